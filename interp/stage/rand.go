@@ -1,0 +1,44 @@
+package stage
+
+// Rand is SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and the same on
+// every machine. The zero value is the generator of seed 0.
+type Rand struct{ state uint64 }
+
+// NewRand returns the generator of the given keys: any change of a key, or of
+// their order, gives an unrelated stream.
+func NewRand(keys ...uint64) *Rand {
+	r := &Rand{}
+	for _, k := range keys {
+		r.state = r.Uint64() ^ k
+		r.Uint64()
+	}
+	return r
+}
+
+// Uint64 returns the next 64 bits.
+func (r *Rand) Uint64() uint64 {
+	r.state += 0x9e3779b97f4a7c15
+	z := r.state
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+	return z ^ (z >> 31)
+}
+
+// Intn returns a number in [0, n).
+func (r *Rand) Intn(n int) int { return int(r.Uint64() % uint64(n)) }
+
+// Float64 returns a number in [0, 1).
+func (r *Rand) Float64() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
+
+// Perm returns a permutation of 0..n-1 (Fisher and Yates, from the end).
+func (r *Rand) Perm(n int) []int {
+	p := make([]int, n)
+	for i := range p {
+		p[i] = i
+	}
+	for i := n - 1; i > 0; i-- {
+		j := r.Intn(i + 1)
+		p[i], p[j] = p[j], p[i]
+	}
+	return p
+}

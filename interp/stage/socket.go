@@ -1,0 +1,157 @@
+// Package stage has the sockets that parts plug into, the catalogue of parts,
+// and the loop that trains or calibrates one stage with them. It turns a model,
+// data and parts into a trained model and its events. It knows neither the
+// stage graph nor the layout of files: what must be kept is handed to a [Keeper].
+package stage
+
+import (
+	"io/fs"
+
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// Model builds a network for images of the shape in (N is 0) in form Float.
+type Model interface {
+	Build(in tensor.Shape) (*nn.Graph, error)
+}
+
+// Spec is what is known of a data set without reading it. Mean and Std (in
+// units of 1/255, per channel or one value) say how pixels become the network's
+// input: x = (pixel/255 - Mean)/Std; with both 0.5 that is pixel/127.5 - 1.
+type Spec struct {
+	Shape     tensor.Shape // of one image, N = 0
+	Classes   int
+	Len       int // -1: known only when the data is read
+	Mean, Std []float32
+}
+
+// Image is one picture, HWC, a byte a channel.
+type Image struct {
+	H, W, C int
+	Pix     []uint8
+}
+
+// Dataset is a source of labelled images.
+type Dataset interface {
+	Spec() Spec
+	// Open reads what it needs; fsys opens a folder that the arguments name. Damaged or missing
+	// files are errors that name the file and what was expected.
+	Open(fsys func(root string) fs.FS) (Samples, error)
+	// Files names the files that the data comes from, for the stage's hash: none for a built-in set.
+	Files() (root string, names []string)
+}
+
+// Samples is an opened data set. Image may be called from several goroutines.
+// It fills dst (reusing dst.Pix) and returns the label.
+type Samples interface {
+	Len() int
+	Image(i int, dst *Image) (label int, err error)
+}
+
+// Transform changes an image in place with the randomness of r alone, which is a
+// function of (seed, epoch, index). Spec says what it makes of the data's shape.
+type Transform interface {
+	Spec(in Spec) (Spec, error)
+	Apply(img *Image, r *Rand)
+}
+
+// Optimizer updates parameters. Slots names the state tensors of each parameter
+// ("momentum_buffer"), zero at first. Update is called once a step for every parameter.
+type Optimizer interface {
+	LR() float64 // the base learning rate
+	Slots() []string
+	Update(u *Update)
+}
+
+// Update is one parameter's update: W and G in memory order, Slots as named.
+// Decayed tells whether the parameter takes weight decay (all do, unless the part says otherwise).
+type Update struct {
+	Name  string
+	W, G  []float32
+	Slots [][]float32
+	LR    float32
+	Step  int // completed steps, from 0
+	Set   *Kernels
+}
+
+// Progress is a moment of training, as a learning rate schedule sees it.
+type Progress struct {
+	Epoch, Step   int // completed
+	StepsPerEpoch int
+	Epochs, Steps int // the whole stage
+}
+
+// LRUpdater gives the learning rate of the next step.
+type LRUpdater interface {
+	LR(base float64, p Progress) float64
+}
+
+// Loss returns the mean loss over n rows of logits and writes its gradient to
+// grad (both n×classes).
+type Loss interface {
+	Loss(logits []float32, labels []int32, classes int, grad []float32) float32
+}
+
+// Metric accumulates over a validation pass. Its names are keys of
+// stage.n.metrics; Values returns one value a name.
+type Metric interface {
+	Names() []string
+	Reset()
+	Update(logits []float32, labels []int32, classes int)
+	Values() []float64
+}
+
+// Callback is any value that has at least one of the hook interfaces below.
+type Callback any
+
+// The hooks. Schedule points are those of the meta-argument `when`; modules are
+// the nodes that `modules` selected (all that qualify without it).
+type (
+	// Firer acts at its `when`.
+	Firer interface {
+		Fire(s *State, modules []string) error
+	}
+	// Starter runs before the first step, also after a resume.
+	Starter interface{ Start(s *State) error }
+	// StepEnder runs after every optimizer step.
+	StepEnder interface{ StepEnd(s *State) error }
+	// EpochEnder runs after every epoch, in the order of Priority, then as written.
+	EpochEnder interface{ EpochEnd(s *State) error }
+	// Ender runs after the last epoch's hooks.
+	Ender interface{ End(s *State) error }
+	// Prioritized orders EpochEnd: validation 10, others 50 (the default), checkpoints 90.
+	Prioritized interface{ Priority() int }
+	// Shadower keeps a second set of weights that evaluation and checkpoints use.
+	Shadower interface{ Shadow() *nn.Graph }
+	// Stateful callbacks have state of their own in the checkpoint's metadata.
+	Stateful interface {
+		State() map[string]float64
+		SetState(map[string]float64)
+	}
+)
+
+// Converter is a step of model_convert_pipeline.
+type Converter interface {
+	Convert(c *Conversion) error
+}
+
+// Conversion is what a converter works on; it replaces Model.
+type Conversion struct {
+	Model   *nn.Graph
+	Mode    nn.Mode
+	QConfig func(m nn.Module) nn.QConfig
+	// Load loads a checkpoint into Model.
+	Load func(from program.Checkpoint, o LoadOptions) error
+}
+
+// LoadOptions are LoadCheckpoint's arguments.
+type LoadOptions struct {
+	AllowMiss, IgnoreExtra, IgnoreTensorShape, CheckHash, LoadEMAModel bool
+	Rename                                                             map[string]string
+}
+
+// Observer is ops/quant's.
+type Observer = quant.Observer

@@ -1,0 +1,102 @@
+// Package diag turns what is wrong with a user's text into something that can
+// be shown: a [Diagnostic] with a code, a place and the way out, collected in a
+// [List] that is never flattened to a string on its way up. It knows neither
+// HCL nor the parts; it only knows files, lines and sentences.
+package diag
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Severity tells whether a diagnostic stops the run.
+type Severity uint8
+
+// The severities, the graver first.
+const (
+	Error Severity = iota
+	Warning
+)
+
+// String returns "error" or "warning", as the JSON form spells it.
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// Pos is a place in a file. Line and Column count from 1 (columns in Unicode
+// characters, as editors do), Byte from 0.
+type Pos struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Byte   int `json:"byte"`
+}
+
+// Range is a stretch of a file from Start up to, not including, End.
+type Range struct {
+	File  string `json:"filename"`
+	Start Pos    `json:"start"`
+	End   Pos    `json:"end"`
+}
+
+// Empty reports whether the range names no file, which is what a diagnostic
+// about a flag or about the world has.
+func (r Range) Empty() bool { return r.File == "" }
+
+// Related is a second place that belongs to the same mistake, such as the first
+// of two definitions.
+type Related struct {
+	Message string `json:"message"`
+	Range   Range  `json:"range"`
+}
+
+// Diagnostic is one mistake or one piece of advice.
+//
+// Summary is a short sentence without a full stop, in lower case after a part's
+// name; Detail says what to do. Address is the block's address
+// (`stage.qat.callback.FuseBN[0]`). Module, Time and Kept are the coordinates
+// of a run-time failure: the node of the network, the moment of training, and
+// what survived.
+type Diagnostic struct {
+	Code     Code
+	Severity Severity
+	Summary  string
+	Detail   string
+	Address  string
+	Subject  Range // what is underlined
+	Context  Range // what is shown around it; the subject's lines if empty
+	Related  []Related
+	Module   string
+	Time     string
+	Kept     string
+	Next     string // a command that continues from here
+}
+
+// List is a set of diagnostics in the order in which they were found.
+type List []*Diagnostic
+
+// HasErrors reports whether the list holds an error (not only warnings).
+func (l List) HasErrors() bool {
+	return slices.ContainsFunc(l, func(d *Diagnostic) bool { return d.Severity == Error })
+}
+
+// Sorted returns the list ordered by file, place and severity, each mistake
+// once: a diagnostic equal in code, place and summary to an earlier one is
+// dropped.
+func (l List) Sorted() List {
+	out := slices.Clone(l)
+	slices.SortStableFunc(out, func(a, b *Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(a.Subject.File, b.Subject.File),
+			cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte),
+			cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.Summary, b.Summary),
+		)
+	})
+	return slices.CompactFunc(out, func(a, b *Diagnostic) bool {
+		return a.Code == b.Code && a.Subject == b.Subject && a.Summary == b.Summary
+	})
+}

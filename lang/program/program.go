@@ -1,0 +1,202 @@
+// Package program is the treaty between the language and the interpreter: what
+// a checked pipeline is, in plain Go values with their source ranges. lang/check
+// makes it from text, interp reads it and never sees HCL. Values are immutable
+// once returned; the package decides nothing and runs nothing.
+package program
+
+import "qpipe/lang/diag"
+
+// Program is a pipeline whose every name, type and reference has been checked.
+// Blocks stand in the order in which they are written.
+type Program struct {
+	Name     string   // default name of the run: the file's or folder's base name without .hcl
+	Dir      string   // the folder of the file, against which relative paths are resolved
+	Files    []string // as named on the command line
+	Settings Settings
+	Datasets []*Dataset
+	Models   []*Model
+	QConfigs []*QConfig
+	Stages   []*Stage
+	Outputs  []*Output
+}
+
+// Settings is the `qpipe {}` block with its defaults.
+type Settings struct {
+	RequiredVersion string
+	Seed            int64
+	Threads         int // 0: as many as there are cores
+	Origin          Origin
+}
+
+// Origin is where a block came from.
+type Origin struct {
+	Address string                // `stage.qat.callback.FuseBN[0]`
+	Header  diag.Range            // the block's type and labels
+	Attrs   map[string]diag.Range // attribute name → range of its value
+	Names   map[string]diag.Range // attribute name → range of its name
+}
+
+// At returns the range of the attribute's value, or of the block's header when
+// the attribute was not written.
+func (o Origin) At(attr string) diag.Range {
+	if r, ok := o.Attrs[attr]; ok {
+		return r
+	}
+	return o.Header
+}
+
+// Call is a part with its arguments: a block whose label is a registered type.
+type Call struct {
+	Kind   Kind
+	Type   string // the label, such as "SGD"
+	Args   any    // the Args value (not a pointer) of the part's signature
+	Refs   []Ref  // what its arguments refer to
+	Origin Origin
+}
+
+// Ref is a reference to a stage's result, an edge of the stage graph.
+type Ref struct {
+	Stage string     // the stage referred to
+	What  string     // "checkpoint.best", "checkpoint.last", "metrics.accuracy", or "" for depends_on
+	Attr  string     // the attribute that holds the reference
+	Range diag.Range // the traversal
+}
+
+// Checkpoint is the type of an argument that names a checkpoint: either that of
+// a stage (`stage.float.checkpoint.best`) or a file on disk.
+type Checkpoint struct {
+	Stage string `json:"stage,omitempty"`
+	Which string `json:"which,omitempty"` // "best" or "last"
+	Path  string `json:"path,omitempty"`  // as written, relative to the pipeline's folder
+}
+
+// Dataset is `dataset "Type" "name"` with its transforms in written order.
+type Dataset struct {
+	Call
+	Name       string
+	Transforms []Call
+}
+
+// Model is `model "Type" "name"`.
+type Model struct {
+	Call
+	Name string
+}
+
+// QConfig is `qconfig "name"`.
+type QConfig struct {
+	Name       string
+	Activation Quant
+	Weight     Quant
+	Overrides  []Override
+	Origin     Origin
+}
+
+// Override is what a submodule's own set_qconfig says. Activation and Weight
+// are complete: what the block leaves out is taken from the qconfig around it.
+// The last override that matches a node wins.
+type Override struct {
+	Selector   Selector
+	Activation Quant
+	Weight     Quant
+	Origin     Origin
+}
+
+// Quant is an `activation {}` or `weight {}` block with its defaults filled in.
+type Quant struct {
+	DType      string // "float32", "int4", "int8", "int16", "uint8"
+	Scheme     string // "symmetric" or "affine"
+	ScaleRule  string // "max" or "half_range"
+	Rounding   string // "half_even" or "half_up"
+	PerChannel bool
+	Observer   Call // Kind Observer; its arguments stand in the same block
+	Origin     Origin
+}
+
+// Stage is one step of the flow.
+type Stage struct {
+	Name       string
+	Model      *Model
+	Train, Val *Dataset // nil when not given
+	DependsOn  []Ref
+	Convert    *Convert    // nil without model_convert_pipeline
+	Trainer    *Trainer    // at most one of Trainer and Calibrator
+	Calibrator *Calibrator //
+	Validation Validation
+	Callbacks  []Callback
+	Exports    []Call
+	Conditions []Condition
+	Origin     Origin
+}
+
+// Convert is `model_convert_pipeline {}`.
+type Convert struct {
+	QATMode    string // "fuse_bn", "with_bn", "with_bn_reverse_fold"
+	QConfig    *QConfig
+	Converters []Call
+	Origin     Origin
+}
+
+// Trainer is `trainer {}`. Exactly one of NumEpochs and NumSteps is positive.
+type Trainer struct {
+	NumEpochs         int
+	NumSteps          int
+	BatchSize         int
+	DropLast          bool
+	ResumeOptimizer   bool
+	ResumeEpochOrStep bool
+	Optimizer         Call
+	LRUpdater         *Call // nil: the rate stays
+	Loss              Call
+	Origin            Origin
+}
+
+// Calibrator is `calibrator {}`.
+type Calibrator struct {
+	NumSteps  int
+	BatchSize int
+	Origin    Origin
+}
+
+// Validation is `validation {}`, or its defaults.
+type Validation struct {
+	BatchSize int
+	Metrics   []Call
+	Origin    Origin
+}
+
+// Callback is a part with its meta-arguments.
+type Callback struct {
+	Call
+	When    *Schedule  // nil when not given
+	Modules []Selector // nil when not given
+}
+
+// Output is `output "name"`.
+type Output struct {
+	Name        string
+	Description string
+	Value       Deferred
+	Conditions  []Condition
+	Refs        []Ref
+	Origin      Origin
+}
+
+// Condition is a `precondition {}` or `assert {}` block.
+type Condition struct {
+	Kind    string // "precondition" or "assert"
+	Holds   Deferred
+	Message Deferred
+	Refs    []Ref
+	Origin  Origin
+}
+
+// Deferred is an expression whose value is known only after stages have run.
+// The result is nil, bool, float64, string, []any or map[string]any.
+type Deferred func(Results) (any, diag.List)
+
+// Results answers a deferred expression's references.
+type Results interface {
+	Metric(stage, name string) (float64, bool)
+	Checkpoint(stage, which string) (path string, ok bool)
+}

@@ -1,0 +1,86 @@
+package program
+
+// Kind is a shelf of parts; its text is what messages call such a part.
+type Kind string
+
+// The kinds, in the order in which the reference pages list them.
+const (
+	DatasetKind   Kind = "dataset"
+	TransformKind Kind = "transform"
+	ModelKind     Kind = "model"
+	OptimizerKind Kind = "optimizer"
+	LRUpdaterKind Kind = "lr_updater"
+	LossKind      Kind = "loss"
+	MetricKind    Kind = "metric"
+	CallbackKind  Kind = "callback"
+	ConverterKind Kind = "converter"
+	ObserverKind  Kind = "observer"
+	ExportKind    Kind = "export"
+)
+
+// Need says whether a part takes a meta-argument.
+type Need uint8
+
+// The needs.
+const (
+	NotTaken Need = iota
+	Optional
+	Required
+)
+
+// Form is the life a model is in.
+type Form string
+
+// The forms, in the order of the flow. AnyForm stands in a signature for "the
+// form the model is in".
+const (
+	AnyForm     Form = ""
+	Float       Form = "float"
+	Calibration Form = "calibration"
+	QAT         Form = "qat"
+	Quantized   Form = "quantized"
+)
+
+// Signature is what the language must know of a part to check a call of it.
+//
+// Args returns a fresh pointer to the part's Args struct, filled with the
+// defaults. Its exported fields carry the tags
+//
+//	arg:"name"            required
+//	arg:"name,optional"   may be left out
+//	doc:"one sentence"    for the reference page
+//	oneof:"a b c"         the only values allowed (strings)
+//
+// and have one of the types bool, int, int64, float64, string, []int, []float64,
+// []string, map[string]string, [Checkpoint]. An Args type with a method
+// Validate() error is asked after decoding; an [ArgError] it returns is placed
+// at the attribute it names.
+type Signature struct {
+	Kind          Kind
+	Name          string
+	Doc           string
+	Args          func() any
+	When, Modules Need // callbacks only
+	From, To      Form // converters only: the form taken and the form given
+	Absorbs       bool // a callback that absorbs BN (FuseBN)
+	WritesBest    func(args any) bool
+}
+
+// Signatures answers the language's questions about parts; the catalogue
+// satisfies it. Names returns a kind's names in sorted order.
+type Signatures interface {
+	Signature(k Kind, name string) (Signature, bool)
+	Names(k Kind) []string
+}
+
+// ArgError is an error about the value of one argument.
+type ArgError struct {
+	Attr string // the argument's name
+	Err  error
+}
+
+// Error returns the message; the attribute is added where the message is placed.
+func (e *ArgError) Error() string { return e.Attr + ": " + e.Err.Error() }
+
+// Unwrap returns the message without the attribute.
+func (e *ArgError) Unwrap() error { return e.Err }
