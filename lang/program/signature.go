@@ -62,9 +62,19 @@ type Signature struct {
 	Args          func() any
 	When, Modules Need // callbacks only
 	From, To      Form // converters only: the form taken and the form given
-	Absorbs       bool // a callback that absorbs BN (FuseBN)
-	WritesBest    func(args any) bool
 }
+
+// BNAbsorber is implemented by the Args of a callback that absorbs BN (FuseBN).
+// KeepsScale reports whether the weight's scale stays as it was.
+type BNAbsorber interface{ KeepsScale() bool }
+
+// BestKeeper is implemented by the Args of a callback that writes checkpoints
+// (Checkpoint); KeepsBest reports whether "best" is among them.
+type BestKeeper interface{ KeepsBest() bool }
+
+// WeightAverager is implemented by the Args of a callback that evaluates with
+// averaged weights (ExponentialMovingAverage).
+type WeightAverager interface{ AveragesWeights() }
 
 // Signatures answers the language's questions about parts; the catalogue
 // satisfies it. Names returns a kind's names in sorted order.

@@ -1,0 +1,163 @@
+package stage
+
+import (
+	"context"
+	"time"
+
+	"qpipe/lang/program"
+	"qpipe/ops/kernel"
+	"qpipe/ops/nn"
+)
+
+// Job is one stage, ready to run: its model converted and loaded, its parts
+// made, its selectors resolved. At most one of Trainer and Calibrator is set;
+// with neither, the job validates.
+type Job struct {
+	Name       string
+	Seed       int64
+	Model      *nn.Graph
+	Mode       nn.Mode
+	Train, Val *Feed // Val may be nil
+	ValBatch   int
+	Metrics    []Metric
+	Trainer    *TrainerJob
+	Calibrator *CalibratorJob
+	Callbacks  []BoundCallback
+	Resume     *Snapshot // full recovery or optimizer-only, as Trainer says; nil: fresh
+	Keeper     Keeper
+	Events     func(Event)
+	Clock      func() time.Time // for rates only; never reaches a checkpoint
+	Stop       <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
+	Kernels    *kernel.Set
+	Pool       *nn.Pool
+}
+
+// Feed is a data set with its transforms.
+type Feed struct {
+	Samples    Samples
+	Transforms []Transform
+	Spec       Spec // after the transforms
+}
+
+// TrainerJob is what `trainer {}` says.
+type TrainerJob struct {
+	Epochs, Steps     int // exactly one is positive
+	BatchSize         int
+	DropLast          bool
+	ResumeOptimizer   bool
+	ResumeEpochOrStep bool
+	Optimizer         Optimizer
+	LRUpdater         LRUpdater // nil: the rate stays
+	Loss              Loss
+}
+
+// CalibratorJob is what `calibrator {}` says.
+type CalibratorJob struct {
+	Steps, BatchSize int
+}
+
+// BoundCallback is a callback with its meta-arguments resolved.
+type BoundCallback struct {
+	Type     string
+	Address  string // for messages and receipts
+	Callback Callback
+	When     *program.Schedule // nil when not given
+	Modules  []string          // names of nodes; all that qualify when `modules` was not given
+}
+
+// Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
+// training itself failed, or what a part returned.
+func (j *Job) Run(ctx context.Context) (*Result, error) { panic("not built yet") }
+
+// Result is what a finished job reports.
+type Result struct {
+	Model       *nn.Graph
+	Metrics     map[string]float64 // of the last validation, and "loss"
+	BestMetrics map[string]float64 // of the checkpoint named "best", nil without one
+	Steps       int
+}
+
+// Failure is a stop for a reason inside training: a value that is not finite, an
+// absorption that cannot be done.
+type Failure struct {
+	Module  string // the node, "" when none can be named
+	Attr    string // the argument concerned, "" when none
+	Address string // the callback's or part's address, "" for the stage itself
+	Epoch   int
+	Step    int
+	Kept    string // the checkpoint that survives, "" when none
+	Err     error
+}
+
+// Error returns the message without its coordinates.
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Keeper makes snapshots outlive the run.
+type Keeper interface {
+	// Save writes the snapshot under the name; it is durable on return.
+	Save(name string, s *Snapshot) error
+	Remove(name string) error
+}
+
+// Snapshot is all that a checkpoint holds. Tensors are in file order.
+type Snapshot struct {
+	Stage     string
+	Form      nn.Form
+	Mode      nn.Mode
+	Structure []byte // nn.Graph.Structure
+	Seed      int64
+	Epoch     int // completed epochs
+	Step      int // completed steps
+	LR        float64
+	Kernels   string // the kernel set's name
+	Absorbed  []Absorption
+	FrozenBN  []string
+	Metrics   map[string]float64
+	Best      map[string]float64
+	Callbacks []map[string]float64 // state of the Stateful callbacks, by position
+	Model     []nn.Tensor
+	Shadow    []nn.Tensor            // nil without weight averaging
+	Optimizer map[string][]nn.Tensor // slot → tensors named like the parameters
+}
+
+// Absorption is a receipt of one absorbed BN. MaxChange is the largest change of
+// the node's eval-mode output on a fixed batch, MaxSteps the same in output
+// quantization steps (0 where the output is not quantized).
+type Absorption struct {
+	Module      string  `json:"module"`
+	BN          string  `json:"bn"`
+	Mode        nn.Mode `json:"qat_mode"`
+	WeightScale string  `json:"weight_scale"` // "keep" or "recompute"
+	Epoch       int     `json:"epoch"`
+	Step        int     `json:"step"`
+	MaxChange   float64 `json:"max_change"`
+	MaxSteps    float64 `json:"max_steps"`
+}
+
+// Event is a line of events.jsonl and what a progress display is fed with. Data
+// holds JSON-able values.
+type Event struct {
+	Kind  string         `json:"event"` // see the constants
+	Stage string         `json:"stage,omitempty"`
+	Epoch int            `json:"epoch"`
+	Step  int            `json:"step"`
+	Data  map[string]any `json:"data,omitempty"`
+}
+
+// The kinds of events that a job emits. Progress comes at most ten times a
+// second, for displays; it is not logged.
+const (
+	EventStart      = "stage_start" // total_steps, steps_per_epoch, train_images, val_images
+	EventProgress   = "progress"    // phase (train|calibrate|validate), done, total, rate (images/s), eta (s), loss, lr
+	EventEpoch      = "epoch"       // loss, lr, images_per_second, metrics
+	EventValidation = "validation"  // metrics, images
+	EventAbsorb     = "absorb"      // an Absorption
+	EventFreeze     = "freeze_bn"   // modules
+	EventCheckpoint = "checkpoint"  // name
+	EventResume     = "resume"      // scenario, from epoch and step
+	EventInterrupt  = "interrupted" //
+	EventEnd        = "stage_end"   // metrics, seconds
+)
