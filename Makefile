@@ -1,0 +1,54 @@
+# `make` is what must be green before a change is finished. Every step stands alone.
+GO    ?= go
+TOOL  := $(GO) tool -modfile=tools/go.mod
+RACED := ./interp/... ./ops/nn/... ./stdlib/...
+
+.PHONY: all build format-check format vet lint generate generated-check test race long accept bench fuzz clean
+
+all: format-check vet lint generated-check build test race
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/qpipe .
+
+format:
+	$(TOOL) gofumpt -w $$(git ls-files '*.go')
+
+format-check:
+	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; if [ -n "$$out" ]; then echo "not formatted (make format):"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+
+lint:
+	$(TOOL) golangci-lint run ./...
+
+# The reference pages are written by the program itself, from the Catalog and the grammars.
+generate: build
+	./bin/qpipe docs docs
+
+generated-check: build
+	@tmp="$$(mktemp -d)" && cp -r docs/. "$$tmp" && ./bin/qpipe docs "$$tmp" && diff -r docs "$$tmp" >/dev/null || { echo "docs/ is not current (make generate)"; exit 1; }
+
+test:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race -short $(RACED)
+
+# Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies on real data.
+long:
+	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Long|Kill|Anchor' ./...
+
+# The acceptance pipelines, from the built binary.
+accept: build
+	./.ci/accept ./bin/qpipe
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./ops/...
+
+fuzz:
+	for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
+
+clean:
+	rm -rf bin

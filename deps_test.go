@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// policy is the house's import rules as text: a room, what it may import besides
+// the standard library, and why. A pattern ends in "/..." for a room and all in
+// it. The longest room that matches a package decides; a package without a rule
+// fails, and so does an import that no pattern of its rule allows.
+var policy = []struct {
+	room  string
+	allow string // space-separated patterns
+	why   string
+}{
+	{"qpipe", "qpipe/interp/cli qpipe/stdlib", "main wires and does nothing else"},
+
+	{"qpipe/lang/diag", "", "diagnostics know no part of the house"},
+	{"qpipe/lang/program", "qpipe/lang/diag", "the treaty is plain Go"},
+	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "participle stays behind one door"},
+	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/google/renameio/...", "lang is words: no tensor, no part; it asks through program.Signatures"},
+
+	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/... github.com/nlpodyssey/safetensors/... github.com/google/renameio/... github.com/rogpeppe/go-internal/lockedfile/...", "files that outlive a run"},
+	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag github.com/vbauerster/mpb/... golang.org/x/term", "the only room that meets a person"},
+	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
+
+	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
+
+	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/stage", "the table of parts"},
+	{"qpipe/stdlib/...", "qpipe/interp/stage qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
+}
+
+// forbidden are standard packages and functions' homes that only some rooms may import.
+var forbidden = map[string]string{
+	"math/rand":    "randomness is stage.Rand, seeded by the caller",
+	"math/rand/v2": "randomness is stage.Rand, seeded by the caller",
+	"crypto/rand":  "randomness is stage.Rand, seeded by the caller",
+	"unsafe":       "only kernel sets written for an instruction set may need it",
+}
+
+func TestImports(t *testing.T) {
+	for _, line := range goList(t) {
+		pkg, imports, _ := strings.Cut(line, " ")
+		room, ok := ruleOf(pkg)
+		if !ok {
+			t.Errorf("%s has no rule in deps_test.go: say what it may import, and why it is a room of its own", pkg)
+			continue
+		}
+		for _, imp := range strings.Fields(imports) {
+			if why, bad := forbidden[imp]; bad {
+				t.Errorf("%s imports %s: %s", pkg, imp, why)
+			}
+			if standard(imp) || allowed(imp, policy[room].allow) {
+				continue
+			}
+			t.Errorf("%s imports %s: %s", pkg, imp, policy[room].why)
+		}
+	}
+}
+
+// goList returns a line for each package: its path and its imports (tests not included).
+func goList(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func ruleOf(pkg string) (int, bool) {
+	best, length := -1, -1
+	for i, p := range policy {
+		if allowed(pkg, p.room) && len(p.room) > length {
+			best, length = i, len(p.room)
+		}
+	}
+	return best, best >= 0
+}
+
+func allowed(imp, patterns string) bool {
+	return slices.ContainsFunc(strings.Fields(patterns), func(p string) bool {
+		room, deep := strings.CutSuffix(p, "/...")
+		return imp == room || deep && strings.HasPrefix(imp, room+"/")
+	})
+}
+
+func standard(imp string) bool {
+	first, _, _ := strings.Cut(imp, "/")
+	return !strings.Contains(first, ".") && first != "qpipe"
+}
+
+// TestSource looks for what no import shows: hidden state and hidden worlds.
+func TestSource(t *testing.T) {
+	for _, rule := range []struct {
+		pattern, rooms, why string
+	}{
+		{`^func init\(\)`, "", "no init functions: everything a package needs comes as an argument"},
+		{`^\s*_ "`, "", "no blank imports"},
+		{`\btime\.Now\(`, "interp/cli", "the clock comes as an argument"},
+		{`\bos\.(Args|Exit|Stdout|Stderr|Stdin)\b`, "interp/cli main.go", "streams and exit codes are the CLI's"},
+	} {
+		args := []string{"grep", "-nE", rule.pattern, "--", "*.go", ":!*_test.go", ":!tools", ":!bench"}
+		for _, room := range strings.Fields(rule.rooms) {
+			args = append(args, ":!"+room)
+		}
+		out, _ := exec.Command("git", args...).Output()
+		if len(out) > 0 {
+			t.Errorf("%s:\n%s", rule.why, out)
+		}
+	}
+}
