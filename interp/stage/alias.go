@@ -1,0 +1,23 @@
+package stage
+
+import "qpipe/lang/program"
+
+// Need and Form are program's, for the rows of the catalogue: parts see the
+// sockets and not the language.
+type (
+	Need = program.Need
+	Form = program.Form
+)
+
+// The values that rows are written with.
+const (
+	NotTaken = program.NotTaken
+	Optional = program.Optional
+	Required = program.Required
+
+	AnyForm         = program.AnyForm
+	FloatForm       = program.Float
+	CalibrationForm = program.Calibration
+	QATForm         = program.QAT
+	QuantizedForm   = program.Quantized
+)
