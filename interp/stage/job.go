@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"qpipe/lang/program"
@@ -30,6 +31,8 @@ type Job struct {
 	Stop       <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
 	Kernels    *kernel.Set
 	Pool       *nn.Pool
+	Absorbed   []Absorption // what the checkpoints loaded into Model had absorbed before
+	Readers    int          // goroutines that prepare batches ahead; 0: one for each core
 }
 
 // Feed is a data set with its transforms.
@@ -64,6 +67,9 @@ type BoundCallback struct {
 	When     *program.Schedule // nil when not given
 	Modules  []string          // names of nodes; all that qualify when `modules` was not given
 }
+
+// ErrInterrupted is what [Job.Run] returns after Stop was closed: "last" holds all that is needed to go on.
+var ErrInterrupted = errors.New("interrupted")
 
 // Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
 // training itself failed, or what a part returned.
@@ -115,12 +121,22 @@ type Snapshot struct {
 	Kernels   string // the kernel set's name
 	Absorbed  []Absorption
 	FrozenBN  []string
+	Position  Position
 	Metrics   map[string]float64
 	Best      map[string]float64
-	Callbacks []map[string]float64 // state of the Stateful callbacks, by position
+	Callbacks []map[string]float64 // state of the Stateful callbacks, one a callback, nil for the others
 	Model     []nn.Tensor
 	Shadow    []nn.Tensor            // nil without weight averaging
 	Optimizer map[string][]nn.Tensor // slot → tensors named like the parameters
+}
+
+// Position is the place between two steps where a snapshot was made, and the
+// sums that are under way there. A resumed run goes on at exactly this place.
+type Position struct {
+	Hooks     int     `json:"hooks"`     // hooks of the moment after Step that have acted
+	Validated int     `json:"validated"` // 1 + the step of the last validation, 0 for none
+	LossSum   float64 `json:"loss_sum"`  // over the epoch's images so far
+	Images    int     `json:"images"`
 }
 
 // Absorption is a receipt of one absorbed BN. MaxChange is the largest change of

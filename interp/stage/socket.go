@@ -126,6 +126,12 @@ type (
 	Prioritized interface{ Priority() int }
 	// Shadower keeps a second set of weights that evaluation and checkpoints use.
 	Shadower interface{ Shadow() *nn.Graph }
+	// Validator governs validation: a stage that has one is not validated at the end of every epoch
+	// by itself (but after the last epoch, where the Validator did not do it).
+	Validator interface{ GovernsValidation() }
+	// Checkpointer governs checkpoints: a stage that has one does not save "last" at the end of every
+	// epoch by itself. At the end of the stage, and on an interrupt, "last" is written in any case.
+	Checkpointer interface{ GovernsCheckpoints() }
 	// Stateful callbacks have state of their own in the checkpoint's metadata.
 	Stateful interface {
 		State() map[string]float64
