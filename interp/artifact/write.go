@@ -1,0 +1,137 @@
+package artifact
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Disk replaces files so that a reader, also one after a crash, sees the old
+// content or the new, never a part. The temporary file has a fixed name beside
+// the file: a crash leaves at most one of them, and the next write takes it over.
+//
+// renameio does not sync the folder after the rename and does not exist on
+// Windows, so the four steps are here.
+type Disk struct {
+	// Trace, if set, is called between the steps, with the step's name and the
+	// file's path; an error stops the write there. Tests crash with it.
+	Trace func(step, path string) error
+}
+
+// The steps of a write, in order. In the middle of the data there is one more.
+const (
+	StepBegin   = "begin"   // nothing has happened yet
+	StepHalf    = "half"    // a part of the data is in the temporary file
+	StepWritten = "written" // all of it is, and it is on disk
+	StepRenamed = "renamed" // the file is the new one
+	StepAppend  = "append"  // before a line is added to a log
+	StepMove    = "move"    // before a folder is renamed
+	StepRemove  = "remove"  // before a file or folder is removed
+)
+
+func (d *Disk) trace(step, path string) error {
+	if d == nil || d.Trace == nil {
+		return nil
+	}
+	return d.Trace(step, path)
+}
+
+// Write replaces path with what the parts say, one after the other. The file is
+// on disk when Write returns.
+func (d *Disk) Write(path string, parts ...[]byte) (err error) {
+	if err := d.trace(StepBegin, path); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := d.fill(f, path, parts); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := d.trace(StepWritten, path); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return d.trace(StepRenamed, path)
+}
+
+func (d *Disk) fill(f *os.File, path string, parts [][]byte) error {
+	for _, p := range parts {
+		half := len(p) / 2
+		if _, err := f.Write(p[:half]); err != nil {
+			return err
+		}
+		if err := d.trace(StepHalf, path); err != nil {
+			return err
+		}
+		if _, err := f.Write(p[half:]); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// Move renames a folder or file; what was at to is replaced.
+func (d *Disk) Move(from, to string) error {
+	if err := d.RemoveAll(to); err != nil {
+		return err
+	}
+	if err := d.trace(StepMove, from); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(from)); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
+}
+
+// RemoveAll removes a file or folder; nothing there is fine.
+func (d *Disk) RemoveAll(path string) error {
+	if _, err := os.Lstat(path); os.IsNotExist(err) {
+		return nil
+	}
+	if err := d.trace(StepRemove, path); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// readLimited reads a file of at most max bytes.
+func readLimited(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > max {
+		return nil, damaged(path, "larger than %d bytes, the most that such a file may have", max)
+	}
+	return data, nil
+}
