@@ -1,0 +1,87 @@
+package diag
+
+import "slices"
+
+// Graph: the networks of the stages, and what passes between them.
+const (
+	SelectsNothing     Code = "QP300"
+	AbsorbedTwice      Code = "QP301"
+	SelectsNoBN        Code = "QP302"
+	ModelMisfit        Code = "QP303"
+	ClassCount         Code = "QP304"
+	BadData            Code = "QP305"
+	FiresTooLate       Code = "QP306"
+	BadConversion      Code = "QP307"
+	BadDType           Code = "QP308"
+	NotConvertible     Code = "QP309"
+	CheckpointMismatch Code = "QP310"
+	LeftForConversion  Code = "QP311"
+	DataDiffer         Code = "QP312"
+	BadPart            Code = "QP313"
+)
+
+// Run: stages, resuming, conditions.
+const (
+	StageFailed     Code = "QP400"
+	DataUnreadable  Code = "QP401"
+	NothingToResume Code = "QP402"
+	CannotLoad      Code = "QP403"
+	ConditionFailed Code = "QP404"
+	UnknownStage    Code = "QP405"
+	FellBack        Code = "QP406"
+	CannotResume    Code = "QP407"
+	CannotConvert   Code = "QP408"
+)
+
+// Files that outlive a run.
+const (
+	Damaged       Code = "QP450"
+	FormatVersion Code = "QP451"
+	NotCheckpoint Code = "QP452"
+	Locked        Code = "QP453"
+	Unwritable    Code = "QP454"
+	Unreadable    Code = "QP455"
+)
+
+// Bug is qpipe's own failure.
+const Bug Code = "QP900"
+
+// AllMeanings returns the table of all codes, in order: those of the language,
+// then those of the interpreter.
+func AllMeanings() []Meaning {
+	return slices.Concat(Meanings(), []Meaning{
+		{SelectsNothing, "a module selector matches no node of the network"},
+		{AbsorbedTwice, "the same BN is absorbed twice"},
+		{SelectsNoBN, "a callback that acts on BN selects none"},
+		{ModelMisfit, "the model cannot be built with these arguments for this data"},
+		{ClassCount, "the model's number of outputs does not fit the data set's classes"},
+		{BadData, "a data set or transform cannot work with its arguments"},
+		{FiresTooLate, "a schedule's first point lies at or past the end of training"},
+		{BadConversion, "a converter cannot do its work on the model as it is there"},
+		{BadDType, "a node cannot have the data type that its qconfig says"},
+		{NotConvertible, "a node keeps the model from being converted to int8"},
+		{CheckpointMismatch, "a checkpoint does not fit the model that loads it"},
+		{LeftForConversion, "warning: a BN is absorbed by the conversion only, not during training"},
+		{DataDiffer, "the training and the validation data of a stage differ in shape or classes"},
+		{BadPart, "a part refuses its arguments"},
+
+		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
+		{DataUnreadable, "the files of a data set cannot be read"},
+		{NothingToResume, "there is no interrupted run, or no checkpoint, to continue from"},
+		{CannotLoad, "a checkpoint cannot be loaded into the model"},
+		{ConditionFailed, "a precondition or an assertion does not hold"},
+		{UnknownStage, "no stage has the name that the command line gives"},
+		{FellBack, "warning: a damaged checkpoint was passed over for another one"},
+		{CannotResume, "a checkpoint does not belong to the stage that should continue from it"},
+		{CannotConvert, "a converter failed on the model's parameters"},
+
+		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
+		{FormatVersion, "a file has a format version that this program does not know"},
+		{NotCheckpoint, "a file is not a checkpoint of qpipe"},
+		{Locked, "another run is writing into the same folder"},
+		{Unwritable, "a file or folder cannot be written"},
+		{Unreadable, "a file cannot be opened or read"},
+
+		{Bug, "qpipe itself failed"},
+	})
+}
