@@ -36,7 +36,7 @@ const (
 // Files that outlive a run.
 const (
 	Damaged       Code = "QP450"
-	FormatVersion Code = "QP451"
+	UnknownFormat Code = "QP451"
 	NotCheckpoint Code = "QP452"
 	Locked        Code = "QP453"
 	Unwritable    Code = "QP454"
@@ -76,7 +76,7 @@ func AllMeanings() []Meaning {
 		{CannotConvert, "a converter failed on the model's parameters"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
-		{FormatVersion, "a file has a format version that this program does not know"},
+		{UnknownFormat, "a file has a format version that this program does not know"},
 		{NotCheckpoint, "a file is not a checkpoint of qpipe"},
 		{Locked, "another run is writing into the same folder"},
 		{Unwritable, "a file or folder cannot be written"},
