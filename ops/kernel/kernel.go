@@ -47,6 +47,18 @@ type Pool struct {
 	CountPad         bool
 }
 
+// Count is what average pooling divides the window at (oh, ow) by; it is 0 for a
+// window without an element in the image.
+func (p *Pool) Count(oh, ow int) int {
+	if p.CountPad {
+		return p.KH * p.KW
+	}
+	top, left := oh*p.StrideH-p.PadTop, ow*p.StrideW-p.PadLeft
+	rows := min(top+p.KH, p.H) - max(top, 0)
+	cols := min(left+p.KW, p.W) - max(left, 0)
+	return max(rows, 0) * max(cols, 0)
+}
+
 // Act is an activation function.
 type Act uint8
 
@@ -85,6 +97,19 @@ type Requant struct {
 	Act      Act
 	Six      int32 // the code of 6.0 under ReLU6: rint(6/scale_y) + Zero
 	HalfUp   bool
+}
+
+// Bounds are the smallest and the largest code that the epilogue writes, the
+// activation considered.
+func (q *Requant) Bounds() (lo, hi int32) {
+	lo, hi = q.Min, q.Max
+	if q.Act != None {
+		lo = max(lo, q.Zero)
+	}
+	if q.Act == ReLU6 {
+		hi = min(hi, q.Six)
+	}
+	return lo, hi
 }
 
 // Set is a complete collection of kernels.
