@@ -22,7 +22,7 @@ var policy = []struct {
 	{"qpipe/lang/diag", "", "diagnostics know no part of the house"},
 	{"qpipe/lang/program", "qpipe/lang/diag", "the treaty is plain Go"},
 	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "participle stays behind one door"},
-	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/google/renameio/...", "lang is words: no tensor, no part; it asks through program.Signatures"},
+	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/rogpeppe/go-internal/diff", "lang is words: no tensor, no part; it asks through program.Signatures"},
 
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/... github.com/nlpodyssey/safetensors/... github.com/google/renameio/... github.com/rogpeppe/go-internal/lockedfile/...", "files that outlive a run"},
 	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag github.com/vbauerster/mpb/... golang.org/x/term", "the only room that meets a person"},

@@ -2,6 +2,9 @@
 // be shown: a [Diagnostic] with a code, a place and the way out, collected in a
 // [List] that is never flattened to a string on its way up. It knows neither
 // HCL nor the parts; it only knows files, lines and sentences.
+//
+// [WriteText] prints a list for people, [WriteJSON] for programs; [DidYouMean]
+// words a suggestion, [Meanings] lists the codes.
 package diag
 
 import (
@@ -80,6 +83,18 @@ type List []*Diagnostic
 // HasErrors reports whether the list holds an error (not only warnings).
 func (l List) HasErrors() bool {
 	return slices.ContainsFunc(l, func(d *Diagnostic) bool { return d.Severity == Error })
+}
+
+// Counts returns the number of errors and of warnings.
+func (l List) Counts() (errors, warnings int) {
+	for _, d := range l {
+		if d.Severity == Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	return errors, warnings
 }
 
 // Sorted returns the list ordered by file, place and severity, each mistake

@@ -1,0 +1,76 @@
+package diag
+
+import (
+	"slices"
+	"strings"
+)
+
+// Nearest returns the name that name was most likely meant to be, by edit
+// distance (a transposition counts as one edit), or "" when none is near.
+func Nearest(name string, names []string) string {
+	best, bestDistance := "", 1+max(1, (len(name)+1)/3)
+	for _, n := range names {
+		d := distance(strings.ToLower(name), strings.ToLower(n), bestDistance)
+		if d < bestDistance {
+			best, bestDistance = n, d
+		}
+	}
+	return best
+}
+
+// DidYouMean words a suggestion: the nearest name, else all of them. The names
+// are called what (in the plural) in the latter case.
+func DidYouMean(name string, names []string, what string) string {
+	if n := Nearest(name, names); n != "" {
+		return `Did you mean "` + n + `"?`
+	}
+	if len(names) == 0 {
+		return "There are no " + what + "."
+	}
+	return "The " + what + ": " + Enumerate(names) + "."
+}
+
+// Enumerate joins sorted names with commas; a long list is cut.
+func Enumerate(names []string) string {
+	const most = 20
+	sorted := slices.Sorted(slices.Values(names))
+	if len(sorted) > most {
+		sorted = append(sorted[:most:most], "…")
+	}
+	return strings.Join(sorted, ", ")
+}
+
+// distance is the optimal string alignment distance of two byte strings, or
+// limit when it is that or more.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		least := row[0]
+		for j := 1; j <= len(b); j++ {
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ(a[i-1], b[j-1]))
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+			least = min(least, row[j])
+		}
+		if least >= limit {
+			return limit
+		}
+		before, last, row = last, row, before
+	}
+	return min(last[len(b)], limit)
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,275 @@
+package diag
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Sources returns the text of a file by the name that ranges use, or nil.
+type Sources func(file string) []byte
+
+// Style says how text is printed. The zero value is plain text, not wrapped.
+type Style struct {
+	Color bool
+	Width int // wrap details at this many columns; 0: never
+}
+
+// WriteText prints the list for people: each diagnostic with its place, the
+// lines it is about with the mistake underlined, and the way out. An empty line
+// stands between two.
+func WriteText(w io.Writer, list List, src Sources, style Style) error {
+	p := printer{src: src, style: style}
+	for i, d := range list {
+		if i > 0 {
+			p.buf.WriteByte('\n')
+		}
+		p.diagnostic(d)
+	}
+	_, err := w.Write(p.buf.Bytes())
+	return err
+}
+
+type printer struct {
+	buf   bytes.Buffer
+	src   Sources
+	style Style
+}
+
+// The colours, as SGR codes.
+const (
+	bold   = "1"
+	red    = "1;31"
+	yellow = "1;33"
+	dim    = "2"
+)
+
+func (p *printer) paint(sgr, s string) string {
+	if !p.style.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+func (p *printer) diagnostic(d *Diagnostic) {
+	word, tint := "Error", red
+	if d.Severity == Warning {
+		word, tint = "Warning", yellow
+	}
+	head := word
+	if d.Code != "" {
+		head += " " + string(d.Code)
+	}
+	fmt.Fprintf(&p.buf, "%s%s\n", p.paint(tint, head+":"), p.paint(bold, " "+printable(d.Summary)))
+	p.place(d.Subject, d.Address)
+	p.snippet(d.Subject, d.Context, tint)
+	p.coordinates(d)
+	for _, line := range wrap(d.Detail, p.style.Width-2) {
+		p.line("  ", line)
+	}
+	for _, r := range d.Related {
+		p.line("  ", p.paint(bold, "note:")+" "+printable(r.Message))
+		p.place(r.Range, "")
+		p.snippet(r.Range, Range{}, dim)
+	}
+}
+
+func (p *printer) line(indent, text string) {
+	if text != "" {
+		p.buf.WriteString(indent)
+	}
+	p.buf.WriteString(text)
+	p.buf.WriteByte('\n')
+}
+
+func (p *printer) place(r Range, address string) {
+	in := Where(address)
+	switch {
+	case r.Empty() && in == "":
+	case r.Empty():
+		p.line("  ", "in "+printable(in))
+	case in == "":
+		p.line("  ", fmt.Sprintf("%s:%d:%d", printable(r.File), r.Start.Line, r.Start.Column))
+	default:
+		p.line("  ", fmt.Sprintf("%s:%d:%d, in %s", printable(r.File), r.Start.Line, r.Start.Column, printable(in)))
+	}
+}
+
+func (p *printer) coordinates(d *Diagnostic) {
+	for _, c := range []struct{ name, text string }{{"module", d.Module}, {"time", d.Time}} {
+		if c.text != "" {
+			p.line("  ", fmt.Sprintf("%-7s %s", c.name, printable(c.text)))
+		}
+	}
+	switch {
+	case d.Kept != "" && d.Next != "":
+		p.line("  ", fmt.Sprintf("%-7s %s      next: %s", "kept", printable(d.Kept), printable(d.Next)))
+	case d.Kept != "":
+		p.line("  ", fmt.Sprintf("%-7s %s", "kept", printable(d.Kept)))
+	case d.Next != "":
+		p.line("  ", fmt.Sprintf("%-7s %s", "next", printable(d.Next)))
+	}
+}
+
+// snippet prints the line of the subject with the subject underlined, and the
+// line where its context opens when that is another one.
+func (p *printer) snippet(subject, context Range, tint string) {
+	if subject.Empty() || p.src == nil {
+		return
+	}
+	text := p.src(subject.File)
+	code, ok := lineOf(text, subject.Start)
+	if !ok {
+		return
+	}
+	digits := len(fmt.Sprint(subject.Start.Line))
+	if context.File == subject.File && context.Start.Line < subject.Start.Line {
+		if above, ok := lineOf(text, context.Start); ok {
+			p.code(digits, context.Start.Line, above)
+			if context.Start.Line+1 < subject.Start.Line {
+				p.line("    ", strings.Repeat(" ", digits)+p.paint(dim, "  …"))
+			}
+		}
+	}
+	p.code(digits, subject.Start.Line, code)
+	p.underline(digits, code, subject, tint)
+}
+
+func (p *printer) code(digits, number int, code sourceLine) {
+	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, number))+" "+clip(display(code.text)))
+}
+
+func (p *printer) underline(digits int, code sourceLine, r Range, tint string) {
+	from := min(max(r.Start.Byte-code.start, 0), len(code.text))
+	to := min(max(r.End.Byte-code.start, from), len(code.text))
+	left := columns(display(code.text[:from]))
+	width := columns(display(code.text[:to])) - left
+	if left >= clipAt {
+		return
+	}
+	width = min(max(width, 1), clipAt-left)
+	p.line("    ", strings.Repeat(" ", digits+2+left)+p.paint(tint, strings.Repeat("^", width)))
+}
+
+type sourceLine struct {
+	start int // offset of its first byte
+	text  []byte
+}
+
+// lineOf returns the line around a position; ok is false when the position is
+// not in the text (which then is not the text that was parsed).
+func lineOf(text []byte, at Pos) (sourceLine, bool) {
+	if at.Byte < 0 || at.Byte > len(text) {
+		return sourceLine{}, false
+	}
+	start := bytes.LastIndexByte(text[:at.Byte], '\n') + 1
+	end := len(text)
+	if i := bytes.IndexByte(text[at.Byte:], '\n'); i >= 0 {
+		end = at.Byte + i
+	}
+	line := bytes.TrimSuffix(text[start:end], []byte("\r"))
+	return sourceLine{start, line}, len(line) > 0 || end > start
+}
+
+// display makes a line safe and aligned for a terminal: tabs become four
+// spaces, what does not print becomes U+FFFD.
+func display(line []byte) string {
+	var b strings.Builder
+	for len(line) > 0 {
+		r, n := utf8.DecodeRune(line)
+		line = line[n:]
+		switch {
+		case r == '\t':
+			b.WriteString("    ")
+		case unicode.IsPrint(r) || unicode.Is(unicode.Mn, r):
+			b.WriteRune(r)
+		default:
+			b.WriteRune(utf8.RuneError)
+		}
+	}
+	return b.String()
+}
+
+// printable makes text that quotes the user's harmless for a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' || unicode.Is(unicode.Mn, r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// clipAt is the number of columns of a source line that are shown.
+const clipAt = 200
+
+func clip(s string) string {
+	if columns(s) <= clipAt {
+		return s
+	}
+	n := 0
+	for i, r := range s {
+		if n += runeWidth(r); n >= clipAt {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// runeWidth is the number of terminal cells of a printable rune.
+func runeWidth(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.Is(unicode.Mn, r):
+		return 0
+	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3,
+		r >= 0xf900 && r <= 0xfaff, r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60,
+		r >= 0xffe0 && r <= 0xffe6, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}
+
+// wrap breaks text into lines of at most width columns, at spaces; existing line
+// breaks stay, and lines that begin with a space are left as they are.
+func wrap(text string, width int) []string {
+	if text == "" {
+		return nil
+	}
+	var out []string
+	for line := range strings.SplitSeq(printable(text), "\n") {
+		if width <= 10 || strings.HasPrefix(line, " ") || columns(line) <= width {
+			out = append(out, line)
+			continue
+		}
+		out = append(out, fill(line, width)...)
+	}
+	return out
+}
+
+func fill(line string, width int) []string {
+	var out []string
+	var cur string
+	for word := range strings.FieldsSeq(line) {
+		if cur != "" && columns(cur)+1+columns(word) > width {
+			out, cur = append(out, cur), ""
+		}
+		if cur != "" {
+			cur += " "
+		}
+		cur += word
+	}
+	return append(out, cur)
+}

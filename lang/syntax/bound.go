@@ -1,0 +1,84 @@
+package syntax
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"qpipe/lang/diag"
+)
+
+// Bounds of an expression's shape. hcl's parser and evaluator recurse; these
+// keep their stacks far from Go's limit.
+const (
+	maxDepth = 100  // brackets within brackets
+	maxChain = 1000 // operators, indexes and directives in a row
+)
+
+// bound checks a text before it is parsed: its size, its nesting, the length of
+// its operator chains. It only looks at tokens, which needs no recursion.
+func bound(name string, src []byte) diag.List {
+	if len(src) > MaxBytes {
+		return diag.List{unreadable(name, errTooLarge)}
+	}
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	chains := []int{0} // operators since the last separator, per open bracket
+	lines := []bool{true}
+	for _, t := range tokens {
+		top := len(chains) - 1
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
+			if len(chains) > maxDepth {
+				return tooDeep(t.Range, fmt.Sprintf("more than %d brackets are open", maxDepth),
+					"Name the inner parts in a locals block.")
+			}
+			chains, lines = append(chains, 0), append(lines, t.Type == hclsyntax.TokenOBrace)
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc:
+			if top > 0 {
+				chains, lines = chains[:top], lines[:top]
+				top--
+			}
+			// A closing bracket may be an index, which is a link of a chain; a
+			// template's parts lie flat.
+			if t.Type == hclsyntax.TokenCBrack {
+				chains[top]++
+			}
+		case hclsyntax.TokenTemplateControl:
+			// Closed by TemplateSeqEnd; directives nest although the brackets do not.
+			chains[top]++
+			chains, lines = append(chains, 0), append(lines, false)
+		case hclsyntax.TokenComma:
+			chains[top] = 0
+		case hclsyntax.TokenNewline:
+			if lines[top] {
+				chains[top] = 0
+			}
+		default:
+			if links(t.Type) {
+				chains[top]++
+			}
+		}
+		if top = len(chains) - 1; chains[top] > maxChain || top > 0 && chains[top-1] > maxChain {
+			return tooDeep(t.Range, fmt.Sprintf("more than %d operators in one expression", maxChain),
+				"Split it with a locals block.")
+		}
+	}
+	return nil
+}
+
+// links reports whether a token makes the syntax tree one level deeper.
+func links(t hclsyntax.TokenType) bool {
+	switch t {
+	case hclsyntax.TokenStar, hclsyntax.TokenSlash, hclsyntax.TokenPlus, hclsyntax.TokenMinus, hclsyntax.TokenPercent,
+		hclsyntax.TokenEqualOp, hclsyntax.TokenNotEqual, hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq,
+		hclsyntax.TokenGreaterThan, hclsyntax.TokenGreaterThanEq, hclsyntax.TokenAnd, hclsyntax.TokenOr,
+		hclsyntax.TokenBang, hclsyntax.TokenQuestion, hclsyntax.TokenColon, hclsyntax.TokenDot:
+		return true
+	}
+	return false
+}
+
+func tooDeep(r hcl.Range, summary, detail string) diag.List {
+	return diag.List{{Code: diag.TooDeep, Summary: summary, Detail: detail, Subject: Range(r)}}
+}

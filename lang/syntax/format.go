@@ -1,0 +1,139 @@
+package syntax
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/rogpeppe/go-internal/diff"
+
+	"qpipe/lang/diag"
+)
+
+// Format returns src in canonical form, or diagnostics and nil when it is not
+// HCL. Formatting what is formatted changes nothing.
+func Format(src []byte, name string) ([]byte, diag.List) {
+	if _, list := parseBody(name, src); list.HasErrors() {
+		return nil, list
+	}
+	const rounds = 4 // hcl's formatter may need a second look at its own output
+	out := src
+	for range rounds {
+		next := hclwrite.Format(out)
+		if bytes.Equal(next, out) {
+			break
+		}
+		out = next
+	}
+	return out, nil
+}
+
+// Diff shows what formatting the file would change, as a unified diff; it is
+// empty when nothing would.
+func Diff(name string, before, after []byte) []byte {
+	return diff.Diff(filepath.ToSlash(filepath.Join("a", name)), before, filepath.ToSlash(filepath.Join("b", name)), after)
+}
+
+// Find lists the files that fmt works on: path itself when it is a file, else
+// the .hcl and .qvars files in the folder, and below it when recursive is set.
+// Hidden folders are left out.
+func Find(path string, recursive bool) ([]string, diag.List) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, diag.List{unreadable(path, err)}
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var out []string
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && p != path && (!recursive || strings.HasPrefix(e.Name(), ".")):
+			return fs.SkipDir
+		case isPipeline(e) || !e.IsDir() && strings.HasSuffix(e.Name(), ".qvars"):
+			out = append(out, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return out, diag.List{unreadable(path, err)}
+	}
+	return out, nil
+}
+
+// Read returns the text of a file that fmt works on.
+func Read(path string) ([]byte, diag.List) {
+	src, err := readFile(path)
+	if err != nil {
+		return nil, diag.List{unreadable(path, err)}
+	}
+	return src, nil
+}
+
+// Write replaces the file by text, whole or not at all; it is on disk when Write
+// returns. A link is followed, permissions stay.
+func Write(path string, text []byte) diag.List {
+	if err := write(path, text); err != nil {
+		return diag.List{{
+			Code: diag.FileUnwritable, Summary: fmt.Sprintf("cannot write %s: %s", path, cause(err)),
+			Detail: "The file is as it was. Its folder must be writable, because the new text is written beside the old one first.",
+		}}
+	}
+	return nil
+}
+
+// write puts the text beside the file and renames it over the file.
+func write(path string, text []byte) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails after the rename, as it should
+	if err := errors.Join(fill(tmp, text, info.Mode().Perm()), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), real); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(real))
+}
+
+func fill(f *os.File, text []byte, perm fs.FileMode) error {
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if err := f.Chmod(perm); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// syncFolder makes a rename durable. Windows cannot sync a folder, and does not
+// need it.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

@@ -1,0 +1,271 @@
+// Package syntax turns bytes into HCL files: it reads a pipeline (a file, or a
+// folder whose .hcl files are read as one), keeps the sources for snippets,
+// bounds what a hostile text may cost, and says hcl's own diagnostics in our
+// words. It also formats files (fmt), shows the difference, and replaces them
+// atomically. It knows no block and no attribute.
+//
+// The doors: [Parse] for a path, [ParseSource] for text in memory,
+// [ReadValues] for a file of variable values, [Find], [Format], [Diff] and
+// [Write] for fmt.
+package syntax
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"qpipe/lang/diag"
+)
+
+// Limits of what is read. A pipeline is a text that people write.
+const (
+	MaxBytes = 4 << 20 // of one file
+	maxFiles = 1000    // in one folder
+)
+
+// File is one parsed text. Body is nil when it could not be parsed.
+type File struct {
+	Name string
+	Src  []byte
+	Body *hclsyntax.Body
+}
+
+// Files is a pipeline's text: its files in the order of their names, and the
+// sources of everything that a diagnostic may point at.
+type Files struct {
+	Name    string // of the pipeline: the base name without .hcl
+	Dir     string // the folder that relative paths start from
+	Folder  bool   // the pipeline is a folder, not a single file
+	Files   []*File
+	sources map[string][]byte
+}
+
+// Source returns the text of a file as it was parsed; it is a [diag.Sources].
+func (f *Files) Source(name string) []byte {
+	if f == nil {
+		return nil
+	}
+	return f.sources[name]
+}
+
+// Names returns the names of the pipeline's files.
+func (f *Files) Names() []string {
+	names := make([]string, len(f.Files))
+	for i, file := range f.Files {
+		names[i] = file.Name
+	}
+	return names
+}
+
+// Parse reads the pipeline at path: a file, or a folder. With errors in the list
+// the files may be incomplete, but their sources can be shown.
+func Parse(path string) (*Files, diag.List) {
+	out := &Files{sources: map[string][]byte{}}
+	info, err := os.Stat(path)
+	if err != nil {
+		return out, diag.List{unreadable(path, err)}
+	}
+	names := []string{path}
+	if out.Folder = info.IsDir(); out.Folder {
+		out.Name, out.Dir = folderName(path), path
+		var list diag.List
+		if names, list = pipelineFiles(path); list.HasErrors() {
+			return out, list
+		}
+	} else {
+		out.Name, out.Dir = strings.TrimSuffix(filepath.Base(path), ".hcl"), filepath.Dir(path)
+	}
+	var list diag.List
+	for _, name := range names {
+		src, err := readFile(name)
+		if err != nil {
+			list = append(list, unreadable(name, err))
+			continue
+		}
+		list = append(list, out.add(name, src)...)
+	}
+	return out, list
+}
+
+// ParseSource parses text that is already in memory under the given name;
+// relative paths in it start from the folder of the name.
+func ParseSource(name string, src []byte) (*Files, diag.List) {
+	out := &Files{
+		Name: strings.TrimSuffix(filepath.Base(name), ".hcl"), Dir: filepath.Dir(name),
+		sources: map[string][]byte{},
+	}
+	return out, out.add(name, src)
+}
+
+func (f *Files) add(name string, src []byte) diag.List {
+	f.sources[name] = src
+	body, list := parseBody(name, src)
+	f.Files = append(f.Files, &File{Name: name, Src: src, Body: body})
+	return list
+}
+
+// AddValues parses text that holds only `name = value` lines, such as a file of
+// variable values or the value of a flag, and keeps its source.
+func (f *Files) AddValues(name string, src []byte) (*hclsyntax.Body, diag.List) {
+	f.sources[name] = src
+	return parseBody(name, src)
+}
+
+// AddExpression parses the text of a single expression, such as the value of a
+// flag, and keeps its source.
+func (f *Files) AddExpression(name string, src []byte) (hclsyntax.Expression, diag.List) {
+	f.sources[name] = src
+	if list := bound(name, src); list.HasErrors() {
+		return nil, list
+	}
+	expr, diags := hclsyntax.ParseExpression(src, name, hcl.InitialPos)
+	return expr, Translate(diags)
+}
+
+// ReadValues reads a file of variable values and keeps its source.
+func (f *Files) ReadValues(path string) (*hclsyntax.Body, diag.List) {
+	src, err := readFile(path)
+	if err != nil {
+		return nil, diag.List{unreadable(path, err)}
+	}
+	return f.AddValues(path, src)
+}
+
+// AutoValues returns the paths of the *.auto.qvars files beside the pipeline, in
+// the order of their names.
+func (f *Files) AutoValues() []string {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".auto.qvars") && !e.IsDir() {
+			out = append(out, filepath.Join(f.Dir, e.Name()))
+		}
+	}
+	return out
+}
+
+func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
+	if list := bound(name, src); list.HasErrors() {
+		return nil, list
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	list := Translate(diags)
+	if file == nil || file.Body == nil {
+		return nil, list
+	}
+	body, _ := file.Body.(*hclsyntax.Body)
+	return body, list
+}
+
+func folderName(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Base(path)
+	}
+	return filepath.Base(abs)
+}
+
+// pipelineFiles lists the .hcl files of a folder, without hidden ones.
+func pipelineFiles(dir string) ([]string, diag.List) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, diag.List{unreadable(dir, err)}
+	}
+	var names []string
+	for _, e := range entries {
+		if isPipeline(e) {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil, diag.List{{
+			Code: diag.NoFiles, Summary: fmt.Sprintf("the folder %s holds no .hcl file", dir),
+			Detail: "Name a pipeline file, or a folder with the .hcl files of one pipeline.",
+		}}
+	case len(names) > maxFiles:
+		return nil, diag.List{{
+			Code: diag.FileTooLarge, Summary: fmt.Sprintf("the folder %s holds %d .hcl files", dir, len(names)),
+			Detail: fmt.Sprintf("A pipeline has at most %d files. Name the one that you mean.", maxFiles),
+		}}
+	}
+	return names, nil
+}
+
+func isPipeline(e fs.DirEntry) bool {
+	return !e.IsDir() && strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".")
+}
+
+var errTooLarge = fmt.Errorf("larger than %d MiB", MaxBytes>>20)
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	src, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err == nil && len(src) > MaxBytes {
+		err = errTooLarge
+	}
+	return src, err
+}
+
+func unreadable(path string, err error) *diag.Diagnostic {
+	d := &diag.Diagnostic{Code: diag.FileUnreadable, Summary: fmt.Sprintf("cannot read %s: %s", path, cause(err))}
+	switch {
+	case errors.Is(err, errTooLarge):
+		d.Code, d.Detail = diag.FileTooLarge, "A pipeline is a text that people write. Is this the right file?"
+	case errors.Is(err, fs.ErrNotExist):
+		d.Detail = "Check the spelling, and the folder that the command runs in." + siblings(path)
+	case errors.Is(err, fs.ErrPermission):
+		d.Detail = "The file must be readable for the user who runs the command."
+	}
+	return d
+}
+
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// siblings suggests the file that was probably meant.
+func siblings(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if near := diag.Nearest(filepath.Base(path), names); near != "" {
+		return fmt.Sprintf(" Did you mean %q?", filepath.Join(filepath.Dir(path), near))
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".hcl") })
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" The folder has: %s.", diag.Enumerate(names))
+}

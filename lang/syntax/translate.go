@@ -1,0 +1,107 @@
+package syntax
+
+import (
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"qpipe/lang/diag"
+)
+
+// maxDiagnostics bounds what is reported of hcl's own complaints about one text;
+// after a few dozen the rest are echoes.
+const maxDiagnostics = 50
+
+// Range says an hcl range in our type.
+func Range(r hcl.Range) diag.Range {
+	return diag.Range{
+		File:  r.Filename,
+		Start: diag.Pos{Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte},
+		End:   diag.Pos{Line: r.End.Line, Column: r.End.Column, Byte: r.End.Byte},
+	}
+}
+
+// Translate says hcl's diagnostics in our words: a code, the place, a summary
+// that begins small, and a way out where hcl names none.
+func Translate(diags hcl.Diagnostics) diag.List {
+	var out diag.List
+	for _, d := range diags {
+		if len(out) == maxDiagnostics {
+			break
+		}
+		out = append(out, translate(d))
+	}
+	return out
+}
+
+func translate(d *hcl.Diagnostic) *diag.Diagnostic {
+	t := &diag.Diagnostic{Summary: uncapitalize(d.Summary), Detail: d.Detail}
+	if d.Severity == hcl.DiagWarning {
+		t.Severity = diag.Warning
+	}
+	if d.Subject != nil {
+		t.Subject = Range(*d.Subject)
+	}
+	var hint string
+	t.Code, hint = classify(d.Summary)
+	if hint != "" && !strings.Contains(t.Detail, hint) {
+		t.Detail = strings.TrimSpace(t.Detail + " " + hint)
+	}
+	return t
+}
+
+// class is a family of hcl's summaries: those that contain the text.
+type class struct {
+	contains string
+	code     diag.Code
+	hint     string
+}
+
+// classes lists the families, the more special first.
+func classes() []class {
+	const block = `A block is written: type "label" { … }, with the opening brace on the same line; an attribute: name = value.`
+	return []class{
+		{"Attribute redefined", diag.AttributeTwice, "Keep one of the two."},
+		{"Invalid character encoding", diag.BadCharacter, "Save the file as UTF-8."},
+		{"Invalid character", diag.BadCharacter, ""},
+		{"Invalid escape sequence", diag.BadSyntax, `A backslash is written \\, a quote \".`},
+		{"Unclosed", diag.Unclosed, ""},
+		{"Unterminated", diag.Unclosed, ""},
+		{"Unbalanced", diag.Unclosed, ""},
+		{"Missing close bracket", diag.Unclosed, ""},
+		{"Missing closing parenthesis", diag.Unclosed, ""},
+		{"Unexpected end of template", diag.Unclosed, ""},
+		{"Unknown variable", diag.UnknownReference, ""},
+		{"Unsupported attribute", diag.UnknownReference, ""},
+		{"Call to unknown function", diag.UnknownFunction, ""},
+		{"Unsupported argument", diag.UnknownAttribute, ""},
+		{"Unsupported block type", diag.UnknownBlock, ""},
+		{"Missing required argument", diag.MissingAttribute, ""},
+		{"dynamic", diag.BadDynamic, ""},
+		{"Extraneous label", diag.BadLabel, ""},
+		{"Duplicate object key", diag.AttributeTwice, "Keep one of the two."},
+		{"Argument or block definition required", diag.BadSyntax, block},
+		{"Invalid block definition", diag.BadSyntax, block},
+		{"Invalid argument name", diag.BadSyntax, block},
+		{"Argument definition required", diag.BadSyntax, block},
+		{"Missing newline after argument", diag.BadSyntax, "Put each attribute on a line of its own."},
+	}
+}
+
+// classify finds the family of a summary. Whatever hcl says while parsing is
+// syntax; evaluation has summaries of its own.
+func classify(summary string) (diag.Code, string) {
+	for _, c := range classes() {
+		if strings.Contains(summary, c.contains) {
+			return c.code, c.hint
+		}
+	}
+	return diag.BadSyntax, ""
+}
+
+func uncapitalize(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
