@@ -1,0 +1,210 @@
+package artifact
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/nlpodyssey/safetensors"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/ops/nn"
+)
+
+// Version is the version of the checkpoint format that this program writes.
+const Version = 1
+
+// Limits of what is read: a larger file or header is refused before its memory
+// is asked for.
+const (
+	maxFile   = 4 << 30
+	maxHeader = 8 << 20
+)
+
+// Prefixes of tensors that are not the model's own.
+const (
+	shadowPrefix    = "ema."
+	optimizerPrefix = "optimizer."
+)
+
+// Ext is the file name extension of checkpoints and models.
+const Ext = ".safetensors"
+
+const hashKey = "sha256"
+
+// Encode returns the snapshot as a safetensors file: the model's tensors by
+// their names, those of the averaged weights under "ema.", those of optimizer
+// slots under "optimizer.<slot>.", everything else as text in __metadata__. Equal
+// snapshots give equal bytes. The metadata's sha256 is that of the file with 64
+// zeros in its place.
+func Encode(s *stage.Snapshot) ([]byte, error) {
+	tensors := map[string]view{}
+	if err := addViews(tensors, "", s.Model); err != nil {
+		return nil, err
+	}
+	if err := addViews(tensors, shadowPrefix, s.Shadow); err != nil {
+		return nil, err
+	}
+	for slot, ts := range s.Optimizer {
+		if strings.Contains(slot, ".") {
+			return nil, fmt.Errorf("the optimizer slot %q has a dot in its name", slot)
+		}
+		if err := addViews(tensors, optimizerPrefix+slot+".", ts); err != nil {
+			return nil, err
+		}
+	}
+	meta, err := encodeMeta(s)
+	if err != nil {
+		return nil, err
+	}
+	meta[hashKey] = noHash()
+	data, err := safetensors.Serialize(tensors, meta)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	copy(data[hashAt(data, noHash()):], hex.EncodeToString(sum[:]))
+	return data, nil
+}
+
+func noHash() string { return strings.Repeat("0", 2*sha256.Size) }
+
+// hashAt finds the place of the hash's digits, -1 if it is not there. Inside
+// other strings the quotes would be escaped, so the place is the only one.
+func hashAt(data []byte, digits string) int {
+	key := `"` + hashKey + `":"`
+	i := bytes.Index(data, []byte(key+digits+`"`))
+	if i < 0 {
+		return -1
+	}
+	return i + len(key)
+}
+
+// Decode is Encode's inverse. It verifies the hash and names the file path in
+// its errors; the snapshot shares no memory with data.
+func Decode(path string, data []byte) (*stage.Snapshot, error) {
+	meta, views, err := parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFormat(path, meta); err != nil {
+		return nil, err
+	}
+	if err := checkHash(path, data, meta); err != nil {
+		return nil, err
+	}
+	return build(path, meta, views)
+}
+
+func parse(path string, data []byte) (map[string]string, []safetensors.NamedTensorView, error) {
+	if err := checkHeader(path, data); err != nil {
+		return nil, nil, err
+	}
+	_, meta, err := safetensors.ReadMetadata(data)
+	if err != nil {
+		return nil, nil, damaged(path, "not a sound safetensors file: %w", err)
+	}
+	st, err := safetensors.Deserialize(data)
+	if err != nil {
+		return nil, nil, damaged(path, "not a sound safetensors file: %w", err)
+	}
+	return meta.Metadata(), sortedViews(st), nil
+}
+
+func checkHeader(path string, data []byte) error {
+	if len(data) < 8 {
+		return damaged(path, "cut short: %d bytes, not even the length of the header", len(data))
+	}
+	n := headerLen(data)
+	switch {
+	case n > maxHeader:
+		return damaged(path, "the header claims %d bytes, more than the %d that are accepted", n, maxHeader)
+	case n+8 > uint64(len(data)):
+		return damaged(path, "cut short: the header claims %d bytes, the file has %d", n, len(data))
+	}
+	return nil
+}
+
+// checkFormat tells a checkpoint of ours from other safetensors files. A file that
+// has any of our keys is ours, whatever else is wrong with it.
+func checkFormat(path string, meta map[string]string) error {
+	v, ok := meta["format_version"]
+	if !ok {
+		if _, ours := meta[hashKey]; ours {
+			return damaged(path, "the format version is missing")
+		}
+		return &FileError{path, diag.NotCheckpoint, fmt.Errorf("a safetensors file, but not a checkpoint of qpipe: its metadata has no format_version")}
+	}
+	if v != fmt.Sprint(Version) {
+		return &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %q; this program reads version %d", clip(v), Version)}
+	}
+	return nil
+}
+
+func checkHash(path string, data []byte, meta map[string]string) error {
+	want := meta[hashKey]
+	at := hashAt(data, want)
+	if len(want) != 2*sha256.Size || at < 0 {
+		return damaged(path, "its sha256 is missing")
+	}
+	h := sha256.New()
+	h.Write(data[:at])
+	h.Write([]byte(noHash()))
+	h.Write(data[at+len(want):])
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return damaged(path, "its content does not match its hash (sha256 %s…, the file says %s…)", got[:12], clip(want)[:12])
+	}
+	return nil
+}
+
+func build(path string, meta map[string]string, views []safetensors.NamedTensorView) (*stage.Snapshot, error) {
+	s := &stage.Snapshot{}
+	if err := decodeMeta(s, meta); err != nil {
+		return nil, damaged(path, "its metadata cannot be read: %w", err)
+	}
+	for _, v := range views {
+		t, err := toTensor(v)
+		if err != nil {
+			return nil, damaged(path, "%w", err)
+		}
+		if err := place(s, t); err != nil {
+			return nil, damaged(path, "%w", err)
+		}
+	}
+	return s, nil
+}
+
+// place puts a tensor where its prefix says.
+func place(s *stage.Snapshot, t nn.Tensor) error {
+	if name, ok := strings.CutPrefix(t.Name, shadowPrefix); ok {
+		t.Name = name
+		s.Shadow = append(s.Shadow, t)
+		return nil
+	}
+	rest, ok := strings.CutPrefix(t.Name, optimizerPrefix)
+	if !ok {
+		s.Model = append(s.Model, t)
+		return nil
+	}
+	slot, name, ok := strings.Cut(rest, ".")
+	if !ok {
+		return fmt.Errorf("the tensor %q names no parameter", clip(t.Name))
+	}
+	if s.Optimizer == nil {
+		s.Optimizer = map[string][]nn.Tensor{}
+	}
+	t.Name = name
+	s.Optimizer[slot] = append(s.Optimizer[slot], t)
+	return nil
+}
+
+// clip shortens text from a file before it reaches a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

@@ -1,0 +1,223 @@
+package artifact
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// The kinds of things that Describe knows.
+const (
+	KindCheckpoint = "checkpoint"
+	KindInt8       = "int8 model"
+	KindTensors    = "tensors" // a safetensors file of another tool
+	KindRun        = "run"
+)
+
+// Description is what `qpipe show` prints of a file or run.
+type Description struct {
+	Path     string             `json:"path"`
+	Kind     string             `json:"kind"`
+	Bytes    int64              `json:"bytes,omitempty"`
+	SHA256   string             `json:"sha256,omitempty"`  // of the file
+	Content  string             `json:"content,omitempty"` // the hash that the file carries
+	Stage    string             `json:"stage,omitempty"`
+	Form     string             `json:"form,omitempty"`
+	Mode     string             `json:"qat_mode,omitempty"`
+	Seed     int64              `json:"seed"`
+	Epoch    int                `json:"epoch"`
+	Step     int                `json:"step"`
+	LR       float64            `json:"lr,omitempty"`
+	Kernels  string             `json:"kernels,omitempty"`
+	Input    *tensor.Shape      `json:"input,omitempty"`
+	Params   int                `json:"params,omitempty"`
+	Absorbed []stage.Absorption `json:"absorbed,omitempty"`
+	FrozenBN []string           `json:"frozen_bn,omitempty"`
+	Metrics  Metrics            `json:"metrics,omitempty"`
+	Best     Metrics            `json:"best_metrics,omitempty"`
+	Layers   []Layer            `json:"layers,omitempty"`
+	Tensors  []TensorInfo       `json:"tensors,omitempty"`
+	Run      *Manifest          `json:"run,omitempty"`
+}
+
+// Layer is a node of the network.
+type Layer struct {
+	Name       string   `json:"name"`
+	Op         string   `json:"op"`
+	Members    []string `json:"members,omitempty"`
+	BN         string   `json:"bn,omitempty"`
+	Act        string   `json:"act,omitempty"`
+	Inputs     []string `json:"inputs,omitempty"`
+	Out        string   `json:"out"`
+	Params     int      `json:"params"`
+	Activation string   `json:"activation,omitempty"` // dtype of its output
+	Weight     string   `json:"weight,omitempty"`     // dtype of its weight
+}
+
+// TensorInfo describes a tensor. Min and Max are those of its finite values, nil where
+// there are none; NotFinite counts the others.
+type TensorInfo struct {
+	Name      string   `json:"name"`
+	Shape     []int    `json:"shape"`
+	DType     string   `json:"dtype"`
+	Bytes     int      `json:"bytes"`
+	Min       *float64 `json:"min,omitempty"`
+	Max       *float64 `json:"max,omitempty"`
+	NotFinite int      `json:"not_finite,omitempty"`
+}
+
+// Describe tells what a file or a run's folder holds.
+func Describe(path string) (*Description, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &FileError{path, diag.Unreadable, plain(err)}
+	}
+	if filepath.Base(path) == ManifestName {
+		return describeRun(filepath.Dir(path))
+	}
+	if info.IsDir() {
+		return describeRun(path)
+	}
+	return describeFile(path)
+}
+
+func describeRun(dir string) (*Description, error) {
+	m, err := ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, &FileError{dir, diag.Unreadable, errors.New("not a run: it has no manifest.json; a run's folder is runs/<name>")}
+	}
+	return &Description{Path: dir, Kind: KindRun, Run: m, Seed: m.Seed, Kernels: m.Kernels}, nil
+}
+
+func describeFile(path string) (*Description, error) {
+	data, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	meta, views, err := parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: Sum(data), Content: meta[hashKey]}
+	err = checkFormat(path, meta)
+	var f *FileError
+	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
+		s, err := foreign(path, views)
+		if err != nil {
+			return nil, err
+		}
+		d.Tensors = describeTensors("", s.Model)
+		return d, nil
+	}
+	s, err := Decode(path, data)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.fill(s)
+}
+
+func (d *Description) fill(s *stage.Snapshot) error {
+	d.Kind = KindCheckpoint
+	if s.Form == nn.Quantized {
+		d.Kind = KindInt8
+	}
+	d.Stage, d.Form, d.Mode = s.Stage, string(s.Form), string(s.Mode)
+	d.Seed, d.Epoch, d.Step, d.LR, d.Kernels = s.Seed, s.Epoch, s.Step, s.LR, s.Kernels
+	d.Absorbed, d.FrozenBN, d.Metrics, d.Best = s.Absorbed, s.FrozenBN, s.Metrics, s.Best
+	d.Tensors = describeTensors("", s.Model)
+	d.Tensors = append(d.Tensors, describeTensors(shadowPrefix, s.Shadow)...)
+	for _, slot := range sortedKeys(s.Optimizer) {
+		d.Tensors = append(d.Tensors, describeTensors(optimizerPrefix+slot+".", s.Optimizer[slot])...)
+	}
+	if len(s.Structure) == 0 {
+		return nil
+	}
+	g, err := nn.Restore(s.Structure)
+	if err != nil {
+		return damaged(d.Path, "its structure cannot be read: %w", err)
+	}
+	in := g.Input()
+	d.Input = &in
+	d.Layers = describeLayers(g)
+	for _, l := range d.Layers {
+		d.Params += l.Params
+	}
+	return nil
+}
+
+func describeLayers(g *nn.Graph) []Layer {
+	var out []Layer
+	for _, m := range g.Modules() {
+		l := Layer{Name: m.Name, Op: m.Op, BN: m.BN, Inputs: m.Inputs, Out: m.Out.String(), Params: m.Params}
+		if len(m.Members) > 1 {
+			l.Members = m.Members
+		}
+		if m.Act != 0 {
+			l.Act = m.Act.String()
+		}
+		if g.Form() != nn.Float && m.HasQuant {
+			l.Activation = m.QConfig.Activation.Spec.DType.String()
+		}
+		if g.Form() != nn.Float && m.HasWeight {
+			l.Weight = m.QConfig.Weight.Spec.DType.String()
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func describeTensors(prefix string, ts []nn.Tensor) []TensorInfo {
+	out := make([]TensorInfo, len(ts))
+	for i, t := range ts {
+		out[i] = describeTensor(t)
+		out[i].Name = prefix + t.Name
+	}
+	return out
+}
+
+func describeTensor(t nn.Tensor) TensorInfo {
+	info := TensorInfo{Shape: t.Shape}
+	switch d := t.Data.(type) {
+	case []float32:
+		info.DType, info.Bytes = "float32", 4*len(d)
+		extremes(&info, d)
+	case []int32:
+		info.DType, info.Bytes = "int32", 4*len(d)
+		extremes(&info, d)
+	case []int8:
+		info.DType, info.Bytes = "int8", len(d)
+		extremes(&info, d)
+	default:
+		info.DType = fmt.Sprintf("%T", d)
+	}
+	return info
+}
+
+func extremes[T float32 | int32 | int8](info *TensorInfo, xs []T) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, x := range xs {
+		v := float64(x)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			info.NotFinite++
+			continue
+		}
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	if lo <= hi {
+		info.Min, info.Max = &lo, &hi
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

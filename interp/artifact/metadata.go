@@ -1,0 +1,166 @@
+package artifact
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"qpipe/interp/stage"
+)
+
+// number is a float64 that JSON can hold also when it is not finite.
+type number float64
+
+// MarshalJSON writes a number, or its name where JSON has none.
+func (n number) MarshalJSON() ([]byte, error) {
+	f := float64(n)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return json.Marshal(strconv.FormatFloat(f, 'g', -1, 64))
+	}
+	return json.Marshal(f)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (n *number) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return json.Unmarshal(data, (*float64)(n))
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	*n = number(f)
+	return err
+}
+
+type numbers map[string]number
+
+func toNumbers(m map[string]float64) numbers {
+	if m == nil {
+		return nil
+	}
+	out := make(numbers, len(m))
+	for k, v := range m {
+		out[k] = number(v)
+	}
+	return out
+}
+
+func (m numbers) floats() map[string]float64 {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]float64, len(m))
+	for k, v := range m {
+		out[k] = float64(v)
+	}
+	return out
+}
+
+// field is an entry of __metadata__: how it is written, and read again.
+type field struct {
+	key string
+	of  func(s *stage.Snapshot) any
+	to  func(s *stage.Snapshot, text []byte) error
+}
+
+// fields lists all that a snapshot holds besides tensors. Strings are written as
+// they are, everything else as JSON.
+func fields() []field {
+	return []field{
+		text("stage", func(s *stage.Snapshot) *string { return &s.Stage }),
+		text("form", func(s *stage.Snapshot) *string { return (*string)(&s.Form) }),
+		text("qat_mode", func(s *stage.Snapshot) *string { return (*string)(&s.Mode) }),
+		text("kernels", func(s *stage.Snapshot) *string { return &s.Kernels }),
+		value("seed", func(s *stage.Snapshot) *int64 { return &s.Seed }),
+		value("epoch", func(s *stage.Snapshot) *int { return &s.Epoch }),
+		value("step", func(s *stage.Snapshot) *int { return &s.Step }),
+		value("lr", func(s *stage.Snapshot) *number { return (*number)(&s.LR) }),
+		value("absorbed", func(s *stage.Snapshot) *[]stage.Absorption { return &s.Absorbed }),
+		value("frozen_bn", func(s *stage.Snapshot) *[]string { return &s.FrozenBN }),
+		value("position", func(s *stage.Snapshot) *stage.Position { return &s.Position }),
+		floats("metrics", func(s *stage.Snapshot) *map[string]float64 { return &s.Metrics }),
+		floats("best", func(s *stage.Snapshot) *map[string]float64 { return &s.Best }),
+		{
+			key: "callbacks",
+			of: func(s *stage.Snapshot) any {
+				out := make([]numbers, len(s.Callbacks))
+				for i, m := range s.Callbacks {
+					out[i] = toNumbers(m)
+				}
+				return out
+			},
+			to: func(s *stage.Snapshot, text []byte) error {
+				var all []numbers
+				err := json.Unmarshal(text, &all)
+				for _, m := range all {
+					s.Callbacks = append(s.Callbacks, m.floats())
+				}
+				return err
+			},
+		},
+		{
+			key: "structure",
+			of:  func(s *stage.Snapshot) any { return string(s.Structure) },
+			to:  func(s *stage.Snapshot, text []byte) error { s.Structure = text; return nil },
+		},
+	}
+}
+
+func text(key string, at func(*stage.Snapshot) *string) field {
+	return field{
+		key: key,
+		of:  func(s *stage.Snapshot) any { return *at(s) },
+		to:  func(s *stage.Snapshot, text []byte) error { *at(s) = string(text); return nil },
+	}
+}
+
+func value[T any](key string, at func(*stage.Snapshot) *T) field {
+	return field{
+		key: key,
+		of:  func(s *stage.Snapshot) any { return at(s) },
+		to:  func(s *stage.Snapshot, text []byte) error { return json.Unmarshal(text, at(s)) },
+	}
+}
+
+func floats(key string, at func(*stage.Snapshot) *map[string]float64) field {
+	return field{
+		key: key,
+		of:  func(s *stage.Snapshot) any { return toNumbers(*at(s)) },
+		to: func(s *stage.Snapshot, text []byte) error {
+			var m numbers
+			err := json.Unmarshal(text, &m)
+			*at(s) = m.floats()
+			return err
+		},
+	}
+}
+
+func encodeMeta(s *stage.Snapshot) (map[string]string, error) {
+	meta := map[string]string{"format_version": strconv.Itoa(Version)}
+	for _, f := range fields() {
+		v := f.of(s)
+		if str, ok := v.(string); ok {
+			meta[f.key] = str
+			continue
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.key, err)
+		}
+		meta[f.key] = string(data)
+	}
+	return meta, nil
+}
+
+func decodeMeta(s *stage.Snapshot, meta map[string]string) error {
+	for _, f := range fields() {
+		text, ok := meta[f.key]
+		if !ok {
+			return fmt.Errorf("%q is missing", f.key)
+		}
+		if err := f.to(s, []byte(text)); err != nil {
+			return fmt.Errorf("%s: %w", f.key, err)
+		}
+	}
+	return nil
+}
