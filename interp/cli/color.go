@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// painter colours text, or leaves it alone.
+type painter bool
+
+func (p painter) sgr(code, s string) string {
+	if !p || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (p painter) bold(s string) string   { return p.sgr("1", s) }
+func (p painter) dim(s string) string    { return p.sgr("2", s) }
+func (p painter) red(s string) string    { return p.sgr("1;31", s) }
+func (p painter) green(s string) string  { return p.sgr("32", s) }
+func (p painter) yellow(s string) string { return p.sgr("33", s) }
+
+// paint returns the painter for a stream: colours on a terminal that can show
+// them, unless the user does not want any.
+func (a *app) paint(w io.Writer) painter {
+	return painter(!a.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && isTerminal(w))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is the number of columns of a stream: the terminal's, else 100.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 100
+}

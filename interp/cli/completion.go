@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"qpipe/lang/syntax"
+)
+
+// completePipeline offers .hcl files and folders.
+func completePipeline(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// completeStage offers the names of the stages of the pipeline on the command
+// line. They are read from the text alone, so that a file with mistakes, or one
+// whose variables have no value yet, completes too.
+func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	path, err := one(args)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	files, _ := syntax.Parse(path)
+	var names []string
+	for _, f := range files.Files {
+		if f.Body == nil {
+			continue
+		}
+		for _, b := range f.Body.Blocks {
+			if b.Type == "stage" && len(b.Labels) == 1 {
+				names = append(names, b.Labels[0])
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qpipe/lang/diag"
+)
+
+// doubleDashes lets the HCL family's way of writing flags work: -var and
+// -format=dot become --var and --format=dot, which is what pflag reads. A value
+// that stands in an argument of its own is left as it is.
+func doubleDashes(root *cobra.Command, args []string) []string {
+	takesValue := valueFlags(root)
+	out := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && len(name) > 1 {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+		if strings.HasPrefix(arg, "--") && !hasValue && takesValue[name] && i+1 < len(args) {
+			i++
+			out = append(out, args[i])
+		}
+	}
+	return out
+}
+
+// valueFlags returns the names of all flags that want a value.
+func valueFlags(root *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	note := func(f *pflag.Flag) { names[f.Name] = f.NoOptDefVal == "" }
+	root.PersistentFlags().VisitAll(note)
+	for _, c := range root.Commands() {
+		c.Flags().VisitAll(note)
+	}
+	return names
+}
+
+// flagError turns pflag's error into a usage error that names the nearest flag.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name := unknown.GetSpecifiedName()
+	return usagef("unknown flag -%s%s", name, didYouMean(name, names, "-"))
+}
+
+// didYouMean is the end of a message about an unknown word.
+func didYouMean(word string, words []string, prefix string) string {
+	if near := diag.Nearest(word, words); near != "" {
+		return fmt.Sprintf("; did you mean %q?", prefix+near)
+	}
+	return ""
+}
+
+// args wraps cobra's count of arguments so that a wrong one is a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}

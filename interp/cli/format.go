@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// number reads a JSON-able number of an event; 0 where there is none.
+func number(v any) float64 {
+	switch v := v.(type) {
+	case float64:
+		return v
+	case float32:
+		return float64(v)
+	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case time.Duration:
+		return v.Seconds()
+	}
+	return 0
+}
+
+// text reads a string of an event, whatever its type is called.
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// list reads a list of names.
+func list(v any) string {
+	switch v := v.(type) {
+	case []string:
+		return strings.Join(v, ", ")
+	case []any:
+		names := make([]string, len(v))
+		for i, n := range v {
+			names[i] = fmt.Sprint(n)
+		}
+		return strings.Join(names, ", ")
+	}
+	return text(v)
+}
+
+// floats reads a map of numbers.
+func floats(v any) map[string]float64 {
+	switch v := v.(type) {
+	case map[string]float64:
+		return v
+	case map[string]any:
+		m := make(map[string]float64, len(v))
+		for k, x := range v {
+			m[k] = number(x)
+		}
+		return m
+	}
+	return nil
+}
+
+// metric prints a value as tables and logs show it.
+func metric(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) >= 1 && math.Abs(v) < 1e15 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4f", v)
+}
+
+// short prints a rate with three significant figures and a unit.
+func short(v float64) string {
+	switch {
+	case v >= 1e6:
+		return fmt.Sprintf("%.3gM", v/1e6)
+	case v >= 1e4:
+		return fmt.Sprintf("%.3gk", v/1e3)
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+// size prints a number of bytes.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.2f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// seconds prints a time that has passed.
+func seconds(s float64) string {
+	switch {
+	case s < 0.0995:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 99.5:
+		return fmt.Sprintf("%.1f s", s)
+	}
+	return clock(time.Duration(s * float64(time.Second)))
+}
+
+// clock prints a time as minutes and seconds, or hours, minutes and seconds.
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second).Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// count prints a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// quote makes a word safe for a POSIX shell.
+func quote(s string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./=:,+@%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

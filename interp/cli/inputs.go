@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"qpipe/lang/check"
+)
+
+// inputs are the values for the pipeline's variables, in the order of the
+// command line: a later one wins, whichever way it was given.
+type inputs struct{ given *[]check.Var }
+
+func (in *inputs) register(f *pflag.FlagSet) {
+	in.given = new([]check.Var)
+	f.Var(varFlag{in.given}, "var", "set a variable: `NAME=VALUE` (repeatable; also: QPIPE_VAR_NAME in the environment)")
+	f.Var(varFileFlag{in.given}, "var-file", "set the variables in this `FILE` (repeatable; *.auto.qvars beside the pipeline are read by themselves)")
+}
+
+// all returns what was given.
+func (in inputs) all() []check.Var {
+	if in.given == nil {
+		return nil
+	}
+	return *in.given
+}
+
+// words returns the flags as they can be typed again.
+func (in inputs) words() []string {
+	var words []string
+	for _, v := range in.all() {
+		if v.File != "" {
+			words = append(words, "-var-file", quote(v.File))
+		} else {
+			words = append(words, "-var", quote(v.Name+"="+v.Value))
+		}
+	}
+	return words
+}
+
+// varFlag is -var.
+type varFlag struct{ given *[]check.Var }
+
+func (f varFlag) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return usagef("want NAME=VALUE, got %q", s)
+	}
+	*f.given = append(*f.given, check.Var{Name: name, Value: value})
+	return nil
+}
+
+func (varFlag) Type() string   { return "NAME=VALUE" }
+func (varFlag) String() string { return "" }
+
+// varFileFlag is -var-file.
+type varFileFlag struct{ given *[]check.Var }
+
+func (f varFileFlag) Set(s string) error {
+	if s == "" {
+		return usagef("want the name of a file")
+	}
+	*f.given = append(*f.given, check.Var{File: s})
+	return nil
+}
+
+func (varFileFlag) Type() string   { return "FILE" }
+func (varFileFlag) String() string { return "" }

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"qpipe/interp/graph"
+	"qpipe/lang/check"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// loaded is a pipeline as far as it could be read.
+type loaded struct {
+	path    string // as named on the command line
+	files   *syntax.Files
+	program *program.Program // nil or partial with errors
+	plan    *graph.Plan      // the same
+	diags   diag.List
+}
+
+// one returns the pipeline that the arguments name: the current folder without any.
+func one(args []string) (string, error) {
+	if len(args) > 1 {
+		return "", usagef("want one pipeline, got %d arguments; a folder's .hcl files are one pipeline", len(args))
+	}
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	if files, err := filepath.Glob("*.hcl"); err != nil || len(files) == 0 {
+		return "", usagef("no .hcl file in the current folder; name a pipeline: a file, or a folder of .hcl files")
+	}
+	return ".", nil
+}
+
+// load reads and checks the pipeline at path.
+func (a *app) load(path string, in inputs) *loaded {
+	l := &loaded{path: path}
+	if l.files, l.diags = syntax.Parse(path); l.diags.HasErrors() {
+		return l
+	}
+	var more diag.List
+	l.program, more = check.Check(l.files, check.Options{
+		Signatures: a.catalog, Vars: in.all(), Env: a.Environ, Version: version,
+	})
+	l.diags = append(l.diags, more...)
+	return l
+}
+
+// lower loads the pipeline and lowers it, where it is sound so far.
+func (a *app) lower(path string, in inputs) *loaded {
+	l := a.load(path, in)
+	if l.program == nil || l.diags.HasErrors() {
+		return l
+	}
+	var more diag.List
+	l.plan, more = graph.Lower(l.program, a.catalog)
+	l.diags = append(l.diags, more...).Sorted()
+	return l
+}
+
+// sound lowers the pipeline, shows what is wrong with it, and fails where
+// something is. Warnings are shown too.
+func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
+	l := a.lower(path, in)
+	if err := failed(l.diags); err != nil {
+		if asJSON {
+			_ = diag.WriteJSON(a.Out, l.diags, l.files.Source)
+			return nil, err
+		}
+		_ = a.diagnostics(l.files.Source, l.diags)
+		return nil, err
+	}
+	return l, a.diagnostics(l.files.Source, l.diags)
+}
+
+// diagnostics shows a list to a person.
+func (a *app) diagnostics(src diag.Sources, list diag.List) error {
+	return diag.WriteText(a.Err, list, src, diag.Style{Color: bool(a.paint(a.Err)), Width: min(width(a.Err), 120)})
+}

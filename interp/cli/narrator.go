@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qpipe/interp/stage"
+)
+
+// narrator turns events into lines of text.
+type narrator struct {
+	paint  painter
+	stages map[string]*extent
+}
+
+// extent is what a stage said of its length when it began.
+type extent struct{ epochs, steps int }
+
+func (n *narrator) extent(stage string) extent {
+	if e := n.stages[stage]; e != nil {
+		return *e
+	}
+	return extent{}
+}
+
+// line returns the event as a line, "" where it is not worth one.
+func (n *narrator) line(e stage.Event) string {
+	say := n.sentence(e)
+	if say == "" {
+		return ""
+	}
+	if e.Stage == "" {
+		return say
+	}
+	return n.paint.bold(e.Stage+":") + " " + say
+}
+
+func (n *narrator) sentence(e stage.Event) string {
+	switch e.Kind {
+	case stage.EventStart:
+		return n.start(e)
+	case stage.EventEpoch:
+		return n.epoch(e)
+	case stage.EventValidation:
+		return "validation" + metrics(e.Data["metrics"])
+	case stage.EventAbsorb:
+		return n.paint.yellow("absorbed") + n.receipt(e)
+	case stage.EventFreeze:
+		return fmt.Sprintf("step %d: froze BN of %s", e.Step, list(e.Data["modules"]))
+	case stage.EventResume:
+		return n.resume(e)
+	case stage.EventInterrupt:
+		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
+	case stage.EventEnd:
+		return n.paint.green("done") + metrics(e.Data["metrics"]) + "  " + seconds(number(e.Data["seconds"]))
+	default:
+		return ""
+	}
+}
+
+func (n *narrator) start(e stage.Event) string {
+	total, per := int(number(e.Data["total_steps"])), int(number(e.Data["steps_per_epoch"]))
+	x := &extent{steps: total}
+	if per > 0 {
+		x.epochs = (total + per - 1) / per
+	}
+	n.stages[e.Stage] = x
+	var parts []string
+	if total > 0 {
+		parts = append(parts, count(total, "step"))
+	}
+	if x.epochs > 1 {
+		parts[0] += fmt.Sprintf(" in %d epochs", x.epochs)
+	}
+	if images := int(number(e.Data["train_images"])); images > 0 {
+		parts = append(parts, count(images, "training image"))
+	}
+	if images := int(number(e.Data["val_images"])); images > 0 {
+		parts = append(parts, count(images, "validation image"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (n *narrator) epoch(e stage.Event) string {
+	s := fmt.Sprintf("epoch %d", e.Epoch)
+	if x := n.extent(e.Stage); x.epochs > 0 {
+		s += fmt.Sprintf("/%d", x.epochs)
+	}
+	s += fmt.Sprintf("  loss %.4f  lr %.4g", number(e.Data["loss"]), number(e.Data["lr"]))
+	s += metrics(e.Data["metrics"])
+	if rate := number(e.Data["images_per_second"]); rate > 0 {
+		s += "  " + short(rate) + " images/s"
+	}
+	return s
+}
+
+// receipt is what an absorption leaves behind.
+func (n *narrator) receipt(e stage.Event) string {
+	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
+		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
+	if steps := number(e.Data["max_steps"]); steps > 0 {
+		s += fmt.Sprintf(", %.3g steps", steps)
+	}
+	return s
+}
+
+func kept(scale string) string {
+	if scale == "recompute" {
+		return "recomputed"
+	}
+	return "kept"
+}
+
+func (n *narrator) resume(e stage.Event) string {
+	s := n.paint.yellow("resumed") + fmt.Sprintf(" at epoch %d, step %d", e.Epoch, e.Step)
+	if scenario := text(e.Data["scenario"]); scenario != "" {
+		s += " (" + scenario + ")"
+	}
+	if from := text(e.Data["from"]); from != "" {
+		s += " from " + from
+	}
+	return s
+}
+
+// metrics prints a map of metrics in the order of their names, "loss" left out.
+func metrics(v any) string {
+	m := floats(v)
+	names := make([]string, 0, len(m))
+	for name := range m {
+		if name != "loss" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	s := ""
+	for _, name := range names {
+		s += fmt.Sprintf("  %s %s", name, metric(m[name]))
+	}
+	return s
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"qpipe/interp/stage"
+)
+
+// display shows a run while it goes on. Its methods may be called from several
+// goroutines.
+type display interface {
+	Event(e stage.Event)
+	Line(text string) // something to say between two events
+	Close()
+}
+
+// display returns the one that suits the output: JSON lines, a bar, or plain lines.
+func (a *app) display(l *loaded, asJSON bool) display {
+	n := &narrator{paint: a.paint(a.Out), stages: map[string]*extent{}}
+	switch {
+	case asJSON:
+		return newJSONLines(a.Out, a.Err)
+	case isTerminal(a.Out):
+		return newBars(a.Out, n)
+	default:
+		return &plainLines{out: a.Out, err: a.Err, narrator: n}
+	}
+}
+
+// plainLines prints a line for each event worth one.
+type plainLines struct {
+	mu       sync.Mutex
+	out, err io.Writer
+	narrator *narrator
+}
+
+func (p *plainLines) Event(e stage.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if line := p.narrator.line(e); line != "" {
+		fmt.Fprintln(p.out, line)
+	}
+}
+
+func (p *plainLines) Line(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.err, text)
+}
+
+func (p *plainLines) Close() {}
+
+// jsonLines prints every event as it is, with the time of day.
+type jsonLines struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+	err io.Writer
+}
+
+func newJSONLines(out, err io.Writer) *jsonLines {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return &jsonLines{enc: enc, err: err}
+}
+
+func (j *jsonLines) Event(e stage.Event) { j.write(eventLine{Time: now(), Event: e}) }
+
+func (j *jsonLines) write(v any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_ = j.enc.Encode(v) // a closed output arrives as a signal
+}
+
+func (j *jsonLines) Line(text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fmt.Fprintln(j.err, text)
+}
+
+func (j *jsonLines) Close() {}
+
+func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }

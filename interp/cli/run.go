@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qpipe/interp/exec"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+)
+
+const aboutRun = `Run a pipeline: its stages in the order of their references, each leaving its
+checkpoints, metrics and receipts under runs/<name>/ (-out says otherwise).
+
+A stage whose text, data, inputs and program version have not changed since it last
+ended is up to date and is not run again; -force runs it anyway.
+
+Ctrl-C (or SIGTERM) finishes the step, writes a checkpoint and exits 130; a second
+one aborts at once. --resume continues from the newest sound checkpoint, and ends in
+the same bytes as a run that was never interrupted.`
+
+// runFlags are the flags of `qpipe run`.
+type runFlags struct {
+	inputs
+	out     string
+	stages  []string
+	force   bool
+	resume  string
+	threads int
+	json    bool
+}
+
+// newest is --resume without a file: the newest sound checkpoint.
+const newest = "newest"
+
+func (a *app) runCmd() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [PIPELINE]",
+		Short: "Run a pipeline, or what of it is not up to date",
+		Long:  aboutRun,
+		Example: `  qpipe run pipelines/quickstart.hcl
+  qpipe run -var data_dir=data/mnist pipelines/mnist.hcl
+  qpipe run -stage qat -force pipelines/mnist.hcl
+  qpipe run --resume pipelines/mnist.hcl
+  qpipe run -json pipelines/mnist.hcl | jq 'select(.event == "absorb")'`,
+		ValidArgsFunction: completePipeline,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.run(f, args) },
+	}
+	fl := cmd.Flags()
+	f.register(fl)
+	f.choose(fl)
+	fl.StringVar(&f.resume, "resume", "", "continue an interrupted run, from the newest sound checkpoint or from this `CHECKPOINT`")
+	fl.Lookup("resume").NoOptDefVal = newest
+	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: the pipeline's setting, else all cores); never changes a result")
+	fl.BoolVar(&f.json, "json", false, "print every event as a line of JSON")
+	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
+	return cmd
+}
+
+// choose registers the flags that say what of the pipeline is meant.
+func (f *runFlags) choose(fl *pflag.FlagSet) {
+	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run (default runs/<name of the pipeline>)")
+	fl.StringArrayVar(&f.stages, "stage", nil, "only this stage `NAME` and what it needs (repeatable)")
+	fl.BoolVar(&f.force, "force", false, "also what is up to date")
+}
+
+func (a *app) run(f runFlags, args []string) error {
+	args = f.takeCheckpoint(args)
+	if f.threads < 0 {
+		return usagef("-threads must not be negative")
+	}
+	path, err := one(args)
+	if err != nil {
+		return err
+	}
+	l, err := a.sound(path, f.inputs, f.json)
+	if err != nil {
+		return err
+	}
+	o, err := a.options(l, f)
+	if err != nil {
+		return err
+	}
+	return a.execute(l, f, o)
+}
+
+// takeCheckpoint lets `--resume FILE PIPELINE` work: an argument that is a
+// checkpoint belongs to the flag before it.
+func (f *runFlags) takeCheckpoint(args []string) []string {
+	if f.resume != newest || len(args) == 0 || filepath.Ext(args[0]) != ".safetensors" {
+		return args
+	}
+	f.resume = args[0]
+	return args[1:]
+}
+
+// options gathers what a run needs to know of the world.
+func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
+	set, err := a.kernels()
+	if err != nil {
+		return exec.Options{}, err
+	}
+	o := exec.Options{
+		Out: f.out, Only: f.stages, Force: f.force, Resume: f.resume != "", Threads: f.threads,
+		Kernels: set, Version: version, Clock: time.Now,
+		FS: func(root string) fs.FS { return os.DirFS(root) },
+	}
+	if o.Out == "" {
+		o.Out = filepath.Join("runs", l.program.Name)
+	}
+	if o.Resume && f.resume != newest {
+		o.From = f.resume
+	}
+	return o, nil
+}
+
+// outcome is what exec.Run returned, or the panic that it did not.
+type outcome struct {
+	report *exec.Report
+	diags  diag.List
+	panic  any
+	stack  []byte
+}
+
+// execute runs the plan beside the signal handler and shows both.
+func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
+	show := a.display(l, f.json)
+	stop := a.watch(show, o.Out)
+	defer stop.release()
+	o.Stop, o.Events = stop.stop, show.Event
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan outcome, 1)
+	began := time.Now()
+	go func() {
+		var out outcome
+		defer func() {
+			if p := recover(); p != nil {
+				out.panic, out.stack = p, debug.Stack()
+			}
+			done <- out
+		}()
+		out.report, out.diags = exec.Run(ctx, l.plan, o)
+	}()
+	select {
+	case out := <-done:
+		show.Close()
+		return a.finish(l, f, o, out, time.Since(began))
+	case <-stop.abort:
+		cancel()
+		show.Close()
+		fmt.Fprintf(a.Err, "Aborted. Finished checkpoints are kept; to continue from the newest: %s\n", resumeCommand(l, f))
+		return exit(exitInterrupted)
+	}
+}
+
+// finish shows how a run ended.
+func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took time.Duration) error {
+	if out.panic != nil {
+		return exit(a.bug(out.panic, out.stack))
+	}
+	if err := a.closing(l, f.json, o.Out, out, took); err != nil {
+		return err
+	}
+	switch {
+	case hasBug(out.diags):
+		return exit(exitBug)
+	case out.report != nil && out.report.Interrupted:
+		fmt.Fprintf(a.Err, "Interrupted; the checkpoint is written. To continue: %s\n", resumeCommand(l, f))
+		return exit(exitInterrupted)
+	case out.diags.HasErrors():
+		return exit(exitFailed)
+	}
+	return nil
+}
+
+// closing prints what is left to say after the last event.
+func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.Duration) error {
+	if asJSON {
+		return a.jsonEnd(l, out, o, took)
+	}
+	if err := a.diagnostics(l.files.Source, o.diags); err != nil {
+		return err
+	}
+	if o.report != nil {
+		a.summary(o.report, out, took)
+	}
+	return nil
+}
+
+// resumeCommand is the command line that continues this run.
+func resumeCommand(l *loaded, f runFlags) string {
+	words := []string{"qpipe", "run", "--resume"}
+	words = append(words, f.words()...)
+	if f.out != "" {
+		words = append(words, "-out", quote(f.out))
+	}
+	for _, s := range f.stages {
+		words = append(words, "-stage", quote(s))
+	}
+	return strings.Join(append(words, quote(l.path)), " ")
+}
+
+// eventLine is a line of `run -json`.
+type eventLine struct {
+	Time string `json:"time"`
+	stage.Event
+}

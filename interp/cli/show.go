@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+)
+
+const aboutShow = `Show what a file or a run contains: of a checkpoint or an int8 model the stage and
+moment it was written at, its form, metrics, absorbed BNs and tensors; of a run's
+folder its stages, metrics and outputs.`
+
+func (a *app) showCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show FILE|RUN",
+		Short:   "Show what a checkpoint, an int8 model or a run contains",
+		Long:    aboutShow,
+		Example: "  qpipe show runs/mnist\n  qpipe show runs/mnist/qat/last.safetensors\n  qpipe show -json runs/mnist | jq .stages",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0], asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+func (a *app) show(path string, asJSON bool) error {
+	d, err := artifact.Describe(path)
+	if err != nil {
+		return a.fileError(err)
+	}
+	if asJSON {
+		return a.writeJSON(d)
+	}
+	s := &sheet{paint: a.paint(a.Out)}
+	if d.Run != nil {
+		s.run(d)
+	} else {
+		s.file(d)
+	}
+	_, err = a.Out.Write(s.Bytes())
+	return err
+}
+
+// fileError shows an error about a file under its code.
+func (a *app) fileError(err error) error {
+	var f *artifact.FileError
+	if !errors.As(err, &f) {
+		return err
+	}
+	list := diag.List{{Code: f.Code, Summary: f.Error()}}
+	if err := a.diagnostics(nil, list); err != nil {
+		return err
+	}
+	return exit(exitFailed)
+}
+
+// sheet is the text of a description.
+type sheet struct {
+	bytes.Buffer
+	paint painter
+}
+
+// row prints a line of the head, if there is something to say.
+func (s *sheet) row(name, text string) {
+	if text != "" {
+		fmt.Fprintf(s, "%s %s\n", s.paint.dim(fmt.Sprintf("%-10s", name)), text)
+	}
+}
+
+// section prints a heading and a table; the first row names the columns.
+func (s *sheet) section(title, align string, rows [][]string) {
+	if len(rows) < 2 {
+		return
+	}
+	fmt.Fprintf(s, "\n%s\n", s.paint.bold(title))
+	for i, line := range table(rows, align) {
+		if i == 0 {
+			line = s.paint.dim(line)
+		}
+		fmt.Fprintf(s, "  %s\n", line)
+	}
+}
+
+func (s *sheet) file(d *artifact.Description) {
+	fmt.Fprintln(s, s.paint.bold(d.Path))
+	s.row("kind", d.Kind)
+	if d.Stage != "" {
+		s.row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, count(d.Epoch, "epoch"), count(d.Step, "step")))
+	}
+	s.row("form", strings.TrimSuffix(d.Form+", "+d.Mode, ", "))
+	if d.Input != nil {
+		s.row("input", d.Input.String())
+	}
+	if d.Params > 0 {
+		s.row("parameters", strconv.Itoa(d.Params))
+	}
+	s.row("metrics", strings.TrimSpace(metrics(map[string]float64(d.Metrics))))
+	s.row("best", strings.TrimSpace(metrics(map[string]float64(d.Best))))
+	s.row("size", size(d.Bytes))
+	s.row("sha256", d.SHA256)
+	s.row("kernels", d.Kernels)
+	s.row("frozen bn", strings.Join(d.FrozenBN, ", "))
+	s.section("absorbed", "lrrlrr", absorbedRows(d.Absorbed))
+	s.section("layers", "lllrllll", layerRows(d.Layers))
+	s.section("tensors", "lllrr", tensorRows(d.Tensors))
+}
+
+func absorbedRows(absorbed []stage.Absorption) [][]string {
+	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps"}}
+	for _, r := range absorbed {
+		rows = append(rows, []string{r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), kept(r.WeightScale),
+			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps)})
+	}
+	return rows
+}
+
+func layerRows(layers []artifact.Layer) [][]string {
+	rows := [][]string{{"node", "op", "output", "params", "activation", "weight", "bn", "act"}}
+	for _, l := range layers {
+		rows = append(rows, []string{l.Name, l.Op, l.Out, strconv.Itoa(l.Params), l.Activation, l.Weight, l.BN, l.Act})
+	}
+	return rows
+}
+
+func tensorRows(tensors []artifact.TensorInfo) [][]string {
+	rows := [][]string{{"name", "type", "shape", "smallest", "largest"}}
+	for _, t := range tensors {
+		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape), extreme(t.Min), extreme(t.Max)})
+	}
+	return rows
+}
+
+func extreme(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.5g", *v)
+}
+
+func (s *sheet) run(d *artifact.Description) {
+	m := d.Run
+	fmt.Fprintln(s, s.paint.bold(d.Path))
+	s.row("kind", d.Kind)
+	s.row("pipeline", strings.Join(m.Files, ", "))
+	s.row("seed", strconv.FormatInt(m.Seed, 10))
+	s.row("kernels", m.Kernels)
+	s.row("qpipe", m.Version)
+	rows := [][]string{{"stage", "state", "form", "accuracy", "steps", "time"}}
+	files := [][]string{{"file", "size", "sha256"}}
+	for _, e := range m.Stages {
+		rows = append(rows, []string{e.Name, e.State, e.Form, accuracy(e.Metrics), strconv.Itoa(e.Steps), seconds(e.Seconds)})
+		for _, f := range e.Artifacts {
+			files = append(files, []string{f.Path, size(f.Bytes), f.SHA256})
+		}
+	}
+	s.section("stages", "lllrrr", rows)
+	s.section("files", "lrl", files)
+	outputs := [][]string{{"output", "value"}}
+	for _, o := range m.Outputs {
+		outputs = append(outputs, []string{o.Name, value(o.Value)})
+	}
+	s.section("outputs", "ll", outputs)
+	for _, e := range m.Stages {
+		if e.Error != "" {
+			s.row(e.Name, e.Error)
+		}
+	}
+}

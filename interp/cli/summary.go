@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"qpipe/interp/exec"
+	"qpipe/lang/diag"
+)
+
+// summary prints the closing table and the outputs.
+func (a *app) summary(r *exec.Report, out string, took time.Duration) {
+	p := a.paint(a.Out)
+	rows := [][]string{{"stage", "", "accuracy", "size", "time"}}
+	for _, s := range r.Stages {
+		rows = append(rows, []string{s.Name, s.State, accuracy(s.Metrics), fileSize(s.Bytes), spent(s)})
+	}
+	fmt.Fprintln(a.Out)
+	for i, line := range table(rows, "llrrr") {
+		if i == 0 {
+			line = p.dim(line)
+		}
+		fmt.Fprintln(a.Out, line)
+	}
+	if len(r.Outputs) > 0 {
+		fmt.Fprintln(a.Out)
+	}
+	for _, o := range r.Outputs {
+		fmt.Fprintf(a.Out, "%s = %s\n", p.bold(o.Name), value(o.Value))
+	}
+	fmt.Fprintf(a.Out, "\n%s in %s\n", out, seconds(took.Seconds()))
+}
+
+// accuracy is the column of that name: the stage's metric "accuracy", or its
+// only metric with its name.
+func accuracy(m map[string]float64) string {
+	if v, ok := m["accuracy"]; ok {
+		return fmt.Sprintf("%.2f %%", 100*v)
+	}
+	names := make([]string, 0, len(m))
+	for name := range m {
+		if name != "loss" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return names[0] + " " + metric(m[names[0]])
+}
+
+func fileSize(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return size(n)
+}
+
+func spent(s exec.StageReport) string {
+	if s.Seconds <= 0 {
+		return ""
+	}
+	return seconds(s.Seconds)
+}
+
+// value prints an output's value.
+func value(v any) string {
+	switch v := v.(type) {
+	case float64:
+		return metric(v)
+	case string:
+		return v
+	}
+	return fmt.Sprint(v)
+}
+
+// table lays rows out in columns; align has a letter for each, "l" or "r".
+func table(rows [][]string, align string) []string {
+	widths := make([]int, len(align))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		cells := make([]string, len(row))
+		for j, cell := range row {
+			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
+			if align[j] == 'r' {
+				cells[j] = pad + cell
+			} else {
+				cells[j] = cell + pad
+			}
+		}
+		lines[i] = strings.TrimRight(strings.Join(cells, "  "), " ")
+	}
+	return lines
+}
+
+// endLine is the last line of `run -json`.
+type endLine struct {
+	Time        string              `json:"time"`
+	Kind        string              `json:"event"` // "run_end"
+	Out         string              `json:"out"`
+	Interrupted bool                `json:"interrupted"`
+	Seconds     float64             `json:"seconds"`
+	Stages      []exec.StageReport  `json:"stages"`
+	Outputs     []exec.OutputReport `json:"outputs"`
+	Diagnostics []diag.ReportItem   `json:"diagnostics"`
+}
+
+func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) error {
+	end := endLine{
+		Time: now(), Kind: "run_end", Out: out, Seconds: took.Seconds(),
+		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Diagnostics: diag.NewReport(o.diags, l.files.Source).Diagnostics,
+	}
+	if o.report != nil {
+		end.Interrupted = o.report.Interrupted
+		end.Stages = append(end.Stages, o.report.Stages...)
+		end.Outputs = append(end.Outputs, o.report.Outputs...)
+	}
+	newJSONLines(a.Out, a.Err).write(end)
+	return nil
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"qpipe/lang/diag"
+)
+
+const aboutValidate = `Check pipelines without data and without training, and report every mistake in one
+run: names, types and values, the networks with all their shapes, selectors,
+schedules, the order of converters, checkpoints, and whether the result can be
+converted to int8.
+
+Each PIPELINE is a .hcl file, or a folder whose .hcl files are one pipeline; without
+one, the current folder. The exit code is 0 if all are valid (warnings allowed), else 1.`
+
+func (a *app) validateCmd() *cobra.Command {
+	var in inputs
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "validate [PIPELINE…]",
+		Short: "Check pipelines, without data and without training",
+		Long:  aboutValidate,
+		Example: `  qpipe validate pipelines/mnist.hcl
+  qpipe validate -var data_dir=data/mnist pipelines/*.hcl
+  qpipe validate -json pipelines/mnist.hcl | jq .diagnostics`,
+		ValidArgsFunction: completePipeline,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.validate(in, args, asJSON) },
+	}
+	in.register(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the diagnostics as JSON")
+	return cmd
+}
+
+func (a *app) validate(in inputs, args []string, asJSON bool) error {
+	if len(args) == 0 {
+		path, err := one(args)
+		if err != nil {
+			return err
+		}
+		args = []string{path}
+	}
+	var all diag.List
+	var sources []diag.Sources
+	for _, path := range args {
+		began := time.Now()
+		l := a.lower(path, in)
+		all, sources = append(all, l.diags...), append(sources, l.files.Source)
+		if asJSON {
+			continue
+		}
+		if err := a.diagnostics(l.files.Source, l.diags); err != nil {
+			return err
+		}
+		if !l.diags.HasErrors() {
+			fmt.Fprintln(a.Out, a.verdict(l, time.Since(began)))
+		}
+	}
+	if asJSON {
+		if err := diag.WriteJSON(a.Out, all, firstOf(sources)); err != nil {
+			return err
+		}
+	}
+	return failed(all)
+}
+
+// verdict is the line about a pipeline without errors.
+func (a *app) verdict(l *loaded, took time.Duration) string {
+	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).green("valid"), l.path,
+		count(len(l.program.Stages), "stage"), count(len(l.program.Models), "model"), seconds(took.Seconds()))
+}
+
+// firstOf looks a text up in several pipelines.
+func firstOf(sources []diag.Sources) diag.Sources {
+	return func(name string) []byte {
+		for _, s := range sources {
+			if text := s(name); text != nil {
+				return text
+			}
+		}
+		return nil
+	}
+}
+
+// failed is the exit code for a list that has been shown.
+func failed(l diag.List) error {
+	switch {
+	case hasBug(l):
+		return exit(exitBug)
+	case l.HasErrors():
+		return exit(exitFailed)
+	}
+	return nil
+}
