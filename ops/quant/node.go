@@ -1,0 +1,55 @@
+package quant
+
+import "math"
+
+// Node is the state of a quant node: how it quantizes, what observes, and the
+// range that the observed batches left. Without a batch the range is empty.
+type Node struct {
+	Spec     Spec
+	Observer Observer
+	Min, Max float32
+}
+
+// NewNode returns a node that has observed nothing. With a fixed observer the
+// range is there at once.
+func NewNode(s Spec, o Observer) Node {
+	n := Node{Spec: s, Observer: o, Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}
+	if o != nil && o.Fixed() {
+		n.Min, n.Max = o.Range(nil, 0, 0, s)
+	}
+	return n
+}
+
+// On reports whether the node quantizes: it has a type to quantize to and a range.
+func (n *Node) On() bool { return n.Spec.Quantized() && n.Ready() }
+
+// Ready reports whether there is a range (a NaN counts, so that it is found out).
+func (n *Node) Ready() bool { return !math.IsInf(float64(n.Min), 1) || !math.IsInf(float64(n.Max), -1) }
+
+// Observing reports whether a batch would change the range.
+func (n *Node) Observing() bool {
+	if !n.Spec.Quantized() || n.Observer == nil || n.Observer.Fixed() {
+		return false
+	}
+	return !n.Ready() || n.Observer.Averaging() != 0
+}
+
+// Observe moves the range towards that of the batch x, whose extremes are lo and
+// hi: m += c·(batch - m); the first batch sets it.
+func (n *Node) Observe(x []float32, lo, hi float32) {
+	lo, hi = n.Observer.Range(x, lo, hi, n.Spec)
+	if !n.Ready() {
+		n.Min, n.Max = lo, hi
+		return
+	}
+	c := n.Observer.Averaging()
+	if c == 1 {
+		n.Min, n.Max = lo, hi
+		return
+	}
+	n.Min += float32(c * (lo - n.Min))
+	n.Max += float32(c * (hi - n.Max))
+}
+
+// Scale returns the scale and the zero point of the range.
+func (n *Node) Scale() (float32, int32) { return n.Spec.Scale(n.Min, n.Max) }
