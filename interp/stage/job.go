@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -71,10 +70,6 @@ type BoundCallback struct {
 // ErrInterrupted is what [Job.Run] returns after Stop was closed: "last" holds all that is needed to go on.
 var ErrInterrupted = errors.New("interrupted")
 
-// Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
-// training itself failed, or what a part returned.
-func (j *Job) Run(ctx context.Context) (*Result, error) { panic("not built yet") }
-
 // Result is what a finished job reports.
 type Result struct {
 	Model       *nn.Graph
@@ -103,7 +98,8 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // Keeper makes snapshots outlive the run.
 type Keeper interface {
-	// Save writes the snapshot under the name; it is durable on return.
+	// Save writes the snapshot under the name; it is durable on return. The snapshot's tensors are
+	// those being trained: they are valid only during the call.
 	Save(name string, s *Snapshot) error
 	Remove(name string) error
 }

@@ -8,11 +8,17 @@ type Rand struct{ state uint64 }
 // their order, gives an unrelated stream.
 func NewRand(keys ...uint64) *Rand {
 	r := &Rand{}
+	r.Seed(keys...)
+	return r
+}
+
+// Seed makes r the generator of the given keys.
+func (r *Rand) Seed(keys ...uint64) {
+	r.state = 0
 	for _, k := range keys {
 		r.state = r.Uint64() ^ k
 		r.Uint64()
 	}
-	return r
 }
 
 // Uint64 returns the next 64 bits.
@@ -30,15 +36,20 @@ func (r *Rand) Intn(n int) int { return int(r.Uint64() % uint64(n)) }
 // Float64 returns a number in [0, 1).
 func (r *Rand) Float64() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
 
-// Perm returns a permutation of 0..n-1 (Fisher and Yates, from the end).
+// Perm returns a permutation of 0..n-1.
 func (r *Rand) Perm(n int) []int {
 	p := make([]int, n)
+	r.permute(p)
+	return p
+}
+
+// permute fills p with a permutation of its indices (Fisher and Yates, from the end).
+func (r *Rand) permute(p []int) {
 	for i := range p {
 		p[i] = i
 	}
-	for i := n - 1; i > 0; i-- {
+	for i := len(p) - 1; i > 0; i-- {
 		j := r.Intn(i + 1)
 		p[i], p[j] = p[j], p[i]
 	}
-	return p
 }

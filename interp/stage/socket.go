@@ -52,7 +52,7 @@ type Samples interface {
 }
 
 // Transform changes an image in place with the randomness of r alone, which is a
-// function of (seed, epoch, index). Spec says what it makes of the data's shape.
+// function of (seed, epoch, index). Apply may be called from several goroutines. Spec says what it makes of the data's shape.
 type Transform interface {
 	Spec(in Spec) (Spec, error)
 	Apply(img *Image, r *Rand)

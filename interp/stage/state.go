@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"errors"
+
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -16,20 +18,58 @@ type State struct {
 	Model   *nn.Graph          // the weights being trained
 	Metrics map[string]float64 // of the latest validation, and "loss" of the latest epoch
 	Kernels *Kernels
+
+	run *run
 }
 
-// AbsorbBN absorbs the BN of the named modules, one after the other; optimizer
-// state and shadow follow, and a receipt of each goes to the event log.
-func (s *State) AbsorbBN(modules []string, recompute bool) error { panic("not built yet") }
+var errNoRun = errors.New("the state belongs to no run")
 
-// FreezeBN makes the named BNs keep their running statistics.
-func (s *State) FreezeBN(modules []string) error { panic("not built yet") }
+// AbsorbBN absorbs the BN of the named modules, one after the other; optimizer
+// state and shadow follow, and a receipt of each goes to the event log. Modules
+// whose BN is gone already are passed over.
+func (s *State) AbsorbBN(modules []string, recompute bool) error {
+	if s.run == nil {
+		return errNoRun
+	}
+	return s.run.absorb(modules, recompute)
+}
+
+// FreezeBN makes the named BNs keep their running statistics. Modules whose BN
+// is gone already are passed over.
+func (s *State) FreezeBN(modules []string) error {
+	if s.run == nil {
+		return errNoRun
+	}
+	return s.run.freeze(modules)
+}
 
 // Validate runs a validation pass (with the shadow weights, if there are) and sets Metrics.
-func (s *State) Validate() error { panic("not built yet") }
+func (s *State) Validate() error {
+	if s.run == nil {
+		return errNoRun
+	}
+	if s.run.Val == nil {
+		return errors.New("the stage has no val_data")
+	}
+	return s.run.validate()
+}
 
 // Save writes a checkpoint by that name ("last", "best", "epoch-0004", "step-00001200"); it is on disk when Save returns.
-func (s *State) Save(name string) error { panic("not built yet") }
+// Values that are not finite are not written.
+func (s *State) Save(name string) error {
+	if s.run == nil {
+		return errNoRun
+	}
+	return s.run.save(name)
+}
 
 // Remove deletes a periodic checkpoint.
-func (s *State) Remove(name string) error { panic("not built yet") }
+func (s *State) Remove(name string) error {
+	if s.run == nil {
+		return errNoRun
+	}
+	if s.run.Keeper == nil {
+		return nil
+	}
+	return s.run.Keeper.Remove(name)
+}

@@ -1,0 +1,219 @@
+package stage
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"qpipe/ops/nn"
+)
+
+// probeImages is the size of the fixed batch that receipts are measured on.
+const probeImages = 32
+
+// probe is a fixed batch and the outputs that a graph has for it.
+type probe struct {
+	run *run
+	x   []float32
+	n   int
+	net *nn.Net
+}
+
+// newProbe reads the batch: the first images of the validation data, or of the
+// training data where there is none.
+func newProbe(r *run) (*probe, error) {
+	feed := r.Val
+	if feed == nil {
+		feed = r.Train
+	}
+	n := min(probeImages, feed.Samples.Len())
+	l, err := feed.load(order{seed: uint64(r.seed), batch: n, perEpoch: 1, to: 1}, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	b, err := l.next()
+	if err != nil {
+		return nil, err
+	}
+	return &probe{run: r, x: b.images(), n: n}, nil
+}
+
+// measure runs the model as it is now.
+func (p *probe) measure() (err error) {
+	r := p.run
+	if p.net, err = nn.Compile(r.Model, p.n, false, r.Kernels, r.Pool); err != nil {
+		return err
+	}
+	p.net.Keep()
+	p.net.Forward(p.x, p.n, nn.Eval)
+	return nil
+}
+
+// output returns a node's output, and its quantization step (0 without one).
+func (p *probe) output(node string) ([]float32, float64) {
+	y, scale, _, _ := p.net.Output(node)
+	return y, float64(scale)
+}
+
+// absorb does the work of [State.AbsorbBN].
+func (r *run) absorb(modules []string, recompute bool) error {
+	p, err := newProbe(r)
+	if err != nil {
+		return err
+	}
+	touched := map[string]bool{}
+	for _, name := range modules {
+		m, err := moduleOf(r.Model, name)
+		if err != nil {
+			return err
+		}
+		if m.BN == "" {
+			continue
+		}
+		if err := r.absorbOne(p, m, recompute); err != nil {
+			return err
+		}
+		for _, member := range m.Members {
+			touched[member+".weight"], touched[member+".bias"] = true, true
+		}
+	}
+	if len(touched) == 0 {
+		return nil
+	}
+	if err := r.rebuild(); err != nil {
+		return err
+	}
+	if r.worker != nil {
+		r.worker.slots().reset(touched)
+	}
+	return nil
+}
+
+// absorbOne absorbs one BN and writes its receipt.
+func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
+	if p.net == nil {
+		if err := p.measure(); err != nil {
+			return err
+		}
+	}
+	y, _ := p.output(m.Name)
+	before := slices.Clone(y)
+	if err := r.Model.Absorb(m.Name, recompute); err != nil {
+		return &Failure{Module: m.Name, Attr: "modules", Err: err}
+	}
+	if g := r.shadow(); g != nil {
+		if err := g.Absorb(m.Name, recompute); err != nil {
+			return &Failure{Module: m.Name, Attr: "modules", Err: fmt.Errorf("averaged weights: %w", err)}
+		}
+	}
+	if err := p.measure(); err != nil {
+		return err
+	}
+	if node, what, bad := p.net.NotFinite(); bad {
+		return &Failure{Module: node, Attr: "modules", Err: fmt.Errorf("%s is not finite after absorption", what)}
+	}
+	after, step := p.output(m.Name)
+	a := r.receipt(m, recompute)
+	a.MaxChange = largestChange(before, after)
+	if step > 0 {
+		a.MaxSteps = a.MaxChange / step
+	}
+	r.absorbed = append(slices.Clip(r.absorbed), a)
+	r.emit(EventAbsorb, a.data())
+	return nil
+}
+
+func (r *run) receipt(m nn.Module, recompute bool) Absorption {
+	a := Absorption{
+		Module: m.Name, BN: m.BN, Mode: r.Mode, WeightScale: "keep",
+		Epoch: r.state.Epoch, Step: r.state.Step,
+	}
+	if recompute {
+		a.WeightScale = "recompute"
+	}
+	return a
+}
+
+// data is the receipt as an event's data; its keys are those of the JSON form.
+func (a Absorption) data() map[string]any {
+	return map[string]any{
+		"module": a.Module, "bn": a.BN, "qat_mode": string(a.Mode), "weight_scale": a.WeightScale,
+		"epoch": a.Epoch, "step": a.Step, "max_change": a.MaxChange, "max_steps": a.MaxSteps,
+	}
+}
+
+func largestChange(a, b []float32) float64 {
+	largest := 0.0
+	for i := range a {
+		largest = max(largest, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return largest
+}
+
+// freeze does the work of [State.FreezeBN].
+func (r *run) freeze(modules []string) error {
+	var names []string
+	for _, name := range modules {
+		m, err := moduleOf(r.Model, name)
+		if err != nil {
+			return err
+		}
+		if m.BN != "" && !slices.Contains(r.frozen, m.Name) {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := r.freezeGraphs(names); err != nil {
+		return err
+	}
+	r.frozen = append(slices.Clip(r.frozen), names...)
+	slices.Sort(r.frozen)
+	r.emit(EventFreeze, map[string]any{"modules": names})
+	return r.rebuild()
+}
+
+func (r *run) freezeGraphs(names []string) error {
+	if err := r.Model.FreezeBN(names); err != nil {
+		return &Failure{Attr: "modules", Err: err}
+	}
+	if g := r.shadow(); g != nil {
+		return g.FreezeBN(names)
+	}
+	return nil
+}
+
+// rebuild follows a change of the model's structure.
+func (r *run) rebuild() error {
+	r.eval = evaluator{}
+	if r.worker == nil {
+		return nil
+	}
+	return r.worker.rebuild()
+}
+
+// moduleOf finds the node of the name, which may be a member's.
+func moduleOf(g *nn.Graph, name string) (nn.Module, error) {
+	for _, m := range g.Modules() {
+		if m.Name == name || slices.Contains(m.Members, name) {
+			return m, nil
+		}
+	}
+	return nn.Module{}, &Failure{Attr: "modules", Err: fmt.Errorf("the model has no module %q", name)}
+}
+
+// nodeOf names the node that a tensor belongs to.
+func nodeOf(g *nn.Graph, tensor string) string {
+	node, longest := "", 0
+	for _, m := range g.Modules() {
+		for _, member := range append([]string{m.Name}, m.Members...) {
+			if len(member) > longest && strings.HasPrefix(tensor, member+".") {
+				node, longest = m.Name, len(member)
+			}
+		}
+	}
+	return node
+}

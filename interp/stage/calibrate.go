@@ -1,0 +1,64 @@
+package stage
+
+import (
+	"fmt"
+
+	"qpipe/ops/nn"
+)
+
+// calibrator does the steps of `calibrator {}`: it shows the network the batches
+// that training with the same seed would begin with, transforms and all, and
+// lets its quant nodes find their ranges.
+type calibrator struct {
+	run    *run
+	net    *nn.Net
+	loader *loader
+}
+
+func newCalibrator(r *run) (*calibrator, error) {
+	c := &calibrator{run: r}
+	if err := c.rebuild(); err != nil {
+		return nil, err
+	}
+	batch := r.Calibrator.BatchSize
+	full := r.Train.Samples.Len() >= batch // a short batch would weigh as much as a full one
+	var err error
+	c.loader, err = r.Train.load(order{
+		seed: uint64(r.seed), shuffle: true,
+		batch: batch, perEpoch: r.Train.steps(batch, full),
+		from: r.state.Step, to: r.state.Length.Steps,
+	}, r.readers())
+	return c, err
+}
+
+func (c *calibrator) rebuild() (err error) {
+	r := c.run
+	c.net, err = nn.Compile(r.Model, r.Calibrator.BatchSize, false, r.Kernels, r.Pool)
+	return err
+}
+
+func (c *calibrator) slots() *slots { return nil }
+
+func (c *calibrator) close() {
+	if c.loader != nil {
+		c.loader.close()
+	}
+}
+
+// step shows the network one batch.
+func (c *calibrator) step() error {
+	r := c.run
+	r.meter.begin(r.now())
+	b, err := c.loader.next()
+	if err != nil {
+		return err
+	}
+	n := len(b.index)
+	c.net.Forward(b.images(), n, nn.Calibrate)
+	if node, what, bad := c.net.NotFinite(); bad {
+		return &Failure{Module: node, Err: fmt.Errorf("%s is not finite", what)}
+	}
+	r.meter.end(r.now(), n)
+	r.progress("calibrate", r.Calibrator.BatchSize, 0)
+	return nil
+}

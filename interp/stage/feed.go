@@ -1,0 +1,123 @@
+package stage
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// table holds the network's input for every byte of every channel.
+type table [][256]float32
+
+// table computes x = (pixel/255 - mean)/std in float64 and rounds once.
+func (s Spec) table() (table, error) {
+	mean, err := perChannel("mean", s.Mean, s.Shape.C)
+	if err != nil {
+		return nil, err
+	}
+	std, err := perChannel("std", s.Std, s.Shape.C)
+	if err != nil {
+		return nil, err
+	}
+	t := make(table, s.Shape.C)
+	for c := range t {
+		if !(std[c] > 0) {
+			return nil, fmt.Errorf("std must be positive, channel %d has %v", c, std[c])
+		}
+		for p := range t[c] {
+			t[c][p] = float32((float64(p)/255 - mean[c]) / std[c])
+		}
+	}
+	return t, nil
+}
+
+// perChannel spreads the values that a Spec gives over c channels; none means 0.5.
+func perChannel(what string, v []float32, c int) ([]float64, error) {
+	out := make([]float64, c)
+	for i := range out {
+		switch len(v) {
+		case 0:
+			out[i] = 0.5
+		case 1:
+			out[i] = float64(v[0])
+		case c:
+			out[i] = float64(v[i])
+		default:
+			return nil, fmt.Errorf("%s has %d values, the images have %d channels: give one value, or one for each channel", what, len(v), c)
+		}
+	}
+	return out, nil
+}
+
+// spread writes an image's pixels as the network's input.
+func (t table) spread(pix []uint8, dst []float32) {
+	if len(t) == 1 {
+		for i, p := range pix {
+			dst[i] = t[0][p]
+		}
+		return
+	}
+	for len(pix) >= len(t) {
+		for c := range t {
+			dst[c] = t[c][pix[c]]
+		}
+		pix, dst = pix[len(t):], dst[len(t):]
+	}
+}
+
+// steps is the number of batches in an epoch.
+func (f *Feed) steps(batch int, dropLast bool) int {
+	if dropLast {
+		return f.Samples.Len() / batch
+	}
+	return (f.Samples.Len() + batch - 1) / batch
+}
+
+// reader turns images into rows of a batch. Each goroutine has its own.
+type reader struct {
+	feed  *Feed
+	table table
+	seed  uint64
+	image Image
+	rand  Rand
+}
+
+// fill reads the images b.index and what randomness (seed, epoch, index) gives them.
+func (r *reader) fill(b *batch) error {
+	size := r.feed.Spec.Shape.WithN(1).Len()
+	for row, i := range b.index {
+		label, err := r.feed.Samples.Image(i, &r.image)
+		if err != nil {
+			return fmt.Errorf("image %d: %w", i, err)
+		}
+		r.rand.Seed(r.seed, uint64(b.epoch), uint64(i))
+		for _, t := range r.feed.Transforms {
+			t.Apply(&r.image, &r.rand)
+		}
+		if err := r.check(label); err != nil {
+			return fmt.Errorf("image %d: %w", i, err)
+		}
+		r.table.spread(r.image.Pix, b.x[row*size:(row+1)*size])
+		b.labels[row] = int32(label)
+	}
+	return nil
+}
+
+// check holds what came against what the Spec promises.
+func (r *reader) check(label int) error {
+	m, want := &r.image, r.feed.Spec
+	if m.H != want.Shape.H || m.W != want.Shape.W || m.C != want.Shape.C || len(m.Pix) != want.Shape.WithN(1).Len() {
+		return fmt.Errorf("it is %d×%d×%d (%d bytes), the data set says %v", m.H, m.W, m.C, len(m.Pix), want.Shape)
+	}
+	if label < 0 || (want.Classes > 0 && label >= want.Classes) {
+		return fmt.Errorf("its label is %d, the data set says 0 to %d", label, want.Classes-1)
+	}
+	return nil
+}
+
+// readers is the number of goroutines that prepare batches.
+func (j *Job) readers() int {
+	if j.Readers > 0 {
+		return j.Readers
+	}
+	return min(runtime.GOMAXPROCS(0), 8)
+}

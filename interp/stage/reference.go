@@ -1,0 +1,220 @@
+package stage
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qpipe/lang/program"
+)
+
+// Doc describes a part for the reference pages.
+type Doc struct {
+	Kind     program.Kind `json:"kind"`
+	Name     string       `json:"name"`
+	Doc      string       `json:"doc"`
+	Args     []ArgDoc     `json:"args"`
+	When     string       `json:"when,omitempty"`    // "optional" or "required", "" where the part does not take it
+	Modules  string       `json:"modules,omitempty"` // the same
+	From, To program.Form `json:",omitempty"`
+}
+
+// ArgDoc describes an argument of a part.
+type ArgDoc struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Required bool     `json:"required"`
+	Default  string   `json:"default,omitempty"` // as it would be written, "" where it is required
+	OneOf    []string `json:"oneof,omitempty"`
+	Doc      string   `json:"doc"`
+}
+
+// kinds lists the shelves in the order of the reference pages, with their titles
+// and what is to be said of each.
+var kinds = []struct {
+	kind         program.Kind
+	title, about string
+}{
+	{program.DatasetKind, "Data sets", "`dataset \"Type\" \"name\" {}`"},
+	{program.TransformKind, "Transforms", "`transform \"Type\" {}` inside a dataset, in written order"},
+	{program.ModelKind, "Models", "`model \"Type\" \"name\" {}`"},
+	{program.OptimizerKind, "Optimizers", "`optimizer \"Type\" {}` inside `trainer {}`"},
+	{program.LRUpdaterKind, "Learning rate", "`lr_updater \"Type\" {}` inside `trainer {}`; without one the rate stays"},
+	{program.LossKind, "Losses", "`loss \"Type\" {}` inside `trainer {}`"},
+	{program.MetricKind, "Metrics", "`metric \"Type\" {}` inside `validation {}`"},
+	{program.CallbackKind, "Callbacks", "`callback \"Type\" {}` inside a stage"},
+	{program.ConverterKind, "Converters", "`converter \"Type\" {}` inside `model_convert_pipeline {}`, in written order"},
+	{program.ObserverKind, "Observers", "`observer = \"name\"` inside `activation {}` or `weight {}` of a qconfig; its arguments stand in the same block"},
+	{program.ExportKind, "Exports", "`export \"Type\" {}` inside a stage"},
+}
+
+// Reference describes every part, by kind and then by name.
+func (c Catalog) Reference() []Doc {
+	var docs []Doc
+	for _, k := range kinds {
+		for _, name := range c.Names(k.kind) {
+			p, _ := c.part(k.kind, name)
+			docs = append(docs, Doc{
+				Kind: p.Kind, Name: p.Name, Doc: p.Doc, Args: argDocs(p.Args()),
+				When: needs[p.When], Modules: needs[p.Modules], From: p.From, To: p.To,
+			})
+		}
+	}
+	return docs
+}
+
+var needs = [...]string{program.NotTaken: "", program.Optional: "optional", program.Required: "required"}
+
+// argDocs reads the tags and defaults of a part's Args, given as a pointer.
+func argDocs(args any) []ArgDoc {
+	v := reflect.ValueOf(args).Elem()
+	var docs []ArgDoc
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		tag, ok := f.Tag.Lookup("arg")
+		if !ok {
+			continue
+		}
+		name, rest, _ := strings.Cut(tag, ",")
+		d := ArgDoc{
+			Name: name, Type: typeName(f.Type), Required: rest != "optional",
+			OneOf: strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"),
+		}
+		if !d.Required {
+			d.Default = literal(v.Field(i))
+		}
+		docs = append(docs, d)
+	}
+	return docs
+}
+
+// typeName is the type as the language calls it.
+func typeName(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[Checkpoint]():
+		return "checkpoint"
+	case t.Kind() == reflect.Slice:
+		return "list(" + typeName(t.Elem()) + ")"
+	case t.Kind() == reflect.Map:
+		return "map(" + typeName(t.Elem()) + ")"
+	case t.Kind() == reflect.Bool:
+		return "bool"
+	case t.Kind() == reflect.String:
+		return "string"
+	default:
+		return "number"
+	}
+}
+
+// literal is a value as it would be written in a pipeline.
+func literal(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		return strconv.Quote(v.String())
+	case reflect.Float64:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+	case reflect.Slice:
+		items := make([]string, v.Len())
+		for i := range items {
+			items[i] = literal(v.Index(i))
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case reflect.Map:
+		items := make([]string, 0, v.Len())
+		for _, k := range slices.SortedFunc(maps.Keys(mapOf(v)), cmp.Compare[string]) {
+			items = append(items, strconv.Quote(k)+" = "+literal(v.MapIndex(reflect.ValueOf(k))))
+		}
+		return "{" + strings.Join(items, ", ") + "}"
+	case reflect.Struct: // a checkpoint
+		return "none"
+	default:
+		return fmt.Sprint(v.Interface())
+	}
+}
+
+func mapOf(v reflect.Value) map[string]bool {
+	m := map[string]bool{}
+	for _, k := range v.MapKeys() {
+		m[k.String()] = true
+	}
+	return m
+}
+
+// WriteReference writes the reference page as Markdown.
+func (c Catalog) WriteReference(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("# The parts\n\nThis page is generated from the catalogue. Every callback that takes them has the meta-arguments `when` and `modules` (docs/language.md).\n")
+	docs := c.Reference()
+	for _, k := range kinds {
+		first := true
+		for _, d := range docs {
+			if d.Kind != k.kind {
+				continue
+			}
+			if first {
+				fmt.Fprintf(&b, "\n## %s\n\n%s\n", k.title, k.about)
+				first = false
+			}
+			d.markdown(&b)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (d *Doc) markdown(b *strings.Builder) {
+	fmt.Fprintf(b, "\n### %s\n\n%s\n", d.Name, d.Doc)
+	if d.Kind == program.ConverterKind {
+		fmt.Fprintf(b, "\nTakes a model in %s and gives %s.\n", formText(d.From, "any form"), formText(d.To, "the same form"))
+	}
+	var meta []string
+	for _, m := range [][2]string{{"when", d.When}, {"modules", d.Modules}} {
+		if m[1] != "" {
+			meta = append(meta, fmt.Sprintf("`%s` (%s)", m[0], m[1]))
+		}
+	}
+	if len(meta) > 0 {
+		fmt.Fprintf(b, "\nMeta-arguments: %s.\n", strings.Join(meta, ", "))
+	}
+	if len(d.Args) == 0 {
+		return
+	}
+	b.WriteString("\n| argument | type | default | |\n|---|---|---|---|\n")
+	for _, a := range d.Args {
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, a.Type, a.defaultText(), cell(a.text()))
+	}
+}
+
+func formText(f program.Form, otherwise string) string {
+	if f == program.AnyForm {
+		return otherwise
+	}
+	return fmt.Sprintf("form `%s`", f)
+}
+
+func (a *ArgDoc) defaultText() string {
+	if a.Required {
+		return "required"
+	}
+	return "`" + cell(a.Default) + "`"
+}
+
+// text is the argument's sentence with its allowed values.
+func (a *ArgDoc) text() string {
+	if len(a.OneOf) == 0 {
+		return a.Doc
+	}
+	quoted := make([]string, len(a.OneOf))
+	for i, v := range a.OneOf {
+		quoted[i] = "`" + strconv.Quote(v) + "`"
+	}
+	return strings.TrimSpace(a.Doc + " One of " + strings.Join(quoted, ", ") + ".")
+}
+
+// cell keeps a text inside one cell of a table.
+func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s) }

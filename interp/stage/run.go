@@ -1,0 +1,237 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"time"
+
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// worker does a stage's steps: a *trainer or a *calibrator.
+type worker interface {
+	step() error
+	// slots returns the optimizer's state tensors, nil where there is no optimizer.
+	slots() *slots
+	// rebuild follows a change of the model's structure.
+	rebuild() error
+	close()
+}
+
+// run is a job under way.
+type run struct {
+	*Job
+	ctx      context.Context
+	state    *State
+	seed     int64
+	worker   worker // nil: only validate
+	hooks    []hook
+	pos      Position
+	absorbed []Absorption
+	frozen   []string
+	best     map[string]float64
+	eval     evaluator
+	kept     string
+	meter    meter
+	began    time.Time
+}
+
+// Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
+// training itself failed, or what a part returned.
+func (j *Job) Run(ctx context.Context) (*Result, error) {
+	r := &run{Job: j, ctx: ctx, seed: j.Seed, absorbed: j.Absorbed}
+	defer r.close()
+	if err := r.start(); err != nil {
+		return nil, r.ended(err)
+	}
+	if err := r.loop(); err != nil {
+		return nil, r.ended(err)
+	}
+	r.emit(EventEnd, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
+	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
+}
+
+// start brings the job to the place where its first step is due.
+func (r *run) start() error {
+	r.began = r.now()
+	r.state = &State{
+		Stage: r.Name, Mode: r.Mode, Model: r.Model, Kernels: r.Kernels,
+		Metrics: map[string]float64{}, run: r,
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := r.measure(); err != nil {
+		return err
+	}
+	r.hooks = r.schedule()
+	if err := r.recall(); err != nil {
+		return err
+	}
+	if err := r.equip(); err != nil {
+		return err
+	}
+	if err := r.starters(); err != nil {
+		return err
+	}
+	if err := r.recallCompanions(); err != nil {
+		return err
+	}
+	r.emitStart()
+	return nil
+}
+
+// loop alternates between the hooks of a moment and a step.
+func (r *run) loop() error {
+	for {
+		if err := r.moment(); err != nil {
+			return err
+		}
+		if r.state.Step >= r.state.Length.Steps {
+			return nil
+		}
+		if err := r.worker.step(); err != nil {
+			return err
+		}
+		r.pos.Hooks = 0
+		r.state.Step++
+		r.state.Epoch = r.epochAt(r.state.Step)
+	}
+}
+
+// epochAt is the number of epochs completed after so many steps. The last one
+// may be shorter than the others.
+func (r *run) epochAt(step int) int {
+	l := r.state.Length
+	if step >= l.Steps {
+		return l.Epochs
+	}
+	return step / l.StepsPerEpoch
+}
+
+// check refuses a job that cannot run.
+func (r *run) check() error {
+	for _, f := range []*Feed{r.Train, r.Val} {
+		if f == nil {
+			continue
+		}
+		if f.Samples.Len() == 0 {
+			return errors.New("the data set is empty")
+		}
+		if got, want := f.Spec.Shape.WithN(0), r.Model.Input().WithN(0); got != want {
+			return fmt.Errorf("the data set's images are %v, the model takes %v", got, want)
+		}
+		if c := classes(r.Model); f.Spec.Classes > c {
+			return fmt.Errorf("the data set has %d classes, the model tells %d apart", f.Spec.Classes, c)
+		}
+	}
+	if (r.Trainer != nil || r.Calibrator != nil) && r.Train == nil {
+		return errors.New("the stage has no train_data")
+	}
+	if t := r.Trainer; t != nil && t.ResumeOptimizer && r.Resume == nil {
+		return Bad("resume_optimizer", "there is no checkpoint to resume from: name one with LoadCheckpoint, or set resume_optimizer = false")
+	}
+	return nil
+}
+
+// measure finds the stage's extent.
+func (r *run) measure() error {
+	l := program.Length{}
+	switch {
+	case r.Trainer != nil:
+		t := r.Trainer
+		per := r.Train.steps(t.BatchSize, t.DropLast)
+		if per == 0 {
+			return Bad("batch_size", "the %d training images do not fill one batch of %d: make batch_size smaller, or set drop_last = false", r.Train.Samples.Len(), t.BatchSize)
+		}
+		l = program.Length{Epochs: t.Epochs, Steps: t.Epochs * per, StepsPerEpoch: per}
+		if t.Steps > 0 {
+			l.Steps, l.Epochs = t.Steps, (t.Steps+per-1)/per
+		}
+	case r.Calibrator != nil:
+		l = program.Length{Epochs: 1, Steps: r.Calibrator.Steps, StepsPerEpoch: r.Calibrator.Steps}
+	}
+	r.state.Length = l
+	return nil
+}
+
+// equip makes what the steps need: nets, optimizer slots, batches ahead.
+func (r *run) equip() (err error) {
+	switch {
+	case r.Trainer != nil:
+		r.worker, err = newTrainer(r)
+	case r.Calibrator != nil:
+		r.worker, err = newCalibrator(r)
+	}
+	return err
+}
+
+func (r *run) close() {
+	if r.worker != nil {
+		r.worker.close()
+	}
+}
+
+// ended completes an error with the moment and with what survives it, and
+// writes the checkpoint of an interrupted run.
+func (r *run) ended(err error) error {
+	if errors.Is(err, ErrInterrupted) {
+		if err = r.interrupted(); err == nil {
+			return ErrInterrupted
+		}
+	}
+	var f *Failure
+	if errors.As(err, &f) {
+		f.Epoch, f.Step, f.Kept = r.state.Epoch, r.state.Step, r.kept
+	}
+	return err
+}
+
+func (r *run) interrupted() error {
+	if r.worker != nil {
+		if err := r.save("last"); err != nil {
+			return err
+		}
+	}
+	r.emit(EventInterrupt, nil)
+	return nil
+}
+
+// halted reports whether the run shall not go on: ErrInterrupted after a stop
+// that keeps everything, the context's error after one that does not.
+func (r *run) halted() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-r.Stop:
+		return ErrInterrupted
+	default:
+		return nil
+	}
+}
+
+// classes is the number of values that the network gives for an image.
+func classes(g *nn.Graph) int { return g.Output().WithN(1).Len() }
+
+// finite reports whether no value is an infinity or NaN: x - x is 0 for the others.
+func finite(x []float32) bool {
+	var a, b, c, d float32
+	for len(x) >= 4 {
+		a += x[0] - x[0]
+		b += x[1] - x[1]
+		c += x[2] - x[2]
+		d += x[3] - x[3]
+		x = x[4:]
+	}
+	for _, v := range x {
+		a += v - v
+	}
+	return a+b+c+d == 0
+}
+
+func finite64(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

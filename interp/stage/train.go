@@ -1,0 +1,159 @@
+package stage
+
+import (
+	"fmt"
+	"math"
+
+	"qpipe/ops/nn"
+)
+
+// trainer does the steps of `trainer {}`. A step allocates nothing.
+type trainer struct {
+	run     *run
+	net     *nn.Net
+	loader  *loader
+	grad    []float32
+	classes int
+	state   *slots
+	base    float64 // the base learning rate
+}
+
+func newTrainer(r *run) (*trainer, error) {
+	t := &trainer{run: r, classes: classes(r.Model), base: r.Trainer.Optimizer.LR()}
+	t.grad = make([]float32, r.Trainer.BatchSize*t.classes)
+	t.state = newSlots(r.Trainer.Optimizer.Slots())
+	if r.Resume != nil && !r.full() {
+		t.base = r.Resume.LR
+	}
+	if r.Resume == nil || !r.full() {
+		r.state.LR = t.base
+	}
+	if err := t.rebuild(); err != nil {
+		return nil, err
+	}
+	var err error
+	t.loader, err = r.Train.load(order{
+		seed: uint64(r.seed), shuffle: true,
+		batch: r.Trainer.BatchSize, perEpoch: r.state.Length.StepsPerEpoch,
+		from: r.state.Step, to: r.state.Length.Steps,
+	}, r.readers())
+	return t, err
+}
+
+// rebuild compiles the net anew and lets the slots follow the parameters.
+func (t *trainer) rebuild() (err error) {
+	r := t.run
+	t.net, err = nn.Compile(r.Model, r.Trainer.BatchSize, true, r.Kernels, r.Pool)
+	if err == nil {
+		t.state.follow(r.Model.Params(), r.Kernels)
+	}
+	return err
+}
+
+func (t *trainer) slots() *slots { return t.state }
+
+func (t *trainer) close() {
+	if t.loader != nil {
+		t.loader.close()
+	}
+}
+
+// step is one optimizer step.
+func (t *trainer) step() error {
+	r := t.run
+	r.meter.begin(r.now())
+	lr, err := t.rate()
+	if err != nil {
+		return err
+	}
+	b, err := t.loader.next()
+	if err != nil {
+		return err
+	}
+	n := len(b.index)
+	loss, err := t.differentiate(b, n)
+	if err != nil {
+		return err
+	}
+	if err := t.update(lr); err != nil {
+		return err
+	}
+	r.state.LR = lr
+	r.pos.LossSum += float64(loss) * float64(n)
+	r.pos.Images += n
+	r.meter.end(r.now(), n)
+	r.progress("train", n, float64(loss))
+	return nil
+}
+
+// differentiate computes the batch's loss and every parameter's gradient.
+func (t *trainer) differentiate(b *batch, n int) (float32, error) {
+	y := t.net.Forward(b.images(), n, nn.Train)
+	dy := t.grad[:n*t.classes]
+	loss := t.run.Trainer.Loss.Loss(y[:n*t.classes], b.labels[:n], t.classes, dy)
+	if !finite64(float64(loss)) {
+		return 0, t.culprit(loss)
+	}
+	t.net.Backward(dy)
+	if node, what, bad := t.net.NotFinite(); bad {
+		return 0, &Failure{Module: node, Err: fmt.Errorf("%s is not finite: a smaller learning rate usually helps", what)}
+	}
+	return loss, nil
+}
+
+// culprit finds where a loss that is not finite comes from.
+func (t *trainer) culprit(loss float32) error {
+	f := &Failure{}
+	if node, what, bad := t.net.NotFinite(); bad {
+		f.Module, f.Err = node, fmt.Errorf("the loss is %v, since %s is not finite: a smaller learning rate usually helps", loss, what)
+		return f
+	}
+	f.Err = fmt.Errorf("the loss is %v: a smaller learning rate usually helps", loss)
+	for _, m := range t.run.Model.Modules() {
+		if y, _, _, ok := t.net.Output(m.Name); ok && !finite(y) {
+			f.Module, f.Err = m.Name, fmt.Errorf("the loss is %v, since the node's output is not finite: a smaller learning rate usually helps", loss)
+			return f
+		}
+	}
+	return f
+}
+
+// update lets the optimizer change every parameter.
+func (t *trainer) update(lr float64) error {
+	for i := range t.state.updates {
+		u := &t.state.updates[i]
+		u.LR, u.Step = float32(lr), t.run.state.Step
+		t.run.Trainer.Optimizer.Update(u)
+		if !finite(u.W) {
+			return &Failure{
+				Module: nodeOf(t.run.Model, u.Name),
+				Err:    fmt.Errorf("%s is not finite after its update: a smaller learning rate usually helps", u.Name),
+			}
+		}
+	}
+	return nil
+}
+
+// rate is the learning rate of the next step.
+func (t *trainer) rate() (float64, error) {
+	s, lr := t.run.state, t.base
+	if u := t.run.Trainer.LRUpdater; u != nil {
+		lr = u.LR(t.base, Progress{
+			Epoch: s.Epoch, Step: s.Step, StepsPerEpoch: s.Length.StepsPerEpoch,
+			Epochs: s.Length.Epochs, Steps: s.Length.Steps,
+		})
+	}
+	if !finite64(lr) || lr > math.MaxFloat32 {
+		return 0, &Failure{Attr: "lr_updater", Err: fmt.Errorf("the learning rate is %v", lr)}
+	}
+	return lr, nil
+}
+
+// closeEpoch turns the epoch's sums into its mean loss.
+func (r *run) closeEpoch() error {
+	if r.pos.Images > 0 {
+		r.state.Metrics["loss"] = r.pos.LossSum / float64(r.pos.Images)
+	}
+	r.pos.LossSum, r.pos.Images = 0, 0
+	return nil
+}

@@ -1,0 +1,107 @@
+package stage
+
+import (
+	"fmt"
+
+	"qpipe/ops/nn"
+)
+
+// evaluator keeps the net of the graph that was evaluated last.
+type evaluator struct {
+	graph *nn.Graph
+	net   *nn.Net
+}
+
+// of returns a net for evaluating g.
+func (e *evaluator) of(r *run, g *nn.Graph) (*nn.Net, error) {
+	if e.graph == g && e.net != nil {
+		return e.net, nil
+	}
+	net, err := nn.Compile(g, r.ValBatch, false, r.Kernels, r.Pool)
+	if err != nil {
+		return nil, err
+	}
+	e.graph, e.net = g, net
+	return net, nil
+}
+
+// validated reports whether the model has been validated since the last step.
+func (r *run) validated() bool { return r.pos.Validated == r.state.Step+1 }
+
+func (r *run) validate() error {
+	net, err := r.eval.of(r, r.weights())
+	if err != nil {
+		return err
+	}
+	n := r.Val.steps(r.ValBatch, false)
+	l, err := r.Val.load(order{seed: uint64(r.seed), batch: r.ValBatch, perEpoch: n, to: n}, r.readers())
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	for _, m := range r.Metrics {
+		m.Reset()
+	}
+	pass := meter{last: r.meter.last}
+	for range n {
+		if err := r.halted(); err != nil {
+			return err
+		}
+		pass.begin(r.now())
+		b, err := l.next()
+		if err != nil {
+			return err
+		}
+		r.judge(net, b)
+		pass.end(r.now(), len(b.index))
+		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len(), nil)
+	}
+	r.meter.last = pass.last
+	return r.setMetrics()
+}
+
+// judge lets the metrics see the network's answers to a batch.
+func (r *run) judge(net *nn.Net, b *batch) {
+	n, c := len(b.index), classes(r.Model)
+	y := net.Forward(b.images(), n, nn.Eval)
+	for _, m := range r.Metrics {
+		m.Update(y[:n*c], b.labels[:n], c)
+	}
+}
+
+// setMetrics takes over the metrics' values.
+func (r *run) setMetrics() error {
+	data := map[string]float64{}
+	for _, m := range r.Metrics {
+		values := m.Values()
+		for i, name := range m.Names() {
+			if !finite64(values[i]) {
+				return &Failure{Err: fmt.Errorf("the metric %s is %v", name, values[i])}
+			}
+			r.state.Metrics[name], data[name] = values[i], values[i]
+		}
+	}
+	r.pos.Validated = r.state.Step + 1
+	r.emit(EventValidation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
+	return nil
+}
+
+// shadow is the second set of weights, nil without one.
+func (r *run) shadow() *nn.Graph {
+	for _, c := range r.Callbacks {
+		if s, ok := c.Callback.(Shadower); ok {
+			if g := s.Shadow(); g != nil {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// weights is the graph that evaluation uses.
+func (r *run) weights() *nn.Graph {
+	if g := r.shadow(); g != nil {
+		return g
+	}
+	return r.Model
+}
