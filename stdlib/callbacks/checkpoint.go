@@ -1,0 +1,136 @@
+package callbacks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"qpipe/interp/stage"
+)
+
+// CheckpointArgs are the arguments of Checkpoint.
+type CheckpointArgs struct {
+	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best; \"\" keeps no best."`
+	Mode          string `arg:"mode,optional" oneof:"max min" doc:"Whether a larger or a smaller metric is better."`
+	Interval      int    `arg:"interval,optional" doc:"Keep a numbered checkpoint (epoch-0004) after every so many epochs; 0 keeps none."`
+	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and renew last, after every so many steps; 0 is never."`
+	Keep          int    `arg:"keep,optional" doc:"How many numbered checkpoints of each kind are kept, the newest ones; 0 keeps all."`
+}
+
+// CheckpointDefaults returns Checkpoint's defaults.
+func CheckpointDefaults() CheckpointArgs { return CheckpointArgs{Monitor: "accuracy", Mode: "max"} }
+
+// Validate implements the language's check after decoding.
+func (a CheckpointArgs) Validate() error {
+	switch {
+	case a.Interval < 0:
+		return stage.Bad("interval", "%d epochs; it must be 0 or larger", a.Interval)
+	case a.IntervalSteps < 0:
+		return stage.Bad("interval_steps", "%d steps; it must be 0 or larger", a.IntervalSteps)
+	case a.Keep < 0:
+		return stage.Bad("keep", "%d checkpoints; it must be 0 or larger", a.Keep)
+	case a.Keep > 0 && a.Interval == 0 && a.IntervalSteps == 0:
+		return stage.Bad("keep", "counts numbered checkpoints, and there are none: set interval or interval_steps")
+	}
+	return nil
+}
+
+// KeepsBest implements the language's question to callbacks that write checkpoints.
+func (a CheckpointArgs) KeepsBest() bool { return a.Monitor != "" }
+
+type checkpoint struct {
+	CheckpointArgs
+	best map[string]float64 // the best value under the monitor's name, empty at first
+}
+
+// NewCheckpoint returns the callback that writes "last" after every epoch,
+// "best" when the monitored metric is better than it ever was, and numbered
+// checkpoints at its intervals. The best value is part of every checkpoint, so
+// that a resumed run does not forget it.
+func NewCheckpoint(a CheckpointArgs) (stage.Callback, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return &checkpoint{a, map[string]float64{}}, nil
+}
+
+// GovernsCheckpoints implements stage.Checkpointer.
+func (*checkpoint) GovernsCheckpoints() {}
+
+// Priority implements stage.Prioritized: after all that changes the model.
+func (*checkpoint) Priority() int { return 90 }
+
+// State implements stage.Stateful.
+func (c *checkpoint) State() map[string]float64 { return maps.Clone(c.best) }
+
+// SetState implements stage.Stateful.
+func (c *checkpoint) SetState(s map[string]float64) { c.best = maps.Clone(s) }
+
+// StepEnd implements stage.StepEnder.
+func (c *checkpoint) StepEnd(s *stage.State) error {
+	if c.IntervalSteps == 0 || s.Step%c.IntervalSteps != 0 {
+		return nil
+	}
+	if err := c.numbered(s, "step-%08d", s.Step, c.IntervalSteps); err != nil {
+		return err
+	}
+	return s.Save("last")
+}
+
+// EpochEnd implements stage.EpochEnder. "last" comes last: what it says of the
+// best and of the numbered ones is then true.
+func (c *checkpoint) EpochEnd(s *stage.State) error {
+	better, err := c.better(s)
+	if err != nil {
+		return err
+	}
+	if better {
+		if err := s.Save("best"); err != nil {
+			return err
+		}
+	}
+	if c.Interval > 0 && s.Epoch%c.Interval == 0 {
+		if err := c.numbered(s, "epoch-%04d", s.Epoch, c.Interval); err != nil {
+			return err
+		}
+	}
+	return s.Save("last")
+}
+
+// better reports whether the monitored metric has improved, and remembers it.
+func (c *checkpoint) better(s *stage.State) (bool, error) {
+	if c.Monitor == "" {
+		return false, nil
+	}
+	v, ok := s.Metrics[c.Monitor]
+	if !ok {
+		return false, c.missing(s)
+	}
+	old, seen := c.best[c.Monitor]
+	if v != v || seen && (c.Mode == "max" && v <= old || c.Mode == "min" && v >= old) {
+		return false, nil
+	}
+	c.best = map[string]float64{c.Monitor: v}
+	return true, nil
+}
+
+// missing explains a metric that is not there. A stage that has not validated yet is no mistake.
+func (c *checkpoint) missing(s *stage.State) error {
+	names := slices.Sorted(maps.Keys(s.Metrics))
+	if s.Step < s.Length.Steps && !slices.ContainsFunc(names, func(n string) bool { return n != "loss" }) {
+		return nil
+	}
+	return stage.Bad("monitor", "there is no metric %q; there are: %s. Metrics other than loss need val_data", c.Monitor, strings.Join(names, ", "))
+}
+
+// numbered saves the checkpoint of point n and removes the one that is too old.
+func (c *checkpoint) numbered(s *stage.State, format string, n, interval int) error {
+	if err := s.Save(fmt.Sprintf(format, n)); err != nil {
+		return err
+	}
+	if old := n - c.Keep*interval; c.Keep > 0 && old > 0 {
+		return s.Remove(fmt.Sprintf(format, old))
+	}
+	return nil
+}

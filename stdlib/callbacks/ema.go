@@ -1,0 +1,140 @@
+package callbacks
+
+import (
+	"fmt"
+	"math"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+)
+
+// EMAArgs are the arguments of ExponentialMovingAverage.
+type EMAArgs struct {
+	Decay       float64 `arg:"decay,optional" doc:"Share of the average that is kept at every step, 0 to below 1."`
+	WarmupSteps int     `arg:"warmup_steps,optional" doc:"Let the decay grow from 0 as 1 - exp(-t/warmup_steps) after t steps, so that the first weights do not linger; 0 uses the full decay at once."`
+}
+
+// EMADefaults returns ExponentialMovingAverage's defaults.
+func EMADefaults() EMAArgs { return EMAArgs{Decay: 0.999} }
+
+// Validate implements the language's check after decoding.
+func (a EMAArgs) Validate() error {
+	if !(a.Decay >= 0 && a.Decay < 1) {
+		return stage.Bad("decay", "%v must be at least 0 and below 1; 0.99 to 0.9999 is customary", a.Decay)
+	}
+	if a.WarmupSteps < 0 {
+		return stage.Bad("warmup_steps", "%d steps; it must be 0 or larger", a.WarmupSteps)
+	}
+	return nil
+}
+
+// AveragesWeights implements the language's question to callbacks that evaluate with averaged weights.
+func (EMAArgs) AveragesWeights() {}
+
+type ema struct {
+	EMAArgs
+	shadow  *nn.Graph
+	updates int
+}
+
+// NewEMA returns the callback that keeps a moving average of the weights,
+//
+//	shadow = d·shadow + (1 - d)·weights,
+//
+// of BN's running statistics and of the quant nodes' ranges as well. Validation
+// and "load_ema_model" use the average; training goes on with the weights. The
+// average follows absorptions, with its own statistics.
+func NewEMA(a EMAArgs) (stage.Callback, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return &ema{EMAArgs: a}, nil
+}
+
+// Start implements stage.Starter.
+func (e *ema) Start(s *stage.State) error {
+	if e.shadow == nil {
+		e.shadow = s.Model.Clone()
+	}
+	return nil
+}
+
+// Shadow implements stage.Shadower.
+func (e *ema) Shadow() *nn.Graph { return e.shadow }
+
+// State implements stage.Stateful.
+func (e *ema) State() map[string]float64 { return map[string]float64{"updates": float64(e.updates)} }
+
+// SetState implements stage.Stateful.
+func (e *ema) SetState(s map[string]float64) { e.updates = int(s["updates"]) }
+
+// decay returns the decay of the next update.
+func (e *ema) decay() float64 {
+	if e.WarmupSteps == 0 {
+		return e.Decay
+	}
+	return e.Decay * (1 - math.Exp(-float64(e.updates)/float64(e.WarmupSteps)))
+}
+
+// StepEnd implements stage.StepEnder.
+func (e *ema) StepEnd(s *stage.State) error {
+	rate := float32(1 - e.decay())
+	e.updates++
+	if err := e.parameters(s.Model, rate); err != nil {
+		return err
+	}
+	return e.statistics(s.Model, rate)
+}
+
+// parameters moves the shadow's parameters towards those of g.
+func (e *ema) parameters(g *nn.Graph, rate float32) error {
+	from, to := g.Params(), e.shadow.Params()
+	if len(from) != len(to) {
+		return fmt.Errorf("the averaged weights have %d tensors, the model has %d", len(to), len(from))
+	}
+	for i, p := range from {
+		if to[i].Name != p.Name || len(to[i].Data) != len(p.Data) {
+			return fmt.Errorf("the averaged weights do not fit the model: %s and %s", to[i].Name, p.Name)
+		}
+		approach(to[i].Data, p.Data, rate)
+	}
+	return nil
+}
+
+// statistics does the same with what is not trained: BN's running statistics, ranges.
+func (e *ema) statistics(g *nn.Graph, rate float32) error {
+	old := map[string][]float32{}
+	for _, t := range e.shadow.Tensors() {
+		if v, ok := t.Data.([]float32); ok && !t.Trainable {
+			old[t.Name] = v
+		}
+	}
+	for _, t := range g.Tensors() {
+		v, ok := t.Data.([]float32)
+		if !ok || t.Trainable {
+			continue
+		}
+		if w := old[t.Name]; len(w) == len(v) {
+			approach(w, v, rate)
+			t.Data = w
+		}
+		if err := e.shadow.SetTensor(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approach is y += rate·(x - y). A range that has seen nothing yet is infinite;
+// the first finite value then takes its place.
+func approach(y, x []float32, rate float32) {
+	for i, v := range x {
+		if d := v - y[i]; finite(d) {
+			y[i] += float32(rate * d)
+		} else {
+			y[i] = v
+		}
+	}
+}
+
+func finite(v float32) bool { return v-v == 0 }

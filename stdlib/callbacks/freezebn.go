@@ -1,0 +1,16 @@
+package callbacks
+
+import "qpipe/interp/stage"
+
+// FreezeBNArgs are the arguments of FreezeBN: it has none of its own.
+type FreezeBNArgs struct{}
+
+type freezeBN struct{}
+
+// NewFreezeBN returns the callback that makes the selected BNs normalize with
+// their running statistics, and keep them, from its `when` on: from the first
+// step where `when` is left out. Weight and bias of a frozen BN go on training.
+func NewFreezeBN(FreezeBNArgs) (stage.Callback, error) { return freezeBN{}, nil }
+
+// Fire implements stage.Firer.
+func (freezeBN) Fire(s *stage.State, modules []string) error { return s.FreezeBN(modules) }

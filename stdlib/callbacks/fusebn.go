@@ -1,0 +1,27 @@
+// Package callbacks is the shelf of callbacks: it turns moments of training into
+// acts, through the state that the loop hands out. It trains nothing itself and
+// writes no files.
+package callbacks
+
+import "qpipe/interp/stage"
+
+// FuseBNArgs are the arguments of FuseBN.
+type FuseBNArgs struct {
+	WeightScale string `arg:"weight_scale,optional" oneof:"keep recompute" doc:"keep: the weight's scale stays as it was before the absorption; recompute: it is taken anew from the absorbed weight, which makes the absorption lossless under with_bn."`
+}
+
+// FuseBNDefaults returns FuseBN's defaults.
+func FuseBNDefaults() FuseBNArgs { return FuseBNArgs{WeightScale: "keep"} }
+
+// KeepsScale implements the language's question to callbacks that absorb BN.
+func (a FuseBNArgs) KeepsScale() bool { return a.WeightScale != "recompute" }
+
+type fuseBN struct{ recompute bool }
+
+// NewFuseBN returns the callback that absorbs the BN of the selected modules
+// into their convolutions at its `when`. Optimizer state and averaged weights
+// follow; every absorption leaves a receipt in the event log.
+func NewFuseBN(a FuseBNArgs) (stage.Callback, error) { return fuseBN{!a.KeepsScale()}, nil }
+
+// Fire implements stage.Firer.
+func (f fuseBN) Fire(s *stage.State, modules []string) error { return s.AbsorbBN(modules, f.recompute) }

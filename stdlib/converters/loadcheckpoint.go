@@ -1,0 +1,60 @@
+package converters
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"qpipe/interp/stage"
+)
+
+// LoadCheckpointArgs are the arguments of LoadCheckpoint.
+type LoadCheckpointArgs struct {
+	CheckpointPath    stage.Checkpoint  `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, stage.NAME.checkpoint.last or the path of a file."`
+	AllowMiss         bool              `arg:"allow_miss,optional" doc:"Whether tensors of the model may be missing in the checkpoint; they keep their values."`
+	IgnoreExtra       bool              `arg:"ignore_extra,optional" doc:"Whether the checkpoint may have tensors that the model does not have."`
+	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor whose shape differs is skipped instead of being an error."`
+	CheckHash         bool              `arg:"check_hash,optional" doc:"Whether the file's hash is verified."`
+	LoadEMAModel      bool              `arg:"load_ema_model,optional" doc:"Whether to load the averaged weights (of ExponentialMovingAverage) instead of the trained ones."`
+	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint and what to put in their place."`
+}
+
+// LoadCheckpointDefaults returns LoadCheckpoint's defaults.
+func LoadCheckpointDefaults() LoadCheckpointArgs { return LoadCheckpointArgs{CheckHash: true} }
+
+// Validate implements the language's check after decoding.
+func (a LoadCheckpointArgs) Validate() error {
+	if c := a.CheckpointPath; c.Stage == "" && c.Path == "" {
+		return stage.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, stage.NAME.checkpoint.last or the path of a file")
+	}
+	for _, old := range slices.Sorted(maps.Keys(a.Rename)) {
+		if old == "" || strings.TrimSpace(old) != old {
+			return stage.Bad("rename", "%q is not the start of a tensor's name", old)
+		}
+	}
+	return nil
+}
+
+type loadCheckpoint struct{ LoadCheckpointArgs }
+
+// NewLoadCheckpoint returns the converter that loads a checkpoint into the model
+// as it is at this place of the pipeline. A checkpoint knows the form of the
+// model it was written from, so one that does not fit is refused by that name.
+func NewLoadCheckpoint(a LoadCheckpointArgs) (stage.Converter, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return loadCheckpoint{a}, nil
+}
+
+// Convert implements stage.Converter.
+func (l loadCheckpoint) Convert(c *stage.Conversion) error {
+	return c.Load(l.CheckpointPath, stage.LoadOptions{
+		AllowMiss:         l.AllowMiss,
+		IgnoreExtra:       l.IgnoreExtra,
+		IgnoreTensorShape: l.IgnoreTensorShape,
+		CheckHash:         l.CheckHash,
+		LoadEMAModel:      l.LoadEMAModel,
+		Rename:            l.Rename,
+	})
+}

@@ -1,0 +1,19 @@
+package converters
+
+import "qpipe/interp/stage"
+
+type quantize struct{}
+
+// NewQAT2Quantize returns the converter from the QAT form to the int8 model. It
+// absorbs the BN that training has left.
+func NewQAT2Quantize(FormArgs) (stage.Converter, error) { return quantize{}, nil }
+
+// Convert implements stage.Converter.
+func (quantize) Convert(c *stage.Conversion) error {
+	g, err := c.Model.Convert()
+	if err != nil {
+		return err
+	}
+	c.Model = g
+	return nil
+}

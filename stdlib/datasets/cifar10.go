@@ -1,0 +1,162 @@
+package datasets
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/tensor"
+)
+
+// CIFAR10Args are the arguments of CIFAR10.
+type CIFAR10Args struct {
+	Root       string   `arg:"root" doc:"Folder with the binary files (data_batch_1.bin, …, test_batch.bin)."`
+	Split      string   `arg:"split,optional" oneof:"train validation test" doc:"train is data_batch_*.bin, validation is validation_batch.bin, test is test_batch.bin."`
+	Files      []string `arg:"files,optional" doc:"The files to read, one after the other, instead of the split's own; patterns like data_batch_*.bin are allowed."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+}
+
+// CIFAR10Defaults returns CIFAR10's defaults.
+func CIFAR10Defaults() CIFAR10Args { return CIFAR10Args{Split: "train"} }
+
+// Validate implements the language's check after decoding.
+func (a CIFAR10Args) Validate() error {
+	if a.Root == "" {
+		return stage.Bad("root", `is empty; name the folder with the binary files ("." is the pipeline's own)`)
+	}
+	if a.MaxSamples < 0 {
+		return stage.Bad("max_samples", "%d images; it must be 0 (all) or larger", a.MaxSamples)
+	}
+	for _, f := range a.Files {
+		if _, err := fs.Glob(noFiles{}, f); err != nil || f == "" {
+			return stage.Bad("files", "%q is not the name or pattern of a file", f)
+		}
+	}
+	return nil
+}
+
+// noFiles is a file system that only lets a pattern be parsed.
+type noFiles struct{}
+
+func (noFiles) Open(string) (fs.File, error) { return nil, fs.ErrNotExist }
+
+type cifar10 struct{ CIFAR10Args }
+
+// NewCIFAR10 returns the data set in the binary layout of CIFAR-10 (Krizhevsky
+// 2009): 32×32 RGB, ten classes, records of a label and 3072 bytes, the red
+// plane first. Other data in this layout is read the same way.
+func NewCIFAR10(a CIFAR10Args) (stage.Dataset, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return cifar10{a}, nil
+}
+
+// Spec implements stage.Dataset. Without max_samples the number of images is
+// known only from the files.
+func (c cifar10) Spec() stage.Spec {
+	n := -1
+	if c.MaxSamples > 0 {
+		n = c.MaxSamples
+	}
+	half := []float32{0.5}
+	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Len: n, Mean: half, Std: half}
+}
+
+// Files implements stage.Dataset.
+func (c cifar10) Files() (string, []string) { return c.Root, c.patterns() }
+
+func (c cifar10) patterns() []string {
+	if len(c.CIFAR10Args.Files) > 0 {
+		return c.CIFAR10Args.Files
+	}
+	return []string{map[string]string{"train": "data_batch_*.bin", "validation": "validation_batch.bin", "test": "test_batch.bin"}[c.Split]}
+}
+
+const (
+	cifarPlane  = 32 * 32
+	cifarRecord = 1 + 3*cifarPlane
+)
+
+// Open implements stage.Dataset.
+func (c cifar10) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
+	s, err := c.read(fsys(c.Root))
+	if err != nil {
+		return nil, fmt.Errorf("in %s: %w", c.Root, err)
+	}
+	return s, nil
+}
+
+func (c cifar10) read(fsys fs.FS) (stage.Samples, error) {
+	s := &planes{}
+	for _, pattern := range c.patterns() {
+		names, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return nil, stage.Bad("files", "%q: %w", pattern, err)
+		}
+		if len(names) == 0 {
+			return nil, fmt.Errorf("there is no %s; CIFAR-10's \"binary version\" is at https://www.cs.toronto.edu/~kriz/cifar.html, unpack it and set root to the folder with the .bin files, or name others with files = [...]", pattern)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if err := s.read(fsys, name, c.MaxSamples); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if n := len(s.labels); n < c.MaxSamples {
+		return nil, stage.Bad("max_samples", "%d images are asked for, but the files have %d", c.MaxSamples, n)
+	}
+	if len(s.labels) == 0 {
+		return nil, errors.New("the files hold no image")
+	}
+	return s, nil
+}
+
+// planes is a data set of images that are stored plane by plane.
+type planes struct{ pix, labels []byte }
+
+// read appends the records of a file, up to limit images in all (0: no limit).
+func (p *planes) read(fsys fs.FS, name string, limit int) error {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 64*cifarRecord)
+	var rec [cifarRecord]byte
+	for n := 0; limit == 0 || len(p.labels) < limit; n++ {
+		k, err := io.ReadFull(r, rec[:])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("record %d has %d bytes instead of %d (%w); the file is cut off, or not in CIFAR-10's binary layout: fetch it again", n, k, cifarRecord, err)
+		}
+		if rec[0] > 9 {
+			return fmt.Errorf("label %d of record %d is not one of the ten classes 0 to 9; is the file in CIFAR-10's binary layout?", rec[0], n)
+		}
+		p.labels = append(p.labels, rec[0])
+		p.pix = append(p.pix, rec[1:]...)
+	}
+	return nil
+}
+
+// Len implements stage.Samples.
+func (p *planes) Len() int { return len(p.labels) }
+
+// Image implements stage.Samples.
+func (p *planes) Image(i int, dst *stage.Image) (int, error) {
+	src := p.pix[i*3*cifarPlane:][:3*cifarPlane]
+	dst.H, dst.W, dst.C = 32, 32, 3
+	dst.Pix = slices.Grow(dst.Pix[:0], len(src))[:len(src)]
+	red, green, blue := src[:cifarPlane], src[cifarPlane:][:cifarPlane], src[2*cifarPlane:][:cifarPlane]
+	for j, out := 0, dst.Pix; j < cifarPlane; j, out = j+1, out[3:] {
+		out[0], out[1], out[2] = red[j], green[j], blue[j]
+	}
+	return int(p.labels[i]), nil
+}

@@ -1,0 +1,179 @@
+package datasets
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"unicode/utf8"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/tensor"
+)
+
+// GlyphsArgs are the arguments of Glyphs.
+type GlyphsArgs struct {
+	Split      string  `arg:"split,optional" oneof:"train test" doc:"The two splits share no image."`
+	NumSamples int     `arg:"num_samples,optional" doc:"Number of images. The classes take turns, so any number of first images is balanced."`
+	Classes    string  `arg:"classes,optional" doc:"One character a class; label 0 is the first."`
+	Seed       int     `arg:"seed,optional" doc:"Another seed is another data set of the same kind."`
+	Rotation   float64 `arg:"rotation,optional" doc:"Largest rotation in degrees, either way."`
+	Scale      float64 `arg:"scale,optional" doc:"Largest change of width and height, each by itself, as a share: 0.2 is 80 to 120 percent."`
+	Shear      float64 `arg:"shear,optional" doc:"Largest slant, as a share of the height, either way."`
+	Shift      float64 `arg:"shift,optional" doc:"Largest distance from the middle in pixels, in each direction."`
+	Clutter    int     `arg:"clutter,optional" doc:"Largest number of strokes behind the glyph."`
+	Noise      float64 `arg:"noise,optional" doc:"Largest amplitude of the noise on every pixel, as a share of white."`
+	Contrast   float64 `arg:"contrast,optional" doc:"Smallest difference between glyph and background, as a share of white."`
+}
+
+// GlyphsDefaults returns Glyphs's defaults.
+func GlyphsDefaults() GlyphsArgs {
+	return GlyphsArgs{
+		Split: "train", NumSamples: 10_000, Classes: "0123456789",
+		Rotation: 20, Scale: 0.25, Shear: 0.25, Shift: 3, Clutter: 3, Noise: 0.25, Contrast: 0.3,
+	}
+}
+
+// Validate implements the language's check after decoding.
+func (a GlyphsArgs) Validate() error {
+	if a.NumSamples < 1 || a.NumSamples > 100_000_000 {
+		return stage.Bad("num_samples", "%d images; there must be 1 to 100000000", a.NumSamples)
+	}
+	if a.Clutter < 0 || a.Clutter > 20 {
+		return stage.Bad("clutter", "%d strokes; there must be 0 to 20", a.Clutter)
+	}
+	for _, f := range []struct {
+		attr    string
+		v, most float64
+	}{
+		{"rotation", a.Rotation, 180},
+		{"scale", a.Scale, 0.5},
+		{"shear", a.Shear, 1},
+		{"shift", a.Shift, 10},
+		{"noise", a.Noise, 1},
+		{"contrast", a.Contrast, 1},
+	} {
+		if !(f.v >= 0 && f.v <= f.most) {
+			return stage.Bad(f.attr, "%v must lie between 0 and %v", f.v, f.most)
+		}
+	}
+	return a.validClasses()
+}
+
+func (a GlyphsArgs) validClasses() error {
+	if n := utf8.RuneCountInString(a.Classes); n < 2 || n > 1000 {
+		return stage.Bad("classes", "%q names %d classes; there must be 2 to 1000", a.Classes, n)
+	}
+	seen := map[rune]bool{}
+	for _, c := range a.Classes {
+		if seen[c] {
+			return stage.Bad("classes", "%q stands there twice; every character is a class of its own", string(c))
+		}
+		seen[c] = true
+	}
+	for _, c := range a.Classes {
+		if _, err := face(typefaces()[0]).outline(c); err != nil {
+			return stage.Bad("classes", "%w; use letters, digits or signs of the Latin, Greek or Cyrillic script", err)
+		}
+	}
+	return nil
+}
+
+type glyphs struct{ GlyphsArgs }
+
+// NewGlyphs returns the built-in data set: characters drawn from the Go fonts
+// (https://go.dev/blog/go-fonts) with random rotation, scale, shear and shift, in
+// a random face and contrast, over strokes, a slanting background and noise.
+// 28×28 grey.
+//
+// An image is a function of (seed, split, index) and the other arguments alone,
+// and computed in integers throughout, so that its bytes are the same on every
+// machine.
+func NewGlyphs(a GlyphsArgs) (stage.Dataset, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return glyphs{a}, nil
+}
+
+// Spec implements stage.Dataset.
+func (g glyphs) Spec() stage.Spec {
+	half := []float32{0.5}
+	return stage.Spec{
+		Shape:   tensor.Shape{H: side, W: side, C: 1},
+		Classes: utf8.RuneCountInString(g.Classes),
+		Len:     g.NumSamples,
+		Mean:    half, Std: half,
+	}
+}
+
+// Files implements stage.Dataset: there are none.
+func (g glyphs) Files() (string, []string) { return "", nil }
+
+// Open implements stage.Dataset: it flattens the outlines of all classes in all faces.
+func (g glyphs) Open(func(string) fs.FS) (stage.Samples, error) {
+	s := &drawn{n: g.NumSamples, seed: uint64(g.Seed), limits: g.limits()}
+	if g.Split == "test" {
+		s.split = 1
+	}
+	for _, ttf := range typefaces() {
+		f := face(ttf)
+		var row []outline
+		for _, c := range g.Classes {
+			o, err := f.outline(c)
+			if err != nil {
+				return nil, fmt.Errorf("built-in font: %w", err)
+			}
+			row = append(row, o)
+		}
+		s.faces = append(s.faces, row)
+	}
+	return s, nil
+}
+
+// limits are the arguments as integers: Q16 where a comment says so. They are
+// rounded here once; all that follows is integer arithmetic.
+type limits struct {
+	rotation     int64 // Q16 radians
+	scale, shear int64 // Q16
+	shift        int64 // 1/256 pixel
+	clutter      int64
+	noise        int64 // of 255
+	contrast     int64 // of 255
+}
+
+func (g glyphs) limits() limits {
+	whole := func(v float64) int64 { return int64(math.Round(v)) }
+	return limits{
+		rotation: whole(g.Rotation * 1143.8191), // 65536·π/180
+		scale:    whole(g.Scale * 65536),
+		shear:    whole(g.Shear * 65536),
+		shift:    whole(g.Shift * 256),
+		clutter:  int64(g.Clutter),
+		noise:    whole(g.Noise * 255),
+		contrast: whole(g.Contrast * 255),
+	}
+}
+
+// drawn is the opened data set.
+type drawn struct {
+	n           int
+	seed, split uint64
+	limits      limits
+	faces       [][]outline // [face][class]
+}
+
+// Len implements stage.Samples.
+func (d *drawn) Len() int { return d.n }
+
+// Image implements stage.Samples.
+func (d *drawn) Image(i int, dst *stage.Image) (int, error) {
+	r := stage.NewRand(0x676c797068, d.seed, d.split, uint64(i))
+	label := i % len(d.faces[0])
+	shape := d.faces[r.Intn(len(d.faces))][label]
+	dst.H, dst.W, dst.C = side, side, 1
+	dst.Pix = append(dst.Pix[:0], blank[:]...)
+	d.limits.draw(shape, r, (*[side * side]uint8)(dst.Pix))
+	return label, nil
+}
+
+var blank [side * side]uint8

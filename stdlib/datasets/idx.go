@@ -1,0 +1,161 @@
+// Package datasets is the shelf of data sets: it turns files, or a seed, into
+// labelled images. It knows no transforms and no network; what is wrong with a
+// file is said with the file's name and the way out.
+package datasets
+
+import (
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// idxImages and idxLabels are the magic numbers of IDX files of bytes with three
+// dimensions and with one (http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT").
+const (
+	idxImages = 0x00000803
+	idxLabels = 0x00000801
+)
+
+// idx is the content of an IDX file of bytes.
+type idx struct {
+	name string
+	dims []int
+	data []byte
+}
+
+// readIDX reads the IDX file called name, or name.gz, whose magic number must be
+// the given one. limit > 0 stops after so many items of the first dimension.
+func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
+	r, name, err := openIDX(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	x, err := decodeIDX(r, magic, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	x.name = name
+	return x, nil
+}
+
+// openIDX opens the plain file, or the compressed one and a decompressor.
+func openIDX(fsys fs.FS, name string) (io.ReadCloser, string, error) {
+	for _, n := range spellings(name) {
+		f, err := fsys.Open(n)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", n, err)
+		}
+		if path.Ext(n) != ".gz" {
+			return f, n, nil
+		}
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			f.Close()
+			return nil, "", fmt.Errorf("%s: not a gzip file: %w", n, err)
+		}
+		return &unzip{z, f}, n, nil
+	}
+	return nil, "", &missingError{name: name}
+}
+
+// spellings are the names under which an IDX file is found in the wild.
+func spellings(name string) []string {
+	dot := strings.Replace(name, "-idx", ".idx", 1)
+	return []string{name, name + ".gz", dot, dot + ".gz"}
+}
+
+// missingError is a file that is not there.
+type missingError struct{ name string }
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("there is no %s (and no %s.gz)", e.name, e.name)
+}
+
+// unzip closes the file with its decompressor.
+type unzip struct {
+	*gzip.Reader
+	file io.Closer
+}
+
+func (u *unzip) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
+
+// decodeIDX reads the header and then no more than it announces.
+func decodeIDX(r io.Reader, magic uint32, limit int) (*idx, error) {
+	dims, err := idxHeader(r, magic)
+	if err != nil {
+		return nil, err
+	}
+	size := 1
+	for _, d := range dims[1:] {
+		size *= d
+	}
+	n := dims[0]
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	data, err := readExactly(r, n*size)
+	if err != nil {
+		return nil, fmt.Errorf("announces %d items of %d bytes, but holds %d: %w", dims[0], size, len(data)/max(size, 1), err)
+	}
+	if n == dims[0] {
+		if k, err := r.Read(make([]byte, 1)); k > 0 {
+			return nil, fmt.Errorf("goes on after the %d items that it announces", dims[0])
+		} else if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("damaged at its end: %w", err)
+		}
+	}
+	return &idx{dims: dims, data: data}, nil
+}
+
+// idxHeader reads the magic number and the dimensions. Bounds keep a damaged
+// header from asking for all memory.
+func idxHeader(r io.Reader, magic uint32) ([]int, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, fmt.Errorf("ends within its header: %w", err)
+	}
+	if m := binary.BigEndian.Uint32(head[:]); m != magic {
+		return nil, fmt.Errorf("starts with %#08x; an IDX file of this kind starts with %#08x", m, magic)
+	}
+	dims := make([]int, magic&0xff)
+	for i := range dims {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return nil, fmt.Errorf("ends within its header: %w", err)
+		}
+		d := binary.BigEndian.Uint32(head[:])
+		if limit := [...]uint32{1 << 26, 1 << 12, 1 << 12}[i]; d > limit {
+			return nil, fmt.Errorf("announces a dimension of %d, which is more than the %d that can be right", d, limit)
+		}
+		dims[i] = int(d)
+	}
+	return dims, nil
+}
+
+// readExactly reads n bytes in pieces, so that a file which announces more than
+// it holds costs no more memory than it holds.
+func readExactly(r io.Reader, n int) ([]byte, error) {
+	data := make([]byte, 0, min(n, 1<<20))
+	for len(data) < n {
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+		k, err := r.Read(data[len(data):min(cap(data), n)])
+		data = data[:len(data)+k]
+		if err == io.EOF && len(data) < n {
+			return data, io.ErrUnexpectedEOF
+		}
+		if err != nil && err != io.EOF {
+			return data, err
+		}
+	}
+	return data, nil
+}

@@ -1,0 +1,148 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/tensor"
+)
+
+// MNISTArgs are the arguments of MNIST.
+type MNISTArgs struct {
+	Root       string `arg:"root" doc:"Folder with the IDX files, plain or as .gz."`
+	Split      string `arg:"split,optional" oneof:"train test" doc:"train is train-*-ubyte (60000 images), test is t10k-*-ubyte (10000)."`
+	MaxSamples int    `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+}
+
+// MNISTDefaults returns MNIST's defaults.
+func MNISTDefaults() MNISTArgs { return MNISTArgs{Split: "train"} }
+
+// Validate implements the language's check after decoding.
+func (a MNISTArgs) Validate() error {
+	if a.Root == "" {
+		return stage.Bad("root", `is empty; name the folder with the IDX files ("." is the pipeline's own)`)
+	}
+	if a.MaxSamples < 0 {
+		return stage.Bad("max_samples", "%d images; it must be 0 (all) or larger", a.MaxSamples)
+	}
+	return nil
+}
+
+type mnist struct{ MNISTArgs }
+
+// NewMNIST returns the data set of handwritten digits (LeCun, Cortes, Burges),
+// 28×28 grey, ten classes. Fashion-MNIST (Xiao et al. 2017) has the same files
+// and sizes and is read by naming its folder.
+func NewMNIST(a MNISTArgs) (stage.Dataset, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return mnist{a}, nil
+}
+
+// stem is what the file names of the split start with.
+func (m mnist) stem() (prefix string, count int) {
+	if m.Split == "test" {
+		return "t10k", 10_000
+	}
+	return "train", 60_000
+}
+
+func (m mnist) names() (images, labels string) {
+	prefix, _ := m.stem()
+	return prefix + "-images-idx3-ubyte", prefix + "-labels-idx1-ubyte"
+}
+
+// Spec implements stage.Dataset.
+func (m mnist) Spec() stage.Spec {
+	_, n := m.stem()
+	if m.MaxSamples > 0 {
+		n = m.MaxSamples
+	}
+	half := []float32{0.5}
+	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Len: n, Mean: half, Std: half}
+}
+
+// Files implements stage.Dataset.
+func (m mnist) Files() (string, []string) {
+	images, labels := m.names()
+	return m.Root, append(spellings(images), spellings(labels)...)
+}
+
+// Open implements stage.Dataset.
+func (m mnist) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
+	s, err := m.read(fsys(m.Root))
+	if err != nil {
+		return nil, fmt.Errorf("in %s: %w", m.Root, err)
+	}
+	return s, nil
+}
+
+const whereMNIST = "the four files of MNIST are at https://github.com/cvdfoundation/mnist, those of Fashion-MNIST at https://github.com/zalandoresearch/fashion-mnist; put them, packed or not, into this folder"
+
+func (m mnist) read(fsys fs.FS) (stage.Samples, error) {
+	imageName, labelName := m.names()
+	images, err := readIDX(fsys, imageName, idxImages, m.MaxSamples)
+	if err != nil {
+		return nil, wayOut(err)
+	}
+	labels, err := readIDX(fsys, labelName, idxLabels, m.MaxSamples)
+	if err != nil {
+		return nil, wayOut(err)
+	}
+	if err := m.fits(images, labels); err != nil {
+		return nil, err
+	}
+	return &grey{h: 28, w: 28, pix: images.data, labels: labels.data}, nil
+}
+
+// fits checks the two files against each other and against what Spec promised.
+func (m mnist) fits(images, labels *idx) error {
+	if h, w := images.dims[1], images.dims[2]; h != 28 || w != 28 {
+		return fmt.Errorf("%s: its images are %d×%d, those of MNIST 28×28", images.name, h, w)
+	}
+	if n, k := images.dims[0], labels.dims[0]; n != k {
+		return fmt.Errorf("%s has %d images, but %s has %d labels; the two do not belong together", images.name, n, labels.name, k)
+	}
+	want, n := m.Spec().Len, len(labels.data)
+	if m.MaxSamples > 0 && n < want {
+		return stage.Bad("max_samples", "%d images are asked for, but %s has %d", want, images.name, images.dims[0])
+	}
+	if n != want {
+		return stage.Bad("max_samples", "%s has %d images, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, n, want, n)
+	}
+	for i, l := range labels.data {
+		if l > 9 {
+			return fmt.Errorf("%s: label %d of image %d is not one of the ten classes 0 to 9", labels.name, l, i)
+		}
+	}
+	return nil
+}
+
+// wayOut says where the files are, if one is missing or damaged.
+func wayOut(err error) error {
+	var missing *missingError
+	if errors.As(err, &missing) {
+		return fmt.Errorf("%w; %s", err, whereMNIST)
+	}
+	return fmt.Errorf("%w; fetch the file again (%s)", err, whereMNIST)
+}
+
+// grey is a data set of grey images in memory.
+type grey struct {
+	h, w        int
+	pix, labels []byte
+}
+
+// Len implements stage.Samples.
+func (g *grey) Len() int { return len(g.labels) }
+
+// Image implements stage.Samples.
+func (g *grey) Image(i int, dst *stage.Image) (int, error) {
+	n := g.h * g.w
+	dst.H, dst.W, dst.C = g.h, g.w, 1
+	dst.Pix = append(dst.Pix[:0], g.pix[i*n:(i+1)*n]...)
+	return int(g.labels[i]), nil
+}

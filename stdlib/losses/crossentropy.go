@@ -1,0 +1,76 @@
+// Package losses is the shelf of losses: it turns logits and labels into one
+// number and its gradient. It knows no network.
+package losses
+
+import (
+	"math"
+
+	"qpipe/interp/stage"
+)
+
+// CrossEntropyArgs are the arguments of CrossEntropyLoss.
+type CrossEntropyArgs struct {
+	LabelSmoothing float64 `arg:"label_smoothing,optional" doc:"Share of the target that is spread evenly over all classes, 0 to below 1."`
+}
+
+// Validate implements the language's check after decoding.
+func (a CrossEntropyArgs) Validate() error {
+	if !(a.LabelSmoothing >= 0 && a.LabelSmoothing < 1) {
+		return stage.Bad("label_smoothing", "%v must be at least 0 and below 1; 0.1 is customary", a.LabelSmoothing)
+	}
+	return nil
+}
+
+type crossEntropy struct{ smooth float64 }
+
+// NewCrossEntropy returns PyTorch's CrossEntropyLoss with the mean over the batch: with
+// the softmax p of a row and the target t = (1-s)·onehot + s/classes,
+//
+//	loss = -Σ t·log p,  gradient = (p - t)/n
+//
+// Everything is computed in float64 in a fixed order and rounded once.
+func NewCrossEntropy(a CrossEntropyArgs) (stage.Loss, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return crossEntropy{a.LabelSmoothing}, nil
+}
+
+// Loss implements stage.Loss.
+func (l crossEntropy) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
+	n := len(labels)
+	var sum float64
+	for i, label := range labels {
+		sum += l.row(logits[i*classes:][:classes], int(label), grad[i*classes:][:classes], float64(n))
+	}
+	return float32(sum / float64(n))
+}
+
+// row returns the loss of one row and writes its gradient, divided by n.
+func (l crossEntropy) row(x []float32, label int, grad []float32, n float64) float64 {
+	lse, mean := logSumExp(x)
+	even := l.smooth / float64(len(x))
+	for c := range x {
+		t := even
+		if c == label {
+			t += 1 - l.smooth
+		}
+		grad[c] = float32((math.Exp(float64(x[c])-lse) - t) / n)
+	}
+	return lse - float64((1-l.smooth)*float64(x[label])) - float64(l.smooth*mean)
+}
+
+// logSumExp returns log Σ exp(x), shifted by the maximum so that nothing
+// overflows, and the mean of x.
+func logSumExp(x []float32) (lse, mean float64) {
+	top := float64(x[0])
+	for _, v := range x {
+		top = math.Max(top, float64(v))
+	}
+	var exp, sum float64
+	for _, v := range x {
+		exp += math.Exp(float64(v) - top)
+		sum += float64(v)
+	}
+	return top + math.Log(exp), sum / float64(len(x))
+}

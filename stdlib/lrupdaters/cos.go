@@ -1,0 +1,60 @@
+package lrupdaters
+
+import (
+	"math"
+
+	"qpipe/interp/stage"
+)
+
+// CosArgs are the arguments of CosLrUpdater.
+type CosArgs struct {
+	UpdateBy      string  `arg:"update_by,optional" oneof:"step epoch" doc:"Whether the rate follows the cosine at every step or only at the start of every epoch."`
+	StopLR        float64 `arg:"stop_lr,optional" doc:"Learning rate that the cosine ends in."`
+	WarmupBy      string  `arg:"warmup_by,optional" oneof:"epoch step" doc:"Unit of warmup_len."`
+	WarmupLen     int     `arg:"warmup_len,optional" doc:"Length of the warm-up. During it the rate rises with every step, whatever the unit."`
+	WarmupBeginLR float64 `arg:"warmup_begin_lr,optional" doc:"Learning rate of the first step of the warm-up."`
+}
+
+// CosDefaults returns CosLrUpdater's defaults.
+func CosDefaults() CosArgs { return CosArgs{UpdateBy: "step", WarmupBy: "epoch"} }
+
+// Validate implements the language's check after decoding.
+func (a CosArgs) Validate() error {
+	if !rate(a.StopLR) {
+		return stage.Bad("stop_lr", "%v is not a learning rate; it must be 0 or larger", a.StopLR)
+	}
+	_, err := newWarmup(a.WarmupBy, a.WarmupLen, a.WarmupBeginLR)
+	return err
+}
+
+type cos struct {
+	warmup
+	byStep bool
+	stop   float64
+}
+
+// NewCos returns HAT's CosLrUpdater: after the warm-up, with t of T steps (or epochs) behind it,
+//
+//	lr = stop_lr + (base - stop_lr)·(1 + cos(π·t/T))/2
+//
+// T counts what is left of the stage after the warm-up. With update_by =
+// "epoch" and no warm-up that is base·(1 + cos(π·epoch/epochs))/2.
+func NewCos(a CosArgs) (stage.LRUpdater, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	w, err := newWarmup(a.WarmupBy, a.WarmupLen, a.WarmupBeginLR)
+	return cos{w, a.UpdateBy == "step", a.StopLR}, err
+}
+
+// LR implements stage.LRUpdater.
+func (c cos) LR(base float64, p stage.Progress) float64 {
+	if lr, ok := c.warmup.lr(base, p); ok {
+		return lr
+	}
+	done, all := c.past(c.byStep, p)
+	if done >= all {
+		return c.stop
+	}
+	return c.stop + (base-c.stop)*(1+math.Cos(math.Pi*float64(done)/float64(all)))/2
+}

@@ -1,0 +1,83 @@
+// Package lrupdaters is the shelf of learning rate schedules: it turns a moment
+// of training into the rate of the next step. It holds no state, so a resumed
+// run finds its rate from the epoch and the step alone.
+package lrupdaters
+
+import (
+	"math"
+
+	"qpipe/interp/stage"
+)
+
+// warmup is what all updaters share, with HAT's meaning: while it lasts, the
+// rate rises with every step on a straight line from begin to the optimizer's
+// rate. Its length is counted in epochs or in steps.
+type warmup struct {
+	byStep bool
+	length int
+	begin  float64
+}
+
+func newWarmup(by string, length int, begin float64) (warmup, error) {
+	if length < 0 {
+		return warmup{}, stage.Bad("warmup_len", "%d %ss; it must be 0 or larger", length, by)
+	}
+	if !rate(begin) {
+		return warmup{}, stage.Bad("warmup_begin_lr", "%v is not a learning rate; it must be 0 or larger", begin)
+	}
+	return warmup{by == "step", length, begin}, nil
+}
+
+// rate reports whether v can be a learning rate.
+func rate(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+
+// steps returns the warm-up's length in steps.
+func (w warmup) steps(p stage.Progress) int {
+	if w.byStep {
+		return w.length
+	}
+	return w.length * p.StepsPerEpoch
+}
+
+// epochs returns the warm-up's length in epochs, rounded up.
+func (w warmup) epochs(p stage.Progress) int {
+	if w.byStep {
+		return ceilDiv(w.length, p.StepsPerEpoch)
+	}
+	return w.length
+}
+
+// lr returns the rate during the warm-up; ok is false after it.
+func (w warmup) lr(base float64, p stage.Progress) (lr float64, ok bool) {
+	n := w.steps(p)
+	if p.Step >= n {
+		return 0, false
+	}
+	return w.begin + (base-w.begin)*float64(p.Step)/float64(n), true
+}
+
+// past returns how many steps (or epochs) lie between the warm-up's end and now,
+// and how many there are in all after the warm-up.
+func (w warmup) past(byStep bool, p stage.Progress) (done, all int) {
+	if byStep {
+		n := w.steps(p)
+		return p.Step - n, total(p.Steps, p.Epochs*p.StepsPerEpoch) - n
+	}
+	n := w.epochs(p)
+	return max(p.Epoch-n, 0), total(p.Epochs, ceilDiv(p.Steps, p.StepsPerEpoch)) - n
+}
+
+// total returns n, or other where n is not known.
+func total(n, other int) int {
+	if n > 0 {
+		return n
+	}
+	return other
+}
+
+func ceilDiv(a, b int) int {
+	if b <= 0 {
+		return a
+	}
+	return (a + b - 1) / b
+}

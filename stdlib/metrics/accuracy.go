@@ -1,0 +1,84 @@
+// Package metrics is the shelf of metrics: it turns the logits and labels of a
+// validation pass into named numbers. It knows no network and keeps nothing
+// beyond a pass.
+package metrics
+
+import (
+	"fmt"
+
+	"qpipe/interp/stage"
+)
+
+// AccuracyArgs are the arguments of Accuracy: it has none.
+type AccuracyArgs struct{}
+
+// NewAccuracy returns the share of images whose largest logit is that of their label.
+// It is called "accuracy"; 1 means all.
+func NewAccuracy(AccuracyArgs) (stage.Metric, error) {
+	return &topK{name: "accuracy", k: 1}, nil
+}
+
+// TopKArgs are the arguments of TopKAccuracy.
+type TopKArgs struct {
+	K int `arg:"k,optional" doc:"How many of the largest logits may hold the label."`
+}
+
+// TopKDefaults returns TopKAccuracy's defaults.
+func TopKDefaults() TopKArgs { return TopKArgs{K: 5} }
+
+// Validate implements the language's check after decoding.
+func (a TopKArgs) Validate() error {
+	if a.K < 1 {
+		return stage.Bad("k", "%d; it must be 1 or larger", a.K)
+	}
+	return nil
+}
+
+// NewTopKAccuracy returns the share of images whose label is among their k largest
+// logits. It is called "top5_accuracy", after its k; 1 means all.
+func NewTopKAccuracy(a TopKArgs) (stage.Metric, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return &topK{name: fmt.Sprintf("top%d_accuracy", a.K), k: a.K}, nil
+}
+
+type topK struct {
+	name        string
+	k           int
+	hits, total int64
+}
+
+// Names implements stage.Metric.
+func (m *topK) Names() []string { return []string{m.name} }
+
+// Reset implements stage.Metric.
+func (m *topK) Reset() { m.hits, m.total = 0, 0 }
+
+// Update implements stage.Metric.
+func (m *topK) Update(logits []float32, labels []int32, classes int) {
+	for i, label := range labels {
+		if rank(logits[i*classes:][:classes], int(label)) < m.k {
+			m.hits++
+		}
+	}
+	m.total += int64(len(labels))
+}
+
+// Values implements stage.Metric: 0 when nothing was seen.
+func (m *topK) Values() []float64 {
+	return []float64{float64(m.hits) / float64(max(m.total, 1))}
+}
+
+// rank returns how many classes come before label: those with a larger logit,
+// and of equal ones those with a smaller number. A logit that is not a number
+// loses against every other, so that a broken network gets no points.
+func rank(x []float32, label int) int {
+	v, before := x[label], 0
+	for c, w := range x {
+		if w > v || (w == v && c < label) || (v != v && c != label) {
+			before++
+		}
+	}
+	return before
+}

@@ -1,0 +1,53 @@
+package models
+
+import (
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// LeNetArgs are the arguments of LeNet.
+type LeNetArgs struct {
+	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
+	Width      int     `arg:"width,optional" doc:"Channels of the first convolution; the second has twice as many."`
+	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
+	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+}
+
+// LeNetDefaults returns LeNet's defaults.
+func LeNetDefaults() LeNetArgs {
+	return LeNetArgs{NumClasses: 10, Width: 8, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+}
+
+// Validate implements the language's check after decoding.
+func (a LeNetArgs) Validate() error {
+	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
+}
+
+type leNet struct{ LeNetArgs }
+
+// NewLeNet returns LeNet, the plain convolutional network of LeCun et al. 1998 in today's
+// dress: 5×5 convolution, 2×2 max pooling, twice, then one linear layer; ReLU
+// and BatchNorm where the original has tanh and nothing.
+//
+// Its nodes are backbone.conv1, backbone.pool1, backbone.conv2, backbone.pool2
+// and head.fc.
+func NewLeNet(a LeNetArgs) (stage.Model, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return leNet{a}, nil
+}
+
+// Build implements stage.Model.
+func (l leNet) Build(in tensor.Shape) (*nn.Graph, error) {
+	n, act := norm{l.BNEps, l.BNMomentum}, activation(l.Act)
+	pool := nn.PoolAttrs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
+	b := nn.NewBuilder(in)
+	x := ConvModule2d{Name: "backbone.conv1", OutC: l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, b.Input())
+	x = b.MaxPool("backbone.pool1", x, pool)
+	x = ConvModule2d{Name: "backbone.conv2", OutC: 2 * l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, x)
+	x = b.MaxPool("backbone.pool2", x, pool)
+	return b.Graph(b.Linear("head.fc", x, l.NumClasses, true))
+}

@@ -1,0 +1,96 @@
+// Package models is the shelf of networks: it turns arguments into a graph of
+// named nodes for a given image shape. It knows no weights, no data and no
+// quantization; the modules here fuse by themselves, because the builder joins
+// convolution, BN, addition and activation as they are added.
+package models
+
+import (
+	"qpipe/interp/stage"
+	"qpipe/ops/kernel"
+	"qpipe/ops/nn"
+)
+
+// norm holds the BN arguments that all models share.
+type norm struct {
+	eps, momentum float64
+}
+
+// ConvModule2d is convolution, BatchNorm and activation, in that order: the unit
+// that conv nets are made of (HAT's ConvModule2d). Its nodes are name.conv,
+// name.bn and name.act; without an activation there is no name.act. The
+// convolution has no bias, since the BN behind it would take it away.
+type ConvModule2d struct {
+	Name   string
+	OutC   int
+	Kernel int // height and width
+	Stride int
+	Act    kernel.Act
+
+	norm norm
+}
+
+// Add appends the module to the graph and returns its output. The padding is
+// Kernel/2 on every side, so that Stride 1 keeps the image's size.
+func (m ConvModule2d) Add(b *nn.Builder, x nn.Value) nn.Value {
+	x = b.Conv(m.Name+".conv", x, nn.ConvAttrs{
+		OutC:    m.OutC,
+		Kernel:  [2]int{m.Kernel, m.Kernel},
+		Stride:  [2]int{m.Stride, m.Stride},
+		Padding: [2]int{m.Kernel / 2, m.Kernel / 2},
+	})
+	x = b.BatchNorm(m.Name+".bn", x, m.norm.eps, m.norm.momentum)
+	if m.Act == kernel.None {
+		return x
+	}
+	return b.Act(m.Name+".act", x, m.Act)
+}
+
+// BasicResBlock is the residual block of ResNet-18 and ResNet-34 (He et al.
+// 2015, figure 5 left): two 3×3 ConvModule2d, the second one added to the
+// block's input before its activation. Where the shape changes, the input goes
+// through a 1×1 convolution with BN (name.downsample).
+type BasicResBlock struct {
+	Name   string
+	OutC   int
+	Stride int // of the first convolution and of the downsample
+	Act    kernel.Act
+
+	norm norm
+}
+
+// Add appends the block to the graph and returns its output. The second
+// convolution is added last, so that it is the one which takes the addition and
+// the activation into its node.
+func (r BasicResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
+	short := x
+	y := ConvModule2d{Name: r.Name + ".conv1", OutC: r.OutC, Kernel: 3, Stride: r.Stride, Act: r.Act, norm: r.norm}.Add(b, x)
+	if r.Stride != 1 || x.Shape().C != r.OutC {
+		short = ConvModule2d{Name: r.Name + ".downsample", OutC: r.OutC, Kernel: 1, Stride: r.Stride, norm: r.norm}.Add(b, x)
+	}
+	y = ConvModule2d{Name: r.Name + ".conv2", OutC: r.OutC, Kernel: 3, Stride: 1, norm: r.norm}.Add(b, y)
+	y = b.Add(r.Name+".add", y, short)
+	return b.Act(r.Name+".act", y, r.Act)
+}
+
+// activation reads an `act` argument.
+func activation(name string) kernel.Act {
+	if name == "relu6" {
+		return kernel.ReLU6
+	}
+	return kernel.ReLU
+}
+
+// common checks the arguments that all models share.
+func common(classes, width int, n norm) error {
+	switch {
+	case classes < 2 || classes > 100_000:
+		return stage.Bad("num_classes", "%d classes; there must be 2 to 100000", classes)
+	case width < 1 || width > 2048:
+		return stage.Bad("width", "%d channels; there must be 1 to 2048", width)
+	case !(n.eps > 0 && n.eps < 1):
+		return stage.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", n.eps)
+	case !(n.momentum > 0 && n.momentum <= 1):
+		return stage.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", n.momentum)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package transforms
+
+import (
+	"math"
+
+	"qpipe/interp/stage"
+)
+
+// NormalizeArgs are the arguments of Normalize.
+type NormalizeArgs struct {
+	Mean []float64 `arg:"mean" doc:"Mean per channel, or one value for all, of pixels scaled to 0..1."`
+	Std  []float64 `arg:"std" doc:"Standard deviation per channel, or one value for all, of pixels scaled to 0..1."`
+}
+
+// Validate implements the language's check after decoding.
+func (a NormalizeArgs) Validate() error {
+	if len(a.Mean) == 0 {
+		return stage.Bad("mean", "needs a value per channel, or one for all")
+	}
+	if len(a.Std) == 0 {
+		return stage.Bad("std", "needs a value per channel, or one for all")
+	}
+	for _, m := range a.Mean {
+		if !(math.Abs(m) <= 1e6) {
+			return stage.Bad("mean", "%v is not a mean of pixels (in units where white is 1)", m)
+		}
+	}
+	for _, s := range a.Std {
+		if !(s >= 1e-6 && s <= 1e6) {
+			return stage.Bad("std", "%v is not a standard deviation of pixels: it must be above 0 (in units where white is 1)", s)
+		}
+	}
+	return nil
+}
+
+type normalize struct{ mean, std []float32 }
+
+// NewNormalize returns the transform that says how pixels become the network's input: x = (pixel/255 - mean)/std
+// (PyTorch's ToTensor and Normalize). It stands in for the data set's own
+// values, 0.5 and 0.5; the pixels themselves stay bytes.
+func NewNormalize(a NormalizeArgs) (stage.Transform, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return normalize{floats(a.Mean), floats(a.Std)}, nil
+}
+
+// Spec implements stage.Transform.
+func (n normalize) Spec(in stage.Spec) (stage.Spec, error) {
+	if c := in.Shape.C; len(n.mean) != 1 && len(n.mean) != c {
+		return in, stage.Bad("mean", "%d values for images of %d channels; give %d, or one for all", len(n.mean), c, c)
+	}
+	if c := in.Shape.C; len(n.std) != 1 && len(n.std) != c {
+		return in, stage.Bad("std", "%d values for images of %d channels; give %d, or one for all", len(n.std), c, c)
+	}
+	in.Mean, in.Std = n.mean, n.std
+	return in, nil
+}
+
+// Apply implements stage.Transform: there is nothing to do to the pixels.
+func (n normalize) Apply(*stage.Image, *stage.Rand) {}
+
+func floats(v []float64) []float32 {
+	f := make([]float32, len(v))
+	for i := range v {
+		f[i] = float32(v[i])
+	}
+	return f
+}
