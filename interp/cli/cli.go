@@ -179,13 +179,13 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.CompletionOptions.HiddenDefaultCmd = false
 	f := root.PersistentFlags()
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR in the environment)")
 	f.StringVar(&a.chdir, "chdir", "", "change to this `FOLDER` first")
 	root.AddCommand(a.validateCmd(), a.runCmd(), a.planCmd(), a.fmtCmd(), a.graphCmd(),
 		a.showCmd(), a.partsCmd(), a.docsCmd(), a.versionCmd())
-	root.InitDefaultCompletionCmd()
+	root.AddCommand(a.topics()...)
+	root.SetHelpFunc(a.help)
 	return root
 }
 

@@ -1,6 +1,16 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"qpipe/lang/diag"
+	"qpipe/lang/notation"
+)
 
 // docsCmd is for qpipe's own repository: the reference pages are written by the
 // program, so that they say what it does.
@@ -14,4 +24,50 @@ func (a *app) docsCmd() *cobra.Command {
 	}
 }
 
-func (a *app) docs(dir string) error { return nil }
+func (a *app) docs(dir string) error {
+	var reference, codes bytes.Buffer
+	if err := a.catalog.WriteReference(&reference); err != nil {
+		return err
+	}
+	codes.WriteString("# The diagnostics\n\nThis page is generated from the table of codes.\n\n| code | says |\n|---|---|\n")
+	for _, m := range diag.Meanings() {
+		fmt.Fprintf(&codes, "| %s | %s |\n", m.Code, m.Text)
+	}
+	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return writeGrammars(filepath.Join(dir, "language.md"))
+}
+
+// The marks between which docs/language.md shows the grammars.
+const (
+	grammarsBegin = "<!-- begin grammars: written by `make generate` -->\n"
+	grammarsEnd   = "<!-- end grammars -->\n"
+)
+
+// writeGrammars puts the grammars, as the parsers print them, into the page.
+func writeGrammars(page string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	head, rest, ok := bytes.Cut(text, []byte(grammarsBegin))
+	_, tail, ok2 := bytes.Cut(rest, []byte(grammarsEnd))
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no lines %q and %q to put the grammars between", page, grammarsBegin, grammarsEnd)
+	}
+	var b bytes.Buffer
+	b.Write(head)
+	b.WriteString(grammarsBegin)
+	for _, g := range []struct{ title, ebnf string }{
+		{"`when`", notation.ScheduleEBNF()}, {"`modules` and `override`", notation.SelectorEBNF()},
+		{"`required_version`", notation.ConstraintEBNF()},
+	} {
+		fmt.Fprintf(&b, "\n%s:\n\n```ebnf\n%s\n```\n", g.title, g.ebnf)
+	}
+	b.WriteString("\n" + grammarsEnd)
+	b.Write(tail)
+	return os.WriteFile(page, b.Bytes(), 0o644)
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qpipe/lang/notation"
+)
+
+// help prints a command's help, with flags as the HCL family writes them.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	var b strings.Builder
+	p := a.paint(a.Out)
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short + "."
+	}
+	if cmd.Runnable() {
+		fmt.Fprintf(&b, "%s\n  %s\n\n", p.bold("Usage"), usageLine(cmd))
+	}
+	fmt.Fprintln(&b, about)
+	section := func(title string, lines []string) {
+		if len(lines) > 0 {
+			fmt.Fprintf(&b, "\n%s\n", p.bold(title))
+		}
+		for _, line := range lines {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	columns := min(width(a.Out), 100)
+	commands, topics := subcommands(cmd)
+	section("Commands", twoColumns(commands, columns))
+	section("Flags", twoColumns(flagRows(cmd.NonInheritedFlags()), columns))
+	section("Flags of every command", twoColumns(flagRows(cmd.InheritedFlags()), columns))
+	if cmd.Example != "" {
+		section("Examples", strings.Split(strings.ReplaceAll("\n"+cmd.Example, "\n  ", "\n")[1:], "\n"))
+	}
+	section("Topics", twoColumns(topics, columns))
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n%s COMMAND --help tells more of a command.\n", cmd.CommandPath())
+	}
+	fmt.Fprint(a.Out, b.String())
+}
+
+func usageLine(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return cmd.Name() + " COMMAND [flags] [arguments]"
+	}
+	name, arguments, _ := strings.Cut(cmd.Use, " ")
+	return strings.TrimSpace(fmt.Sprintf("%s %s [flags] %s", cmd.Parent().CommandPath(), name, arguments))
+}
+
+// subcommands lists the commands in the order of their use, and the topics.
+func subcommands(cmd *cobra.Command) (commands, topics [][2]string) {
+	all := slices.Clone(cmd.Commands())
+	slices.SortStableFunc(all, func(x, y *cobra.Command) int { return cmp.Compare(rank(x), rank(y)) })
+	for _, c := range all {
+		switch {
+		case c.IsAvailableCommand() && c.Name() != "help":
+			commands = append(commands, [2]string{c.Name(), c.Short})
+		case c.IsAdditionalHelpTopicCommand():
+			topics = append(topics, [2]string{cmd.CommandPath() + " help " + c.Name(), c.Short})
+		}
+	}
+	return commands, topics
+}
+
+// rank is a command's place in the list.
+func rank(c *cobra.Command) int {
+	order := []string{"validate", "plan", "run", "show", "graph", "fmt", "parts", "version"}
+	if i := slices.Index(order, c.Name()); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// flagRows lists flags with their values and meanings.
+func flagRows(flags *pflag.FlagSet) [][2]string {
+	var rows [][2]string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		name := "-" + f.Name
+		switch {
+		case f.Value.Type() == "bool" && f.DefValue == "true":
+			name += "=false"
+			usage = "do not " + usage
+		case f.NoOptDefVal != "" && f.Value.Type() != "bool":
+			name += "[=" + value + "]"
+		case value != "":
+			name += " " + value
+		}
+		rows = append(rows, [2]string{name, usage})
+	})
+	return rows
+}
+
+// twoColumns lays out names and texts; texts are wrapped.
+func twoColumns(rows [][2]string, columns int) []string {
+	left := 0
+	for _, r := range rows {
+		left = max(left, len(r[0]))
+	}
+	var lines []string
+	for _, r := range rows {
+		name := r[0]
+		for _, text := range wrapped(r[1], max(columns-left-4, 30)) {
+			lines = append(lines, fmt.Sprintf("%-*s  %s", left, name, text))
+			name = ""
+		}
+	}
+	return lines
+}
+
+// wrapped breaks a text at spaces.
+func wrapped(text string, columns int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= columns:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// topics are pages of help that belong to no command. Their texts are made when
+// they are asked for.
+func (a *app) topics() []*cobra.Command {
+	page := func(name, short string, text func() string) *cobra.Command {
+		c := &cobra.Command{Use: name, Short: short}
+		c.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.Out, text()) })
+		return c
+	}
+	return []*cobra.Command{
+		page("schedules", "the notation of `when`", func() string {
+			return "A schedule says when a callback acts. Points count from 0 and name the moment before\n" +
+				"the epoch or step of that number.\n\n" + notation.ScheduleEBNF() + "\n"
+		}),
+		page("selectors", "the notation of `modules` and `override`", func() string {
+			return "A selector names nodes of the network: a module and all that is below it.\n\n" + notation.SelectorEBNF() + "\n"
+		}),
+		page("environment", "the variables that qpipe looks at", func() string { return aboutEnvironment }),
+	}
+}
+
+const aboutEnvironment = `QPIPE_VAR_NAME   the value of the pipeline's variable NAME; -var and *.auto.qvars are stronger
+QPIPE_KERNELS    the kernel set: one of those that "qpipe version -json" lists
+NO_COLOR         no colours, whatever its value
+
+Exit codes: 0 fine; 1 the pipeline is wrong or a stage failed; 2 the command line is wrong,
+or plan -detailed-exitcode found something to do; 3 a bug in qpipe, or fmt -check found a
+file that is not formatted; 130 interrupted, with a checkpoint.
+`

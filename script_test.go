@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the program itself a command of the scripts and of exec.Command.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"qpipe": main})
+}
+
+// TestScripts runs testdata/script/*.txtar: black boxes that see arguments,
+// streams, files and exit codes. $PIPELINES is the folder of the pipelines,
+// $SHARED that of the shared data.
+func TestScripts(t *testing.T) {
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PIPELINES", filepath.Join(root, "pipelines"))
+			e.Setenv("SHARED", sharedFolder(root))
+			e.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":  exits,
+			"damage": damage,
+		},
+	})
+}
+
+// exits runs a command that must end with the given code: exits 2 qpipe run.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var status *exec.ExitError
+		if !errors.As(err, &status) {
+			ts.Fatalf("%v", err)
+		}
+		got = status.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// damage changes a byte in the middle of a file.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		b, err := os.ReadFile(path)
+		ts.Check(err)
+		b[len(b)/2] ^= 0x40
+		ts.Check(os.WriteFile(path, b, 0o644))
+	}
+}
+
+// sharedFolder is where the shared data lies, if it does.
+func sharedFolder(root string) string {
+	if dir := os.Getenv("QPIPE_SHARED"); dir != "" {
+		return dir
+	}
+	return filepath.Join(root, "..", "shared")
+}
