@@ -4,6 +4,11 @@ variable "data_dir" {
   type = string
 }
 
+variable "scratch_fuse_bn_lr" {
+  type    = number
+  default = 0.005
+}
+
 dataset "CIFAR10" "train" {
   root  = var.data_dir
   files = ["data_batch_1.bin"]
@@ -202,7 +207,7 @@ stage "scratch_fuse_bn" {
     batch_size = 32
 
     optimizer "SGD" {
-      lr           = 0.005
+      lr           = var.scratch_fuse_bn_lr
       momentum     = 0.9
       weight_decay = 5e-4
     }

@@ -4,6 +4,11 @@ variable "data_dir" {
   type = string
 }
 
+variable "scratch_fuse_bn_lr" {
+  type    = number
+  default = 0.005
+}
+
 dataset "MNIST" "train" {
   root        = var.data_dir
   split       = "train"
@@ -201,7 +206,7 @@ stage "scratch_fuse_bn" {
     batch_size = 64
 
     optimizer "SGD" {
-      lr           = 0.005
+      lr           = var.scratch_fuse_bn_lr
       momentum     = 0.9
       weight_decay = 1e-4
     }
