@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"qpipe/lang/program"
 )
 
 // hook is something that happens between two steps. The hooks of a stage stand
@@ -26,7 +28,9 @@ type hook struct {
 //	callbacks due before the next step.
 func (r *run) schedule() []hook {
 	hooks := r.fires(r.first, func(c BoundCallback) bool { return c.When.Start })
-	for _, h := range each(r, r.stepped, StepEnder.StepEnd) {
+	steps := each(r, r.stepped, StepEnder.StepEnd)
+	slices.SortStableFunc(steps, byRank)
+	for _, h := range steps {
 		h.always = true
 		hooks = append(hooks, h)
 	}
@@ -62,9 +66,11 @@ func (r *run) epochEnds() []hook {
 			act: func() error { return r.save("last") }, rank: 90,
 		})
 	}
-	slices.SortStableFunc(hooks, func(a, b hook) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortStableFunc(hooks, byRank)
 	return hooks
 }
+
+func byRank(a, b hook) int { return cmp.Compare(a.rank, b.rank) }
 
 // The moments: before the first step, after a step, at the end of an epoch,
 // after the last step, before a step.
@@ -85,8 +91,11 @@ func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
 		f, ok := c.Callback.(Firer)
-		if !ok || c.When == nil {
+		if !ok {
 			continue
+		}
+		if c.When == nil {
+			c.When = &program.Schedule{Start: true}
 		}
 		hooks = append(hooks, hook{
 			due:     func() bool { return due() && hit(c) },

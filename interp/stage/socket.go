@@ -40,7 +40,8 @@ type Dataset interface {
 	// Open reads what it needs; fsys opens a folder that the arguments name. Damaged or missing
 	// files are errors that name the file and what was expected.
 	Open(fsys func(root string) fs.FS) (Samples, error)
-	// Files names the files that the data comes from, for the stage's hash: none for a built-in set.
+	// Files names the files that the data comes from, for the stage's hash: none for a built-in set. Names are
+	// patterns as for fs.Glob; one that no file matches is no mistake (Open says what is missing).
 	Files() (root string, names []string)
 }
 
@@ -110,7 +111,7 @@ type Callback any
 // The hooks. Schedule points are those of the meta-argument `when`; modules are
 // the nodes that `modules` selected (all that qualify without it).
 type (
-	// Firer acts at its `when`.
+	// Firer acts at its `when`, or at the start where a callback that may go without has none.
 	Firer interface {
 		Fire(s *State, modules []string) error
 	}
@@ -122,7 +123,7 @@ type (
 	EpochEnder interface{ EpochEnd(s *State) error }
 	// Ender runs after the last epoch's hooks.
 	Ender interface{ End(s *State) error }
-	// Prioritized orders EpochEnd: validation 10, others 50 (the default), checkpoints 90.
+	// Prioritized orders StepEnd and EpochEnd: validation 10, others 50 (the default), checkpoints 90.
 	Prioritized interface{ Priority() int }
 	// Shadower keeps a second set of weights that evaluation and checkpoints use.
 	Shadower interface{ Shadow() *nn.Graph }

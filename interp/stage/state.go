@@ -54,6 +54,10 @@ func (s *State) Validate() error {
 	return s.run.validate()
 }
 
+// Validated reports whether a validation pass has seen the weights as they are
+// after the latest step, so that Metrics tells of them.
+func (s *State) Validated() bool { return s.run != nil && s.run.validated() }
+
 // Save writes a checkpoint by that name ("last", "best", "epoch-0004", "step-00001200"); it is on disk when Save returns.
 // Values that are not finite are not written.
 func (s *State) Save(name string) error {
