@@ -1,0 +1,117 @@
+// Package convbn is the heart: the node conv [+ BN] [+ add] [+ activation]
+// [+ output quantization] in all its lives. It turns the node's parameters and
+// its operands into outputs and gradients, folds and absorbs BN, and makes the
+// int8 form. It knows one node at a time: no graph, no names.
+package convbn
+
+import (
+	"math"
+	"slices"
+
+	"qpipe/ops/kernel"
+	"qpipe/ops/quant"
+)
+
+// Mode says what becomes of BN while training quantized (numerics.md, "Conv +
+// BN + quant node"). A node without BN computes as fuse_bn whatever the mode.
+type Mode uint8
+
+// The modes.
+const (
+	FuseBN Mode = iota
+	WithBN
+	ReverseFold
+)
+
+// Tensor is a trainable tensor with its gradient, in memory order.
+type Tensor struct{ Data, Grad []float32 }
+
+// NewTensor returns a tensor of n zeros.
+func NewTensor(n int) Tensor { return Tensor{make([]float32, n), make([]float32, n)} }
+
+func (t Tensor) clone() Tensor { return Tensor{slices.Clone(t.Data), slices.Clone(t.Grad)} }
+
+// BN is a batch normalization over C channels.
+type BN struct {
+	C             int
+	Eps, Momentum float64
+	Frozen        bool // training uses and keeps the running statistics
+	Gamma, Beta   Tensor
+	Mean, Var     []float32
+}
+
+// Alloc makes the parameters and statistics of a BN that changes nothing.
+func (b *BN) Alloc() {
+	b.Gamma, b.Beta = NewTensor(b.C), NewTensor(b.C)
+	b.Mean, b.Var = make([]float32, b.C), make([]float32, b.C)
+	for i := range b.C {
+		b.Gamma.Data[i], b.Var[i] = 1, 1
+	}
+}
+
+// Clone returns a deep copy.
+func (b *BN) Clone() *BN {
+	if b == nil {
+		return nil
+	}
+	c := *b
+	c.Gamma, c.Beta = b.Gamma.clone(), b.Beta.clone()
+	c.Mean, c.Var = slices.Clone(b.Mean), slices.Clone(b.Var)
+	return &c
+}
+
+// Scale is s = γ/√(σ²+ε) of channel c with running statistics: the one
+// expression of it, in the forward pass, in folding and in absorption.
+func (b *BN) Scale(c int) float32 {
+	return float32(float64(b.Gamma.Data[c]) / math.Sqrt(float64(b.Var[c])+b.Eps))
+}
+
+// Shift is (bias - μ)·s + β of channel c.
+func (b *BN) Shift(c int, bias float32) float32 {
+	d := float32(bias-b.Mean[c]) * b.Scale(c)
+	return float32(d) + b.Beta.Data[c]
+}
+
+// Node is the node's structure, parameters and state. Geom.N is 0. Without
+// parameters (before Alloc) the slices are nil.
+type Node struct {
+	Geom      kernel.Conv
+	Act       kernel.Act
+	Add       bool // a second operand is added before the activation
+	Bias      bool
+	BN        *BN
+	Mode      Mode
+	Weight    quant.Spec // Float32: the weight is not quantized
+	FloatBias bool       // QAT does not put the bias on the accumulator's grid
+	Frozen    bool       // the weight's scales are WScale and stay
+	W, B      Tensor
+	WScale    []float32 // of the weights, as last computed or frozen; one a channel or one for all
+	Int8      *Int8     // set in the int8 form, where W, B and BN are gone
+}
+
+// Alloc makes the parameters, all zero.
+func (n *Node) Alloc() {
+	n.W = NewTensor(n.Geom.WeightLen())
+	if n.Bias {
+		n.B = NewTensor(n.Geom.OutC)
+	}
+	if n.BN != nil {
+		n.BN.Alloc()
+	}
+}
+
+// Scales is the number of weight scales.
+func (n *Node) Scales() int {
+	if n.Weight.PerChannel {
+		return n.Geom.OutC
+	}
+	return 1
+}
+
+// Clone returns a deep copy.
+func (n *Node) Clone() *Node {
+	c := *n
+	c.W, c.B, c.BN = n.W.clone(), n.B.clone(), n.BN.Clone()
+	c.WScale, c.Int8 = slices.Clone(n.WScale), n.Int8.clone()
+	return &c
+}

@@ -1,0 +1,97 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"qpipe/ops/convbn"
+)
+
+// Convert absorbs what is left of BN and returns the int8 graph; g is unchanged.
+func (g *Graph) Convert() (*Graph, error) {
+	if errs := g.Convertible(); len(errs) > 0 {
+		list := make([]error, len(errs))
+		for i, e := range errs {
+			list[i] = e
+		}
+		return nil, errors.Join(list...)
+	}
+	c := g.Clone()
+	for i, n := range c.nodes {
+		if err := g.convertNode(i, n); err != nil {
+			return nil, err
+		}
+	}
+	c.form = Quantized
+	c.version++
+	return c, c.verify()
+}
+
+// convertNode makes n, the copy of node i, an int8 node.
+func (g *Graph) convertNode(i int, n *node) error {
+	if !g.alloced {
+		n.allocInt8()
+		return nil
+	}
+	if n.hasQuant() && n.quant.Spec.Quantized() {
+		f, ok := g.format(i)
+		if !ok {
+			return NodeError{n.name, fmt.Errorf("its output has not been observed, so it has no scale"), "calibrate or train before converting"}
+		}
+		if !finite(f.Scale) {
+			return NodeError{n.name, fmt.Errorf("its output's scale is %v", f.Scale), "look for the step at which training became unsound"}
+		}
+		n.scale, n.zero = f.Scale, f.Zero
+	}
+	if n.conv == nil && n.bn == nil {
+		return nil
+	}
+	in, _ := g.format(n.in[0])
+	var err error
+	if n.conv != nil {
+		n.bnName = ""
+		err = n.conv.Convert(in.Scale)
+	} else {
+		n.affine = newAffine(n.bn, in.Scale)
+	}
+	if err != nil {
+		return NodeError{n.name, err, "look for the step at which training became unsound"}
+	}
+	return nil
+}
+
+// allocInt8 gives the node the int8 form's tensors without numbers.
+func (n *node) allocInt8() {
+	if n.conv != nil {
+		if n.conv.BN != nil {
+			n.conv.BN, n.conv.Bias = nil, true
+		}
+		n.bnName = ""
+		n.conv.AllocInt8()
+	}
+	if n.bn != nil {
+		n.affine = &affine{make([]float32, n.bn.C), make([]int32, n.bn.C)}
+	}
+}
+
+// newAffine is y = a·x + b with running statistics, as (x + Bias)·Mul in units
+// of the input's scale. Where a is so small that the bias would not be exact in
+// float32, it is raised until it is, which moves no output by a hundredth of a step.
+func newAffine(b *convbn.BN, sx float32) *affine {
+	a := &affine{make([]float32, b.C), make([]int32, b.C)}
+	for c := range b.C {
+		m, t := float64(b.Scale(c)), float64(b.Shift(c, 0))
+		least := math.Abs(t) / (float64(sx) * (1 << 23))
+		if math.Abs(m) < least {
+			m = math.Copysign(least, m)
+		}
+		a.Mul[c] = float32(m)
+		if m != 0 {
+			a.Bias[c] = int32(math.RoundToEven(t / (float64(sx) * float64(a.Mul[c]))))
+		}
+	}
+	return a
+}
+
+func finite(v float32) bool { return v-v == 0 }
