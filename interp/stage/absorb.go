@@ -136,6 +136,23 @@ func (r *run) receipt(m nn.Module, recompute bool) Absorption {
 	return a
 }
 
+// inherited are the receipts, without measurements, of what the model had
+// absorbed before this stage.
+func (r *run) inherited() []Absorption {
+	var list []Absorption
+	for _, b := range r.Model.Absorbed() {
+		a := Absorption{Module: b.Node, BN: b.BN, Mode: r.Mode, WeightScale: "recompute"}
+		if !b.Recompute {
+			a.WeightScale, a.Mode = "keep", nn.ReverseFold
+			if b.Frozen {
+				a.Mode = nn.WithBN
+			}
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
 // data is the receipt as an event's data; its keys are those of the JSON form.
 func (a Absorption) data() map[string]any {
 	return map[string]any{

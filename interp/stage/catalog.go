@@ -38,7 +38,13 @@ func row[A, S any](k program.Kind, name, doc string, defaults A, build func(A) (
 			Kind: k, Name: name, Doc: doc,
 			Args: func() any { a := defaults; return &a },
 		},
-		build: func(args any) (any, error) { return build(args.(A)) },
+		build: func(args any) (any, error) {
+			a, ok := args.(A)
+			if !ok {
+				return nil, fmt.Errorf("%s %q takes a %T, not a %T", k, name, defaults, args)
+			}
+			return build(a)
+		},
 	}
 }
 

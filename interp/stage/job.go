@@ -30,8 +30,7 @@ type Job struct {
 	Stop       <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
 	Kernels    *kernel.Set
 	Pool       *nn.Pool
-	Absorbed   []Absorption // what the checkpoints loaded into Model had absorbed before
-	Readers    int          // goroutines that prepare batches ahead; 0: one for each core
+	Readers    int // goroutines that prepare batches ahead; 0: one for each core
 }
 
 // Feed is a data set with its transforms.

@@ -104,24 +104,28 @@ func formsFit(s *Snapshot, g *nn.Graph, o LoadOptions) (why string, ok bool) {
 	}
 }
 
-// replay absorbs what the snapshot's model had absorbed, where the graph has not.
+// replay absorbs what the snapshot's model had absorbed, where the graph has a BN
+// left. A node without one (under fuse_bn, say) has the same tensors already.
 func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error {
 	if len(absorbed) == 0 {
 		return nil
 	}
-	bn := map[string]string{}
+	left := map[string]bool{}
 	for _, m := range g.Modules() {
-		bn[m.Name] = m.BN
+		left[m.Name] = m.BN != ""
 	}
+	var list []nn.Absorbed
 	for _, a := range absorbed {
-		name := renamed(a.Module, rename)
-		if bn[name] == "" {
-			continue
+		node, recompute := renamed(a.Module, rename), a.WeightScale == "recompute"
+		if left[node] {
+			list = append(list, nn.Absorbed{
+				Node: node, BN: renamed(a.BN, rename), Recompute: recompute,
+				Frozen: a.Mode == nn.WithBN && !recompute,
+			})
 		}
-		if err := g.Absorb(name, a.WeightScale == "recompute"); err != nil {
-			return &Failure{Module: name, Err: fmt.Errorf("replaying the checkpoint's absorption: %w", err)}
-		}
-		bn[name] = ""
+	}
+	if err := g.ReplayAbsorbed(list); err != nil {
+		return fmt.Errorf("replaying the checkpoint's absorptions: %w", err)
 	}
 	return nil
 }

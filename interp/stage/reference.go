@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -125,9 +124,11 @@ func literal(v reflect.Value) string {
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case reflect.Map:
-		items := make([]string, 0, v.Len())
-		for _, k := range slices.SortedFunc(maps.Keys(mapOf(v)), cmp.Compare[string]) {
-			items = append(items, strconv.Quote(k)+" = "+literal(v.MapIndex(reflect.ValueOf(k))))
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+		items := make([]string, len(keys))
+		for i, k := range keys {
+			items[i] = strconv.Quote(k.String()) + " = " + literal(v.MapIndex(k))
 		}
 		return "{" + strings.Join(items, ", ") + "}"
 	case reflect.Struct: // a checkpoint
@@ -135,14 +136,6 @@ func literal(v reflect.Value) string {
 	default:
 		return fmt.Sprint(v.Interface())
 	}
-}
-
-func mapOf(v reflect.Value) map[string]bool {
-	m := map[string]bool{}
-	for _, k := range v.MapKeys() {
-		m[k.String()] = true
-	}
-	return m
 }
 
 // WriteReference writes the reference page as Markdown.

@@ -31,7 +31,7 @@ type run struct {
 	worker   worker // nil: only validate
 	hooks    []hook
 	pos      Position
-	absorbed []Absorption
+	absorbed []Absorption // the receipts so far
 	frozen   []string
 	best     map[string]float64
 	eval     evaluator
@@ -43,7 +43,7 @@ type run struct {
 // Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
 // training itself failed, or what a part returned.
 func (j *Job) Run(ctx context.Context) (*Result, error) {
-	r := &run{Job: j, ctx: ctx, seed: j.Seed, absorbed: j.Absorbed}
+	r := &run{Job: j, ctx: ctx, seed: j.Seed}
 	defer r.close()
 	if err := r.start(); err != nil {
 		return nil, r.ended(err)
@@ -65,6 +65,7 @@ func (r *run) start() error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	r.absorbed = r.inherited()
 	if err := r.measure(); err != nil {
 		return err
 	}

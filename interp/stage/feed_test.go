@@ -1,0 +1,320 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"qpipe/ops/tensor"
+)
+
+// squares is a data set of n images whose bytes and labels follow from the index.
+type squares struct {
+	n, classes, side, channels int
+	spoil                      func(i int, m *Image, label *int) error
+	open                       atomic.Int32 // images being read
+}
+
+func (s *squares) Len() int { return s.n }
+
+func (s *squares) Image(i int, m *Image) (int, error) {
+	s.open.Add(1)
+	defer s.open.Add(-1)
+	if i%3 == 0 {
+		time.Sleep(50 * time.Microsecond) // so that goroutines overtake each other
+	}
+	m.H, m.W, m.C = s.side, s.side, s.channels
+	m.Pix = m.Pix[:0]
+	label := i % s.classes
+	r := NewRand(99, uint64(i))
+	for p := range s.side * s.side * s.channels {
+		v := 40 + int(r.Uint64()%60)
+		if (p/s.channels)%s.classes == label {
+			v += 120
+		}
+		m.Pix = append(m.Pix, uint8(v))
+	}
+	if s.spoil != nil {
+		return label, s.spoil(i, m, &label)
+	}
+	return label, nil
+}
+
+// jitter is a transform that uses its randomness.
+type jitter struct{}
+
+func (jitter) Spec(in Spec) (Spec, error) { return in, nil }
+
+func (jitter) Apply(m *Image, r *Rand) {
+	m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64())
+}
+
+func newFeed(n, classes, side, channels int) *Feed {
+	return &Feed{
+		Samples:    &squares{n: n, classes: classes, side: side, channels: channels},
+		Transforms: []Transform{jitter{}},
+		Spec:       Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+	}
+}
+
+// drain reads everything that a loader delivers, as text a batch.
+func drain(t *testing.T, f *Feed, o order, readers int) []string {
+	t.Helper()
+	l, err := f.load(o, readers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	var out []string
+	for range o.to - o.from {
+		b, err := l.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprint(b.epoch, b.index, b.labels[:len(b.index)], b.images()))
+	}
+	return out
+}
+
+func TestBatchesDependOnlyOnSeedEpochAndIndex(t *testing.T) {
+	f := newFeed(23, 4, 5, 3)
+	o := order{seed: 7, shuffle: true, batch: 4, perEpoch: 6, to: 18}
+	want := drain(t, f, o, 1)
+	for _, readers := range []int{2, 3, 8} {
+		if got := drain(t, f, o, readers); !slices.Equal(got, want) {
+			t.Errorf("%d goroutines read other batches than one", readers)
+		}
+	}
+	for from := range o.to {
+		p := o
+		p.from = from
+		if got := drain(t, f, p, 3); !slices.Equal(got, want[from:]) {
+			t.Errorf("a loader that begins at batch %d does not go on as one that came there", from)
+		}
+	}
+	p := o
+	p.seed = 8
+	if drain(t, f, p, 1)[0] == want[0] {
+		t.Error("another seed gives the same batch")
+	}
+}
+
+func TestEveryEpochIsAPermutation(t *testing.T) {
+	f := newFeed(23, 4, 5, 1)
+	l, err := f.load(order{seed: 1, shuffle: true, batch: 5, perEpoch: 5, to: 15}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	orders := map[string]bool{}
+	for range 3 {
+		var seen []int
+		for range 5 {
+			b, err := l.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen = append(seen, b.index...)
+		}
+		orders[fmt.Sprint(seen)] = true
+		slices.Sort(seen)
+		for i, v := range seen {
+			if i != v {
+				t.Fatalf("an epoch is not a permutation: %v", seen)
+			}
+		}
+	}
+	if len(orders) != 3 {
+		t.Error("epochs share an order")
+	}
+}
+
+// TestAugmentationFollowsTheImage: what happens to image i in epoch e does not
+// depend on the batch it is in.
+func TestAugmentationFollowsTheImage(t *testing.T) {
+	f := newFeed(12, 4, 5, 1)
+	images := func(batch int) map[string][]float32 {
+		per := f.steps(batch, false)
+		l, err := f.load(order{seed: 3, shuffle: true, batch: batch, perEpoch: per, to: 2 * per}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.close()
+		out := map[string][]float32{}
+		for range 2 * per {
+			b, err := l.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for row, i := range b.index {
+				out[fmt.Sprint(b.epoch, i)] = slices.Clone(b.images()[row*b.size : (row+1)*b.size])
+			}
+		}
+		return out
+	}
+	a, b := images(3), images(5)
+	same := 0
+	for i := range 12 {
+		for e := range 2 {
+			if k := fmt.Sprint(e, i); !slices.Equal(a[k], b[k]) {
+				t.Errorf("epoch %d, image %d: batches of 3 and of 5 differ", e, i)
+			}
+		}
+		if slices.Equal(a[fmt.Sprint(0, i)], a[fmt.Sprint(1, i)]) {
+			same++
+		}
+	}
+	if same == 12 {
+		t.Error("two epochs augment alike")
+	}
+}
+
+func TestTable(t *testing.T) {
+	s := Spec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
+	halves, err := s.table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Mean, s.Std = []float32{0.4914, 0.4822, 0.4465}, []float32{0.25}
+	given, err := s.table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range 256 {
+		if got, want := halves[1][p], float32((float64(p)/255-0.5)/0.5); got != want {
+			t.Fatalf("pixel %d is %v, want %v", p, got, want)
+		}
+		if math.Abs(float64(halves[0][p])-(float64(p)/127.5-1)) > 1e-7 {
+			t.Fatalf("pixel %d is %v, want p/127.5 - 1", p, halves[0][p])
+		}
+		for c := range 3 {
+			if got, want := given[c][p], float32((float64(p)/255-float64(s.Mean[c]))/float64(float32(0.25))); got != want {
+				t.Fatalf("channel %d, pixel %d is %v, want %v", c, p, got, want)
+			}
+		}
+	}
+	dst := make([]float32, 6)
+	given.spread([]uint8{1, 2, 3, 4, 5, 6}, dst)
+	if want := []float32{given[0][1], given[1][2], given[2][3], given[0][4], given[1][5], given[2][6]}; !slices.Equal(dst, want) {
+		t.Errorf("spread gives %v, want %v", dst, want)
+	}
+	for _, bad := range []Spec{
+		{Shape: s.Shape, Std: []float32{0}},
+		{Shape: s.Shape, Std: []float32{float32(math.NaN())}},
+		{Shape: s.Shape, Mean: []float32{1, 2}},
+	} {
+		if _, err := bad.table(); err == nil {
+			t.Errorf("mean %v, std %v: no error", bad.Mean, bad.Std)
+		}
+	}
+}
+
+func TestBadDataIsNamed(t *testing.T) {
+	disk := errors.New("the disk is on fire")
+	for name, c := range map[string]struct {
+		spoil func(i int, m *Image, label *int) error
+		want  string
+	}{
+		"error": {func(i int, _ *Image, _ *int) error { return disk }, "the disk is on fire"},
+		"size":  {func(i int, m *Image, _ *int) error { m.H++; return nil }, "6×5×1"},
+	} {
+		f := newFeed(12, 4, 5, 1)
+		f.Samples.(*squares).spoil = func(i int, m *Image, l *int) error {
+			if i == 7 {
+				return c.spoil(i, m, l)
+			}
+			return nil
+		}
+		l, err := f.load(order{batch: 3, perEpoch: 4, to: 4}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range 3 {
+			_, err = l.next()
+			if (err != nil) != (k == 2) {
+				t.Fatalf("%s: batch %d: %v", name, k, err)
+			}
+		}
+		if !strings.Contains(err.Error(), "image 7") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: the error is %q", name, err)
+		}
+		l.close()
+	}
+	f := newFeed(12, 4, 5, 1)
+	f.Spec.Classes = 3
+	l, err := f.load(order{batch: 12, perEpoch: 1, to: 1}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	if _, err := l.next(); err == nil || !strings.Contains(err.Error(), "its label is 3") {
+		t.Errorf("a label out of range: %v", err)
+	}
+}
+
+// TestPanicsCross: a panic in a data set is raised in the goroutine that can
+// recover it.
+func TestPanicsCross(t *testing.T) {
+	f := newFeed(12, 4, 5, 1)
+	f.Samples.(*squares).spoil = func(i int, _ *Image, _ *int) error {
+		if i == 5 {
+			panic("a bug in a part")
+		}
+		return nil
+	}
+	l, err := f.load(order{batch: 3, perEpoch: 4, to: 4}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	defer func() {
+		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "a bug in a part") {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	for range 4 {
+		if _, err := l.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLoaderIsBounded: an unread loader stops reading ahead, and closing it ends
+// its goroutines.
+func TestLoaderIsBounded(t *testing.T) {
+	before := runtime.NumGoroutine()
+	f := newFeed(1000, 4, 5, 1)
+	var read atomic.Int32
+	f.Samples.(*squares).spoil = func(int, *Image, *int) error { read.Add(1); return nil }
+	l, err := f.load(order{batch: 10, perEpoch: 100, to: 100}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := read.Load(); n > 40 {
+		t.Errorf("%d images were read ahead, 4 batches of 10 are the bound", n)
+	}
+	l.close()
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("%d goroutines are left, %d before", runtime.NumGoroutine(), before)
+}
+
+func TestRandIsTheSameEverywhere(t *testing.T) {
+	if got := (&Rand{}).Uint64(); got != 0xe220a8397b1dcdaf { // the reference implementation's first output for seed 0
+		t.Errorf("SplitMix64(0) begins with %#x", got)
+	}
+	if NewRand(1, 2).Uint64() == NewRand(2, 1).Uint64() {
+		t.Error("the order of the keys does not matter")
+	}
+}
