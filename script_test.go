@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txtar: black boxes that see arguments,
 // streams, files and exit codes. $PIPELINES is the folder of the pipelines,
-// $SHARED that of the shared data.
+// $TESTDATA the one beside this file, $SHARED that of the shared data.
 func TestScripts(t *testing.T) {
 	root, err := os.Getwd()
 	if err != nil {
@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PIPELINES", filepath.Join(root, "pipelines"))
+			e.Setenv("TESTDATA", filepath.Join(root, "testdata"))
 			e.Setenv("SHARED", sharedFolder(root))
 			e.Setenv("NO_COLOR", "1")
 			return nil
