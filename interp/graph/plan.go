@@ -1,7 +1,8 @@
 // Package graph lowers a checked program to the stage graph: which stage reads
 // what from which, in what order they run, what network each works on. All that
-// can be known without data is found out here: cycles, shapes, selectors,
-// schedules, the order of forms, convertibility. It runs nothing.
+// can be known without data is found out here: shapes, selectors, schedules,
+// what checkpoints hold, convertibility. It runs nothing, and leaves to
+// lang/check what can be known without the network.
 package graph
 
 import (
@@ -28,8 +29,93 @@ type Stage struct {
 	Length  program.Length
 	Modules [][]string // for each callback: the nodes it acts on
 	Writes  []string   // "last", "best": the checkpoints it leaves; none for a stage without training
+
+	// absorbed says which callback absorbs a node's BN by the end of this stage,
+	// or has done so in a stage whose checkpoint this one loads.
+	absorbed map[string]*program.Callback
+	// surely holds those of these nodes whose BN is gone when this stage begins.
+	surely map[string]bool
+}
+
+// Stage returns the stage of that name, nil if there is none.
+func (p *Plan) Stage(name string) *Stage {
+	for _, s := range p.Stages {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // Lower builds the plan. With errors in the list the plan may be nil or partial
 // and must not be run.
-func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) { panic("not built yet") }
+func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
+	l := &lowerer{
+		plan: &Plan{Program: p, Catalog: c},
+		data: map[*program.Dataset]*feed{}, models: map[modelKey]*nn.Graph{},
+		qconfigs: map[*program.QConfig]*qconfig{}, said: map[string]bool{},
+	}
+	l.plan.Stages = order(p)
+	for _, s := range l.plan.Stages {
+		l.stage(s)
+	}
+	l.unmatchedOverrides()
+	return l.plan, l.list.Sorted()
+}
+
+// lowerer is a lowering under way.
+type lowerer struct {
+	plan     *Plan
+	list     diag.List
+	data     map[*program.Dataset]*feed
+	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
+	qconfigs map[*program.QConfig]*qconfig
+	said     map[string]bool // mistakes about nodes that would come once a stage
+}
+
+func (l *lowerer) fail(d diag.Diagnostic) { l.list = append(l.list, &d) }
+
+// once reports a mistake unless the same has been reported under this key.
+func (l *lowerer) once(key string, d diag.Diagnostic) {
+	if !l.said[key] {
+		l.said[key] = true
+		l.fail(d)
+	}
+}
+
+// stage lowers one stage; those that it reads are lowered.
+func (l *lowerer) stage(s *Stage) {
+	train, val := l.feed(s.Train), l.feed(s.Val)
+	l.compare(s, train, val)
+	given := train
+	if given == nil {
+		given = val
+	}
+	s.Length = l.length(s, train)
+	s.Writes = writes(s.Stage)
+	s.absorbed, s.surely = map[string]*program.Callback{}, map[string]bool{}
+	if given == nil {
+		return
+	}
+	built := l.model(s.Stage.Model, given)
+	if built == nil {
+		return
+	}
+	if s.Model = l.convert(s, built.Clone()); s.Model != nil {
+		l.callbacks(s)
+	}
+}
+
+// writes lists the checkpoints that a stage leaves.
+func writes(s *program.Stage) []string {
+	if s.Trainer == nil && s.Calibrator == nil {
+		return nil
+	}
+	w := []string{"last"}
+	for _, c := range s.Callbacks {
+		if k, ok := c.Args.(program.BestKeeper); ok && k.KeepsBest() {
+			return append(w, "best")
+		}
+	}
+	return w
+}

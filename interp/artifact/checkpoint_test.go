@@ -1,0 +1,158 @@
+package artifact
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/ops/nn"
+)
+
+// full is a snapshot in which every field says something.
+func full() *stage.Snapshot {
+	f := func(name string, shape []int, x ...float32) nn.Tensor {
+		return nn.Tensor{Name: name, Shape: shape, Data: x}
+	}
+	return &stage.Snapshot{
+		Stage: "qat", Form: nn.QAT, Mode: nn.ReverseFold, Structure: []byte(`{"nodes":["\"sha256\":\"x\""]}`),
+		Seed: -7, Epoch: 3, Step: 1200, LR: 0.1, Kernels: "portable",
+		Absorbed: []stage.Absorption{{Module: "a.conv", BN: "a.bn", Mode: nn.ReverseFold, WeightScale: "keep", Epoch: 1, Step: 400, MaxChange: 1e-7, MaxSteps: 0.5}},
+		FrozenBN: []string{"b.bn"},
+		Position: stage.Position{Hooks: 2, Validated: 1200, LossSum: 0.1 + 0.2, Images: 77},
+		Metrics:  map[string]float64{"accuracy": 0.1 + 0.7, "loss": math.NaN()},
+		Best:     map[string]float64{"accuracy": 1.0 / 3},
+		Callbacks: []map[string]float64{
+			nil, {"best": math.Inf(-1)}, {},
+		},
+		Model: []nn.Tensor{
+			f("a.conv.weight", []int{1, 2, 1, 2}, 1, -2, float32(math.Copysign(0, -1)), 1e-45),
+			f("a.scale", []int{}, 3),
+			{Name: "b.acc", Shape: []int{2}, Data: []int32{math.MinInt32, 7}},
+			{Name: "b.weight", Shape: []int{3}, Data: []int8{-128, 0, 127}},
+			f("none", []int{0, 4}, []float32{}...),
+		},
+		Shadow:    []nn.Tensor{f("a.conv.weight", []int{2}, float32(math.Inf(1)), 2)},
+		Optimizer: map[string][]nn.Tensor{"momentum_buffer": {f("a.conv.weight", []int{1}, 0.5)}},
+	}
+}
+
+func TestSnapshotRoundTrip(t *testing.T) {
+	want := full()
+	for f := range reflect.TypeFor[stage.Snapshot]().NumField() {
+		if reflect.ValueOf(want).Elem().Field(f).IsZero() {
+			t.Errorf("the test leaves %s empty: fill it", reflect.TypeFor[stage.Snapshot]().Field(f).Name)
+		}
+	}
+	data, err := Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode("x", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+	if d := cmp.Diff(want, got, same); d != "" {
+		t.Errorf("not the same after writing and reading (-want +got):\n%s", d)
+	}
+	for range 10 {
+		again, _ := Encode(full())
+		if !bytes.Equal(again, data) {
+			t.Fatal("the same snapshot gave other bytes")
+		}
+	}
+}
+
+// TestEveryFlippedBit and every cut is refused, with the file's name.
+func TestEveryFlippedBit(t *testing.T) {
+	s := full()
+	s.Structure = []byte(`{}`)
+	data, _ := Encode(s)
+	refused := func(what string, i int, data []byte) {
+		t.Helper()
+		_, err := Decode("dir/last.safetensors", data)
+		var f *FileError
+		if !errors.As(err, &f) || !strings.HasPrefix(err.Error(), "dir/last.safetensors: ") {
+			t.Fatalf("%s %d: %v", what, i, err)
+		}
+	}
+	for i := range data {
+		for bit := range 8 {
+			bad := bytes.Clone(data)
+			bad[i] ^= 1 << bit
+			refused("bit flipped in byte", i, bad)
+		}
+		refused("cut at", i, data[:i])
+	}
+	refused("longer by", 1, append(bytes.Clone(data), 0))
+}
+
+func TestRefusals(t *testing.T) {
+	sound, _ := Encode(full())
+	huge := binary.LittleEndian.AppendUint64(nil, 1<<40)
+	other := bytes.Replace(bytes.Clone(sound), []byte(`"format_version":"1"`), []byte(`"format_version":"2"`), 1)
+	plainFile := []byte(`{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  `)
+	plainFile = append(binary.LittleEndian.AppendUint64(nil, uint64(len(plainFile))), append(plainFile, 0, 0, 0, 0)...)
+	for _, c := range []struct {
+		name, says string
+		code       diag.Code
+		data       []byte
+	}{
+		{"empty", "cut short", diag.Damaged, nil},
+		{"huge header", "the header claims 1099511627776 bytes", diag.Damaged, huge},
+		{"version", `format version "2"`, diag.UnknownFormat, other},
+		{"foreign", "not a checkpoint of qpipe", diag.NotCheckpoint, plainFile},
+		{"text", "", diag.Damaged, []byte("#!/bin/sh\necho this is not a checkpoint\n")},
+	} {
+		path := filepath.Join(t.TempDir(), "f.safetensors")
+		os.WriteFile(path, c.data, 0o600)
+		_, err := Read(path)
+		var f *FileError
+		if !errors.As(err, &f) || f.Code != c.code || f.Path != path || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if _, err := Read(filepath.Join(t.TempDir(), "gone")); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Error(err)
+	}
+	path := filepath.Join(t.TempDir(), "pt.safetensors")
+	os.WriteFile(path, plainFile, 0o600)
+	s, err := ReadWeights(path, true)
+	if err != nil || len(s.Model) != 1 || s.Form != "" {
+		t.Errorf("weights of another tool: %v, %v", s, err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	sound, _ := Encode(full())
+	f.Add(sound)
+	f.Add([]byte{})
+	head := []byte(`{"__metadata__":{"format_version":"1","sha256":"00"},"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}}`)
+	f.Add(append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "f")
+		if os.WriteFile(path, data, 0o600) != nil {
+			t.Skip()
+		}
+		for _, err := range []error{second(Read(path)), second(ReadWeights(path, false)), second(Describe(path))} {
+			if err != nil && !strings.Contains(err.Error(), path) {
+				t.Fatalf("an error that does not name the file: %v", err)
+			}
+		}
+		if _, err := decodeManifest(path, data); err != nil && !strings.Contains(err.Error(), path) {
+			t.Fatal(err)
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -1,0 +1,207 @@
+package graph
+
+import (
+	"fmt"
+
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// callbacks resolves the schedules and selectors of a stage's callbacks: those
+// without selectors last, since they take what the others leave.
+func (l *lowerer) callbacks(s *Stage) {
+	s.Modules = make([][]string, len(s.Callbacks))
+	for i := range s.Callbacks {
+		l.late(s, &s.Callbacks[i])
+		if s.Callbacks[i].Modules != nil {
+			s.Modules[i] = l.acted(s, &s.Callbacks[i])
+		}
+	}
+	for i := range s.Callbacks {
+		if s.Callbacks[i].Modules == nil {
+			s.Modules[i] = l.acted(s, &s.Callbacks[i])
+		}
+	}
+}
+
+// acted names the nodes that a callback acts on; none for one that takes no modules.
+func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
+	sig, ok := l.plan.Catalog.Signature(program.CallbackKind, c.Type)
+	if !ok || sig.Modules == program.NotTaken {
+		return nil
+	}
+	chosen, ok := l.choose(c, s.Model.Modules())
+	if _, absorbs := c.Args.(program.BNAbsorber); absorbs && ok {
+		chosen = l.absorbs(s, c, chosen)
+	}
+	var out []string
+	for _, m := range chosen {
+		out = append(out, m.Name)
+	}
+	return out
+}
+
+// late reports a schedule that never fires, where lang/check could not know: in
+// epochs when the length is given in steps, or the other way round.
+func (l *lowerer) late(s *Stage, c *program.Callback) {
+	if c.When == nil || s.Trainer == nil {
+		return
+	}
+	known := s.Trainer.NumEpochs > 0
+	if (c.When.Unit == program.Epoch) == known {
+		return
+	}
+	last, late := c.When.Late(s.Length)
+	if !late {
+		return
+	}
+	at := c.When.Range
+	if at.Empty() {
+		at = c.Origin.At("when")
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.FiresTooLate, Subject: at, Address: c.Origin.Address,
+		Summary: fmt.Sprintf("%s at %q never fires: training ends before", c.Type, c.When.Text),
+		Detail: fmt.Sprintf("The stage has %d steps of %d images, %d an epoch. The last point that fires is %q.",
+			s.Length.Steps, s.Trainer.BatchSize, s.Length.StepsPerEpoch, last),
+	})
+}
+
+// choose lists the nodes that a callback's selectors choose: all without selectors.
+func (l *lowerer) choose(c *program.Callback, modules []nn.Module) ([]nn.Module, bool) {
+	if c.Modules == nil {
+		return modules, true
+	}
+	ok := true
+	for _, sel := range c.Modules {
+		if !anyMatches(sel, modules) {
+			l.selectsNothing(sel, c.Origin, allNames(modules))
+			ok = false
+		}
+	}
+	var chosen []nn.Module
+	for _, m := range modules {
+		if selects(c.Modules, m) {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen, ok
+}
+
+func anyMatches(s program.Selector, modules []nn.Module) bool {
+	for _, m := range modules {
+		if matches(s, m) {
+			return true
+		}
+	}
+	return false
+}
+
+func allNames(modules []nn.Module) []string {
+	var out []string
+	for _, m := range modules {
+		out = append(out, names(m)...)
+	}
+	return out
+}
+
+// absorbs keeps the nodes whose BN the callback absorbs, and reports a BN that
+// another point absorbs as well.
+func (l *lowerer) absorbs(s *Stage, c *program.Callback, chosen []nn.Module) []nn.Module {
+	var own []nn.Module
+	var twice []string
+	var first *program.Callback
+	for _, m := range chosen {
+		by := s.absorbed[m.Name]
+		switch {
+		case by == nil && m.BN != "":
+			own = append(own, m)
+			s.absorbed[m.Name] = c
+		case by == nil, c.Modules == nil:
+			// Without selectors a callback absorbs what is left.
+		case s.surely[m.Name] || m.BN != "" && here(s, by):
+			twice, first = append(twice, m.Name), by
+		case m.BN != "":
+			own = append(own, m) // the checkpoint may be older than that absorption
+			s.absorbed[m.Name] = c
+		}
+	}
+	switch {
+	case len(twice) > 0:
+		l.absorbedTwice(c, first, twice)
+	case len(own) == 0:
+		l.selectsNoBN(s, c)
+	default:
+		l.firesTwice(s, c)
+	}
+	return own
+}
+
+// here reports whether the callback is one of the stage's own.
+func here(s *Stage, c *program.Callback) bool {
+	for i := range s.Callbacks {
+		if &s.Callbacks[i] == c {
+			return true
+		}
+	}
+	return false
+}
+
+// place of a callback's modules, or of the callback.
+func modulesOf(c *program.Callback) diag.Range { return c.Origin.At("modules") }
+
+func (l *lowerer) absorbedTwice(c, first *program.Callback, twice []string) {
+	when := ""
+	if first.When != nil {
+		when = fmt.Sprintf(" at %q", first.When.Text)
+	}
+	what := "the BN of " + twice[0] + " is"
+	if len(twice) > 1 {
+		what = fmt.Sprintf("the BNs of %s and %d more nodes are", twice[0], len(twice)-1)
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.AbsorbedTwice, Subject: modulesOf(c), Address: c.Origin.Address, Module: twice[0],
+		Summary: fmt.Sprintf("%s absorbed twice", what),
+		Detail:  "After the first absorption there is no BN left: name each module in one place. Both name " + diag.Enumerate(twice) + ".",
+		Related: []diag.Related{{Message: "absorbed here" + when + " already", Range: modulesOf(first)}},
+	})
+}
+
+func (l *lowerer) selectsNoBN(s *Stage, c *program.Callback) {
+	var with []string
+	for _, m := range s.Model.Modules() {
+		if m.BN != "" {
+			with = append(with, m.Name)
+		}
+	}
+	detail := "No node of the network has a BN that could be absorbed."
+	if len(with) > 0 {
+		detail = "These nodes have one: " + diag.Enumerate(with) + "."
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.SelectsNoBN, Subject: modulesOf(c), Address: c.Origin.Address,
+		Summary: c.Type + " selects no node with a BN", Detail: detail,
+	})
+}
+
+// firesTwice reports an absorbing callback whose schedule has a second point.
+func (l *lowerer) firesTwice(s *Stage, c *program.Callback) {
+	w := c.When
+	if w == nil || w.Every <= 0 || w.Start || w.End {
+		return
+	}
+	second, n := w.From+w.Every, s.Length.Epochs
+	if w.Unit == program.Step {
+		n = s.Length.Steps
+	}
+	if n <= 0 || second >= n || (w.To >= 0 && second > w.To) {
+		return
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.AbsorbedTwice, Subject: c.Origin.At("when"), Address: c.Origin.Address,
+		Summary: fmt.Sprintf("%s would absorb the same BNs twice: at %s %d and at %s %d", c.Type, w.Unit, w.From, w.Unit, second),
+		Detail:  fmt.Sprintf("Absorb once: when = %q.", fmt.Sprintf("%s %d", w.Unit, w.From)),
+		Related: []diag.Related{{Message: "the modules", Range: modulesOf(c)}},
+	})
+}

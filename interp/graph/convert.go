@@ -1,0 +1,237 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// walk is a model on its way through a stage's converters.
+type walk struct {
+	*lowerer
+	s    *Stage
+	q    *qconfig
+	call *program.Call // the converter at work
+	c    *stage.Conversion
+}
+
+// convert walks a stage's converters on the network without parameters; nil
+// after a mistake.
+func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
+	if s.Convert == nil {
+		return g
+	}
+	s.Mode = nn.Mode(s.Convert.QATMode)
+	w := &walk{lowerer: l, s: s, c: &stage.Conversion{Model: g, Mode: s.Mode}}
+	w.c.Load = w.load
+	if b := s.Convert.QConfig; b != nil {
+		if w.q = l.qconfig(b); w.q == nil {
+			return nil
+		}
+		w.q.note(g)
+		l.dtypes(w.q, g)
+		w.c.QConfig, s.QConfig = w.q.of, w.q.of
+	}
+	for i := range s.Convert.Converters {
+		w.call = &s.Convert.Converters[i]
+		if !w.step() {
+			return nil
+		}
+	}
+	return w.c.Model
+}
+
+// step lets one converter work.
+func (w *walk) step() bool {
+	conv, err := stage.New[stage.Converter](w.plan.Catalog, *w.call)
+	if err != nil {
+		w.part(diag.BadPart, *w.call, err)
+		return false
+	}
+	sig, _ := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
+	if sig.To == program.Quantized {
+		w.leftForConversion()
+		if !w.convertible() {
+			return false
+		}
+	}
+	if err := conv.Convert(w.c); err != nil {
+		w.cannot(err)
+		return false
+	}
+	return true
+}
+
+// cannot reports that a converter cannot do its work.
+func (w *walk) cannot(err error) {
+	if errors.Is(err, errReported) {
+		return
+	}
+	at, err := place(w.call.Origin, err)
+	d := diag.Diagnostic{
+		Code: diag.BadConversion, Subject: at, Address: w.call.Origin.Address,
+		Summary: fmt.Sprintf("%s: %v", w.call.Type, err),
+	}
+	var node nn.NodeError
+	if errors.As(err, &node) {
+		d.Module, d.Summary, d.Detail = node.Node, fmt.Sprintf("%s: %v", w.call.Type, node.Err), way(node.Way)
+	}
+	w.fail(d)
+}
+
+// convertible reports what keeps the model from becoming an int8 model: each
+// mistake once, also where several stages convert the same.
+func (w *walk) convertible() bool {
+	errs := w.c.Model.Convertible()
+	for _, e := range errs {
+		d := diag.Diagnostic{
+			Code: diag.NotConvertible, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: e.Node,
+			Summary: fmt.Sprintf("%s cannot become int8: %v", e.Node, e.Err), Detail: way(e.Way),
+		}
+		if w.q != nil {
+			a, _ := w.q.origins(w.c.Model, e.Node)
+			if a.Address != w.q.block.Activation.Origin.Address {
+				d.Related = []diag.Related{{Message: "what the node is configured by", Range: a.Header}}
+			}
+		}
+		w.once(fmt.Sprint("int8 ", w.s.Convert.QConfig.Name, e.Node, e.Err), d)
+	}
+	return len(errs) == 0
+}
+
+// leftForConversion warns of BNs that no callback absorbs.
+func (w *walk) leftForConversion() {
+	var left []string
+	for _, m := range w.c.Model.Modules() {
+		if m.BN != "" && w.s.absorbed[m.Name] == nil {
+			left = append(left, m.BN)
+		}
+	}
+	if len(left) == 0 || w.s.Mode == nn.FuseBN {
+		return
+	}
+	what := left[0] + " is"
+	if len(left) > 1 {
+		what = fmt.Sprintf("%d BNs are", len(left))
+	}
+	w.once("left "+strings.Join(left, " "), diag.Diagnostic{
+		Code: diag.LeftForConversion, Severity: diag.Warning, Subject: w.call.Origin.Header, Address: w.call.Origin.Address,
+		Summary: what + " absorbed by the conversion only",
+		Detail: "The int8 model may then differ from the trained one by one output step. A FuseBN callback in the QAT stage absorbs them during training: " +
+			diag.Enumerate(left) + ".",
+	})
+}
+
+var errReported = errors.New("reported")
+
+// load follows a LoadCheckpoint: the model takes over what the checkpoint's model
+// has absorbed, and must have the same tensors.
+func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
+	up := w.plan.Stage(from.Stage)
+	if from.Stage == "" || up == nil || up.Model == nil {
+		return nil // a file is known when the run opens it
+	}
+	gone := up.surely // of "best" nobody knows at which epoch it will be written
+	if from.Which == "last" {
+		gone = map[string]bool{}
+		for node := range up.absorbed {
+			gone[node] = true
+		}
+	}
+	maps.Copy(w.s.absorbed, up.absorbed)
+	maps.Copy(w.s.surely, gone)
+	if err := replay(w.c.Model, gone, up.absorbed); err != nil {
+		return err
+	}
+	give := up.Model.Clone()
+	if err := replay(give, gone, up.absorbed); err != nil {
+		return err
+	}
+	return w.hold(up, give, o)
+}
+
+// replay absorbs the BNs of the nodes, where they are still there, as the
+// callbacks that did it would.
+func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) error {
+	for _, m := range g.Modules() {
+		if m.BN == "" || !gone[m.Name] {
+			continue
+		}
+		a, _ := by[m.Name].Args.(program.BNAbsorber)
+		if err := g.Absorb(m.Name, a != nil && !a.KeepsScale()); err != nil {
+			return fmt.Errorf("taking over the checkpoint's absorption: %w", err)
+		}
+	}
+	return nil
+}
+
+// hold compares the tensors of the writing model with those of the loading one.
+func (w *walk) hold(up *Stage, give *nn.Graph, o stage.LoadOptions) error {
+	missing, extra, shapes := difference(give, w.c.Model, o.Rename)
+	if o.AllowMiss {
+		missing = nil
+	}
+	if o.IgnoreExtra {
+		extra = nil
+	}
+	if o.IgnoreTensorShape {
+		shapes = nil
+	}
+	if len(missing)+len(extra)+len(shapes) == 0 {
+		return nil
+	}
+	var lines []string
+	add := func(what string, list []string) {
+		if len(list) > 0 {
+			lines = append(lines, what+": "+diag.Enumerate(list)+".")
+		}
+	}
+	add("Missing in the checkpoint", missing)
+	add("Not in the model", extra)
+	add("Of another shape", shapes)
+	w.fail(diag.Diagnostic{
+		Code: diag.CheckpointMismatch, Subject: w.call.Origin.At("checkpoint_path"), Address: w.call.Origin.Address,
+		Summary: fmt.Sprintf("the checkpoint of stage %q (%s) does not fit the model (%s)", up.Name, life(give), life(w.c.Model)),
+		Detail:  strings.Join(lines, " "),
+		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
+	})
+	return errReported
+}
+
+// life says in words which form and mode a network is in.
+func life(g *nn.Graph) string {
+	if g.Mode() == "" || g.Form() == nn.Float {
+		return "form " + string(g.Form())
+	}
+	return fmt.Sprintf("form %s, %s", g.Form(), g.Mode())
+}
+
+// difference names the tensors that two networks do not share.
+func difference(give, take *nn.Graph, rename map[string]string) (missing, extra, shapes []string) {
+	have := map[string][]int{}
+	for _, t := range give.Tensors() {
+		have[stage.Renamed(t.Name, rename)] = t.Shape
+	}
+	for _, t := range take.Tensors() {
+		got, ok := have[t.Name]
+		switch {
+		case !ok:
+			missing = append(missing, t.Name)
+		case !slices.Equal(got, t.Shape):
+			shapes = append(shapes, fmt.Sprintf("%s (%v, the model has %v)", t.Name, got, t.Shape))
+		}
+		delete(have, t.Name)
+	}
+	for name := range have {
+		extra = append(extra, name)
+	}
+	slices.Sort(extra)
+	return missing, extra, shapes
+}

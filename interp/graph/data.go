@@ -1,0 +1,135 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// feed is what is known of a data set after its transforms.
+type feed struct {
+	set  *program.Dataset
+	spec stage.Spec
+}
+
+// feed asks a data set and its transforms what they give; nil for none and after
+// a mistake.
+func (l *lowerer) feed(d *program.Dataset) *feed {
+	if d == nil {
+		return nil
+	}
+	f, known := l.data[d]
+	if known {
+		return f
+	}
+	l.data[d] = nil
+	set, err := stage.New[stage.Dataset](l.plan.Catalog, d.Call)
+	if err != nil {
+		l.part(diag.BadData, d.Call, err)
+		return nil
+	}
+	spec := set.Spec()
+	for _, t := range d.Transforms {
+		tr, err := stage.New[stage.Transform](l.plan.Catalog, t)
+		if err == nil {
+			spec, err = tr.Spec(spec)
+		}
+		if err != nil {
+			l.part(diag.BadData, t, err)
+			return nil
+		}
+	}
+	f = &feed{d, spec}
+	l.data[d] = f
+	return f
+}
+
+// part reports what a part dislikes, at the argument that it names.
+func (l *lowerer) part(code diag.Code, c program.Call, err error) {
+	at, err := place(c.Origin, err)
+	l.fail(diag.Diagnostic{
+		Code: code, Subject: at, Address: c.Origin.Address,
+		Summary: fmt.Sprintf("%s: %v", c.Type, err),
+	})
+}
+
+// place finds the range of the argument that an error names.
+func place(o program.Origin, err error) (diag.Range, error) {
+	var arg *program.ArgError
+	if !errors.As(err, &arg) {
+		return o.Header, err
+	}
+	if _, written := o.Attrs[arg.Attr]; written {
+		return o.At(arg.Attr), arg.Err
+	}
+	return o.Header, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
+}
+
+// compare holds a stage's two data sets against each other.
+func (l *lowerer) compare(s *Stage, train, val *feed) {
+	if train == nil || val == nil {
+		return
+	}
+	d := diag.Diagnostic{
+		Code: diag.DataDiffer, Subject: s.Origin.At("val_data"), Address: s.Origin.Address,
+		Related: []diag.Related{
+			{Message: "the training data", Range: train.set.Origin.Header},
+			{Message: "the validation data", Range: val.set.Origin.Header},
+		},
+	}
+	a, b := train.spec, val.spec
+	switch {
+	case a.Shape.WithN(0) != b.Shape.WithN(0):
+		d.Summary = fmt.Sprintf("the training images are %v, the validation images %v", a.Shape.WithN(0), b.Shape.WithN(0))
+		d.Detail = "One network takes both: give both data sets the same transforms of size."
+	case a.Classes != b.Classes:
+		d.Summary = fmt.Sprintf("the training data has %d classes, the validation data %d", a.Classes, b.Classes)
+	case !slices.Equal(a.Mean, b.Mean) || !slices.Equal(a.Std, b.Std):
+		d.Severity = diag.Warning
+		d.Summary = "the training and the validation images are normalized differently"
+		d.Detail = "The network then sees other values than it was trained on: give both data sets the same Normalize."
+	default:
+		return
+	}
+	l.fail(d)
+}
+
+// length is the extent of a stage's training; what needs the data's size is
+// unknown where that is.
+func (l *lowerer) length(s *Stage, train *feed) program.Length {
+	n := program.Length{StepsPerEpoch: -1}
+	if s.Calibrator != nil {
+		return program.Length{Epochs: 1, Steps: s.Calibrator.NumSteps, StepsPerEpoch: s.Calibrator.NumSteps}
+	}
+	t := s.Trainer
+	if t == nil {
+		return program.Length{}
+	}
+	n.Epochs, n.Steps = t.NumEpochs, t.NumSteps
+	if train == nil || train.spec.Len < 0 || t.BatchSize <= 0 {
+		return n
+	}
+	per := train.spec.Len / t.BatchSize
+	if !t.DropLast {
+		per = (train.spec.Len + t.BatchSize - 1) / t.BatchSize
+	}
+	if per == 0 {
+		l.fail(diag.Diagnostic{
+			Code: diag.BadData, Subject: t.Origin.At("batch_size"), Address: t.Origin.Address,
+			Summary: fmt.Sprintf("%d training images do not fill one batch of %d", train.spec.Len, t.BatchSize),
+			Detail:  "Make batch_size smaller, or set drop_last = false.",
+		})
+		return n
+	}
+	n.StepsPerEpoch = per
+	if t.NumSteps > 0 {
+		n.Epochs = (t.NumSteps + per - 1) / per
+	} else {
+		n.Steps = t.NumEpochs * per
+	}
+	return n
+}

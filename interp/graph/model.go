@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// modelKey is what a network depends on.
+type modelKey struct {
+	model   *program.Model
+	in      tensor.Shape
+	classes int
+}
+
+// model builds a model for the data, once for each shape; nil after a mistake.
+func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
+	if m == nil {
+		return nil
+	}
+	key := modelKey{m, f.spec.Shape.WithN(0), f.spec.Classes}
+	g, known := l.models[key]
+	if known {
+		return g
+	}
+	l.models[key] = nil
+	part, err := stage.New[stage.Model](l.plan.Catalog, m.Call)
+	if err == nil {
+		g, err = part.Build(key.in)
+	}
+	if err != nil {
+		l.misfit(m, f, err)
+		return nil
+	}
+	if !l.classes(m, f, g) {
+		return nil
+	}
+	l.models[key] = g
+	return g
+}
+
+// misfit reports that a model cannot be built for the data.
+func (l *lowerer) misfit(m *program.Model, f *feed, err error) {
+	at, err := place(m.Origin, err)
+	d := diag.Diagnostic{
+		Code: diag.ModelMisfit, Subject: at, Address: m.Origin.Address,
+		Summary: fmt.Sprintf("%s: %v", m.Type, err),
+		Detail:  fmt.Sprintf("The model is built for images of %v.", f.spec.Shape.WithN(0)),
+		Related: []diag.Related{{Message: "where the images come from", Range: f.set.Origin.Header}},
+	}
+	var shape *nn.ShapeError
+	if errors.As(err, &shape) {
+		d.Module = shape.Node
+	}
+	l.fail(d)
+}
+
+// classes holds the network's output against the data set's classes.
+func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) bool {
+	got, want := g.Output().WithN(1).Len(), f.spec.Classes
+	if want <= 0 || got == want {
+		return true
+	}
+	d := diag.Diagnostic{
+		Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
+		Summary: fmt.Sprintf("%s gives %d values, but the data has %d classes", m.Type, got, want),
+		Detail:  fmt.Sprintf("Set num_classes = %d.", want),
+		Related: []diag.Related{{Message: "where the classes come from", Range: f.set.Origin.Header}},
+	}
+	if got > want {
+		d.Severity = diag.Warning
+		d.Detail = fmt.Sprintf("The last %d can never be right. %s", got-want, d.Detail)
+	}
+	l.fail(d)
+	return got > want
+}

@@ -1,0 +1,77 @@
+package graph
+
+import (
+	"slices"
+
+	"qpipe/lang/program"
+)
+
+// order makes the plan's stages, each after those that it reads, otherwise as
+// written. lang/check has refused circles; one that is there all the same is cut.
+func order(p *program.Program) []*Stage {
+	made := map[string]*Stage{}
+	written := map[string]*program.Stage{}
+	for _, s := range p.Stages {
+		written[s.Name] = s
+	}
+	var out []*Stage
+	var visit func(s *program.Stage) *Stage
+	visit = func(s *program.Stage) *Stage {
+		if m, ok := made[s.Name]; ok {
+			return m
+		}
+		m := &Stage{Stage: s}
+		made[s.Name] = m
+		for _, name := range Needs(s) {
+			if up := written[name]; up != nil && up != s {
+				m.Reads = append(m.Reads, visit(up))
+			}
+		}
+		out = append(out, m)
+		return m
+	}
+	for _, s := range p.Stages {
+		visit(s)
+	}
+	return out
+}
+
+// Needs lists the stages that a stage refers to, each once, in the order in which it does.
+func Needs(s *program.Stage) []string {
+	var names []string
+	add := func(refs []program.Ref) {
+		for _, r := range refs {
+			if !slices.Contains(names, r.Stage) {
+				names = append(names, r.Stage)
+			}
+		}
+	}
+	for _, c := range Calls(s) {
+		add(c.Refs)
+	}
+	for _, c := range s.Conditions {
+		add(c.Refs)
+	}
+	add(s.DependsOn)
+	return names
+}
+
+// Calls lists the parts that a stage itself names.
+func Calls(s *program.Stage) []program.Call {
+	var calls []program.Call
+	if s.Convert != nil {
+		calls = append(calls, s.Convert.Converters...)
+	}
+	if t := s.Trainer; t != nil {
+		calls = append(calls, t.Optimizer)
+		if t.LRUpdater != nil {
+			calls = append(calls, *t.LRUpdater)
+		}
+		calls = append(calls, t.Loss)
+	}
+	calls = append(calls, s.Validation.Metrics...)
+	for _, c := range s.Callbacks {
+		calls = append(calls, c.Call)
+	}
+	return append(calls, s.Exports...)
+}
