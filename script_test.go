@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":  exits,
 			"damage": damage,
+			"cut":    cut,
 		},
 	})
 }
@@ -70,6 +71,16 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		b[len(b)/2] ^= 0x40
 		ts.Check(os.WriteFile(path, b, 0o644))
+	}
+}
+
+// cut takes the second half of a file away.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		info, err := os.Stat(path)
+		ts.Check(err)
+		ts.Check(os.Truncate(path, info.Size()/2))
 	}
 }
 

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const tiny = "testdata/pipelines/tiny.hcl"
+
+// line is an event that `run -json` printed.
+type line struct {
+	Event string         `json:"event"`
+	Stage string         `json:"stage"`
+	Epoch int            `json:"epoch"`
+	Step  int            `json:"step"`
+	Data  map[string]any `json:"data"`
+}
+
+// moment says when a signal goes out: at the first event that it likes.
+type moment func(line) bool
+
+// qpipe runs the program into the folder out, sends sig at the moment (or after
+// the time, with a nil moment; never, with neither), and returns the exit code
+// and what it wrote to stderr.
+func qpipe(t *testing.T, out string, sig syscall.Signal, at moment, after time.Duration, args ...string) (code int, stderr string) {
+	t.Helper()
+	cmd := exec.Command("qpipe", append([]string{"run", "-json", "-out", out}, args...)...)
+	var errors bytes.Buffer
+	cmd.Stderr = &errors
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if after > 0 {
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(sig) })
+		defer timer.Stop()
+	}
+	for scan := bufio.NewScanner(stdout); scan.Scan(); {
+		var l line
+		if err := json.Unmarshal(scan.Bytes(), &l); err != nil {
+			t.Errorf("not a line of JSON: %s", scan.Bytes())
+		}
+		if at != nil && at(l) {
+			at = nil
+			_ = cmd.Process.Signal(sig)
+		}
+	}
+	return exitCode(t, cmd.Wait()), errors.String()
+}
+
+func exitCode(t *testing.T, err error) int {
+	t.Helper()
+	var status *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return status.ExitCode() // -1: killed
+	}
+	t.Fatal(err)
+	return 0
+}
+
+// finish runs the pipeline to its end, which must be a good one.
+func finish(t *testing.T, out string, args ...string) {
+	t.Helper()
+	if code, stderr := qpipe(t, out, 0, nil, 0, args...); code != 0 {
+		t.Fatalf("qpipe run %s: exit code %d\n%s", strings.Join(args, " "), code, stderr)
+	}
+}
+
+// hashes returns the hash of every checkpoint and model of a run.
+func hashes(t *testing.T, out string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(out, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".safetensors" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		name, _ := filepath.Rel(out, path)
+		found[filepath.ToSlash(name)] = fmt.Sprintf("%x", sha256.Sum256(data))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// sameRun compares the files of a run with those of the run that was never disturbed.
+func sameRun(t *testing.T, want, got map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] == "" {
+			t.Errorf("%s is missing", name)
+		} else if got[name] != want[name] {
+			t.Errorf("%s differs from that of a run that was never disturbed", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if want[name] == "" {
+			t.Errorf("%s should not be there", name)
+		}
+	}
+}
+
+// undisturbed runs the pipeline once from start to end.
+func undisturbed(t *testing.T) (files map[string]string, took time.Duration) {
+	t.Helper()
+	out, began := filepath.Join(t.TempDir(), "undisturbed"), time.Now()
+	finish(t, out, tiny)
+	files = hashes(t, out)
+	for _, name := range []string{"float/best", "float/last", "calibration/last", "qat/last", "qat/best", "int_infer/int8"} {
+		if files[name+".safetensors"] == "" {
+			t.Fatalf("the run left no %s; it left %v", name, slices.Sorted(maps.Keys(files)))
+		}
+	}
+	return files, time.Since(began)
+}
+
+func in(stage, event string) moment {
+	return func(l line) bool { return l.Stage == stage && l.Event == event }
+}
+
+// TestInterrupt stops a run in the middle with the signals that ask for it, and
+// continues it: the result is that of a run that was never stopped.
+func TestInterrupt(t *testing.T) {
+	want, _ := undisturbed(t)
+	for _, c := range []struct {
+		name string
+		sig  syscall.Signal
+		at   moment
+	}{
+		{"float", syscall.SIGINT, in("float", "progress")},
+		{"after the first epoch", syscall.SIGTERM, in("float", "epoch")},
+		{"calibration", syscall.SIGINT, in("calibration", "progress")},
+		{"qat before FuseBN", syscall.SIGINT, in("qat", "progress")},
+		{"right after FuseBN", syscall.SIGINT, in("qat", "absorb")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			code, stderr := qpipe(t, out, c.sig, c.at, 0, tiny)
+			if code != 130 {
+				t.Fatalf("exit code %d, want 130\n%s", code, stderr)
+			}
+			if !strings.Contains(stderr, "qpipe run --resume") {
+				t.Errorf("the message does not say how to continue:\n%s", stderr)
+			}
+			finish(t, out, "--resume", tiny)
+			sameRun(t, want, hashes(t, out))
+		})
+	}
+}
+
+// TestAbort sends two signals: the second one ends the run at once.
+func TestAbort(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	twice := 0
+	both := func(l line) bool {
+		if l.Stage == "float" && l.Event == "progress" {
+			twice++
+		}
+		return twice == 1
+	}
+	cmd := exec.Command("qpipe", "run", "-json", "-out", out, "-var", "train_images=60000", tiny)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for scan := bufio.NewScanner(stdout); scan.Scan(); {
+		var l line
+		if json.Unmarshal(scan.Bytes(), &l) == nil && both(l) {
+			_ = cmd.Process.Signal(os.Interrupt)
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	if code := exitCode(t, cmd.Wait()); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	if !strings.Contains(stderr.String(), "--resume") {
+		t.Errorf("the message does not say how to continue:\n%s", &stderr)
+	}
+}
+
+// TestKill kills runs at moments drawn from a seed, also while they resume, and
+// lets them end: every file is that of a run that was never killed. A few times
+// here; thirty kills and more with QPIPE_LONG=1.
+func TestKill(t *testing.T) {
+	kills := 4
+	if os.Getenv("QPIPE_LONG") != "" {
+		kills = 36
+	}
+	want, took := undisturbed(t)
+	r := rand.New(rand.NewPCG(20, 26))
+	for done := 0; done < kills; {
+		out := filepath.Join(t.TempDir(), fmt.Sprint("kill", done))
+		args := []string{tiny}
+		for deaths := 1 + r.IntN(3); deaths > 0 && done < kills; deaths-- {
+			at, after, name := drawMoment(r, took)
+			code, stderr := qpipe(t, out, syscall.SIGKILL, at, after, args...)
+			t.Logf("kill %d, %s: exit code %d", done+1, name, code)
+			if code == 0 {
+				break // it was faster
+			}
+			if code != -1 {
+				t.Fatalf("exit code %d of a run that was to be killed\n%s", code, stderr)
+			}
+			done++
+			args = []string{"--resume", tiny}
+		}
+		finish(t, out, "--resume", tiny)
+		sameRun(t, want, hashes(t, out))
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// drawMoment draws when to kill: after some time, or at the n-th event of a kind.
+func drawMoment(r *rand.Rand, took time.Duration) (at moment, after time.Duration, name string) {
+	if r.IntN(2) == 0 {
+		after = time.Duration(r.Int64N(int64(took))) + time.Millisecond
+		return nil, after, after.String()
+	}
+	kinds := []string{"stage_start", "epoch", "checkpoint", "absorb", "progress", "validation", "stage_end"}
+	stages := []string{"float", "calibration", "qat"}
+	kind, stage, n := kinds[r.IntN(len(kinds))], stages[r.IntN(len(stages))], 1+r.IntN(3)
+	name = fmt.Sprintf("at %s %d of %s", kind, n, stage)
+	return func(l line) bool {
+		if l.Event == kind && l.Stage == stage {
+			n--
+		}
+		return n == 0
+	}, 0, name
+}
+
+// TestThreads runs the pipeline with different numbers of threads: the files are
+// the same.
+func TestThreads(t *testing.T) {
+	want, _ := undisturbed(t)
+	for _, n := range []string{"1", "2", "3", "7"} {
+		out := filepath.Join(t.TempDir(), n)
+		finish(t, out, "-threads", n, tiny)
+		sameRun(t, want, hashes(t, out))
+	}
+}
