@@ -140,7 +140,7 @@ func (a *app) errorf(format string, args ...any) {
 
 // bug reports a panic: ours, whatever the input was.
 func (a *app) bug(p any, stack []byte) int {
-	fmt.Fprintf(a.Err, "%s this is a bug in qpipe, not in your pipeline: %v\n\n%s\n", a.paint(a.Err).red("Error QP900:"), p, stack)
+	fmt.Fprintf(a.Err, "%s this is a bug in qpipe, not in your pipeline: %v\n\n%s\n", a.paint(a.Err).red("Error "+string(diag.Bug)+":"), p, stack)
 	fmt.Fprintln(a.Err, "Please report it with the command line, the pipeline and the lines above. Finished checkpoints are not affected.")
 	return exitBug
 }

@@ -15,7 +15,7 @@ type narrator struct {
 }
 
 // extent is what a stage said of its length when it began.
-type extent struct{ epochs, steps int }
+type extent struct{ epochs, perEpoch int }
 
 func (n *narrator) extent(stage string) extent {
 	if e := n.stages[stage]; e != nil {
@@ -43,7 +43,7 @@ func (n *narrator) sentence(e stage.Event) string {
 	case stage.EventEpoch:
 		return n.epoch(e)
 	case stage.EventValidation:
-		return "validation" + metrics(e.Data["metrics"])
+		return n.validation(e)
 	case stage.EventAbsorb:
 		return n.paint.yellow("absorbed") + n.receipt(e)
 	case stage.EventFreeze:
@@ -61,7 +61,7 @@ func (n *narrator) sentence(e stage.Event) string {
 
 func (n *narrator) start(e stage.Event) string {
 	total, per := int(number(e.Data["total_steps"])), int(number(e.Data["steps_per_epoch"]))
-	x := &extent{steps: total}
+	x := &extent{perEpoch: per}
 	if per > 0 {
 		x.epochs = (total + per - 1) / per
 	}
@@ -82,7 +82,20 @@ func (n *narrator) start(e stage.Event) string {
 	return strings.Join(parts, ", ")
 }
 
+// validation is worth a line in the middle of an epoch; at its end the epoch's
+// own line has the figures.
+func (n *narrator) validation(e stage.Event) string {
+	x := n.extent(e.Stage)
+	if x.perEpoch == 0 || e.Step%x.perEpoch == 0 {
+		return ""
+	}
+	return fmt.Sprintf("step %d validation", e.Step) + metrics(e.Data["metrics"])
+}
+
 func (n *narrator) epoch(e stage.Event) string {
+	if _, trains := e.Data["loss"]; !trains {
+		return ""
+	}
 	s := fmt.Sprintf("epoch %d", e.Epoch)
 	if x := n.extent(e.Stage); x.epochs > 0 {
 		s += fmt.Sprintf("/%d", x.epochs)
@@ -113,14 +126,12 @@ func kept(scale string) string {
 }
 
 func (n *narrator) resume(e stage.Event) string {
-	s := n.paint.yellow("resumed") + fmt.Sprintf(" at epoch %d, step %d", e.Epoch, e.Step)
-	if scenario := text(e.Data["scenario"]); scenario != "" {
-		s += " (" + scenario + ")"
+	what := "everything"
+	if text(e.Data["scenario"]) == "optimizer" {
+		what = "weights, optimizer and learning rate"
 	}
-	if from := text(e.Data["from"]); from != "" {
-		s += " from " + from
-	}
-	return s
+	return fmt.Sprintf("%s %s of epoch %s, step %s; going on at epoch %d, step %d", n.paint.yellow("resumed"), what,
+		text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]), e.Epoch, e.Step)
 }
 
 // metrics prints a map of metrics in the order of their names, "loss" left out.
