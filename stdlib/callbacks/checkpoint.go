@@ -11,7 +11,7 @@ import (
 
 // CheckpointArgs are the arguments of Checkpoint.
 type CheckpointArgs struct {
-	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best; \"\" keeps no best."`
+	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best: one of the validation's, or loss (the mean over the epoch's training images). Empty keeps no best."`
 	Mode          string `arg:"mode,optional" oneof:"max min" doc:"Whether a larger or a smaller metric is better."`
 	Interval      int    `arg:"interval,optional" doc:"Keep a numbered checkpoint (epoch-0004) after every so many epochs; 0 keeps none."`
 	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and renew last, after every so many steps; 0 is never."`
@@ -69,6 +69,11 @@ func (c *checkpoint) SetState(s map[string]float64) { c.best = maps.Clone(s) }
 
 // StepEnd implements stage.StepEnder.
 func (c *checkpoint) StepEnd(s *stage.State) error {
+	if s.Validated() && c.Monitor != "loss" {
+		if err := c.judge(s); err != nil {
+			return err
+		}
+	}
 	if c.IntervalSteps == 0 || s.Step%c.IntervalSteps != 0 {
 		return nil
 	}
@@ -81,12 +86,8 @@ func (c *checkpoint) StepEnd(s *stage.State) error {
 // EpochEnd implements stage.EpochEnder. "last" comes last: what it says of the
 // best and of the numbered ones is then true.
 func (c *checkpoint) EpochEnd(s *stage.State) error {
-	better, err := c.better(s)
-	if err != nil {
-		return err
-	}
-	if better {
-		if err := s.Save("best"); err != nil {
+	if s.Validated() || c.Monitor == "loss" {
+		if err := c.judge(s); err != nil {
 			return err
 		}
 	}
@@ -98,30 +99,24 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 	return s.Save("last")
 }
 
-// better reports whether the monitored metric has improved, and remembers it.
-func (c *checkpoint) better(s *stage.State) (bool, error) {
+// judge saves "best" if the monitored metric, which is that of the present
+// weights, is better than it ever was. A stage without validation has no best.
+func (c *checkpoint) judge(s *stage.State) error {
 	if c.Monitor == "" {
-		return false, nil
+		return nil
 	}
 	v, ok := s.Metrics[c.Monitor]
 	if !ok {
-		return false, c.missing(s)
+		names := slices.Sorted(maps.Keys(s.Metrics))
+		return stage.Bad("monitor", "there is no metric %q; there are: %s", c.Monitor, strings.Join(names, ", "))
 	}
 	old, seen := c.best[c.Monitor]
-	if v != v || seen && (c.Mode == "max" && v <= old || c.Mode == "min" && v >= old) {
-		return false, nil
-	}
-	c.best = map[string]float64{c.Monitor: v}
-	return true, nil
-}
-
-// missing explains a metric that is not there. A stage that has not validated yet is no mistake.
-func (c *checkpoint) missing(s *stage.State) error {
-	names := slices.Sorted(maps.Keys(s.Metrics))
-	if s.Step < s.Length.Steps && !slices.ContainsFunc(names, func(n string) bool { return n != "loss" }) {
+	better := !seen || c.Mode == "max" && v > old || c.Mode == "min" && v < old
+	if v != v || !better {
 		return nil
 	}
-	return stage.Bad("monitor", "there is no metric %q; there are: %s. Metrics other than loss need val_data", c.Monitor, strings.Join(names, ", "))
+	c.best = map[string]float64{c.Monitor: v}
+	return s.Save("best")
 }
 
 // numbered saves the checkpoint of point n and removes the one that is too old.

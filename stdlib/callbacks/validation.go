@@ -49,7 +49,7 @@ func (v validation) StepEnd(s *stage.State) error {
 
 // EpochEnd implements stage.EpochEnder.
 func (v validation) EpochEnd(s *stage.State) error {
-	if v.Interval == 0 || s.Epoch%v.Interval != 0 {
+	if v.Interval == 0 || s.Epoch%v.Interval != 0 || s.Validated() {
 		return nil
 	}
 	return s.Validate()

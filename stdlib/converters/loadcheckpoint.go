@@ -16,7 +16,7 @@ type LoadCheckpointArgs struct {
 	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor whose shape differs is skipped instead of being an error."`
 	CheckHash         bool              `arg:"check_hash,optional" doc:"Whether the file's hash is verified."`
 	LoadEMAModel      bool              `arg:"load_ema_model,optional" doc:"Whether to load the averaged weights (of ExponentialMovingAverage) instead of the trained ones."`
-	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint and what to put in their place."`
+	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint, up to a dot, and what to put in their place; the longest that fits counts."`
 }
 
 // LoadCheckpointDefaults returns LoadCheckpoint's defaults.
@@ -28,8 +28,8 @@ func (a LoadCheckpointArgs) Validate() error {
 		return stage.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, stage.NAME.checkpoint.last or the path of a file")
 	}
 	for _, old := range slices.Sorted(maps.Keys(a.Rename)) {
-		if old == "" || strings.TrimSpace(old) != old {
-			return stage.Bad("rename", "%q is not the start of a tensor's name", old)
+		if strings.TrimSpace(old) != old {
+			return stage.Bad("rename", "%q is not the start of a tensor's name: there are no spaces in one", old)
 		}
 	}
 	return nil

@@ -103,17 +103,29 @@ func decodeIDX(r io.Reader, magic uint32, limit int) (*idx, error) {
 		n = min(n, limit)
 	}
 	data, err := readExactly(r, n*size)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("announces %d items of %d bytes, but holds %d", dims[0], size, len(data)/size)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("announces %d items of %d bytes, but holds %d: %w", dims[0], size, len(data)/max(size, 1), err)
+		return nil, fmt.Errorf("damaged: %w", err)
 	}
-	if n == dims[0] {
-		if k, err := r.Read(make([]byte, 1)); k > 0 {
-			return nil, fmt.Errorf("goes on after the %d items that it announces", dims[0])
-		} else if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("damaged at its end: %w", err)
-		}
+	if n < dims[0] {
+		return &idx{dims: dims, data: data}, nil
 	}
-	return &idx{dims: dims, data: data}, nil
+	return &idx{dims: dims, data: data}, atEnd(r, n)
+}
+
+// atEnd checks that nothing follows, which also checks a compressed file's sum.
+func atEnd(r io.Reader, items int) error {
+	var one [1]byte
+	switch _, err := io.ReadFull(r, one[:]); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return fmt.Errorf("goes on after the %d items that it announces", items)
+	default:
+		return fmt.Errorf("damaged at its end: %w", err)
+	}
 }
 
 // idxHeader reads the magic number and the dimensions. Bounds keep a damaged

@@ -65,18 +65,18 @@ func (o mse) Range(x []float32, lo, hi float32, s quant.Spec) (float32, float32)
 }
 
 // squaredError is (v - fakequant(v))².
-func squaredError(v, scale float64, zero, qmin, qmax int32) float64 {
-	q := math.RoundToEven(v/scale) + float64(zero)
+func squaredError(v, scale float64, zero int32, s quant.Spec) float64 {
+	qmin, qmax := s.Limits()
+	q := s.Rounding.Round(v/scale) + float64(zero)
 	q = min(max(q, float64(qmin)), float64(qmax))
 	d := v - float64((q-float64(zero))*scale)
 	return d * d
 }
 
 func valueLoss(x []float32, scale float64, zero int32, s quant.Spec) float64 {
-	qmin, qmax := s.Limits()
 	var sum float64
 	for _, v := range x {
-		sum += float64(squaredError(float64(v), scale, zero, qmin, qmax))
+		sum += float64(squaredError(float64(v), scale, zero, s))
 	}
 	return sum
 }
@@ -96,12 +96,11 @@ func newHistogram(x []float32, lo, hi float32) *histogram {
 }
 
 func (h *histogram) loss(scale float64, zero int32, s quant.Spec) float64 {
-	qmin, qmax := s.Limits()
 	var sum float64
 	for i, n := range h.count {
 		if n > 0 {
 			mid := h.lo + float64((float64(i)+0.5)*h.width)
-			sum += float64(float64(n) * squaredError(mid, scale, zero, qmin, qmax))
+			sum += float64(float64(n) * squaredError(mid, scale, zero, s))
 		}
 	}
 	return sum
