@@ -2,11 +2,12 @@ package stage
 
 import "qpipe/lang/program"
 
-// Need and Form are program's, for the rows of the catalogue: parts see the
-// sockets and not the language.
+// Need, Form and Call are program's, for the rows of the catalogue: parts see
+// the sockets and not the language.
 type (
 	Need = program.Need
 	Form = program.Form
+	Call = program.Call
 )
 
 // The values that rows are written with.

@@ -56,7 +56,7 @@ func (f fixedScale) Range(_ []float32, _, _ float32, s quant.Spec) (float32, flo
 // tune returns the value next to v whose scale is nearest to the wanted one.
 func (f fixedScale) tune(v float32, scale func(float32) float32) float32 {
 	best, err := v, math.Inf(1)
-	for step := -2; step <= 2; step++ {
+	for _, step := range [...]int{0, -1, 1, -2, 2} {
 		u := math.Float32frombits(math.Float32bits(v) + uint32(step))
 		if e := math.Abs(float64(scale(u)) - float64(f.scale)); e < err {
 			best, err = u, e
