@@ -82,6 +82,7 @@ func (r *run) absorb(modules []string, recompute bool) error {
 	if len(touched) == 0 {
 		return nil
 	}
+	r.pos.Validated = 0
 	if err := r.rebuild(); err != nil {
 		return err
 	}

@@ -128,10 +128,11 @@ type Snapshot struct {
 // Position is the place between two steps where a snapshot was made, and the
 // sums that are under way there. A resumed run goes on at exactly this place.
 type Position struct {
-	Hooks     int     `json:"hooks"`     // hooks of the moment after Step that have acted
-	Validated int     `json:"validated"` // 1 + the step of the last validation, 0 for none
-	LossSum   float64 `json:"loss_sum"`  // over the epoch's images so far
-	Images    int     `json:"images"`
+	Hooks         int     `json:"hooks"`           // hooks of the moment after Step that have acted
+	Validated     int     `json:"validated"`       // 1 + the step of the last validation, 0 for none
+	LossSum       float64 `json:"loss_sum"`        // over the epoch's images so far
+	Images        int     `json:"images"`          // in LossSum
+	StepsPerEpoch int     `json:"steps_per_epoch"` // what Step and Epoch were counted with; 0 in a calibration
 }
 
 // Absorption is a receipt of one absorbed BN. MaxChange is the largest change of

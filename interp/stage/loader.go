@@ -111,18 +111,19 @@ func (o order) permute(p []int, epoch int) {
 
 func (l *loader) read(r *reader) {
 	for b := range l.todo {
-		b.err, b.crash = l.fill(r, b)
+		b.crash, b.err = fill(r, b)
 		b.ready <- struct{}{}
 	}
 }
 
-func (l *loader) fill(r *reader, b *batch) (err error, crash string) { //nolint:revive // the panic is not an error
+// fill reads a batch, and catches a panic of a part.
+func fill(r *reader, b *batch) (crash string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			crash = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
 		}
 	}()
-	return r.fill(b), ""
+	return "", r.fill(b)
 }
 
 // next returns the next batch; it is the caller's until the next call.

@@ -153,6 +153,7 @@ func (r *run) measure() error {
 		if t.Steps > 0 {
 			l.Steps, l.Epochs = t.Steps, (t.Steps+per-1)/per
 		}
+		r.pos.StepsPerEpoch = per
 	case r.Calibrator != nil:
 		l = program.Length{Epochs: 1, Steps: r.Calibrator.Steps, StepsPerEpoch: r.Calibrator.Steps}
 	}

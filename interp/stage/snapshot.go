@@ -114,8 +114,8 @@ func (r *run) recallPlace(s *Snapshot) error {
 	if s.Step > l.Steps {
 		return Bad("resume_epoch_or_step", "the checkpoint has %d steps behind it, the stage ends after %d: make it longer, or set resume_epoch_or_step = false", s.Step, l.Steps)
 	}
-	if floor, ceil := s.Step/l.StepsPerEpoch, (s.Step+l.StepsPerEpoch-1)/l.StepsPerEpoch; s.Epoch != floor && s.Epoch != ceil {
-		return Bad("batch_size", "the checkpoint's %d epochs and %d steps do not fit %d steps an epoch: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", s.Epoch, s.Step, l.StepsPerEpoch)
+	if s.Position.StepsPerEpoch != r.pos.StepsPerEpoch {
+		return Bad("batch_size", "the checkpoint was written with %d steps an epoch, now there are %d: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", s.Position.StepsPerEpoch, r.pos.StepsPerEpoch)
 	}
 	if len(s.Callbacks) != len(r.Callbacks) {
 		return Bad("resume_epoch_or_step", "the checkpoint was written with %d callbacks, the stage has %d: set resume_epoch_or_step = false", len(s.Callbacks), len(r.Callbacks))

@@ -1,0 +1,173 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"qpipe/ops/nn"
+)
+
+// TestReceipts: reverse fold absorbs without a change, with_bn with one, unless
+// the scale is taken anew.
+func TestReceipts(t *testing.T) {
+	for _, c := range []struct {
+		mode      nn.Mode
+		recompute bool
+		lossless  bool
+	}{
+		{nn.ReverseFold, false, true},
+		{nn.ReverseFold, true, true},
+		{nn.WithBN, false, false},
+		{nn.WithBN, true, false}, // the codes are those of another scale
+	} {
+		b := newBench(t, nn.QAT, c.mode)
+		b.add(absorb{c.recompute}, atStep(6), "body.0.bn", "body.1")
+		b.add(absorb{c.recompute}, atStep(7), "body.1.conv", "body.0.conv")
+		b.Callbacks[0].Modules = []string{"body.0.bn", "body.1.conv"} // by any member's name
+		b.must(t)
+		s := b.kept.last("last")
+		if len(s.Absorbed) != 2 || len(b.of(EventAbsorb)) != 2 {
+			t.Fatalf("%v: %d receipts, %d events", c, len(s.Absorbed), len(b.of(EventAbsorb)))
+		}
+		for i, a := range s.Absorbed {
+			want := Absorption{
+				Module: []string{"body.0.conv", "body.1.conv"}[i], BN: []string{"body.0.bn", "body.1.bn"}[i],
+				Mode: c.mode, WeightScale: map[bool]string{false: "keep", true: "recompute"}[c.recompute],
+				Epoch: 1, Step: 6, MaxChange: a.MaxChange, MaxSteps: a.MaxSteps,
+			}
+			if a != want {
+				t.Errorf("the receipt is %+v, want %+v", a, want)
+			}
+			if c.lossless && a.MaxSteps > 1 || !c.lossless && !c.recompute && a.MaxSteps <= 1 {
+				t.Errorf("%v: the output changes by %v, %v steps", c, a.MaxChange, a.MaxSteps)
+			}
+			if e := b.of(EventAbsorb)[i]; !maps.Equal(e.Data, a.data()) || e.Step != 6 {
+				t.Errorf("the event is %+v", e)
+			}
+		}
+	}
+}
+
+// TestOptimizerFollowsAbsorption: BN's slots go, those of the weight and of the
+// new bias begin at zero, the others stay.
+func TestOptimizerFollowsAbsorption(t *testing.T) {
+	b := newBench(t, nn.QAT, nn.ReverseFold)
+	b.add(saver{}, atStep(6)).add(absorb{}, atStep(6), "body.0.conv").add(saver{}, atStep(6))
+	b.must(t)
+	var shots []*Snapshot
+	for _, s := range b.kept.all {
+		if s.name == "fire-6" {
+			shots = append(shots, s.s)
+		}
+	}
+	before, after := shots[0].Optimizer["momentum_buffer"], shots[1].Optimizer["momentum_buffer"]
+	if find(before, "body.0.bn.weight") == nil || find(before, "body.0.conv.bias") != nil {
+		t.Fatal("the slots before are not as the test thinks")
+	}
+	if find(after, "body.0.bn.weight") != nil || find(after, "body.0.bn.bias") != nil {
+		t.Error("BN's slots are left")
+	}
+	for _, name := range []string{"body.0.conv.weight", "body.0.conv.bias"} {
+		if v := find(after, name); v == nil || slices.ContainsFunc(v, func(x float32) bool { return x != 0 }) {
+			t.Errorf("the slot of %s is %v, want zeros", name, v)
+		}
+	}
+	for _, name := range []string{"body.1.conv.weight", "body.1.bn.bias", "head.fc.weight"} {
+		if v := find(after, name); !slices.Equal(v, find(before, name)) || !slices.ContainsFunc(v, func(x float32) bool { return x != 0 }) {
+			t.Errorf("the slot of %s has changed, or was never used", name)
+		}
+	}
+}
+
+// TestShadowFollowsAbsorption: the averaged weights absorb with their own
+// statistics, so what they answer stays.
+func TestShadowFollowsAbsorption(t *testing.T) {
+	b := newBench(t, nn.QAT, nn.ReverseFold)
+	a := &average{}
+	var metrics []map[string]float64
+	look := looker{func(s *State) error {
+		err := s.Validate()
+		metrics = append(metrics, maps.Clone(s.Metrics))
+		return err
+	}}
+	b.add(a, nil).add(look, atStep(6)).add(absorb{}, atStep(6), "body.0.conv", "body.1.conv").add(look, atStep(6)).add(saver{}, atStep(6))
+	b.must(t)
+	x, y := metrics[0]["mean_logit"], metrics[1]["mean_logit"]
+	if d := x - y; d > 1e-3 || d < -1e-3 {
+		t.Errorf("the averaged model answers %v before and %v after", x, y)
+	}
+	s := b.kept.last("fire-6")
+	if find(s.Shadow, "body.0.bn.weight") != nil || find(s.Shadow, "body.0.conv.bias") == nil {
+		t.Error("the averaged weights have not absorbed")
+	}
+	if slices.Equal(find(s.Shadow, "body.0.conv.bias"), find(s.Model, "body.0.conv.bias")) {
+		t.Error("the averaged weights have absorbed with the model's statistics")
+	}
+	// evaluation does use them: with the model's own weights the answer is another
+	g := tinyNet(t, nn.QAT, nn.ReverseFold)
+	if err := LoadTensors(g, s, LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	v := newBench(t, nn.QAT, nn.ReverseFold)
+	v.Model, v.Trainer = g, nil
+	if got := v.must(t).Metrics["mean_logit"]; got == y {
+		t.Error("validation looks at the model, not at the averaged weights")
+	}
+	h := tinyNet(t, nn.QAT, nn.ReverseFold)
+	if err := LoadTensors(h, s, LoadOptions{LoadEMAModel: true}); err != nil {
+		t.Fatal(err)
+	}
+	v = newBench(t, nn.QAT, nn.ReverseFold)
+	v.Model, v.Trainer = h, nil
+	if got := v.must(t).Metrics["mean_logit"]; got != y {
+		t.Errorf("load_ema_model gives %v, the averaged weights gave %v", got, y)
+	}
+}
+
+type looker struct{ look func(s *State) error }
+
+func (l looker) Fire(s *State, _ []string) error { return l.look(s) }
+
+// TestFrozenStatistics stay while the others move.
+func TestFrozenStatistics(t *testing.T) {
+	b := newBench(t, nn.QAT, nn.WithBN)
+	b.add(freeze{}, atStep(3), "body.0.conv").add(saver{}, every(3, 1))
+	b.must(t)
+	a, z := b.kept.last("fire-3").Model, b.kept.last("last").Model
+	for name, moves := range map[string]bool{"body.0.bn.running_mean": false, "body.0.bn.running_var": false, "body.1.bn.running_mean": true, "body.0.bn.weight": true} {
+		if slices.Equal(find(a, name), find(z, name)) == moves {
+			t.Errorf("%s: moving is %v", name, !moves)
+		}
+	}
+	if s := b.kept.last("last"); !slices.Equal(s.FrozenBN, []string{"body.0.conv"}) || len(b.of(EventFreeze)) != 1 {
+		t.Errorf("frozen: %v", s.FrozenBN)
+	}
+}
+
+// TestAbsorbErrors name the module and the callback.
+func TestAbsorbErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		form   nn.Form
+		module string
+	}{
+		"no such module": {nn.QAT, "body.7.conv"},
+		"wrong form":     {nn.Float, "body.0.conv"},
+	} {
+		mode := nn.WithBN
+		if c.form == nn.Float {
+			mode = ""
+		}
+		b := newBench(t, c.form, mode).add(absorb{}, atStep(1), c.module)
+		_, err := b.Run(context.Background())
+		var f *Failure
+		if !errors.As(err, &f) || f.Attr != "modules" || f.Address != b.Callbacks[0].Address || f.Step != 1 {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	if err := (&State{}).AbsorbBN(nil, false); err == nil {
+		t.Error("a state without a run absorbs")
+	}
+}

@@ -1,0 +1,219 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"qpipe/ops/nn"
+)
+
+// trained is a snapshot of a short training.
+func trained(t *testing.T, form nn.Form, mode nn.Mode, absorbed ...string) *Snapshot {
+	t.Helper()
+	b := newBench(t, form, mode)
+	if len(absorbed) > 0 {
+		b.add(absorb{}, atStep(6), absorbed...)
+	}
+	b.add(&average{}, nil)
+	b.must(t)
+	return b.kept.last("last")
+}
+
+// answer is what a graph says to the validation data.
+func answer(t *testing.T, g *nn.Graph) float64 {
+	t.Helper()
+	v := newBench(t, nn.Float, "")
+	v.Model, v.Trainer = g, nil
+	return v.must(t).Metrics["mean_logit"]
+}
+
+func answerOf(t *testing.T, s *Snapshot, form nn.Form, mode nn.Mode, o LoadOptions) float64 {
+	t.Helper()
+	g := tinyNet(t, form, mode)
+	if err := LoadTensors(g, s, o); err != nil {
+		t.Fatal(err)
+	}
+	return answer(t, g)
+}
+
+// TestLoad: what was trained answers the same after loading, also where
+// absorptions must be replayed.
+func TestLoad(t *testing.T) {
+	for _, mode := range []nn.Mode{nn.WithBN, nn.ReverseFold} {
+		b := newBench(t, nn.QAT, mode).add(absorb{}, atStep(6), "body.0.conv")
+		want := b.must(t).Metrics["mean_logit"]
+		if got := answerOf(t, b.kept.last("last"), nn.QAT, mode, LoadOptions{}); got != want {
+			t.Errorf("%s: after loading it answers %v, before %v", mode, got, want)
+		}
+	}
+	b := newBench(t, nn.Float, "")
+	want := b.must(t).Metrics["mean_logit"]
+	if got := answerOf(t, b.kept.last("last"), nn.Float, "", LoadOptions{}); got != want {
+		t.Errorf("float: after loading it answers %v, before %v", got, want)
+	}
+}
+
+// TestLoadAbsorbedIntoFuseBN: a node that has absorbed has the tensors of a folded one.
+func TestLoadAbsorbedIntoFuseBN(t *testing.T) {
+	b := newBench(t, nn.QAT, nn.ReverseFold).add(absorb{}, atStep(6), "body.0.conv", "body.1.conv")
+	want := b.must(t).Metrics["mean_logit"]
+	if got := answerOf(t, b.kept.last("last"), nn.QAT, nn.FuseBN, LoadOptions{}); got != want {
+		t.Errorf("as fuse_bn it answers %v, before %v", got, want)
+	}
+}
+
+// TestLoadCalibration: a calibration's ranges come along into the QAT form.
+func TestLoadCalibration(t *testing.T) {
+	b := calibrating(t)
+	b.must(t)
+	s := b.kept.last("last")
+	g := tinyNet(t, nn.QAT, nn.WithBN)
+	if err := LoadTensors(g, s, LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got := g.Tensors()
+	ranges := 0
+	for _, w := range s.Model {
+		if strings.HasSuffix(w.Name, ".min_max") {
+			ranges++
+			if r := w.Data.([]float32); !(r[0] < r[1]) {
+				t.Errorf("%s is %v after calibration", w.Name, r)
+			}
+		}
+		if !slices.Equal(find(got, w.Name), w.Data.([]float32)) {
+			t.Errorf("%s did not come along", w.Name)
+		}
+	}
+	if ranges < 3 {
+		t.Errorf("%d ranges were calibrated", ranges)
+	}
+}
+
+// TestMismatches: every tensor is named, with the nearest name; each option
+// forgives its kind.
+func TestMismatches(t *testing.T) {
+	s := trained(t, nn.Float, "")
+	s.Model = slices.DeleteFunc(copied(s.Model), func(t nn.Tensor) bool { return t.Name == "head.fc.bias" })
+	for i := range s.Model {
+		switch s.Model[i].Name {
+		case "body.0.bn.bias":
+			s.Model[i].Name = "body.0.bnn.bias"
+		case "body.1.conv.weight":
+			s.Model[i].Shape = []int{6, 4, 1, 9}
+		}
+	}
+	load := func(o LoadOptions) *LoadError {
+		err := LoadTensors(tinyNet(t, nn.Float, ""), s, o)
+		if err == nil {
+			return &LoadError{}
+		}
+		var e *LoadError
+		if !errors.As(err, &e) {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := load(LoadOptions{})
+	want := LoadError{
+		Missing: []Mismatch{{Name: "body.0.bn.bias", Near: "body.0.bnn.bias"}, {Name: "head.fc.bias"}},
+		Extra:   []Mismatch{{Name: "body.0.bnn.bias", Near: "body.0.bn.bias"}},
+		Shapes:  []Mismatch{{Name: "body.1.conv.weight", Reason: "the checkpoint has 6×4×1×9, the model 6×4×3×3"}},
+	}
+	if fmt.Sprintf("%+v", *e) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got  %+v\nwant %+v", *e, want)
+	}
+	for _, name := range []string{"body.0.bn.bias (near: body.0.bnn.bias)", "head.fc.bias", "6×4×1×9", "allow_miss", "ignore_extra", "ignore_tensor_shape"} {
+		if !strings.Contains(e.Error(), name) {
+			t.Errorf("the message does not say %q:\n%v", name, e)
+		}
+	}
+	for o, left := range map[string]LoadOptions{
+		"2 0 0": {IgnoreExtra: true, IgnoreTensorShape: true},
+		"0 1 0": {AllowMiss: true, IgnoreTensorShape: true},
+		"0 0 1": {AllowMiss: true, IgnoreExtra: true},
+		"0 0 0": {AllowMiss: true, IgnoreExtra: true, IgnoreTensorShape: true},
+	} {
+		e := load(left)
+		if got := fmt.Sprint(len(e.Missing), len(e.Extra), len(e.Shapes)); got != o {
+			t.Errorf("%+v leaves %s, want %s", left, got, o)
+		}
+	}
+}
+
+// TestRename: prefixes are replaced at dots, the longest first.
+func TestRename(t *testing.T) {
+	rename := map[string]string{"body": "trunk", "body.1": "tail", "head": ""}
+	for old, want := range map[string]string{
+		"body.0.conv.weight": "trunk.0.conv.weight",
+		"body.1.conv.weight": "tail.conv.weight",
+		"body.10.weight":     "trunk.10.weight",
+		"bodyguard.weight":   "bodyguard.weight",
+		"head.fc.bias":       "fc.bias",
+	} {
+		if got := renamed(old, rename); got != want {
+			t.Errorf("%s becomes %s, want %s", old, got, want)
+		}
+	}
+	if got := renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
+		t.Errorf("an added prefix gives %s", got)
+	}
+	b := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(6), "body.0.conv")
+	want := b.must(t).Metrics["mean_logit"]
+	s := b.kept.last("last")
+	for i := range s.Model {
+		s.Model[i].Name = "net." + s.Model[i].Name
+	}
+	s.Absorbed[0].Module, s.Absorbed[0].BN = "net.body.0.conv", "net.body.0.bn"
+	if got := answerOf(t, s, nn.QAT, nn.WithBN, LoadOptions{Rename: map[string]string{"net": ""}}); got != want {
+		t.Errorf("renamed, it answers %v, want %v", got, want)
+	}
+}
+
+// TestWrongForms are named as such, with the converter's place.
+func TestWrongForms(t *testing.T) {
+	float, qat := trained(t, nn.Float, ""), trained(t, nn.QAT, nn.WithBN)
+	for _, c := range []struct {
+		s    *Snapshot
+		form nn.Form
+		mode nn.Mode
+		want string
+	}{
+		{float, nn.QAT, nn.WithBN, "put LoadCheckpoint before the converter"},
+		{qat, nn.Float, "", "put LoadCheckpoint after Float2QAT"},
+		{qat, nn.QAT, nn.FuseBN, `qat_mode = "with_bn", the model has "fuse_bn"`},
+	} {
+		err := LoadTensors(tinyNet(t, c.form, c.mode), c.s, LoadOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s into %s: %v", c.s.Form, c.form, err)
+		}
+	}
+	if err := LoadTensors(tinyNet(t, nn.QAT, nn.WithBN), float, LoadOptions{AllowMiss: true}); err != nil {
+		t.Errorf("float weights into a QAT model, allow_miss: %v", err)
+	}
+	float.Shadow = nil
+	err := LoadTensors(tinyNet(t, nn.Float, ""), float, LoadOptions{LoadEMAModel: true})
+	if e, ok := err.(*ArgError); !ok || e.Attr != "load_ema_model" {
+		t.Errorf("without averaged weights: %v", err)
+	}
+}
+
+// TestHandedOnAbsorptions: a stage that begins with a model that has absorbed
+// writes checkpoints that a third one can load.
+func TestHandedOnAbsorptions(t *testing.T) {
+	first := trained(t, nn.QAT, nn.WithBN, "body.0.conv")
+	second := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(2), "body.1.conv")
+	if err := LoadTensors(second.Model, first, LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want := second.must(t).Metrics["mean_logit"]
+	s := second.kept.last("last")
+	if len(s.Absorbed) != 2 {
+		t.Fatalf("%d absorptions", len(s.Absorbed))
+	}
+	if got := answerOf(t, s, nn.QAT, nn.WithBN, LoadOptions{}); got != want {
+		t.Errorf("a third stage's model answers %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,339 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"qpipe/lang/program"
+	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/ref"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// The workbench of this package's tests: a small net, parts as simple as can be,
+// and a keeper that remembers everything it was given.
+
+// spread is the observer that takes the extremes.
+type extremes struct{}
+
+func (extremes) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+func (extremes) Averaging() float32                                                 { return 0.1 }
+func (extremes) Fixed() bool                                                        { return false }
+
+func int8Config(m nn.Module) nn.QConfig {
+	c := nn.QConfig{
+		Activation: nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: extremes{}},
+		Weight:     nn.Quant{Spec: quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}, Observer: extremes{}},
+	}
+	if m.Name == "head.fc" {
+		c.Activation = nn.Quant{}
+	}
+	return c
+}
+
+// tinyNet is two convolutions with BN and a linear layer.
+func tinyNet(t testing.TB, form nn.Form, mode nn.Mode) *nn.Graph {
+	t.Helper()
+	b := nn.NewBuilder(tensor.Shape{H: 5, W: 5, C: 1})
+	x := b.Input()
+	for i, c := range []int{4, 6} {
+		name := fmt.Sprintf("body.%d", i)
+		x = b.Conv(name+".conv", x, nn.ConvAttrs{OutC: c, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
+		x = b.BatchNorm(name+".bn", x, 0, 0)
+		x = b.Act(name+".act", x, kernel.ReLU)
+	}
+	x = b.GlobalAvgPool("head.pool", x)
+	g, err := b.Graph(b.Linear("head.fc", x, 3, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Init(1)
+	if form != nn.Float {
+		g.SetQConfig(int8Config)
+		if err := g.Prepare(form, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return g
+}
+
+// momentum is SGD with momentum.
+type momentum struct{ spoil func(u *Update) }
+
+func (momentum) LR() float64     { return 0.05 }
+func (momentum) Slots() []string { return []string{"momentum_buffer"} }
+func (m momentum) Update(u *Update) {
+	v := u.Slots[0]
+	for i, g := range u.G {
+		v[i] = float32(0.9*v[i]) + g
+		u.W[i] -= float32(u.LR * v[i])
+	}
+	if m.spoil != nil {
+		m.spoil(u)
+	}
+}
+
+// linear is a schedule that depends on all of its arguments.
+type falling struct{}
+
+func (falling) LR(base float64, p Progress) float64 {
+	return base * (1 - float64(p.Step)/float64(2*p.Steps)) / float64(1+p.Epoch)
+}
+
+// squared is the mean squared distance to the label's unit vector.
+type squared struct {
+	spoil func(loss float32, grad []float32) float32
+}
+
+func (l squared) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
+	sum := float32(0)
+	for i, y := range logits {
+		d := y
+		if int(labels[i/classes]) == i%classes {
+			d = y - 1
+		}
+		grad[i] = 2 * d / float32(len(labels))
+		sum += float32(d * d)
+	}
+	sum /= float32(len(labels))
+	if l.spoil != nil {
+		return l.spoil(sum, grad)
+	}
+	return sum
+}
+
+// meanLogit is a metric that feels every bit of the answers.
+type meanLogit struct {
+	sum    float64
+	n      int
+	update func()
+}
+
+func (*meanLogit) Names() []string { return []string{"mean_logit", "count"} }
+func (m *meanLogit) Reset()        { m.sum, m.n = 0, 0 }
+func (m *meanLogit) Update(logits []float32, labels []int32, classes int) {
+	for i, y := range logits {
+		m.sum += float64(y) * float64(1+i%classes)
+	}
+	m.n += len(labels)
+	if m.update != nil {
+		m.update()
+	}
+}
+func (m *meanLogit) Values() []float64 { return []float64{m.sum / float64(m.n), float64(m.n)} }
+
+// The callbacks.
+
+type absorb struct{ recompute bool }
+
+func (a absorb) Fire(s *State, modules []string) error { return s.AbsorbBN(modules, a.recompute) }
+
+type freeze struct{}
+
+func (freeze) Fire(s *State, modules []string) error { return s.FreezeBN(modules) }
+
+// saver saves whenever it can, under names that tell the place.
+type saver struct{}
+
+func (saver) Fire(s *State, _ []string) error { return s.Save(fmt.Sprintf("fire-%d", s.Step)) }
+func (saver) StepEnd(s *State) error          { return s.Save(fmt.Sprintf("step-%d", s.Step)) }
+func (saver) EpochEnd(s *State) error         { return s.Save("best") }
+func (saver) End(s *State) error              { return s.Save("end") }
+
+// count has state and counts the epochs that it has seen the end of.
+type count struct{ epochs float64 }
+
+func (c *count) EpochEnd(*State) error         { c.epochs++; return nil }
+func (c *count) State() map[string]float64     { return map[string]float64{"epochs": c.epochs} }
+func (c *count) SetState(s map[string]float64) { c.epochs = s["epochs"] }
+
+// average is a shadow, half old and half new after every step.
+type average struct{ g *nn.Graph }
+
+func (a *average) Shadow() *nn.Graph { return a.g }
+func (a *average) Start(s *State) error {
+	a.g = s.Model.Clone()
+	return nil
+}
+
+func (a *average) StepEnd(s *State) error {
+	from, to := s.Model.Tensors(), a.g.Tensors()
+	for i, t := range to {
+		x, y := from[i].Data.([]float32), t.Data.([]float32)
+		for k := range y {
+			if d := x[k] - y[k]; d-d == 0 {
+				y[k] += 0.5 * d
+			} else {
+				y[k] = x[k]
+			}
+		}
+		if err := a.g.SetTensor(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopper closes stop after a step.
+type stopper struct {
+	at   int
+	stop chan struct{}
+}
+
+func (c *stopper) StepEnd(s *State) error {
+	if s.Step == c.at {
+		close(c.stop)
+	}
+	return nil
+}
+
+// saved is a snapshot with its name.
+type saved struct {
+	name string
+	s    *Snapshot
+}
+
+type memory struct{ all []saved }
+
+func (m *memory) Save(name string, s *Snapshot) error {
+	c := *s
+	c.Model, c.Shadow = copied(s.Model), copied(s.Shadow)
+	c.Optimizer = map[string][]nn.Tensor{}
+	for k, v := range s.Optimizer {
+		c.Optimizer[k] = copied(v)
+	}
+	m.all = append(m.all, saved{name, &c})
+	return nil
+}
+
+func (m *memory) Remove(string) error { return nil }
+
+// last returns the snapshot last written under the name, nil if there is none.
+func (m *memory) last(name string) *Snapshot {
+	for _, v := range slices.Backward(m.all) {
+		if v.name == name {
+			return v.s
+		}
+	}
+	return nil
+}
+
+func copied(list []nn.Tensor) []nn.Tensor {
+	out := slices.Clone(list)
+	for i := range out {
+		if d, ok := out[i].Data.([]float32); ok {
+			out[i].Data = slices.Clone(d)
+		}
+	}
+	return out
+}
+
+// text is a snapshot in full: equal texts are equal bytes.
+func text(s *Snapshot) string {
+	if s == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%+v", *s)
+}
+
+func every(from, step int) *program.Schedule {
+	return &program.Schedule{Unit: program.Step, From: from, Every: step, To: -1}
+}
+
+func atStep(n int) *program.Schedule {
+	return &program.Schedule{Unit: program.Step, From: n, To: -1}
+}
+
+func atEpoch(n int) *program.Schedule {
+	return &program.Schedule{Unit: program.Epoch, From: n, To: -1}
+}
+
+// bench is a job with what watches it.
+type bench struct {
+	*Job
+	kept   *memory
+	events []Event
+	stop   chan struct{}
+	metric *meanLogit
+}
+
+// newBench makes a job of two epochs with a short last batch.
+func newBench(t testing.TB, form nn.Form, mode nn.Mode) *bench {
+	t.Helper()
+	b := &bench{kept: &memory{}, stop: make(chan struct{}), metric: &meanLogit{}}
+	b.Job = &Job{
+		Name: "qat", Seed: 5, Mode: mode, Model: tinyNet(t, form, mode),
+		Train: newFeed(14, 3, 5, 1), Val: newFeed(9, 3, 5, 1), ValBatch: 4,
+		Metrics: []Metric{b.metric},
+		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Loss: squared{}},
+		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Pool: nn.NewPool(1), Readers: 2,
+		Events: func(e Event) { b.events = append(b.events, e) },
+	}
+	t.Cleanup(func() { b.Pool.Close() })
+	return b
+}
+
+// add appends a callback.
+func (b *bench) add(c Callback, when *program.Schedule, modules ...string) *bench {
+	b.Callbacks = append(b.Callbacks, BoundCallback{
+		Type: fmt.Sprintf("%T", c), Address: fmt.Sprintf("stage.qat.callback.%T[%d]", c, len(b.Callbacks)),
+		Callback: c, When: when, Modules: modules,
+	})
+	return b
+}
+
+func (b *bench) stopAt(step int) *bench { return b.add(&stopper{step, b.stop}, nil) }
+
+// from makes the job resume in full.
+func (b *bench) from(s *Snapshot) *bench {
+	b.Resume = s
+	if b.Trainer != nil {
+		b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = true, true
+	}
+	return b
+}
+
+// must runs the job to its end.
+func (b *bench) must(t testing.TB) *Result {
+	t.Helper()
+	r, err := b.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// cut runs the job until it is interrupted; false if it came to its end.
+func (b *bench) cut(t testing.TB) bool {
+	t.Helper()
+	_, err := b.Run(context.Background())
+	if err != nil && !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	return err != nil
+}
+
+// kinds are the events of a kind.
+func (b *bench) of(kind string) (list []Event) {
+	for _, e := range b.events {
+		if e.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// ticking is a clock that moves at every look.
+func ticking(d time.Duration) func() time.Time {
+	now := time.Unix(0, 0)
+	return func() time.Time { now = now.Add(d); return now }
+}
+
+func sameMetrics(a, b map[string]float64) bool { return maps.Equal(a, b) }
