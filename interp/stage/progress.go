@@ -66,9 +66,9 @@ func (r *run) progress(phase string, images int, loss float64) {
 }
 
 // tick tells how far a pass over done of total images has come.
-func (r *run) tick(m *meter, phase string, done, total int, data map[string]any) {
+func (r *run) tick(m *meter, phase string, done, total int) {
 	if r.ticks(m) {
-		r.report(m, phase, done, total, total-done, data)
+		r.report(m, phase, done, total, total-done, map[string]any{})
 	}
 }
 
@@ -79,9 +79,6 @@ func (r *run) ticks(m *meter) bool {
 
 func (r *run) report(m *meter, phase string, done, total, left int, data map[string]any) {
 	m.last = m.began
-	if data == nil {
-		data = map[string]any{}
-	}
 	data["phase"], data["done"], data["total"] = phase, done, total
 	if v := rate(m.images, m.busy); v > 0 {
 		data["rate"], data["eta"] = v, float64(left)/v

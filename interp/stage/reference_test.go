@@ -89,7 +89,7 @@ func TestNew(t *testing.T) {
 	}
 	args.Mode = "min"
 	_, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args})
-	if e, ok := err.(*ArgError); !ok || e.Attr != "mode" {
+	if attr(err) != "mode" {
 		t.Errorf("the error is %#v", err)
 	}
 	if _, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Beta"}); err == nil {

@@ -228,7 +228,7 @@ func TestRefusedResumes(t *testing.T) {
 		b := plain(t).stopAt(-1).from(s)
 		c.change(b)
 		_, err := b.Run(context.Background())
-		if e, ok := err.(*ArgError); !ok || e.Attr != c.attr {
+		if attr(err) != c.attr {
 			t.Errorf("%s: the error is %v, want one about %s", name, err, c.attr)
 		}
 	}

@@ -54,7 +54,7 @@ func (r *run) validate() error {
 		}
 		r.judge(net, b)
 		pass.end(r.now(), len(b.index))
-		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len(), nil)
+		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len())
 	}
 	r.meter.last = pass.last
 	return r.setMetrics()

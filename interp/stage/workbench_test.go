@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -20,7 +19,7 @@ import (
 // The workbench of this package's tests: a small net, parts as simple as can be,
 // and a keeper that remembers everything it was given.
 
-// spread is the observer that takes the extremes.
+// extremes is the observer that takes the extremes.
 type extremes struct{}
 
 func (extremes) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
@@ -80,7 +79,7 @@ func (m momentum) Update(u *Update) {
 	}
 }
 
-// linear is a schedule that depends on all of its arguments.
+// falling is a schedule that depends on all of its arguments.
 type falling struct{}
 
 func (falling) LR(base float64, p Progress) float64 {
@@ -320,7 +319,7 @@ func (b *bench) cut(t testing.TB) bool {
 	return err != nil
 }
 
-// kinds are the events of a kind.
+// of returns the events of a kind.
 func (b *bench) of(kind string) (list []Event) {
 	for _, e := range b.events {
 		if e.Kind == kind {
@@ -336,4 +335,11 @@ func ticking(d time.Duration) func() time.Time {
 	return func() time.Time { now = now.Add(d); return now }
 }
 
-func sameMetrics(a, b map[string]float64) bool { return maps.Equal(a, b) }
+// attr is the argument that an error is about, "" if it is about none.
+func attr(err error) string {
+	var e *ArgError
+	if errors.As(err, &e) {
+		return e.Attr
+	}
+	return ""
+}
