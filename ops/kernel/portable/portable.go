@@ -1,7 +1,10 @@
 // Package portable turns the signatures of ops/kernel into pure Go that is as
-// fast as it reasonably gets. Every sum over a convolution's taps is formed in
-// the same order whatever the tile, every product is rounded on its own, so its
-// bytes are the same on every machine. It refuses assembly and unsafe.
+// fast as it reasonably gets: convolutions are matrix products over small tiles
+// of unrolled patches, computed in blocks that fit the registers; depthwise ones
+// and elementwise passes are direct loops without bounds checks. Every sum is
+// formed in an order that neither a tile nor a range changes, every product is
+// rounded on its own, so the bytes are the same on every machine. It refuses
+// assembly and unsafe.
 package portable
 
 import (
@@ -9,9 +12,15 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// Set returns the portable kernels.
+// Set returns the portable kernels. Those that are not worth a second version
+// (sums that are bound by memory, gradients that scatter) are the reference's.
 func Set() *kernel.Set {
 	s := ref.Set()
 	s.Name = "portable"
+	s.ConvForward, s.ConvForwardSize = ConvForward, ConvForwardSize
+	s.ConvBackwardData, s.ConvBackwardDataSize = ConvBackwardData, ConvBackwardDataSize
+	s.ConvBackwardWeights, s.ConvBackwardWeightsSize = ConvBackwardWeights, ConvBackwardWeightsSize
+	s.ConvInt8, s.ConvInt8Size = ConvInt8, ConvInt8Size
+
 	return s
 }

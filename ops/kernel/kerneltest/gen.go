@@ -1,0 +1,169 @@
+// Package kerneltest turns a kernel set into a verdict: it runs every field of
+// the set on generated cases (odd sizes, groups, strides, dilations, unaligned
+// slices, guard values around every buffer, ranges cut at random, NaN and
+// infinities) and compares with ops/kernel/ref. It knows no set by name and
+// trusts none, ref included: gradients are checked by central differences.
+package kerneltest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// gen makes the random parts of one case and remembers its buffers.
+type gen struct {
+	t     testing.TB
+	state uint64
+	bufs  []guarded
+}
+
+// next is splitmix64.
+func (g *gen) next() uint64 {
+	g.state += 0x9e3779b97f4a7c15
+	z := g.state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// intn returns a number in [lo, hi].
+func (g *gen) intn(lo, hi int) int { return lo + int(g.next()%uint64(hi-lo+1)) }
+
+func (g *gen) one(n int) bool { return g.intn(1, n) == 1 }
+
+// float returns a value in [-1, 1).
+func (g *gen) float() float32 { return float32(g.next()>>40)/(1<<23) - 1 }
+
+// special returns a value that breaks careless loops, or an ordinary one.
+func (g *gen) special() float32 {
+	v := []float32{
+		0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)),
+		math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1e-40, 1 << 31, -(1 << 31), 1 << 23, 8388609, 6, 0.5, -0.5, 1.5, 2.5,
+		math.Float32frombits(0xffc00000), // the NaN that x86 makes has its sign bit set
+	}
+	if i := g.intn(0, 2*len(v)); i < len(v) {
+		return v[i]
+	}
+	return 8 * g.float()
+}
+
+func (g *gen) int8() int8 { return int8(g.next()) }
+
+// cuts returns the borders of a random partition of [0, n).
+func (g *gen) cuts(n int) []int {
+	out := []int{0}
+	for at := 0; at < n; {
+		at = min(n, at+g.intn(0, 1+n/2))
+		out = append(out, at)
+	}
+	return out
+}
+
+// ranges calls f for every range of a random partition of [0, n).
+func (g *gen) ranges(n int, f func(lo, hi int)) {
+	c := g.cuts(n)
+	for i := range c[1:] {
+		f(c[i], c[i+1])
+	}
+}
+
+// element is what a buffer may hold.
+type element interface {
+	~float32 | ~float64 | ~int8 | ~int32 | ~uint8
+}
+
+// guarded is a buffer with its surroundings; input tells that its content must stay.
+type guarded interface{ check() error }
+
+const margin = 67 // more than a vector and less than a line would hide
+
+type buffer[T element] struct {
+	what  string
+	whole []T
+	saved []T
+	n, at int
+	input bool
+}
+
+// alloc makes a buffer of n elements at an odd place between guard values.
+func alloc[T element](g *gen, what string, n int, input bool, fill func(i int) T) []T {
+	b := &buffer[T]{what: what, n: n, at: margin + g.intn(0, 7), input: input}
+	b.whole = make([]T, n+2*margin+8)
+	for i := range b.whole {
+		b.whole[i] = guard[T]()
+	}
+	for i := range n {
+		b.whole[b.at+i] = fill(i)
+	}
+	b.saved = append([]T(nil), b.whole...)
+	g.bufs = append(g.bufs, b)
+	return b.whole[b.at : b.at+n]
+}
+
+// in makes an input, out an output full of guard values.
+func in[T element](g *gen, what string, n int, fill func(i int) T) []T {
+	return alloc(g, what, n, true, fill)
+}
+
+func out[T element](g *gen, what string, n int) []T {
+	return alloc(g, what, n, false, func(int) T { return guard[T]() })
+}
+
+// twin makes an output with the content of x.
+func twin[T element](g *gen, what string, x []T) []T {
+	return alloc(g, what, len(x), false, func(i int) T { return x[i] })
+}
+
+// guard is NaN for floats, so that reading it shows, and 0x55… for integers.
+func guard[T element]() T {
+	var v T
+	switch p := any(&v).(type) {
+	case *float32:
+		*p = math.Float32frombits(0x7fc05555)
+	case *float64:
+		*p = math.Float64frombits(0x7ff8555555555555)
+	case *int8:
+		*p = 0x55
+	case *uint8:
+		*p = 0x55
+	case *int32:
+		*p = 0x55555555
+	}
+	return v
+}
+
+func bitsOf[T element](v T) uint64 {
+	switch v := any(v).(type) {
+	case float32:
+		return uint64(math.Float32bits(v))
+	case float64:
+		return math.Float64bits(v)
+	}
+	return uint64(int64(v))
+}
+
+func (b *buffer[T]) check() error {
+	for i, v := range b.whole {
+		inside := i >= b.at && i < b.at+b.n
+		if inside && !b.input || bitsOf(v) == bitsOf(b.saved[i]) {
+			continue
+		}
+		if inside {
+			return fmt.Errorf("the input %s was written at %d", b.what, i-b.at)
+		}
+		return fmt.Errorf("%s was written at %d, outside its %d elements", b.what, i-b.at, b.n)
+	}
+	return nil
+}
+
+// done checks the surroundings of every buffer of the case.
+func (g *gen) done() {
+	g.t.Helper()
+	for _, b := range g.bufs {
+		if err := b.check(); err != nil {
+			g.t.Error(err)
+		}
+	}
+	g.bufs = nil
+}

@@ -1,0 +1,103 @@
+package kerneltest
+
+import (
+	"math"
+
+	"qpipe/ops/kernel"
+)
+
+func (g *gen) pool() *kernel.Pool {
+	p := &kernel.Pool{
+		N: g.intn(1, 3), H: g.intn(1, 9), W: g.intn(1, 9), C: g.intn(1, 19),
+		KH: g.intn(1, 4), KW: g.intn(1, 4), StrideH: g.intn(1, 3), StrideW: g.intn(1, 3), CountPad: g.one(2),
+	}
+	if g.one(3) { // global
+		p.KH, p.KW = p.H, p.W
+	}
+	p.PadTop, p.PadLeft = g.intn(0, p.KH/2), g.intn(0, p.KW/2)
+	p.OH = max(p.H+p.PadTop+g.intn(0, p.PadTop)-p.KH, 0)/p.StrideH + 1
+	p.OW = max(p.W+p.PadLeft+g.intn(0, p.PadLeft)-p.KW, 0)/p.StrideW + 1
+	return p
+}
+
+func poolLens(p *kernel.Pool) (x, y int) { return p.N * p.H * p.W * p.C, p.N * p.OH * p.OW * p.C }
+
+// fewFloats draws from few values, so that maxima tie, and some NaN.
+func (g *gen) fewFloats(what string, n int) []float32 {
+	nans := g.one(3)
+	return in(g, what, n, func(int) float32 {
+		if nans && g.one(9) {
+			return float32(math.NaN())
+		}
+		return float32(g.intn(-3, 3))
+	})
+}
+
+func maxPool(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	x := g.fewFloats("x", nx)
+	y, index := out[float32](g, "y", ny), out[int32](g, "index", ny)
+	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPool(p, x, y, index, lo, hi) })
+	wantY, wantIndex := make([]float32, ny), make([]int32, ny)
+	ref.MaxPool(p, x, wantY, wantIndex, 0, p.N*p.OH)
+	equal(g.t, "y", y, wantY)
+	equal(g.t, "index", index, wantIndex)
+}
+
+func maxPoolBackward(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	x, dy := g.fewFloats("x", nx), g.floats("dy", ny)
+	y, index := make([]float32, ny), make([]int32, ny)
+	ref.MaxPool(p, x, y, index, 0, p.N*p.OH)
+	dx, want := out[float32](g, "dx", nx), make([]float32, nx)
+	g.ranges(p.N, func(lo, hi int) { s.MaxPoolBackward(p, dy, index, dx, lo, hi) })
+	ref.MaxPoolBackward(p, dy, index, want, 0, p.N)
+	equal(g.t, "dx", dx, want)
+}
+
+func maxPoolInt8(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	x, y, want := g.codes("x", nx), out[int8](g, "y", ny), make([]int8, ny)
+	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPoolInt8(p, x, y, lo, hi) })
+	ref.MaxPoolInt8(p, x, want, 0, p.N*p.OH)
+	equal(g.t, "y", y, want)
+}
+
+func avgPool(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	x, whole, cut := g.floats("x", nx), out[float32](g, "y", ny), out[float32](g, "y", ny)
+	s.AvgPool(p, x, whole, 0, p.N*p.OH)
+	g.ranges(p.N*p.OH, func(lo, hi int) { s.AvgPool(p, x, cut, lo, hi) })
+	want, size := make([]float32, ny), make([]float32, ny)
+	ref.AvgPool(p, x, want, 0, p.N*p.OH)
+	ref.AvgPool(p, abs(x), size, 0, p.N*p.OH)
+	near(g.t, "y", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW, size[i]) })
+	sameBytes(g.t, "y", cut, whole)
+}
+
+func avgPoolBackward(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	dy, whole, cut := g.floats("dy", ny), out[float32](g, "dx", nx), out[float32](g, "dx", nx)
+	s.AvgPoolBackward(p, dy, whole, 0, p.N)
+	g.ranges(p.N, func(lo, hi int) { s.AvgPoolBackward(p, dy, cut, lo, hi) })
+	want, size := make([]float32, nx), make([]float32, nx)
+	ref.AvgPoolBackward(p, dy, want, 0, p.N)
+	ref.AvgPoolBackward(p, abs(dy), size, 0, p.N)
+	near(g.t, "dx", whole, want, func(i int) float64 { return sumBound(2*p.KH*p.KW, size[i]) })
+	sameBytes(g.t, "dx", cut, whole)
+}
+
+func sumPoolInt8(g *gen, s, ref *kernel.Set) {
+	p := g.pool()
+	nx, ny := poolLens(p)
+	x, zero := g.codes("x", nx), int32(g.int8())
+	acc, want := out[int32](g, "acc", ny), make([]int32, ny)
+	g.ranges(p.N*p.OH, func(lo, hi int) { s.SumPoolInt8(p, x, zero, acc, lo, hi) })
+	ref.SumPoolInt8(p, x, zero, want, 0, p.N*p.OH)
+	equal(g.t, "acc", acc, want)
+}

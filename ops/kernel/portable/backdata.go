@@ -1,0 +1,179 @@
+package portable
+
+import "qpipe/ops/kernel"
+
+// ConvBackwardData is ref.ConvBackwardData as a forward convolution of dy with
+// the turned weights. With a stride, the input pixels fall into phases: all
+// pixels of a phase see the same taps.
+func ConvBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
+	switch {
+	case depthwise(p):
+		depthwiseBackwardData(p, dy, w, dx, scratch, r0, r1)
+		return
+	case linear(p):
+		linearBackwardData(p, dy, w, dx, scratch, r0, r1)
+		return
+	}
+	og := p.OutC / p.Groups
+	for g := range p.Groups {
+		for ph := range p.StrideH {
+			for pw := range p.StrideW {
+				f := phase{p: p, g: g, rows: newTaps(p.KH, p.DilationH, p.StrideH, ph), cols: newTaps(p.KW, p.DilationW, p.StrideW, pw)}
+				f.k = f.rows.count * f.cols.count * og
+				f.run(dy, w, dx, scratch, r0, r1)
+			}
+		}
+	}
+}
+
+// ConvBackwardDataSize is the room for a group's turned weights, a tile of
+// patches and a tile of results.
+func ConvBackwardDataSize(p *kernel.Conv) int {
+	if depthwise(p) || linear(p) {
+		return p.WeightLen()
+	}
+	k, cg := p.KH*p.KW*(p.OutC/p.Groups), p.C/p.Groups
+	return cg*k + tilePixels(max(k, 1))*(k+cg)
+}
+
+// taps are the kernel positions along one axis that reach the pixels of a phase:
+// those with k·dilation ≡ phase (mod stride), last first, so that ascending taps
+// meet ascending outputs.
+type taps struct {
+	phase, stride, dilation int
+	last, step, count       int // the taps are last, last-step, …
+}
+
+func newTaps(kernel, dilation, stride, phase int) taps {
+	t := taps{phase: phase, stride: stride, dilation: dilation, step: stride}
+	for k := kernel - 1; k >= 0; k-- {
+		if k*dilation%stride != phase {
+			continue
+		}
+		if t.count == 0 {
+			t.last = k
+		} else if t.count == 1 {
+			t.step = t.last - k
+		}
+		t.count++
+	}
+	return t
+}
+
+// first is the output position that the first tap meets at the input position i
+// of the phase (counted from the padded edge; the division is exact), delta the
+// distance to the next tap's.
+func (t *taps) first(i int) int { return (i - t.last*t.dilation) / t.stride }
+func (t *taps) delta() int      { return t.step * t.dilation / t.stride }
+
+// phase is one set of input pixels and the taps they see.
+type phase struct {
+	p          *kernel.Conv
+	g          int
+	rows, cols taps
+	k          int // products in one result
+}
+
+// run computes the phase's pixels in the input rows [r0, r1).
+func (f *phase) run(dy, w, dx, scratch []float32, r0, r1 int) {
+	p, cg := f.p, f.p.C/f.p.Groups
+	turned := scratch[:cg*f.k]
+	f.turn(w, turned)
+	all := p.KH * p.KW * (p.OutC / p.Groups)
+	tile := tilePixels(all)
+	col, out := scratch[cg*all:][:tile*all], scratch[cg*all+tile*all:]
+	var at [96]int // where in dx the tile's pixels are
+	n := 0
+	flush := func() {
+		dot(col, f.k, turned, f.k, out, cg, n, cg, f.k)
+		for i, to := range at[:n] {
+			copy(dx[to:to+cg], out[i*cg:])
+		}
+		n = 0
+	}
+	for r := r0; r < r1; r++ {
+		ih := r%p.H + p.PadTop
+		if ih%p.StrideH != f.rows.phase {
+			continue
+		}
+		// the first column whose distance from the padded edge is in the phase
+		for iw := mod(f.cols.phase-p.PadLeft, p.StrideW); iw < p.W; iw += p.StrideW {
+			f.patch(dy, col[n*f.k:(n+1)*f.k], r/p.H, ih, iw+p.PadLeft)
+			at[n] = (r*p.W+iw)*p.C + f.g*cg
+			if n++; n == tile {
+				flush()
+			}
+		}
+	}
+	flush()
+}
+
+func mod(a, b int) int { return (a%b + b) % b }
+
+// turn writes the phase's weights as [C/Groups][taps][OutC/Groups].
+func (f *phase) turn(w, turned []float32) {
+	p, cg, og := f.p, f.p.C/f.p.Groups, f.p.OutC/f.p.Groups
+	i := 0
+	for a := range f.rows.count {
+		for b := range f.cols.count {
+			tap := (f.rows.last-a*f.rows.step)*p.KW + f.cols.last - b*f.cols.step
+			for o := range og {
+				src := w[((f.g*og+o)*p.KH*p.KW+tap)*cg:][:cg]
+				for c, v := range src {
+					turned[c*f.k+i] = v
+				}
+				i++
+			}
+		}
+	}
+}
+
+// patch writes the gradients that the pixel at (ih, iw), counted from the padded
+// edge, receives, in the order of the turned weights.
+func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
+	p, og := f.p, f.p.OutC/f.p.Groups
+	line := f.cols.count * og
+	oh, ow := f.rows.first(ih), f.cols.first(iw)
+	for a := range f.rows.count {
+		row := dst[a*line : (a+1)*line]
+		h := oh + a*f.rows.delta()
+		if h < 0 || h >= p.OH {
+			clear(row)
+			continue
+		}
+		image := dy[(n*p.OH+h)*p.OW*p.OutC:][:p.OW*p.OutC]
+		if p.Groups == 1 && f.cols.delta() == 1 {
+			run(image, row, 0, ow*og)
+			continue
+		}
+		for b := range f.cols.count {
+			tap := row[b*og : (b+1)*og]
+			v := ow + b*f.cols.delta()
+			if v < 0 || v >= p.OW {
+				clear(tap)
+				continue
+			}
+			copy(tap, image[v*p.OutC+f.g*og:])
+		}
+	}
+}
+
+// linearBackwardData is dx[n] = dy[n]·w for the images or parts of images in the rows.
+func linearBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
+	k, line := p.K(), p.W*p.C
+	turned := scratch[:k*p.OutC]
+	for o := range p.OutC {
+		for i, v := range w[o*k : (o+1)*k] {
+			turned[i*p.OutC+o] = v
+		}
+	}
+	for r0 < r1 {
+		n, h := r0/p.H, r0%p.H
+		images, rows := (r1-r0)/p.H, p.H
+		if h != 0 || images == 0 { // part of an image
+			images, rows = 1, min(p.H-h, r1-r0)
+		}
+		dot(dy[n*p.OutC:], p.OutC, turned[h*line*p.OutC:], p.OutC, dx[n*k+h*line:], k, images, rows*line, p.OutC)
+		r0 += images * rows
+	}
+}
