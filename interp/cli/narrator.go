@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/exec"
 	"qpipe/interp/stage"
 )
 
@@ -54,6 +55,14 @@ func (n *narrator) sentence(e stage.Event) string {
 		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
 	case stage.EventEnd:
 		return n.paint.green("done") + metrics(e.Data["metrics"]) + "  " + seconds(number(e.Data["seconds"]))
+	case exec.EventSkip:
+		return n.paint.dim(text(e.Data["message"]))
+	case exec.EventFailed:
+		return n.paint.red("failed: ") + text(e.Data["message"])
+	case exec.EventFallback:
+		return n.paint.yellow(text(e.Data["message"]))
+	case exec.EventRun, exec.EventRestore, exec.EventProof, exec.EventNotRun:
+		return text(e.Data["message"])
 	default:
 		return ""
 	}

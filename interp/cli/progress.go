@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -67,7 +69,35 @@ func newJSONLines(out, err io.Writer) *jsonLines {
 	return &jsonLines{enc: enc, err: err}
 }
 
-func (j *jsonLines) Event(e stage.Event) { j.write(eventLine{Time: now(), Event: e}) }
+func (j *jsonLines) Event(e stage.Event) {
+	e.Data = finite(e.Data)
+	j.write(eventLine{Time: now(), Event: e})
+}
+
+// finite says in words the numbers that JSON does not have.
+func finite(data map[string]any) map[string]any {
+	out := maps.Clone(data)
+	for k, v := range out {
+		switch v := v.(type) {
+		case float64:
+			out[k] = word(v)
+		case map[string]float64:
+			m := make(map[string]any, len(v))
+			for name, x := range v {
+				m[name] = word(x)
+			}
+			out[k] = m
+		}
+	}
+	return out
+}
+
+func word(v float64) any {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return fmt.Sprint(v)
+	}
+	return v
+}
 
 func (j *jsonLines) write(v any) {
 	j.mu.Lock()
