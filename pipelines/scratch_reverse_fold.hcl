@@ -1,0 +1,92 @@
+# QAT from scratch, BatchNorm absorbed stage by stage without any loss.
+#
+# In with_bn_reverse_fold the weight's scale is that of the weight with BatchNorm's
+# factor in it. Absorbing BatchNorm therefore moves numbers from one place to
+# another and changes no output: the receipts in events.jsonl say so. What is lost
+# with a BN is its help in training (batch statistics), so the rate is small by
+# then, and the parts near the input go first.
+
+variable "data_dir" {
+  description = "Folder with the four MNIST IDX files (or Fashion-MNIST, same format)."
+  type        = string
+  default     = "data/mnist"
+}
+
+dataset "MNIST" "train" {
+  root        = var.data_dir
+  split       = "train"
+  max_samples = 12000
+}
+
+dataset "MNIST" "test" {
+  root        = var.data_dir
+  split       = "test"
+  max_samples = 5000
+}
+
+model "ResNet" "net" {
+  depth       = 8
+  width       = 8
+  num_classes = 10
+}
+
+qconfig "int8" {
+  override "head.fc" {
+    activation { dtype = "float32" }
+  }
+}
+
+stage "qat" {
+  model      = model.net
+  train_data = dataset.train
+  val_data   = dataset.test
+
+  model_convert_pipeline {
+    qat_mode = "with_bn_reverse_fold"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+  }
+  trainer {
+    num_epochs = 4
+    batch_size = 64
+
+    optimizer "SGD" {
+      lr           = 0.05
+      momentum     = 0.9
+      weight_decay = 1e-4
+    }
+    lr_updater "CosLrUpdater" {}
+  }
+
+  callback "FuseBN" {
+    when    = "epoch 2"
+    modules = ["backbone.stem", "backbone.stage1"]
+  }
+  callback "FuseBN" {
+    when    = "epoch 3"
+    modules = ["backbone.stage2"]
+  }
+  # backbone.stage3 keeps its BNs to the end: QAT2Quantize absorbs them.
+}
+
+stage "int_infer" {
+  model    = model.net
+  val_data = dataset.test
+
+  model_convert_pipeline {
+    qat_mode = "with_bn_reverse_fold"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat.checkpoint.last }
+    converter "QAT2Quantize" {}
+  }
+}
+
+output "int8_accuracy" {
+  value = stage.int_infer.metrics.accuracy
+
+  assert {
+    condition     = stage.int_infer.metrics.accuracy > 0.95
+    error_message = "Trained from scratch, the int8 model should reach 95 percent."
+  }
+}
