@@ -27,17 +27,11 @@ func newProbe(r *run) (*probe, error) {
 	if feed == nil {
 		feed = r.Train
 	}
-	n := min(probeImages, feed.Samples.Len())
-	l, err := feed.load(order{seed: uint64(r.seed), batch: n, perEpoch: 1, to: 1}, 1)
+	x, n, err := feed.First(probeImages, r.seed)
 	if err != nil {
 		return nil, err
 	}
-	defer l.close()
-	b, err := l.next()
-	if err != nil {
-		return nil, err
-	}
-	return &probe{run: r, x: b.images(), n: n}, nil
+	return &probe{run: r, x: x, n: n}, nil
 }
 
 // measure runs the model as it is now.
