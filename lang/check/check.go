@@ -8,6 +8,11 @@
 package check
 
 import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
@@ -20,7 +25,8 @@ type Options struct {
 	Vars []Var
 	// Env is the environment (os.Environ's form); only QPIPE_VAR_* is looked at.
 	Env []string
-	// Version is the program's, for required_version; "" or "dev" satisfies all.
+	// Version is the program's, for required_version; a text that is not a
+	// version, such as "" or "dev", satisfies all.
 	Version string
 }
 
@@ -33,7 +39,95 @@ type Var struct {
 // Check checks the files, and returns the program and everything found, sorted
 // by place. With errors in the list the program is nil. Precedence of a
 // variable's value, the stronger last: its default, the environment,
-// *.auto.qvars in the order of their names, Options.Vars in order.
+// *.auto.qvars in the order of their names, Options.Vars in order. The sources
+// of variable values are added to the files, so that diagnostics can show them.
 func Check(files *syntax.Files, o Options) (*program.Program, diag.List) {
-	return nil, nil
+	c := newChecker(files, o)
+	c.run()
+	list := c.list.Sorted()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return c.prog, list
+}
+
+// checker holds what is known so far. Every step adds to the list and leaves
+// what it could not make out marked as bad, so that no later step complains
+// about the same mistake again.
+type checker struct {
+	files   *syntax.Files
+	opt     Options
+	list    diag.List
+	cfg     *config.Pipeline
+	prog    *program.Program
+	names   map[string]map[string]*name // by kind, as in references: "var", "local", "dataset", …
+	locals  []*name                     // in an order in which they can be evaluated
+	budget  *budget
+	blocks  int // made by dynamic blocks so far
+	context *hcl.EvalContext
+	stages  []*stage
+}
+
+func newChecker(files *syntax.Files, o Options) *checker {
+	b := &budget{}
+	b.refill()
+	return &checker{
+		files: files, opt: o, budget: b,
+		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names()},
+		names: map[string]map[string]*name{},
+		context: &hcl.EvalContext{
+			Variables: roots(nil), Functions: functions(files.Dir, b),
+		},
+	}
+}
+
+func (c *checker) run() {
+	var list diag.List
+	c.cfg, list = config.Decode(c.files)
+	c.list = append(c.list, list...)
+	c.declare()
+	c.settings()
+	c.variables()
+	c.scope()
+	c.datasets()
+	c.models()
+	c.qconfigs()
+	c.decodeStages()
+	c.outputs()
+	c.rules()
+}
+
+// at is where a message belongs: a block's address and a place in the text.
+type at struct {
+	address string
+	subject diag.Range
+	context diag.Range
+}
+
+func (c *checker) report(sev diag.Severity, code diag.Code, p at, detail, format string, a ...any) *diag.Diagnostic {
+	d := &diag.Diagnostic{
+		Code: code, Severity: sev, Summary: fmt.Sprintf(format, a...), Detail: detail,
+		Address: p.address, Subject: p.subject, Context: p.context,
+	}
+	c.list = append(c.list, d)
+	return d
+}
+
+func (c *checker) errorf(code diag.Code, p at, detail, format string, a ...any) *diag.Diagnostic {
+	return c.report(diag.Error, code, p, detail, format, a...)
+}
+
+func (c *checker) warnf(code diag.Code, p at, detail, format string, a ...any) *diag.Diagnostic {
+	return c.report(diag.Warning, code, p, detail, format, a...)
+}
+
+// add takes over diagnostics from the layers below and gives them the address.
+func (c *checker) add(address string, list diag.List) bool {
+	for _, d := range list {
+		if d.Address == "" {
+			d.Address = address
+		}
+	}
+	c.list = append(c.list, list...)
+	return !list.HasErrors()
 }

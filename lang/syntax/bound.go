@@ -2,6 +2,8 @@ package syntax
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -14,6 +16,7 @@ import (
 const (
 	maxDepth = 100  // brackets within brackets
 	maxChain = 1000 // operators, indexes and directives in a row
+	maxPower = 400  // a number's power of ten, and its digits
 )
 
 // bound checks a text before it is parsed: its size, its nesting, the length of
@@ -23,6 +26,10 @@ func bound(name string, src []byte) diag.List {
 		return diag.List{unreadable(name, errTooLarge)}
 	}
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	return boundTokens(tokens)
+}
+
+func boundTokens(tokens hclsyntax.Tokens) diag.List {
 	chains := []int{0} // operators since the last separator, per open bracket
 	lines := []bool{true}
 	for _, t := range tokens {
@@ -50,6 +57,13 @@ func bound(name string, src []byte) diag.List {
 			chains, lines = append(chains, 0), append(lines, false)
 		case hclsyntax.TokenComma:
 			chains[top] = 0
+		case hclsyntax.TokenNumberLit:
+			if hugeNumber(string(t.Bytes)) {
+				return diag.List{{
+					Code: diag.BadValue, Summary: "this number is out of all proportion", Subject: Range(t.Range),
+					Detail: "Numbers are float64 in the end: up to 308 digits.",
+				}}
+			}
 		case hclsyntax.TokenNewline:
 			if lines[top] {
 				chains[top] = 0
@@ -65,6 +79,20 @@ func bound(name string, src []byte) diag.List {
 		}
 	}
 	return nil
+}
+
+// hugeNumber reports whether a literal is too long, or its exponent too large,
+// to be worth reading.
+func hugeNumber(literal string) bool {
+	if len(literal) > maxPower {
+		return true
+	}
+	_, exponent, ok := strings.Cut(strings.ToLower(literal), "e")
+	if !ok {
+		return false
+	}
+	n, err := strconv.Atoi(exponent)
+	return err != nil || n > maxPower || n < -maxPower
 }
 
 // links reports whether a token makes the syntax tree one level deeper.

@@ -127,7 +127,27 @@ func (f *Files) AddExpression(name string, src []byte) (hclsyntax.Expression, di
 		return nil, list
 	}
 	expr, diags := hclsyntax.ParseExpression(src, name, hcl.InitialPos)
+	if !diags.HasErrors() {
+		expr = metered(expr)
+	}
 	return expr, Translate(diags)
+}
+
+// Template parses the text of a template, such as a file that an expression
+// renders.
+func Template(name string, src []byte) (hclsyntax.Expression, diag.List) {
+	if len(src) > MaxBytes {
+		return nil, diag.List{unreadable(name, errTooLarge)}
+	}
+	tokens, _ := hclsyntax.LexTemplate(src, name, hcl.InitialPos)
+	if list := boundTokens(tokens); list.HasErrors() {
+		return nil, list
+	}
+	expr, diags := hclsyntax.ParseTemplate(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, Translate(diags)
+	}
+	return metered(expr), nil
 }
 
 // ReadValues reads a file of variable values and keeps its source.
@@ -165,6 +185,9 @@ func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
 		return nil, list
 	}
 	body, _ := file.Body.(*hclsyntax.Body)
+	if !list.HasErrors() {
+		meter(body)
+	}
 	return body, list
 }
 

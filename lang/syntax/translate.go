@@ -23,18 +23,21 @@ func Range(r hcl.Range) diag.Range {
 
 // Translate says hcl's diagnostics in our words: a code, the place, a summary
 // that begins small, and a way out where hcl names none.
-func Translate(diags hcl.Diagnostics) diag.List {
+func Translate(diags hcl.Diagnostics) diag.List { return TranslateAs(diags, diag.BadSyntax) }
+
+// TranslateAs is Translate with the code for what hcl's summary does not tell.
+func TranslateAs(diags hcl.Diagnostics, fallback diag.Code) diag.List {
 	var out diag.List
 	for _, d := range diags {
 		if len(out) == maxDiagnostics {
 			break
 		}
-		out = append(out, translate(d))
+		out = append(out, translate(d, fallback))
 	}
 	return out
 }
 
-func translate(d *hcl.Diagnostic) *diag.Diagnostic {
+func translate(d *hcl.Diagnostic, fallback diag.Code) *diag.Diagnostic {
 	t := &diag.Diagnostic{Summary: uncapitalize(d.Summary), Detail: d.Detail}
 	if d.Severity == hcl.DiagWarning {
 		t.Severity = diag.Warning
@@ -43,7 +46,7 @@ func translate(d *hcl.Diagnostic) *diag.Diagnostic {
 		t.Subject = Range(*d.Subject)
 	}
 	var hint string
-	t.Code, hint = classify(d.Summary)
+	t.Code, hint = classify(d.Summary, fallback)
 	if hint != "" && !strings.Contains(t.Detail, hint) {
 		t.Detail = strings.TrimSpace(t.Detail + " " + hint)
 	}
@@ -88,15 +91,14 @@ func classes() []class {
 	}
 }
 
-// classify finds the family of a summary. Whatever hcl says while parsing is
-// syntax; evaluation has summaries of its own.
-func classify(summary string) (diag.Code, string) {
+// classify finds the family of a summary.
+func classify(summary string, fallback diag.Code) (diag.Code, string) {
 	for _, c := range classes() {
 		if strings.Contains(summary, c.contains) {
 			return c.code, c.hint
 		}
 	}
-	return diag.BadSyntax, ""
+	return fallback, ""
 }
 
 func uncapitalize(s string) string {

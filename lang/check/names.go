@@ -1,0 +1,109 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// name is something that a reference can name.
+type name struct {
+	kind, name string
+	where      hcl.Range // of its definition
+	address    string
+	block      *config.Block  // nil for a local
+	expr       hcl.Expression // of a local
+	value      cty.Value      // of a variable or local
+	refs       []program.Ref  // of a local: the stages that it needs, also through others
+	bad        bool           // a mistake in it has been reported
+	used       bool
+	state      int // of a local: 0 untouched, 1 being evaluated, 2 done
+}
+
+// declare collects the names of all blocks: each must be an identifier, and
+// unique among its kind.
+func (c *checker) declare() {
+	for _, set := range []struct {
+		kind   string
+		blocks []*config.Block
+	}{
+		{"var", c.cfg.Variables},
+		{"dataset", c.cfg.Datasets},
+		{"model", c.cfg.Models},
+		{"qconfig", c.cfg.QConfigs},
+		{"stage", c.cfg.Stages},
+		{"output", c.cfg.Outputs},
+	} {
+		c.names[set.kind] = map[string]*name{}
+		for _, b := range set.blocks {
+			c.define(&name{kind: set.kind, name: b.Name, where: b.NameRange, address: b.Address(), block: b})
+		}
+	}
+	c.names["local"] = map[string]*name{}
+	for _, b := range c.cfg.Locals {
+		c.declareLocals(b)
+	}
+}
+
+func (c *checker) define(n *name) {
+	if n.kind != "local" && !hclsyntax.ValidIdentifier(n.name) {
+		c.errorf(diag.BadLabel, at{n.address, syntax.Range(n.where), diag.Range{}},
+			"A name has letters, digits, _ and -, and begins with a letter: it is used in references.", "%q is not a name", n.name)
+	}
+	first, taken := c.names[n.kind][n.name]
+	if !taken {
+		c.names[n.kind][n.name] = n
+		return
+	}
+	word := n.kind
+	if n.block != nil {
+		word = n.block.Keyword
+	}
+	d := c.errorf(diag.DuplicateName, at{address: n.address, subject: syntax.Range(n.where)},
+		"Rename one of the two; names are unique among the blocks of a kind.", "a second %s is named %q", word, n.name)
+	d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(first.where)}}
+}
+
+func (c *checker) declareLocals(b *config.Block) {
+	inside, list := config.Inside[config.Locals](b, nil)
+	c.add("locals", list)
+	for _, attr := range sortedAttrs(inside.Values) {
+		c.define(&name{kind: "local", name: attr.Name, where: attr.NameRange, address: "local." + attr.Name, expr: attr.Expr})
+	}
+}
+
+// sortedAttrs returns attributes in the order of the text.
+func sortedAttrs(attrs hcl.Attributes) []*hcl.Attribute {
+	return slices.SortedFunc(maps.Values(attrs), func(a, b *hcl.Attribute) int {
+		return a.NameRange.Start.Byte - b.NameRange.Start.Byte
+	})
+}
+
+func (c *checker) known(kind string) []string {
+	return slices.Sorted(maps.Keys(c.names[kind]))
+}
+
+// suggest words the way out for a name that is not there.
+func (c *checker) suggest(kind, missing string) string {
+	plural := map[string]string{
+		"var": "variables", "local": "local values", "dataset": "datasets", "model": "models", "qconfig": "qconfigs", "stage": "stages",
+	}[kind]
+	names := c.known(kind)
+	if len(names) > 0 {
+		return diag.DidYouMean(missing, names, plural)
+	}
+	keyword := map[string]string{
+		"var": `variable "%s" {}`, "local": "locals { %s = … }", "dataset": `dataset "Type" "%s" {}`, "model": `model "Type" "%s" {}`,
+		"qconfig": `qconfig "%s" {}`, "stage": `stage "%s" {}`,
+	}[kind]
+	return "There are no " + plural + ". Declare it: " + fmt.Sprintf(keyword, missing) + "."
+}

@@ -1,0 +1,210 @@
+package check
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+func (c *checker) outputs() {
+	for _, b := range c.cfg.Outputs {
+		in, ok := inside[config.Output](c, b)
+		o := &program.Output{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}
+		record(&o.Origin, in.Value, in.Description)
+		c.get(b.Address(), in.Description, &o.Description)
+		if in.Value == nil && ok {
+			c.missing(b.Address(), b.Header, "value", "Say what to print: value = stage.name.metrics.accuracy")
+		}
+		if in.Value != nil {
+			o.Refs = c.deferrable(in.Value, b.Address())
+			o.Value = c.deferred(in.Value.Expr, b.Address(), anyValue)
+		}
+		o.Conditions = c.conditions(in.Preconditions, in.Asserts, b.Address())
+		c.prog.Outputs = append(c.prog.Outputs, o)
+	}
+}
+
+// deferrable checks an expression that may depend on the run: what it refers to
+// must exist, and what is known must evaluate.
+func (c *checker) deferrable(a *hcl.Attribute, address string) []program.Ref {
+	refs, ok := c.references(a.Expr, address, a.Name)
+	if !ok {
+		return nil
+	}
+	v, ok := c.value(a.Expr, address)
+	if ok && v.IsWhollyKnown() && len(refs) == 0 {
+		if _, err := plain(v); err != nil {
+			c.errorf(diag.WrongType, at{address: address, subject: syntax.Range(a.Expr.Range())},
+				"Take a metric, a checkpoint's path, a variable or a local value.", "%q %s", a.Name, err)
+		}
+	}
+	return refs
+}
+
+func (c *checker) conditions(pre, post []*config.Condition, address string) []program.Condition {
+	var out []program.Condition
+	for _, set := range []struct {
+		kind   string
+		blocks []*config.Condition
+	}{{"precondition", pre}, {"assert", post}} {
+		for i, b := range set.blocks {
+			at := fmt.Sprintf("%s.%s[%d]", address, set.kind, i)
+			if cond, ok := c.decodeCondition(b, set.kind, at); ok {
+				out = append(out, cond)
+			}
+		}
+	}
+	return out
+}
+
+func (c *checker) decodeCondition(b *config.Condition, kind, address string) (program.Condition, bool) {
+	cond := program.Condition{Kind: kind, Origin: c.origin(address, b.Header)}
+	record(&cond.Origin, b.Condition, b.Message)
+	holds, known, message, ok := c.condition(b, address, kind)
+	if !ok {
+		return cond, false
+	}
+	if known && !holds {
+		c.errorf(diag.ConditionFalse, at{address: address, subject: cond.Origin.At("condition")}, message, "this %s does not hold", kind)
+	}
+	first, _ := c.references(b.Condition.Expr, address, "condition")
+	second, _ := c.references(b.Message.Expr, address, "error_message")
+	cond.Refs = append(first, second...)
+	cond.Holds = c.deferred(b.Condition.Expr, address, asType(cty.Bool))
+	cond.Message = c.deferred(b.Message.Expr, address, asType(cty.String))
+	return cond, true
+}
+
+// finish turns the value of a deferred expression into what the caller wants.
+type finish func(cty.Value) (cty.Value, error)
+
+func anyValue(v cty.Value) (cty.Value, error) { return v, nil }
+
+func asType(want cty.Type) finish {
+	return func(v cty.Value) (cty.Value, error) {
+		out, err := convert.Convert(v, want)
+		if err != nil || out.IsNull() {
+			return v, mismatch(word(want), v)
+		}
+		return out, nil
+	}
+}
+
+// deferred makes the closure that evaluates an expression after the run. It
+// reads only what the check has finished, so it may be called at any time.
+func (c *checker) deferred(expr hcl.Expression, address string, f finish) program.Deferred {
+	return func(r program.Results) (any, diag.List) {
+		p := at{address: address, subject: syntax.Range(expr.Range())}
+		later, list := c.later(expr, address, r)
+		if list.HasErrors() {
+			return nil, list
+		}
+		v, ok := later.value(expr, address)
+		if !ok {
+			return nil, later.list
+		}
+		v, err := f(v)
+		if err == nil {
+			var out any
+			if out, err = plain(v); err == nil {
+				return out, nil
+			}
+		}
+		later.errorf(diag.BadResult, p, "The run is over; the stages' results are kept. Change the expression and run again.", "this value %s", err)
+		return nil, later.list
+	}
+}
+
+// later is the checker as it sees things after the run: the stages that an
+// expression refers to have results, and the locals that need them are
+// evaluated anew.
+func (c *checker) later(expr hcl.Expression, address string, r program.Results) (*checker, diag.List) {
+	quiet := &checker{names: c.names, files: c.files}
+	refs, _ := quiet.references(expr, address, "")
+	results, list := c.results(refs, address, r)
+	if list.HasErrors() {
+		return nil, list
+	}
+	b := &budget{}
+	l := &checker{names: c.names, files: c.files, budget: b, context: &hcl.EvalContext{Functions: functions(c.files.Dir, b)}}
+	vars := map[string]cty.Value{}
+	for id, v := range c.context.Variables {
+		vars[id] = v
+	}
+	vars["stage"] = cty.ObjectVal(l.stageValues(func(id string) cty.Value { return results[id] }))
+	l.context.Variables = vars
+	l.context.Variables["local"] = cty.ObjectVal(c.localsWith(l))
+	return l, nil
+}
+
+// localsWith returns the locals' values, those that depend on stages evaluated
+// by l, in order.
+func (c *checker) localsWith(l *checker) map[string]cty.Value {
+	values := map[string]cty.Value{}
+	for _, n := range c.locals {
+		v := n.value
+		if len(n.refs) > 0 {
+			ctx := l.context.NewChild()
+			ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
+			if late, diags := evaluate(n.expr, ctx); !diags.HasErrors() {
+				v = late
+			}
+		}
+		values[n.name] = v
+	}
+	return values
+}
+
+// results asks the run for what the references name, and makes the object of
+// each stage of it. What was not referred to is absent.
+func (c *checker) results(refs []program.Ref, address string, r program.Results) (map[string]cty.Value, diag.List) {
+	type parts struct{ checkpoint, metrics map[string]cty.Value }
+	stages := map[string]parts{}
+	for id := range c.names["stage"] {
+		stages[id] = parts{map[string]cty.Value{}, map[string]cty.Value{}}
+	}
+	later := &checker{}
+	for _, ref := range refs {
+		what, which, _ := strings.Cut(ref.What, ".")
+		p := at{address: address, subject: ref.Range}
+		if what == "checkpoint" {
+			path, ok := r.Checkpoint(ref.Stage, which)
+			if !ok {
+				later.errorf(diag.BadResult, p, "Did the stage run?", "stage %q has left no checkpoint %q", ref.Stage, which)
+				continue
+			}
+			stages[ref.Stage].checkpoint[which] = cty.StringVal(path)
+			continue
+		}
+		m, ok := r.Metric(ref.Stage, which)
+		if !ok {
+			later.errorf(diag.BadResult, p, "The names of its metrics are printed at the end of the stage and stand in metrics.jsonl.",
+				"stage %q has no metric %q", ref.Stage, which)
+			continue
+		}
+		stages[ref.Stage].metrics[which] = number(m)
+	}
+	out := map[string]cty.Value{}
+	for id, p := range stages {
+		out[id] = cty.ObjectVal(map[string]cty.Value{"checkpoint": cty.ObjectVal(p.checkpoint), "metrics": cty.ObjectVal(p.metrics)})
+	}
+	return out, later.list
+}
+
+// number makes a value of a metric; one that is not finite is null, since the
+// language has no such number.
+func number(f float64) cty.Value {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return cty.NullVal(cty.Number)
+	}
+	return cty.NumberFloatVal(f)
+}

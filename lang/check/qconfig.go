@@ -1,0 +1,154 @@
+package check
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/notation"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// The values that the fixed attributes of an activation or weight block take.
+func quantValues() map[string][]string {
+	return map[string][]string{
+		"dtype":      {"float32", "int4", "int8", "int16", "uint8"},
+		"scheme":     {"symmetric", "affine"},
+		"scale_rule": {"max", "half_range"},
+		"rounding":   {"half_even", "half_up"},
+	}
+}
+
+func (c *checker) qconfigs() {
+	for _, b := range c.cfg.QConfigs {
+		in, ok := inside[config.QConfig](c, b)
+		before := len(c.list)
+		q := &program.QConfig{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}
+		q.Activation = c.quant(in.Activation, c.defaultQuant(false, q.Origin), b.Address()+".activation", false)
+		q.Weight = c.quant(in.Weight, c.defaultQuant(true, q.Origin), b.Address()+".weight", true)
+		for i, o := range in.Overrides {
+			q.Overrides = append(q.Overrides, c.override(o, q, fmt.Sprintf("%s.override[%d]", b.Address(), i)))
+		}
+		c.prog.QConfigs = append(c.prog.QConfigs, q)
+		if n := c.names["qconfig"][b.Name]; n.block == b {
+			n.bad = !ok || c.list[before:].HasErrors()
+		}
+	}
+}
+
+// defaultQuant is what stands for a block that is not written. The default
+// observer may be unknown to the catalogue: then its arguments are nil.
+func (c *checker) defaultQuant(perChannel bool, o program.Origin) program.Quant {
+	q := program.Quant{
+		DType: "int8", Scheme: "symmetric", ScaleRule: "max", Rounding: "half_even", PerChannel: perChannel, Origin: o,
+		Observer: program.Call{Kind: program.ObserverKind, Type: "min_max", Origin: o},
+	}
+	if sig, ok := c.opt.Signatures.Signature(program.ObserverKind, "min_max"); ok {
+		q.Observer.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
+	}
+	return q
+}
+
+func (c *checker) override(o *config.Override, q *program.QConfig, address string) program.Override {
+	out := program.Override{Origin: c.origin(address, o.Header)}
+	sel, err := notation.Selector(o.Selector)
+	if err != nil {
+		c.errorf(diag.BadSelector, at{address: address, subject: c.inLiteral(o.SelectorRange, err)}, err.Help, "%s", err.Message)
+	}
+	sel.Range = syntax.Range(o.SelectorRange)
+	out.Selector = sel
+	out.Activation = c.quant(o.Activation, q.Activation, address+".activation", false)
+	out.Weight = c.quant(o.Weight, q.Weight, address+".weight", true)
+	if o.Activation == nil && o.Weight == nil {
+		c.errorf(diag.MissingBlock, at{address: address, subject: out.Origin.Header},
+			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this override overrides nothing")
+	}
+	return out
+}
+
+// quant decodes an activation or weight block over what is in force around it.
+func (c *checker) quant(b *config.Quant, q program.Quant, address string, weight bool) program.Quant {
+	if b == nil {
+		return q
+	}
+	q.Origin = c.origin(address, b.Header)
+	record(&q.Origin, b.DType, b.Scheme, b.ScaleRule, b.Rounding, b.PerChannel, b.Observer)
+	before := q.Observer.Type
+	fine := c.get(address, b.PerChannel, &q.PerChannel)
+	for _, f := range []struct {
+		attr *hcl.Attribute
+		to   *string
+	}{{b.DType, &q.DType}, {b.Scheme, &q.Scheme}, {b.ScaleRule, &q.ScaleRule}, {b.Rounding, &q.Rounding}} {
+		fine = c.choice(address, f.attr, f.to) && fine
+	}
+	if fine = c.get(address, b.Observer, &q.Observer.Type) && fine; fine {
+		c.quantRules(b, q, address, weight)
+	}
+	c.observer(b, &q, before, address)
+	return q
+}
+
+// choice is get for an attribute that takes one of a few words.
+func (c *checker) choice(address string, a *hcl.Attribute, to *string) bool {
+	if a == nil {
+		return true
+	}
+	if !c.get(address, a, to) {
+		return false
+	}
+	words := quantValues()[a.Name]
+	return c.oneOf(address, a, *to, words)
+}
+
+func (c *checker) oneOf(address string, a *hcl.Attribute, word string, words []string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
+		}
+	}
+	c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())},
+		diag.DidYouMean(word, words, "values allowed"), "%q cannot be %q", a.Name, word)
+	return false
+}
+
+func (c *checker) quantRules(b *config.Quant, q program.Quant, address string, weight bool) {
+	if !weight && q.PerChannel && b.PerChannel != nil {
+		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("per_channel")},
+			"An activation has one scale for the whole tensor; per_channel belongs in weight {}.", "activations are not quantized per channel")
+	}
+	if weight && q.DType == "uint8" {
+		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("dtype")},
+			"Weights take int4, int8, int16 or float32.", "weights are quantized to signed integers")
+	} else if q.DType == "uint8" && q.Scheme == "symmetric" {
+		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("dtype")},
+			`Add scheme = "affine" (a zero point), or take dtype = "int8".`, "uint8 has no symmetric range")
+	}
+	if weight && q.Scheme == "affine" && b.Scheme != nil {
+		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("scheme")},
+			"Weights have no zero point: the integer kernels need it to be 0.", "weights are quantized symmetrically")
+	}
+}
+
+// observer decodes the attributes that are not the block's own as the observer's
+// arguments. A changed observer starts from its own defaults.
+func (c *checker) observer(b *config.Quant, q *program.Quant, before, address string) {
+	p := at{address: address, subject: q.Origin.At("observer")}
+	attrs, list := config.Arguments(b.Rest, fmt.Sprintf("observer %q", q.Observer.Type))
+	c.add(address, list)
+	sig, ok := c.signature(program.ObserverKind, q.Observer.Type, p)
+	if !ok {
+		q.Observer.Args = nil
+		return
+	}
+	base := q.Observer.Args
+	if q.Observer.Type != before {
+		base = nil
+	}
+	q.Observer.Origin = q.Origin
+	q.Observer.Args, _, _ = c.arguments(sig, base, attrs, &q.Observer.Origin,
+		"dtype", "scheme", "scale_rule", "rounding", "per_channel", "observer")
+}

@@ -1,0 +1,177 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// references resolves everything that an expression refers to. It returns the
+// stages' results among them, also those that come through local values; ok is
+// false when something is missing or bad, so that there is no point in
+// evaluating.
+func (c *checker) references(expr hcl.Expression, address, attr string) (refs []program.Ref, ok bool) {
+	ok = true
+	for _, t := range expr.Variables() {
+		found, fine := c.resolve(t, address)
+		ok = ok && fine
+		for _, r := range found {
+			r.Attr, r.Range = attr, syntax.Range(t.SourceRange())
+			refs = append(refs, r)
+		}
+	}
+	return refs, ok
+}
+
+func (c *checker) resolve(t hcl.Traversal, address string) ([]program.Ref, bool) {
+	kind := t.RootName()
+	if kind == "stage" {
+		return c.resolveStage(t, address)
+	}
+	names, ok := c.names[kind]
+	if !ok || kind == "output" {
+		kinds := []string{"var", "local", "dataset", "model", "qconfig", "stage"}
+		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t[0].SourceRange())},
+			rootHint(kind, kinds, c), "nothing is called %q", kind)
+		return nil, false
+	}
+	id, ok := step(t, 1)
+	if !ok {
+		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
+			fmt.Sprintf("Name one of them: %s.%s.", kind, orWord(c.known(kind), "name")), "%s alone is not a value", kind)
+		return nil, false
+	}
+	n, ok := names[id]
+	if !ok {
+		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
+			c.suggest(kind, id), "there is no %s", kind+"."+id)
+		return nil, false
+	}
+	n.used = true
+	if kind == "local" {
+		c.evaluateLocal(n)
+	}
+	return n.refs, !n.bad
+}
+
+// rootHint suggests what was meant by an unknown first word.
+func rootHint(word string, kinds []string, c *checker) string {
+	for _, k := range kinds {
+		if _, ok := c.names[k][word]; ok {
+			return fmt.Sprintf("Did you mean %s.%s?", k, word)
+		}
+	}
+	return diag.DidYouMean(word, kinds, "things that can be referred to") + " A string stands in double quotes."
+}
+
+func orWord(names []string, word string) string {
+	if len(names) == 0 {
+		return word
+	}
+	return names[0]
+}
+
+// step returns the name at position i of a traversal: .name or ["name"].
+func step(t hcl.Traversal, i int) (string, bool) {
+	if i >= len(t) {
+		return "", false
+	}
+	switch s := t[i].(type) {
+	case hcl.TraverseAttr:
+		return s.Name, true
+	case hcl.TraverseIndex:
+		if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
+			return s.Key.AsString(), true
+		}
+	}
+	return "", false
+}
+
+// resolveStage resolves stage.n.checkpoint.best|last and stage.n.metrics.name.
+func (c *checker) resolveStage(t hcl.Traversal, address string) ([]program.Ref, bool) {
+	p := at{address: address, subject: syntax.Range(t.SourceRange())}
+	const forms = "A stage's results are stage.n.checkpoint.best, stage.n.checkpoint.last and stage.n.metrics.name."
+	id, ok := step(t, 1)
+	if !ok {
+		c.errorf(diag.UnknownReference, p, forms, "stage alone is not a value")
+		return nil, false
+	}
+	n, ok := c.names["stage"][id]
+	if !ok {
+		c.errorf(diag.UnknownReference, p, c.suggest("stage", id), "there is no stage.%s", id)
+		return nil, false
+	}
+	n.used = true
+	what, _ := step(t, 2)
+	which, named := step(t, 3)
+	switch {
+	case what == "checkpoint" && (which == "best" || which == "last") && len(t) == 4:
+	case what == "checkpoint":
+		c.errorf(diag.UnknownReference, p, checkpointHint(id, which), "stage.%s has no such checkpoint", id)
+		return nil, false
+	case what == "metrics" && !named:
+		c.errorf(diag.UnknownReference, p, fmt.Sprintf("Name the metric: stage.%s.metrics.accuracy.", id), "stage.%s.metrics alone is not a value", id)
+		return nil, false
+	case what == "metrics":
+	default:
+		c.errorf(diag.UnknownReference, p, stageHint(id, what, forms), "stage.%s has no such result", id)
+		return nil, false
+	}
+	return []program.Ref{{Stage: id, What: what + "." + which}}, true
+}
+
+func checkpointHint(id, which string) string {
+	if which == "" {
+		return fmt.Sprintf("Say which: stage.%s.checkpoint.best or stage.%[1]s.checkpoint.last.", id)
+	}
+	return diag.DidYouMean(which, []string{"best", "last"}, "checkpoints that a stage may leave")
+}
+
+func stageHint(id, what, forms string) string {
+	if what == "" {
+		return fmt.Sprintf("Did you mean stage.%s.checkpoint.last?", id)
+	}
+	if near := diag.Nearest(what, []string{"checkpoint", "metrics"}); near != "" {
+		return fmt.Sprintf("Did you mean stage.%s.%s?", id, near)
+	}
+	return forms
+}
+
+// stageList decodes depends_on: a list of stage.n.
+func (c *checker) stageList(attr *hcl.Attribute, address string) []program.Ref {
+	if attr == nil {
+		return nil
+	}
+	const form = "Write a list of stages: [stage.float, stage.calibration]."
+	exprs, diags := hcl.ExprList(attr.Expr)
+	if diags.HasErrors() {
+		c.errorf(diag.WrongType, at{address: address, subject: syntax.Range(attr.Expr.Range())}, form, "depends_on is not a list of stages")
+		return nil
+	}
+	var refs []program.Ref
+	for _, e := range exprs {
+		r := syntax.Range(e.Range())
+		t, diags := hcl.AbsTraversalForExpr(e)
+		id, ok := step(t, 1)
+		if diags.HasErrors() || !ok || t.RootName() != "stage" || len(t) != 2 {
+			c.errorf(diag.WrongType, at{address: address, subject: r}, form, "depends_on takes whole stages")
+			continue
+		}
+		n, ok := c.names["stage"][id]
+		if !ok {
+			c.errorf(diag.UnknownReference, at{address: address, subject: r}, c.suggest("stage", id), "there is no stage.%s", id)
+			continue
+		}
+		n.used = true
+		if !slices.ContainsFunc(refs, func(r program.Ref) bool { return r.Stage == id }) {
+			refs = append(refs, program.Ref{Stage: id, Attr: "depends_on", Range: r})
+		}
+	}
+	return refs
+}

@@ -1,0 +1,157 @@
+package check
+
+import (
+	"reflect"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// declared is the Go value behind a reference to a block: its kind and name.
+type declared struct{ kind, name string }
+
+// The types of values that are not data: references to blocks, and checkpoints.
+var (
+	datasetType    = cty.Capsule("dataset", reflect.TypeFor[declared]())
+	modelType      = cty.Capsule("model", reflect.TypeFor[declared]())
+	qconfigType    = cty.Capsule("qconfig", reflect.TypeFor[declared]())
+	checkpointType = cty.Capsule("checkpoint", reflect.TypeFor[program.Checkpoint]())
+)
+
+// roots returns the variables of an evaluation context; what is not given is an
+// empty object.
+func roots(given map[string]map[string]cty.Value) map[string]cty.Value {
+	out := map[string]cty.Value{}
+	for _, root := range []string{"var", "local", "dataset", "model", "qconfig", "stage"} {
+		out[root] = cty.ObjectVal(given[root])
+	}
+	return out
+}
+
+// scope makes the values that expressions can refer to and evaluates the locals.
+func (c *checker) scope() {
+	given := map[string]map[string]cty.Value{"var": {}, "local": {}, "stage": c.stageValues(nil)}
+	for id, n := range c.names["var"] {
+		given["var"][id] = n.value
+	}
+	for kind, ty := range map[string]cty.Type{"dataset": datasetType, "model": modelType, "qconfig": qconfigType} {
+		given[kind] = map[string]cty.Value{}
+		for id := range c.names[kind] {
+			given[kind][id] = cty.CapsuleVal(ty, &declared{kind, id})
+		}
+	}
+	c.context.Variables = roots(given)
+	for _, id := range c.known("local") {
+		c.evaluateLocal(c.names["local"][id])
+	}
+	for id, n := range c.names["local"] {
+		given["local"][id] = n.value
+	}
+	c.context.Variables = roots(given)
+}
+
+// stageValues makes the object of stages. Before a run a checkpoint is a
+// capsule and a metric unknown; with results they are what the run left.
+func (c *checker) stageValues(results func(id string) cty.Value) map[string]cty.Value {
+	out := map[string]cty.Value{}
+	for id := range c.names["stage"] {
+		if results != nil {
+			out[id] = results(id)
+			continue
+		}
+		capsule := func(which string) cty.Value {
+			return cty.CapsuleVal(checkpointType, &program.Checkpoint{Stage: id, Which: which})
+		}
+		out[id] = cty.ObjectVal(map[string]cty.Value{
+			"checkpoint": cty.ObjectVal(map[string]cty.Value{"best": capsule("best"), "last": capsule("last")}),
+			"metrics":    cty.DynamicVal,
+		})
+	}
+	return out
+}
+
+// evaluateLocal evaluates a local value after those that it refers to, and
+// reports a circle of them once.
+func (c *checker) evaluateLocal(n *name) {
+	switch n.state {
+	case 1:
+		c.errorf(diag.LocalCycle, at{address: n.address, subject: syntax.Range(n.where)},
+			"Each of them needs another's value first. Break the circle.", "local.%s refers to itself, directly or through others", n.name)
+		n.bad = true
+		return
+	case 2:
+		return
+	}
+	n.state = 1
+	refs, ok := c.references(n.expr, n.address, n.name)
+	n.refs, n.value = refs, cty.DynamicVal
+	if ok && !n.bad {
+		n.value, ok = c.valueIn(c.localContext(n.expr, c.context), n.expr, n.address)
+	}
+	n.bad = n.bad || !ok
+	n.state = 2
+	c.locals = append(c.locals, n)
+}
+
+// localContext returns the context for a local's expression: it holds only the
+// locals that the expression names, so that many locals stay cheap.
+func (c *checker) localContext(expr hcl.Expression, base *hcl.EvalContext) *hcl.EvalContext {
+	values := map[string]cty.Value{}
+	for _, t := range expr.Variables() {
+		if id, ok := step(t, 1); ok && t.RootName() == "local" && c.names["local"][id] != nil {
+			values[id] = c.names["local"][id].value
+		}
+	}
+	if len(values) == 0 {
+		return base
+	}
+	ctx := base.NewChild()
+	ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
+	return ctx
+}
+
+// value evaluates an expression whose references are resolved. The value may be
+// unknown where it depends on a run.
+func (c *checker) value(expr hcl.Expression, address string) (cty.Value, bool) {
+	return c.valueIn(c.context, expr, address)
+}
+
+func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address string) (cty.Value, bool) {
+	c.budget.refill()
+	v, diags := evaluate(expr, ctx)
+	p := at{address: address, subject: syntax.Range(expr.Range())}
+	if c.budget.overdrawn() {
+		code, detail := tooLarge()
+		c.errorf(code, p, detail, "this expression makes too much")
+		return cty.DynamicVal, false
+	}
+	if diags.HasErrors() {
+		c.add(address, syntax.TranslateAs(diags, diag.EvaluationFailed))
+		return cty.DynamicVal, false
+	}
+	if size(v, maxValue) > maxValue {
+		code, detail := tooLarge()
+		c.errorf(code, p, detail, "this value is too large")
+		return cty.DynamicVal, false
+	}
+	return v, true
+}
+
+// evaluate is the one door to hcl's evaluator. A panic below becomes a
+// diagnostic: no text may bring the program down.
+func evaluate(expr hcl.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl.Diagnostics) {
+	defer func() {
+		if recover() != nil {
+			v = cty.DynamicVal
+			diags = hcl.Diagnostics{{
+				Severity: hcl.DiagError, Summary: "This expression cannot be evaluated",
+				Detail: "Write it in a simpler form.", Subject: expr.Range().Ptr(),
+			}}
+		}
+	}()
+	return expr.Value(ctx)
+}

@@ -1,0 +1,339 @@
+package check
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/notation"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+)
+
+// stage is a stage of the program with what the rules need to know of it.
+type stage struct {
+	*program.Stage
+	inside     *config.Stage
+	signatures []program.Signature // of the converters; Kind is empty for an unknown one
+	refs       []ref               // everything it waits for
+	form       program.Form        // of its model when it runs
+	sound      bool                // the forms of its converters fit: form is right
+}
+
+// ref is a reference with the address of the block that makes it.
+type ref struct {
+	program.Ref
+	address string
+}
+
+// decodeStages decodes the stages, without looking from one to another.
+func (c *checker) decodeStages() {
+	for _, b := range c.cfg.Stages {
+		in, ok := inside[config.Stage](c, b)
+		s := &stage{inside: in, Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
+		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn)
+		if n := c.names["stage"][b.Name]; n.block != b {
+			continue // a second one of the name: reported
+		}
+		if ok {
+			c.decodeStage(s)
+		}
+		c.stages = append(c.stages, s)
+		c.prog.Stages = append(c.prog.Stages, s.Stage)
+	}
+}
+
+func (c *checker) decodeStage(s *stage) {
+	in, address := s.inside, s.Origin.Address
+	if in.Model == nil {
+		c.missing(address, s.header(c), "model", "Name one: model = model."+orWord(c.known("model"), "name"))
+	}
+	s.Model = find(c.prog.Models, c.declared(address, in.Model, modelType), func(m *program.Model) string { return m.Name })
+	data := func(d *program.Dataset) string { return d.Name }
+	s.Train = find(c.prog.Datasets, c.declared(address, in.TrainData, datasetType), data)
+	s.Val = find(c.prog.Datasets, c.declared(address, in.ValData, datasetType), data)
+	s.DependsOn = c.stageList(in.DependsOn, address)
+	s.note(address, s.DependsOn)
+	if in.Convert != nil {
+		c.decodeConvert(s, address+".model_convert_pipeline")
+	}
+	c.decodeTrainer(s, address+".trainer")
+	c.decodeCalibrator(s, address+".calibrator")
+	c.decodeValidation(s, address+".validation")
+	c.decodeCallbacks(s, address+".callback")
+	s.Exports = c.calls(program.ExportKind, in.Exports, address+".export")
+	s.noteCalls(s.Exports)
+	s.Conditions = c.conditions(in.Preconditions, in.Asserts, address)
+	for _, cond := range s.Conditions {
+		s.note(cond.Origin.Address, cond.Refs)
+	}
+}
+
+func (s *stage) header(c *checker) hcl.Range { return c.names["stage"][s.Name].block.Header }
+
+func (s *stage) note(address string, refs []program.Ref) {
+	for _, r := range refs {
+		s.refs = append(s.refs, ref{r, address})
+	}
+}
+
+func (s *stage) noteCalls(calls []program.Call) {
+	for _, call := range calls {
+		s.note(call.Origin.Address, call.Refs)
+	}
+}
+
+func find[T any](list []*T, name string, of func(*T) string) *T {
+	for _, x := range list {
+		if name != "" && of(x) == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// declared evaluates an attribute whose value is a reference to a block of the
+// wanted kind, and returns the block's name, or "" without one.
+func (c *checker) declared(address string, a *hcl.Attribute, want cty.Type) string {
+	if a == nil {
+		return ""
+	}
+	refs, ok := c.references(a.Expr, address, a.Name)
+	if !ok {
+		return ""
+	}
+	kind := want.FriendlyName()
+	p := at{address: address, subject: syntax.Range(a.Expr.Range())}
+	if len(refs) > 0 {
+		c.errorf(diag.WrongType, p, c.oneOfKind(a.Name, kind), "%q needs a %s, not a stage's result", a.Name, kind)
+		return ""
+	}
+	v, ok := c.value(a.Expr, address)
+	if !ok || v.IsNull() {
+		return ""
+	}
+	if !v.Type().Equals(want) {
+		c.errorf(diag.WrongType, p, c.oneOfKind(a.Name, kind), "%q needs a %s, not %s", a.Name, kind, describe(v))
+		return ""
+	}
+	return v.EncapsulatedValue().(*declared).name
+}
+
+func (c *checker) oneOfKind(attr, kind string) string {
+	return fmt.Sprintf("Write it as: %s = %s.%s", attr, kind, orWord(c.known(kind), "name"))
+}
+
+func (c *checker) decodeConvert(s *stage, address string) {
+	in := s.inside.Convert
+	v := &program.Convert{QATMode: "fuse_bn", Origin: c.origin(address, in.Header)}
+	s.Convert = v
+	record(&v.Origin, in.QATMode, in.QConfig)
+	if in.QATMode != nil && c.get(address, in.QATMode, &v.QATMode) {
+		if !c.oneOf(address, in.QATMode, v.QATMode, []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"}) {
+			v.QATMode = ""
+		}
+	}
+	v.QConfig = find(c.prog.QConfigs, c.declared(address, in.QConfig, qconfigType), func(q *program.QConfig) string { return q.Name })
+	v.Converters = c.calls(program.ConverterKind, in.Converters, address+".converter")
+	for _, call := range v.Converters {
+		sig, _ := c.opt.Signatures.Signature(program.ConverterKind, call.Type)
+		s.signatures = append(s.signatures, sig)
+	}
+	s.noteCalls(v.Converters)
+}
+
+func (c *checker) decodeTrainer(s *stage, address string) {
+	in := s.inside.Trainer
+	if in == nil {
+		return
+	}
+	t := &program.Trainer{BatchSize: 0, DropLast: true, Origin: c.origin(address, in.Header)}
+	s.Trainer = t
+	record(&t.Origin, in.NumEpochs, in.NumSteps, in.BatchSize, in.DropLast, in.ResumeOptimizer, in.ResumeEpochOrStep)
+	c.lengthOf(in, t, address)
+	if in.BatchSize == nil {
+		c.missing(address, in.Header, "batch_size", "Add: batch_size = 128")
+	} else {
+		c.positive(address, in.BatchSize, &t.BatchSize)
+	}
+	c.get(address, in.DropLast, &t.DropLast)
+	c.get(address, in.ResumeOptimizer, &t.ResumeOptimizer)
+	t.ResumeEpochOrStep = t.ResumeOptimizer
+	c.get(address, in.ResumeEpochOrStep, &t.ResumeEpochOrStep)
+	c.trainerParts(s, in, t, address)
+}
+
+func (c *checker) trainerParts(s *stage, in *config.Trainer, t *program.Trainer, address string) {
+	if in.Optimizer == nil {
+		c.errorf(diag.MissingBlock, at{address: address, subject: t.Origin.Header},
+			`Add one: optimizer "SGD" { lr = 0.1 }.`, "a trainer needs an optimizer")
+	} else {
+		t.Optimizer, _ = c.call(program.OptimizerKind, in.Optimizer, address+".optimizer."+in.Optimizer.Type)
+	}
+	if in.LRUpdater != nil {
+		call, _ := c.call(program.LRUpdaterKind, in.LRUpdater, address+".lr_updater."+in.LRUpdater.Type)
+		t.LRUpdater = &call
+		s.note(call.Origin.Address, call.Refs)
+	}
+	if in.Loss != nil {
+		t.Loss, _ = c.call(program.LossKind, in.Loss, address+".loss."+in.Loss.Type)
+	} else {
+		t.Loss = c.standard(program.LossKind, "CrossEntropyLoss", t.Origin)
+	}
+	s.noteCalls([]program.Call{t.Optimizer, t.Loss})
+}
+
+// standard makes the part that stands where no block is written.
+func (c *checker) standard(kind program.Kind, typ string, o program.Origin) program.Call {
+	call := program.Call{Kind: kind, Type: typ, Origin: o}
+	if sig, ok := c.opt.Signatures.Signature(kind, typ); ok {
+		call.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
+	}
+	return call
+}
+
+// lengthOf decodes num_epochs and num_steps, of which exactly one is given.
+func (c *checker) lengthOf(in *config.Trainer, t *program.Trainer, address string) {
+	p := at{address: address, subject: t.Origin.Header}
+	switch {
+	case in.NumEpochs == nil && in.NumSteps == nil:
+		c.errorf(diag.EpochsOrSteps, p, "Add num_epochs = 10, or num_steps = 1000.", "the trainer does not say how long it trains")
+	case in.NumEpochs != nil && in.NumSteps != nil:
+		p.subject = t.Origin.Names["num_steps"]
+		d := c.errorf(diag.EpochsOrSteps, p, "Remove one of the two.", "the trainer has both num_epochs and num_steps")
+		d.Related = []diag.Related{{Message: "num_epochs is here", Range: t.Origin.Names["num_epochs"]}}
+	case in.NumEpochs != nil:
+		c.positive(address, in.NumEpochs, &t.NumEpochs)
+	default:
+		c.positive(address, in.NumSteps, &t.NumSteps)
+	}
+}
+
+// positive is get for a number that must be at least 1; with a mistake the
+// variable keeps its value.
+func (c *checker) positive(address string, a *hcl.Attribute, to *int) {
+	if a == nil {
+		return
+	}
+	n := *to
+	if !c.get(address, a, &n) {
+		return
+	}
+	if n < 1 {
+		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())},
+			fmt.Sprintf("Write a number from 1 up, as in %s = 10.", a.Name), "%q must be at least 1, and is %d", a.Name, n)
+		return
+	}
+	*to = n
+}
+
+func (c *checker) decodeCalibrator(s *stage, address string) {
+	in := s.inside.Calibrator
+	if in == nil {
+		return
+	}
+	v := &program.Calibrator{BatchSize: 64, Origin: c.origin(address, in.Header)}
+	s.Calibrator = v
+	record(&v.Origin, in.NumSteps, in.BatchSize)
+	if in.NumSteps == nil {
+		c.missing(address, in.Header, "num_steps", "Say on how many batches the observers look: num_steps = 20")
+	}
+	c.positive(address, in.NumSteps, &v.NumSteps)
+	c.positive(address, in.BatchSize, &v.BatchSize)
+}
+
+func (c *checker) decodeValidation(s *stage, address string) {
+	v := &s.Validation
+	v.BatchSize, v.Origin = 256, s.Origin
+	if in := s.inside.Validation; in != nil {
+		v.Origin = c.origin(address, in.Header)
+		record(&v.Origin, in.BatchSize)
+		c.positive(address, in.BatchSize, &v.BatchSize)
+		v.Metrics = c.calls(program.MetricKind, in.Metrics, address+".metric")
+		s.noteCalls(v.Metrics)
+	}
+	if len(v.Metrics) == 0 {
+		v.Metrics = []program.Call{c.standard(program.MetricKind, "Accuracy", v.Origin)}
+	}
+}
+
+func (c *checker) decodeCallbacks(s *stage, prefix string) {
+	count := map[string]int{}
+	for _, in := range s.inside.Callbacks {
+		address := numbered(prefix, in.Type, count)
+		call, _ := c.call(program.CallbackKind, in.Part(), address, "when", "modules")
+		cb := program.Callback{Call: call}
+		record(&cb.Origin, in.When, in.Modules)
+		sig, known := c.opt.Signatures.Signature(program.CallbackKind, in.Type)
+		if known {
+			c.metaNeed(sig, "when", sig.When, in.When, cb.Origin, `when = "epoch 4"`)
+			c.metaNeed(sig, "modules", sig.Modules, in.Modules, cb.Origin, `modules = ["backbone.stem"]`)
+		}
+		cb.When = c.when(in.When, address)
+		cb.Modules = c.selectors(in.Modules, address)
+		s.Callbacks = append(s.Callbacks, cb)
+		s.note(address, call.Refs)
+	}
+}
+
+// metaNeed reports a meta-argument that is missing, or not taken.
+func (c *checker) metaNeed(sig program.Signature, attr string, need program.Need, a *hcl.Attribute, o program.Origin, form string) {
+	switch {
+	case need == program.Required && a == nil:
+		c.errorf(diag.MetaArgument, at{address: o.Address, subject: o.Header}, "Add: "+form, "callback %q needs %q", sig.Name, attr)
+	case need == program.NotTaken && a != nil:
+		c.errorf(diag.MetaArgument, at{address: o.Address, subject: o.Names[attr]}, "Remove it. "+sig.Doc, "callback %q does not take %q", sig.Name, attr)
+	}
+}
+
+func (c *checker) when(a *hcl.Attribute, address string) *program.Schedule {
+	var text string
+	if a == nil || !c.get(address, a, &text) {
+		return nil
+	}
+	s, err := notation.Schedule(text)
+	if err != nil {
+		c.notation(diag.BadSchedule, address, a.Expr, err)
+		return nil
+	}
+	s.Range = syntax.Range(a.Expr.Range())
+	return s
+}
+
+// selectors decodes a list of module selectors; a single string is a list of one.
+func (c *checker) selectors(a *hcl.Attribute, address string) []program.Selector {
+	if a == nil {
+		return nil
+	}
+	exprs, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() {
+		exprs = nil
+	}
+	var texts []string
+	if !c.get(address, a, &texts) {
+		return nil
+	}
+	var out []program.Selector
+	for i, text := range texts {
+		expr := hcl.Expression(a.Expr)
+		if len(exprs) == len(texts) {
+			expr = exprs[i]
+		}
+		sel, err := notation.Selector(text)
+		if err != nil {
+			c.notation(diag.BadSelector, address, expr, err)
+			continue
+		}
+		sel.Range = syntax.Range(expr.Range())
+		out = append(out, sel)
+	}
+	if len(texts) == 0 {
+		c.errorf(diag.BadSelector, at{address: address, subject: syntax.Range(a.Expr.Range())},
+			"Name modules, or remove the attribute to take all.", "modules is empty")
+	}
+	return out
+}

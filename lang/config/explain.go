@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"qpipe/lang/diag"
+	"qpipe/lang/syntax"
+)
+
+// explain says gohcl's diagnostics in the language's words: an unknown name gets
+// the names that could stand there, from the struct that was decoded into.
+func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string) diag.List {
+	var list diag.List
+	for _, d := range diags {
+		t := syntax.TranslateAs(hcl.Diagnostics{d}, diag.BadLabel)[0]
+		if strings.HasPrefix(d.Summary, "Duplicate ") {
+			t.Code = diag.DuplicateBlock
+		}
+		if f, ok := find(body, reflect.TypeOf(into).Elem(), what, d.Subject); ok {
+			f.reword(t)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// found is the place of a diagnostic in the tree of blocks: the name that it is
+// about, and the struct of the block around it.
+type found struct {
+	name  string
+	typ   reflect.Type
+	what  string // the block around, in words
+	given map[string]bool
+	block bool
+}
+
+// find walks the blocks and the types of their structs side by side.
+func find(body *hclsyntax.Body, typ reflect.Type, what string, at *hcl.Range) (found, bool) {
+	if body == nil || at == nil || typ == nil {
+		return found{}, false
+	}
+	given := map[string]bool{}
+	for name := range body.Attributes {
+		given[name] = true
+	}
+	for name, attr := range body.Attributes {
+		if attr.NameRange == *at {
+			return found{name: name, typ: typ, what: what, given: given}, true
+		}
+	}
+	for _, b := range body.Blocks {
+		name, inner, where := b.Type, b.Body, b.TypeRange
+		if b.Type == "dynamic" && len(b.Labels) == 1 {
+			name, inner, where = b.Labels[0], content(b.Body), b.LabelRanges[0]
+		}
+		if where == *at || b.TypeRange == *at {
+			return found{name: name, typ: typ, what: what, given: given, block: true}, true
+		}
+		if f, ok := find(inner, blockType(typ, name), "a "+name+" block", at); ok {
+			return f, ok
+		}
+	}
+	return found{}, false
+}
+
+func content(body *hclsyntax.Body) *hclsyntax.Body {
+	for _, b := range body.Blocks {
+		if b.Type == "content" {
+			return b.Body
+		}
+	}
+	return nil
+}
+
+func (f found) reword(d *diag.Diagnostic) {
+	attrs, blocks := names(f.typ)
+	switch {
+	case d.Code == diag.UnknownAttribute:
+		d.Summary = fmt.Sprintf("no attribute %q in %s", f.name, f.what)
+		d.Detail = f.way(attrs, blocks)
+	case d.Code == diag.UnknownBlock:
+		d.Summary = fmt.Sprintf("no block %q in %s", f.name, f.what)
+		d.Detail = f.way(attrs, blocks)
+	}
+}
+
+// way tells where the name belongs, or which names there are.
+func (f found) way(attrs, blocks []string) string {
+	same, other, form := attrs, blocks, "%q is a block: write it without the equals sign, as %[1]s { … }."
+	kind := "attributes of this block"
+	if f.block {
+		same, other, form = blocks, attrs, "%q is an attribute: write it with an equals sign, as %[1]s = value."
+		kind = "blocks that can stand here"
+	}
+	if slices.Contains(other, f.name) {
+		return fmt.Sprintf(form, f.name)
+	}
+	free := slices.DeleteFunc(slices.Clone(same), func(n string) bool { return f.given[n] })
+	if near := diag.Nearest(f.name, free); near != "" {
+		return fmt.Sprintf("Did you mean %q?", near)
+	}
+	if home := elsewhere(f.typ, f.name, f.block); home != "" {
+		return fmt.Sprintf("It belongs in %s {}.", home)
+	}
+	return diag.DidYouMean(f.name, same, kind)
+}
+
+// names lists the attributes and blocks of a struct, sorted.
+func names(typ reflect.Type) (attrs, blocks []string) {
+	for name, kind := range fields(typ) {
+		if kind == nil {
+			attrs = append(attrs, name)
+		} else {
+			blocks = append(blocks, name)
+		}
+	}
+	slices.Sort(attrs)
+	slices.Sort(blocks)
+	return attrs, blocks
+}
+
+// fields maps the names of a struct's attributes to nil and of its blocks to
+// their structs.
+func fields(typ reflect.Type) map[string]reflect.Type {
+	out := map[string]reflect.Type{}
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		name, kind, _ := strings.Cut(f.Tag.Get("hcl"), ",")
+		switch {
+		case name == "":
+		case kind == "block":
+			out[name] = element(f.Type)
+		case kind == "optional" || kind == "attr" || kind == "":
+			out[name] = nil
+		}
+	}
+	return out
+}
+
+func element(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+func blockType(typ reflect.Type, name string) reflect.Type { return fields(typ)[name] }
+
+// elsewhere names the block below that has an attribute (or block) of the name.
+func elsewhere(typ reflect.Type, name string, block bool) string {
+	below := fields(typ)
+	for _, n := range slices.Sorted(maps.Keys(below)) {
+		if below[n] == nil {
+			continue
+		}
+		inner := fields(below[n])
+		if t, ok := inner[name]; ok && (t != nil) == block {
+			return n
+		}
+	}
+	return ""
+}
