@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
 
@@ -124,6 +125,19 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 	v.Model, v.Trainer = h, nil
 	if got := v.must(t).Metrics["mean_logit"]; got != y {
 		t.Errorf("load_ema_model gives %v, the averaged weights gave %v", got, y)
+	}
+}
+
+// TestMetricsAfterAbsorption: what a stage reports is of the model that it ends with.
+func TestMetricsAfterAbsorption(t *testing.T) {
+	b := newBench(t, nn.QAT, nn.WithBN)
+	end := &program.Schedule{End: true}
+	b.add(looker{(*State).Validate}, end).add(absorb{}, end, "body.0.conv", "body.1.conv")
+	if got, want := b.must(t).Metrics["mean_logit"], answer(t, b.Model); got != want {
+		t.Errorf("the stage reports %v, its model answers %v", got, want)
+	}
+	if n := len(b.of(EventValidation)); n != 3 {
+		t.Errorf("%d validation passes, want one after each epoch and one before the absorption", n)
 	}
 }
 

@@ -87,12 +87,15 @@ func TestInterruptValidation(t *testing.T) {
 			}
 		}
 		if !first.cut(t) {
-			continue // the pass was at its end
+			t.Fatalf("a stop in validation batch %d does not interrupt", batch)
 		}
 		second := eventful(t).from(first.kept.last("last"))
 		second.must(t)
 		if got := text(second.kept.last("last")); got != want {
 			t.Errorf("stopped in validation batch %d: the end differs%s", batch, firstDifference(got, want))
+		}
+		if s := first.kept.last("last"); batch%3 != 0 && s.Position.Validated == s.Step+1 {
+			t.Errorf("stopped in validation batch %d, the pass went on to its end", batch)
 		}
 	}
 }
@@ -237,6 +240,20 @@ func TestRefusedResumes(t *testing.T) {
 type renamedSlots struct{ momentum }
 
 func (renamedSlots) Slots() []string { return []string{"exp_avg"} }
+
+// TestSeedOfTheCheckpoint: a resumed run keeps to the order that it began with.
+func TestSeedOfTheCheckpoint(t *testing.T) {
+	whole := plain(t).stopAt(-1)
+	whole.must(t)
+	first := plain(t).stopAt(3)
+	first.cut(t)
+	second := plain(t).stopAt(-1).from(first.kept.last("last"))
+	second.Seed = 77
+	second.must(t)
+	if got, want := text(second.kept.last("last")), text(whole.kept.last("last")); got != want {
+		t.Errorf("the end differs%s", firstDifference(got, want))
+	}
+}
 
 // TestLongerTraining: a finished run may be given more epochs.
 func TestLongerTraining(t *testing.T) {
