@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Out     string   // folder of the run: runs/<name>
 	Only    []string // run these stages and what they need; nil: all
-	Force   bool     // run also what is up to date
+	Force   bool     // run also what is up to date: the stages of Only, or all
 	Resume  bool     // continue an interrupted run from its checkpoints
 	From    string   // with Resume: a checkpoint file to continue from, "" for the newest sound one
 	Threads int      // 0: the program's setting, else all cores
@@ -28,8 +28,25 @@ type Options struct {
 	Events  func(stage.Event)
 	Stop    <-chan struct{} // closed: stop after the step, with a checkpoint
 	Clock   func() time.Time
-	FS      func(root string) fs.FS
+	// FS opens a folder of data. Run resolves relative ones against the
+	// pipeline's folder before it asks.
+	FS func(root string) fs.FS
+
+	trace func(step, path string) error // between the steps of every write; tests crash with it
 }
+
+// The kinds of events that a run itself emits, besides those of its stages. All
+// have a sentence for people under "message".
+const (
+	EventSkip     = "stage_skip"    // reason: the stage is up to date
+	EventRun      = "stage_run"     // reason: why the stage runs
+	EventFallback = "fallback"      // checkpoint, error: a damaged one is passed over
+	EventRestore  = "restore"       // the result from before a failed attempt is there again
+	EventProof    = "int8_proof"    // an artifact.Proof
+	EventFailed   = "stage_failed"  // error
+	EventNotRun   = "stage_not_run" // reason
+	EventOutput   = "output"        // name, value
+)
 
 // Report is what a run did.
 type Report struct {
@@ -37,6 +54,15 @@ type Report struct {
 	Outputs     []OutputReport
 	Interrupted bool
 }
+
+// The states of a stage in a report.
+const (
+	Ran         = "ran"
+	UpToDate    = "up to date"
+	Failed      = "failed"
+	Interrupted = "interrupted"
+	NotRun      = "not run"
+)
 
 // StageReport is a line of the closing table.
 type StageReport struct {
@@ -57,5 +83,17 @@ type OutputReport struct {
 	Value       any    `json:"value"`
 }
 
-// Run executes the plan. Diagnostics carry the place in the pipeline's text.
-func Run(ctx context.Context, p *graph.Plan, o Options) (*Report, diag.List) { panic("not built yet") }
+// Run executes the plan. Diagnostics carry the place in the pipeline's text. A
+// failed run leaves what earlier runs have made.
+func Run(ctx context.Context, p *graph.Plan, o Options) (*Report, diag.List) {
+	s, list := open(ctx, p, o)
+	if list.HasErrors() {
+		return &Report{}, list
+	}
+	defer s.close()
+	for _, st := range s.wanted {
+		s.visit(st)
+	}
+	s.outputs()
+	return &s.report, s.list
+}

@@ -1,8 +1,13 @@
 package exec
 
 import (
+	"context"
+	"fmt"
+
+	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/lang/diag"
+	"qpipe/lang/program"
 )
 
 // Decision says what a run would do with a stage, and why: what `qpipe plan` prints.
@@ -13,5 +18,74 @@ type Decision struct {
 }
 
 // Explain says what Run would do with the same options. It takes no lock, writes
-// nothing and trains nothing; it reads the manifest and the data files' hashes.
-func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) { panic("not built yet") }
+// nothing and trains nothing; it reads the manifest and the data files.
+func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) {
+	s, list := newSession(context.Background(), p, o)
+	if list.HasErrors() {
+		return nil, list
+	}
+	if d := s.readFrom(); d != nil {
+		return nil, diag.List{d}
+	}
+	var out []Decision
+	runs := map[string]bool{}
+	for _, st := range s.wanted {
+		d := Decision{Stage: st.Name}
+		if up := firstOf(st.Reads, runs); up != "" && !s.unaffected(st, up) {
+			d.Run, d.Reason = true, fmt.Sprintf("stage %s runs", up)
+		} else {
+			got, err := s.decide(st)
+			if err != nil {
+				s.fail(s.diagnose(st, err))
+				continue
+			}
+			d.Run, d.Reason = got.run, got.reason
+		}
+		runs[st.Name] = d.Run
+		out = append(out, d)
+	}
+	return out, s.list
+}
+
+// unaffected reports whether a stage that reads another one does not load its
+// checkpoint, and so does not depend on what it makes.
+func (s *session) unaffected(st *graph.Stage, up string) bool {
+	for _, c := range graph.Calls(st.Stage) {
+		for _, from := range loads(c) {
+			if from.Stage == up {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func firstOf(stages []*graph.Stage, runs map[string]bool) string {
+	for _, st := range stages {
+		if runs[st.Name] {
+			return st.Name
+		}
+	}
+	return ""
+}
+
+// readFrom reads the checkpoint that Options.From names.
+func (s *session) readFrom() *diag.Diagnostic {
+	if s.From == "" {
+		return nil
+	}
+	snap, err := artifact.Read(s.From)
+	if err != nil {
+		return s.fileError(program.Origin{}, err)
+	}
+	for _, st := range s.wanted {
+		if st.Name == snap.Stage {
+			s.from = snap
+			return nil
+		}
+	}
+	return &diag.Diagnostic{
+		Code: diag.CannotResume, Summary: fmt.Sprintf("%s was written by the stage %q, and no such stage runs here", s.From, snap.Stage),
+		Detail: "Name a checkpoint of a stage of this pipeline (and of -stage, where it is given).",
+	}
+}

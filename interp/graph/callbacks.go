@@ -32,8 +32,11 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 		return nil
 	}
 	chosen, ok := l.choose(c, s.Model.Modules())
-	if _, absorbs := c.Args.(program.BNAbsorber); absorbs && ok {
-		chosen = l.absorbs(s, c, chosen)
+	if _, absorbs := c.Args.(program.BNAbsorber); absorbs {
+		l.unsure = l.unsure || !ok
+		if ok || len(chosen) > 0 {
+			chosen = l.absorbs(s, c, chosen)
+		}
 	}
 	var out []string
 	for _, m := range chosen {

@@ -114,7 +114,7 @@ func (w *walk) leftForConversion() {
 			left = append(left, m.BN)
 		}
 	}
-	if len(left) == 0 || w.s.Mode == nn.FuseBN {
+	if len(left) == 0 || w.s.Mode == nn.FuseBN || w.unsure {
 		return
 	}
 	what := left[0] + " is"

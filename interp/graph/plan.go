@@ -71,6 +71,7 @@ type lowerer struct {
 	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
 	qconfigs map[*program.QConfig]*qconfig
 	said     map[string]bool // mistakes about nodes that would come once a stage
+	unsure   bool            // a selector of an absorbing callback was wrong: what it meant to absorb is not known
 }
 
 func (l *lowerer) fail(d diag.Diagnostic) { l.list = append(l.list, &d) }

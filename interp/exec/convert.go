@@ -1,0 +1,126 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// conversion is a model on its way through the converters, with its numbers.
+type conversion struct {
+	stage.Conversion
+	last     *stage.Snapshot    // what the last LoadCheckpoint loaded
+	absorbed []stage.Absorption // by the models whose checkpoints were loaded
+	proof    *artifact.Proof
+}
+
+// convert builds the stage's model, fills it from the seed and runs the converters.
+func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
+	feed := j.Train
+	if feed == nil {
+		feed = j.Val
+	}
+	m, err := part[stage.Model](s, st.Stage.Model.Call)
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.Build(feed.Spec.Shape.WithN(0))
+	if err != nil {
+		return nil, at(st.Stage.Model.Origin, err)
+	}
+	g.Init(s.prog.Settings.Seed)
+	c := &conversion{Conversion: stage.Conversion{Model: g, Mode: st.Mode, QConfig: st.QConfig}}
+	if st.Convert == nil {
+		return c, nil
+	}
+	for i := range st.Convert.Converters {
+		if err := s.converter(st, j, c, st.Convert.Converters[i]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// converter lets one converter work, and compares the models where it made
+// integers of a QAT model.
+func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call program.Call) error {
+	conv, err := part[stage.Converter](s, call)
+	if err != nil {
+		return err
+	}
+	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(c, call, from, o) }
+	before := c.Model
+	if err := conv.Convert(&c.Conversion); err != nil {
+		return cannotConvert(call, err)
+	}
+	if c.Model == before || before.Form() != nn.QAT || c.Model.Form() != nn.Quantized {
+		return nil
+	}
+	feed := j.Val
+	if feed == nil {
+		feed = j.Train
+	}
+	if c.proof, err = s.prove(before, c.Model, feed, j.ValBatch); err != nil {
+		return at(call.Origin, err)
+	}
+	s.emit(EventProof, st.Name, sentence(c.proof), map[string]any{"proof": c.proof})
+	return nil
+}
+
+func cannotConvert(call program.Call, err error) error {
+	var known *placed
+	if errors.As(err, &known) {
+		return err
+	}
+	d := placeError(call.Origin, err)
+	d.Code, d.Summary = diag.CannotConvert, fmt.Sprintf("%s: %s", call.Type, d.Summary)
+	return &placed{d}
+}
+
+// load loads a checkpoint into the model as it is now.
+func (s *session) load(c *conversion, call program.Call, from program.Checkpoint, o stage.LoadOptions) error {
+	path := s.resolve(from.Path)
+	read := func() (*stage.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
+	if from.Stage != "" {
+		path = s.folder(from.Stage).File(from.Which)
+		if o.CheckHash {
+			read = func() (*stage.Snapshot, error) { return artifact.Read(path) }
+		}
+	}
+	snap, err := read()
+	if err != nil {
+		return atArg(call.Origin, "checkpoint_path", err)
+	}
+	if err := stage.LoadTensors(c.Model, snap, o); err != nil {
+		return cannotLoad(call, path, err)
+	}
+	c.last = snap
+	for _, a := range snap.Absorbed {
+		if !slices.ContainsFunc(c.absorbed, func(b stage.Absorption) bool { return a.Module == b.Module }) {
+			c.absorbed = append(c.absorbed, a)
+		}
+	}
+	return nil
+}
+
+func cannotLoad(call program.Call, path string, err error) error {
+	d := placeError(call.Origin, err)
+	var arg *program.ArgError
+	if !errors.As(err, &arg) {
+		d.Subject = call.Origin.At("checkpoint_path")
+	}
+	head, rest, _ := strings.Cut(d.Summary, "\n")
+	d.Code, d.Summary = diag.CannotLoad, path+": "+head
+	if rest != "" {
+		d.Detail = rest
+	}
+	return &placed{d}
+}

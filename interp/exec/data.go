@@ -1,0 +1,97 @@
+package exec
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/stage"
+	"qpipe/lang/program"
+)
+
+// feed is an opened data set with its transforms, kept for the other stages.
+type feed struct {
+	*stage.Feed
+	err error
+}
+
+// feed opens a data set; nil for none.
+func (s *session) feed(d *program.Dataset) (*stage.Feed, error) {
+	if d == nil {
+		return nil, nil
+	}
+	f, known := s.feeds[d]
+	if !known {
+		f = &feed{}
+		f.Feed, f.err = s.openFeed(d)
+		s.feeds[d] = f
+	}
+	return f.Feed, f.err
+}
+
+func (s *session) openFeed(d *program.Dataset) (*stage.Feed, error) {
+	set, err := stage.New[stage.Dataset](s.plan.Catalog, d.Call)
+	if err != nil {
+		return nil, at(d.Origin, err)
+	}
+	samples, err := set.Open(s.data)
+	if err != nil {
+		return nil, unreadable(d.Origin, err)
+	}
+	f := &stage.Feed{Samples: samples, Spec: set.Spec()}
+	for _, call := range d.Transforms {
+		t, err := stage.New[stage.Transform](s.plan.Catalog, call)
+		if err == nil {
+			f.Spec, err = t.Spec(f.Spec)
+		}
+		if err != nil {
+			return nil, at(call.Origin, err)
+		}
+		f.Transforms = append(f.Transforms, t)
+	}
+	return f, nil
+}
+
+// data opens a folder of data, relative to the pipeline's.
+func (s *session) data(root string) fs.FS { return s.FS(s.resolve(root)) }
+
+// digests hashes the files of a data set that are there: a data set may name
+// several spellings of one file. A file whose size and time are as when it was
+// hashed last is not read again.
+func (s *session) digests(root string, names []string) (map[string]string, error) {
+	fsys := s.data(root)
+	out := map[string]string{}
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		info, err := fs.Stat(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		key := path.Join(s.resolve(root), name)
+		now := artifact.Digest{Bytes: info.Size(), Modified: info.ModTime().UnixNano()}
+		old := s.manifest.Data[key]
+		if old.Bytes != now.Bytes || old.Modified != now.Modified || old.SHA256 == "" {
+			if now.SHA256, err = sum(fsys, name); err != nil {
+				return nil, err
+			}
+			s.manifest.Data[key] = now
+			old = now
+		}
+		out[name] = old.SHA256
+	}
+	return out, nil
+}
+
+func sum(fsys fs.FS, name string) (string, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	hash, _, err := artifact.SumReader(f)
+	return hash, err
+}

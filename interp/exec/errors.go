@@ -1,0 +1,215 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// placed is an error that knows its place in the pipeline's text.
+type placed struct{ d *diag.Diagnostic }
+
+func (p *placed) Error() string { return p.d.Summary }
+
+// crash is a recovered panic.
+type crash struct {
+	value any
+	stack []byte
+}
+
+func (c *crash) Error() string { return fmt.Sprintf("a bug in qpipe: %v", c.value) }
+
+// guard turns a panic of anything below into an error.
+func (s *session) guard(st *graph.Stage, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &crash{v, debug.Stack()}
+			if e := s.manifest.Stage(st.Name); e != nil && e.State == artifact.Running {
+				err = errors.Join(err, s.stopped(e, err))
+			}
+		}
+	}()
+	return f()
+}
+
+// at places an error at a block, or at the argument that it names.
+func at(o program.Origin, err error) error {
+	var known *placed
+	if errors.As(err, &known) {
+		return err
+	}
+	return &placed{placeError(o, err)}
+}
+
+// atArg places an error at an argument.
+func atArg(o program.Origin, attr string, err error) error {
+	d := placeError(o, err)
+	d.Subject = o.At(attr)
+	return &placed{d}
+}
+
+// unreadable places an error about data: at the argument that names its folder.
+func unreadable(o program.Origin, err error) error {
+	d := placeError(o, err)
+	d.Code = diag.DataUnreadable
+	var arg *program.ArgError
+	if !errors.As(err, &arg) {
+		d.Subject = o.At("root")
+	}
+	return &placed{d}
+}
+
+// placeError makes a diagnostic of an error about a block.
+func placeError(o program.Origin, err error) *diag.Diagnostic {
+	d := &diag.Diagnostic{Code: diag.StageFailed, Summary: err.Error(), Subject: o.Header, Address: o.Address}
+	var file *artifact.FileError
+	if errors.As(err, &file) {
+		d.Code = file.Code
+	}
+	var node nn.NodeError
+	if errors.As(err, &node) {
+		d.Module, d.Summary = node.Node, node.Err.Error()
+		d.Detail = strings.TrimSpace(node.Way)
+	}
+	var arg *program.ArgError
+	if errors.As(err, &arg) {
+		d.Subject, d.Summary = o.At(arg.Attr), arg.Err.Error()
+		if _, written := o.Attrs[arg.Attr]; !written {
+			d.Summary = arg.Attr + ": " + d.Summary
+		}
+	}
+	return d
+}
+
+// fileError makes a diagnostic of an error about a file or folder.
+func (s *session) fileError(o program.Origin, err error) *diag.Diagnostic {
+	d := placeError(o, err)
+	if d.Code == diag.StageFailed {
+		d.Code = diag.Unwritable
+	}
+	return d
+}
+
+// diagnose gives an error of a stage its coordinates: file, network and time.
+func (s *session) diagnose(st *graph.Stage, err error) *diag.Diagnostic {
+	var known *placed
+	var bug *crash
+	var failure *stage.Failure
+	switch {
+	case errors.As(err, &bug):
+		return &diag.Diagnostic{
+			Code: diag.Bug, Subject: st.Origin.Header, Address: st.Origin.Address,
+			Summary: fmt.Sprint("qpipe itself failed: ", bug.value), Detail: string(bug.stack),
+		}
+	case errors.As(err, &known):
+		return known.d
+	case errors.As(err, &failure):
+		return s.failure(st, failure)
+	}
+	o := owner(st, err)
+	d := placeError(o, err)
+	s.kept(d, st, "")
+	return d
+}
+
+// owner is the block that a stage's error is about: the one with the argument
+// that it names, else the solver's.
+func owner(st *graph.Stage, err error) program.Origin {
+	solver := st.Origin
+	var all []program.Origin
+	if t := st.Trainer; t != nil {
+		solver = t.Origin
+		all = append(all, t.Origin, t.Optimizer.Origin, t.Loss.Origin)
+		if t.LRUpdater != nil {
+			all = append(all, t.LRUpdater.Origin)
+		}
+	}
+	if c := st.Calibrator; c != nil {
+		solver = c.Origin
+		all = append(all, c.Origin)
+	}
+	all = append(all, st.Validation.Origin, st.Origin)
+	var arg *program.ArgError
+	if errors.As(err, &arg) {
+		for _, o := range all {
+			if _, written := o.Attrs[arg.Attr]; written {
+				return o
+			}
+		}
+	}
+	if solver.Header.Empty() {
+		return st.Origin
+	}
+	return solver
+}
+
+// failure places a stop inside training.
+func (s *session) failure(st *graph.Stage, f *stage.Failure) *diag.Diagnostic {
+	var err error = f.Err
+	if f.Attr != "" {
+		err = &program.ArgError{Attr: f.Attr, Err: f.Err}
+	}
+	o, when := s.origin(st, f.Address)
+	if f.Address == "" {
+		o = owner(st, err)
+	}
+	d := placeError(o, err)
+	if f.Attr != "" && f.Address == "" {
+		if _, written := o.Attrs[f.Attr]; !written {
+			d.Summary = f.Err.Error()
+		}
+	}
+	if f.Module != "" {
+		d.Module = f.Module
+	}
+	d.Time = fmt.Sprintf("epoch %d, step %d", f.Epoch, f.Step)
+	if when != nil {
+		d.Time += fmt.Sprintf(" (when = %q, line %d)", when.Text, when.Range.Start.Line)
+	}
+	s.kept(d, st, f.Kept)
+	return d
+}
+
+// origin finds the block with an address, and its schedule.
+func (s *session) origin(st *graph.Stage, address string) (program.Origin, *program.Schedule) {
+	for _, c := range st.Callbacks {
+		if c.Origin.Address == address {
+			return c.Origin, c.When
+		}
+	}
+	for _, c := range graph.Calls(st.Stage) {
+		if c.Origin.Address == address {
+			return c.Origin, nil
+		}
+	}
+	return st.Origin, nil
+}
+
+// kept says which checkpoint survives and how to go on from it.
+func (s *session) kept(d *diag.Diagnostic, st *graph.Stage, name string) {
+	if name == "" {
+		if e := s.manifest.Stage(st.Name); e == nil || e.State == artifact.Complete || !exists(s.folder(st.Name).File("last")) {
+			return
+		}
+		name = "last"
+	}
+	d.Kept = filepath.ToSlash(s.folder(st.Name).File(name))
+	d.Next = "qpipe run --resume " + s.pipeline()
+}
+
+// pipeline is what the command line calls the pipeline.
+func (s *session) pipeline() string {
+	if len(s.prog.Files) == 1 {
+		return s.prog.Files[0]
+	}
+	return s.prog.Dir
+}

@@ -1,0 +1,301 @@
+package exec
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/program"
+)
+
+// inputs is all that a stage's result depends on: a name for each value and the
+// value as JSON. Its hash decides whether the stage is up to date, and a
+// difference between two says why it is not.
+type inputs map[string]string
+
+func (in inputs) put(key string, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		data = fmt.Appendf(nil, "%q", fmt.Sprint(v))
+	}
+	in[key] = string(data)
+}
+
+// hash is the same for the same inputs.
+func (in inputs) hash() string {
+	data, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Sprint(in) // a map of strings is always JSON
+	}
+	return artifact.Sum(data)
+}
+
+// call adds a part and its arguments. An argument whose value is skip is left
+// out: where data lies does not matter, what it is does.
+func (in inputs) call(key string, c program.Call, skip string) {
+	in.put(key, c.Type)
+	v := reflect.ValueOf(c.Args)
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("arg"), ",")
+		if name == "" || !v.Field(i).CanInterface() {
+			continue
+		}
+		value := v.Field(i).Interface()
+		if skip != "" && value == skip {
+			continue
+		}
+		in.put(key+"."+name, value)
+	}
+}
+
+// inputs collects a stage's. The stages that it reads are complete.
+func (s *session) inputs(st *graph.Stage) (inputs, error) {
+	in := inputs{}
+	in.put("seed", s.prog.Settings.Seed)
+	in.put("version", s.Version)
+	in.put("kernels", s.Kernels.Name)
+	if st.Stage.Model != nil {
+		in.call("model", st.Stage.Model.Call, "")
+	}
+	for key, d := range map[string]*program.Dataset{"train_data": st.Train, "val_data": st.Val} {
+		if err := s.dataset(in, key, d); err != nil {
+			return nil, err
+		}
+	}
+	in.solver(st)
+	in.convert(st.Convert)
+	in.put("validation.batch_size", st.Validation.BatchSize)
+	for i, m := range st.Validation.Metrics {
+		in.call(fmt.Sprintf("validation.metric[%d]", i), m, "")
+	}
+	for i, c := range st.Callbacks {
+		in.callback(fmt.Sprintf("callback[%d]", i), c)
+	}
+	for i, e := range st.Exports {
+		in.call(fmt.Sprintf("export[%d]", i), e, "")
+	}
+	return in, s.checkpoints(in, st)
+}
+
+func (s *session) dataset(in inputs, key string, d *program.Dataset) error {
+	if d == nil {
+		return nil
+	}
+	set, err := stage.New[stage.Dataset](s.plan.Catalog, d.Call)
+	if err != nil {
+		return at(d.Origin, err)
+	}
+	root, names := set.Files()
+	in.call(key, d.Call, root)
+	for i, t := range d.Transforms {
+		in.call(fmt.Sprintf("%s.transform[%d]", key, i), t, "")
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	sums, err := s.digests(root, names)
+	if err != nil {
+		return at(d.Origin, err)
+	}
+	in.put(key+".files", sums)
+	return nil
+}
+
+func (in inputs) solver(st *graph.Stage) {
+	if t := st.Trainer; t != nil {
+		in.put("trainer.num_epochs", t.NumEpochs)
+		in.put("trainer.num_steps", t.NumSteps)
+		in.put("trainer.batch_size", t.BatchSize)
+		in.put("trainer.drop_last", t.DropLast)
+		in.put("trainer.resume_optimizer", t.ResumeOptimizer)
+		in.put("trainer.resume_epoch_or_step", t.ResumeEpochOrStep)
+		in.call("trainer.optimizer", t.Optimizer, "")
+		in.call("trainer.loss", t.Loss, "")
+		if t.LRUpdater != nil {
+			in.call("trainer.lr_updater", *t.LRUpdater, "")
+		}
+	}
+	if c := st.Calibrator; c != nil {
+		in.put("calibrator.num_steps", c.NumSteps)
+		in.put("calibrator.batch_size", c.BatchSize)
+	}
+}
+
+func (in inputs) convert(c *program.Convert) {
+	if c == nil {
+		return
+	}
+	in.put("qat_mode", c.QATMode)
+	for i, conv := range c.Converters {
+		in.call(fmt.Sprintf("converter[%d]", i), conv, "")
+	}
+	if q := c.QConfig; q != nil {
+		in.quant("qconfig.activation", q.Activation)
+		in.quant("qconfig.weight", q.Weight)
+		for i, o := range q.Overrides {
+			key := fmt.Sprintf("qconfig.override[%d]", i)
+			in.put(key, o.Selector.Text)
+			in.quant(key+".activation", o.Activation)
+			in.quant(key+".weight", o.Weight)
+		}
+	}
+}
+
+func (in inputs) quant(key string, q program.Quant) {
+	in.put(key+".dtype", q.DType)
+	in.put(key+".scheme", q.Scheme)
+	in.put(key+".scale_rule", q.ScaleRule)
+	in.put(key+".rounding", q.Rounding)
+	in.put(key+".per_channel", q.PerChannel)
+	in.call(key+".observer", q.Observer, "")
+}
+
+func (in inputs) callback(key string, c program.Callback) {
+	in.call(key, c.Call, "")
+	if c.When != nil {
+		in.put(key+".when", c.When.Text)
+	}
+	if c.Modules != nil {
+		var texts []string
+		for _, m := range c.Modules {
+			texts = append(texts, m.Text)
+		}
+		in.put(key+".modules", texts)
+	}
+}
+
+// checkpoints adds what the stage loads.
+func (s *session) checkpoints(in inputs, st *graph.Stage) error {
+	for _, c := range graph.Calls(st.Stage) {
+		for _, from := range loads(c) {
+			if from.Stage != "" {
+				key := fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
+				if f := s.manifest.Stage(from.Stage).Artifact(from.Which); f != nil {
+					in.put(key, f.SHA256)
+				}
+				continue
+			}
+			path := s.resolve(from.Path)
+			f, err := artifact.NewFile(s.Out, path, from.Path)
+			if err != nil {
+				return atArg(c.Origin, "checkpoint_path", err)
+			}
+			in.put("file "+from.Path, f.SHA256)
+		}
+	}
+	return nil
+}
+
+// loads lists the checkpoints that a part's arguments name.
+func loads(c program.Call) []program.Checkpoint {
+	var out []program.Checkpoint
+	v := reflect.ValueOf(c.Args)
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		if p, ok := v.Field(i).Interface().(program.Checkpoint); ok && p != (program.Checkpoint{}) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// resolve makes a path of the pipeline's text one that can be opened.
+func (s *session) resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.prog.Dir, filepath.FromSlash(path))
+}
+
+// changes says in words what differs from the inputs of an earlier run.
+func (in inputs) changes(old inputs, ran map[string]string) string {
+	keys := map[string]bool{}
+	for k := range maps.Keys(in) {
+		keys[k] = keys[k] || in[k] != old[k]
+	}
+	for k := range maps.Keys(old) {
+		keys[k] = keys[k] || in[k] != old[k]
+	}
+	var differ []string
+	for k, d := range keys {
+		if d {
+			differ = append(differ, k)
+		}
+	}
+	if len(differ) == 0 {
+		return ""
+	}
+	slices.SortFunc(differ, func(a, b string) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	text := in.change(differ[0], old, ran)
+	switch len(differ) {
+	case 1:
+		return text
+	case 2:
+		return text + ", and one more change"
+	}
+	return fmt.Sprintf("%s, and %d more changes", text, len(differ)-1)
+}
+
+// rank puts what the user has edited before what follows from it.
+func rank(key string) int {
+	switch {
+	case key == "version", key == "kernels":
+		return 3
+	case strings.HasPrefix(key, "stage."), strings.HasPrefix(key, "file "):
+		return 2
+	case strings.HasSuffix(key, ".files"):
+		return 1
+	}
+	return 0
+}
+
+func (in inputs) change(key string, old inputs, ran map[string]string) string {
+	was, had := old[key]
+	is, has := in[key]
+	switch {
+	case strings.HasPrefix(key, "stage."):
+		name, which, _ := strings.Cut(strings.TrimPrefix(key, "stage."), ".checkpoint.")
+		if ran[name] == Ran {
+			return fmt.Sprintf("stage %s was run again", name)
+		}
+		return fmt.Sprintf("checkpoint %s of stage %s changed", which, name)
+	case strings.HasPrefix(key, "file "):
+		return fmt.Sprintf("%s changed", strings.TrimPrefix(key, "file "))
+	case strings.HasSuffix(key, ".files"):
+		return fmt.Sprintf("the files of %s changed", strings.TrimSuffix(key, ".files"))
+	case !had:
+		return key + " was added"
+	case !has:
+		return key + " was removed"
+	}
+	return fmt.Sprintf("%s changed from %s to %s", key, bare(was), bare(is))
+}
+
+// bare takes the quotes off a string.
+func bare(text string) string {
+	var s string
+	if json.Unmarshal([]byte(text), &s) == nil {
+		return s
+	}
+	return text
+}

@@ -1,0 +1,147 @@
+package exec
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// results answers what expressions ask of the stages that have run.
+type results struct{ s *session }
+
+// Metric implements program.Results.
+func (r results) Metric(stageName, name string) (float64, bool) {
+	e := r.s.done(stageName)
+	if e == nil {
+		return 0, false
+	}
+	v, ok := e.Metrics[name]
+	return v, ok
+}
+
+// Checkpoint implements program.Results.
+func (r results) Checkpoint(stageName, which string) (string, bool) {
+	f := r.s.done(stageName).Artifact(which)
+	if f == nil {
+		return "", false
+	}
+	return filepath.Join(r.s.Out, filepath.FromSlash(f.Path)), true
+}
+
+// done is the entry of a stage that is complete and up to date, else nil.
+func (s *session) done(name string) *artifact.StageEntry {
+	e := s.manifest.Stage(name)
+	if e == nil || e.State != artifact.Complete {
+		return nil
+	}
+	if d, visited := s.did[name]; visited && d != Ran && d != UpToDate && d != Failed {
+		return nil
+	}
+	return e
+}
+
+// conditions checks a stage's conditions of one kind.
+func (s *session) conditions(st *graph.Stage, kind string) error {
+	for _, c := range st.Conditions {
+		if c.Kind != kind {
+			continue
+		}
+		if d := s.holds(c); d != nil {
+			return &placed{d}
+		}
+	}
+	return nil
+}
+
+// holds evaluates a condition; nil if it is true.
+func (s *session) holds(c program.Condition) *diag.Diagnostic {
+	v, list := c.Holds(results{s})
+	if list.HasErrors() {
+		return first(list)
+	}
+	ok, isBool := v.(bool)
+	if isBool && ok {
+		return nil
+	}
+	d := &diag.Diagnostic{
+		Code: diag.ConditionFailed, Subject: c.Origin.At("condition"), Address: c.Origin.Address,
+		Summary: fmt.Sprintf("the %s does not hold", c.Kind),
+	}
+	if c.Message != nil {
+		if text, list := c.Message(results{s}); !list.HasErrors() && text != nil {
+			d.Detail = fmt.Sprint(text)
+		}
+	}
+	if !isBool {
+		d.Detail = fmt.Sprintf("It is %v, where true or false is needed.", v)
+	}
+	return d
+}
+
+func first(list diag.List) *diag.Diagnostic {
+	for _, d := range list {
+		if d.Severity == diag.Error {
+			return d
+		}
+	}
+	return list[0]
+}
+
+// outputs evaluates the output blocks whose stages are all there, and makes the
+// manifest say them.
+func (s *session) outputs() {
+	s.manifest.Outputs = nil
+	for _, o := range s.prog.Outputs {
+		if s.available(o.Refs) {
+			s.output(o)
+		}
+	}
+	if err := s.save(); err != nil {
+		s.fail(s.fileError(program.Origin{}, err))
+	}
+	if s.journal.err != nil {
+		s.fail(s.fileError(program.Origin{}, s.journal.err))
+	}
+}
+
+// available reports whether all stages of the references ran or are up to date.
+func (s *session) available(refs []program.Ref) bool {
+	for _, r := range refs {
+		if d := s.did[r.Stage]; d != Ran && d != UpToDate {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *session) output(o *program.Output) {
+	if !s.hold(o.Conditions, "precondition") {
+		return
+	}
+	v, list := o.Value(results{s})
+	s.list = append(s.list, list...)
+	if list.HasErrors() || !s.hold(o.Conditions, "assert") {
+		return
+	}
+	s.manifest.Outputs = append(s.manifest.Outputs, artifact.Output{Name: o.Name, Description: o.Description, Value: v})
+	s.report.Outputs = append(s.report.Outputs, OutputReport{Name: o.Name, Description: o.Description, Value: v})
+	s.emit(EventOutput, "", fmt.Sprintf("%s = %v", o.Name, v), map[string]any{"name": o.Name, "value": v})
+}
+
+func (s *session) hold(conditions []program.Condition, kind string) bool {
+	ok := true
+	for _, c := range conditions {
+		if c.Kind != kind {
+			continue
+		}
+		if d := s.holds(c); d != nil {
+			s.fail(d)
+			ok = false
+		}
+	}
+	return ok
+}

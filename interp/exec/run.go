@@ -1,0 +1,240 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// run runs one stage and keeps what it leaves.
+func (s *session) run(st *graph.Stage, d decision) error {
+	from, err := s.resumeFrom(st, d)
+	if err != nil {
+		return err
+	}
+	j, c, err := s.job(st)
+	if err != nil {
+		return s.unbegun(st, d, err)
+	}
+	if err := s.recovery(st, j, c, from); err != nil {
+		return s.unbegun(st, d, err)
+	}
+	step := -1
+	if from != nil {
+		step = from.Step
+	}
+	if err := s.begin(st, d); err != nil {
+		return err
+	}
+	if err := s.journal.rewind(st.Name, step); err != nil {
+		return err
+	}
+	began := s.now()
+	res, err := j.Run(s.ctx)
+	if err == nil {
+		err = s.journal.sync()
+	}
+	e := s.manifest.Stage(st.Name)
+	e.Seconds += s.now().Sub(began).Seconds()
+	if err != nil {
+		return s.stopped(e, err)
+	}
+	e.Form, e.Metrics, e.Best, e.Steps, e.Proof = string(res.Model.Form()), res.Metrics, res.BestMetrics, res.Steps, c.proof
+	if res.Model.Form() == nn.Quantized {
+		if err := s.keepInt8(st, res, c); err != nil {
+			return s.stopped(e, err)
+		}
+	}
+	return s.complete(st, e)
+}
+
+// unbegun notes an attempt that failed before it touched anything: what the
+// manifest says of an earlier one stays.
+func (s *session) unbegun(st *graph.Stage, d decision, err error) error {
+	if s.manifest.Stage(st.Name) == nil {
+		s.manifest.Set(&artifact.StageEntry{Name: st.Name, State: artifact.Failed, Hash: d.hash, Inputs: d.inputs, Error: err.Error()})
+		return errors.Join(err, s.save())
+	}
+	return err
+}
+
+// stopped notes an attempt that did not come to its end.
+func (s *session) stopped(e *artifact.StageEntry, err error) error {
+	e.State, e.Error = artifact.Failed, err.Error()
+	if errors.Is(err, stage.ErrInterrupted) || s.ctx.Err() != nil {
+		e.State, e.Error = artifact.Interrupted, ""
+	}
+	if saved := s.save(); saved != nil {
+		return errors.Join(err, saved)
+	}
+	return err
+}
+
+// resumeFrom finds the snapshot that an interrupted attempt continues from.
+func (s *session) resumeFrom(st *graph.Stage, d decision) (*stage.Snapshot, error) {
+	if !d.resume {
+		return nil, nil
+	}
+	if s.from != nil && s.from.Stage == st.Name {
+		return s.from, nil
+	}
+	if err := s.unedited(st, d); err != nil {
+		return nil, err
+	}
+	snap, _, err := s.newest(st)
+	return snap, err
+}
+
+// unedited refuses to continue an attempt whose inputs have changed: it would end
+// in something that no pipeline describes. Another version of the program only
+// earns a warning.
+func (s *session) unedited(st *graph.Stage, d decision) error {
+	e := s.manifest.Stage(st.Name)
+	if e.Hash == d.hash {
+		return nil
+	}
+	what := d.inputs.changes(e.Inputs, s.did)
+	old := inputs{}
+	for k, v := range e.Inputs {
+		old[k] = v
+	}
+	old["version"], old["kernels"] = d.inputs["version"], d.inputs["kernels"]
+	diagnostic := &diag.Diagnostic{
+		Code: diag.CannotResume, Subject: st.Origin.Header, Address: st.Origin.Address,
+		Summary: fmt.Sprintf("stage %q has changed since it was interrupted: %s", st.Name, what),
+		Detail:  "Take the change back, or run without --resume: the stage then starts again.",
+	}
+	if old.hash() != d.hash {
+		return &placed{diagnostic}
+	}
+	diagnostic.Severity = diag.Warning
+	diagnostic.Detail = "The bytes of the result may differ from those of a run that was never interrupted."
+	s.fail(diagnostic)
+	return nil
+}
+
+// recovery gives the job what it continues from: its own interrupted attempt, or
+// what the trainer's resume_optimizer asks for.
+func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *stage.Snapshot) error {
+	if from != nil {
+		j.Resume = from
+		if j.Trainer != nil {
+			j.Trainer.ResumeOptimizer, j.Trainer.ResumeEpochOrStep = true, true
+		}
+		return nil
+	}
+	if j.Trainer == nil || !j.Trainer.ResumeOptimizer {
+		return nil
+	}
+	if c.last != nil {
+		j.Resume = c.last
+		return nil
+	}
+	path := s.folder(st.Name).File("last")
+	snap, err := artifact.Read(path)
+	if err == nil {
+		j.Resume = snap
+		return nil
+	}
+	if exists(path) {
+		return atArg(st.Trainer.Origin, "resume_optimizer", err)
+	}
+	return &placed{&diag.Diagnostic{
+		Code: diag.NothingToResume, Subject: st.Trainer.Origin.At("resume_optimizer"), Address: st.Trainer.Origin.Address,
+		Summary: fmt.Sprintf("resume_optimizer = true, but stage %q has no checkpoint to resume from", st.Name),
+		Detail:  fmt.Sprintf("There is no %s, and no LoadCheckpoint names another one. Set resume_optimizer = false for the first run.", path),
+	}}
+}
+
+// keepInt8 writes the int8 model.
+func (s *session) keepInt8(st *graph.Stage, res *stage.Result, c *conversion) error {
+	snap := &stage.Snapshot{
+		Stage: st.Name, Form: nn.Quantized, Mode: st.Mode, Structure: res.Model.Structure(),
+		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
+		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),
+	}
+	return s.folder(st.Name).Save("int8", snap)
+}
+
+// job makes a stage ready to run.
+func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
+	j := &stage.Job{
+		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
+		Keeper: keeper{s.folder(st.Name), s.journal}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
+		Kernels: s.Kernels, Pool: s.pool,
+	}
+	var err error
+	if j.Train, err = s.feed(st.Train); err != nil {
+		return nil, nil, err
+	}
+	if j.Val, err = s.feed(st.Val); err != nil {
+		return nil, nil, err
+	}
+	if err := s.parts(st, j); err != nil {
+		return nil, nil, err
+	}
+	c, err := s.convert(st, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.Model = c.Model
+	return j, c, nil
+}
+
+// parts makes what the stage's blocks name.
+func (s *session) parts(st *graph.Stage, j *stage.Job) error {
+	for _, call := range st.Validation.Metrics {
+		m, err := part[stage.Metric](s, call)
+		if err != nil {
+			return err
+		}
+		j.Metrics = append(j.Metrics, m)
+	}
+	for i, cb := range st.Callbacks {
+		c, err := part[stage.Callback](s, cb.Call)
+		if err != nil {
+			return err
+		}
+		j.Callbacks = append(j.Callbacks, stage.BoundCallback{
+			Type: cb.Type, Address: cb.Origin.Address, Callback: c, When: cb.When, Modules: st.Modules[i],
+		})
+	}
+	if c := st.Calibrator; c != nil {
+		j.Calibrator = &stage.CalibratorJob{Steps: c.NumSteps, BatchSize: c.BatchSize}
+	}
+	if st.Trainer != nil {
+		return s.trainer(st.Trainer, j)
+	}
+	return nil
+}
+
+func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
+	j.Trainer = &stage.TrainerJob{
+		Epochs: t.NumEpochs, Steps: t.NumSteps, BatchSize: t.BatchSize, DropLast: t.DropLast,
+		ResumeOptimizer: t.ResumeOptimizer, ResumeEpochOrStep: t.ResumeEpochOrStep,
+	}
+	if j.Trainer.Optimizer, err = part[stage.Optimizer](s, t.Optimizer); err != nil {
+		return err
+	}
+	if j.Trainer.Loss, err = part[stage.Loss](s, t.Loss); err != nil {
+		return err
+	}
+	if t.LRUpdater != nil {
+		j.Trainer.LRUpdater, err = part[stage.LRUpdater](s, *t.LRUpdater)
+	}
+	return err
+}
+
+func part[P any](s *session, call program.Call) (P, error) {
+	p, err := stage.New[P](s.plan.Catalog, call)
+	if err != nil {
+		return p, at(call.Origin, err)
+	}
+	return p, nil
+}

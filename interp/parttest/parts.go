@@ -1,0 +1,349 @@
+// Package parttest has the small parts and the small pipeline that the
+// interpreter's tests run: it turns nothing into anything outside of tests, and
+// refuses to be useful.
+package parttest
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/program"
+	"qpipe/ops/kernel"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// Catalog has a row for every part of this package.
+func Catalog() stage.Catalog {
+	return stage.Catalog{
+		stage.DatasetPart("Dots", "Images with a dot per class.", DotsArgs{N: 40, Size: 6, Classes: 3},
+			func(a DotsArgs) (stage.Dataset, error) { return dots{a}, nil }),
+		stage.TransformPart("Crop", "Cuts off what lies beyond size.", CropArgs{}, newCrop),
+		stage.ModelPart("Tiny", "Two convolutions.", TinyArgs{Classes: 3, Width: 4},
+			func(a TinyArgs) (stage.Model, error) { return tiny{a}, nil }),
+		stage.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
+			func(a SGDArgs) (stage.Optimizer, error) { return sgd{a}, nil }),
+		stage.LossPart("CrossEntropy", "Softmax.", Nothing{},
+			func(Nothing) (stage.Loss, error) { return softmax{}, nil }),
+		stage.MetricPart("Accuracy", "Share of the right.", Nothing{},
+			func(Nothing) (stage.Metric, error) { return &accuracy{}, nil }),
+		stage.ObserverPart("min_max", "Extremes.", ObserverArgs{Constant: 0.01},
+			func(a ObserverArgs) (stage.Observer, error) { return observer{a}, nil }),
+		stage.CallbackPart("FuseBN", "Absorbs.", FuseBNArgs{}, program.Required, program.Optional,
+			func(FuseBNArgs) (stage.Callback, error) { return fuseBN{}, nil }),
+		stage.CallbackPart("FreezeBN", "Freezes.", Nothing{}, program.Optional, program.Optional,
+			func(Nothing) (stage.Callback, error) { return freezeBN{}, nil }),
+		stage.CallbackPart("Checkpoint", "Keeps the best.", CheckpointArgs{}, program.NotTaken, program.NotTaken,
+			func(a CheckpointArgs) (stage.Callback, error) { return &checkpoint{args: a}, nil }),
+		stage.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
+			func(a TripArgs) (stage.Callback, error) { return trip(a), nil }),
+		stage.ConverterPart("LoadCheckpoint", "Loads.", LoadArgs{CheckHash: true}, program.AnyForm, program.AnyForm,
+			func(a LoadArgs) (stage.Converter, error) { return a, nil }),
+		stage.ConverterPart("Float2Calibration", "Prepares.", Nothing{}, program.Float, program.Calibration,
+			func(Nothing) (stage.Converter, error) { return prepare(nn.Calibration), nil }),
+		stage.ConverterPart("Float2QAT", "Prepares.", Nothing{}, program.Float, program.QAT,
+			func(Nothing) (stage.Converter, error) { return prepare(nn.QAT), nil }),
+		stage.ConverterPart("QAT2Quantize", "Converts.", Nothing{}, program.QAT, program.Quantized,
+			func(Nothing) (stage.Converter, error) { return quantize{}, nil }),
+	}
+}
+
+// Nothing are the arguments of a part that takes none.
+type Nothing struct{}
+
+// DotsArgs are the arguments of Dots. With a Root its images are shifted by the
+// byte in the file dots.txt there.
+type DotsArgs struct {
+	N       int    `arg:"n,optional"`
+	Size    int    `arg:"size,optional"`
+	Classes int    `arg:"classes,optional"`
+	From    int    `arg:"from,optional"`
+	Root    string `arg:"root,optional"`
+}
+
+type dots struct{ DotsArgs }
+
+func (d dots) Spec() stage.Spec {
+	return stage.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
+}
+
+func (d dots) Files() (string, []string) {
+	if d.Root == "" {
+		return "", nil
+	}
+	return d.Root, []string{"dots.txt"}
+}
+
+func (d dots) Open(fsys func(string) fs.FS) (stage.Samples, error) {
+	if d.Root == "" {
+		return dotted{d, 0}, nil
+	}
+	data, err := fs.ReadFile(fsys(d.Root), "dots.txt")
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, errors.New("dots.txt is empty")
+	}
+	return dotted{d, int(data[0])}, nil
+}
+
+type dotted struct {
+	dots
+	shift int
+}
+
+func (d dotted) Len() int { return d.N }
+
+func (d dotted) Image(i int, dst *stage.Image) (int, error) {
+	i += d.From
+	label := i % d.Classes
+	r := stage.NewRand(uint64(i), uint64(d.shift))
+	dst.H, dst.W, dst.C = d.Size, d.Size, 1
+	dst.Pix = dst.Pix[:0]
+	for p := range d.Size * d.Size {
+		v := r.Intn(90)
+		if p/d.Size%d.Classes == label {
+			v += 120
+		}
+		dst.Pix = append(dst.Pix, uint8(v))
+	}
+	return label, nil
+}
+
+// CropArgs are the arguments of Crop.
+type CropArgs struct {
+	Size int `arg:"size"`
+}
+
+type crop struct{ CropArgs }
+
+func newCrop(a CropArgs) (stage.Transform, error) { return crop{a}, nil }
+
+func (c crop) Spec(in stage.Spec) (stage.Spec, error) {
+	if c.Size > in.Shape.H {
+		return in, stage.Bad("size", "%d is larger than the image", c.Size)
+	}
+	in.Shape.H, in.Shape.W = c.Size, c.Size
+	return in, nil
+}
+
+func (c crop) Apply(m *stage.Image, _ *stage.Rand) {
+	for y := range c.Size {
+		copy(m.Pix[y*c.Size*m.C:(y+1)*c.Size*m.C], m.Pix[y*m.W*m.C:])
+	}
+	m.H, m.W, m.Pix = c.Size, c.Size, m.Pix[:c.Size*c.Size*m.C]
+}
+
+// TinyArgs are the arguments of Tiny.
+type TinyArgs struct {
+	Classes int  `arg:"num_classes,optional"`
+	Width   int  `arg:"width,optional"`
+	Kernel  int  `arg:"kernel,optional"`
+	Deep    bool `arg:"deep,optional"`
+}
+
+type tiny struct{ TinyArgs }
+
+// Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act}, with Deep also
+// body.c.{conv,bn}, and head.{pool,fc}.
+func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
+	if t.Width < 1 {
+		return nil, stage.Bad("width", "must be positive")
+	}
+	k := 3
+	if t.Kernel > 0 {
+		k = t.Kernel
+	}
+	b := nn.NewBuilder(in)
+	unit := func(name string, x nn.Value, kernelSize, pad int) nn.Value {
+		x = b.Conv(name+".conv", x, nn.ConvAttrs{OutC: t.Width, Kernel: [2]int{kernelSize, kernelSize}, Padding: [2]int{pad, pad}})
+		x = b.BatchNorm(name+".bn", x, 0, 0)
+		return b.Act(name+".act", x, kernel.ReLU)
+	}
+	x := unit("body.a", b.Input(), k, 0)
+	x = unit("body.b", x, 3, 1)
+	if t.Deep {
+		x = unit("body.c", x, 3, 1)
+	}
+	x = b.MaxPool("body.pool", x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+	x = b.GlobalAvgPool("head.pool", x)
+	return b.Graph(b.Linear("head.fc", x, t.Classes, true))
+}
+
+// SGDArgs are the arguments of SGD.
+type SGDArgs struct {
+	LR       float64 `arg:"lr,optional"`
+	Momentum float64 `arg:"momentum,optional"`
+}
+
+type sgd struct{ SGDArgs }
+
+func (s sgd) LR() float64     { return s.SGDArgs.LR }
+func (s sgd) Slots() []string { return []string{"momentum_buffer"} }
+func (s sgd) Update(u *stage.Update) {
+	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, float32(s.Momentum), 0, false)
+}
+
+type softmax struct{}
+
+func (softmax) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
+	n, total := len(labels), 0.0
+	for i, l := range labels {
+		row, sum := logits[i*classes:(i+1)*classes], 0.0
+		top := math.Inf(-1)
+		for _, v := range row {
+			top = max(top, float64(v))
+		}
+		for _, v := range row {
+			sum += math.Exp(float64(v) - top)
+		}
+		for c, v := range row {
+			p := math.Exp(float64(v)-top) / sum
+			if c == int(l) {
+				total -= math.Log(p)
+				p--
+			}
+			grad[i*classes+c] = float32(p / float64(n))
+		}
+	}
+	return float32(total / float64(n))
+}
+
+type accuracy struct{ right, total int }
+
+func (*accuracy) Names() []string { return []string{"accuracy"} }
+func (a *accuracy) Reset()        { *a = accuracy{} }
+func (a *accuracy) Update(logits []float32, labels []int32, classes int) {
+	for i, l := range labels {
+		best := 0
+		for c := range classes {
+			if logits[i*classes+c] > logits[i*classes+best] {
+				best = c
+			}
+		}
+		a.total++
+		if best == int(l) {
+			a.right++
+		}
+	}
+}
+func (a *accuracy) Values() []float64 { return []float64{float64(a.right) / float64(max(a.total, 1))} }
+
+// ObserverArgs are the arguments of min_max.
+type ObserverArgs struct {
+	Constant float64 `arg:"averaging_constant,optional"`
+}
+
+type observer struct{ ObserverArgs }
+
+func (o observer) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+func (o observer) Averaging() float32                                                 { return float32(o.Constant) }
+func (observer) Fixed() bool                                                          { return false }
+
+// FuseBNArgs are the arguments of FuseBN.
+type FuseBNArgs struct{}
+
+// KeepsScale implements program.BNAbsorber.
+func (FuseBNArgs) KeepsScale() bool { return true }
+
+type fuseBN struct{}
+
+func (fuseBN) Fire(s *stage.State, modules []string) error { return s.AbsorbBN(modules, false) }
+
+type freezeBN struct{}
+
+func (freezeBN) Fire(s *stage.State, modules []string) error { return s.FreezeBN(modules) }
+
+// CheckpointArgs are the arguments of Checkpoint.
+type CheckpointArgs struct {
+	Steps int `arg:"steps,optional"`
+}
+
+// KeepsBest implements program.BestKeeper.
+func (CheckpointArgs) KeepsBest() bool { return true }
+
+type checkpoint struct {
+	args CheckpointArgs
+	best float64
+	seen bool
+}
+
+func (*checkpoint) GovernsCheckpoints() {}
+func (*checkpoint) Priority() int       { return 90 }
+func (c *checkpoint) State() map[string]float64 {
+	if !c.seen {
+		return nil
+	}
+	return map[string]float64{"best": c.best}
+}
+func (c *checkpoint) SetState(s map[string]float64) { c.best, c.seen = s["best"], true }
+
+func (c *checkpoint) StepEnd(s *stage.State) error {
+	if c.args.Steps == 0 || s.Step%c.args.Steps != 0 {
+		return nil
+	}
+	return s.Save("last")
+}
+
+func (c *checkpoint) EpochEnd(s *stage.State) error {
+	if v := s.Metrics["accuracy"]; !c.seen || v > c.best {
+		c.best, c.seen = v, true
+		if err := s.Save("best"); err != nil {
+			return err
+		}
+	}
+	return s.Save("last")
+}
+
+// TripArgs are the arguments of Trip.
+type TripArgs struct {
+	Panic  bool   `arg:"panic,optional"`
+	Module string `arg:"module,optional"`
+}
+
+type trip TripArgs
+
+// ErrTrip is what Trip fails with.
+var ErrTrip = errors.New("tripped over a wire")
+
+func (t trip) Fire(*stage.State, []string) error {
+	if t.Panic {
+		panic("tripped over a stone")
+	}
+	return &stage.Failure{Module: t.Module, Attr: "module", Err: ErrTrip}
+}
+
+// LoadArgs are the arguments of LoadCheckpoint.
+type LoadArgs struct {
+	CheckpointPath stage.Checkpoint `arg:"checkpoint_path"`
+	AllowMiss      bool             `arg:"allow_miss,optional"`
+	CheckHash      bool             `arg:"check_hash,optional"`
+}
+
+// Convert implements stage.Converter.
+func (a LoadArgs) Convert(c *stage.Conversion) error {
+	return c.Load(a.CheckpointPath, stage.LoadOptions{AllowMiss: a.AllowMiss, CheckHash: a.CheckHash})
+}
+
+type prepare nn.Form
+
+func (p prepare) Convert(c *stage.Conversion) error {
+	if c.QConfig != nil {
+		c.Model.SetQConfig(c.QConfig)
+	}
+	return c.Model.Prepare(nn.Form(p), c.Mode)
+}
+
+type quantize struct{}
+
+func (quantize) Convert(c *stage.Conversion) error {
+	g, err := c.Model.Convert()
+	if err == nil {
+		c.Model = g
+	}
+	return err
+}
