@@ -2,6 +2,7 @@ package exec
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -57,13 +58,30 @@ func (s *session) openFeed(d *program.Dataset) (*stage.Feed, error) {
 // data opens a folder of data, relative to the pipeline's.
 func (s *session) data(root string) fs.FS { return s.FS(s.resolve(root)) }
 
+// matches expands a data set's patterns to the files that are there, sorted.
+func matches(fsys fs.FS, patterns []string) (names []string, err error) {
+	for _, p := range patterns {
+		found, err := fs.Glob(fsys, p)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", p, err)
+		}
+		names = append(names, found...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
 // digests hashes the files of a data set that are there: a data set may name
-// several spellings of one file. A file whose size and time are as when it was
+// several spellings of one file, or patterns. A file whose size and time are as when it was
 // hashed last is not read again.
 func (s *session) digests(root string, names []string) (map[string]string, error) {
 	fsys := s.data(root)
 	out := map[string]string{}
-	for _, name := range slices.Sorted(slices.Values(names)) {
+	found, err := matches(fsys, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range found {
 		info, err := fs.Stat(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

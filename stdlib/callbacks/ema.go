@@ -1,7 +1,6 @@
 package callbacks
 
 import (
-	"fmt"
 	"math"
 
 	"qpipe/interp/stage"
@@ -80,61 +79,5 @@ func (e *ema) decay() float64 {
 func (e *ema) StepEnd(s *stage.State) error {
 	rate := float32(1 - e.decay())
 	e.updates++
-	if err := e.parameters(s.Model, rate); err != nil {
-		return err
-	}
-	return e.statistics(s.Model, rate)
+	return e.shadow.Average(s.Model, rate)
 }
-
-// parameters moves the shadow's parameters towards those of g.
-func (e *ema) parameters(g *nn.Graph, rate float32) error {
-	from, to := g.Params(), e.shadow.Params()
-	if len(from) != len(to) {
-		return fmt.Errorf("the averaged weights have %d tensors, the model has %d", len(to), len(from))
-	}
-	for i, p := range from {
-		if to[i].Name != p.Name || len(to[i].Data) != len(p.Data) {
-			return fmt.Errorf("the averaged weights do not fit the model: %s and %s", to[i].Name, p.Name)
-		}
-		approach(to[i].Data, p.Data, rate)
-	}
-	return nil
-}
-
-// statistics does the same with what is not trained: BN's running statistics, ranges.
-func (e *ema) statistics(g *nn.Graph, rate float32) error {
-	old := map[string][]float32{}
-	for _, t := range e.shadow.Tensors() {
-		if v, ok := t.Data.([]float32); ok && !t.Trainable {
-			old[t.Name] = v
-		}
-	}
-	for _, t := range g.Tensors() {
-		v, ok := t.Data.([]float32)
-		if !ok || t.Trainable {
-			continue
-		}
-		if w := old[t.Name]; len(w) == len(v) {
-			approach(w, v, rate)
-			t.Data = w
-		}
-		if err := e.shadow.SetTensor(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// approach is y += rate·(x - y). A range that has seen nothing yet is infinite;
-// the first finite value then takes its place.
-func approach(y, x []float32, rate float32) {
-	for i, v := range x {
-		if d := v - y[i]; finite(d) {
-			y[i] += float32(rate * d)
-		} else {
-			y[i] = v
-		}
-	}
-}
-
-func finite(v float32) bool { return v-v == 0 }
