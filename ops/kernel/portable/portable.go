@@ -12,8 +12,8 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// Set returns the portable kernels. Those that are not worth a second version
-// (sums that are bound by memory, gradients that scatter) are the reference's.
+// Set returns the portable kernels. The gradient of max pooling, which only
+// scatters, is the reference's.
 func Set() *kernel.Set {
 	s := ref.Set()
 	s.Name = "portable"
@@ -21,6 +21,12 @@ func Set() *kernel.Set {
 	s.ConvBackwardData, s.ConvBackwardDataSize = ConvBackwardData, ConvBackwardDataSize
 	s.ConvBackwardWeights, s.ConvBackwardWeightsSize = ConvBackwardWeights, ConvBackwardWeightsSize
 	s.ConvInt8, s.ConvInt8Size = ConvInt8, ConvInt8Size
-
+	s.Requantize, s.Dequantize = Requantize, Dequantize
+	s.Quantize, s.FakeQuant, s.FakeQuantBackward = Quantize, FakeQuant, FakeQuantBackward
+	s.MinMax, s.ChannelSums = MinMax, ChannelSums
+	s.ScaleShift, s.ActBackward, s.Add, s.AddTo = ScaleShift, ActBackward, Add, AddTo
+	s.MaxPool, s.MaxPoolInt8 = MaxPool, MaxPoolInt8
+	s.AvgPool, s.AvgPoolBackward, s.SumPoolInt8 = AvgPool, AvgPoolBackward, SumPoolInt8
+	s.SGD = SGD
 	return s
 }

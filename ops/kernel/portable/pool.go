@@ -1,0 +1,131 @@
+package portable
+
+import (
+	"math"
+
+	"qpipe/ops/kernel"
+)
+
+// view is the part of a pooling window that lies in the image.
+type view struct{ h0, h1, w0, w1 int }
+
+func viewOf(p *kernel.Pool, oh, ow int) view {
+	top, left := oh*p.StrideH-p.PadTop, ow*p.StrideW-p.PadLeft
+	return view{max(top, 0), min(top+p.KH, p.H), max(left, 0), min(left+p.KW, p.W)}
+}
+
+// MaxPool is ref.MaxPool, a row of channels at a time.
+func MaxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
+	for r := r0; r < r1; r++ {
+		n, oh := r/p.OH, r%p.OH
+		for ow := range p.OW {
+			v := viewOf(p, oh, ow)
+			at := (r*p.OW + ow) * p.C
+			best, where := y[at:at+p.C], index[at:at+p.C]
+			for c := range best {
+				best[c], where[c] = float32(math.Inf(-1)), -1
+			}
+			for h := v.h0; h < v.h1; h++ {
+				for w := v.w0; w < v.w1; w++ {
+					from := ((n*p.H+h)*p.W + w) * p.C
+					larger(x[from:from+p.C], best, where, int32(from))
+				}
+			}
+		}
+	}
+}
+
+// larger takes over the values of x that are larger than the best so far; what
+// has no index yet is always taken over, and so is the first NaN.
+func larger(x, best []float32, where []int32, from int32) {
+	best, where = best[:len(x)], where[:len(x)]
+	for c, v := range x {
+		b := best[c]
+		if v <= b && where[c] >= 0 || b != b {
+			continue
+		}
+		best[c], where[c] = v, from+int32(c)
+	}
+}
+
+// MaxPoolInt8 is ref.MaxPoolInt8.
+func MaxPoolInt8(p *kernel.Pool, x, y []int8, r0, r1 int) {
+	for r := r0; r < r1; r++ {
+		n, oh := r/p.OH, r%p.OH
+		for ow := range p.OW {
+			v := viewOf(p, oh, ow)
+			best := y[(r*p.OW+ow)*p.C:][:p.C]
+			fill(best, math.MinInt8)
+			for h := v.h0; h < v.h1; h++ {
+				for w := v.w0; w < v.w1; w++ {
+					row := x[((n*p.H+h)*p.W+w)*p.C:][:len(best)]
+					for c, v := range row {
+						best[c] = max(best[c], v)
+					}
+				}
+			}
+		}
+	}
+}
+
+// AvgPool is ref.AvgPool with float32 sums.
+func AvgPool(p *kernel.Pool, x, y []float32, r0, r1 int) {
+	for r := r0; r < r1; r++ {
+		n, oh := r/p.OH, r%p.OH
+		for ow := range p.OW {
+			v := viewOf(p, oh, ow)
+			sum := y[(r*p.OW+ow)*p.C:][:p.C]
+			clear(sum)
+			for h := v.h0; h < v.h1; h++ {
+				for w := v.w0; w < v.w1; w++ {
+					AddTo(x[((n*p.H+h)*p.W+w)*p.C:][:p.C], sum)
+				}
+			}
+			count := float32(max(p.Count(oh, ow), 1))
+			for c := range sum {
+				sum[c] /= count
+			}
+		}
+	}
+}
+
+// AvgPoolBackward is ref.AvgPoolBackward with a multiplication by 1/count.
+func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
+	clear(dx[n0*p.H*p.W*p.C : n1*p.H*p.W*p.C])
+	for r := n0 * p.OH; r < n1*p.OH; r++ {
+		n, oh := r/p.OH, r%p.OH
+		for ow := range p.OW {
+			v := viewOf(p, oh, ow)
+			share := 1 / float32(max(p.Count(oh, ow), 1))
+			d := dy[(r*p.OW+ow)*p.C:][:p.C]
+			for h := v.h0; h < v.h1; h++ {
+				for w := v.w0; w < v.w1; w++ {
+					to := dx[((n*p.H+h)*p.W+w)*p.C:][:len(d)]
+					for c, g := range d {
+						to[c] += float32(g * share)
+					}
+				}
+			}
+		}
+	}
+}
+
+// SumPoolInt8 is ref.SumPoolInt8.
+func SumPoolInt8(p *kernel.Pool, x []int8, xZero int32, acc []int32, r0, r1 int) {
+	for r := r0; r < r1; r++ {
+		n, oh := r/p.OH, r%p.OH
+		for ow := range p.OW {
+			v := viewOf(p, oh, ow)
+			sum := acc[(r*p.OW+ow)*p.C:][:p.C]
+			clear(sum)
+			for h := v.h0; h < v.h1; h++ {
+				for w := v.w0; w < v.w1; w++ {
+					row := x[((n*p.H+h)*p.W+w)*p.C:][:len(sum)]
+					for c, v := range row {
+						sum[c] += int32(v) - xZero
+					}
+				}
+			}
+		}
+	}
+}
