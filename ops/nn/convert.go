@@ -75,23 +75,28 @@ func (n *node) allocInt8() {
 	}
 }
 
-// newAffine is y = a·x + b with running statistics, as (x + Bias)·Mul in units
-// of the input's scale. Where a is so small that the bias would not be exact in
-// float32, it is raised until it is, which moves no output by a hundredth of a step.
+// newAffine is a bn's int8 form for an input of scale sx.
 func newAffine(b *convbn.BN, sx float32) *affine {
 	a := &affine{make([]float32, b.C), make([]int32, b.C)}
 	for c := range b.C {
-		m, t := float64(b.Scale(c)), float64(b.Shift(c, 0))
-		least := math.Abs(t) / (float64(sx) * (1 << 23))
-		if math.Abs(m) < least {
-			m = math.Copysign(least, m)
-		}
-		a.Mul[c] = float32(m)
-		if m != 0 {
-			a.Bias[c] = int32(math.RoundToEven(t / (float64(sx) * float64(a.Mul[c]))))
-		}
+		a.Mul[c], a.Bias[c] = affineOf(b, c, sx)
 	}
 	return a
+}
+
+// affineOf is y = a·x + b of channel c with running statistics, as (x +
+// bias)·mul in units of the input's scale. Where a is so small that the bias
+// would not be exact in float32, it is raised until it is, which moves no output
+// by a hundredth of a step.
+func affineOf(b *convbn.BN, c int, sx float32) (mul float32, bias int32) {
+	m, t := float64(b.Scale(c)), float64(b.Shift(c, 0))
+	if least := math.Abs(t) / (float64(sx) * (1 << 23)); math.Abs(m) < least {
+		m = math.Copysign(least, m)
+	}
+	if m == 0 {
+		return 0, 0
+	}
+	return float32(m), int32(math.RoundToEven(t / (float64(sx) * float64(float32(m)))))
 }
 
 func finite(v float32) bool { return v-v == 0 }

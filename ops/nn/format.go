@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
 )
@@ -22,35 +23,30 @@ func (g *Graph) format(i int) (kernel.Quant, bool) {
 		f, on := g.format(j)
 		ok = ok && on && f == first
 	}
-	if ok && first.Min == own.Min && first.Max == own.Max && first.HalfUp == own.HalfUp {
-		return first, true // equal scales: the integers pass through
+	if !ok {
+		return own, true
 	}
-	return own, true
+	return joined(own, first), true
+}
+
+// joined is the format of a concat whose inputs all have the format in: theirs,
+// so that the integers pass through, if the output has the same codes.
+func joined(own, in kernel.Quant) kernel.Quant {
+	if in.Min == own.Min && in.Max == own.Max && in.HalfUp == own.HalfUp {
+		return in
+	}
+	return own
 }
 
 func (g *Graph) ownFormat(n *node) (kernel.Quant, bool) {
-	s := n.quant.Spec
-	if !s.Quantized() || s.DType == quant.Int16 {
+	if g.form != Quantized {
+		q, _, codes := grid.Format(&n.quant)
+		return q, codes
+	}
+	if !n.quant.Spec.Quantized() || n.quant.Spec.DType == quant.Int16 {
 		return kernel.Quant{}, false
 	}
-	lo, hi := s.Limits()
-	q := kernel.Quant{Scale: n.scale, Zero: n.zero, Min: lo, Max: hi, HalfUp: s.Rounding == quant.HalfUp}
-	if g.form != Quantized {
-		if !n.quant.Ready() {
-			return kernel.Quant{}, false
-		}
-		q.Scale, q.Zero = n.quant.Scale()
-		q.Zero -= shift(s)
-	}
-	q.Min -= shift(s)
-	q.Max -= shift(s)
+	q := grid.Stored(n.quant.Spec, n.scale, 0)
+	q.Zero = n.zero
 	return q, true
-}
-
-// shift is what int8 storage takes from a code.
-func shift(s quant.Spec) int32 {
-	if s.DType == quant.UInt8 {
-		return 128
-	}
-	return 0
 }

@@ -1,33 +1,305 @@
 package nn
 
-import "qpipe/ops/kernel"
+import (
+	"fmt"
 
-// Net is an executable graph: a plan with its buffers, for batches of up to a given size.
-type Net struct{ _ int }
+	"qpipe/ops/convbn"
+	"qpipe/ops/grid"
+	"qpipe/ops/kernel"
+)
+
+// Net is an executable graph: a plan with its buffers, for batches of up to a
+// given size. It reads the graph's parameters where they are. After Prepare,
+// Absorb or anything else that changes the graph's structure the next Forward
+// plans anew by itself; what is not replanned allocates nothing.
+type Net struct {
+	g        *Graph
+	set      *kernel.Set
+	pool     *Pool
+	batch    int
+	training bool
+	keep     bool
+	wantDX   bool // tests: the gradient to the input
+	version  int
+	cells    []*cell
+	m        *grid.Machine
+	q        *net8 // int8 form
+	n        int   // images of the last Forward
+	x        []float32
+	result   []float32
+	trained  bool // the last Forward was a training step
+}
+
+// cell is a node's place in the plan.
+type cell struct {
+	*node
+	i, root int // root: the cell whose buffer this one shares
+	last    int // the last cell that reads it
+	op      op
+	val     grid.Value
+	out     []float32
+	mask    []uint8
+	grad    []float32
+	hasGrad bool
+}
+
+// op runs a node. It reads its operands' cells and sets its own value;
+// backward reads its own gradient and adds to its operands'.
+type op interface {
+	forward(n int, st grid.Step) grid.Value
+	backward(n int)
+}
 
 // Compile plans the graph for batches of up to batch images. Training needs backward buffers, so it is said here.
 func Compile(g *Graph, batch int, training bool, set *kernel.Set, pool *Pool) (*Net, error) {
-	panic("not built yet")
+	switch {
+	case batch < 1:
+		return nil, fmt.Errorf("a batch of %d images", batch)
+	case !g.alloced:
+		return nil, fmt.Errorf("the model has no parameters: initialize or load it first")
+	case training && g.form == Quantized:
+		return nil, fmt.Errorf("an int8 model is not trained; train its QAT form")
+	}
+	e := &Net{g: g, set: set, pool: pool, batch: batch, training: training}
+	e.build()
+	return e, nil
 }
 
-// Forward runs n images (NHWC, float32) and returns the output, n×classes, valid until the next call.
+// build makes the plan.
+func (e *Net) build() {
+	e.version = e.g.version
+	e.q, e.cells = nil, nil
+	e.m = &grid.Machine{Set: e.set, Pool: e.pool}
+	if e.g.form == Quantized {
+		e.q = newNet8(e)
+		return
+	}
+	for i, n := range e.g.nodes {
+		c := &cell{node: n, i: i, root: i, last: i}
+		if n.op == opFlatten {
+			c.root = e.cells[n.in[0]].root
+		}
+		e.cells = append(e.cells, c)
+		for _, j := range n.in {
+			r := e.root(j)
+			r.last = max(r.last, i)
+		}
+	}
+	e.root(e.g.out).last = len(e.cells)
+	p := &plan{}
+	for _, c := range e.cells {
+		e.lay(c, p)
+	}
+	e.scratch()
+	p.allocate()
+	for _, c := range e.cells {
+		e.bind(c)
+	}
+}
+
+func (e *Net) root(j int) *cell { return e.cells[e.cells[j].root] }
+
+// times of cell i: its forward pass, and its backward pass.
+func (e *Net) back(i int) int { return 2*len(e.cells) + 1 - i }
+
+// until is the time up to which the output of c is read.
+func (e *Net) until(c *cell) int {
+	switch {
+	case e.training:
+		return e.back(c.i)
+	case e.keep:
+		return len(e.cells)
+	}
+	return c.last
+}
+
+// lay makes the cell's op and leases its buffers.
+func (e *Net) lay(c *cell, p *plan) {
+	if c.root != c.i {
+		return
+	}
+	size, until := e.batch*c.shape.WithN(1).Len(), e.until(c)
+	switch {
+	case c.op == nil && c.node.op == opInput:
+		c.op = newInputOp(e, c)
+	case c.conv != nil:
+		c.op = newConvOp(e, c, p)
+	case c.bn != nil:
+		c.op = newBNOp(e, c, p)
+	case c.node.op == opAdd:
+		c.op = newAddOp(e, c)
+	case c.node.op == opConcat:
+		c.op = newConcatOp(e, c)
+	case c.node.op == opAct:
+		c.op = newActOp(e, c)
+	case c.node.op == opMaxPool:
+		c.op = newMaxPoolOp(e, c, p)
+	default:
+		c.op = newAvgPoolOp(e, c, p)
+	}
+	p.f32.lease(&c.out, size, c.i, until)
+	if !e.training {
+		return
+	}
+	if c.quant.Spec.Quantized() {
+		p.u8.lease(&c.mask, size, c.i, until)
+	}
+	if c.i > 0 || e.wantDX {
+		p.f32.lease(&c.grad, size, e.back(c.last), e.back(c.i))
+	}
+}
+
+// binder is an op that wants to know its buffers once they are there.
+type binder interface{ bind() }
+
+func (e *Net) bind(c *cell) {
+	if b, ok := c.op.(binder); ok {
+		b.bind()
+	}
+}
+
+// scratch makes what the nodes share while they run.
+func (e *Net) scratch() {
+	var floats, bytes, parts, sums int
+	for _, c := range e.cells {
+		width := c.shape.WithN(1).Len()
+		floats = max(floats, grid.NewCut(e.batch*c.shape.H, width/c.shape.H).Step*width/c.shape.H)
+		sums = max(sums, grid.Chunks()*2*c.shape.C)
+		if c.conv != nil {
+			f, b := c.conv.ScratchSize(e.set, e.batch, e.training)
+			floats, bytes, parts = max(floats, f), max(bytes, b), max(parts, c.conv.PartsSize(e.batch))
+		}
+	}
+	for range e.pool.Size() {
+		e.m.Scratch = append(e.m.Scratch, make([]float32, floats))
+		e.m.Bytes = append(e.m.Bytes, make([]byte, bytes))
+	}
+	if e.training {
+		e.m.Parts, e.m.Sums = make([]float32, parts), make([]float64, sums)
+	}
+}
+
+// Forward runs n images (NHWC, float32) and returns the output, n×classes, valid until the next call. In training x
+// must stay as it is until Backward.
 // In form Quantized the output is the float32 dequantized accumulator of the last node.
-func (e *Net) Forward(x []float32, n int, ph Phase) []float32 { panic("not built yet") }
+func (e *Net) Forward(x []float32, n int, ph Phase) []float32 {
+	if e.version != e.g.version {
+		e.build()
+	}
+	if n < 1 || n > e.batch || len(x) < n*e.g.Input().WithN(1).Len() || ph == Train && !e.training {
+		panic(fmt.Sprintf("nn: Forward of %d images (%d values, phase %d) on a net for %d (training: %t)", n, len(x), ph, e.batch, e.training))
+	}
+	e.n, e.x, e.trained = n, x, ph == Train
+	if e.q != nil {
+		return e.q.forward(x, n)
+	}
+	st := e.step(ph)
+	for _, c := range e.cells {
+		c.hasGrad = false
+		if c.root == c.i {
+			c.val = c.op.forward(n, st)
+		} else {
+			c.val = e.cells[c.root].val
+		}
+	}
+	return e.logits(n)
+}
+
+// step says what the phase means in the graph's form.
+func (e *Net) step(ph Phase) grid.Step {
+	switch e.g.form {
+	case Float:
+		return grid.Step{Train: ph == Train}
+	case Calibration:
+		return grid.Step{Observe: ph != Eval, Quantize: ph == Eval}
+	}
+	return grid.Step{Train: ph == Train, Observe: ph != Eval, Quantize: ph != Calibrate}
+}
+
+// logits returns the output's values.
+func (e *Net) logits(n int) []float32 {
+	c := e.cells[e.g.out]
+	size := n * c.shape.WithN(1).Len()
+	if !c.val.On {
+		return c.val.Data[:size]
+	}
+	if e.result == nil {
+		e.result = make([]float32, e.batch*c.shape.WithN(1).Len())
+	}
+	grid.Scale(c.val.Data[:size], e.result[:size], c.val.Q.Scale, false)
+	return e.result[:size]
+}
 
 // Backward takes the gradient of the loss to the last Forward's output and fills every Param's Grad.
-func (e *Net) Backward(dy []float32) { panic("not built yet") }
+func (e *Net) Backward(dy []float32) {
+	if !e.trained {
+		panic("nn: Backward without a Forward in the training phase")
+	}
+	out := e.root(e.g.out)
+	copy(e.gradOf(out.i).Data, dy)
+	for i := len(e.cells) - 1; i >= 0; i-- {
+		if c := e.cells[i]; c.root == c.i && c.grad != nil {
+			c.op.backward(e.n)
+		}
+	}
+	e.trained = false
+}
+
+// gradOf returns where the gradient to operand j goes, and counts it as given.
+func (e *Net) gradOf(j int) convbn.Grad {
+	c := e.root(j)
+	if c.grad == nil {
+		return convbn.Grad{}
+	}
+	g := convbn.Grad{Data: c.grad[:e.n*c.shape.WithN(1).Len()], Add: c.hasGrad}
+	c.hasGrad = true
+	return g
+}
+
+// Keep makes the next Forward keep every node's output.
+func (e *Net) Keep() {
+	if !e.keep {
+		e.keep, e.version = true, -1
+	}
+}
 
 // Output returns a node's output values of the last Forward and, where it has a quant node, its scale and zero point.
 // (A Net compiled for evaluation keeps them only if Keep was called before.)
 func (e *Net) Output(node string) (values []float32, scale float32, zero int32, ok bool) {
-	panic("not built yet")
+	n := e.g.find(node)
+	if n == nil || e.n == 0 {
+		return nil, 0, 0, false
+	}
+	if e.q != nil {
+		return e.q.output(n, e.n)
+	}
+	for _, c := range e.cells {
+		if c.node == n {
+			values = make([]float32, e.n*c.shape.WithN(1).Len())
+			grid.Scale(c.val.Data[:len(values)], values, c.val.Unit(), false)
+			return values, c.val.Q.Scale, c.val.Q.Zero, true
+		}
+	}
+	return nil, 0, 0, false
 }
 
 // Codes returns the output's integers, where the node is quantized: of the int8 model, or of a QAT graph.
-func (e *Net) Codes(node string) ([]int8, bool) { panic("not built yet") }
-
-// Keep makes the next Forward keep every node's output.
-func (e *Net) Keep() { panic("not built yet") }
-
-// NotFinite names the first node (in order) with a parameter, gradient or scale that is not finite, and what it is.
-func (e *Net) NotFinite() (node, what string, bad bool) { panic("not built yet") }
+func (e *Net) Codes(node string) ([]int8, bool) {
+	n := e.g.find(node)
+	if n == nil || e.n == 0 {
+		return nil, false
+	}
+	if e.q != nil {
+		return e.q.codes(n, e.n)
+	}
+	for _, c := range e.cells {
+		if c.node == n && c.val.On {
+			codes := make([]int8, e.n*c.shape.WithN(1).Len())
+			for i := range codes {
+				codes[i] = int8(int32(c.val.Data[i]) + c.val.Q.Zero)
+			}
+			return codes, true
+		}
+	}
+	return nil, false
+}
