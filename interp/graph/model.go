@@ -37,9 +37,7 @@ func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
 		l.misfit(m, f, err)
 		return nil
 	}
-	if !l.classes(m, f, g) {
-		return nil
-	}
+	l.classes(m, f, g)
 	l.models[key] = g
 	return g
 }
@@ -60,11 +58,12 @@ func (l *lowerer) misfit(m *program.Model, f *feed, err error) {
 	l.fail(d)
 }
 
-// classes holds the network's output against the data set's classes.
-func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) bool {
+// classes holds the network's output against the data set's classes. A mistake
+// does not keep the rest from being checked.
+func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) {
 	got, want := g.Output().WithN(1).Len(), f.spec.Classes
 	if want <= 0 || got == want {
-		return true
+		return
 	}
 	d := diag.Diagnostic{
 		Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
@@ -77,5 +76,4 @@ func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) bool {
 		d.Detail = fmt.Sprintf("The last %d can never be right. %s", got-want, d.Detail)
 	}
 	l.fail(d)
-	return got > want
 }
