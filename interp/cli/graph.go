@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/graph"
+	"qpipe/lang/program"
 )
 
 const aboutGraph = `Draw the stage graph: what runs after what, what each stage reads and leaves.
@@ -51,8 +52,7 @@ func (a *app) graph(in inputs, args []string, format string) error {
 	return err
 }
 
-// drawText draws each stage below the one that it reads, and names the others
-// that it reads beside it.
+// drawText draws each stage below the last of those that it reads.
 func drawText(b *bytes.Buffer, p *graph.Plan) {
 	children := map[*graph.Stage][]*graph.Stage{}
 	var roots []*graph.Stage
@@ -64,9 +64,10 @@ func drawText(b *bytes.Buffer, p *graph.Plan) {
 		parent := s.Reads[len(s.Reads)-1]
 		children[parent] = append(children[parent], s)
 	}
+	var rows [][]string
 	var walk func(s *graph.Stage, first, rest string)
 	walk = func(s *graph.Stage, first, rest string) {
-		fmt.Fprintf(b, "%s%s  %s\n", first, s.Name, strings.Join(traits(s), ", "))
+		rows = append(rows, append([]string{first + s.Name, does(s)}, traits(p, s)...))
 		for i, c := range children[s] {
 			if i == len(children[s])-1 {
 				walk(c, rest+"└─ ", rest+"   ")
@@ -78,41 +79,49 @@ func drawText(b *bytes.Buffer, p *graph.Plan) {
 	for _, s := range roots {
 		walk(s, "", "")
 	}
+	for _, line := range table(rows, "lllll") {
+		fmt.Fprintln(b, line)
+	}
 }
 
-// traits say in a few words what a stage does.
-func traits(s *graph.Stage) []string {
-	var out []string
+// does says what a stage does.
+func does(s *graph.Stage) string {
 	switch {
 	case s.Trainer != nil && s.Trainer.NumEpochs > 0:
-		out = append(out, "trains "+count(s.Trainer.NumEpochs, "epoch"))
+		return "trains " + count(s.Trainer.NumEpochs, "epoch")
 	case s.Trainer != nil:
-		out = append(out, "trains "+count(s.Trainer.NumSteps, "step"))
+		return "trains " + count(s.Trainer.NumSteps, "step")
 	case s.Calibrator != nil:
-		out = append(out, "calibrates "+count(s.Calibrator.NumSteps, "step"))
-	default:
-		out = append(out, "validates")
+		return "calibrates " + count(s.Calibrator.NumSteps, "step")
 	}
-	if s.Stage.Model != nil {
-		out = append(out, fmt.Sprintf("%s %q", s.Stage.Model.Type, s.Stage.Model.Name))
+	return "validates"
+}
+
+// traits are the columns of a stage: its model (where there are several), its
+// form and mode, and what it reads and writes.
+func traits(p *graph.Plan, s *graph.Stage) []string {
+	model, form := "", ""
+	if len(p.Program.Models) > 1 && s.Stage.Model != nil {
+		model = "model." + s.Stage.Model.Name
 	}
 	if s.Model != nil {
-		out = append(out, "form "+string(s.Model.Form()))
+		form = string(s.Model.Form())
 	}
-	if s.Convert != nil {
-		out = append(out, s.Convert.QATMode)
+	if s.Convert != nil && form != string(program.Float) {
+		form += " " + s.Convert.QATMode
 	}
-	if len(s.Reads) > 1 {
-		var names []string
-		for _, r := range s.Reads[:len(s.Reads)-1] {
-			names = append(names, r.Name)
-		}
-		out = append(out, "reads also "+strings.Join(names, ", "))
+	var in []string
+	for _, r := range s.Reads {
+		in = append(in, strings.TrimSpace(r.Name+" "+reads(s, r.Name)))
+	}
+	flow := ""
+	if len(in) > 0 {
+		flow = "reads " + strings.Join(in, ", ")
 	}
 	if len(s.Writes) > 0 {
-		out = append(out, "writes "+strings.Join(s.Writes, ", "))
+		flow = strings.TrimPrefix(flow+"; writes "+strings.Join(s.Writes, ", "), "; ")
 	}
-	return out
+	return []string{model, form, flow}
 }
 
 // reads returns for each stage that s reads what it reads of it.
@@ -139,7 +148,7 @@ func reads(s *graph.Stage, from string) string {
 func drawDOT(b *bytes.Buffer, p *graph.Plan) {
 	fmt.Fprintf(b, "digraph %q {\n  rankdir = LR\n  node [shape = box, style = rounded]\n", p.Program.Name)
 	for _, s := range p.Stages {
-		fmt.Fprintf(b, "  %q [label = %q]\n", s.Name, s.Name+"\n"+strings.Join(traits(s)[:1], ""))
+		fmt.Fprintf(b, "  %q [label = %q]\n", s.Name, s.Name+"\n"+does(s))
 	}
 	for _, s := range p.Stages {
 		for _, r := range s.Reads {
@@ -154,7 +163,7 @@ func drawMermaid(b *bytes.Buffer, p *graph.Plan) {
 	index := map[*graph.Stage]int{}
 	for i, s := range p.Stages {
 		index[s] = i
-		fmt.Fprintf(b, "  s%d[\"%s<br/>%s\"]\n", i, s.Name, traits(s)[0])
+		fmt.Fprintf(b, "  s%d[\"%s<br/>%s\"]\n", i, s.Name, does(s))
 	}
 	for _, s := range p.Stages {
 		for _, r := range s.Reads {

@@ -78,7 +78,8 @@ func value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// table lays rows out in columns; align has a letter for each, "l" or "r".
+// table lays rows out in columns; align has a letter for each, "l" or "r". A
+// column without a text takes no room.
 func table(rows [][]string, align string) []string {
 	widths := make([]int, len(align))
 	for _, row := range rows {
@@ -88,13 +89,16 @@ func table(rows [][]string, align string) []string {
 	}
 	lines := make([]string, len(rows))
 	for i, row := range rows {
-		cells := make([]string, len(row))
+		var cells []string
 		for j, cell := range row {
+			if widths[j] == 0 {
+				continue
+			}
 			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
 			if align[j] == 'r' {
-				cells[j] = pad + cell
+				cells = append(cells, pad+cell)
 			} else {
-				cells[j] = cell + pad
+				cells = append(cells, cell+pad)
 			}
 		}
 		lines[i] = strings.TrimRight(strings.Join(cells, "  "), " ")
