@@ -107,9 +107,12 @@ func (c *checker) arguments(sig program.Signature, base any, attrs hcl.Attribute
 	}
 	for _, f := range fields {
 		if !f.optional && !set[f.name] && base == nil {
+			ok = false
+			if c.meant(o.Address, f.name) {
+				continue
+			}
 			c.errorf(diag.MissingAttribute, at{address: o.Address, subject: o.Header},
 				fmt.Sprintf("Add: %s = …", f.name), "%q is missing: %s %q requires it", f.name, sig.Kind, sig.Name)
-			ok = false
 		}
 	}
 	if ok {

@@ -21,7 +21,8 @@ type stage struct {
 	signatures []program.Signature // of the converters; Kind is empty for an unknown one
 	refs       []ref               // everything it waits for
 	form       program.Form        // of its model when it runs
-	sound      bool                // the forms of its converters fit: form is right
+	sound      bool                // all its converters are known: form is right
+	broken     bool                // its blocks could not be decoded: no rule looks at it
 }
 
 // ref is a reference with the address of the block that makes it.
@@ -33,13 +34,13 @@ type ref struct {
 // decodeStages decodes the stages, without looking from one to another.
 func (c *checker) decodeStages() {
 	for _, b := range c.cfg.Stages {
-		in, ok := inside[config.Stage](c, b)
-		s := &stage{inside: in, Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
-		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn)
 		if n := c.names["stage"][b.Name]; n.block != b {
 			continue // a second one of the name: reported
 		}
-		if ok {
+		in, ok := inside[config.Stage](c, b)
+		s := &stage{inside: in, broken: !ok, Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
+		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn)
+		if ok || in.Model != nil {
 			c.decodeStage(s)
 		}
 		c.stages = append(c.stages, s)
@@ -168,9 +169,11 @@ func (c *checker) decodeTrainer(s *stage, address string) {
 }
 
 func (c *checker) trainerParts(s *stage, in *config.Trainer, t *program.Trainer, address string) {
-	if in.Optimizer == nil {
+	if in.Optimizer == nil && c.meant(address, "optimizer") {
+		t.Optimizer = program.Call{Kind: program.OptimizerKind}
+	} else if in.Optimizer == nil {
 		c.errorf(diag.MissingBlock, at{address: address, subject: t.Origin.Header},
-			`Add one: optimizer "SGD" { lr = 0.1 }.`, "a trainer needs an optimizer")
+			`Add one: optimizer "SGD" { lr = 0.1 }.`, "the trainer has no optimizer")
 	} else {
 		t.Optimizer, _ = c.call(program.OptimizerKind, in.Optimizer, address+".optimizer."+in.Optimizer.Type)
 	}

@@ -274,7 +274,23 @@ func (c *checker) condition(cond *config.Condition, address, kind string) (holds
 	return b.True(), true, message, true
 }
 
-// missing reports a required attribute that is not there.
+// missing reports a required attribute that is not there, unless another one has
+// been reported that was meant to be it.
 func (c *checker) missing(address string, header hcl.Range, attr, detail string) {
+	if c.meant(address, attr) {
+		return
+	}
 	c.errorf(diag.MissingAttribute, at{address: address, subject: syntax.Range(header)}, detail, "%q is missing", attr)
+}
+
+// meant reports whether an unknown name in the block (or a block around) has been
+// reported with the suggestion that this one was meant.
+func (c *checker) meant(address, attr string) bool {
+	want := fmt.Sprintf("Did you mean %q?", attr)
+	for _, d := range c.list {
+		if (d.Code == diag.UnknownAttribute || d.Code == diag.UnknownBlock) && d.Detail == want && strings.HasPrefix(address, d.Address) {
+			return true
+		}
+	}
+	return false
 }
