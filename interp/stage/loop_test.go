@@ -18,20 +18,20 @@ import (
 // TestTrainingLearns: the loss falls, the events tell of it.
 func TestTrainingLearns(t *testing.T) {
 	b := newBench(t, nn.Float, "")
-	b.Trainer.Epochs, b.Trainer.LRUpdater = 12, nil
+	b.Trainer.Epochs, b.Trainer.LRUpdater = 40, nil
 	r := b.must(t)
 	epochs := b.of(EventEpoch)
-	if len(epochs) != 12 || r.Steps != 48 {
+	if len(epochs) != 40 || r.Steps != 160 {
 		t.Fatalf("%d epochs, %d steps", len(epochs), r.Steps)
 	}
-	first, last := epochs[0].Data["loss"].(float64), epochs[11].Data["loss"].(float64)
+	first, last := epochs[0].Data["loss"].(float64), epochs[39].Data["loss"].(float64)
 	if !(last < first/2) || r.Metrics["loss"] != last {
 		t.Errorf("the loss goes from %v to %v, the result says %v", first, last, r.Metrics["loss"])
 	}
 	if e := epochs[3]; e.Epoch != 4 || e.Step != 16 || e.Stage != "qat" {
 		t.Errorf("the fourth epoch's event is %+v", e)
 	}
-	if start := b.of(EventStart)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:48 train_images:14 val_images:9]" {
+	if start := b.of(EventStart)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
 		t.Errorf("the stage begins with %v", start)
 	}
 }
@@ -196,6 +196,15 @@ func TestNotFinite(t *testing.T) {
 				}
 			}}
 		}, "", "momentum_buffer of body.1.bn.bias", 8, 2},
+		"scale": {func(b *bench) {
+			b.Model = tinyNetOf(t, nn.QAT, nn.ReverseFold, func(m nn.Module) nn.QConfig {
+				c := int8Config(m)
+				if m.Name == "body.1.conv" {
+					c.Activation.Observer = spoiled{now: func() bool { return at(6) }}
+				}
+				return c
+			})
+		}, "body.1.conv", "activation range", 5, 1},
 		"rate": {func(b *bench) { b.Trainer.LRUpdater = exploding{} }, "", "learning rate", 6, 1},
 	} {
 		steps = 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -26,6 +27,19 @@ func (extremes) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float
 func (extremes) Averaging() float32                                                 { return 0.1 }
 func (extremes) Fixed() bool                                                        { return false }
 
+// spoiled is an observer whose range is sometimes not finite.
+type spoiled struct {
+	extremes
+	now func() bool
+}
+
+func (s spoiled) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) {
+	if s.now() {
+		return lo, float32(math.Inf(1))
+	}
+	return lo, hi
+}
+
 func int8Config(m nn.Module) nn.QConfig {
 	c := nn.QConfig{
 		Activation: nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: extremes{}},
@@ -39,6 +53,11 @@ func int8Config(m nn.Module) nn.QConfig {
 
 // tinyNet is two convolutions with BN and a linear layer.
 func tinyNet(t testing.TB, form nn.Form, mode nn.Mode) *nn.Graph {
+	t.Helper()
+	return tinyNetOf(t, form, mode, int8Config)
+}
+
+func tinyNetOf(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) nn.QConfig) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 5, W: 5, C: 1})
 	x := b.Input()
@@ -55,7 +74,7 @@ func tinyNet(t testing.TB, form nn.Form, mode nn.Mode) *nn.Graph {
 	}
 	g.Init(1)
 	if form != nn.Float {
-		g.SetQConfig(int8Config)
+		g.SetQConfig(config)
 		if err := g.Prepare(form, mode); err != nil {
 			t.Fatal(err)
 		}
