@@ -85,7 +85,7 @@ func (l *Log) Append(v any) error {
 
 // Sync makes the lines durable.
 func (l *Log) Sync() error {
-	if err := l.file.Sync(); err != nil {
+	if err := l.disk.sync(l.file); err != nil {
 		return &FileError{l.path, diag.Unwritable, plain(err)}
 	}
 	return nil

@@ -32,7 +32,8 @@ type Options struct {
 	// pipeline's folder before it asks.
 	FS func(root string) fs.FS
 
-	trace func(step, path string) error // between the steps of every write; tests crash with it
+	trace  func(step, path string) error // between the steps of every write; tests crash with it
+	nosync bool                          // artifact.Disk's NoSync
 }
 
 // The kinds of events that a run itself emits, besides those of its stages. All

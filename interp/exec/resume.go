@@ -25,10 +25,17 @@ func (s *session) resumable(existed bool) *diag.Diagnostic {
 	return s.readFrom()
 }
 
-// heal puts right what a crash between a folder's move and the manifest has left.
+// heal puts right what a crash in a write, or between a folder's move and the
+// manifest, has left.
 func (s *session) heal() error {
+	if err := s.disk.Sweep(s.Out); err != nil {
+		return err
+	}
 	for _, e := range s.manifest.Stages {
 		before, now := s.before(e.Name), s.folder(e.Name).Path
+		if err := s.disk.Sweep(now); err != nil {
+			return err
+		}
 		if e.Previous != nil || !exists(before) {
 			continue
 		}
@@ -46,10 +53,10 @@ func (s *session) heal() error {
 }
 
 // begin makes the manifest say that the stage is running, and puts its earlier
-// files aside. A resumed attempt goes on in its folder.
-func (s *session) begin(st *graph.Stage, d decision) error {
+// files aside. With keep they stay where they are: the attempt goes on from them.
+func (s *session) begin(st *graph.Stage, d decision, keep bool) error {
 	e := s.manifest.Stage(st.Name)
-	if d.resume && e != nil && e.State != artifact.Complete {
+	if keep && e != nil && e.State != artifact.Complete {
 		next := *e
 		next.State, next.Error, next.Hash, next.Inputs = artifact.Running, "", d.hash, d.inputs
 		s.manifest.Set(&next)
@@ -57,7 +64,7 @@ func (s *session) begin(st *graph.Stage, d decision) error {
 	}
 	next := &artifact.StageEntry{Name: st.Name, State: artifact.Running, Hash: d.hash, Inputs: d.inputs}
 	if e != nil {
-		if err := s.putAside(e, next, d.resume); err != nil {
+		if err := s.putAside(e, next, keep); err != nil {
 			return &artifact.FileError{Path: s.folder(st.Name).Path, Code: diag.Unwritable, Err: err}
 		}
 	}

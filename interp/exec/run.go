@@ -25,11 +25,8 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	if err := s.recovery(st, j, c, from); err != nil {
 		return s.unbegun(st, d, err)
 	}
-	step := -1
-	if from != nil {
-		step = from.Step
-	}
-	if err := s.begin(st, d); err != nil {
+	step, keep := continues(st, j)
+	if err := s.begin(st, d, keep || d.resume); err != nil {
 		return err
 	}
 	if err := s.journal.rewind(st.Name, step); err != nil {
@@ -52,6 +49,16 @@ func (s *session) run(st *graph.Stage, d decision) error {
 		}
 	}
 	return s.complete(st, e)
+}
+
+// continues reports whether a job goes on from a checkpoint of its own stage, and
+// from which step: -1 where it begins anew.
+func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
+	r := j.Resume
+	if r == nil || r.Stage != st.Name || j.Trainer != nil && !j.Trainer.ResumeEpochOrStep {
+		return -1, false
+	}
+	return r.Step, true
 }
 
 // unbegun notes an attempt that failed before it touched anything: what the

@@ -43,7 +43,7 @@ type session struct {
 func newSession(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
-		disk:  &artifact.Disk{Trace: o.trace},
+		disk:  &artifact.Disk{Trace: o.trace, NoSync: o.nosync},
 		feeds: map[*program.Dataset]*feed{}, did: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
