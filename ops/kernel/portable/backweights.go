@@ -13,127 +13,101 @@ func ConvBackwardWeights(p *kernel.Conv, x, dy, dw, scratch []float32, n0, n1, o
 		return
 	}
 	k, cg, og := p.K(), p.C/p.Groups, p.OutC/p.Groups
+	sums, tile := scratch[:2*k], scratch[2*k:]
 	pixels := p.OH * p.OW
 	for g := o0 / og; g*og < o1; g++ {
 		lo, hi := max(o0, g*og), min(o1, (g+1)*og)
 		for p0 := n0 * pixels; p0 < n1*pixels; p0 += weightTile {
 			p1 := min(p0+weightTile, n1*pixels)
-			col, ld := scratch, k
+			col, ld := tile, k
 			if direct(p) {
 				ld = k * p.Groups
 				col = x[p0*ld+g*cg:]
 			} else {
-				unroll(p, x, scratch, 0, g, p0, p1)
+				unroll(p, x, tile, 0, g, p0, p1)
 			}
-			outer(dy[p0*p.OutC+lo:], p.OutC, col, ld, dw[lo*k:], k, hi-lo, k, p1-p0)
+			outer(dy[p0*p.OutC+lo:], p.OutC, col, ld, dw[lo*k:], sums, hi-lo, k, p1-p0)
 		}
 	}
 }
 
-// ConvBackwardWeightsSize is the room for a tile of patches.
+// ConvBackwardWeightsSize is the room for two rows of sums and a tile of patches.
 func ConvBackwardWeightsSize(p *kernel.Conv) int {
 	switch {
 	case depthwise(p):
 		return p.WeightLen()
 	case direct(p):
-		return 0
+		return 2 * p.K()
 	}
-	return weightTile * p.K()
+	return (weightTile + 2) * p.K()
 }
 
-// outer adds Σ_p a[p·lda+i]·b[p·ldb+j] to c[i·ldc+j] for i < m, j < n and count
-// values of p, each sum in ascending p. It computes 2×3 results at a time.
-func outer(a []float32, lda int, b []float32, ldb int, c []float32, ldc, m, n, count int) {
-	j := 0
-	for ; j+3 <= n && n-j != 4; j += 3 {
-		i := 0
-		for ; i+2 <= m; i += 2 {
-			c0, c1 := c[i*ldc+j:][:3], c[(i+1)*ldc+j:][:3]
-			s00, s01, s02, s10, s11, s12 := outer23(a[i:], lda, b[j:], ldb, count)
-			c0[0] += s00
-			c0[1] += s01
-			c0[2] += s02
-			c1[0] += s10
-			c1[1] += s11
-			c1[2] += s12
+// outer adds Σ_p a[p·lda+i]·b[p·ldb+j] to c[i·n+j] for i < m, j < n and count
+// values of p, each sum in ascending p. It takes two rows of c and three rows of
+// b at a time, along j, where both lie in order.
+func outer(a []float32, lda int, b []float32, ldb int, c, sums []float32, m, n, count int) {
+	i := 0
+	for ; i+2 <= m; i += 2 {
+		clear(sums)
+		s0, s1 := sums[:n], sums[n:][:n]
+		p := 0
+		for ; p+3 <= count; p += 3 {
+			d0, d1, d2 := a[p*lda+i:][:2], a[(p+1)*lda+i:][:2], a[(p+2)*lda+i:][:2]
+			r0, r1, r2 := b[p*ldb:][:n], b[(p+1)*ldb:][:n], b[(p+2)*ldb:][:n]
+			outer23(s0, s1, r0, r1, r2, d0[0], d1[0], d2[0], d0[1], d1[1], d2[1])
 		}
-		for ; i < m; i++ {
-			outer1(a[i:], lda, b[j:], ldb, c[i*ldc+j:][:3], count)
+		for ; p < count; p++ {
+			d, r := a[p*lda+i:][:2], b[p*ldb:][:n]
+			outer1(s0, r, d[0])
+			outer1(s1, r, d[1])
 		}
+		AddTo(s0, c[i*n:][:n])
+		AddTo(s1, c[(i+1)*n:][:n])
 	}
-	for ; j+2 <= n; j += 2 {
-		i := 0
-		for ; i+2 <= m; i += 2 {
-			c0, c1 := c[i*ldc+j:][:2], c[(i+1)*ldc+j:][:2]
-			s00, s01, s10, s11 := outer22(a[i:], lda, b[j:], ldb, count)
-			c0[0] += s00
-			c0[1] += s01
-			c1[0] += s10
-			c1[1] += s11
-		}
-		for ; i < m; i++ {
-			outer1(a[i:], lda, b[j:], ldb, c[i*ldc+j:][:2], count)
-		}
-	}
-	for i := 0; j < n && i < m; i++ {
-		outer1(a[i:], lda, b[j:], ldb, c[i*ldc+j:][:n-j], count)
-	}
-}
-
-// outer23 is the inner block of outer.
-func outer23(a []float32, lda int, b []float32, ldb, count int) (s00, s01, s02, s10, s11, s12 float32) {
-	i, j := 0, 0
-	for ; count >= 2; count -= 2 {
-		p, q := (*[2]float32)(a[i:]), (*[3]float32)(b[j:])
-		i, j = i+lda, j+ldb
-		s00 += float32(p[0] * q[0])
-		s01 += float32(p[0] * q[1])
-		s02 += float32(p[0] * q[2])
-		s10 += float32(p[1] * q[0])
-		s11 += float32(p[1] * q[1])
-		s12 += float32(p[1] * q[2])
-		p, q = (*[2]float32)(a[i:]), (*[3]float32)(b[j:])
-		i, j = i+lda, j+ldb
-		s00 += float32(p[0] * q[0])
-		s01 += float32(p[0] * q[1])
-		s02 += float32(p[0] * q[2])
-		s10 += float32(p[1] * q[0])
-		s11 += float32(p[1] * q[1])
-		s12 += float32(p[1] * q[2])
-	}
-	if count > 0 {
-		p, q := (*[2]float32)(a[i:]), (*[3]float32)(b[j:])
-		s00 += float32(p[0] * q[0])
-		s01 += float32(p[0] * q[1])
-		s02 += float32(p[0] * q[2])
-		s10 += float32(p[1] * q[0])
-		s11 += float32(p[1] * q[1])
-		s12 += float32(p[1] * q[2])
-	}
-	return
-}
-
-// outer22 is outer23 for two columns.
-func outer22(a []float32, lda int, b []float32, ldb, count int) (s00, s01, s10, s11 float32) {
-	i, j := 0, 0
-	for range count {
-		p, q := (*[2]float32)(a[i:]), (*[2]float32)(b[j:])
-		i, j = i+lda, j+ldb
-		s00 += float32(p[0] * q[0])
-		s01 += float32(p[0] * q[1])
-		s10 += float32(p[1] * q[0])
-		s11 += float32(p[1] * q[1])
-	}
-	return
-}
-
-// outer1 is one row of outer, a result at a time.
-func outer1(a []float32, lda int, b []float32, ldb int, c []float32, count int) {
-	for j := range c {
-		var s float32
+	if i < m {
+		s0 := sums[:n]
+		clear(s0)
 		for p := range count {
-			s += float32(a[p*lda] * b[p*ldb+j])
+			outer1(s0, b[p*ldb:][:n], a[p*lda+i])
 		}
-		c[j] += s
+		AddTo(s0, c[i*n:][:n])
+	}
+}
+
+// outer23 is the inner block of outer: s0 += d0·r0 + d1·r1 + d2·r2 and
+// s1 += e0·r0 + e1·r1 + e2·r2.
+func outer23(s0, s1, r0, r1, r2 []float32, d0, d1, d2, e0, e1, e2 float32) {
+	for len(s0) >= 8 && len(s1) >= 8 && len(r0) >= 8 && len(r1) >= 8 && len(r2) >= 8 {
+		s0[0] = s0[0] + float32(d0*r0[0]) + float32(d1*r1[0]) + float32(d2*r2[0])
+		s1[0] = s1[0] + float32(e0*r0[0]) + float32(e1*r1[0]) + float32(e2*r2[0])
+		s0[1] = s0[1] + float32(d0*r0[1]) + float32(d1*r1[1]) + float32(d2*r2[1])
+		s1[1] = s1[1] + float32(e0*r0[1]) + float32(e1*r1[1]) + float32(e2*r2[1])
+		s0[2] = s0[2] + float32(d0*r0[2]) + float32(d1*r1[2]) + float32(d2*r2[2])
+		s1[2] = s1[2] + float32(e0*r0[2]) + float32(e1*r1[2]) + float32(e2*r2[2])
+		s0[3] = s0[3] + float32(d0*r0[3]) + float32(d1*r1[3]) + float32(d2*r2[3])
+		s1[3] = s1[3] + float32(e0*r0[3]) + float32(e1*r1[3]) + float32(e2*r2[3])
+		s0[4] = s0[4] + float32(d0*r0[4]) + float32(d1*r1[4]) + float32(d2*r2[4])
+		s1[4] = s1[4] + float32(e0*r0[4]) + float32(e1*r1[4]) + float32(e2*r2[4])
+		s0[5] = s0[5] + float32(d0*r0[5]) + float32(d1*r1[5]) + float32(d2*r2[5])
+		s1[5] = s1[5] + float32(e0*r0[5]) + float32(e1*r1[5]) + float32(e2*r2[5])
+		s0[6] = s0[6] + float32(d0*r0[6]) + float32(d1*r1[6]) + float32(d2*r2[6])
+		s1[6] = s1[6] + float32(e0*r0[6]) + float32(e1*r1[6]) + float32(e2*r2[6])
+		s0[7] = s0[7] + float32(d0*r0[7]) + float32(d1*r1[7]) + float32(d2*r2[7])
+		s1[7] = s1[7] + float32(e0*r0[7]) + float32(e1*r1[7]) + float32(e2*r2[7])
+		s0, s1, r0, r1, r2 = s0[8:], s1[8:], r0[8:], r1[8:], r2[8:]
+	}
+	s1, r0, r1, r2 = s1[:len(s0)], r0[:len(s0)], r1[:len(s0)], r2[:len(s0)]
+	for j, s := range s0 {
+		v0, v1, v2 := r0[j], r1[j], r2[j]
+		s0[j] = s + float32(d0*v0) + float32(d1*v1) + float32(d2*v2)
+		s1[j] = s1[j] + float32(e0*v0) + float32(e1*v1) + float32(e2*v2)
+	}
+}
+
+// outer1 is s += d·r.
+func outer1(s, r []float32, d float32) {
+	r = r[:len(s)]
+	for j := range s {
+		s[j] += float32(d * r[j])
 	}
 }

@@ -11,11 +11,15 @@ import (
 // product with x is x·w0 + x·w1·2^32. A sum of such products holds both sums as
 // long as the lower one fits 32 bits.
 //
-// The scratch holds the pairs of a group, [OutC/Groups/2][K] in 8 bytes, and a
+// The scratch holds the pairs of a group, [OutC/Groups/4][K][2] in 8 bytes, and a
 // tile of patches, [pixels][K] in 2 bytes: x - xZero, 0 beyond the edges.
 func ConvInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int) {
+	if depthwise(p) {
+		depthwiseInt8(p, x, xZero, w, acc, scratch, r0, r1)
+		return
+	}
 	k, og := p.K(), p.OutC/p.Groups
-	pairs, col := scratch[:(og+1)/2*k*8], scratch[(og+1)/2*k*8:]
+	pairs, col := scratch[:(og+3)/4*k*16], scratch[(og+3)/4*k*16:]
 	tile := tilePixels(k)
 	for g := range p.Groups {
 		pack(w[g*og*k:(g+1)*og*k], pairs, og, k)
@@ -27,23 +31,29 @@ func ConvInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32, scra
 	}
 }
 
-// ConvInt8Size is the room for the pairs and a tile of patches.
+// ConvInt8Size is the room for the pairs and a tile of patches, or for turned weights.
 func ConvInt8Size(p *kernel.Conv) int {
+	if depthwise(p) {
+		return p.WeightLen()
+	}
 	k := p.K()
-	return (p.OutC/p.Groups+1)/2*k*8 + tilePixels(k)*k*2
+	return (p.OutC/p.Groups+3)/4*k*16 + tilePixels(k)*k*2
 }
 
-// pack writes the weights of n channels, k each, as pairs; an odd last channel
-// is paired with zeros.
+// pack writes the weights of n channels, k each, as pairs: four channels' pairs
+// of a product lie together, what is missing of the last four is zero.
 func pack(w []int8, pairs []byte, n, k int) {
-	for j := 0; j < n; j += 2 {
-		out := pairs[j/2*k*8:][:k*8]
-		for i, v := range w[j*k : (j+1)*k] {
-			pair := int64(v)
-			if j+1 < n {
-				pair += int64(w[(j+1)*k+i]) << 32
-			}
-			binary.LittleEndian.PutUint64(out[i*8:], uint64(pair))
+	at := func(j, i int) int64 {
+		if j >= n {
+			return 0
+		}
+		return int64(w[j*k+i])
+	}
+	for j := 0; j < n; j += 4 {
+		out := pairs[j/4*k*16:][:k*16]
+		for i := range k {
+			binary.LittleEndian.PutUint64(out[i*16:], uint64(at(j, i)+at(j+1, i)<<32))
+			binary.LittleEndian.PutUint64(out[i*16+8:], uint64(at(j+2, i)+at(j+3, i)<<32))
 		}
 	}
 }
@@ -92,14 +102,10 @@ func widenRun(x []int8, dst []byte, xZero int32) {
 // dotInt8 is dot in integers, for m patches and n channels.
 func dotInt8(col, pairs []byte, c []int32, ldc, m, n, k int) {
 	for j := 0; j < n; j += 4 {
-		b0 := pairs[j/2*k*8:][:k*8]
-		b1 := b0
-		if j+2 < n {
-			b1 = pairs[(j/2+1)*k*8:][:k*8]
-		}
+		b := pairs[j/4*k*16:][:k*16]
 		for i := 0; i < m; i += 2 {
 			i1 := min(i+1, m-1) // an odd last row is computed twice
-			c00, c01, c10, c11 := dotInt8x22(col[i*k*2:][:k*2], col[i1*k*2:][:k*2], b0, b1)
+			c00, c01, c10, c11 := dotInt8x22(col[i*k*2:][:k*2], col[i1*k*2:][:k*2], b)
 			split(c[i*ldc+j:], c00, c01, n-j)
 			split(c[i1*ldc+j:], c10, c11, n-j)
 		}
@@ -128,45 +134,60 @@ func split(c []int32, s0, s1 int64, n int) {
 }
 
 // dotInt8x22 is the inner block of dotInt8: two patches, two pairs of channels.
-func dotInt8x22(a0, a1, b0, b1 []byte) (c00, c01, c10, c11 int64) {
-	for len(a0) >= 8 && len(a1) >= 8 && len(b0) >= 32 && len(b1) >= 32 {
-		x, y := int16At(a0[0:]), int16At(a1[0:])
-		v, w := int64At(b0[0:]), int64At(b1[0:])
-		c00 += x * v
-		c01 += x * w
-		c10 += y * v
-		c11 += y * w
-		x, y = int16At(a0[2:]), int16At(a1[2:])
-		v, w = int64At(b0[8:]), int64At(b1[8:])
-		c00 += x * v
-		c01 += x * w
-		c10 += y * v
-		c11 += y * w
-		x, y = int16At(a0[4:]), int16At(a1[4:])
-		v, w = int64At(b0[16:]), int64At(b1[16:])
-		c00 += x * v
-		c01 += x * w
-		c10 += y * v
-		c11 += y * w
-		x, y = int16At(a0[6:]), int16At(a1[6:])
-		v, w = int64At(b0[24:]), int64At(b1[24:])
-		c00 += x * v
-		c01 += x * w
-		c10 += y * v
-		c11 += y * w
-		a0, a1, b0, b1 = a0[8:], a1[8:], b0[32:], b1[32:]
+func dotInt8x22(a0, a1, b []byte) (c00, c01, c10, c11 int64) {
+	for len(a0) >= 16 && len(a1) >= 16 && len(b) >= 128 {
+		x0, y0, v0, w0 := int16At(a0, 0), int16At(a1, 0), int64At(b, 0), int64At(b, 8)
+		c00 += x0 * v0
+		c01 += x0 * w0
+		c10 += y0 * v0
+		c11 += y0 * w0
+		x1, y1, v1, w1 := int16At(a0, 2), int16At(a1, 2), int64At(b, 16), int64At(b, 24)
+		c00 += x1 * v1
+		c01 += x1 * w1
+		c10 += y1 * v1
+		c11 += y1 * w1
+		x2, y2, v2, w2 := int16At(a0, 4), int16At(a1, 4), int64At(b, 32), int64At(b, 40)
+		c00 += x2 * v2
+		c01 += x2 * w2
+		c10 += y2 * v2
+		c11 += y2 * w2
+		x3, y3, v3, w3 := int16At(a0, 6), int16At(a1, 6), int64At(b, 48), int64At(b, 56)
+		c00 += x3 * v3
+		c01 += x3 * w3
+		c10 += y3 * v3
+		c11 += y3 * w3
+		x4, y4, v4, w4 := int16At(a0, 8), int16At(a1, 8), int64At(b, 64), int64At(b, 72)
+		c00 += x4 * v4
+		c01 += x4 * w4
+		c10 += y4 * v4
+		c11 += y4 * w4
+		x5, y5, v5, w5 := int16At(a0, 10), int16At(a1, 10), int64At(b, 80), int64At(b, 88)
+		c00 += x5 * v5
+		c01 += x5 * w5
+		c10 += y5 * v5
+		c11 += y5 * w5
+		x6, y6, v6, w6 := int16At(a0, 12), int16At(a1, 12), int64At(b, 96), int64At(b, 104)
+		c00 += x6 * v6
+		c01 += x6 * w6
+		c10 += y6 * v6
+		c11 += y6 * w6
+		x7, y7, v7, w7 := int16At(a0, 14), int16At(a1, 14), int64At(b, 112), int64At(b, 120)
+		c00 += x7 * v7
+		c01 += x7 * w7
+		c10 += y7 * v7
+		c11 += y7 * w7
+		a0, a1, b = a0[16:], a1[16:], b[128:]
 	}
-	for len(a0) >= 2 && len(a1) >= 2 && len(b0) >= 8 && len(b1) >= 8 {
-		x, y := int16At(a0), int16At(a1)
-		v, w := int64At(b0), int64At(b1)
+	for len(a0) >= 2 && len(a1) >= 2 && len(b) >= 16 {
+		x, y, v, w := int16At(a0, 0), int16At(a1, 0), int64At(b, 0), int64At(b, 8)
 		c00 += x * v
 		c01 += x * w
 		c10 += y * v
 		c11 += y * w
-		a0, a1, b0, b1 = a0[2:], a1[2:], b0[8:], b1[8:]
+		a0, a1, b = a0[2:], a1[2:], b[16:]
 	}
 	return
 }
 
-func int16At(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) }
-func int64At(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
+func int16At(b []byte, i int) int64 { return int64(int16(uint16(b[i]) | uint16(b[i+1])<<8)) }
+func int64At(b []byte, i int) int64 { return int64(binary.LittleEndian.Uint64(b[i:])) }

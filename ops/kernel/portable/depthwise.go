@@ -127,3 +127,51 @@ func multiplyAdd3(y, a0, a1, a2, b0, b1, b2 []float32) {
 		y[c] = s
 	}
 }
+
+// depthwiseInt8 is ConvInt8 where each channel has its own filter.
+func depthwiseInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int) {
+	k := p.KH * p.KW
+	turned := scratch[:p.WeightLen()] // [taps][C]
+	for c := range p.C {
+		for tap, v := range w[c*k : (c+1)*k] {
+			turned[tap*p.C+c] = byte(v)
+		}
+	}
+	for r := r0; r < r1; r++ {
+		n, oh := r/p.OH, r%p.OH
+		top := oh*p.StrideH - p.PadTop
+		h0, h1 := window(top, p.DilationH, p.KH, p.H)
+		for ow := range p.OW {
+			left := ow*p.StrideW - p.PadLeft
+			w0, w1 := window(left, p.DilationW, p.KW, p.W)
+			out := acc[(r*p.OW+ow)*p.C:][:p.C]
+			clear(out)
+			for kh := h0; kh < h1; kh++ {
+				from := ((n*p.H+top+kh*p.DilationH)*p.W + left + w0*p.DilationW) * p.C
+				multiplyAddInt8(out, x, from, p.DilationW*p.C, xZero, turned, (kh*p.KW+w0)*p.C, w1-w0)
+			}
+		}
+	}
+}
+
+// multiplyAddInt8 is multiplyAdd in integers; the rows of b lie len(y) apart.
+func multiplyAddInt8(y []int32, a []int8, ai, lda int, zero int32, b []byte, bi, count int) {
+	for ; count >= 3; count -= 3 {
+		a0, a1, a2 := a[ai:][:len(y)], a[ai+lda:][:len(y)], a[ai+2*lda:][:len(y)]
+		b0, b1, b2 := b[bi:][:len(y)], b[bi+len(y):][:len(y)], b[bi+2*len(y):][:len(y)]
+		for c, s := range y {
+			s += (int32(a0[c]) - zero) * int32(int8(b0[c]))
+			s += (int32(a1[c]) - zero) * int32(int8(b1[c]))
+			s += (int32(a2[c]) - zero) * int32(int8(b2[c]))
+			y[c] = s
+		}
+		ai, bi = ai+3*lda, bi+3*len(y)
+	}
+	for ; count > 0; count-- {
+		a, b := a[ai:][:len(y)], b[bi:][:len(y)]
+		for c := range y {
+			y[c] += (int32(a[c]) - zero) * int32(int8(b[c]))
+		}
+		ai, bi = ai+lda, bi+len(y)
+	}
+}
