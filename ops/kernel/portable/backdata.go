@@ -77,6 +77,10 @@ type phase struct {
 // run computes the phase's pixels in the input rows [r0, r1).
 func (f *phase) run(dy, w, dx, scratch []float32, r0, r1 int) {
 	p, cg := f.p, f.p.C/f.p.Groups
+	if f.k == 0 { // a stride beyond the kernel leaves pixels that nothing sees
+		f.each(r0, r1, func(_, _, _, at int) { clear(dx[at : at+cg]) })
+		return
+	}
 	turned := scratch[:cg*f.k]
 	f.turn(w, turned)
 	all := p.KH * p.KW * (p.OutC / p.Groups)
@@ -91,21 +95,29 @@ func (f *phase) run(dy, w, dx, scratch []float32, r0, r1 int) {
 		}
 		n = 0
 	}
+	f.each(r0, r1, func(image, ih, iw, to int) {
+		f.patch(dy, col[n*f.k:(n+1)*f.k], image, ih, iw)
+		at[n] = to
+		if n++; n == tile {
+			flush()
+		}
+	})
+	flush()
+}
+
+// each calls do for the phase's pixels in the input rows [r0, r1): the image, the
+// position counted from the padded edge, and the offset of the group's channels in dx.
+func (f *phase) each(r0, r1 int, do func(image, ih, iw, at int)) {
+	p := f.p
 	for r := r0; r < r1; r++ {
 		ih := r%p.H + p.PadTop
 		if ih%p.StrideH != f.rows.phase {
 			continue
 		}
-		// the first column whose distance from the padded edge is in the phase
 		for iw := mod(f.cols.phase-p.PadLeft, p.StrideW); iw < p.W; iw += p.StrideW {
-			f.patch(dy, col[n*f.k:(n+1)*f.k], r/p.H, ih, iw+p.PadLeft)
-			at[n] = (r*p.W+iw)*p.C + f.g*cg
-			if n++; n == tile {
-				flush()
-			}
+			do(r/p.H, ih, iw+p.PadLeft, (r*p.W+iw)*p.C+f.g*(p.C/p.Groups))
 		}
 	}
-	flush()
 }
 
 func mod(a, b int) int { return (a%b + b) % b }

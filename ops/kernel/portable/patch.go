@@ -77,13 +77,13 @@ func patch[T float32 | int8](p *kernel.Conv, x, dst []T, pad T, g, n, oh, ow int
 // run copies src[from:from+len(dst)] to dst; what lies outside src is pad.
 func run[T float32 | int8](src, dst []T, pad T, from int) {
 	if from >= 0 && from+len(dst) <= len(src) {
-		src = src[from:]
+		src = src[from:][:len(dst)]
 		if len(dst) > 16 {
 			copy(dst, src)
 			return
 		}
-		for i := range dst { // a call costs more than a few values
-			dst[i] = src[i]
+		for i, v := range src { // a call costs more than a few values
+			dst[i] = v
 		}
 		return
 	}
