@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"path/filepath"
 
 	"qpipe/interp/graph"
@@ -59,19 +60,22 @@ func (a *app) lower(path string, in inputs) *loaded {
 	return l
 }
 
-// sound lowers the pipeline, shows what is wrong with it, and fails where
-// something is. Warnings are shown too.
+// sound lowers the pipeline, shows what there is to say about it, and fails where
+// something is wrong. With asJSON only errors are shown; warnings go into the
+// document that the caller prints.
 func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
 	l := a.lower(path, in)
-	if err := failed(l.diags); err != nil {
-		if asJSON {
-			_ = diag.WriteJSON(a.Out, l.diags, l.files.Source)
-			return nil, err
-		}
-		_ = a.diagnostics(l.files.Source, l.diags)
-		return nil, err
+	err := failed(l.diags)
+	switch {
+	case asJSON && err != nil:
+		return nil, cmp.Or(diag.WriteJSON(a.Out, l.diags, l.files.Source), err)
+	case asJSON:
+		return l, nil
 	}
-	return l, a.diagnostics(l.files.Source, l.diags)
+	if shown := a.diagnostics(l.files.Source, l.diags); shown != nil {
+		return nil, shown
+	}
+	return l, err
 }
 
 // diagnostics shows a list to a person.

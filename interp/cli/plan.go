@@ -63,7 +63,7 @@ func (a *app) showPlan(f runFlags, args []string, detailed bool) error {
 	if f.json {
 		err = a.writeJSON(planDocument{
 			diag.FormatVersion, o.Out, changes, append([]exec.Decision{}, decisions...),
-			diag.NewReport(list, l.files.Source).Diagnostics,
+			l.report(list),
 		})
 	} else {
 		err = a.decisions(l, o.Out, decisions, list)

@@ -71,7 +71,7 @@ func (a *app) runCmd() *cobra.Command {
 func (f *runFlags) choose(fl *pflag.FlagSet) {
 	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run (default runs/<name of the pipeline>)")
 	fl.StringArrayVar(&f.stages, "stage", nil, "only this stage `NAME` and what it needs (repeatable)")
-	fl.BoolVar(&f.force, "force", false, "also what is up to date")
+	fl.BoolVar(&f.force, "force", false, "also what is up to date (with -stage: those stages)")
 }
 
 func (a *app) run(f runFlags, args []string) error {
@@ -172,16 +172,11 @@ func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took ti
 	if err := a.closing(l, f.json, o.Out, out, took); err != nil {
 		return err
 	}
-	switch {
-	case hasBug(out.diags):
-		return exit(exitBug)
-	case out.report != nil && out.report.Interrupted:
+	if out.report != nil && out.report.Interrupted && !hasBug(out.diags) {
 		fmt.Fprintf(a.Err, "Interrupted; the checkpoint is written. To continue: %s\n", resumeCommand(l, f))
 		return exit(exitInterrupted)
-	case out.diags.HasErrors():
-		return exit(exitFailed)
 	}
-	return nil
+	return failed(out.diags)
 }
 
 // closing prints what is left to say after the last event.
@@ -192,7 +187,7 @@ func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.D
 	if err := a.diagnostics(l.files.Source, o.diags); err != nil {
 		return err
 	}
-	if o.report != nil {
+	if o.report != nil && len(o.report.Stages) > 0 {
 		a.summary(o.report, out, took)
 	}
 	return nil

@@ -118,10 +118,15 @@ type endLine struct {
 	Diagnostics []diag.ReportItem   `json:"diagnostics"`
 }
 
+// report is the JSON form of all that is to say about a pipeline and its run.
+func (l *loaded) report(more diag.List) []diag.ReportItem {
+	return diag.NewReport(slices.Concat(l.diags, more), l.files.Source).Diagnostics
+}
+
 func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) error {
 	end := endLine{
 		Time: now(), Kind: "run_end", Out: out, Seconds: took.Seconds(),
-		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Diagnostics: diag.NewReport(o.diags, l.files.Source).Diagnostics,
+		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Diagnostics: l.report(o.diags),
 	}
 	if o.report != nil {
 		end.Interrupted = o.report.Interrupted

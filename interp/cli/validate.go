@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,8 @@ func failed(l diag.List) error {
 	switch {
 	case hasBug(l):
 		return exit(exitBug)
+	case slices.ContainsFunc(l, func(d *diag.Diagnostic) bool { return d.Code == diag.UnknownStage }):
+		return exit(exitUsage)
 	case l.HasErrors():
 		return exit(exitFailed)
 	}

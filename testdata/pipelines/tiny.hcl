@@ -2,7 +2,7 @@
 # absorption and averaged weights, int8.
 variable "lr" {
   type    = number
-  default = 0.05
+  default = 0.01
 }
 
 variable "qat_epochs" {
