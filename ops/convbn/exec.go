@@ -10,7 +10,7 @@ import (
 // and come from whoever plans them. Every form reduces to one computation: the
 // convolution gives an accumulator, of which 1 is worth unit per channel; then
 //
-//	with the bias on the accumulator's grid (absorbed or fuse_bn on integers): the int8 model's epilogue (fuse_bn.go)
+//	absorbed or fuse_bn on integers: the int8 model's epilogue (fuse_bn.go)
 //	else: y = act(acc·a + b [+ z]), with a and b from BN (float.go, with_bn.go, reverse_fold.go)
 //
 // followed by the output's quantization.
@@ -45,7 +45,7 @@ type run struct {
 	st      grid.Step
 	x, z    *grid.Value
 	integer bool // the accumulator is a sum of products of integers
-	grid    bool // the bias is on its grid
+	grid    bool // and the epilogue that of the int8 model
 	wide    bool // it is in int32, for it may be too large for float32
 	batch   bool // BN uses the batch's statistics
 	dy      []float32
@@ -86,7 +86,7 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	r.cut = grid.NewCut(r.p.Rows(), r.p.OW*r.p.OutC)
 	quantized := st.Quantize && n.Weight.Quantized()
 	r.integer = quantized && x.On
-	r.grid = r.integer && n.BN == nil && !n.FloatBias
+	r.grid = r.integer && n.BN == nil
 	r.batch = n.BN != nil && st.Train && !n.BN.Frozen
 	e.weights(quantized)
 	r.wide = r.grid && e.bound()*x.MaxCode() > 1<<24
@@ -117,7 +117,7 @@ func (e *Exec) weights(quantized bool) {
 
 func (e *Exec) encodeChunk(i, _ int) {
 	n, sx := e.n, float32(0)
-	if e.run.grid {
+	if e.run.grid && !n.FloatBias {
 		sx = e.run.x.Q.Scale
 	}
 	o0, o1 := grid.NewCut(n.Geom.OutC, n.Geom.K()).Range(i)

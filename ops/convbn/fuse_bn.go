@@ -3,12 +3,17 @@ package convbn
 import "qpipe/ops/grid"
 
 // fused settles the epilogue of a node that computes with integers and has no
-// BN (any more): the bias is on the grid sx·sw, and the output is the int8 model's, integer for integer.
+// BN (any more): the bias is on the grid sx·sw, and the output is the int8
+// model's, integer for integer. With FloatBias the bias is not rounded to the grid.
 func (e *Exec) fused(sx float32) {
 	for o := range e.ep.Unit {
 		e.ep.Unit[o] = sx * e.c.Scale[o]
-		e.ep.Bias[o] = 0
-		if e.n.Bias {
+		switch {
+		case !e.n.Bias:
+			e.ep.Bias[o] = 0
+		case e.n.FloatBias:
+			e.ep.Bias[o] = float64(e.n.B.Data[o]) / float64(e.ep.Unit[o])
+		default:
 			e.ep.Bias[o] = float64(e.c.Bias[o])
 		}
 	}

@@ -1,0 +1,211 @@
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"qpipe/ops/kernel"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// randomGraph builds a network of 3 to 12 nodes out of every op.
+func randomGraph(t testing.TB, r *rand.Rand) *Graph {
+	b := NewBuilder(tensor.Shape{H: 5 + r.IntN(5), W: 5 + r.IntN(5), C: 1 + r.IntN(4)})
+	open := []Value{b.Input()} // values that nothing may have read yet
+	used := map[int]bool{}
+	pick := func() Value {
+		v := open[r.IntN(len(open))]
+		for _, o := range open { // rather one that is not used yet
+			if !used[o.id] && r.IntN(2) == 0 {
+				v = o
+			}
+		}
+		used[v.id] = true
+		return v
+	}
+	name := func(op string, i int) string { return fmt.Sprintf("%s%d", op, i) }
+	acts := []kernel.Act{kernel.ReLU, kernel.ReLU6}
+	for i := range 3 + r.IntN(10) {
+		x := pick()
+		var y Value
+		switch s := x.Shape(); r.IntN(9) {
+		case 0:
+			y = b.MaxPool(name("max", i), x, PoolAttrs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+		case 1:
+			y = b.AvgPool(name("avg", i), x, PoolAttrs{Kernel: [2]int{3, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 0}, CountIncludePad: r.IntN(2) == 0})
+		case 2:
+			y = b.BatchNorm(name("bn", i), x, 0, 0)
+		case 3:
+			y = b.Act(name("act", i), x, acts[r.IntN(2)])
+		case 4:
+			z := pick()
+			if z.Shape().H != s.H || z.Shape().W != s.W {
+				z = x
+			}
+			y = b.Concat(name("cat", i), x, z)
+		default:
+			y = randomUnit(b, r, i, x, open, used)
+		}
+		if y.Shape().C == 0 || y.Shape().H < 2 || y.Shape().W < 2 {
+			t.Fatalf("generator: %v", b.err)
+		}
+		open = append(open, y)
+	}
+	return finishRandom(t, b, r, open, used)
+}
+
+// randomUnit is a conv [+bn] [+add] [+act].
+func randomUnit(b *Builder, r *rand.Rand, i int, x Value, open []Value, used map[int]bool) Value {
+	s := x.Shape()
+	a := ConvAttrs{OutC: 1 + r.IntN(6), Kernel: [2]int{1 + r.IntN(3), 1 + r.IntN(3)}, Padding: [2]int{1, 1}, Bias: r.IntN(2) == 0}
+	if r.IntN(3) == 0 {
+		a.OutC, a.Groups = s.C*(1+r.IntN(2)), s.C
+	}
+	var z *Value
+	for k := range open {
+		if o := open[k].Shape(); r.IntN(2) == 0 && o.H == s.H && o.W == s.W && o.C <= 12 {
+			z = &open[k]
+			a.OutC, a.Groups, a.Kernel = o.C, 1, [2]int{3, 3}
+		}
+	}
+	y := b.Conv(fmt.Sprintf("conv%d", i), x, a)
+	if r.IntN(3) > 0 {
+		y = b.BatchNorm(fmt.Sprintf("cbn%d", i), y, 0, 0)
+	}
+	if z != nil {
+		used[z.id] = true
+		y = b.Add(fmt.Sprintf("add%d", i), y, *z)
+	}
+	if k := r.IntN(3); k > 0 {
+		y = b.Act(fmt.Sprintf("cact%d", i), y, kernel.Act(k))
+	}
+	return y
+}
+
+// finishRandom makes a vector of everything that is still unread and ends with
+// a linear layer, flattened or averaged.
+func finishRandom(t testing.TB, b *Builder, r *rand.Rand, open []Value, used map[int]bool) *Graph {
+	var loose []Value
+	clear(used)
+	for _, o := range b.ops {
+		for _, i := range o.in {
+			used[i] = true
+		}
+	}
+	for i, v := range open {
+		if !used[v.id] || i == len(open)-1 {
+			v = b.GlobalAvgPool(fmt.Sprintf("gap%d", i), v)
+			loose = append(loose, v)
+		}
+	}
+	x := loose[0]
+	if len(loose) > 1 {
+		x = b.Concat("join", loose...)
+	}
+	if r.IntN(2) == 0 {
+		x = b.Act("lact", b.Linear("hidden", x, 7, true), kernel.ReLU)
+	}
+	g, err := b.Graph(b.Linear("fc", b.Flatten("flat", x), 5, true))
+	must(t, err)
+	return g
+}
+
+// randomConfig draws types, schemes and roundings.
+func randomConfig(r *rand.Rand) func(Module) QConfig {
+	float := r.IntN(2) == 0
+	return func(m Module) QConfig {
+		a := quant.Spec{DType: []quant.DType{quant.Int8, quant.Int8, quant.Int8, quant.Int4, quant.UInt8}[r.IntN(5)]}
+		if r.IntN(4) == 0 || a.DType == quant.UInt8 && r.IntN(2) == 0 {
+			a.Scheme = quant.Affine
+		}
+		if r.IntN(4) == 0 {
+			a.Rounding = quant.HalfUp
+		}
+		w := quant.Spec{DType: []quant.DType{quant.Int8, quant.Int8, quant.Int4}[r.IntN(3)], PerChannel: r.IntN(4) > 0, Narrow: r.IntN(4) > 0}
+		q := QConfig{Activation: Quant{a, minMax{0.1}}, Weight: Quant{w, nil}}
+		if float && m.Name == "fc" {
+			q.Activation = Quant{}
+		}
+		return q
+	}
+}
+
+// TestRandomGraphs: whatever the network, its types and its mode, once every BN
+// behind a convolution is absorbed the QAT form's eval codes are those of the int8
+// model, at every node; and they are what the formulas composed in float64 give.
+func TestRandomGraphs(t *testing.T) {
+	graphs := 150
+	if testing.Short() {
+		graphs = 10
+	}
+	ties, total := 0, 0
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 99))
+		g := randomGraph(t, r)
+		g.Init(int64(seed))
+		jitter(g, r)
+		if errs := g.SetQConfig(randomConfig(r)); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		must(t, g.Prepare(QAT, []Mode{FuseBN, WithBN, ReverseFold}[r.IntN(3)]))
+		const n = 3
+		in := g.Input().WithN(n).Len()
+		e := compile(t, g, n, true)
+		for range 2 {
+			e.Forward(randn(r, in, 1), n, Train)
+			e.Backward(randn(r, n*5, 0.1))
+		}
+		for _, m := range g.Modules() {
+			if m.HasWeight && m.BN != "" {
+				must(t, g.Absorb(m.Name, r.IntN(2) == 0))
+			}
+		}
+		x := randn(r, in, 1)
+		qat, int8 := pair(t, g, n)
+		same(t, fmt.Sprintf("graph %d (%s)", seed, g.Mode()), qat, int8, x, n)
+		c := &compose64{g: g, e: qat, n: n}
+		c.run()
+		ties, total = ties+c.ties, total+c.total
+		if len(c.errors) > 0 {
+			t.Fatalf("graph %d (%s): %d values are not those of the formulas, among them %s\n%s", seed, g.Mode(), len(c.errors), c.errors[0], names(g))
+		}
+	}
+	t.Logf("%d codes, %d of them next to a tie on the other side", total, ties)
+}
+
+// pair compiles a QAT graph and its int8 form, both keeping every output.
+func pair(t testing.TB, g *Graph, batch int) (qat, int8 *Net) {
+	t.Helper()
+	c, err := g.Convert()
+	must(t, err)
+	qat, int8 = compile(t, g, batch, false), compile(t, c, batch, false)
+	qat.Keep()
+	int8.Keep()
+	return qat, int8
+}
+
+// same runs both and wants the same integers at every node.
+func same(t testing.TB, what string, qat, int8 *Net, x []float32, n int) {
+	t.Helper()
+	y := append([]float32(nil), qat.Forward(x, n, Eval)...)
+	z := int8.Forward(x, n, Eval)
+	for _, m := range qat.g.Modules() {
+		a, okA := qat.Codes(m.Name)
+		b, okB := int8.Codes(m.Name)
+		if okA != okB {
+			t.Fatalf("%s: %s has codes in one form only", what, m.Name)
+		}
+		for i := range a {
+			if a[i] != b[i] {
+				t.Fatalf("%s: %s (%s): element %d is %d in QAT, %d in int8", what, m.Name, m.Op, i, a[i], b[i])
+			}
+		}
+	}
+	for i := range y {
+		if y[i] != z[i] {
+			t.Fatalf("%s: output %d is %g in QAT, %g in int8", what, i, y[i], z[i])
+		}
+	}
+}
