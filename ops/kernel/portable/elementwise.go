@@ -11,19 +11,30 @@ func ScaleShift(x, z, y, a, b []float32, act kernel.Act) {
 	c := len(a)
 	for i := 0; i < len(x); i += c {
 		row := y[i : i+c]
-		if z == nil {
-			scaleShift(x[i:i+c], row, a, b)
-		} else {
+		switch {
+		case z != nil:
 			scaleShiftAdd(x[i:i+c], z[i:i+c], row, a, b)
+			activate(row, act)
+		case act == kernel.ReLU:
+			scaleShiftReLU(x[i:i+c], row, a, b)
+		default:
+			scaleShift(x[i:i+c], row, a, b)
+			activate(row, act)
 		}
 	}
-	activate(y[:len(x)], act)
 }
 
 func scaleShift(x, y, a, b []float32) {
 	y, a, b = y[:len(x)], a[:len(x)], b[:len(x)]
 	for c, v := range x {
 		y[c] = float32(v*a[c]) + b[c]
+	}
+}
+
+func scaleShiftReLU(x, y, a, b []float32) {
+	y, a, b = y[:len(x)], a[:len(x)], b[:len(x)]
+	for c, v := range x {
+		y[c] = relu(float32(v*a[c]) + b[c])
 	}
 }
 
@@ -34,17 +45,40 @@ func scaleShiftAdd(x, z, y, a, b []float32) {
 	}
 }
 
-// activate applies the activation in place. The builtins min and max have no
-// branch that a network's signs would mislead, and let NaN through.
+// relu is max(v, 0) by the bits: what is negative and no NaN becomes 0. The
+// condition becomes a conditional move, where a branch would be taken at random.
+func relu(v float32) float32 {
+	b := math.Float32bits(v)
+	if b-signBit <= infBits {
+		b = 0
+	}
+	return math.Float32frombits(b)
+}
+
+// positive is v where y > 0, else 0, by the bits.
+func positive(y, v float32) float32 {
+	b := math.Float32bits(v)
+	if math.Float32bits(y)-1 >= infBits {
+		b = 0
+	}
+	return math.Float32frombits(b)
+}
+
+const (
+	signBit = 1 << 31
+	infBits = 0x7f800000
+)
+
+// activate applies the activation in place.
 func activate(y []float32, act kernel.Act) {
 	switch act {
 	case kernel.ReLU:
 		for i, v := range y {
-			y[i] = max(v, 0)
+			y[i] = relu(v)
 		}
 	case kernel.ReLU6:
 		for i, v := range y {
-			y[i] = min(max(v, 0), 6)
+			y[i] = min(relu(v), 6)
 		}
 	}
 }
@@ -57,19 +91,11 @@ func ActBackward(y, dy, dx []float32, act kernel.Act) {
 		copy(dx, dy)
 	case kernel.ReLU:
 		for i, v := range y {
-			d := dy[i]
-			if !(v > 0) {
-				d = 0
-			}
-			dx[i] = d
+			dx[i] = positive(v, dy[i])
 		}
 	case kernel.ReLU6:
 		for i, v := range y {
-			d := dy[i]
-			if !(v > 0 && v < 6) {
-				d = 0
-			}
-			dx[i] = d
+			dx[i] = positive(6-v, positive(v, dy[i]))
 		}
 	}
 }
