@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"runtime"
+	"slices"
 )
 
 // table holds the network's input for every byte of every channel.
@@ -70,6 +71,22 @@ func (f *Feed) steps(batch int, dropLast bool) int {
 		return f.Samples.Len() / batch
 	}
 	return (f.Samples.Len() + batch - 1) / batch
+}
+
+// First reads up to n images from the beginning of the data, in its own order, as
+// the network takes them.
+func (f *Feed) First(n int, seed int64) (x []float32, count int, err error) {
+	n = min(n, f.Samples.Len())
+	l, err := f.load(order{seed: uint64(seed), batch: n, perEpoch: 1, to: 1}, 1)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer l.close()
+	b, err := l.next()
+	if err != nil {
+		return nil, 0, err
+	}
+	return slices.Clone(b.images()), n, nil
 }
 
 // reader turns images into rows of a batch. Each goroutine has its own.

@@ -73,7 +73,7 @@ func LoadTensors(g *nn.Graph, s *Snapshot, o LoadOptions) error {
 	}
 	have := make(map[string]nn.Tensor, len(source))
 	for _, t := range source {
-		t.Name = renamed(t.Name, o.Rename)
+		t.Name = Renamed(t.Name, o.Rename)
 		if _, twice := have[t.Name]; twice {
 			return Bad("rename", "two tensors of the checkpoint become %q", t.Name)
 		}
@@ -116,10 +116,10 @@ func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error 
 	}
 	var list []nn.Absorbed
 	for _, a := range absorbed {
-		node, recompute := renamed(a.Module, rename), a.WeightScale == "recompute"
+		node, recompute := Renamed(a.Module, rename), a.WeightScale == "recompute"
 		if left[node] {
 			list = append(list, nn.Absorbed{
-				Node: node, BN: renamed(a.BN, rename), Recompute: recompute,
+				Node: node, BN: Renamed(a.BN, rename), Recompute: recompute,
 				Frozen: a.Mode == nn.WithBN && !recompute,
 			})
 		}
@@ -193,8 +193,9 @@ func (e *LoadError) suggest() {
 	}
 }
 
-// renamed applies the longest of the prefixes that the name has; prefixes end at dots.
-func renamed(name string, rename map[string]string) string {
+// Renamed is the name that a checkpoint's tensor has after LoadCheckpoint's
+// rename: the longest prefix that ends at a dot is replaced.
+func Renamed(name string, rename map[string]string) string {
 	best, found := "", false
 	for old := range rename {
 		if (old == "" || name == old || strings.HasPrefix(name, old+".")) && (!found || len(old) > len(best)) {

@@ -153,11 +153,11 @@ func TestRename(t *testing.T) {
 		"bodyguard.weight":   "bodyguard.weight",
 		"head.fc.bias":       "fc.bias",
 	} {
-		if got := renamed(old, rename); got != want {
+		if got := Renamed(old, rename); got != want {
 			t.Errorf("%s becomes %s, want %s", old, got, want)
 		}
 	}
-	if got := renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
+	if got := Renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
 		t.Errorf("an added prefix gives %s", got)
 	}
 	b := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(6), "body.0.conv")
