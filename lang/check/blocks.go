@@ -156,13 +156,12 @@ func (c *checker) loops(b *config.Block) bool {
 func (c *checker) datasets() {
 	for _, b := range c.cfg.Datasets {
 		in, ok := inside[config.Dataset](c, b)
-		call, fine := c.call(program.DatasetKind, &config.Part{Type: b.Type, TypeRange: b.TypeRange, Header: b.Header, Rest: in.Rest}, b.Address())
-		d := &program.Dataset{Call: call, Name: b.Name}
+		d := &program.Dataset{Name: b.Name}
+		d.Call = c.typed(program.DatasetKind, b, in.Rest, ok)
 		d.Transforms = c.calls(program.TransformKind, in.Transforms, b.Address()+".transform")
 		c.prog.Datasets = append(c.prog.Datasets, d)
-		c.noStages(call.Refs, b.Address())
-		if n := c.names["dataset"][b.Name]; n.block == b {
-			n.bad = !ok || !fine
+		for _, t := range d.Transforms {
+			c.noStages(t.Refs, t.Origin.Address)
 		}
 	}
 }
@@ -170,13 +169,26 @@ func (c *checker) datasets() {
 func (c *checker) models() {
 	for _, b := range c.cfg.Models {
 		in, ok := inside[config.Model](c, b)
-		call, fine := c.call(program.ModelKind, &config.Part{Type: b.Type, TypeRange: b.TypeRange, Header: b.Header, Rest: in.Rest}, b.Address())
-		c.prog.Models = append(c.prog.Models, &program.Model{Call: call, Name: b.Name})
-		c.noStages(call.Refs, b.Address())
-		if n := c.names["model"][b.Name]; n.block == b {
-			n.bad = !ok || !fine
-		}
+		c.prog.Models = append(c.prog.Models, &program.Model{Call: c.typed(program.ModelKind, b, in.Rest, ok), Name: b.Name})
 	}
+}
+
+// typed decodes a block of the top level that is a part. Its name is bad when
+// the part is, so that nothing that refers to it is looked at further.
+func (c *checker) typed(kind program.Kind, b *config.Block, rest hcl.Body, ok bool) program.Call {
+	var call program.Call
+	if rest != nil {
+		var fine bool
+		call, fine = c.call(kind, &config.Part{Type: b.Type, TypeRange: b.TypeRange, Header: b.Header, Rest: rest}, b.Address())
+		if fine {
+			c.noStages(call.Refs, b.Address())
+		}
+		ok = ok && fine
+	}
+	if n := c.names[string(kind)][b.Name]; n.block == b {
+		n.bad = !ok
+	}
+	return call
 }
 
 // noStages reports references to stages where a part belongs to no stage.

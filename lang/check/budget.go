@@ -11,12 +11,12 @@ import (
 )
 
 // Limits of what the expressions of a pipeline may make. Values are counted in
-// units: a byte of a string, or an element of a collection.
+// units: an element of a collection, or unitBytes bytes of a string.
 const (
-	maxUnits  = 16 << 20 // that one expression may handle
-	maxValue  = 1 << 20  // of one variable or local value
-	maxBlocks = 10_000   // that dynamic blocks may make in one pipeline
-	maxDigits = 400      // of a number, before or after the point
+	maxUnits  = 1 << 19 // that one expression may handle
+	maxValue  = 1 << 18 // of one variable or local value
+	maxBlocks = 10_000  // that dynamic blocks may make in one pipeline
+	unitBytes = 16
 )
 
 var errTooMuch = errors.New("it makes more or larger values than a pipeline may")
@@ -77,9 +77,9 @@ func count(v cty.Value, n *int, limit int) {
 	}
 	switch ty := v.Type(); {
 	case ty == cty.String:
-		*n += len(v.AsString())
+		*n += len(v.AsString()) / unitBytes
 	case ty == cty.Number:
-		*n += digits(v.AsBigFloat())
+		*n += digits(v.AsBigFloat()) / unitBytes
 	case v.CanIterateElements():
 		for it := v.ElementIterator(); it.Next() && *n <= limit; {
 			_, e := it.Element()

@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
@@ -76,7 +77,7 @@ func newChecker(files *syntax.Files, o Options) *checker {
 		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names()},
 		names: map[string]map[string]*name{},
 		context: &hcl.EvalContext{
-			Variables: roots(nil), Functions: functions(files.Dir, b),
+			Variables: roots(nil), Functions: tableFor(files, b),
 		},
 	}
 }
@@ -95,6 +96,14 @@ func (c *checker) run() {
 	c.decodeStages()
 	c.outputs()
 	c.rules()
+}
+
+// tableFor builds the functions that the files can call: for most pipelines none.
+func tableFor(files *syntax.Files, b *budget) map[string]function.Function {
+	if files.Calls() {
+		return functions(files.Dir, b)
+	}
+	return meterOnly(b)
 }
 
 // at is where a message belongs: a block's address and a place in the text.

@@ -16,7 +16,7 @@ import (
 // start from dir. It is the usual set of the HCL family without what would make
 // a pipeline depend on the moment (timestamp, uuid).
 func functions(dir string, b *budget) map[string]function.Function {
-	table := map[string]function.Function{}
+	table := meterOnly(b)
 	for _, set := range []map[string]function.Function{
 		numeric(), text(), collections(), encodings(), files(dir, b),
 	} {
@@ -25,8 +25,12 @@ func functions(dir string, b *budget) map[string]function.Function {
 		}
 	}
 	table["try"], table["can"] = tryfunc.TryFunc, tryfunc.CanFunc
-	table[syntax.Charge] = b.chargeFunction()
 	return table
+}
+
+// meterOnly is the table for a text that calls no function.
+func meterOnly(b *budget) map[string]function.Function {
+	return map[string]function.Function{syntax.Charge: b.chargeFunction()}
 }
 
 func numeric() map[string]function.Function {
@@ -112,7 +116,7 @@ func replaceCost(args []cty.Value, limit int) int {
 	if len(args) != 3 || n > limit {
 		return n
 	}
-	return saturating(length(args[0])+1, length(args[2])+1, limit)
+	return n + bytesCost(length(args[0])+1, length(args[2])+1, limit)
 }
 
 func indentCost(args []cty.Value, limit int) int {
@@ -124,34 +128,36 @@ func indentCost(args []cty.Value, limit int) int {
 	if !(spaces < float64(limit)) {
 		return limit + 1
 	}
-	return saturating(length(args[1])+1, max(int(spaces), 0)+1, limit)
+	return n + bytesCost(length(args[1])+1, max(int(spaces), 0)+1, limit)
 }
 
+// joinCost: the separator stands between all elements.
 func joinCost(args []cty.Value, limit int) int {
 	n := argsCost(args, limit)
 	if len(args) == 0 || n > limit {
 		return n
 	}
-	return saturating(n, length(args[0])+1, limit)
+	return n + bytesCost(n, length(args[0])+1, limit)
 }
 
-// widths finds the numbers of a format string's verbs.
+// widths finds the numbers of a format string that are long.
 func widths() *regexp.Regexp { return regexp.MustCompile(`[0-9]{4,}`) }
 
+// formatCost: a verb may have a width, and every verb may take the same argument.
 func formatCost(args []cty.Value, limit int) int {
 	n := argsCost(args, limit)
 	if len(args) == 0 || n > limit || length(args[0]) == 0 {
 		return n
 	}
+	wide := 0
 	for _, w := range widths().FindAllString(args[0].AsString(), -1) {
 		v, err := strconv.Atoi(w)
-		if err != nil || v > limit-n {
+		if err != nil || v > limit {
 			return limit + 1
 		}
-		n += v
+		wide += v
 	}
-	// A list formats once an element, and an argument may be used by every verb.
-	return saturating(n, length(args[0])/2+1, limit)
+	return min(n+bytesCost(n, length(args[0])/2+1, limit)+bytesCost(n, wide+1, limit), limit+1)
 }
 
 // length is the length of a known string, else 0.
@@ -162,11 +168,12 @@ func length(v cty.Value) int {
 	return len(v.AsString())
 }
 
-func saturating(a, b, limit int) int {
-	if a > limit/b {
+// bytesCost is the cost of a·b bytes, at most limit+1.
+func bytesCost(a, b, limit int) int {
+	if a/unitBytes > limit/b {
 		return limit + 1
 	}
-	return a * b
+	return a * b / unitBytes
 }
 
 // metered makes a function pay before it works.

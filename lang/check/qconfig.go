@@ -31,7 +31,7 @@ func (c *checker) qconfigs() {
 		q.Activation = c.quant(in.Activation, c.defaultQuant(false, q.Origin), b.Address()+".activation", false)
 		q.Weight = c.quant(in.Weight, c.defaultQuant(true, q.Origin), b.Address()+".weight", true)
 		for i, o := range in.Overrides {
-			q.Overrides = append(q.Overrides, c.override(o, q, fmt.Sprintf("%s.override[%d]", b.Address(), i)))
+			q.Overrides = append(q.Overrides, c.override(o, q, fmt.Sprintf("%s.override[%d]", b.Address(), i), ok))
 		}
 		c.prog.QConfigs = append(c.prog.QConfigs, q)
 		if n := c.names["qconfig"][b.Name]; n.block == b {
@@ -53,7 +53,7 @@ func (c *checker) defaultQuant(perChannel bool, o program.Origin) program.Quant 
 	return q
 }
 
-func (c *checker) override(o *config.Override, q *program.QConfig, address string) program.Override {
+func (c *checker) override(o *config.Override, q *program.QConfig, address string, whole bool) program.Override {
 	out := program.Override{Origin: c.origin(address, o.Header)}
 	sel, err := notation.Selector(o.Selector)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *checker) override(o *config.Override, q *program.QConfig, address strin
 	out.Selector = sel
 	out.Activation = c.quant(o.Activation, q.Activation, address+".activation", false)
 	out.Weight = c.quant(o.Weight, q.Weight, address+".weight", true)
-	if o.Activation == nil && o.Weight == nil {
+	if whole && o.Activation == nil && o.Weight == nil {
 		c.errorf(diag.MissingBlock, at{address: address, subject: out.Origin.Header},
 			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this override overrides nothing")
 	}

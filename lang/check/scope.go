@@ -1,7 +1,10 @@
 package check
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -130,7 +133,7 @@ func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address str
 		return cty.DynamicVal, false
 	}
 	if diags.HasErrors() {
-		c.add(address, syntax.TranslateAs(diags, diag.EvaluationFailed))
+		c.add(address, c.explain(diags, ctx))
 		return cty.DynamicVal, false
 	}
 	if size(v, maxValue) > maxValue {
@@ -139,6 +142,25 @@ func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address str
 		return cty.DynamicVal, false
 	}
 	return v, true
+}
+
+// explain says hcl's diagnostics about an expression in our words.
+func (c *checker) explain(diags hcl.Diagnostics, ctx *hcl.EvalContext) diag.List {
+	list := syntax.TranslateAs(diags, diag.EvaluationFailed)
+	for _, d := range list {
+		src := c.files.Source(d.Subject.File)
+		if d.Code != diag.UnknownFunction || d.Subject.End.Byte > len(src) {
+			continue
+		}
+		called := string(src[d.Subject.Start.Byte:d.Subject.End.Byte])
+		var names []string
+		for ; ctx != nil; ctx = ctx.Parent() {
+			names = slices.AppendSeq(names, maps.Keys(ctx.Functions))
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return n == syntax.Charge })
+		d.Summary, d.Detail = fmt.Sprintf("there is no function %q", called), diag.DidYouMean(called, names, "functions")
+	}
+	return list
 }
 
 // evaluate is the one door to hcl's evaluator. A panic below becomes a

@@ -51,6 +51,11 @@ func (c *checker) variables() {
 		}
 		n.bad = !c.setVariable(v, g)
 	}
+	values := map[string]cty.Value{}
+	for id, n := range c.names["var"] {
+		values[id] = n.value
+	}
+	c.context.Variables["var"] = cty.ObjectVal(values)
 	for _, b := range c.cfg.Variables {
 		if n := c.names["var"][b.Name]; n.block == b && !n.bad {
 			c.validateVariable(n)
@@ -147,6 +152,9 @@ func (c *checker) readGiven(v *variable, g *given) (cty.Value, at, bool) {
 // constant evaluates an expression that may call functions but not refer to
 // anything.
 func (c *checker) constant(expr hcl.Expression, address string) (cty.Value, bool) {
+	if c.files.Calls() && len(c.context.Functions) == 1 { // the value of a flag may be the first to call one
+		c.context.Functions = functions(c.files.Dir, c.budget)
+	}
 	for _, t := range expr.Variables() {
 		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
 			"Only constants and functions can stand here. A string stands in double quotes; locals {} can refer to variables.",

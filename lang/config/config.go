@@ -141,7 +141,7 @@ func Inside[T any](b *Block, loops *Loops) (*T, diag.List) {
 	}
 	out := new(T)
 	diags := gohcl.DecodeBody(body, nil, out)
-	list := explain(diags, b.Raw(), out, "a "+b.Keyword+" block")
+	list := explain(diags, b.Raw(), out, inBlock(b.Keyword))
 	for _, d := range list {
 		d.Address = b.Address()
 	}

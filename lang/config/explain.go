@@ -19,7 +19,7 @@ import (
 func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string) diag.List {
 	var list diag.List
 	for _, d := range diags {
-		t := syntax.TranslateAs(hcl.Diagnostics{d}, diag.BadLabel)[0]
+		t := syntax.TranslateAs(hcl.Diagnostics{d}, diag.BadDynamic)[0]
 		if strings.HasPrefix(d.Summary, "Duplicate ") {
 			t.Code = diag.DuplicateBlock
 		}
@@ -39,6 +39,7 @@ type found struct {
 	what  string // the block around, in words
 	given map[string]bool
 	block bool
+	first *hclsyntax.Block // of the same name, when the one found is not the first
 }
 
 // find walks the blocks and the types of their structs side by side.
@@ -55,19 +56,31 @@ func find(body *hclsyntax.Body, typ reflect.Type, what string, at *hcl.Range) (f
 			return found{name: name, typ: typ, what: what, given: given}, true
 		}
 	}
+	first := map[string]*hclsyntax.Block{}
 	for _, b := range body.Blocks {
 		name, inner, where := b.Type, b.Body, b.TypeRange
 		if b.Type == "dynamic" && len(b.Labels) == 1 {
 			name, inner, where = b.Labels[0], content(b.Body), b.LabelRanges[0]
 		}
-		if where == *at || b.TypeRange == *at {
-			return found{name: name, typ: typ, what: what, given: given, block: true}, true
+		if where == *at || b.DefRange() == *at {
+			return found{name: name, typ: typ, what: what, given: given, block: true, first: first[name]}, true
 		}
-		if f, ok := find(inner, blockType(typ, name), "a "+name+" block", at); ok {
+		if first[name] == nil {
+			first[name] = b
+		}
+		if f, ok := find(inner, blockType(typ, name), inBlock(name), at); ok {
 			return f, ok
 		}
 	}
 	return found{}, false
+}
+
+// inBlock says "a trainer block", "an output block".
+func inBlock(keyword string) string {
+	if strings.ContainsAny(keyword[:1], "aeiou") {
+		return "an " + keyword + " block"
+	}
+	return "a " + keyword + " block"
 }
 
 func content(body *hclsyntax.Body) *hclsyntax.Body {
@@ -88,6 +101,14 @@ func (f found) reword(d *diag.Diagnostic) {
 	case d.Code == diag.UnknownBlock:
 		d.Summary = fmt.Sprintf("no block %q in %s", f.name, f.what)
 		d.Detail = f.way(attrs, blocks)
+	case d.Code == diag.DuplicateBlock:
+		d.Summary = fmt.Sprintf("a second %s block in %s", f.name, f.what)
+		d.Detail = "Keep one of the two."
+		if f.first != nil {
+			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(f.first.DefRange())}}
+		}
+	case d.Code == diag.BadLabel:
+		d.Detail = "It is written: " + header(f.name, blockType(f.typ, f.name)) + " { … }"
 	}
 }
 
@@ -106,8 +127,11 @@ func (f found) way(attrs, blocks []string) string {
 	if near := diag.Nearest(f.name, free); near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
-	if home := elsewhere(f.typ, f.name, f.block); home != "" {
-		return fmt.Sprintf("It belongs in %s {}.", home)
+	if homes := elsewhere(f.typ, f.name, f.block); len(homes) > 0 {
+		return fmt.Sprintf("It belongs in %s.", strings.Join(homes, " or "))
+	}
+	if len(same) == 0 {
+		return fmt.Sprintf("Only blocks can stand here: %s.", diag.Enumerate(other))
 	}
 	return diag.DidYouMean(f.name, same, kind)
 }
@@ -153,17 +177,39 @@ func element(t reflect.Type) reflect.Type {
 
 func blockType(typ reflect.Type, name string) reflect.Type { return fields(typ)[name] }
 
-// elsewhere names the block below that has an attribute (or block) of the name.
-func elsewhere(typ reflect.Type, name string, block bool) string {
+// elsewhere names the blocks below that have an attribute (or block) of the name.
+func elsewhere(typ reflect.Type, name string, block bool) []string {
 	below := fields(typ)
+	if typ == reflect.TypeFor[root]() {
+		below = insides()
+	}
+	var out []string
 	for _, n := range slices.Sorted(maps.Keys(below)) {
 		if below[n] == nil {
 			continue
 		}
-		inner := fields(below[n])
-		if t, ok := inner[name]; ok && (t != nil) == block {
-			return n
+		if t, ok := fields(below[n])[name]; ok && (t != nil) == block {
+			out = append(out, n+" {}")
 		}
 	}
-	return ""
+	return out
+}
+
+// insides maps the blocks of the top level to the structs of their bodies.
+func insides() map[string]reflect.Type {
+	return map[string]reflect.Type{
+		"qpipe": reflect.TypeFor[Settings](), "variable": reflect.TypeFor[Variable](), "dataset": reflect.TypeFor[Dataset](),
+		"qconfig": reflect.TypeFor[QConfig](), "stage": reflect.TypeFor[Stage](), "output": reflect.TypeFor[Output](),
+	}
+}
+
+// header shows how a block's type and labels are written.
+func header(name string, typ reflect.Type) string {
+	for i := range typ.NumField() {
+		label, kind, _ := strings.Cut(typ.Field(i).Tag.Get("hcl"), ",")
+		if kind == "label" {
+			name += ` "` + label + `"`
+		}
+	}
+	return name
 }

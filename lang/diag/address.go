@@ -21,7 +21,10 @@ func Where(address string) string {
 // unlabelled reports whether blocks of this type have no label, so that the next
 // word of an address is again a block.
 func unlabelled(word string) bool {
-	switch base(word) {
+	if strings.HasSuffix(word, "]") {
+		return true
+	}
+	switch word {
 	case "qpipe", "locals", "trainer", "calibrator", "validation", "model_convert_pipeline",
 		"activation", "weight", "precondition", "assert":
 		return true

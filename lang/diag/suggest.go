@@ -8,23 +8,37 @@ import (
 // Nearest returns the name that name was most likely meant to be, by edit
 // distance (a transposition counts as one edit), or "" when none is near.
 func Nearest(name string, names []string) string {
-	best, bestDistance := "", 1+max(1, (len(name)+1)/3)
+	if near := nearest(name, names); len(near) > 0 {
+		return near[0]
+	}
+	return ""
+}
+
+// nearest returns all names at the least distance, in their order.
+func nearest(name string, names []string) []string {
+	var best []string
+	limit := 1 + max(1, (len(name)+1)/3)
 	for _, n := range names {
-		d := distance(strings.ToLower(name), strings.ToLower(n), bestDistance)
-		if d < bestDistance {
-			best, bestDistance = n, d
+		d := distance(strings.ToLower(name), strings.ToLower(n), limit)
+		switch {
+		case d < limit-1 || d < limit && len(best) == 0:
+			best, limit = []string{n}, d+1
+		case d < limit:
+			best = append(best, n)
 		}
 	}
 	return best
 }
 
-// DidYouMean words a suggestion: the nearest name, else all of them. The names
-// are called what (in the plural) in the latter case.
+// DidYouMean words a suggestion: the nearest name, or the few that are equally
+// near, else all of them. The names are called what (in the plural) in the last
+// case.
 func DidYouMean(name string, names []string, what string) string {
-	if n := Nearest(name, names); n != "" {
-		return `Did you mean "` + n + `"?`
-	}
-	if len(names) == 0 {
+	near := nearest(name, names)
+	switch {
+	case len(near) > 0 && len(near) <= 3:
+		return `Did you mean "` + strings.Join(near, `" or "`) + `"?`
+	case len(names) == 0:
 		return "There are no " + what + "."
 	}
 	return "The " + what + ": " + Enumerate(names) + "."

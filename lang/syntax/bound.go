@@ -25,8 +25,31 @@ func bound(name string, src []byte) diag.List {
 	if len(src) > MaxBytes {
 		return diag.List{unreadable(name, errTooLarge)}
 	}
+	if plain(src) {
+		return nil
+	}
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
 	return boundTokens(tokens)
+}
+
+// plain reports, by counting bytes, that a text is too small to break a bound, so
+// that its tokens need not be looked at.
+func plain(src []byte) bool {
+	brackets, operators, digits := 0, 0, 0
+	for _, b := range src {
+		switch b {
+		case '{', '[', '(':
+			brackets++
+		case '*', '/', '+', '-', '%', '=', '<', '>', '&', '|', '!', '?', ':', '.', ']':
+			operators++
+		}
+		if b < '0' || b > '9' {
+			digits = 0
+		} else if digits++; digits > 2 {
+			return false // perhaps an exponent
+		}
+	}
+	return brackets < maxDepth/2 && operators < maxChain
 }
 
 func boundTokens(tokens hclsyntax.Tokens) diag.List {

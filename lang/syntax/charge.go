@@ -12,10 +12,13 @@ import (
 // much. No text can spell the name.
 const Charge = "\x00charge"
 
-// meter puts the calls into a tree that was just parsed.
-func meter(node hclsyntax.Node) {
+// meter puts the calls into a tree that was just parsed, and reports whether the
+// text calls functions of its own.
+func meter(node hclsyntax.Node) (calls bool) {
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch n := n.(type) {
+		case *hclsyntax.FunctionCallExpr:
+			calls = calls || n.Name != Charge
 		case *hclsyntax.ForExpr:
 			n.CollExpr = charged(n.CollExpr)
 			n.ValExpr = charged(n.ValExpr)
@@ -30,11 +33,7 @@ func meter(node hclsyntax.Node) {
 		}
 		return nil
 	})
-}
-
-func metered(e hclsyntax.Expression) hclsyntax.Expression {
-	meter(e)
-	return e
+	return calls
 }
 
 func charged(e hclsyntax.Expression) hclsyntax.Expression {

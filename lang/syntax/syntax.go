@@ -46,7 +46,11 @@ type Files struct {
 	Folder  bool   // the pipeline is a folder, not a single file
 	Files   []*File
 	sources map[string][]byte
+	calls   bool
 }
+
+// Calls reports whether an expression parsed so far calls a function.
+func (f *Files) Calls() bool { return f.calls }
 
 // Source returns the text of a file as it was parsed; it is a [diag.Sources].
 func (f *Files) Source(name string) []byte {
@@ -107,7 +111,7 @@ func ParseSource(name string, src []byte) (*Files, diag.List) {
 
 func (f *Files) add(name string, src []byte) diag.List {
 	f.sources[name] = src
-	body, list := parseBody(name, src)
+	body, list := f.parse(name, src)
 	f.Files = append(f.Files, &File{Name: name, Src: src, Body: body})
 	return list
 }
@@ -116,7 +120,15 @@ func (f *Files) add(name string, src []byte) diag.List {
 // variable values or the value of a flag, and keeps its source.
 func (f *Files) AddValues(name string, src []byte) (*hclsyntax.Body, diag.List) {
 	f.sources[name] = src
-	return parseBody(name, src)
+	return f.parse(name, src)
+}
+
+func (f *Files) parse(name string, src []byte) (*hclsyntax.Body, diag.List) {
+	body, list := parseBody(name, src)
+	if body != nil && !list.HasErrors() {
+		f.calls = meter(body) || f.calls
+	}
+	return body, list
 }
 
 // AddExpression parses the text of a single expression, such as the value of a
@@ -128,7 +140,7 @@ func (f *Files) AddExpression(name string, src []byte) (hclsyntax.Expression, di
 	}
 	expr, diags := hclsyntax.ParseExpression(src, name, hcl.InitialPos)
 	if !diags.HasErrors() {
-		expr = metered(expr)
+		f.calls = meter(expr) || f.calls
 	}
 	return expr, Translate(diags)
 }
@@ -147,7 +159,8 @@ func Template(name string, src []byte) (hclsyntax.Expression, diag.List) {
 	if diags.HasErrors() {
 		return nil, Translate(diags)
 	}
-	return metered(expr), nil
+	meter(expr)
+	return expr, nil
 }
 
 // ReadValues reads a file of variable values and keeps its source.
@@ -185,9 +198,6 @@ func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
 		return nil, list
 	}
 	body, _ := file.Body.(*hclsyntax.Body)
-	if !list.HasErrors() {
-		meter(body)
-	}
 	return body, list
 }
 

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,7 +24,20 @@ func Range(r hcl.Range) diag.Range {
 
 // Translate says hcl's diagnostics in our words: a code, the place, a summary
 // that begins small, and a way out where hcl names none.
-func Translate(diags hcl.Diagnostics) diag.List { return TranslateAs(diags, diag.BadSyntax) }
+// A second complaint about the same place is an echo of the first.
+func Translate(diags hcl.Diagnostics) diag.List {
+	type spot struct {
+		file string
+		byte int
+	}
+	seen := map[spot]bool{}
+	return slices.DeleteFunc(TranslateAs(diags, diag.BadSyntax), func(d *diag.Diagnostic) bool {
+		at := spot{d.Subject.File, d.Subject.Start.Byte}
+		echo := seen[at] && !d.Subject.Empty()
+		seen[at] = true
+		return echo
+	})
+}
 
 // TranslateAs is Translate with the code for what hcl's summary does not tell.
 func TranslateAs(diags hcl.Diagnostics, fallback diag.Code) diag.List {
@@ -97,6 +111,9 @@ func classify(summary string, fallback diag.Code) (diag.Code, string) {
 		if strings.Contains(summary, c.contains) {
 			return c.code, c.hint
 		}
+	}
+	if strings.HasPrefix(summary, "Missing ") && strings.Contains(summary, " for ") {
+		return diag.BadLabel, ""
 	}
 	return fallback, ""
 }

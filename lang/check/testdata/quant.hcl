@@ -1,0 +1,45 @@
+# with base
+qconfig "a" {
+  activation {
+    per_channel = true # want "QP205 error activations are not quantized per channel"
+  }
+  weight { # want "QP206 error \"scale\" is missing: observer \"fixed_scale\" requires it"
+    observer = "fixed_scale"
+  }
+}
+qconfig "b" {
+  activation {
+    dtype = "uint8" # want "QP205 error uint8 has no symmetric range"
+  }
+  weight {
+    dtype  = "uint8" # want "QP205 error weights are quantized to signed integers"
+  }
+}
+qconfig "c" {
+  activation {
+    dtype  = "uint8"
+    scheme = "affine"
+  }
+  weight {
+    scheme = "affine" # want "QP205 error weights are quantized symmetrically"
+  }
+  override "head..fc" { # want "QP111 error \"\\.\" does not fit here in a selector: A selector is"
+    activation { dtype = "float32" }
+  }
+  override "head.fc" {} # want "QP207 error this override overrides nothing"
+  override "head.fc" {
+    activation {
+      percentile = 99 # want "QP201 error observer \"min_max\" has no argument \"percentile\""
+    }
+  }
+  override "head.fc" {
+    activation {
+      observer   = "percentile"
+      percentile = 99
+    }
+  }
+}
+qconfig "d" {
+  weight {}
+  weight { dtype = "int16" } # want "QP209 error a second weight block in a qconfig block"
+}
