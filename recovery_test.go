@@ -276,6 +276,135 @@ func drawMoment(r *rand.Rand, took time.Duration) (at moment, after time.Duratio
 	}, 0, name
 }
 
+// TestSecondRun starts a run into the folder of one that is under way: it is
+// refused, and says why.
+func TestSecondRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	second := func(l line) bool {
+		if !in("float", "progress")(l) {
+			return false
+		}
+		code, _, stderr := plain(t, "run", "-out", out, tiny)
+		if code != 1 || !strings.Contains(stderr, "QP453") || !strings.Contains(stderr, out) {
+			t.Errorf("the second run: exit code %d\n%s", code, stderr)
+		}
+		return true
+	}
+	code, stderr := qpipe(t, out, syscall.SIGINT, second, 0, "-var", "train_images=60000", tiny)
+	if code != 130 {
+		t.Errorf("the first run: exit code %d\n%s", code, stderr)
+	}
+}
+
+// plain runs the program to its end.
+func plain(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command("qpipe", args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	return exitCode(t, cmd.Run()), out.String(), errs.String()
+}
+
+// TestDamagedResume damages what an interrupted run would continue from.
+func TestDamagedResume(t *testing.T) {
+	want, _ := undisturbed(t)
+	out := filepath.Join(t.TempDir(), "run")
+	if code, stderr := qpipe(t, out, syscall.SIGINT, in("qat", "epoch"), 0, tiny); code != 130 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	last := filepath.Join(out, "qat", "last.safetensors")
+	flip(t, last)
+	code, stdout, stderr := plain(t, "run", "--resume", "-out", out, tiny)
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	for _, text := range []string{last + ": ", "continues from " + filepath.Join(out, "qat"), "qat: resumed everything"} {
+		if !strings.Contains(stdout, text) {
+			t.Errorf("the run does not say %q:\n%s", text, stdout)
+		}
+	}
+	sameRun(t, want, hashes(t, out))
+
+	t.Run("all of them", func(t *testing.T) {
+		out := filepath.Join(t.TempDir(), "run")
+		if code, stderr := qpipe(t, out, syscall.SIGINT, in("qat", "epoch"), 0, tiny); code != 130 {
+			t.Fatalf("exit code %d\n%s", code, stderr)
+		}
+		files, _ := filepath.Glob(filepath.Join(out, "qat", "*.safetensors"))
+		for _, file := range files {
+			flip(t, file)
+		}
+		code, _, stderr := plain(t, "run", "--resume", "-out", out, tiny)
+		if code != 1 || !strings.Contains(stderr, "QP450") || !strings.Contains(stderr, filepath.Join(out, "qat")) {
+			t.Errorf("exit code %d\n%s", code, stderr)
+		}
+	})
+}
+
+// TestResumeFrom continues from the checkpoint that the command line names.
+func TestResumeFrom(t *testing.T) {
+	want, _ := undisturbed(t)
+	out := filepath.Join(t.TempDir(), "run")
+	finish(t, out, tiny)
+	files, _ := filepath.Glob(filepath.Join(out, "qat", "step-*.safetensors"))
+	if len(files) != 2 {
+		t.Fatalf("the stage keeps %v, want two numbered checkpoints", files)
+	}
+	for _, args := range [][]string{{"--resume=" + files[0], tiny}, {"--resume", files[1], tiny}} {
+		code, stdout, stderr := plain(t, append([]string{"run", "-out", out}, args...)...)
+		if code != 0 || !strings.Contains(stdout, "qat: resumed") || strings.Contains(stdout, "float: epoch") {
+			t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+		}
+		sameRun(t, want, hashes(t, out))
+	}
+}
+
+// flip changes a bit in the middle of a file.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestClosedOutput closes the pipe that the program writes to: short commands end
+// without a word, a run keeps what it has computed.
+func TestClosedOutput(t *testing.T) {
+	closed := func(args ...string) (code int, stderr string) {
+		cmd := exec.Command("qpipe", args...)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReaderSize(stdout, 16).ReadByte(); err != nil && args[0] == "run" {
+			t.Fatal(err)
+		}
+		stdout.Close()
+		return exitCode(t, cmd.Wait()), errs.String()
+	}
+	if _, stderr := closed("parts"); stderr != "" {
+		t.Errorf("qpipe parts says %q", stderr)
+	}
+	out := filepath.Join(t.TempDir(), "run")
+	code, stderr := closed("run", "-json", "-out", out, "-var", "train_images=60000", tiny)
+	if code != 130 || !strings.Contains(stderr, "--resume") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(out, "float", "last.safetensors")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestThreads runs the pipeline with different numbers of threads: the files are
 // the same.
 func TestThreads(t *testing.T) {

@@ -158,7 +158,7 @@ func (a *app) topics() []*cobra.Command {
 
 const aboutEnvironment = `QPIPE_VAR_NAME   the value of the pipeline's variable NAME; -var and *.auto.qvars are stronger
 QPIPE_KERNELS    the kernel set: one of those that "qpipe version -json" lists
-NO_COLOR         no colours, whatever its value
+NO_COLOR         no colours, if it is not empty
 
 Exit codes: 0 fine; 1 the pipeline is wrong or a stage failed; 2 the command line is wrong,
 or plan -detailed-exitcode found something to do; 3 a bug in qpipe, or fmt -check found a
