@@ -14,7 +14,7 @@ import (
 // units: an element of a collection, or unitBytes bytes of a string.
 const (
 	maxUnits  = 1 << 19 // that one expression may handle
-	maxValue  = 1 << 18 // of one variable or local value
+	maxValue  = 1 << 17 // of one variable or local value
 	maxBlocks = 10_000  // that dynamic blocks may make in one pipeline
 	unitBytes = 16
 )

@@ -77,8 +77,8 @@ type Meaning struct {
 	Text string
 }
 
-// Meanings returns the table of codes that the language produces, in order.
-func Meanings() []Meaning {
+// languageMeanings is the table of the codes that the language produces, in order.
+func languageMeanings() []Meaning {
 	return []Meaning{
 		{FileUnreadable, "a file or folder cannot be read"},
 		{NoFiles, "the folder holds no .hcl file"},

@@ -46,10 +46,10 @@ const (
 // Bug is qpipe's own failure.
 const Bug Code = "QP900"
 
-// AllMeanings returns the table of all codes, in order: those of the language,
+// Meanings returns the table of all codes, in order: those of the language,
 // then those of the interpreter.
-func AllMeanings() []Meaning {
-	return slices.Concat(Meanings(), []Meaning{
+func Meanings() []Meaning {
+	return slices.Concat(languageMeanings(), []Meaning{
 		{SelectsNothing, "a module selector matches no node of the network"},
 		{AbsorbedTwice, "the same BN is absorbed twice"},
 		{SelectsNoBN, "a callback that acts on BN selects none"},
