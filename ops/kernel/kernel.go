@@ -73,7 +73,8 @@ const (
 func (a Act) String() string { return [...]string{"none", "relu", "relu6"}[a] }
 
 // Quant is a quantization with one scale for a whole slice:
-// q = clamp(round(x/Scale) + Zero, Min, Max).
+// q = clamp(round(x/Scale) + Zero, Min, Max), with a true float32 division.
+// Quotients beyond any integer clamp; what becomes of NaN each kernel says.
 type Quant struct {
 	Scale    float32
 	Zero     int32
@@ -88,6 +89,8 @@ type Quant struct {
 // where lo is Min, or the larger of Min and Zero with an activation, and the
 // upper bound is the smaller of Max and Six with ReLU6. Each float32 operation
 // is rounded on its own; rint is ties to even, or floor(v + 0.5) if HalfUp.
+// acc + bias is an int32 addition: whoever makes the bias keeps it small enough.
+// A value that is NaN (a multiplier is not finite) counts as 0; infinities clamp.
 type Requant struct {
 	M        []float32 // scale_x·scale_w/scale_y per output channel, or one value for all
 	MZ       float32   // scale_z/scale_y of the added operand
@@ -133,27 +136,28 @@ type Set struct {
 	ConvBackwardWeights     func(p *Conv, x, dy, dw, scratch []float32, n0, n1, o0, o1 int)
 	ConvBackwardWeightsSize func(p *Conv) int
 
-	// ConvInt8 computes acc[n,oh,ow,o] = Σ (x - xZero)·w in int32, exactly; padding counts as xZero.
-	// For the output rows [r0, r1).
+	// ConvInt8 computes acc[n,oh,ow,o] = Σ (x - xZero)·w in int32, exactly; padding counts as xZero,
+	// which is an int8 code. For the output rows [r0, r1). K must be below 65793: no sum then overflows.
 	ConvInt8     func(p *Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int)
 	ConvInt8Size func(p *Conv) int // bytes of scratch
 
 	// Requantize runs the epilogue over rows of c channels: len(acc) = len(y) = a multiple of c.
-	// bias has c values or is nil; z is nil without an added operand.
+	// bias has c values or is nil; z is nil without an added operand; y may be z.
 	Requantize func(acc, bias []int32, z, y []int8, c int, q *Requant)
 
 	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel.
 	Dequantize func(acc, bias []int32, y []float32, c int, m []float32)
 
-	// Quantize writes codes, FakeQuant their values (q - Zero)·Scale; y may be x.
+	// Quantize writes codes of at most 8 bits, FakeQuant the values (q - Zero)·Scale; y may be x.
+	// NaN gets the code nearest to Zero from Quantize; FakeQuant lets it through, so that it is found out.
 	Quantize  func(x []float32, y []int8, q Quant)
 	FakeQuant func(x, y []float32, q Quant)
 
 	// FakeQuantBackward is the straight-through gradient: dx = dy where
-	// Min <= round(x/Scale)+Zero <= Max, else 0. dx may be dy.
+	// Min <= round(x/Scale)+Zero <= Max, else 0 (also where x is NaN). dx may be dy.
 	FakeQuantBackward func(x, dy, dx []float32, q Quant)
 
-	// MinMax returns the smallest and the largest value; NaN if there is one.
+	// MinMax returns the smallest and the largest value; both NaN if there is one, +Inf and -Inf of nothing.
 	MinMax func(x []float32) (lo, hi float32)
 
 	// ChannelSums adds, for rows of len(sum) channels, Σx and Σ(x·y) in float64. Y may be x.
@@ -170,6 +174,7 @@ type Set struct {
 	AddTo func(x, y []float32)
 
 	// MaxPool for output rows [r0, r1) of N·OH; index holds the offset into x of each maximum (the first one).
+	// NaN is larger than everything; a window wholly outside the image gives -Inf (-128, and 0 averages) and index -1.
 	// Its gradient scatters: dx is zeroed and filled for the images [n0, n1).
 	MaxPool         func(p *Pool, x, y []float32, index []int32, r0, r1 int)
 	MaxPoolBackward func(p *Pool, dy []float32, index []int32, dx []float32, n0, n1 int)
@@ -181,6 +186,7 @@ type Set struct {
 	AvgPoolBackward func(p *Pool, dy, dx []float32, n0, n1 int)
 	SumPoolInt8     func(p *Pool, x []int8, xZero int32, acc []int32, r0, r1 int)
 
-	// SGD is one update: g += decay·w; v = momentum·v + g; w -= lr·(v, or g + momentum·v with nesterov).
+	// SGD is one update: d = g + decay·w; v = momentum·v + d; w -= lr·(v, or d + momentum·v with nesterov).
+	// g is only read.
 	SGD func(w, g, v []float32, lr, momentum, decay float32, nesterov bool)
 }

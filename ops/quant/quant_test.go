@@ -83,8 +83,15 @@ func TestNotFinite(t *testing.T) {
 // TestRounding: ties, and the values beside them where an inexact sum would err.
 func TestRounding(t *testing.T) {
 	for _, c := range []struct{ v, even, up float64 }{
-		{0.5, 0, 1}, {1.5, 2, 2}, {-0.5, 0, 0}, {-1.5, -2, -1}, {2.5, 2, 3}, {-2.5, -2, -2},
-		{float64(math.Nextafter32(0.5, 0)), 0, 0}, {8388609, 8388609, 8388609}, {-0.75, -1, -1},
+		{0.5, 0, 1},
+		{1.5, 2, 2},
+		{-0.5, 0, 0},
+		{-1.5, -2, -1},
+		{2.5, 2, 3},
+		{-2.5, -2, -2},
+		{float64(math.Nextafter32(0.5, 0)), 0, 0},
+		{8388609, 8388609, 8388609},
+		{-0.75, -1, -1},
 	} {
 		if e, u := quant.HalfEven.Round(c.v), quant.HalfUp.Round(c.v); e != c.even || u != c.up {
 			t.Errorf("%v rounds to %v and %v, want %v and %v", c.v, e, u, c.even, c.up)

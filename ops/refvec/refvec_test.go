@@ -35,8 +35,16 @@ func TestDiff(t *testing.T) {
 		got, want float64
 		same      bool
 	}{
-		{1, 1, true}, {1.1, 1, true}, {1.3, 1, false}, {-1, 1, false},
-		{nan, nan, true}, {nan, 1, false}, {1, nan, false}, {inf, inf, true}, {-inf, inf, false}, {1, inf, false},
+		{1, 1, true},
+		{1.1, 1, true},
+		{1.3, 1, false},
+		{-1, 1, false},
+		{nan, nan, true},
+		{nan, 1, false},
+		{1, nan, false},
+		{inf, inf, true},
+		{-inf, inf, false},
+		{1, inf, false},
 	} {
 		if same := Diff([]float64{c.got}, []float64{c.want}, Tol{Abs: 0.1, Rel: 0.1}) == ""; same != c.same {
 			t.Errorf("got %v, want %v: equal = %v", c.got, c.want, same)

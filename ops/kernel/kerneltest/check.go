@@ -1,7 +1,10 @@
 package kerneltest
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +46,34 @@ func checks() map[string]check {
 // Check runs every kernel of the set on count generated cases. A field of
 // kernel.Set that is nil or has no row in the table fails.
 func Check(t *testing.T, s *kernel.Set, count int) {
+	for _, err := range Mistakes(s, count) {
+		t.Error(err)
+	}
+}
+
+// Mistakes is Check without a test: what is wrong with the set, at most one
+// generated case for each kernel, in the order of the names.
+func Mistakes(s *kernel.Set, count int) []error {
+	if missing := unchecked(s); missing != nil {
+		return missing
+	}
+	var out []error
+	table := checks()
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		for i := range count {
+			g := &gen{state: uint64(i)}
+			table[name](g, s, ref.Set())
+			if err := g.done(); err != nil {
+				out = append(out, fmt.Errorf("%s: %s, case %d: %w", s.Name, name, i, err))
+				break
+			}
+		}
+	}
+	return out
+}
+
+// unchecked returns the fields of the set that are nil or that no row checks.
+func unchecked(s *kernel.Set) (out []error) {
 	table := checks()
 	v := reflect.ValueOf(*s)
 	for i := range v.NumField() {
@@ -51,32 +82,11 @@ func Check(t *testing.T, s *kernel.Set, count int) {
 			continue
 		}
 		if v.Field(i).IsNil() {
-			t.Errorf("the set %s has no %s", s.Name, name)
-			continue
+			out = append(out, fmt.Errorf("the set %s has no %s", s.Name, name))
 		}
-		if base, isSize := strings.CutSuffix(name, "Size"); isSize {
-			name = base
-		}
-		if table[name] == nil {
-			t.Errorf("kernel.Set has %s, kerneltest has no check of it", name)
+		if name = strings.TrimSuffix(name, "Size"); table[name] == nil {
+			out = append(out, fmt.Errorf("kernel.Set has %s, kerneltest has no check of it", name))
 		}
 	}
-	if t.Failed() {
-		return
-	}
-	for name, f := range table {
-		t.Run(name, func(t *testing.T) { repeat(t, s, f, count) })
-	}
-}
-
-// repeat runs the check until it fails; the number of the case is its seed.
-func repeat(t *testing.T, s *kernel.Set, f check, count int) {
-	for i := range count {
-		g := &gen{t: t, state: uint64(i)}
-		f(g, s, ref.Set())
-		g.done()
-		if t.Failed() {
-			t.Fatalf("in case %d", i)
-		}
-	}
+	return out
 }

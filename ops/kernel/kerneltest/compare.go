@@ -1,38 +1,32 @@
 package kerneltest
 
-import (
-	"math"
-	"testing"
-)
+import "math"
 
 // equal demands the same numbers; NaN equals NaN and -0 equals 0.
-func equal[T element](t testing.TB, what string, got, want []T) {
-	t.Helper()
+func equal[T element](g *gen, what string, got, want []T) {
 	for i := range want {
 		if got[i] != want[i] && (got[i] == got[i] || want[i] == want[i]) {
-			t.Errorf("%s: element %d of %d is %v, want %v", what, i, len(want), got[i], want[i])
+			g.errorf("%s: element %d of %d is %v, want %v", what, i, len(want), got[i], want[i])
 			return
 		}
 	}
 }
 
 // sameBytes demands the same bits.
-func sameBytes[T element](t testing.TB, what string, got, want []T) {
-	t.Helper()
+func sameBytes[T element](g *gen, what string, got, want []T) {
 	for i := range want {
 		if bitsOf(got[i]) != bitsOf(want[i]) {
-			t.Errorf("%s: element %d of %d is %v with the ranges cut and %v without", what, i, len(want), got[i], want[i])
+			g.errorf("%s: element %d of %d is %v with the ranges cut and %v without", what, i, len(want), got[i], want[i])
 			return
 		}
 	}
 }
 
 // near demands |got - want| <= bound for each element.
-func near[T float32 | float64](t testing.TB, what string, got, want []T, bound func(i int) float64) {
-	t.Helper()
+func near[T float32 | float64](g *gen, what string, got, want []T, bound func(i int) float64) {
 	for i := range want {
 		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound(i)) {
-			t.Errorf("%s: element %d of %d is %v, want %v (allowed %g)", what, i, len(want), got[i], want[i], bound(i))
+			g.errorf("%s: element %d of %d is %v, want %v (allowed %g)", what, i, len(want), got[i], want[i], bound(i))
 			return
 		}
 	}

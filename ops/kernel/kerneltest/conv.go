@@ -1,6 +1,8 @@
 package kerneltest
 
 import (
+	"fmt"
+
 	"qpipe/ops/kernel"
 )
 
@@ -32,6 +34,7 @@ func (g *gen) conv() *kernel.Conv {
 		p.OH = (p.H+p.PadTop+bottom-p.DilationH*(p.KH-1)-1)/p.StrideH + 1
 		p.OW = (p.W+p.PadLeft+right-p.DilationW*(p.KW-1)-1)/p.StrideW + 1
 		if p.H+p.PadTop+bottom > p.DilationH*(p.KH-1) && p.W+p.PadLeft+right > p.DilationW*(p.KW-1) {
+			g.detail = fmt.Sprintf("%+v", *p)
 			return p
 		}
 	}
@@ -58,11 +61,8 @@ func convForward(g *gen, s, ref *kernel.Set) {
 	want, size := make([]float32, yLen(p)), make([]float32, yLen(p))
 	ref.ConvForward(p, x, w, want, nil, 0, p.Rows())
 	ref.ConvForward(p, abs(x), abs(w), size, nil, 0, p.Rows())
-	near(g.t, "y", whole, want, func(i int) float64 { return sumBound(p.K(), size[i]) })
-	sameBytes(g.t, "y", cut, whole)
-	if g.t.Failed() {
-		g.t.Logf("%+v", *p)
-	}
+	near(g, "y", whole, want, func(i int) float64 { return sumBound(p.K(), size[i]) })
+	sameBytes(g, "y", cut, whole)
 }
 
 func convBackwardData(g *gen, s, ref *kernel.Set) {
@@ -75,11 +75,8 @@ func convBackwardData(g *gen, s, ref *kernel.Set) {
 	want, size := make([]float32, xLen(p)), make([]float32, xLen(p))
 	ref.ConvBackwardData(p, dy, w, want, nil, 0, p.InRows())
 	ref.ConvBackwardData(p, abs(dy), abs(w), size, nil, 0, p.InRows())
-	near(g.t, "dx", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW*p.OutC/p.Groups, size[i]) })
-	sameBytes(g.t, "dx", cut, whole)
-	if g.t.Failed() {
-		g.t.Logf("%+v", *p)
-	}
+	near(g, "dx", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW*p.OutC/p.Groups, size[i]) })
+	sameBytes(g, "dx", cut, whole)
 }
 
 func convBackwardWeights(g *gen, s, ref *kernel.Set) {
@@ -94,11 +91,9 @@ func convBackwardWeights(g *gen, s, ref *kernel.Set) {
 	want, size := append([]float32(nil), before...), abs(before)
 	ref.ConvBackwardWeights(p, x, dy, want, nil, n0, n1, 0, p.OutC)
 	ref.ConvBackwardWeights(p, abs(x), abs(dy), size, nil, n0, n1, 0, p.OutC)
-	near(g.t, "dw", whole, want, func(i int) float64 { return sumBound((n1-n0)*p.OH*p.OW+1, size[i]) })
-	sameBytes(g.t, "dw", cut, whole)
-	if g.t.Failed() {
-		g.t.Logf("%+v, images %d to %d", *p, n0, n1)
-	}
+	near(g, "dw", whole, want, func(i int) float64 { return sumBound((n1-n0)*p.OH*p.OW+1, size[i]) })
+	sameBytes(g, "dw", cut, whole)
+	g.detail = fmt.Sprintf("%+v, images %d to %d", *p, n0, n1)
 }
 
 func convInt8(g *gen, s, ref *kernel.Set) {
@@ -113,9 +108,7 @@ func convInt8(g *gen, s, ref *kernel.Set) {
 	g.ranges(p.Rows(), func(lo, hi int) { s.ConvInt8(p, x, zero, w, cut, scratch, lo, hi) })
 	want := make([]int32, yLen(p))
 	ref.ConvInt8(p, x, zero, w, want, nil, 0, p.Rows())
-	equal(g.t, "acc", whole, want)
-	equal(g.t, "acc, cut", cut, want)
-	if g.t.Failed() {
-		g.t.Logf("%+v, zero %d", *p, zero)
-	}
+	equal(g, "acc", whole, want)
+	equal(g, "acc, cut", cut, want)
+	g.detail = fmt.Sprintf("%+v, zero %d", *p, zero)
 }

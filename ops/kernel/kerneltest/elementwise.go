@@ -59,11 +59,11 @@ func requantize(g *gen, s, ref *kernel.Set) {
 	y, want := out[int8](g, "y", n), make([]int8, n)
 	s.Requantize(acc, bias, z, y, c, q)
 	ref.Requantize(acc, bias, z, want, c, q)
-	equal(g.t, "y", y, want)
+	equal(g, "y", y, want)
 	if z != nil { // y may be z
 		inPlace := twin(g, "z", z)
 		s.Requantize(acc, bias, inPlace, inPlace, c, q)
-		equal(g.t, "y = z", inPlace, want)
+		equal(g, "y = z", inPlace, want)
 	}
 }
 
@@ -81,7 +81,7 @@ func dequantize(g *gen, s, ref *kernel.Set) {
 	y, want := out[float32](g, "y", c*rows), make([]float32, c*rows)
 	s.Dequantize(acc, bias, y, c, m)
 	ref.Dequantize(acc, bias, want, c, m)
-	equal(g.t, "y", y, want)
+	equal(g, "y", y, want)
 }
 
 func quantize(g *gen, s, ref *kernel.Set) {
@@ -90,7 +90,7 @@ func quantize(g *gen, s, ref *kernel.Set) {
 	y, want := out[int8](g, "y", len(x)), make([]int8, len(x))
 	s.Quantize(x, y, q)
 	ref.Quantize(x, want, q)
-	equal(g.t, "y", y, want)
+	equal(g, "y", y, want)
 }
 
 // wide is a quantization to codes of up to 16 bits, which FakeQuant also does.
@@ -112,8 +112,8 @@ func fakeQuant(g *gen, s, ref *kernel.Set) {
 	s.FakeQuant(x, y, q)
 	s.FakeQuant(inPlace, inPlace, q)
 	ref.FakeQuant(x, want, q)
-	equal(g.t, "y", y, want)
-	equal(g.t, "y = x", inPlace, want)
+	equal(g, "y", y, want)
+	equal(g, "y = x", inPlace, want)
 }
 
 func fakeQuantBackward(g *gen, s, ref *kernel.Set) {
@@ -124,8 +124,8 @@ func fakeQuantBackward(g *gen, s, ref *kernel.Set) {
 	s.FakeQuantBackward(x, dy, dx, q)
 	s.FakeQuantBackward(x, inPlace, inPlace, q)
 	ref.FakeQuantBackward(x, dy, want, q)
-	equal(g.t, "dx", dx, want)
-	equal(g.t, "dx = dy", inPlace, want)
+	equal(g, "dx", dx, want)
+	equal(g, "dx = dy", inPlace, want)
 }
 
 func minMax(g *gen, s, ref *kernel.Set) {
@@ -135,7 +135,7 @@ func minMax(g *gen, s, ref *kernel.Set) {
 	}
 	lo, hi := s.MinMax(x)
 	wantLo, wantHi := ref.MinMax(x)
-	equal(g.t, "lo, hi", []float32{lo, hi}, []float32{wantLo, wantHi})
+	equal(g, "lo, hi", []float32{lo, hi}, []float32{wantLo, wantHi})
 }
 
 func channelSums(g *gen, s, ref *kernel.Set) {
@@ -152,8 +152,8 @@ func channelSums(g *gen, s, ref *kernel.Set) {
 	s.ChannelSums(x, y, gotSum, gotProd)
 	ref.ChannelSums(x, y, wantSum, wantProd)
 	bound := func(int) float64 { return 1e-15 * float64(n/c+1) }
-	near(g.t, "sum", gotSum, wantSum, bound)
-	near(g.t, "prod", gotProd, wantProd, bound)
+	near(g, "sum", gotSum, wantSum, bound)
+	near(g, "prod", gotProd, wantProd, bound)
 }
 
 func (g *gen) act() kernel.Act { return kernel.Act(g.intn(0, 2)) }
@@ -170,12 +170,12 @@ func scaleShift(g *gen, s, ref *kernel.Set) {
 	s.ScaleShift(x, z, y, a, b, act)
 	s.ScaleShift(inPlace, z, inPlace, a, b, act)
 	ref.ScaleShift(x, z, want, a, b, act)
-	equal(g.t, "y", y, want)
-	equal(g.t, "y = x", inPlace, want)
+	equal(g, "y", y, want)
+	equal(g, "y = x", inPlace, want)
 	if z != nil {
 		inPlace = twin(g, "z", z)
 		s.ScaleShift(x, inPlace, inPlace, a, b, act)
-		equal(g.t, "y = z", inPlace, want)
+		equal(g, "y = z", inPlace, want)
 	}
 }
 
@@ -186,8 +186,8 @@ func actBackward(g *gen, s, ref *kernel.Set) {
 	s.ActBackward(y, dy, dx, act)
 	s.ActBackward(y, inPlace, inPlace, act)
 	ref.ActBackward(y, dy, want, act)
-	equal(g.t, "dx", dx, want)
-	equal(g.t, "dx = dy", inPlace, want)
+	equal(g, "dx", dx, want)
+	equal(g, "dx = dy", inPlace, want)
 }
 
 func add(g *gen, s, ref *kernel.Set) {
@@ -197,8 +197,8 @@ func add(g *gen, s, ref *kernel.Set) {
 	s.Add(a, b, y, act)
 	s.Add(inPlace, b, inPlace, act)
 	ref.Add(a, b, want, act)
-	equal(g.t, "y", y, want)
-	equal(g.t, "y = a", inPlace, want)
+	equal(g, "y", y, want)
+	equal(g, "y = a", inPlace, want)
 }
 
 func addTo(g *gen, s, ref *kernel.Set) {
@@ -207,7 +207,7 @@ func addTo(g *gen, s, ref *kernel.Set) {
 	y, want := twin(g, "y", before), append([]float32(nil), before...)
 	s.AddTo(x, y)
 	ref.AddTo(x, want)
-	equal(g.t, "y", y, want)
+	equal(g, "y", y, want)
 }
 
 func sgd(g *gen, s, ref *kernel.Set) {
@@ -218,6 +218,6 @@ func sgd(g *gen, s, ref *kernel.Set) {
 	s.SGD(w, d, v, lr, momentum, decay, nesterov)
 	wantW, wantV := append([]float32(nil), w0...), append([]float32(nil), v0...)
 	ref.SGD(wantW, d, wantV, lr, momentum, decay, nesterov)
-	equal(g.t, "w", w, wantW)
-	equal(g.t, "v", v, wantV)
+	equal(g, "w", w, wantW)
+	equal(g, "v", v, wantV)
 }

@@ -6,16 +6,22 @@
 package kerneltest
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"testing"
 )
 
-// gen makes the random parts of one case and remembers its buffers.
+// gen makes the random parts of one case and remembers its buffers and what went
+// wrong.
 type gen struct {
-	t     testing.TB
-	state uint64
-	bufs  []guarded
+	state  uint64
+	bufs   []guarded
+	errs   []error
+	detail string // what the case is, for a message
+}
+
+func (g *gen) errorf(format string, args ...any) {
+	g.errs = append(g.errs, fmt.Errorf(format, args...))
 }
 
 // next is splitmix64.
@@ -157,13 +163,18 @@ func (b *buffer[T]) check() error {
 	return nil
 }
 
-// done checks the surroundings of every buffer of the case.
-func (g *gen) done() {
-	g.t.Helper()
+// done checks the surroundings of every buffer and returns what went wrong.
+func (g *gen) done() error {
 	for _, b := range g.bufs {
 		if err := b.check(); err != nil {
-			g.t.Error(err)
+			g.errs = append(g.errs, err)
 		}
 	}
-	g.bufs = nil
+	if len(g.errs) == 0 {
+		return nil
+	}
+	if g.detail != "" {
+		g.errorf("it is %s", g.detail)
+	}
+	return errors.Join(g.errs...)
 }

@@ -1,6 +1,7 @@
 package kerneltest
 
 import (
+	"fmt"
 	"math"
 
 	"qpipe/ops/kernel"
@@ -17,6 +18,7 @@ func (g *gen) pool() *kernel.Pool {
 	p.PadTop, p.PadLeft = g.intn(0, p.KH/2), g.intn(0, p.KW/2)
 	p.OH = max(p.H+p.PadTop+g.intn(0, p.PadTop)-p.KH, 0)/p.StrideH + 1
 	p.OW = max(p.W+p.PadLeft+g.intn(0, p.PadLeft)-p.KW, 0)/p.StrideW + 1
+	g.detail = fmt.Sprintf("%+v", *p)
 	return p
 }
 
@@ -41,8 +43,8 @@ func maxPool(g *gen, s, ref *kernel.Set) {
 	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPool(p, x, y, index, lo, hi) })
 	wantY, wantIndex := make([]float32, ny), make([]int32, ny)
 	ref.MaxPool(p, x, wantY, wantIndex, 0, p.N*p.OH)
-	equal(g.t, "y", y, wantY)
-	equal(g.t, "index", index, wantIndex)
+	equal(g, "y", y, wantY)
+	equal(g, "index", index, wantIndex)
 }
 
 func maxPoolBackward(g *gen, s, ref *kernel.Set) {
@@ -54,7 +56,7 @@ func maxPoolBackward(g *gen, s, ref *kernel.Set) {
 	dx, want := out[float32](g, "dx", nx), make([]float32, nx)
 	g.ranges(p.N, func(lo, hi int) { s.MaxPoolBackward(p, dy, index, dx, lo, hi) })
 	ref.MaxPoolBackward(p, dy, index, want, 0, p.N)
-	equal(g.t, "dx", dx, want)
+	equal(g, "dx", dx, want)
 }
 
 func maxPoolInt8(g *gen, s, ref *kernel.Set) {
@@ -63,7 +65,7 @@ func maxPoolInt8(g *gen, s, ref *kernel.Set) {
 	x, y, want := g.codes("x", nx), out[int8](g, "y", ny), make([]int8, ny)
 	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPoolInt8(p, x, y, lo, hi) })
 	ref.MaxPoolInt8(p, x, want, 0, p.N*p.OH)
-	equal(g.t, "y", y, want)
+	equal(g, "y", y, want)
 }
 
 func avgPool(g *gen, s, ref *kernel.Set) {
@@ -75,8 +77,8 @@ func avgPool(g *gen, s, ref *kernel.Set) {
 	want, size := make([]float32, ny), make([]float32, ny)
 	ref.AvgPool(p, x, want, 0, p.N*p.OH)
 	ref.AvgPool(p, abs(x), size, 0, p.N*p.OH)
-	near(g.t, "y", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW, size[i]) })
-	sameBytes(g.t, "y", cut, whole)
+	near(g, "y", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW, size[i]) })
+	sameBytes(g, "y", cut, whole)
 }
 
 func avgPoolBackward(g *gen, s, ref *kernel.Set) {
@@ -88,8 +90,8 @@ func avgPoolBackward(g *gen, s, ref *kernel.Set) {
 	want, size := make([]float32, nx), make([]float32, nx)
 	ref.AvgPoolBackward(p, dy, want, 0, p.N)
 	ref.AvgPoolBackward(p, abs(dy), size, 0, p.N)
-	near(g.t, "dx", whole, want, func(i int) float64 { return sumBound(2*p.KH*p.KW, size[i]) })
-	sameBytes(g.t, "dx", cut, whole)
+	near(g, "dx", whole, want, func(i int) float64 { return sumBound(2*p.KH*p.KW, size[i]) })
+	sameBytes(g, "dx", cut, whole)
 }
 
 func sumPoolInt8(g *gen, s, ref *kernel.Set) {
@@ -99,5 +101,5 @@ func sumPoolInt8(g *gen, s, ref *kernel.Set) {
 	acc, want := out[int32](g, "acc", ny), make([]int32, ny)
 	g.ranges(p.N*p.OH, func(lo, hi int) { s.SumPoolInt8(p, x, zero, acc, lo, hi) })
 	ref.SumPoolInt8(p, x, zero, want, 0, p.N*p.OH)
-	equal(g.t, "acc", acc, want)
+	equal(g, "acc", acc, want)
 }
