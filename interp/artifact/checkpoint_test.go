@@ -128,8 +128,33 @@ func TestRefusals(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pt.safetensors")
 	os.WriteFile(path, plainFile, 0o600)
 	s, err := ReadWeights(path, true)
-	if err != nil || len(s.Model) != 1 || s.Form != "" {
+	if err != nil || len(s.Model) != 1 || s.Form != nn.Float {
 		t.Errorf("weights of another tool: %v, %v", s, err)
+	}
+}
+
+// TestPeek: the header alone says all but the data.
+func TestPeek(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "last.safetensors")
+	if err := Write(nil, path, full()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Peek(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Form != nn.QAT || len(got.Absorbed) != 1 || len(got.Model) != len(full().Model) || len(got.Shadow) != 1 {
+		t.Errorf("%+v", got)
+	}
+	for i, w := range full().Model {
+		if g := got.Model[i]; g.Name != w.Name || len(g.Shape) != len(w.Shape) || g.Data != nil {
+			t.Errorf("%+v", g)
+		}
+	}
+	data, _ := os.ReadFile(path)
+	os.WriteFile(path, data[:len(data)-1], 0o600)
+	if _, err := Peek(path); err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Error(err)
 	}
 }
 
@@ -144,7 +169,7 @@ func FuzzDecode(f *testing.F) {
 		if os.WriteFile(path, data, 0o600) != nil {
 			t.Skip()
 		}
-		for _, err := range []error{second(Read(path)), second(ReadWeights(path, false)), second(Describe(path))} {
+		for _, err := range []error{second(Read(path)), second(ReadWeights(path, false)), second(Describe(path)), second(Peek(path))} {
 			if err != nil && !strings.Contains(err.Error(), path) {
 				t.Fatalf("an error that does not name the file: %v", err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
+	"qpipe/ops/nn"
 )
 
 // Folder is the place of a stage's checkpoints. It is a stage.Keeper.
@@ -101,7 +102,7 @@ func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
 }
 
 func foreign(path string, views []safetensors.NamedTensorView) (*stage.Snapshot, error) {
-	s := &stage.Snapshot{}
+	s := &stage.Snapshot{Form: nn.Float}
 	for _, v := range views {
 		t, err := toTensor(v)
 		if err != nil {

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"qpipe/interp/artifact"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -50,12 +53,15 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 
 // step lets one converter work.
 func (w *walk) step() bool {
+	sig, known := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
+	if !known {
+		return false
+	}
 	conv, err := stage.New[stage.Converter](w.plan.Catalog, *w.call)
 	if err != nil {
 		w.part(diag.BadPart, *w.call, err)
 		return false
 	}
-	sig, _ := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
 	if sig.To == program.Quantized {
 		w.leftForConversion()
 		if !w.convertible() {
@@ -101,7 +107,7 @@ func (w *walk) convertible() bool {
 				d.Related = []diag.Related{{Message: "what the node is configured by", Range: a.Header}}
 			}
 		}
-		w.once(fmt.Sprint("int8 ", w.s.Convert.QConfig.Name, e.Node, e.Err), d)
+		w.once(fmt.Sprint("int8 ", d.Related, e.Node, e.Err), d)
 	}
 	return len(errs) == 0
 }
@@ -134,9 +140,12 @@ var errReported = errors.New("reported")
 // load follows a LoadCheckpoint: the model takes over what the checkpoint's model
 // has absorbed, and must have the same tensors.
 func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
+	if from.Stage == "" {
+		return w.loadFile(from.Path, o)
+	}
 	up := w.plan.Stage(from.Stage)
-	if from.Stage == "" || up == nil || up.Model == nil {
-		return nil // a file is known when the run opens it
+	if up == nil || up.Model == nil {
+		return nil
 	}
 	gone := up.surely // of "best" nobody knows at which epoch it will be written
 	if from.Which == "last" {
@@ -145,16 +154,74 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 			gone[node] = true
 		}
 	}
-	maps.Copy(w.s.absorbed, up.absorbed)
-	maps.Copy(w.s.surely, gone)
-	if err := replay(w.c.Model, gone, up.absorbed); err != nil {
+	if err := w.takeOver(gone, up.absorbed); err != nil {
 		return err
 	}
 	give := up.Model.Clone()
 	if err := replay(give, gone, up.absorbed); err != nil {
 		return err
 	}
-	return w.hold(up, give, o)
+	if o.LoadEMAModel && !averages(up.Stage) {
+		return stage.Bad("load_ema_model", "stage %q keeps no averaged weights", up.Name)
+	}
+	return w.hold(give.Tensors(), o, diag.Diagnostic{
+		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
+		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
+	})
+}
+
+// averages reports whether a stage keeps averaged weights.
+func averages(s *program.Stage) bool {
+	return slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
+		_, ok := c.Args.(program.WeightAverager)
+		return ok
+	})
+}
+
+// loadFile follows a LoadCheckpoint of a file, where that is there already.
+func (w *walk) loadFile(path string, o stage.LoadOptions) error {
+	full := filepath.FromSlash(path)
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(w.plan.Program.Dir, full)
+	}
+	if _, err := os.Stat(full); err != nil {
+		return nil // the run will tell, if it is not there by then
+	}
+	snap, err := artifact.Peek(full)
+	if err != nil {
+		return stage.Bad("checkpoint_path", "%w", err)
+	}
+	if !formsFit(snap.Form, w.c.Model.Form(), o) {
+		return stage.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
+	}
+	gone, by := map[string]bool{}, map[string]*program.Callback{}
+	for _, a := range snap.Absorbed {
+		node := stage.Renamed(a.Module, o.Rename)
+		gone[node], by[node] = true, &program.Callback{Call: *w.call}
+	}
+	if err := w.takeOver(gone, by); err != nil {
+		return err
+	}
+	tensors := snap.Model
+	if o.LoadEMAModel {
+		if tensors = snap.Shadow; tensors == nil {
+			return stage.Bad("load_ema_model", "%s holds no averaged weights", path)
+		}
+	}
+	return w.hold(tensors, o, diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))})
+}
+
+// formsFit reports whether weights of one form mean something in another.
+func formsFit(from, to nn.Form, o stage.LoadOptions) bool {
+	quantized := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
+	return from == to || quantized(to) && (quantized(from) || from == nn.Float && o.AllowMiss)
+}
+
+// takeOver gives the model the absorptions of a checkpoint.
+func (w *walk) takeOver(gone map[string]bool, by map[string]*program.Callback) error {
+	maps.Copy(w.s.absorbed, by)
+	maps.Copy(w.s.surely, gone)
+	return replay(w.c.Model, gone, by)
 }
 
 // replay absorbs the BNs of the nodes, where they are still there, as the
@@ -172,9 +239,10 @@ func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) 
 	return nil
 }
 
-// hold compares the tensors of the writing model with those of the loading one.
-func (w *walk) hold(up *Stage, give *nn.Graph, o stage.LoadOptions) error {
-	missing, extra, shapes := difference(give, w.c.Model, o.Rename)
+// hold compares a checkpoint's tensors with those of the loading model. About the
+// checkpoint d says what it is.
+func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) error {
+	missing, extra, shapes := difference(give, w.c.Model.Tensors(), o.Rename)
 	if o.AllowMiss {
 		missing = nil
 	}
@@ -196,30 +264,28 @@ func (w *walk) hold(up *Stage, give *nn.Graph, o stage.LoadOptions) error {
 	add("Missing in the checkpoint", missing)
 	add("Not in the model", extra)
 	add("Of another shape", shapes)
-	w.fail(diag.Diagnostic{
-		Code: diag.CheckpointMismatch, Subject: w.call.Origin.At("checkpoint_path"), Address: w.call.Origin.Address,
-		Summary: fmt.Sprintf("the checkpoint of stage %q (%s) does not fit the model (%s)", up.Name, life(give), life(w.c.Model)),
-		Detail:  strings.Join(lines, " "),
-		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
-	})
+	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
+	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))
+	d.Detail = strings.Join(lines, " ")
+	w.fail(d)
 	return errReported
 }
 
 // life says in words which form and mode a network is in.
-func life(g *nn.Graph) string {
-	if g.Mode() == "" || g.Form() == nn.Float {
-		return "form " + string(g.Form())
+func life(f nn.Form, m nn.Mode) string {
+	if m == "" || f == nn.Float {
+		return "form " + string(f)
 	}
-	return fmt.Sprintf("form %s, %s", g.Form(), g.Mode())
+	return fmt.Sprintf("form %s, %s", f, m)
 }
 
-// difference names the tensors that two networks do not share.
-func difference(give, take *nn.Graph, rename map[string]string) (missing, extra, shapes []string) {
+// difference names the tensors that a checkpoint and a model do not share.
+func difference(give, take []nn.Tensor, rename map[string]string) (missing, extra, shapes []string) {
 	have := map[string][]int{}
-	for _, t := range give.Tensors() {
+	for _, t := range give {
 		have[stage.Renamed(t.Name, rename)] = t.Shape
 	}
-	for _, t := range take.Tensors() {
+	for _, t := range take {
 		got, ok := have[t.Name]
 		switch {
 		case !ok:
@@ -229,9 +295,5 @@ func difference(give, take *nn.Graph, rename map[string]string) (missing, extra,
 		}
 		delete(have, t.Name)
 	}
-	for name := range have {
-		extra = append(extra, name)
-	}
-	slices.Sort(extra)
-	return missing, extra, shapes
+	return missing, slices.Sorted(maps.Keys(have)), shapes
 }

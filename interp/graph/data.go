@@ -48,8 +48,12 @@ func (l *lowerer) feed(d *program.Dataset) *feed {
 	return f
 }
 
-// part reports what a part dislikes, at the argument that it names.
+// part reports what a part dislikes, at the argument that it names. Of a part that
+// nobody knows lang/check has spoken.
 func (l *lowerer) part(code diag.Code, c program.Call, err error) {
+	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil {
+		return
+	}
 	at, err := place(c.Origin, err)
 	l.fail(diag.Diagnostic{
 		Code: code, Subject: at, Address: c.Origin.Address,

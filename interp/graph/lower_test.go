@@ -2,12 +2,16 @@ package graph_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
+	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -16,6 +20,37 @@ import (
 func lower(t *testing.T, p *program.Program) (*graph.Plan, diag.List) {
 	t.Helper()
 	return graph.Lower(p, parttest.Catalog())
+}
+
+// loadsFile lets the float stage load a file.
+func loadsFile(p *program.Program, x *parttest.Text, path string) diag.Range {
+	c := x.Convert("float", "", nil)
+	load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: path}}, "checkpoint_path")
+	c.Converters = []program.Call{load}
+	p.Stages[0].Convert = c
+	return load.Origin.At("checkpoint_path")
+}
+
+// TestPartial: a program with mistakes of its own is lowered as far as it goes.
+func TestPartial(t *testing.T) {
+	p, x := parttest.Flow()
+	p.Stages[0].Model = nil
+	p.Stages[1].Train, p.Stages[1].Val = nil, nil
+	p.Stages[2].Convert.Converters[0].Type = "Nowhere"
+	p.Stages[3].Convert.QConfig = nil
+	p.Datasets[0].Args = nil
+	bad := x.Stage("bad", p.Models[0], nil, p.Datasets[1], nil)
+	bad.Callbacks = []program.Callback{x.FuseBN("f", nil, "nowhere")}
+	p.Stages = append(p.Stages, bad)
+	_, list := lower(t, p)
+	for _, d := range list {
+		if d.Code == diag.Bug {
+			t.Errorf("%s\n%s", d.Summary, d.Detail)
+		}
+	}
+	if !slices.ContainsFunc(list, func(d *diag.Diagnostic) bool { return d.Code == diag.SelectsNothing }) {
+		t.Errorf("the mistake of the sound stage is not found: %v", list)
+	}
 }
 
 func TestFlow(t *testing.T) {
@@ -180,11 +215,29 @@ func TestMistakes(t *testing.T) {
 			return f.Stages[0].Convert.Converters[0].Origin.Header
 		}, diag.BadConversion, "no_such_mode"},
 		{"part", func(f flow) diag.Range {
-			c := &stage(f, "calibration").Convert.Converters[1]
-			c.Type = "Nowhere"
-			f.Program.Stages = f.Stages[:2]
-			return c.Origin.Header
-		}, diag.BadPart, "Nowhere"},
+			f.QConfigs[0].Activation.Observer = f.Call(program.ObserverKind, "min_max", "o", parttest.ObserverArgs{Constant: -1}, "averaging_constant")
+			return f.QConfigs[0].Activation.Observer.Origin.At("averaging_constant")
+		}, diag.BadPart, "must not be negative"},
+		{"checkpoint file", func(f flow) diag.Range {
+			path := filepath.Join(t.TempDir(), "f.safetensors")
+			w := nn.Tensor{Name: "body.a.conv.weight", Shape: []int{4, 1, 5, 5}, Data: make([]float32, 100)}
+			if err := artifact.Write(nil, path, &stg.Snapshot{Form: nn.Float, Model: []nn.Tensor{w}}); err != nil {
+				t.Fatal(err)
+			}
+			return loadsFile(f.Program, f.Text, path)
+		}, diag.CheckpointMismatch, "body.a.conv.weight ([4 1 5 5], the model has [4 1 3 3])"},
+		{"checkpoint file of another form", func(f flow) diag.Range {
+			path := filepath.Join(t.TempDir(), "f.safetensors")
+			if err := artifact.Write(nil, path, &stg.Snapshot{Form: nn.QAT, Mode: nn.WithBN}); err != nil {
+				t.Fatal(err)
+			}
+			return loadsFile(f.Program, f.Text, path)
+		}, diag.BadConversion, "written from a qat model"},
+		{"damaged checkpoint file", func(f flow) diag.Range {
+			path := filepath.Join(t.TempDir(), "f.safetensors")
+			os.WriteFile(path, []byte("no"), 0o600)
+			return loadsFile(f.Program, f.Text, path)
+		}, diag.BadConversion, "f.safetensors: cut short"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, text := parttest.Flow()

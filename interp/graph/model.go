@@ -29,6 +29,9 @@ func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
 		return g
 	}
 	l.models[key] = nil
+	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil {
+		return nil
+	}
 	part, err := stage.New[stage.Model](l.plan.Catalog, m.Call)
 	if err == nil {
 		g, err = part.Build(key.in)

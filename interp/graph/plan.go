@@ -6,6 +6,9 @@
 package graph
 
 import (
+	"fmt"
+	"runtime/debug"
+
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -48,7 +51,8 @@ func (p *Plan) Stage(name string) *Stage {
 }
 
 // Lower builds the plan. With errors in the list the plan may be nil or partial
-// and must not be run.
+// and must not be run. A program that lang/check has found mistakes in may be
+// lowered as well, as far as it goes: parts that nobody knows are passed over.
 func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
 	l := &lowerer{
 		plan: &Plan{Program: p, Catalog: c},
@@ -57,7 +61,7 @@ func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
 	}
 	l.plan.Stages = order(p)
 	for _, s := range l.plan.Stages {
-		l.stage(s)
+		l.guard(s)
 	}
 	l.unmatchedOverrides()
 	return l.plan, l.list.Sorted()
@@ -82,6 +86,19 @@ func (l *lowerer) once(key string, d diag.Diagnostic) {
 		l.said[key] = true
 		l.fail(d)
 	}
+}
+
+// guard turns a panic of a part into a diagnostic.
+func (l *lowerer) guard(s *Stage) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.fail(diag.Diagnostic{
+				Code: diag.Bug, Subject: s.Origin.Header, Address: s.Origin.Address,
+				Summary: fmt.Sprint("qpipe itself failed while it built the network: ", v), Detail: string(debug.Stack()),
+			})
+		}
+	}()
+	l.stage(s)
 }
 
 // stage lowers one stage; those that it reads are lowered.

@@ -31,7 +31,7 @@ func Catalog() stage.Catalog {
 		stage.MetricPart("Accuracy", "Share of the right.", Nothing{},
 			func(Nothing) (stage.Metric, error) { return &accuracy{}, nil }),
 		stage.ObserverPart("min_max", "Extremes.", ObserverArgs{Constant: 0.01},
-			func(a ObserverArgs) (stage.Observer, error) { return observer{a}, nil }),
+			newObserver),
 		stage.CallbackPart("FuseBN", "Absorbs.", FuseBNArgs{}, program.Required, program.Optional,
 			func(FuseBNArgs) (stage.Callback, error) { return fuseBN{}, nil }),
 		stage.CallbackPart("FreezeBN", "Freezes.", Nothing{}, program.Optional, program.Optional,
@@ -239,6 +239,13 @@ type ObserverArgs struct {
 }
 
 type observer struct{ ObserverArgs }
+
+func newObserver(a ObserverArgs) (stage.Observer, error) {
+	if a.Constant < 0 {
+		return nil, stage.Bad("averaging_constant", "must not be negative")
+	}
+	return observer{a}, nil
+}
 
 func (o observer) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
 func (o observer) Averaging() float32                                                 { return float32(o.Constant) }
