@@ -98,6 +98,9 @@ func (n *Node) Alloc() {
 	if n.BN != nil {
 		n.BN.Alloc()
 	}
+	if n.Weight.Quantized() {
+		n.WScale = make([]float32, n.Scales())
+	}
 }
 
 // Scales is the number of weight scales.

@@ -72,7 +72,8 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 func (p *Pool) work(worker int) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.bad.Store(&r)
+			v := r // escapes, and only then
+			p.bad.Store(&v)
 		}
 	}()
 	for {

@@ -1,0 +1,331 @@
+package nn
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// prepared is the graph with every op in a mode, "" for float.
+func prepared(t testing.TB, mode Mode) *Graph {
+	g := everyOp(t)
+	g.Init(3)
+	jitter(g, rand.New(rand.NewPCG(4, 4)))
+	if mode != "" {
+		if errs := g.SetQConfig(int8Config("fc")); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		must(t, g.Prepare(QAT, mode))
+	}
+	return g
+}
+
+func modes() []Mode { return []Mode{"", FuseBN, WithBN, ReverseFold} }
+
+// hash is over all tensors.
+func hash(t testing.TB, g *Graph) string {
+	h := sha256.New()
+	for _, s := range g.Tensors() {
+		fmt.Fprintln(h, s.Name, s.Shape)
+		must(t, binary.Write(h, binary.LittleEndian, s.Data))
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+}
+
+// TestThreads: training gives the same bytes whatever the number of threads,
+// and a last batch may be smaller.
+func TestThreads(t *testing.T) {
+	for _, mode := range modes() {
+		var want string
+		for _, threads := range []int{1, 2, 3, 7} {
+			g := prepared(t, mode)
+			pool := NewPool(threads)
+			e, err := Compile(g, 9, true, kernels(t, "portable"), pool)
+			must(t, err)
+			tr, r := newTrainer(e, 0.05, 1e-4), rand.New(rand.NewPCG(8, 8))
+			for s := range 6 {
+				n := []int{9, 9, 4}[s%3]
+				labels := make([]int32, n)
+				for i := range labels {
+					labels[i] = int32(r.IntN(5))
+				}
+				tr.step(randn(r, n*g.Input().WithN(1).Len(), 1), labels, nil)
+				if s == 3 && (mode == WithBN || mode == ReverseFold) {
+					must(t, g.Absorb("c1", false))
+				}
+			}
+			pool.Close()
+			if got := hash(t, g); want == "" {
+				want = got
+			} else if got != want {
+				t.Errorf("%q: %d threads give %s, 1 thread %s", mode, threads, got, want)
+			}
+		}
+	}
+}
+
+// TestEvalChangesNothing: eval leaves every bit of the state as it was; what
+// calibration changes is the ranges alone.
+func TestEvalChangesNothing(t *testing.T) {
+	for _, mode := range modes() {
+		g := prepared(t, mode)
+		r := rand.New(rand.NewPCG(6, 6))
+		e := compile(t, g, 4, true)
+		x := randn(r, g.Input().WithN(4).Len(), 1)
+		e.Forward(x, 4, Train)
+		e.Backward(randn(r, 20, 1))
+		before := g.Tensors()
+		e.Forward(x, 4, Eval)
+		if a, b := before, g.Tensors(); fmt.Sprint(a) != fmt.Sprint(b) {
+			t.Errorf("%q: eval changed the state", mode)
+		}
+		e.Forward(randn(r, len(x), 2), 4, Calibrate)
+		for i, s := range g.Tensors() {
+			isRange := len(s.Shape) == 1 && s.Shape[0] == 2 && s.Name[max(0, len(s.Name)-8):] == ".min_max"
+			if !isRange && fmt.Sprint(s) != fmt.Sprint(before[i]) {
+				t.Errorf("%q: calibration changed %s", mode, s.Name)
+			}
+		}
+	}
+}
+
+// TestStepAllocatesNothing: after the first step no step allocates.
+func TestStepAllocatesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	for _, mode := range modes() {
+		g := prepared(t, mode)
+		x, dy := randn(r, g.Input().WithN(4).Len(), 1), randn(r, 20, 1)
+		e := compile(t, g, 4, true)
+		passes := map[string]func(){
+			"train":     func() { e.Forward(x, 4, Train); e.Backward(dy); e.NotFinite() },
+			"eval":      func() { e.Forward(x, 4, Eval) },
+			"calibrate": func() { e.Forward(x, 4, Calibrate) },
+		}
+		if mode == FuseBN {
+			e.Forward(x, 4, Train)
+			c, err := g.Convert()
+			must(t, err)
+			q := compile(t, c, 4, false)
+			passes["int8"] = func() { q.Forward(x, 4, Eval) }
+		}
+		for name, f := range passes {
+			f()
+			if n := testing.AllocsPerRun(5, f); n != 0 {
+				t.Errorf("%q: a %s step allocates %v times", mode, name, n)
+			}
+		}
+	}
+}
+
+// TestTensors: a graph that is made anew, with the absorptions replayed and the
+// tensors set, computes the same; so does one restored from its structure, and so
+// does the int8 model without any of the pipeline.
+func TestTensors(t *testing.T) {
+	for _, mode := range modes() {
+		g := prepared(t, mode)
+		r := rand.New(rand.NewPCG(6, 6))
+		x := randn(r, g.Input().WithN(4).Len(), 1)
+		e := compile(t, g, 4, true)
+		e.Forward(x, 4, Train)
+		e.Backward(randn(r, 20, 1))
+		graphs := map[string]*Graph{"made anew": everyOp(t)}
+		if mode != "" {
+			graphs["made anew"].SetQConfig(int8Config("fc"))
+			must(t, graphs["made anew"].Prepare(QAT, mode))
+		}
+		if mode == WithBN || mode == ReverseFold {
+			must(t, g.Absorb("nd", false))
+			must(t, g.Absorb("c1", true))
+			must(t, graphs["made anew"].ReplayAbsorbed(g.Absorbed()))
+		}
+		var err error
+		graphs["restored"], err = Restore(g.Structure())
+		must(t, err)
+		graphs["cloned"] = g.Clone()
+		want := slices.Clone(e.Forward(x, 4, Eval))
+		check := func(what string, from, to *Graph, want []float32) {
+			for _, s := range from.Tensors() {
+				must(t, to.SetTensor(s))
+			}
+			if a, b := hash(t, from), hash(t, to); a != b {
+				t.Errorf("%q, %s: the tensors differ", mode, what)
+			}
+			if d := maxDiff(want, compile(t, to, 4, false).Forward(x, 4, Eval)); d != 0 {
+				t.Errorf("%q, %s: the output differs by %g", mode, what, d)
+			}
+		}
+		for what, f := range graphs {
+			check(what, g, f, want)
+		}
+		if mode == "" {
+			continue
+		}
+		c, err := g.Convert()
+		must(t, err)
+		f, err := Restore(c.Structure())
+		must(t, err)
+		check("int8", c, f, compile(t, c, 4, false).Forward(x, 4, Eval))
+	}
+}
+
+// TestSetTensorMistakes: names, shapes and types that do not fit are errors.
+func TestSetTensorMistakes(t *testing.T) {
+	g := prepared(t, "")
+	for want, s := range map[string]Tensor{
+		`the float model has no tensor "x"`:                                     {Name: "x"},
+		`tensor "fc.bias" has the shape [4] and the model wants [5]`:            {Name: "fc.bias", Shape: []int{4}, Data: make([]float32, 4)},
+		`tensor "fc.bias" is of type []int32 and the model wants []float32`:     {Name: "fc.bias", Shape: []int{5}, Data: make([]int32, 5)},
+		`tensor "fc.bias" has 3 values of type []float32 and the model wants 5`: {Name: "fc.bias", Shape: []int{5}, Data: make([]float32, 3)},
+	} {
+		if err := g.SetTensor(s); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestLinearOrder: a linear layer over a map has its weights in the order of
+// channels, rows and columns in files, and the layout functions are inverse.
+func TestLinearOrder(t *testing.T) {
+	b := NewBuilder(tensor.Shape{H: 2, W: 3, C: 4})
+	g, err := b.Graph(b.Linear("fc", b.Flatten("f", b.Input()), 1, false))
+	must(t, err)
+	w := make([]float32, 24)
+	w[1*6+1*3+2] = 1 // channel 1, row 1, column 2
+	must(t, g.SetTensor(Tensor{Name: "fc.weight", Shape: []int{1, 24}, Data: w}))
+	x := make([]float32, 24)
+	for i := range x {
+		x[i] = float32(i)
+	}
+	if y := compile(t, g, 1, false).Forward(x, 1, Eval); y[0] != (1*3+2)*4+1 {
+		t.Errorf("picked element %g", y[0])
+	}
+	_, f := g.ToFile("fc.weight", x)
+	if back := g.FromFile("fc.weight", f); !slices.Equal(back, x) || slices.Equal(f, x) {
+		t.Errorf("ToFile and FromFile: %v, %v", f, back)
+	}
+}
+
+// TestConvertible: what keeps a graph from int8, each with the node and a way out.
+func TestConvertible(t *testing.T) {
+	float, int16 := Quant{}, Quant{quant.Spec{DType: quant.Int16}, minMax{0.01}}
+	tests := []struct {
+		name   string
+		change func(m Module, q *QConfig)
+		want   []string
+	}{
+		{"all int8", func(Module, *QConfig) {}, nil},
+		{"float output at the end", func(m Module, q *QConfig) { at(m, "fc", &q.Activation, float) }, nil},
+		{"int16", func(m Module, q *QConfig) { at(m, "k", &q.Activation, int16) }, []string{"k"}},
+		{"float in the middle", func(m Module, q *QConfig) { at(m, "c1", &q.Activation, float) }, []string{"c1"}},
+		{"float island", func(m Module, q *QConfig) {
+			at(m, "l1", &q.Activation, float)
+			at(m, "l1", &q.Weight, float)
+		}, []string{"l1"}},
+		{"float weight", func(m Module, q *QConfig) { at(m, "dw", &q.Weight, float) }, []string{"dw"}},
+		{"float input", func(m Module, q *QConfig) { at(m, "input", &q.Activation, float) }, []string{"input"}},
+	}
+	for _, tt := range tests {
+		g := everyOp(t)
+		errs := g.SetQConfig(func(m Module) QConfig {
+			q := int8Config()(m)
+			tt.change(m, &q)
+			return q
+		})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		must(t, g.Prepare(QAT, WithBN))
+		var got []string
+		for _, e := range g.Convertible() {
+			got = append(got, e.Node)
+			if e.Way == "" {
+				t.Errorf("%s: %v: no way out", tt.name, e)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, g.Convertible(), tt.want)
+		}
+		if _, err := g.Convert(); (err == nil) != (tt.want == nil) {
+			t.Errorf("%s: Convert says %v", tt.name, err)
+		}
+	}
+}
+
+func at(m Module, name string, q *Quant, to Quant) {
+	if m.Name == name {
+		*q = to
+	}
+}
+
+// TestSetQConfigMistakes: types that a node cannot have.
+func TestSetQConfigMistakes(t *testing.T) {
+	bad := []QConfig{
+		{Weight: Quant{Spec: quant.Spec{DType: quant.Int16}}},
+		{Weight: Quant{Spec: quant.Spec{DType: quant.UInt8}}},
+		{Weight: Quant{Spec: quant.Spec{DType: quant.Int8, Scheme: quant.Affine}}},
+		{Activation: Quant{Spec: quant.Spec{DType: quant.Int8}}},
+		{Activation: Quant{quant.Spec{DType: quant.Int8, PerChannel: true}, minMax{}}},
+		{Activation: Quant{quant.Spec{DType: quant.Int16, Scheme: quant.Affine}, minMax{}}},
+	}
+	for _, q := range bad {
+		g := everyOp(t)
+		errs := g.SetQConfig(func(m Module) QConfig {
+			if m.Name == "c1" {
+				return q
+			}
+			return QConfig{}
+		})
+		if len(errs) != 1 || errs[0].Node != "c1" || errs[0].Way == "" {
+			t.Errorf("%+v: got %v", q, errs)
+		}
+	}
+}
+
+// TestNotFinite: a NaN is found where it is.
+func TestNotFinite(t *testing.T) {
+	var zero float32
+	nan := zero / zero
+	g := prepared(t, ReverseFold)
+	e := compile(t, g, 2, true)
+	if node, what, bad := e.NotFinite(); bad {
+		t.Fatalf("%s of %s in a sound graph", what, node)
+	}
+	c := g.find("c1")
+	for want, v := range map[string]*float32{
+		"weight": &c.conv.W.Data[5], "gradient of the weight": &c.conv.W.Grad[0], "BN running statistics": &c.conv.BN.Var[1],
+		"activation range": &c.quant.Max, "weight scale": &c.conv.WScale[2],
+	} {
+		old := *v
+		*v = nan
+		if node, what, bad := e.NotFinite(); !bad || node != "c1" || what != want {
+			t.Errorf("got %q, %q, %t; want c1, %q", node, what, bad, want)
+		}
+		*v = old
+	}
+}
+
+// FuzzRestore: a damaged structure is an error, not a panic.
+func FuzzRestore(f *testing.F) {
+	f.Add(prepared(f, WithBN).Structure())
+	c, err := prepared(f, FuseBN).Convert()
+	if err == nil {
+		f.Fatal("converted without a range")
+	}
+	g := everyOp(f)
+	g.SetQConfig(int8Config("fc"))
+	must(f, g.Prepare(QAT, WithBN))
+	c, err = g.Convert()
+	must(f, err)
+	f.Add(c.Structure())
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		if g, err := Restore(b); err == nil {
+			g.Modules()
+		}
+	})
+}
