@@ -129,12 +129,21 @@ func (f *phase) turn(w, turned []float32) {
 	for a := range f.rows.count {
 		for b := range f.cols.count {
 			tap := (f.rows.last-a*f.rows.step)*p.KW + f.cols.last - b*f.cols.step
-			for o := range og {
-				src := w[((f.g*og+o)*p.KH*p.KW+tap)*cg:][:cg]
-				for c, v := range src {
-					turned[c*f.k+i] = v
-				}
-				i++
+			transpose(w[(f.g*og*p.KH*p.KW+tap)*cg:], p.K(), turned[i:], f.k, og, cg)
+			i += og
+		}
+	}
+}
+
+// transpose writes dst[c·ldd+r] = src[r·lds+c] for r < rows, c < cols, a line of
+// memory at a time.
+func transpose(src []float32, lds int, dst []float32, ldd, rows, cols int) {
+	for r := 0; r < rows; r += 16 {
+		n := min(16, rows-r)
+		for c := range cols {
+			line := dst[c*ldd+r:][:n]
+			for i := range line {
+				line[i] = src[(r+i)*lds+c]
 			}
 		}
 	}
@@ -155,7 +164,7 @@ func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
 		}
 		image := dy[(n*p.OH+h)*p.OW*p.OutC:][:p.OW*p.OutC]
 		if p.Groups == 1 && f.cols.delta() == 1 {
-			run(image, row, 0, ow*og)
+			run(image, row, ow*og)
 			continue
 		}
 		for b := range f.cols.count {
@@ -174,11 +183,7 @@ func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
 func linearBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
 	k, line := p.K(), p.W*p.C
 	turned := scratch[:k*p.OutC]
-	for o := range p.OutC {
-		for i, v := range w[o*k : (o+1)*k] {
-			turned[i*p.OutC+o] = v
-		}
-	}
+	transpose(w, k, turned, p.OutC, p.OutC, k)
 	for r0 < r1 {
 		n, h := r0/p.H, r0%p.H
 		images, rows := (r1-r0)/p.H, p.H

@@ -24,7 +24,7 @@ func ConvBackwardWeights(p *kernel.Conv, x, dy, dw, scratch []float32, n0, n1, o
 				ld = k * p.Groups
 				col = x[p0*ld+g*cg:]
 			} else {
-				unroll(p, x, tile, 0, g, p0, p1)
+				unroll(p, x, tile, g, p0, p1)
 			}
 			outer(dy[p0*p.OutC+lo:], p.OutC, col, ld, dw[lo*k:], sums, hi-lo, k, p1-p0)
 		}

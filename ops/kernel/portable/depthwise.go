@@ -2,16 +2,6 @@ package portable
 
 import "qpipe/ops/kernel"
 
-// turnDepthwise writes w, [C][taps], as [taps][C].
-func turnDepthwise(p *kernel.Conv, w, turned []float32) {
-	k := p.KH * p.KW
-	for c := range p.C {
-		for tap, v := range w[c*k : (c+1)*k] {
-			turned[tap*p.C+c] = v
-		}
-	}
-}
-
 // window returns the range lo <= i < hi of those i < count whose position
 // start + i·step lies in 0 <= … < limit; 0, 0 where there is none.
 func window(start, step, count, limit int) (lo, hi int) {
@@ -28,7 +18,7 @@ func window(start, step, count, limit int) (lo, hi int) {
 // depthwiseForward is ConvForward where each channel has its own filter.
 func depthwiseForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
 	turned := scratch[:p.WeightLen()]
-	turnDepthwise(p, w, turned)
+	transpose(w, p.KH*p.KW, turned, p.C, p.C, p.KH*p.KW) // [taps][C]
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		top := oh*p.StrideH - p.PadTop
@@ -49,7 +39,7 @@ func depthwiseForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
 // depthwiseBackwardData is ConvBackwardData where each channel has its own filter.
 func depthwiseBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
 	turned := scratch[:p.WeightLen()]
-	turnDepthwise(p, w, turned)
+	transpose(w, p.KH*p.KW, turned, p.C, p.C, p.KH*p.KW) // [taps][C]
 	for r := r0; r < r1; r++ {
 		n, ih := r/p.H, r%p.H+p.PadTop
 		rows := newTaps(p.KH, p.DilationH, p.StrideH, ih%p.StrideH)

@@ -19,7 +19,7 @@ func ConvForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
 		tile := tilePixels(k)
 		for p0 := r0 * p.OW; p0 < r1*p.OW; p0 += tile {
 			p1 := min(p0+tile, r1*p.OW)
-			unroll(p, x, scratch, 0, g, p0, p1)
+			unroll(p, x, scratch, g, p0, p1)
 			dot(scratch, k, weights, k, out[p0*p.OutC:], p.OutC, p1-p0, og, k)
 		}
 	}

@@ -27,77 +27,68 @@ func depthwise(p *kernel.Conv) bool { return p.Groups == p.C && p.OutC == p.C &&
 func tilePixels(k int) int { return min(max(24576/k/6*6, 6), 96) }
 
 // unroll writes the patches of group g for the output pixels [p0, p1), counted
-// over N·OH·OW, into col, K values each. Values beyond the edges are pad.
-func unroll[T float32 | int8](p *kernel.Conv, x, col []T, pad T, g, p0, p1 int) {
-	k := p.K()
-	oh, ow := p0/p.OW, p0%p.OW
-	n := oh / p.OH
-	oh -= n * p.OH
-	for i := range p1 - p0 {
-		patch(p, x, col[i*k:(i+1)*k], pad, g, n, oh, ow)
-		if ow++; ow == p.OW {
-			ow = 0
-			if oh++; oh == p.OH {
-				oh, n = 0, n+1
+// over N·OH·OW, into col, K values each, in the weights' order [KH][KW][C/Groups].
+// Values beyond the edges are 0.
+func unroll(p *kernel.Conv, x, col []float32, g, p0, p1 int) {
+	for p0 < p1 {
+		r, ow := p0/p.OW, p0%p.OW
+		count := min(p.OW-ow, p1-p0)
+		for kh := range p.KH {
+			ih := r%p.OH*p.StrideH - p.PadTop + kh*p.DilationH
+			var image []float32 // the row under the taps; without elements beyond the edges
+			if ih >= 0 && ih < p.H {
+				image = x[(r/p.OH*p.H+ih)*p.W*p.C:][:p.W*p.C]
 			}
-		}
-	}
-}
-
-// patch writes the values under the window at (n, oh, ow) in the weights' order
-// [KH][KW][C/Groups].
-func patch[T float32 | int8](p *kernel.Conv, x, dst []T, pad T, g, n, oh, ow int) {
-	cg := p.C / p.Groups
-	line := p.KW * cg
-	left := ow*p.StrideW - p.PadLeft
-	for kh := range p.KH {
-		row := dst[kh*line : (kh+1)*line]
-		ih := oh*p.StrideH - p.PadTop + kh*p.DilationH
-		if ih < 0 || ih >= p.H {
-			fill(row, pad)
-			continue
-		}
-		image := x[(n*p.H+ih)*p.W*p.C:][:p.W*p.C]
-		if p.Groups == 1 && p.DilationW == 1 {
-			run(image, row, pad, left*cg)
-			continue
-		}
-		for kw := range p.KW {
-			tap := row[kw*cg : (kw+1)*cg]
-			iw := left + kw*p.DilationW
-			if iw < 0 || iw >= p.W {
-				fill(tap, pad)
+			if p.Groups == 1 && p.DilationW == 1 {
+				line := p.KW * p.C
+				slide(image, col[kh*line:], p.K(), line, (ow*p.StrideW-p.PadLeft)*p.C, p.StrideW*p.C, count)
 				continue
 			}
-			copy(tap, image[iw*p.C+g*cg:])
+			line := p.KW * (p.C / p.Groups)
+			for i := range count {
+				gather(p, image, col[i*p.K()+kh*line:][:line], g, (ow+i)*p.StrideW-p.PadLeft)
+			}
+		}
+		col = col[count*p.K():]
+		p0 += count
+	}
+}
+
+// slide copies count windows of line values, which start at from and lie step
+// apart in image, to where they lie ld apart in col.
+func slide(image, col []float32, ld, line, from, step, count int) {
+	for i := range count {
+		dst := col[i*ld:][:line]
+		if from < 0 || from+line > len(image) || line > 16 {
+			run(image, dst, from)
+		} else {
+			for j, v := range image[from:][:len(dst)] { // a call costs more than a few values
+				dst[j] = v
+			}
+		}
+		from += step
+	}
+}
+
+// gather copies the channels of group g under each tap of one row of the window.
+func gather(p *kernel.Conv, image, dst []float32, g, left int) {
+	cg := p.C / p.Groups
+	for kw := range p.KW {
+		if iw := left + kw*p.DilationW; iw >= 0 && iw < p.W && len(image) > 0 {
+			copy(dst[kw*cg:(kw+1)*cg], image[iw*p.C+g*cg:])
+		} else {
+			clear(dst[kw*cg : (kw+1)*cg])
 		}
 	}
 }
 
-// run copies src[from:from+len(dst)] to dst; what lies outside src is pad.
-func run[T float32 | int8](src, dst []T, pad T, from int) {
-	if from >= 0 && from+len(dst) <= len(src) {
-		src = src[from:][:len(dst)]
-		if len(dst) > 16 {
-			copy(dst, src)
-			return
-		}
-		for i, v := range src { // a call costs more than a few values
-			dst[i] = v
-		}
-		return
-	}
+// run copies src[from:from+len(dst)] to dst; what lies outside src is 0.
+func run(src, dst []float32, from int) {
 	lo := min(max(-from, 0), len(dst))
 	hi := max(min(len(src)-from, len(dst)), lo)
-	fill(dst[:lo], pad)
+	clear(dst[:lo])
 	if lo < hi {
 		copy(dst[lo:hi], src[from+lo:])
 	}
-	fill(dst[hi:], pad)
-}
-
-func fill[T float32 | int8](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
-	}
+	clear(dst[hi:])
 }

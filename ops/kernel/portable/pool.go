@@ -55,7 +55,9 @@ func MaxPoolInt8(p *kernel.Pool, x, y []int8, r0, r1 int) {
 		for ow := range p.OW {
 			v := viewOf(p, oh, ow)
 			best := y[(r*p.OW+ow)*p.C:][:p.C]
-			fill(best, math.MinInt8)
+			for c := range best {
+				best[c] = math.MinInt8
+			}
 			for h := v.h0; h < v.h1; h++ {
 				for w := v.w0; w < v.w1; w++ {
 					row := x[((n*p.H+h)*p.W+w)*p.C:][:len(best)]
