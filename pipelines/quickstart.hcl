@@ -8,7 +8,7 @@
 
 dataset "Glyphs" "train" {
   split       = "train"
-  num_samples = 20000
+  num_samples = 12800
 }
 
 dataset "Glyphs" "test" {
@@ -16,8 +16,7 @@ dataset "Glyphs" "test" {
   num_samples = 2000
 }
 
-model "ResNet" "net" {
-  depth       = 8
+model "LeNet" "net" {
   width       = 8
   num_classes = 10
 }
@@ -83,22 +82,22 @@ stage "qat" {
     converter "LoadCheckpoint" { checkpoint_path = stage.calibration.checkpoint.last }
   }
   trainer {
-    num_epochs = 1
+    num_epochs = 2
     batch_size = 64
 
     optimizer "SGD" {
-      lr       = 0.002
+      lr       = 0.005
       momentum = 0.9
     }
     lr_updater "CosLrUpdater" {}
   }
   callback "FuseBN" {
-    when    = "step 100"
-    modules = ["backbone.stem", "backbone.stage1"]
+    when    = "epoch 1"
+    modules = ["backbone.conv1"]
   }
   callback "FuseBN" {
-    when    = "step 200"
-    modules = ["backbone.stage[2-3].**"]
+    when    = "step 300"
+    modules = ["backbone.conv2"]
   }
 }
 

@@ -23,13 +23,14 @@ type GlyphsArgs struct {
 	Clutter    int     `arg:"clutter,optional" doc:"Largest number of strokes behind the glyph."`
 	Noise      float64 `arg:"noise,optional" doc:"Largest amplitude of the noise on every pixel, as a share of white."`
 	Contrast   float64 `arg:"contrast,optional" doc:"Smallest difference between glyph and background, as a share of white."`
+	Invert     float64 `arg:"invert,optional" doc:"Share of the images with a dark glyph on a light background."`
 }
 
 // GlyphsDefaults returns Glyphs's defaults.
 func GlyphsDefaults() GlyphsArgs {
 	return GlyphsArgs{
 		Split: "train", NumSamples: 10_000, Classes: "0123456789",
-		Rotation: 20, Scale: 0.25, Shear: 0.25, Shift: 3, Clutter: 3, Noise: 0.25, Contrast: 0.3,
+		Rotation: 20, Scale: 0.25, Shear: 0.25, Shift: 3, Clutter: 3, Noise: 0.25, Contrast: 0.3, Invert: 0.5,
 	}
 }
 
@@ -51,6 +52,7 @@ func (a GlyphsArgs) Validate() error {
 		{"shift", a.Shift, 10},
 		{"noise", a.Noise, 1},
 		{"contrast", a.Contrast, 1},
+		{"invert", a.Invert, 1},
 	} {
 		if !(f.v >= 0 && f.v <= f.most) {
 			return stage.Bad(f.attr, "%v must lie between 0 and %v", f.v, f.most)
@@ -139,6 +141,7 @@ type limits struct {
 	clutter      int64
 	noise        int64 // of 255
 	contrast     int64 // of 255
+	invert       int64 // of 1000
 }
 
 func (g glyphs) limits() limits {
@@ -151,6 +154,7 @@ func (g glyphs) limits() limits {
 		clutter:  int64(g.Clutter),
 		noise:    whole(g.Noise * 255),
 		contrast: whole(g.Contrast * 255),
+		invert:   whole(g.Invert * 1000),
 	}
 }
 

@@ -30,13 +30,12 @@ func (l limits) draw(shape outline, r *stage.Rand, pix *[side * side]uint8) {
 	}
 }
 
-// levels picks the brightness of background and glyph, at least contrast apart,
-// either of them the brighter.
+// levels picks the brightness of background and glyph, at least contrast apart.
 func (l limits) levels(r *stage.Rand) (ground, ink int64) {
 	apart := between(r, l.contrast, 255)
 	ground = between(r, 0, 255-apart)
 	ink = ground + apart
-	if r.Intn(2) == 1 {
+	if between(r, 0, 999) < l.invert {
 		ground, ink = ink, ground
 	}
 	return ground, ink
