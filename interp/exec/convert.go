@@ -49,29 +49,33 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	return c, nil
 }
 
-// converter lets one converter work, and compares the models where it made
-// integers of a QAT model.
+// converter lets one converter work. What it does to a trained model is measured
+// on a batch: the receipts of the BNs that it folds or absorbs, and the integers
+// of an int8 model against those of the QAT model that it was made from.
 func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call program.Call) error {
 	conv, err := part[stage.Converter](s, call)
 	if err != nil {
 		return err
 	}
 	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(c, call, from, o) }
-	before := c.Model
+	before := c.Model.Clone()
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
-	}
-	if c.Model == before || before.Form() != nn.QAT || c.Model.Form() != nn.Quantized {
-		return nil
 	}
 	feed := j.Val
 	if feed == nil {
 		feed = j.Train
 	}
-	if c.proof, err = s.prove(before, c.Model, feed, j.ValBatch); err != nil {
+	m := &measured{session: s, stage: st, conversion: c, feed: feed, batch: max(j.ValBatch, 1)}
+	switch from, to := before.Form(), c.Model.Form(); {
+	case from == nn.QAT && to == nn.Quantized:
+		err = m.quantized(before, c.Model)
+	case from == nn.Float && to != nn.Float && c.Mode == nn.FuseBN && c.last != nil:
+		err = m.folded(before, c.Model)
+	}
+	if err != nil {
 		return at(call.Origin, err)
 	}
-	s.emit(EventProof, st.Name, sentence(c.proof), map[string]any{"proof": c.proof})
 	return nil
 }
 

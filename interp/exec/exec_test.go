@@ -205,6 +205,39 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// TestReceipts: also what a conversion absorbs or folds leaves a receipt.
+func TestReceipts(t *testing.T) {
+	for _, c := range []struct {
+		mode, stage string
+		steps       float64 // the most that an output may change by
+	}{
+		{"with_bn", "int_infer", 1}, {"with_bn_reverse_fold", "int_infer", 1}, {"fuse_bn", "calibration", 0},
+	} {
+		p, _ := parttest.Flow()
+		for _, s := range p.Stages[1:] {
+			s.Convert.QATMode = c.mode
+		}
+		p.Stages[2].Callbacks = nil
+		o := world(t.TempDir())
+		heard := events(&o)
+		ran(t, p, o)
+		var modules []string
+		for _, e := range *heard {
+			if e.Kind != stage.EventAbsorb {
+				continue
+			}
+			change, steps := e.Data["max_change"].(float64), e.Data["max_steps"].(float64)
+			if e.Stage != c.stage || e.Step == 0 || steps > c.steps+1e-3 || c.steps == 0 && !(change < 1e-4) {
+				t.Errorf("%s: %+v", c.mode, e)
+			}
+			modules = append(modules, e.Data["module"].(string))
+		}
+		if strings.Join(modules, " ") != "body.a.conv body.b.conv" {
+			t.Errorf("%s: %v", c.mode, modules)
+		}
+	}
+}
+
 // TestReasons changes one thing at a time: what runs, and why. Explain says the
 // same before.
 func TestReasons(t *testing.T) {
@@ -369,15 +402,18 @@ func TestPlaces(t *testing.T) {
 			return load.Origin.At("checkpoint_path")
 		}, diag.Unreadable, "no such file", "float: failed"},
 		{"weights that do not fit", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
-			other, y := parttest.Flow()
+			other, _ := parttest.Flow()
 			other.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 4, Deep: true}
-			_ = y
 			dir := filepath.Join(filepath.Dir(o.Out), "deep")
 			w := world(dir)
 			w.Only = []string{"float"}
 			ran(t, other, w)
 			p.Stages[0].Convert = x.Convert("float", "", nil)
-			load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: filepath.Join(dir, "float", "last.safetensors")}}, "checkpoint_path")
+			late := filepath.Join(dir, "late.safetensors") // is not there yet when the pipeline is checked
+			p.Stages[0].Conditions = []program.Condition{{Kind: "precondition", Holds: func(program.Results) (any, diag.List) {
+				return os.Rename(filepath.Join(dir, "float", "last.safetensors"), late) == nil, nil
+			}}}
+			load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: late}}, "checkpoint_path")
 			p.Stages[0].Convert.Converters = []program.Call{load}
 			return load.Origin.At("checkpoint_path")
 		}, diag.CannotLoad, "body.c.conv.weight", "float: failed"},

@@ -1,42 +1,36 @@
 package exec
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
 	"qpipe/interp/stage"
 	"qpipe/ops/nn"
 )
 
-// prove runs the QAT model's eval forward and the int8 model on one batch and
-// compares their integers, node by node.
-func (s *session) prove(qat, int8 *nn.Graph, feed *stage.Feed, batch int) (*artifact.Proof, error) {
-	x, n, err := feed.First(max(batch, 1), s.prog.Settings.Seed)
+// measured is a conversion that is held against the model before it, on the first
+// batch of the validation data.
+type measured struct {
+	*session
+	*conversion
+	stage *graph.Stage
+	feed  *stage.Feed
+	batch int
+}
+
+// both runs two models on the batch.
+func (m *measured) both(a, b *nn.Graph) (before, after *nn.Net, n int, err error) {
+	x, n, err := m.feed.First(m.batch, m.prog.Settings.Seed)
 	if err != nil {
-		return nil, err
+		return nil, nil, 0, err
 	}
-	a, err := s.forward(qat, x, n)
-	if err != nil {
-		return nil, err
+	if before, err = m.forward(a, x, n); err == nil {
+		after, err = m.forward(b, x, n)
 	}
-	b, err := s.forward(int8, x, n)
-	if err != nil {
-		return nil, err
-	}
-	p := &artifact.Proof{Images: n}
-	for _, m := range int8.Modules() {
-		want, ok := a.Codes(m.Name)
-		got, also := b.Codes(m.Name)
-		if !ok || !also || len(want) != len(got) {
-			continue
-		}
-		node := compare(want, got)
-		node.Node = m.Name
-		p.Nodes = append(p.Nodes, node)
-		p.Changed += node.Changed
-		p.MaxStep = max(p.MaxStep, node.MaxStep)
-	}
-	return p, nil
+	return before, after, n, err
 }
 
 func (s *session) forward(g *nn.Graph, x []float32, n int) (*nn.Net, error) {
@@ -47,6 +41,88 @@ func (s *session) forward(g *nn.Graph, x []float32, n int) (*nn.Net, error) {
 	net.Keep()
 	net.Forward(x, n, nn.Eval)
 	return net, nil
+}
+
+// quantized compares the integers of the int8 model with those of the QAT model's
+// eval forward, node by node, and leaves a receipt of every BN that the conversion
+// has absorbed.
+func (m *measured) quantized(qat, int8 *nn.Graph) error {
+	a, b, n, err := m.both(qat, int8)
+	if err != nil {
+		return err
+	}
+	p := &artifact.Proof{Images: n}
+	for _, node := range qat.Modules() {
+		want, ok := a.Codes(node.Name)
+		got, also := b.Codes(node.Name)
+		if ok && also && len(want) == len(got) {
+			c := compare(want, got)
+			c.Node = node.Name
+			p.Nodes = append(p.Nodes, c)
+			p.Changed += c.Changed
+			p.MaxStep = max(p.MaxStep, c.MaxStep)
+		}
+		if node.BN != "" {
+			m.absorbed = append(m.absorbed, m.receipt(node, a, b, "keep"))
+		}
+	}
+	m.proof = p
+	m.emit(EventProof, m.stage.Name, sentence(p), map[string]any{"proof": p})
+	return nil
+}
+
+// folded leaves a receipt of every BN that was folded while the model was
+// prepared. The folded model is compared as it was before quantization.
+func (m *measured) folded(float, prepared *nn.Graph) error {
+	plain := float.Clone()
+	plain.SetQConfig(func(nn.Module) nn.QConfig { return nn.QConfig{} })
+	if err := plain.Prepare(nn.Calibration, nn.FuseBN); err != nil {
+		return err
+	}
+	a, b, _, err := m.both(float, plain)
+	if err != nil {
+		return err
+	}
+	left := map[string]bool{}
+	for _, node := range prepared.Modules() {
+		left[node.Name] = node.BN != ""
+	}
+	for _, node := range float.Modules() {
+		if node.BN != "" && !left[node.Name] {
+			m.receipt(node, a, b, "recompute")
+		}
+	}
+	return nil
+}
+
+// receipt says what the absorption of a node's BN has done to its output, in the
+// event log.
+func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) stage.Absorption {
+	r := stage.Absorption{Module: node.Name, BN: node.BN, Mode: m.Mode, WeightScale: scale}
+	if m.last != nil {
+		r.Epoch, r.Step = m.last.Epoch, m.last.Step
+	}
+	want, step, _, ok := before.Output(node.Name)
+	got, _, _, also := after.Output(node.Name)
+	if ok && also && len(want) == len(got) {
+		for i := range want {
+			r.MaxChange = max(r.MaxChange, math.Abs(float64(want[i])-float64(got[i])))
+		}
+		if step > 0 {
+			r.MaxSteps = r.MaxChange / float64(step)
+		}
+	}
+	m.journal.event(stage.Event{Kind: stage.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: asData(r)})
+	return r
+}
+
+// asData is a value as an event's data, under the names of its JSON form.
+func asData(v any) map[string]any {
+	var data map[string]any
+	if text, err := json.Marshal(v); err == nil {
+		_ = json.Unmarshal(text, &data) // of what was just made
+	}
+	return data
 }
 
 func compare(want, got []int8) artifact.NodeProof {
@@ -69,5 +145,9 @@ func sentence(p *artifact.Proof) string {
 	for _, n := range p.Nodes {
 		total += n.Total
 	}
-	return fmt.Sprintf("%d of %d integers of the int8 model differ from the QAT model's, by at most %d step(s), on %d images", p.Changed, total, p.MaxStep, p.Images)
+	steps := "one step"
+	if p.MaxStep > 1 {
+		steps = fmt.Sprintf("%d steps", p.MaxStep)
+	}
+	return fmt.Sprintf("%d of %d integers of the int8 model differ from the QAT model's, by at most %s, on %d images", p.Changed, total, steps, p.Images)
 }
