@@ -45,18 +45,18 @@ func (l *Learnable) Backward(x, dy, dx, dscale, dzero []float32) {
 		g := float64(dy[i])
 		switch {
 		case r < float64(q.Min):
-			sums[2*c] += g * float64(q.Min-q.Zero)
-			sums[2*c+1] -= g * float64(q.Scale)
+			sums[2*c] += float64(g * float64(q.Min-q.Zero))
+			sums[2*c+1] -= float64(g * float64(q.Scale))
 			dx[i] = 0
 		case r > float64(q.Max):
-			sums[2*c] += g * float64(q.Max-q.Zero)
-			sums[2*c+1] -= g * float64(q.Scale)
+			sums[2*c] += float64(g * float64(q.Max-q.Zero))
+			sums[2*c+1] -= float64(g * float64(q.Scale))
 			dx[i] = 0
 		case r != r:
 			sums[2*c] = r
 			dx[i] = 0
 		default:
-			sums[2*c] += g * (r - float64(q.Zero) - float64(v)/float64(q.Scale))
+			sums[2*c] += float64(g * (r - float64(q.Zero) - float64(v)/float64(q.Scale)))
 			dx[i] = dy[i]
 		}
 	}

@@ -26,7 +26,7 @@ func Requantize(acc, bias []int32, z, y []int8, c int, q *kernel.Requant) {
 func requantize(acc, bias []int32, y []int8, m []float32, b bounds, zero int32) {
 	bias, y, m = bias[:len(acc)], y[:len(acc)], m[:len(acc)]
 	for c, a := range acc {
-		v := float32(a+bias[c]) * m[c]
+		v := float32(float32(a+bias[c]) * m[c])
 		if !(b.lo <= v && v <= b.hi) {
 			v = b.clipCode(v)
 		}
