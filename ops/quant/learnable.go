@@ -28,7 +28,7 @@ func (l *Learnable) Forward(x, y []float32) {
 	}
 }
 
-// Backward, with r = round(x/Scale) + Zero: writes dx = dy inside the codes, else
+// Backward takes r = round(x/Scale) + Zero, writes dx = dy inside the codes, else
 // 0, and adds to the channel's gradients
 //
 //	dscale += GradFactor · Σ dy·(Min - Zero | Max - Zero | (y - x)/Scale)

@@ -2,10 +2,13 @@ package refvec
 
 import (
 	"archive/zip"
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -67,25 +70,32 @@ const maxElements = 1 << 28
 
 // ReadNPZ reads a zip archive of .npy files; the keys lack the ".npy".
 func ReadNPZ(path string) (map[string]*Array, error) {
-	z, err := zip.OpenReader(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	defer z.Close()
 	out := make(map[string]*Array, len(z.File))
 	for _, f := range z.File {
-		r, err := f.Open()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", path, f.Name, err)
-		}
-		a, err := ReadNPY(r)
-		r.Close()
+		a, err := readEntry(f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", path, f.Name, err)
 		}
 		out[strings.TrimSuffix(f.Name, ".npy")] = a
 	}
 	return out, nil
+}
+
+func readEntry(f *zip.File) (a *Array, err error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return ReadNPY(r)
 }
 
 var (

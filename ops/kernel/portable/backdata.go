@@ -50,9 +50,10 @@ func newTaps(kernel, dilation, stride, phase int) taps {
 		if k*dilation%stride != phase {
 			continue
 		}
-		if t.count == 0 {
+		switch t.count {
+		case 0:
 			t.last = k
-		} else if t.count == 1 {
+		case 1:
 			t.step = t.last - k
 		}
 		t.count++

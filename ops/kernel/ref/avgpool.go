@@ -2,7 +2,7 @@ package ref
 
 import "qpipe/ops/kernel"
 
-// AvgPool, for the output rows r0 <= n·OH+oh < r1:
+// AvgPool computes, for the output rows r0 <= n·OH+oh < r1:
 //
 //	y[n,oh,ow,c] = Σ_{kh,kw} x[n, oh·StrideH-PadTop+kh, ow·StrideW-PadLeft+kw, c] / count
 //
@@ -29,7 +29,7 @@ func AvgPool(p *kernel.Pool, x, y []float32, r0, r1 int) {
 	}
 }
 
-// AvgPoolBackward, for the images n0 <= n < n1: dx = 0, then every window gives
+// AvgPoolBackward computes, for the images n0 <= n < n1: dx = 0, then every window gives
 // dy[n,oh,ow,c] / count to each of its elements in the image.
 func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
 	clear(dx[n0*p.H*p.W*p.C : n1*p.H*p.W*p.C])
@@ -52,7 +52,7 @@ func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
 	}
 }
 
-// SumPoolInt8, for the output rows r0 <= n·OH+oh < r1: acc[n,oh,ow,c] =
+// SumPoolInt8 computes, for the output rows r0 <= n·OH+oh < r1: acc[n,oh,ow,c] =
 // Σ_{kh,kw} (int32(x[…]) - xZero) over the window's elements in the image.
 func SumPoolInt8(p *kernel.Pool, x []int8, xZero int32, acc []int32, r0, r1 int) {
 	for r := r0; r < r1; r++ {

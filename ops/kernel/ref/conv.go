@@ -2,7 +2,7 @@ package ref
 
 import "qpipe/ops/kernel"
 
-// ConvForward, for the output rows r0 <= n·OH+oh < r1, every ow and every output
+// ConvForward computes, for the output rows r0 <= n·OH+oh < r1, every ow and every output
 // channel o of group g = o/(OutC/Groups):
 //
 //	y[n,oh,ow,o] = Σ_{kh,kw,c} x[n, oh·StrideH-PadTop+kh·DilationH, ow·StrideW-PadLeft+kw·DilationW, g·C/Groups+c] · w[o,kh,kw,c]
@@ -38,7 +38,7 @@ func ConvForward(p *kernel.Conv, x, w, y, _ []float32, r0, r1 int) {
 	}
 }
 
-// ConvBackwardData, for the input rows r0 <= n·H+h < r1, every iw and every input
+// ConvBackwardData computes, for the input rows r0 <= n·H+h < r1, every iw and every input
 // channel g·C/Groups+c:
 //
 //	dx[n,ih,iw,g·C/Groups+c] = Σ_{kh,kw,o in g} dy[n,oh,ow,o] · w[o,kh,kw,c]
@@ -82,7 +82,7 @@ func source(distance, stride, limit int) (int, bool) {
 	return distance / stride, distance/stride < limit
 }
 
-// ConvBackwardWeights, for the output channels o0 <= o < o1 of group g and every tap:
+// ConvBackwardWeights computes, for the output channels o0 <= o < o1 of group g and every tap:
 //
 //	dw[o,kh,kw,c] += Σ_{n0<=n<n1, oh, ow} dy[n,oh,ow,o] · x[n, oh·StrideH-PadTop+kh·DilationH, ow·StrideW-PadLeft+kw·DilationW, g·C/Groups+c]
 //

@@ -6,7 +6,7 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// MaxPool, for the output rows r0 <= n·OH+oh < r1:
+// MaxPool computes, for the output rows r0 <= n·OH+oh < r1:
 //
 //	y[n,oh,ow,c] = max_{kh,kw} x[n, oh·StrideH-PadTop+kh, ow·StrideW-PadLeft+kw, c]
 //
@@ -37,7 +37,7 @@ func MaxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
 	}
 }
 
-// MaxPoolBackward, for the images n0 <= n < n1: dx = 0, then dx[index[i]] += dy[i]
+// MaxPoolBackward computes, for the images n0 <= n < n1: dx = 0, then dx[index[i]] += dy[i]
 // for ascending i.
 func MaxPoolBackward(p *kernel.Pool, dy []float32, index []int32, dx []float32, n0, n1 int) {
 	clear(dx[n0*p.H*p.W*p.C : n1*p.H*p.W*p.C])

@@ -2,7 +2,7 @@ package ref
 
 import "qpipe/ops/kernel"
 
-// Quantize: y = int8( clamp( round(x/Scale) + Zero, Min, Max ) ), with a true
+// Quantize computes y = int8( clamp( round(x/Scale) + Zero, Min, Max ) ), with a true
 // float32 division. A quotient that is NaN gets the code that is nearest to Zero,
 // infinities and quotients beyond any integer clamp to Min or Max.
 func Quantize(x []float32, y []int8, q kernel.Quant) {
@@ -11,7 +11,7 @@ func Quantize(x []float32, y []int8, q kernel.Quant) {
 	}
 }
 
-// FakeQuant: y = float32( clamp( round(x/Scale) + Zero, Min, Max ) - Zero ) · Scale.
+// FakeQuant computes y = float32( clamp( round(x/Scale) + Zero, Min, Max ) - Zero ) · Scale.
 // A quotient that is NaN stays NaN, so that a broken value is found where it
 // arises and not hidden; infinities clamp.
 func FakeQuant(x, y []float32, q kernel.Quant) {
@@ -25,7 +25,7 @@ func FakeQuant(x, y []float32, q kernel.Quant) {
 	}
 }
 
-// FakeQuantBackward: dx = dy where Min <= round(x/Scale) + Zero <= Max, else 0
+// FakeQuantBackward computes dx = dy where Min <= round(x/Scale) + Zero <= Max, else 0
 // (also where the quotient is NaN).
 func FakeQuantBackward(x, dy, dx []float32, q kernel.Quant) {
 	for i, v := range x {

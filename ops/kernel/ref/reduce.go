@@ -12,7 +12,7 @@ func MinMax(x []float32) (lo, hi float32) {
 	return lo, hi
 }
 
-// ChannelSums, for rows of len(sum) channels in ascending order:
+// ChannelSums computes, for rows of len(sum) channels in ascending order:
 //
 //	sum[c]  += float64(x)
 //	prod[c] += float64(x) · float64(y)      (the product is exact)

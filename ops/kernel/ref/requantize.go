@@ -6,7 +6,7 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// Requantize, for every row and channel c:
+// Requantize computes, for every row and channel c:
 //
 //	v = float32(acc + bias[c]) · M[c]                 (M[0] where M has one value)
 //	v = v + float32(z - ZZero) · MZ                   (where z is not nil)
@@ -35,7 +35,7 @@ func Requantize(acc, bias []int32, z, y []int8, c int, q *kernel.Requant) {
 	}
 }
 
-// Dequantize, for every row and channel c: y = float32(acc + bias[c]) · m[c]
+// Dequantize computes, for every row and channel c: y = float32(acc + bias[c]) · m[c]
 // (m[0] where m has one value).
 func Dequantize(acc, bias []int32, y []float32, c int, m []float32) {
 	for i, a := range acc {

@@ -2,7 +2,7 @@ package ref
 
 import "qpipe/ops/kernel"
 
-// ScaleShift, for rows of len(a) channels: y = act( x·a[c] + b[c] [+ z] ), each
+// ScaleShift computes, for rows of len(a) channels: y = act( x·a[c] + b[c] [+ z] ), each
 // operation rounded on its own, from left to right.
 func ScaleShift(x, z, y, a, b []float32, act kernel.Act) {
 	for i, v := range x {
@@ -27,7 +27,7 @@ func activate(v float32, act kernel.Act) float32 {
 	return v
 }
 
-// ActBackward: dx = dy where the activation's output y lies strictly inside its
+// ActBackward computes dx = dy where the activation's output y lies strictly inside its
 // linear part (ReLU: y > 0, ReLU6: 0 < y < 6, none: everywhere), else 0.
 func ActBackward(y, dy, dx []float32, act kernel.Act) {
 	for i, v := range y {

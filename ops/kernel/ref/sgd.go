@@ -1,6 +1,6 @@
 package ref
 
-// SGD, for every parameter, each operation rounded on its own (g is only read):
+// SGD computes, for every parameter, each operation rounded on its own (g is only read):
 //
 //	d = g + decay·w
 //	v = momentum·v + d
