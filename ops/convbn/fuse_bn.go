@@ -20,6 +20,7 @@ func (e *Exec) fused(sx float32) {
 	if z := e.run.z; z != nil {
 		e.ep.UZ = z.Unit()
 	}
+	e.ep.Settle(e.bound() * e.run.x.MaxCode())
 }
 
 // fillFused writes output elements e0 to e1: codes (with the gradient's mask in

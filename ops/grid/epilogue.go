@@ -8,16 +8,18 @@ import "qpipe/ops/kernel"
 type Epilogue struct {
 	Unit []float32 // of the accumulator per channel, scale_x·scale_w
 	M    []float32 // Unit/scale_y
-	Bias []float64 // integers, per channel
+	Bias []float64 // integers (but for a float bias), per channel
+	Fits bool      // every acc + Bias is exact in float32
 	UZ   float32   // scale_z
 	MZ   float32   // scale_z/scale_y
 	Act  kernel.Act
 	Q    kernel.Quant // of the output
+	b32  []float32
 }
 
 // NewEpilogue returns the epilogue for c channels, without numbers.
 func NewEpilogue(c int, act kernel.Act) Epilogue {
-	return Epilogue{Unit: make([]float32, c), M: make([]float32, c), Bias: make([]float64, c), Act: act}
+	return Epilogue{Unit: make([]float32, c), M: make([]float32, c), Bias: make([]float64, c), Act: act, b32: make([]float32, c)}
 }
 
 // Target sets the output's quantization, after Unit and UZ.
@@ -44,77 +46,63 @@ func Bounds(q kernel.Quant, act kernel.Act) (lo, hi float32) {
 	return lo, hi
 }
 
-// Fill writes codes, with their mask unless it is nil, or values.
+// Settle says how large |acc| can be; call it after Bias is set.
+func (e *Epilogue) Settle(bound float64) {
+	top := 0.0
+	for c, b := range e.Bias {
+		top = max(top, b, -b)
+		e.b32[c] = float32(b)
+		if float64(e.b32[c]) != b {
+			top = bound + 1<<24
+		}
+	}
+	e.Fits = bound+top <= 1<<24
+}
+
+// Fill writes codes, with their mask unless it is nil, or values:
+//
+//	code = clamp(round(float32(acc + bias)·M [+ z·MZ])) less the zero point
+//	value = act(float32(acc + bias)·Unit [+ z·UZ])
+//
+// over rows of as many channels as there are in Unit. y may be acc.
 func Fill[A float32 | int32](e *Epilogue, acc []A, z, y []float32, codes bool, mask []uint8) {
-	switch {
-	case !codes:
-		Values(e, acc, z, y)
-	case mask == nil:
-		Codes(e, acc, z, y)
-	default:
-		CodesMask(e, acc, z, y, mask)
+	m, mz := e.Unit, e.UZ
+	lo, hi := linear(e.Act)
+	if codes {
+		m, mz = e.M, e.MZ
+		lo, hi = Bounds(e.Q, e.Act)
 	}
-}
-
-// Codes computes y = clamp(round(float32(acc + bias)·M [+ z·MZ])) over rows of
-// as many channels as there are in Unit. y may be acc.
-func Codes[A float32 | int32](e *Epilogue, acc []A, z, y []float32) {
-	lo, hi := Bounds(e.Q, e.Act)
-	c := len(e.Unit)
-	for i := 0; i < len(acc); i += c {
-		a, yr := acc[i:i+c], y[i:i+c]
-		m, b := e.M[:len(a)], e.Bias[:len(a)]
-		for j, v := range a {
-			t := float32(float32(float64(v)+b[j]) * m[j])
-			if z != nil {
-				t += float32(z[i+j] * e.MZ)
-			}
-			yr[j] = clamp(round(t, e.Q.HalfUp), lo, hi)
+	scaled(e, acc, y, m)
+	if z != nil {
+		z = z[:len(y)]
+		for i, v := range z {
+			y[i] += float32(v * mz)
 		}
 	}
-}
-
-// CodesMask is Codes, and notes in mask where the gradient passes.
-func CodesMask[A float32 | int32](e *Epilogue, acc []A, z, y []float32, mask []uint8) {
-	lo, hi := Bounds(e.Q, e.Act)
-	qlo, qhi := limits(e.Q)
-	floor, ceil := linear(e.Act)
-	ceil /= e.Q.Scale
-	c := len(e.Unit)
-	for i := 0; i < len(acc); i += c {
-		a, yr, mr := acc[i:i+c], y[i:i+c], mask[i:i+c]
-		m, b := e.M[:len(a)], e.Bias[:len(a)]
-		for j, v := range a {
-			t := float32(float32(float64(v)+b[j]) * m[j])
-			if z != nil {
-				t += float32(z[i+j] * e.MZ)
-			}
-			r := round(t, e.Q.HalfUp)
-			var pass uint8
-			if t > floor && t < ceil {
-				pass = 1
-			}
-			if r < qlo || r > qhi {
-				pass = 0
-			}
-			yr[j], mr[j] = clamp(r, lo, hi), pass
-		}
+	if codes {
+		finish(y, mask, lo, hi, e.Q, e.Act)
+		return
+	}
+	for i, v := range y {
+		y[i] = min(max(v, lo), hi)
 	}
 }
 
-// Values computes y = act(float32(acc + bias)·Unit [+ z·UZ]).
-func Values[A float32 | int32](e *Epilogue, acc []A, z, y []float32) {
-	c := len(e.Unit)
-	floor, ceil := linear(e.Act)
-	for i := 0; i < len(acc); i += c {
+// scaled writes y = float32(acc + bias)·m, the sum exact before it is rounded.
+func scaled[A float32 | int32](e *Epilogue, acc []A, y, m []float32) {
+	c := len(m)
+	for i := 0; i+c <= len(acc); i += c {
 		a, yr := acc[i:i+c], y[i:i+c]
-		u, b := e.Unit[:len(a)], e.Bias[:len(a)]
-		for j, v := range a {
-			t := float32(float32(float64(v)+b[j]) * u[j])
-			if z != nil {
-				t += float32(z[i+j] * e.UZ)
+		if e.Fits {
+			b := e.b32[:len(a)]
+			for j, v := range a {
+				yr[j] = (float32(v) + b[j]) * m[j]
 			}
-			yr[j] = clamp(t, floor, ceil)
+			continue
+		}
+		b := e.Bias[:len(a)]
+		for j, v := range a {
+			yr[j] = float32(float64(v)+b[j]) * m[j]
 		}
 	}
 }

@@ -27,11 +27,12 @@ func limits(q kernel.Quant) (lo, hi float32) {
 // the gradient passes: inside the range, and strictly inside the linear part of
 // the activation whose output x is. y may be x.
 func Quantize(x, y []float32, mask []uint8, q kernel.Quant, act kernel.Act, asValue bool) {
-	if mask == nil {
-		quantize(x, y, q)
-	} else {
-		quantizeMask(x, y, mask, q, act)
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = v / q.Scale
 	}
+	lo, hi := limits(q)
+	finish(y, mask, lo, hi, q, act)
 	if asValue {
 		for i, v := range y {
 			y[i] = v * q.Scale
@@ -39,50 +40,50 @@ func Quantize(x, y []float32, mask []uint8, q kernel.Quant, act kernel.Act, asVa
 	}
 }
 
-func quantize(x, y []float32, q kernel.Quant) {
-	lo, hi := limits(q)
-	s := q.Scale
-	y = y[:len(x)]
+// finish rounds quotients in place to the codes lo to hi and notes in mask,
+// unless it is nil, where the gradient passes.
+func finish(y []float32, mask []uint8, lo, hi float32, q kernel.Quant, act kernel.Act) {
+	if mask != nil {
+		floor, ceil := gate(q, act)
+		mask = mask[:len(y)]
+		for i, v := range y {
+			mask[i] = bit(v > floor) & bit(v < ceil)
+		}
+	}
 	if q.HalfUp {
-		for i, v := range x {
-			y[i] = clamp(round(v/s, true), lo, hi)
+		for i, v := range y {
+			y[i] = min(max(round(v, true), lo), hi)
 		}
 		return
 	}
-	for i, v := range x {
-		y[i] = clamp((v/s+magic)-magic, lo, hi)
+	for i, v := range y {
+		y[i] = (min(max(v, lo), hi) + magic) - magic // the limits are integers: clamping first is the same
 	}
 }
 
-func clamp(r, lo, hi float32) float32 {
-	if r < lo {
-		return lo
+func bit(b bool) (v uint8) {
+	if b {
+		v = 1
 	}
-	if r > hi {
-		return hi
-	}
-	return r
+	return v
 }
 
-func quantizeMask(x, y []float32, mask []uint8, q kernel.Quant, act kernel.Act) {
+// gate returns the open interval of quotients where the gradient passes: those
+// that round to a code in the range, and lie strictly inside the activation's linear part.
+func gate(q kernel.Quant, act kernel.Act) (floor, ceil float32) {
 	lo, hi := limits(q)
-	s := q.Scale
-	y, mask = y[:len(x)], mask[:len(x)]
-	floor, ceil := linear(act)
-	for i, v := range x {
-		r := round(v/s, q.HalfUp)
-		var m uint8
-		if v > floor && v < ceil {
-			m = 1
-		}
-		if r < lo {
-			r, m = lo, 0
-		} else if r > hi {
-			r, m = hi, 0
-		}
-		y[i], mask[i] = r, m
+	floor, ceil = lo-0.5, hi+0.5
+	if round(floor, q.HalfUp) == lo {
+		floor = math.Nextafter32(floor, floor-1)
 	}
+	if round(ceil, q.HalfUp) == hi {
+		ceil = math.Nextafter32(ceil, ceil+1)
+	}
+	f, c := linear(act)
+	return max(floor, f), min(ceil, c/q.Scale)
 }
+
+func clamp(r, lo, hi float32) float32 { return min(max(r, lo), hi) }
 
 // linear returns the open interval where the activation passes its input on.
 func linear(act kernel.Act) (floor, ceil float32) {

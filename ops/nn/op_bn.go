@@ -71,6 +71,7 @@ func (o *bnOp) affine() {
 		m, b := affineOf(o.c.bn, c, o.x.Q.Scale)
 		o.ep.Unit[c], o.ep.Bias[c] = o.x.Q.Scale*m, float64(b)
 	}
+	o.ep.Settle(maxCode)
 }
 
 func (o *bnOp) sumChunk(i, _ int) {

@@ -20,7 +20,9 @@ type concatOp struct {
 func newConcatOp(e *Net, c *cell) *concatOp {
 	o := &concatOp{e: e, c: c, dx: make([]convbn.Grad, len(c.in))}
 	for _, j := range c.in {
-		o.eps = append(o.eps, grid.NewEpilogue(e.g.nodes[j].shape.C, kernel.None))
+		ep := grid.NewEpilogue(e.g.nodes[j].shape.C, kernel.None)
+		ep.Settle(maxCode)
+		o.eps = append(o.eps, ep)
 	}
 	o.out.Init(e.m)
 	o.out.Fill, o.out.Target, o.out.Format, o.back = o.fill, o.target, o.format, o.backChunk

@@ -88,6 +88,7 @@ func newAvgPoolOp(e *Net, c *cell, p *plan) *avgPoolOp {
 	o := &avgPoolOp{e: e, c: c, p: c.pool, eps: make([]grid.Epilogue, c.pool.KH*c.pool.KW+1)}
 	for _, k := range counts(&c.pool) {
 		o.eps[k] = grid.NewEpilogue(c.shape.C, kernel.None)
+		o.eps[k].Settle(float64(c.pool.KH*c.pool.KW) * maxCode)
 	}
 	for range e.pool.Size() {
 		o.sums = append(o.sums, make([]int32, c.shape.C))

@@ -42,6 +42,9 @@ func (o *inputOp) backward(n int) {
 	}
 }
 
+// maxCode bounds a code less its zero point.
+const maxCode = 255
+
 // addOp adds two values where no convolution could take the addition.
 type addOp struct {
 	e    *Net
@@ -58,6 +61,7 @@ func newAddOp(e *Net, c *cell) *addOp {
 	o := &addOp{e: e, c: c, ep: grid.NewEpilogue(c.shape.C, kernel.None)}
 	o.out.Init(e.m)
 	o.out.Fill, o.out.Target, o.back = o.fill, o.ep.Target, o.backChunk
+	o.ep.Settle(maxCode)
 	return o
 }
 
