@@ -36,28 +36,32 @@ func images(t testing.TB, n int) ([]float32, []int32) {
 	return x, labels
 }
 
-// trained is a small ResNet-8 after some float steps, and some in the mode.
-func trained(t testing.TB, mode Mode, floatSteps, qatSteps int) *Graph {
-	const batch = 32
-	x, labels := images(t, batch*max(floatSteps, qatSteps))
+// trained is a small ResNet-8 after some float steps.
+func trained(t testing.TB) *Graph {
 	g := resnet8(t, tensor.Shape{H: 28, W: 28, C: 1}, 4)
 	g.Init(7)
-	train := func(steps int, lr float32) {
-		tr := newTrainer(compile(t, g, batch, true), lr, 1e-4)
-		for s := range steps {
-			tr.step(x[s*batch*784:(s+1)*batch*784], labels[s*batch:(s+1)*batch], nil)
-		}
-	}
-	train(floatSteps, 0.05)
-	if mode == "" {
-		return g
-	}
+	trainOn(t, g, 40, 0.05)
+	return g
+}
+
+// tuned is a copy of g after some QAT steps in the mode.
+func tuned(t testing.TB, g *Graph, mode Mode) *Graph {
+	g = g.Clone()
 	if errs := g.SetQConfig(int8Config("fc")); len(errs) > 0 {
 		t.Fatal(errs)
 	}
 	must(t, g.Prepare(QAT, mode))
-	train(qatSteps, 0.005)
+	trainOn(t, g, 10, 0.005)
 	return g
+}
+
+func trainOn(t testing.TB, g *Graph, steps int, lr float32) {
+	const batch = 32
+	x, labels := images(t, batch*steps)
+	tr := newTrainer(compile(t, g, batch, true), lr, 1e-4)
+	for s := range steps {
+		tr.step(x[s*batch*784:(s+1)*batch*784], labels[s*batch:(s+1)*batch], nil)
+	}
 }
 
 // changes compares the codes of two nets, image by image, at the nodes whose
@@ -126,8 +130,9 @@ func absorbAll(t testing.TB, g *Graph, recompute bool) {
 func TestAbsorptionTable(t *testing.T) {
 	const n = 100
 	x, _ := images(t, n)
+	float := trained(t)
 	t.Run("fuse_bn, by fuse: no", func(t *testing.T) {
-		g := trained(t, "", 40, 0)
+		g := float.Clone()
 		before := append([]float32(nil), compile(t, g, n, false).Forward(x, n, Eval)...)
 		g.SetQConfig(func(Module) QConfig { return QConfig{} })
 		must(t, g.Prepare(QAT, FuseBN))
@@ -136,7 +141,7 @@ func TestAbsorptionTable(t *testing.T) {
 		}
 	})
 	for _, mode := range []Mode{WithBN, ReverseFold} {
-		g := trained(t, mode, 30, 10)
+		g := tuned(t, float, mode)
 		for _, recompute := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, by FuseBN, recompute %t", mode, recompute), func(t *testing.T) {
 				after := g.Clone()
@@ -168,8 +173,9 @@ func TestAbsorptionTable(t *testing.T) {
 func TestInt8IsQAT(t *testing.T) {
 	const n, batches = 100, 10
 	x, labels := images(t, n*batches)
+	float := trained(t)
 	for _, mode := range []Mode{FuseBN, WithBN, ReverseFold} {
-		g := trained(t, mode, 30, 10)
+		g := tuned(t, float, mode)
 		absorbAll(t, g, true)
 		qat, int8 := pair(t, g, n)
 		for i := range batches {
@@ -218,6 +224,64 @@ func TestZeroGamma(t *testing.T) {
 			if e.Forward(x, 2, Eval)[0] != -30 {
 				t.Errorf("%s: γ = 0 absorbed gives %v, not β = -30", mode, e.Forward(x, 2, Eval)[0])
 			}
+		}
+	}
+}
+
+// TestWideAccumulators: sums of products that float32 does not hold exactly are
+// still the int8 model's.
+func TestWideAccumulators(t *testing.T) {
+	b := NewBuilder(tensor.Shape{H: 6, W: 6, C: 128})
+	g, err := b.Graph(conv(b, "c", b.Input(), 3, 5, 1))
+	must(t, err)
+	g.Init(1)
+	r := rand.New(rand.NewPCG(2, 2))
+	for i, v := range g.nodes[1].conv.W.Data {
+		g.nodes[1].conv.W.Data[i] = float32(math.Copysign(0.9+0.1*r.Float64(), float64(v)+0.5))
+	}
+	g.SetQConfig(int8Config())
+	must(t, g.Prepare(QAT, FuseBN))
+	x := randn(r, 2*6*6*128, 0.02)
+	for i := range x {
+		x[i]++
+	}
+	e := compile(t, g, 2, true)
+	e.Forward(x, 2, Train)
+	e.Backward(randn(r, 2*6*6*3, 1))
+	qat, int8 := pair(t, g, 2)
+	same(t, "wide", qat, int8, x, 2)
+	if len(qat.m.Acc) == 0 {
+		t.Error("the test does not reach sums beyond 2^24")
+	}
+}
+
+// TestCalibration: the ranges that calibration observed are those that QAT
+// starts with, nothing is quantized meanwhile, and eval uses them.
+func TestCalibration(t *testing.T) {
+	float := prepared(t, "")
+	r := rand.New(rand.NewPCG(2, 2))
+	x := randn(r, float.Input().WithN(4).Len(), 1)
+	want := append([]float32(nil), compile(t, float, 4, false).Forward(x, 4, Eval)...)
+	for _, mode := range []Mode{FuseBN, WithBN, ReverseFold} {
+		g := float.Clone()
+		g.SetQConfig(int8Config("fc"))
+		must(t, g.Prepare(Calibration, mode))
+		e := compile(t, g, 4, false)
+		for _, ph := range []Phase{Eval, Calibrate} { // nothing observed yet, then observing
+			if d := maxDiff(want, e.Forward(x, 4, ph)); ph == Calibrate && d > 1e-4 {
+				t.Errorf("%s: calibration changes an output by %g", mode, d)
+			}
+		}
+		calibrated := append([]float32(nil), e.Forward(x, 4, Eval)...)
+		if d := maxDiff(want, calibrated); d == 0 || d > 1 {
+			t.Errorf("%s: eval of the calibrated model is off by %g", mode, d)
+		}
+		must(t, g.Prepare(QAT, mode))
+		if d := maxDiff(calibrated, e.Forward(x, 4, Eval)); d != 0 {
+			t.Errorf("%s: QAT starts %g off calibration", mode, d)
+		}
+		if err := g.Prepare(QAT, mode); err == nil {
+			t.Errorf("%s: prepared twice", mode)
 		}
 	}
 }

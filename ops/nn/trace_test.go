@@ -59,9 +59,9 @@ func anchorName(param string) string {
 	return strings.NewReplacer(".bn.weight", ".gamma", ".bn.bias", ".beta").Replace(param)
 }
 
-// TestTrace follows the anchors: the gradients of the first step, and the losses
+// TestAnchorTrace follows the anchors: the gradients of the first step, and the losses
 // of 10 steps, or of all with QPIPE_LONG=1.
-func TestTrace(t *testing.T) {
+func TestAnchorTrace(t *testing.T) {
 	dir := refvec.Folder(t, "anchors/trace_resnet8_mnist")
 	text, err := os.ReadFile(filepath.Join(dir, "trace.json"))
 	must(t, err)
