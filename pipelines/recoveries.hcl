@@ -4,16 +4,16 @@
 # learning rate, epoch, step, the best metric, the absorbed BNs. What of that a
 # later stage takes is said by two attributes of its trainer:
 #
-#   recovery                  resume_optimizer   resume_epoch_or_step
-#   full                      true               true (the default then)
-#   optimizer, for fine-tuning  true             false
-#   parameters only           false              false
+#   recovery                    resume_optimizer   resume_epoch_or_step
+#   full                        true               true (the default then)
+#   optimizer, for fine-tuning  true               false
+#   parameters only             false              false
 #
 # An interrupted run needs none of this: `qpipe run --resume FILE` goes on.
 
 dataset "Glyphs" "train" {
   split       = "train"
-  num_samples = 2000
+  num_samples = 4000
 }
 
 dataset "Glyphs" "test" {
@@ -37,7 +37,7 @@ stage "first" {
     batch_size = 50
 
     optimizer "SGD" {
-      lr       = 0.05
+      lr       = 0.01
       momentum = 0.9
     }
   }
@@ -59,7 +59,7 @@ stage "full" {
     resume_optimizer = true
 
     optimizer "SGD" {
-      lr       = 0.05
+      lr       = 0.01
       momentum = 0.9
     }
   }
@@ -82,7 +82,7 @@ stage "optimizer" {
     resume_epoch_or_step = false
 
     optimizer "SGD" {
-      lr       = 0.05
+      lr       = 0.01
       momentum = 0.9
     }
   }
@@ -104,7 +104,7 @@ stage "parameters" {
     resume_epoch_or_step = false
 
     optimizer "SGD" {
-      lr       = 0.01
+      lr       = 0.005
       momentum = 0.9
     }
   }
@@ -116,5 +116,10 @@ output "accuracies" {
     full       = stage.full.metrics.accuracy
     optimizer  = stage.optimizer.metrics.accuracy
     parameters = stage.parameters.metrics.accuracy
+  }
+
+  assert {
+    condition     = stage.full.metrics.accuracy > stage.first.metrics.accuracy
+    error_message = "Two more epochs should help."
   }
 }
