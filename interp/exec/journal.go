@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/stage"
 )
+
+const metricsName = "metrics.jsonl"
 
 // journal writes events.jsonl and metrics.jsonl and passes events on. The
 // metrics file has no times: that of a resumed run equals that of one that was
@@ -29,7 +32,7 @@ func openJournal(d *artifact.Disk, dir string, clock func() time.Time, show func
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := artifact.OpenLog(d, filepath.Join(dir, "metrics.jsonl"))
+	metrics, err := artifact.OpenLog(d, filepath.Join(dir, metricsName))
 	if err != nil {
 		events.Close()
 		return nil, err
@@ -108,6 +111,35 @@ func (j *journal) rewind(stageName string, step int) error {
 		j.seen[l.key()] = true
 		return true
 	})
+}
+
+// lines returns the metrics of a stage as they stand in the file.
+func (j *journal) lines(stageName string) (out []byte, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err = j.metrics.Trim(func(text []byte) bool {
+		var l metricLine
+		if json.Unmarshal(text, &l) == nil && l.Stage == stageName {
+			out = append(out, text...)
+		}
+		return true
+	})
+	return out, err
+}
+
+// refill appends lines that lines has returned.
+func (j *journal) refill(lines []byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range bytes.Lines(lines) {
+		if !json.Valid(line) {
+			continue
+		}
+		if err := j.metrics.Append(json.RawMessage(bytes.TrimSpace(line))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sync makes the metrics durable; a checkpoint must not be ahead of them.

@@ -92,12 +92,20 @@ func first(list diag.List) *diag.Diagnostic {
 }
 
 // outputs evaluates the output blocks whose stages are all there, and makes the
-// manifest say them.
+// manifest say them. What an earlier run has said stays where this one has not
+// touched the stages.
 func (s *session) outputs() {
+	old := s.manifest.Outputs
 	s.manifest.Outputs = nil
 	for _, o := range s.prog.Outputs {
 		if s.available(o.Refs) {
 			s.output(o)
+			continue
+		}
+		for _, before := range old {
+			if before.Name == o.Name && s.untouched(o.Refs) {
+				s.manifest.Outputs = append(s.manifest.Outputs, before)
+			}
 		}
 	}
 	if err := s.save(); err != nil {
@@ -112,6 +120,16 @@ func (s *session) outputs() {
 func (s *session) available(refs []program.Ref) bool {
 	for _, r := range refs {
 		if d := s.did[r.Stage]; d != Ran && d != UpToDate {
+			return false
+		}
+	}
+	return true
+}
+
+// untouched reports whether no stage of the references has run, or was to.
+func (s *session) untouched(refs []program.Ref) bool {
+	for _, r := range refs {
+		if d, visited := s.did[r.Stage]; visited && d != UpToDate {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,24 +33,33 @@ func (s *session) heal() error {
 		return err
 	}
 	for _, e := range s.manifest.Stages {
-		before, now := s.before(e.Name), s.folder(e.Name).Path
-		if err := s.disk.Sweep(now); err != nil {
-			return err
-		}
-		if e.Previous != nil || !exists(before) {
-			continue
-		}
-		var err error
-		if exists(now) {
-			err = s.disk.RemoveAll(before)
-		} else {
-			err = s.disk.Move(before, now)
-		}
-		if err != nil {
-			return &artifact.FileError{Path: before, Code: diag.Unwritable, Err: err}
+		if err := s.healStage(e); err != nil {
+			return &artifact.FileError{Path: s.folder(e.Name).Path, Code: diag.Unwritable, Err: err}
 		}
 	}
 	return nil
+}
+
+func (s *session) healStage(e *artifact.StageEntry) error {
+	before, now := s.before(e.Name), s.folder(e.Name).Path
+	switch {
+	case e.Previous != nil || !exists(before):
+	case exists(now):
+		if err := s.disk.RemoveAll(before); err != nil {
+			return err
+		}
+	default:
+		if err := s.disk.Move(before, now); err != nil {
+			return err
+		}
+		if err := s.disk.RemoveAll(filepath.Join(now, metricsName)); err != nil {
+			return err
+		}
+	}
+	if err := s.disk.Sweep(before); err != nil {
+		return err
+	}
+	return s.disk.Sweep(now)
 }
 
 // begin makes the manifest say that the stage is running, and puts its earlier
@@ -85,10 +95,18 @@ func (s *session) putAside(e, next *artifact.StageEntry, keep bool) error {
 		return nil
 	}
 	next.Previous = e
+	move := s.disk.Move
 	if keep {
-		return s.copyFolder(now, before)
+		move = s.copyFolder
 	}
-	return s.disk.Move(now, before)
+	if err := move(now, before); err != nil {
+		return err
+	}
+	lines, err := s.journal.lines(e.Name)
+	if err != nil {
+		return err
+	}
+	return s.disk.Write(filepath.Join(before, metricsName), lines)
 }
 
 // copyFolder is for an attempt that continues from a file of a complete stage:
@@ -121,9 +139,27 @@ func (s *session) restore(st *graph.Stage, d decision) error {
 	if err := s.disk.Move(s.before(st.Name), now); err != nil {
 		return &artifact.FileError{Path: now, Code: diag.Unwritable, Err: err}
 	}
+	if err := s.restoreMetrics(st.Name, filepath.Join(now, metricsName)); err != nil {
+		return err
+	}
 	s.manifest.Set(e.Previous)
 	s.emit(EventRestore, st.Name, "restored: "+d.reason, map[string]any{"reason": d.reason})
 	return s.save()
+}
+
+// restoreMetrics puts the metrics that belong to a restored result back.
+func (s *session) restoreMetrics(stageName, path string) error {
+	lines, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return &artifact.FileError{Path: path, Code: diag.Unreadable, Err: err}
+	}
+	if err := s.journal.rewind(stageName, -1); err != nil {
+		return err
+	}
+	if err := s.journal.refill(lines); err != nil {
+		return err
+	}
+	return s.disk.RemoveAll(path)
 }
 
 // complete makes the manifest say what the stage has left.
@@ -156,11 +192,11 @@ func (s *session) complete(st *graph.Stage, e *artifact.StageEntry) error {
 // which is the newest, else the sound one with the most steps. Damaged ones are
 // passed over, and that is said. Nil without an error: there is none, which is
 // what a run leaves that was cut off before its first one.
-func (s *session) newest(st *graph.Stage) (*stage.Snapshot, string, error) {
+func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 	f := s.folder(st.Name)
 	names, err := f.Names()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	var best *stage.Snapshot
 	var from string
@@ -178,7 +214,7 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, string, error) {
 			continue
 		}
 		if name == "last" {
-			return snap, f.File(name), nil
+			return snap, nil
 		}
 		if best == nil || snap.Step > best.Step {
 			best, from = snap, f.File(name)
@@ -188,9 +224,9 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, string, error) {
 		s.fellBack(st, err, from)
 	}
 	if best == nil && len(bad) > 0 {
-		return nil, "", &noSound{bad[0]}
+		return nil, &noSound{bad[0]}
 	}
-	return best, from, nil
+	return best, nil
 }
 
 // noSound says that all checkpoints are damaged.

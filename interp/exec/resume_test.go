@@ -117,9 +117,7 @@ func TestKillsOfASecondRun(t *testing.T) {
 			t.Errorf("killed at %s: %v", c.what, d)
 		}
 		ran(t, old, world(back))
-		got := products(t, back)
-		got["metrics.jsonl"] = before["metrics.jsonl"]
-		if d := differences(before, got); d != nil {
+		if d := differences(sorted(before), sorted(products(t, back))); d != nil {
 			t.Errorf("killed at %s, the edit taken back: %v", c.what, d)
 		}
 	}

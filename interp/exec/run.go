@@ -94,7 +94,10 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*stage.Snapshot, erro
 	if err := s.unedited(st, d); err != nil {
 		return nil, err
 	}
-	snap, _, err := s.newest(st)
+	snap, err := s.newest(st)
+	if snap == nil && err == nil {
+		s.emit(EventFallback, st.Name, "no checkpoint had been written yet: starts from the beginning", nil)
+	}
 	return snap, err
 }
 
@@ -144,13 +147,15 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 		return nil
 	}
 	path := s.folder(st.Name).File("last")
-	snap, err := artifact.Read(path)
-	if err == nil {
-		j.Resume = snap
-		return nil
+	if aside := (artifact.Folder{Path: s.before(st.Name)}).File("last"); !exists(path) && exists(aside) {
+		path = aside
 	}
 	if exists(path) {
-		return atArg(st.Trainer.Origin, "resume_optimizer", err)
+		var err error
+		if j.Resume, err = artifact.Read(path); err != nil {
+			return atArg(st.Trainer.Origin, "resume_optimizer", err)
+		}
+		return nil
 	}
 	return &placed{&diag.Diagnostic{
 		Code: diag.NothingToResume, Subject: st.Trainer.Origin.At("resume_optimizer"), Address: st.Trainer.Origin.Address,
