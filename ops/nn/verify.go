@@ -50,12 +50,8 @@ func (g *Graph) verifyNode(i int, n *node) error {
 	if (n.op == opConv || n.op == opLinear) != (n.conv != nil) {
 		return fmt.Errorf("a %s with or without a convolution", n.op)
 	}
-	if n.conv == nil {
-		return nil
-	}
-	p := n.conv.Geom
-	if in := g.nodes[n.in[0]].shape; in.WithN(1).Len() != p.H*p.W*p.C || (tensor.Shape{H: p.OH, W: p.OW, C: p.OutC}) != n.shape {
-		return fmt.Errorf("the geometry %+v does not fit %v to %v", p, in, n.shape)
+	if err := g.verifyShape(n); err != nil || n.conv == nil {
+		return err
 	}
 	bn := n.conv.BN != nil
 	switch {
@@ -67,6 +63,41 @@ func (g *Graph) verifyNode(i int, n *node) error {
 		return fmt.Errorf("the BN's name and the BN disagree")
 	case g.form == Quantized && g.alloced && n.conv.Int8 == nil:
 		return fmt.Errorf("no integers in the int8 form")
+	}
+	return nil
+}
+
+// verifyShape checks that the operands' shapes give the node's.
+func (g *Graph) verifyShape(n *node) error {
+	var in []tensor.Shape
+	var channels int
+	for _, j := range n.in {
+		in = append(in, g.nodes[j].shape)
+		channels += g.nodes[j].shape.C
+	}
+	fits := true
+	switch p := n.pool; {
+	case n.op == opInput:
+	case n.conv != nil:
+		c := n.conv.Geom
+		fits = in[0].WithN(1).Len() == c.H*c.W*c.C && n.shape == tensor.Shape{H: c.OH, W: c.OW, C: c.OutC}
+		fits = fits && (len(in) == 1 || in[1] == n.shape)
+	case n.op == opConcat:
+		for _, s := range in {
+			fits = fits && s.H == n.shape.H && s.W == n.shape.W
+		}
+		fits = fits && channels == n.shape.C
+	case n.op == opFlatten:
+		fits = n.shape == tensor.Shape{H: 1, W: 1, C: in[0].WithN(1).Len()}
+	case p.KH > 0:
+		fits = in[0] == tensor.Shape{H: p.H, W: p.W, C: p.C} && n.shape == tensor.Shape{H: p.OH, W: p.OW, C: p.C}
+	default:
+		for _, s := range in {
+			fits = fits && s == n.shape
+		}
+	}
+	if !fits {
+		return fmt.Errorf("%v does not follow from %v", n.shape, in)
 	}
 	return nil
 }
