@@ -15,7 +15,7 @@ import (
 type loaded struct {
 	path    string // as named on the command line
 	files   *syntax.Files
-	program *program.Program // nil or partial with errors
+	program *program.Program // nil where the text is not HCL; partial with errors
 	plan    *graph.Plan      // the same
 	diags   diag.List
 }
@@ -48,10 +48,11 @@ func (a *app) load(path string, in inputs) *loaded {
 	return l
 }
 
-// lower loads the pipeline and lowers it, where it is sound so far.
+// lower loads the pipeline and lowers it; one with mistakes as far as it goes, so
+// that all of them come up at once.
 func (a *app) lower(path string, in inputs) *loaded {
 	l := a.load(path, in)
-	if l.program == nil || l.diags.HasErrors() {
+	if l.program == nil {
 		return l
 	}
 	var more diag.List

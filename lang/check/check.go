@@ -38,18 +38,15 @@ type Var struct {
 }
 
 // Check checks the files, and returns the program and everything found, sorted
-// by place. With errors in the list the program is nil. Precedence of a
+// by place. With errors in the list the program holds what could be made out: it
+// may be looked at for more mistakes, but not run. Precedence of a
 // variable's value, the stronger last: its default, the environment,
 // *.auto.qvars in the order of their names, Options.Vars in order. The sources
 // of variable values are added to the files, so that diagnostics can show them.
 func Check(files *syntax.Files, o Options) (*program.Program, diag.List) {
 	c := newChecker(files, o)
 	c.run()
-	list := c.list.Sorted()
-	if list.HasErrors() {
-		return nil, list
-	}
-	return c.prog, list
+	return c.prog, c.list.Sorted()
 }
 
 // checker holds what is known so far. Every step adds to the list and leaves
