@@ -183,7 +183,7 @@ func (b *bench) run(t *testing.T) {
 
 // resume makes the bench continue from a snapshot of another one.
 func (b *bench) resume(s *stage.Snapshot) {
-	b.Job.Resume, b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = s, true, true
+	b.Resume, b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = s, true, true
 }
 
 // at is a callback that acts on the state after a given step.
@@ -210,16 +210,19 @@ func TestCheckpointSaves(t *testing.T) {
 		{"min", CheckpointArgs{Monitor: "score", Mode: "min"}, "3:best 3:last 6:last 9:last 12:last 15:last 18:last 18:last"},
 		{"no best", CheckpointArgs{}, "3:last 6:last 9:last 12:last 15:last 18:last 18:last"},
 		{
-			"every two epochs", CheckpointArgs{Interval: 2},
+			"every two epochs",
+			CheckpointArgs{Interval: 2},
 			"3:last 6:epoch-0002 6:last 9:last 12:epoch-0004 12:last 15:last 18:epoch-0006 18:last 18:last",
 		},
 		{
-			"only the newest two", CheckpointArgs{Interval: 1, Keep: 2},
+			"only the newest two",
+			CheckpointArgs{Interval: 1, Keep: 2},
 			"3:epoch-0001 3:last 6:epoch-0002 6:last 9:epoch-0003 -epoch-0001 9:last 12:epoch-0004 -epoch-0002 12:last " +
 				"15:epoch-0005 -epoch-0003 15:last 18:epoch-0006 -epoch-0004 18:last 18:last",
 		},
 		{
-			"every eight steps", CheckpointArgs{IntervalSteps: 8, Keep: 1},
+			"every eight steps",
+			CheckpointArgs{IntervalSteps: 8, Keep: 1},
 			"3:last 6:last 8:step-00000008 8:last 9:last 12:last 15:last 16:step-00000016 -step-00000008 16:last 18:last 18:last",
 		},
 	} {
@@ -284,10 +287,10 @@ func TestCheckpointWithoutValidationHasNoBest(t *testing.T) {
 
 func TestCheckpointOfAnUnknownMetric(t *testing.T) {
 	b := newBench(t, nn.Float, 2, 0.5)
-	b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "acuracy", Mode: "max"}))
+	b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "scores", Mode: "max"}))
 	_, err := b.Run(context.Background())
 	var f *stage.Failure
-	if !errors.As(err, &f) || f.Attr != "monitor" || f.Address != "callback[0]" || !strings.Contains(err.Error(), "score") || f.Step != steps {
+	if !errors.As(err, &f) || f.Attr != "monitor" || f.Address != "callback[0]" || !strings.Contains(err.Error(), "there are: loss, score") || f.Step != steps {
 		t.Errorf("%+v", err)
 	}
 }

@@ -126,7 +126,7 @@ func (p *planes) read(fsys fs.FS, name string, limit int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	r := bufio.NewReaderSize(f, 64*cifarRecord)
 	var rec [cifarRecord]byte
 	for n := 0; limit == 0 || len(p.labels) < limit; n++ {

@@ -35,7 +35,7 @@ func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read
 	x, err := decodeIDX(r, magic, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -59,8 +59,7 @@ func openIDX(fsys fs.FS, name string) (io.ReadCloser, string, error) {
 		}
 		z, err := gzip.NewReader(f)
 		if err != nil {
-			f.Close()
-			return nil, "", fmt.Errorf("%s: not a gzip file: %w", n, err)
+			return nil, "", errors.Join(fmt.Errorf("%s: not a gzip file: %w", n, err), f.Close())
 		}
 		return &unzip{z, f}, n, nil
 	}

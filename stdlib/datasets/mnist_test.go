@@ -28,8 +28,10 @@ func idxFile(magic uint32, data []byte, dims ...uint32) []byte {
 func zip(data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	w.Write(data)
-	w.Close()
+	_, err := w.Write(data)
+	if err = errors.Join(err, w.Close()); err != nil {
+		panic(err)
+	}
 	return b.Bytes()
 }
 

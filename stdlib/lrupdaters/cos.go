@@ -49,7 +49,7 @@ func NewCos(a CosArgs) (stage.LRUpdater, error) {
 
 // LR implements stage.LRUpdater.
 func (c cos) LR(base float64, p stage.Progress) float64 {
-	if lr, ok := c.warmup.lr(base, p); ok {
+	if lr, ok := c.rising(base, p); ok {
 		return lr
 	}
 	done, all := c.past(c.byStep, p)

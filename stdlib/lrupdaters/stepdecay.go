@@ -59,7 +59,7 @@ func NewStepDecay(a StepDecayArgs) (stage.LRUpdater, error) {
 
 // LR implements stage.LRUpdater.
 func (d stepDecay) LR(base float64, p stage.Progress) float64 {
-	if lr, ok := d.warmup.lr(base, p); ok {
+	if lr, ok := d.rising(base, p); ok {
 		return lr
 	}
 	done, _ := d.past(d.byStep, p)

@@ -47,8 +47,8 @@ func (w warmup) epochs(p stage.Progress) int {
 	return w.length
 }
 
-// lr returns the rate during the warm-up; ok is false after it.
-func (w warmup) lr(base float64, p stage.Progress) (lr float64, ok bool) {
+// rising returns the rate during the warm-up; ok is false after it.
+func (w warmup) rising(base float64, p stage.Progress) (lr float64, ok bool) {
 	n := w.steps(p)
 	if p.Step >= n {
 		return 0, false
