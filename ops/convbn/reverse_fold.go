@@ -31,6 +31,6 @@ func (e *Exec) foldBackward(o int, dwf float64) {
 	if b.rinv[o] == 0 {
 		return
 	}
-	ds := dwf - b.dva[o]*b.up[o]/b.sf[o]
+	ds := dwf - float64(b.dva[o]*b.up[o])/b.sf[o]
 	e.n.BN.Gamma.Grad[o] += float32(ds * b.rinv[o])
 }

@@ -31,18 +31,18 @@ func (b *Norm) Unit(o int, up float64) { b.up[o], b.sf[o], b.rinv[o] = up, 1, 0 
 // Σacc² of count values, and moves the running statistics, with the unbiased variance.
 func (b *Norm) Batch(o int, bn *BN, bias, sum, sq, count float64) (scale, shift float32) {
 	up, mean := b.up[o], sum/count
-	variance := max(sq/count-mean*mean, 0) * up * up
+	variance := max(sq/count-float64(mean*mean), 0) * up * up
 	b.mean[o], b.inv[o] = mean, 1/math.Sqrt(variance+bn.Eps)
 	a := float64(bn.Gamma.Data[o]) * b.inv[o] * up
-	bn.track(o, mean*up+bias, variance, count)
-	return float32(a), float32(float64(bn.Beta.Data[o]) - mean*a)
+	bn.track(o, float64(mean*up)+bias, variance, count)
+	return float32(a), float32(float64(bn.Beta.Data[o]) - float64(mean*a))
 }
 
 // Running normalizes with the running statistics.
 func (b *Norm) Running(o int, bn *BN, bias float64) (scale, shift float32) {
 	b.inv[o] = 1 / math.Sqrt(float64(bn.Var[o])+bn.Eps)
 	s := float64(bn.Gamma.Data[o]) * b.inv[o]
-	return float32(s * b.up[o]), float32((bias-float64(bn.Mean[o]))*s + float64(bn.Beta.Data[o]))
+	return float32(s * b.up[o]), float32(float64((bias-float64(bn.Mean[o]))*s) + float64(bn.Beta.Data[o]))
 }
 
 // track moves the running statistics of channel o.
@@ -51,8 +51,8 @@ func (bn *BN) track(o int, mean, variance, count float64) {
 		variance *= count / (count - 1)
 	}
 	m := bn.Momentum
-	bn.Mean[o] = float32((1-m)*float64(bn.Mean[o]) + m*mean)
-	bn.Var[o] = float32((1-m)*float64(bn.Var[o]) + m*variance)
+	bn.Mean[o] = float32(float64((1-m)*float64(bn.Mean[o])) + float64(m*mean))
+	bn.Var[o] = float32(float64((1-m)*float64(bn.Var[o])) + float64(m*variance))
 }
 
 // Backward turns g = Σdy and ga = Σdy·acc into the gradients of γ and β, and into the
@@ -62,16 +62,16 @@ func (b *Norm) Backward(o int, bn *BN, batch bool, bias, g, ga, count float64) (
 	s, up := float64(bn.Gamma.Data[o])*b.inv[o], b.up[o]
 	bn.Beta.Grad[o] = float32(g)
 	if !batch {
-		bn.Gamma.Grad[o] = float32(b.inv[o] * (up*ga + (bias-float64(bn.Mean[o]))*g))
+		bn.Gamma.Grad[o] = float32(b.inv[o] * (float64(up*ga) + float64((bias-float64(bn.Mean[o]))*g)))
 		b.db[o], b.dva[o] = s*g, s*ga
 		return float32(s / b.sf[o]), 0, 0
 	}
-	centred := ga - b.mean[o]*g
+	centred := ga - float64(b.mean[o]*g)
 	gx := up * b.inv[o] * centred
 	bn.Gamma.Grad[o] = float32(gx)
 	b.db[o], b.dva[o] = 0, s*centred*bn.Eps*b.inv[o]*b.inv[o]
 	kk := -s / b.sf[o] * gx / count * up * b.inv[o]
-	return float32(s / b.sf[o]), float32(kk), float32(-s/b.sf[o]*g/count - kk*b.mean[o])
+	return float32(s / b.sf[o]), float32(kk), float32(-s/b.sf[o]*g/count - float64(kk*b.mean[o]))
 }
 
 // normalize settles a and b of a node with BN for an input of unit ux.
