@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ const (
 	maxDepth = 100  // brackets within brackets
 	maxChain = 1000 // operators, indexes and directives in a row
 	maxPower = 400  // a number's power of ten, and its digits
+	maxLines = 5000 // of one template: hcl takes time quadratic in them
 )
 
 // bound checks a text before it is parsed: its size, its nesting, the length of
@@ -36,6 +38,9 @@ func bound(name string, src []byte) diag.List {
 // that its tokens need not be looked at.
 func plain(src []byte) bool {
 	brackets, operators, digits := 0, 0, 0
+	if bytes.Count(src, []byte{'\n'}) >= maxLines {
+		return false
+	}
 	for _, b := range src {
 		switch b {
 		case '{', '[', '(':
@@ -53,6 +58,7 @@ func plain(src []byte) bool {
 }
 
 func boundTokens(tokens hclsyntax.Tokens) diag.List {
+	texts := 0
 	chains := []int{0} // operators since the last separator, per open bracket
 	lines := []bool{true}
 	for _, t := range tokens {
@@ -78,6 +84,11 @@ func boundTokens(tokens hclsyntax.Tokens) diag.List {
 			// Closed by TemplateSeqEnd; directives nest although the brackets do not.
 			chains[top]++
 			chains, lines = append(chains, 0), append(lines, false)
+		case hclsyntax.TokenStringLit:
+			if texts++; texts > maxLines {
+				return tooDeep(t.Range, fmt.Sprintf("more than %d lines of text in the file's strings", maxLines),
+					"Keep long texts in a file of their own, and read it with file().")
+			}
 		case hclsyntax.TokenComma:
 			chains[top] = 0
 		case hclsyntax.TokenNumberLit:
