@@ -135,6 +135,7 @@ func (c *checker) later(expr hcl.Expression, address string, r program.Results) 
 		return nil, list
 	}
 	b := &budget{}
+	b.refill()
 	l := &checker{names: c.names, files: c.files, budget: b, context: &hcl.EvalContext{Functions: tableFor(c.files, b)}}
 	vars := map[string]cty.Value{}
 	for id, v := range c.context.Variables {
@@ -153,6 +154,7 @@ func (c *checker) localsWith(l *checker) map[string]cty.Value {
 	for _, n := range c.locals {
 		v := n.value
 		if len(n.refs) > 0 {
+			l.budget.refill()
 			ctx := l.context.NewChild()
 			ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
 			if late, diags := evaluate(n.expr, ctx); !diags.HasErrors() {
