@@ -74,7 +74,8 @@ func (c *checker) ruleLearningRate(s *stage) {
 	d.Related = note("the float stage's is here", float.Trainer.Optimizer.Origin.At("lr"))
 }
 
-// learningRate returns the argument named lr.
+// learningRate returns the argument named lr; a rate of 0 is one that could not
+// be made out.
 func learningRate(args any) (float64, bool) {
 	if args == nil {
 		return 0, false
@@ -82,7 +83,7 @@ func learningRate(args any) (float64, bool) {
 	v := reflect.ValueOf(args)
 	for _, f := range argFields(v.Type()) {
 		if x := v.FieldByIndex(f.index); f.name == "lr" && x.Kind() == reflect.Float64 {
-			return x.Float(), true
+			return x.Float(), x.Float() > 0
 		}
 	}
 	return 0, false
