@@ -84,18 +84,6 @@ func (n *Node) encode(c *codes, sx float32) {
 	}
 }
 
-// copyWeight takes the weight as it is: the float form, and calibration.
-func (n *Node) copyWeight(c *codes) {
-	copy(c.W, n.W.Data)
-	copy(c.V, n.W.Data)
-	for i := range c.Scale {
-		c.Scale[i] = 1
-	}
-	for i := range c.Pass {
-		c.Pass[i] = 1
-	}
-}
-
 // maxBias bounds the bias's integer, so that it and an accumulator fit into int32.
 const maxBias = 1 << 30
 

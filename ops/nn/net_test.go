@@ -313,14 +313,13 @@ func TestNotFinite(t *testing.T) {
 // FuzzRestore: a damaged structure is an error, not a panic.
 func FuzzRestore(f *testing.F) {
 	f.Add(prepared(f, WithBN).Structure())
-	c, err := prepared(f, FuseBN).Convert()
-	if err == nil {
+	if _, err := prepared(f, FuseBN).Convert(); err == nil {
 		f.Fatal("converted without a range")
 	}
 	g := everyOp(f)
 	g.SetQConfig(int8Config("fc"))
 	must(f, g.Prepare(QAT, WithBN))
-	c, err = g.Convert()
+	c, err := g.Convert()
 	must(f, err)
 	f.Add(c.Structure())
 	f.Fuzz(func(_ *testing.T, b []byte) {

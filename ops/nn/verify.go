@@ -25,14 +25,14 @@ func (g *Graph) verify() error {
 				return fmt.Errorf("%s: an operand comes after it", n.name)
 			}
 		}
-		if err := g.verifyNode(i, n); err != nil {
+		if err := g.verifyNode(n); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
 	}
 	return nil
 }
 
-func (g *Graph) verifyNode(i int, n *node) error {
+func (g *Graph) verifyNode(n *node) error {
 	operands := map[string]int{opInput: 0, opAdd: 2}
 	want, fixed := operands[n.op]
 	switch {
