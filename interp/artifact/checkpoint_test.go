@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 		{"text", "", diag.Damaged, []byte("#!/bin/sh\necho this is not a checkpoint\n")},
 	} {
 		path := filepath.Join(t.TempDir(), "f.safetensors")
-		os.WriteFile(path, c.data, 0o600)
+		must(t, os.WriteFile(path, c.data, 0o600))
 		_, err := Read(path)
 		var f *FileError
 		if !errors.As(err, &f) || f.Code != c.code || f.Path != path || !strings.Contains(err.Error(), c.says) {
@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		t.Error(err)
 	}
 	path := filepath.Join(t.TempDir(), "pt.safetensors")
-	os.WriteFile(path, plainFile, 0o600)
+	must(t, os.WriteFile(path, plainFile, 0o600))
 	s, err := ReadWeights(path, true)
 	if err != nil || len(s.Model) != 1 || s.Form != nn.Float {
 		t.Errorf("weights of another tool: %v, %v", s, err)
@@ -152,7 +152,7 @@ func TestPeek(t *testing.T) {
 		}
 	}
 	data, _ := os.ReadFile(path)
-	os.WriteFile(path, data[:len(data)-1], 0o600)
+	must(t, os.WriteFile(path, data[:len(data)-1], 0o600))
 	if _, err := Peek(path); err == nil || !strings.Contains(err.Error(), "cut short") {
 		t.Error(err)
 	}

@@ -27,7 +27,7 @@ func NewFile(dir, path, name string) (File, error) {
 	if err != nil {
 		return File{}, asFileError(path, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	sum, n, err := SumReader(f)
 	if err != nil {
 		return File{}, asFileError(path, err)

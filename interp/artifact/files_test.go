@@ -68,12 +68,12 @@ func TestLock(t *testing.T) {
 // TestTornLine cuts a log at every byte: opening it again keeps whole lines only.
 func TestTornLine(t *testing.T) {
 	whole := []byte("{\"a\":1}\n{\"b\":22}\n" + strings.Repeat("x", 5000) + "\n")
-	for cut := range len(whole) {
+	for cut := range whole {
 		if cut > 40 && cut < len(whole)-40 && cut%997 != 0 {
 			continue
 		}
 		path := filepath.Join(t.TempDir(), "log")
-		os.WriteFile(path, whole[:cut], 0o600)
+		must(t, os.WriteFile(path, whole[:cut], 0o600))
 		l, err := OpenLog(nil, path)
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestTornLine(t *testing.T) {
 		if err := l.Append(map[string]int{"c": 3}); err != nil {
 			t.Fatal(err)
 		}
-		l.Close()
+		_ = l.Close()
 		got, _ := os.ReadFile(path)
 		want := string(whole[:bytes.LastIndexByte(whole[:cut], '\n')+1]) + "{\"c\":3}\n"
 		if string(got) != want {
@@ -97,15 +97,15 @@ func TestTrim(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 5 {
-		l.Append(map[string]int{"i": i})
+		must(t, l.Append(map[string]int{"i": i}))
 	}
 	if err := l.Trim(func(line []byte) bool {
 		return !bytes.Contains(line, []byte("3")) && !bytes.Contains(line, []byte("4"))
 	}); err != nil {
 		t.Fatal(err)
 	}
-	l.Append(map[string]int{"i": 9})
-	l.Close()
+	must(t, l.Append(map[string]int{"i": 9}))
+	_ = l.Close()
 	got, _ := os.ReadFile(path)
 	if want := "{\"i\":0}\n{\"i\":1}\n{\"i\":2}\n{\"i\":9}\n"; string(got) != want {
 		t.Errorf("%q", got)
@@ -127,7 +127,7 @@ func TestManifest(t *testing.T) {
 	}
 	path := filepath.Join(dir, ManifestName)
 	for _, bad := range []string{"", "{", `{"format_version":9}`, `{"format_version":1,"stages":[null]}`, `{"format_version":1,"stages":3}`} {
-		os.WriteFile(path, []byte(bad), 0o600)
+		must(t, os.WriteFile(path, []byte(bad), 0o600))
 		if _, err := ReadManifest(dir); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -137,17 +137,24 @@ func TestManifest(t *testing.T) {
 func TestArtifactSound(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s", "last.safetensors")
-	(&Disk{}).Write(path, []byte("content"))
+	must(t, (&Disk{}).Write(path, []byte("content")))
 	f, err := NewFile(dir, path, "last")
 	if err != nil || f.Path != "s/last.safetensors" || f.Bytes != 7 || !f.Sound(dir) {
 		t.Fatal(f, err)
 	}
-	os.WriteFile(path, []byte("cOntent"), 0o600)
+	must(t, os.WriteFile(path, []byte("cOntent"), 0o600))
 	if f.Sound(dir) {
 		t.Error("a changed file is called sound")
 	}
 	f.Path = "../" + filepath.Base(dir) + "/s/last.safetensors"
 	if f.Sound(dir) {
 		t.Error("a path out of the folder is followed")
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -138,7 +138,7 @@ func sniff(path string, size int64) error {
 	if err != nil {
 		return &FileError{path, diag.Unreadable, plain(err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var head [8]byte
 	n, _ := f.Read(head[:])
 	if n == len(head) && headerLen(head[:]) <= maxHeader && size <= maxFile {

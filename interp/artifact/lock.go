@@ -33,4 +33,4 @@ func TakeLock(dir string) (*Lock, error) {
 }
 
 // Release gives the folder back.
-func (l *Lock) Release() { l.file.Close() }
+func (l *Lock) Release() { _ = l.file.Close() }

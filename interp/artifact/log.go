@@ -27,7 +27,7 @@ func OpenLog(d *Disk, path string) (*Log, error) {
 	}
 	l := &Log{d, path, f}
 	if err := l.repair(); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, asFileError(path, err)
 	}
 	return l, nil
@@ -121,7 +121,7 @@ func (l *Log) reopen() error {
 	if err != nil {
 		return err
 	}
-	l.file.Close()
+	_ = l.file.Close()
 	l.file = next.file
 	return nil
 }

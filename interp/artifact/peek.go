@@ -59,7 +59,7 @@ func readHeader(path string) ([]byte, error) {
 	if err != nil {
 		return nil, &FileError{path, diag.Unreadable, plain(err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, &FileError{path, diag.Unreadable, plain(err)}

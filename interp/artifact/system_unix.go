@@ -3,6 +3,7 @@
 package artifact
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -17,8 +18,8 @@ func openLocked(path string) (*os.File, error) {
 	if err == nil {
 		return f, nil
 	}
-	f.Close()
-	if err == syscall.EWOULDBLOCK {
+	_ = f.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errLocked
 	}
 	return nil, err
@@ -30,6 +31,6 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Sync()
 }

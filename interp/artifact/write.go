@@ -55,7 +55,7 @@ func (d *Disk) Write(path string, parts ...[]byte) (err error) {
 		return err
 	}
 	if err := d.fill(f, path, parts); err != nil {
-		f.Close()
+		_ = f.Close()
 		return err
 	}
 	if err := f.Close(); err != nil {
@@ -168,7 +168,7 @@ func readLimited(path string, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err != nil {
 		return nil, err

@@ -109,7 +109,7 @@ func sum(fsys fs.FS, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	hash, _, err := artifact.SumReader(f)
 	return hash, err
 }

@@ -90,9 +90,9 @@ func placeError(o program.Origin, err error) *diag.Diagnostic {
 	return d
 }
 
-// fileError makes a diagnostic of an error about a file or folder.
-func (s *session) fileError(o program.Origin, err error) *diag.Diagnostic {
-	d := placeError(o, err)
+// fileError makes a diagnostic of an error about a file or folder of the run.
+func fileError(err error) *diag.Diagnostic {
+	d := placeError(program.Origin{}, err)
 	if d.Code == diag.StageFailed {
 		d.Code = diag.Unwritable
 	}
@@ -154,7 +154,7 @@ func owner(st *graph.Stage, err error) program.Origin {
 
 // failure places a stop inside training.
 func (s *session) failure(st *graph.Stage, f *stage.Failure) *diag.Diagnostic {
-	var err error = f.Err
+	err := f.Err
 	if f.Attr != "" {
 		err = &program.ArgError{Attr: f.Attr, Err: f.Err}
 	}

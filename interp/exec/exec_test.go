@@ -286,7 +286,7 @@ func TestReasons(t *testing.T) {
 		},
 			"float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (its qat/last.safetensors is damaged)\nint_infer: up to date " + none},
 		{"missing", func(_ *program.Program, _ *parttest.Text, o *Options) {
-			os.Remove(filepath.Join(o.Out, "float", "best.safetensors"))
+			must(t, os.Remove(filepath.Join(o.Out, "float", "best.safetensors")))
 		},
 			"float: ran (its float/best.safetensors is missing)\ncalibration: up to date " + none},
 	} {
@@ -336,9 +336,9 @@ func TestDataFiles(t *testing.T) {
 	p.Dir = t.TempDir()
 	put := func(dir, text string, at int64) {
 		path := filepath.Join(p.Dir, dir, "dots.txt")
-		os.MkdirAll(filepath.Dir(path), 0o755)
-		os.WriteFile(path, []byte(text), 0o600)
-		os.Chtimes(path, time.Unix(at, 0), time.Unix(at, 0))
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		must(t, os.Chtimes(path, time.Unix(at, 0), time.Unix(at, 0)))
 	}
 	rooted := func(root string) {
 		p.Datasets[0].Args = parttest.DotsArgs{N: 40, Size: 6, Classes: 3, Root: root}
@@ -528,11 +528,11 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%s %s", d.Code, d.Summary)
 	}
 	lock.Release()
-	os.WriteFile(filepath.Join(o.Out, "manifest.json"), []byte("{"), 0o600)
+	must(t, os.WriteFile(filepath.Join(o.Out, "manifest.json"), []byte("{"), 0o600))
 	if _, d = broke(t, p, o); d.Code != diag.Damaged || !strings.Contains(d.Summary, "manifest.json") {
 		t.Errorf("%s %s", d.Code, d.Summary)
 	}
-	os.Remove(filepath.Join(o.Out, "manifest.json"))
+	must(t, os.Remove(filepath.Join(o.Out, "manifest.json")))
 	ran(t, p, o)
 	if _, d = broke(t, p, Options{Out: o.Out, Kernels: o.Kernels, Version: "test", Clock: o.Clock, FS: o.FS, trace: func(step, path string) error {
 		if step == artifact.StepBegin {
@@ -558,4 +558,11 @@ func count(all []stage.Event, kind string) (n int) {
 		}
 	}
 	return n
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/lang/diag"
-	"qpipe/lang/program"
 )
 
 // Decision says what a run would do with a stage, and why: what `qpipe plan` prints.
@@ -76,7 +75,7 @@ func (s *session) readFrom() *diag.Diagnostic {
 	}
 	snap, err := artifact.Read(s.From)
 	if err != nil {
-		return s.fileError(program.Origin{}, err)
+		return fileError(err)
 	}
 	for _, st := range s.wanted {
 		if st.Name == snap.Stage {

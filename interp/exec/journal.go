@@ -34,7 +34,7 @@ func openJournal(d *artifact.Disk, dir string, clock func() time.Time, show func
 	}
 	metrics, err := artifact.OpenLog(d, filepath.Join(dir, metricsName))
 	if err != nil {
-		events.Close()
+		_ = events.Close()
 		return nil, err
 	}
 	return &journal{clock: clock, show: show, events: events, metrics: metrics, seen: map[string]bool{}}, nil
@@ -153,8 +153,8 @@ func (j *journal) sync() error {
 }
 
 func (j *journal) close() {
-	j.events.Close()
-	j.metrics.Close()
+	_ = j.events.Close()
+	_ = j.metrics.Close()
 }
 
 // keeper keeps a stage's checkpoints, each after the metrics that lead to it.

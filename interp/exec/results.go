@@ -109,10 +109,10 @@ func (s *session) outputs() {
 		}
 	}
 	if err := s.save(); err != nil {
-		s.fail(s.fileError(program.Origin{}, err))
+		s.fail(fileError(err))
 	}
 	if s.journal.err != nil {
-		s.fail(s.fileError(program.Origin{}, s.journal.err))
+		s.fail(fileError(s.journal.err))
 	}
 }
 

@@ -77,9 +77,10 @@ func tear(t *testing.T, path string, i int) {
 	if err != nil {
 		return // not there yet
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	line := `{"stage":"qat","event":"epoch","epoch":1`
-	f.WriteString(line[:i%len(line)])
+	_, err = f.WriteString(line[:i%len(line)])
+	must(t, err)
 }
 
 // TestKillsOfASecondRun: an edit runs stages again over complete ones. Killed at

@@ -51,7 +51,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options) (*session, diag.L
 	}
 	m, err := artifact.ReadManifest(o.Out)
 	if err != nil {
-		d := s.fileError(program.Origin{}, err)
+		d := fileError(err)
 		d.Detail = "Remove it, and every stage is run again; its checkpoints stay."
 		return nil, diag.List{d}
 	}
@@ -119,7 +119,7 @@ func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 	existed := exists(o.Out)
 	lock, err := artifact.TakeLock(o.Out)
 	if err != nil {
-		return nil, diag.List{(&session{}).fileError(program.Origin{}, err)}
+		return nil, diag.List{fileError(err)}
 	}
 	s, list := newSession(ctx, p, o)
 	if list.HasErrors() {
@@ -143,14 +143,14 @@ func (s *session) start(existed bool) *diag.Diagnostic {
 	}
 	err := s.heal()
 	if err == nil {
-		s.journal, err = openJournal(s.disk, s.Out, s.Clock, s.Options.Events)
+		s.journal, err = openJournal(s.disk, s.Out, s.Clock, s.Events)
 	}
 	if err == nil {
 		s.describe()
 		err = s.save()
 	}
 	if err != nil {
-		return s.fileError(program.Origin{}, err)
+		return fileError(err)
 	}
 	threads := s.Threads
 	if threads <= 0 {

@@ -125,7 +125,7 @@ func TestMistakes(t *testing.T) {
 			again := f.Stage("again", f.Models[0], f.Datasets[0], f.Datasets[1], f.Convert("again", "with_bn_reverse_fold", f.QConfigs[0], "Float2QAT", "qat.last"))
 			again.Trainer = f.Trainer("again", 1, 0.01)
 			again.Callbacks = []program.Callback{f.FuseBN("again.FuseBN", f.At(program.Step, 1), "body.b")}
-			f.Program.Stages = append(f.Stages, again)
+			f.Stages = append(f.Stages, again)
 			return again.Callbacks[0].Origin.At("modules")
 		}, diag.AbsorbedTwice, `absorbed here at "epoch 1" already`},
 		{"absorbed at two points", func(f flow) diag.Range {
@@ -167,7 +167,7 @@ func TestMistakes(t *testing.T) {
 		}, diag.BadData, "larger than the image"},
 		{"train and val", func(f flow) diag.Range {
 			f.Datasets[0].Transforms = []program.Call{f.Call(program.TransformKind, "Crop", "t", parttest.CropArgs{Size: 5}, "size")}
-			f.Program.Stages = f.Stages[:1]
+			f.Stages = f.Stages[:1]
 			return f.Stages[0].Origin.At("val_data")
 		}, diag.DataDiffer, "5×5×1"},
 		{"batch", func(f flow) diag.Range {
@@ -176,7 +176,7 @@ func TestMistakes(t *testing.T) {
 		}, diag.BadData, "do not fill one batch of 41"},
 		{"weight dtype", func(f flow) diag.Range {
 			f.QConfigs[0].Weight.DType = "int16"
-			f.Program.Stages = f.Stages[:2]
+			f.Stages = f.Stages[:2]
 			return f.QConfigs[0].Weight.Origin.At("dtype")
 		}, diag.BadDType, "int16"},
 		{"override of a node that passes through", func(f flow) diag.Range {
@@ -197,21 +197,21 @@ func TestMistakes(t *testing.T) {
 		}, diag.LeftForConversion, "body.b.bn"},
 		{"checkpoint of another model", func(f flow) diag.Range {
 			wide := f.Model("wide", parttest.TinyArgs{Classes: 3, Width: 5})
-			f.Program.Models = append(f.Models, wide)
+			f.Models = append(f.Models, wide)
 			stage(f, "calibration").Model = wide
-			f.Program.Stages = f.Stages[:2]
+			f.Stages = f.Stages[:2]
 			return f.Stages[1].Convert.Converters[0].Origin.At("checkpoint_path")
 		}, diag.CheckpointMismatch, "head.fc.weight ([3 4], the model has [3 5])"},
 		{"checkpoint with more", func(f flow) diag.Range {
 			deep := f.Model("deep", parttest.TinyArgs{Classes: 3, Width: 4, Deep: true})
-			f.Program.Models = append(f.Models, deep)
+			f.Models = append(f.Models, deep)
 			stage(f, "float").Model = deep
-			f.Program.Stages = f.Stages[:2]
+			f.Stages = f.Stages[:2]
 			return f.Stages[1].Convert.Converters[0].Origin.At("checkpoint_path")
 		}, diag.CheckpointMismatch, "Not in the model: body.c.bn.bias"},
 		{"converter", func(f flow) diag.Range {
 			stage(f, "float").Convert = f.Convert("float", "no_such_mode", f.QConfigs[0], "Float2QAT")
-			f.Program.Stages = f.Stages[:1]
+			f.Stages = f.Stages[:1]
 			return f.Stages[0].Convert.Converters[0].Origin.Header
 		}, diag.BadConversion, "no_such_mode"},
 		{"part", func(f flow) diag.Range {
@@ -235,7 +235,7 @@ func TestMistakes(t *testing.T) {
 		}, diag.BadConversion, "written from a qat model"},
 		{"damaged checkpoint file", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
-			os.WriteFile(path, []byte("no"), 0o600)
+			must(t, os.WriteFile(path, []byte("no"), 0o600))
 			return loadsFile(f.Program, f.Text, path)
 		}, diag.BadConversion, "f.safetensors: cut short"},
 	} {
@@ -298,5 +298,12 @@ func TestModelIsLoweredForItsData(t *testing.T) {
 	plan, _ := lower(t, p)
 	if in := plan.Stages[0].Model.Input(); in.H != 6 || in.C != 1 || plan.Stages[0].Model.Form() != nn.Float {
 		t.Errorf("%v", in)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
