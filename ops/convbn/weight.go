@@ -66,7 +66,6 @@ type codes struct {
 	Scale []float32 // per output channel; 1 where the weight is not quantized
 	Pass  []uint8   // 1 where the straight-through gradient passes
 	Bias  []int32   // on the grid sx·Scale, where the bias is
-	Bound float64   // largest Σ|w| of a channel's codes
 }
 
 func (c *codes) init(n *Node) {
@@ -78,9 +77,8 @@ func (c *codes) init(n *Node) {
 // encode quantizes the weight with the scales of WScale. With sx, the scale of
 // an integer input, a node without BN gets its bias on the grid sx·Scale.
 func (n *Node) encode(c *codes, sx float32) {
-	c.Bound = 0
 	for o := range n.Geom.OutC {
-		c.Bound = max(c.Bound, n.encodeChannel(c, o, sx))
+		n.encodeChannel(c, o, sx)
 	}
 }
 
