@@ -59,7 +59,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	pipeline := filepath.Join(dir, "announced.hcl")
 	if err := os.WriteFile(pipeline, []byte(announced), 0o644); err != nil {
 		fmt.Println(err)

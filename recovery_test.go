@@ -389,7 +389,7 @@ func TestClosedOutput(t *testing.T) {
 		if _, err := bufio.NewReaderSize(stdout, 16).ReadByte(); err != nil && args[0] == "run" {
 			t.Fatal(err)
 		}
-		stdout.Close()
+		_ = stdout.Close()
 		return exitCode(t, cmd.Wait()), errs.String()
 	}
 	if _, stderr := closed("parts"); stderr != "" {

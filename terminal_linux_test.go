@@ -49,7 +49,7 @@ func onTerminal(t *testing.T, env []string, args ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	tty.Close()
+	_ = tty.Close()
 	var shown bytes.Buffer
 	_, _ = io.Copy(&shown, screen) // ends with an error when the last writer closes
 	if err := cmd.Wait(); err != nil {
@@ -64,7 +64,7 @@ func pty(t *testing.T) (screen, tty *os.File) {
 	if err != nil {
 		t.Skipf("no pseudo-terminals here: %v", err)
 	}
-	t.Cleanup(func() { screen.Close() })
+	t.Cleanup(func() { _ = screen.Close() })
 	fd := int(screen.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)

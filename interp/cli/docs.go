@@ -62,7 +62,8 @@ func writeGrammars(page string) error {
 	b.Write(head)
 	b.WriteString(grammarsBegin)
 	for _, g := range []struct{ title, ebnf string }{
-		{"`when`", notation.ScheduleEBNF()}, {"`modules` and `override`", notation.SelectorEBNF()},
+		{"`when`", notation.ScheduleEBNF()},
+		{"`modules` and `override`", notation.SelectorEBNF()},
 		{"`required_version`", notation.ConstraintEBNF()},
 	} {
 		fmt.Fprintf(&b, "\n%s:\n\n```ebnf\n%s\n```\n", g.title, g.ebnf)

@@ -21,7 +21,7 @@ type display interface {
 }
 
 // display returns the one that suits the output: JSON lines, a bar, or plain lines.
-func (a *app) display(l *loaded, asJSON bool) display {
+func (a *app) display(asJSON bool) display {
 	n := &narrator{paint: a.paint(a.Out), stages: map[string]*extent{}}
 	switch {
 	case asJSON:

@@ -134,8 +134,8 @@ type outcome struct {
 
 // execute runs the plan beside the signal handler and shows both.
 func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
-	show := a.display(l, f.json)
-	stop := a.watch(show, o.Out)
+	show := a.display(f.json)
+	stop := watch(show)
 	defer stop.release()
 	o.Stop, o.Events = stop.stop, show.Event
 	ctx, cancel := context.WithCancel(context.Background())

@@ -117,8 +117,10 @@ func (s *sheet) file(d *artifact.Description) {
 func absorbedRows(absorbed []stage.Absorption) [][]string {
 	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps"}}
 	for _, r := range absorbed {
-		rows = append(rows, []string{r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), kept(r.WeightScale),
-			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps)})
+		rows = append(rows, []string{
+			r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), kept(r.WeightScale),
+			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps),
+		})
 	}
 	return rows
 }

@@ -16,7 +16,7 @@ type watcher struct {
 
 // watch starts listening. A closed output counts as a wish to end too: what was
 // computed is kept, where the default would be to die in the middle of a step.
-func (a *app) watch(show display, out string) *watcher {
+func watch(show display) *watcher {
 	w := &watcher{
 		stop: make(chan struct{}), abort: make(chan struct{}),
 		signals: make(chan os.Signal, 4), quit: make(chan struct{}),
