@@ -164,8 +164,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	head := []byte(`{"__metadata__":{"format_version":"1","sha256":"00"},"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}}`)
 	f.Add(append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...))
+	path := filepath.Join(f.TempDir(), "f")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "f")
 		if os.WriteFile(path, data, 0o600) != nil {
 			t.Skip()
 		}

@@ -262,8 +262,10 @@ func TestReasons(t *testing.T) {
 		change func(p *program.Program, t *parttest.Text, o *Options)
 		want   string
 	}{
-		{"batch size", func(p *program.Program, _ *parttest.Text, _ *Options) { p.Stages[0].Trainer.BatchSize = 10 },
-			"float: ran (trainer.batch_size changed from 8 to 10)\n" + rest},
+		{
+			"batch size", func(p *program.Program, _ *parttest.Text, _ *Options) { p.Stages[0].Trainer.BatchSize = 10 },
+			"float: ran (trainer.batch_size changed from 8 to 10)\n" + rest,
+		},
 		{"argument of a part", func(p *program.Program, _ *parttest.Text, _ *Options) {
 			p.Stages[2].Trainer.Optimizer.Args = parttest.SGDArgs{LR: 0.02, Momentum: 0.9}
 		}, "float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (trainer.optimizer.lr changed from 0.01 to 0.02)\nint_infer: ran (stage qat was run again)"},
@@ -275,20 +277,28 @@ func TestReasons(t *testing.T) {
 			a.N = 30
 			p.Datasets[1].Args = a
 		}, ""},
-		{"version", func(_ *program.Program, _ *parttest.Text, o *Options) { o.Version = "next" },
-			"float: ran (version changed from test to next)"},
-		{"forced", func(_ *program.Program, _ *parttest.Text, o *Options) {
-			o.Force, o.Only = true, []string{"calibration"}
+		{
+			"version", func(_ *program.Program, _ *parttest.Text, o *Options) { o.Version = "next" },
+			"float: ran (version changed from test to next)",
 		},
-			"float: up to date " + none + "\ncalibration: ran (forced)"},
-		{"damaged", func(_ *program.Program, _ *parttest.Text, o *Options) {
-			flip(t, filepath.Join(o.Out, "qat", "last.safetensors"))
+		{
+			"forced", func(_ *program.Program, _ *parttest.Text, o *Options) {
+				o.Force, o.Only = true, []string{"calibration"}
+			},
+			"float: up to date " + none + "\ncalibration: ran (forced)",
 		},
-			"float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (its qat/last.safetensors is damaged)\nint_infer: up to date " + none},
-		{"missing", func(_ *program.Program, _ *parttest.Text, o *Options) {
-			must(t, os.Remove(filepath.Join(o.Out, "float", "best.safetensors")))
+		{
+			"damaged", func(_ *program.Program, _ *parttest.Text, o *Options) {
+				flip(t, filepath.Join(o.Out, "qat", "last.safetensors"))
+			},
+			"float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (its qat/last.safetensors is damaged)\nint_infer: up to date " + none,
 		},
-			"float: ran (its float/best.safetensors is missing)\ncalibration: up to date " + none},
+		{
+			"missing", func(_ *program.Program, _ *parttest.Text, o *Options) {
+				must(t, os.Remove(filepath.Join(o.Out, "float", "best.safetensors")))
+			},
+			"float: ran (its float/best.safetensors is missing)\ncalibration: up to date " + none,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, text := build()

@@ -231,6 +231,7 @@ func (a *accuracy) Update(logits []float32, labels []int32, classes int) {
 		}
 	}
 }
+
 func (a *accuracy) Values() []float64 { return []float64{float64(a.right) / float64(max(a.total, 1))} }
 
 // ObserverArgs are the arguments of min_max.
@@ -248,8 +249,10 @@ func newObserver(a ObserverArgs) (stage.Observer, error) {
 }
 
 func (o observer) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (o observer) Averaging() float32                                                 { return float32(o.Constant) }
-func (observer) Fixed() bool                                                          { return false }
+
+func (o observer) Averaging() float32 { return float32(o.Constant) }
+
+func (observer) Fixed() bool { return false }
 
 // FuseBNArgs are the arguments of FuseBN.
 type FuseBNArgs struct{}
