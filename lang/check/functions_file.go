@@ -61,7 +61,7 @@ func readBounded(path, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	out, err := io.ReadAll(io.LimitReader(f, maxRead+1))
 	if err == nil && len(out) > maxRead {
 		err = fmt.Errorf("%s is larger than %d MiB", name, maxRead>>20)

@@ -25,7 +25,7 @@ func (c *checker) ruleConverterOrder(s *stage) {
 			return // unknown: what follows cannot be judged
 		}
 		if sig.From != program.AnyForm && sig.From != form {
-			c.errorf(diag.ConverterOrder, place(call.Origin, ""), c.orderHint(s, i, sig, form),
+			c.errorf(diag.ConverterOrder, place(call.Origin, ""), c.orderHint(s, i, sig),
 				"converter %q needs %s model, and here it is %s", call.Type, article(sig.From), form)
 			s.sound = false
 			return
@@ -42,7 +42,7 @@ func (c *checker) ruleConverterOrder(s *stage) {
 func article(f program.Form) string { return "a " + string(f) }
 
 // orderHint tells what to put where for a converter that needs another form.
-func (c *checker) orderHint(s *stage, i int, sig program.Signature, form program.Form) string {
+func (c *checker) orderHint(s *stage, i int, sig program.Signature) string {
 	for j := range s.signatures[:i] {
 		if s.signatures[j].From == sig.From {
 			if s.signatures[j].Name == sig.Name {

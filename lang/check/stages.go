@@ -3,6 +3,8 @@ package check
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -37,8 +39,9 @@ func (c *checker) decodeStages() {
 		if n := c.names["stage"][b.Name]; n.block != b {
 			continue // a second one of the name: reported
 		}
+		before := len(c.list)
 		in, ok := inside[config.Stage](c, b)
-		s := &stage{inside: in, broken: !ok, Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
+		s := &stage{inside: in, broken: !ok && misleading(c.list[before:]), Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
 		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn)
 		if ok || in.Model != nil {
 			c.decodeStage(s)
@@ -46,6 +49,18 @@ func (c *checker) decodeStages() {
 		c.stages = append(c.stages, s)
 		c.prog.Stages = append(c.prog.Stages, s.Stage)
 	}
+}
+
+// misleading reports whether mistakes in a stage's blocks would make the rules
+// speak of what was meant to be there. A misspelt number misleads no rule.
+func misleading(list diag.List) bool {
+	return slices.ContainsFunc(list, func(d *diag.Diagnostic) bool {
+		switch d.Detail {
+		case `Did you mean "num_epochs"?`, `Did you mean "num_steps"?`, `Did you mean "batch_size"?`, `Did you mean "drop_last"?`:
+			return d.Code != diag.UnknownAttribute
+		}
+		return d.Code != diag.UnknownAttribute || strings.HasPrefix(d.Detail, "Did you mean")
+	})
 }
 
 func (c *checker) decodeStage(s *stage) {
@@ -203,6 +218,7 @@ func (c *checker) standard(kind program.Kind, typ string, o program.Origin) prog
 func (c *checker) lengthOf(in *config.Trainer, t *program.Trainer, address string) {
 	p := at{address: address, subject: t.Origin.Header}
 	switch {
+	case in.NumEpochs == nil && in.NumSteps == nil && (c.meant(address, "num_epochs") || c.meant(address, "num_steps")):
 	case in.NumEpochs == nil && in.NumSteps == nil:
 		c.errorf(diag.EpochsOrSteps, p, "Add num_epochs = 10, or num_steps = 1000.", "the trainer does not say how long it trains")
 	case in.NumEpochs != nil && in.NumSteps != nil:
@@ -322,7 +338,7 @@ func (c *checker) selectors(a *hcl.Attribute, address string) []program.Selector
 	}
 	var out []program.Selector
 	for i, text := range texts {
-		expr := hcl.Expression(a.Expr)
+		expr := a.Expr
 		if len(exprs) == len(texts) {
 			expr = exprs[i]
 		}

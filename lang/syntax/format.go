@@ -104,7 +104,7 @@ func write(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // fails after the rename, as it should
+	defer func() { _ = os.Remove(tmp.Name()) }() // fails after the rename, as it should
 	if err := errors.Join(fill(tmp, text, info.Mode().Perm()), tmp.Close()); err != nil {
 		return err
 	}
@@ -134,6 +134,6 @@ func syncFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	return dir.Sync()
 }

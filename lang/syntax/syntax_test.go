@@ -176,7 +176,7 @@ func TestWrite(t *testing.T) {
 		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Chmod(dir, 0o700)
+		defer func() { _ = os.Chmod(dir, 0o700) }()
 		if list := Write(path, []byte("x")); codes(list) != "QP108" {
 			t.Errorf("a folder that is not writable: %s", codes(list))
 		}
