@@ -62,12 +62,48 @@ func (m *measured) quantized(qat, int8 *nn.Graph) error {
 			p.Changed += c.Changed
 			p.MaxStep = max(p.MaxStep, c.MaxStep)
 		}
-		if node.BN != "" {
-			m.absorbed = append(m.absorbed, m.receipt(node, a, b, "keep"))
-		}
 	}
 	m.proof = p
+	if err := m.absorb(qat); err != nil {
+		return err
+	}
 	m.emit(EventProof, m.stage.Name, sentence(p), map[string]any{"proof": p})
+	return nil
+}
+
+// probeImages bounds the images that the receipts of a conversion are measured on.
+const probeImages = 32
+
+// absorb leaves a receipt of every BN that the conversion has absorbed. One is
+// absorbed after the other, so that a receipt tells of its own node alone and not
+// of what those before it have changed.
+func (m *measured) absorb(qat *nn.Graph) error {
+	g, scale := qat.Clone(), "keep"
+	if m.Mode == nn.WithBN {
+		scale = "recompute" // the scale is multiplied by |s|, as the weight is
+	}
+	x, n, err := m.feed.First(min(m.batch, probeImages), m.prog.Settings.Seed)
+	if err != nil {
+		return err
+	}
+	for _, node := range qat.Modules() {
+		if node.BN == "" {
+			continue
+		}
+		before, err := m.forward(g, x, n)
+		if err != nil {
+			return err
+		}
+		g = g.Clone()
+		if err := g.Absorb(node.Name, true); err != nil {
+			return err
+		}
+		after, err := m.forward(g, x, n)
+		if err != nil {
+			return err
+		}
+		m.absorbed = append(m.absorbed, m.receipt(node, before, after, scale))
+	}
 	return nil
 }
 

@@ -55,7 +55,7 @@ stage "float" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -80,7 +80,7 @@ stage "qat_fuse_bn" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -118,7 +118,7 @@ stage "qat_with_bn" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -156,7 +156,7 @@ stage "qat_with_bn_reverse_fold" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -187,7 +187,7 @@ stage "scratch_float" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -211,7 +211,7 @@ stage "scratch_fuse_bn" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -235,7 +235,7 @@ stage "scratch_with_bn" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -259,6 +259,6 @@ stage "scratch_with_bn_reverse_fold" {
       momentum     = 0.9
       weight_decay = 5e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }

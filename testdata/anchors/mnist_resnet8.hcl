@@ -54,7 +54,7 @@ stage "float" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -79,7 +79,7 @@ stage "qat_fuse_bn" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -117,7 +117,7 @@ stage "qat_with_bn" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -155,7 +155,7 @@ stage "qat_with_bn_reverse_fold" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -186,7 +186,7 @@ stage "scratch_float" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -210,7 +210,7 @@ stage "scratch_fuse_bn" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -234,7 +234,7 @@ stage "scratch_with_bn" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
 
@@ -258,6 +258,6 @@ stage "scratch_with_bn_reverse_fold" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
