@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"os"
@@ -8,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nlpodyssey/safetensors"
+
 	"qpipe/interp/cli"
+	"qpipe/ops/refvec"
 	"qpipe/stdlib"
 )
 
@@ -31,7 +35,7 @@ func TestAnchorAccuracy(t *testing.T) {
 	for _, a := range anchors {
 		t.Run(a.name, func(t *testing.T) {
 			want := readAnchor(t, filepath.Join(shared, "anchors", a.name, "results.json"))
-			got := runAnchor(t, a.name, filepath.Join(shared, "data", a.data))
+			got := runAnchor(t, a.name, shared, a.data)
 			for stage, accuracy := range want {
 				g, ok := got[stage]
 				if !ok {
@@ -55,7 +59,7 @@ func TestAnchorAccuracy(t *testing.T) {
 func TestAnchorScratch(t *testing.T) {
 	shared := longShared(t)
 	out := t.TempDir()
-	args := []string{"run", "-out", out, "-var", "data_dir=" + filepath.Join(shared, "data", "mnist"), "-var", "scratch_fuse_bn_lr=0.05"}
+	args := append(anchorArgs(t, "mnist_resnet8", shared, "mnist"), "-out", out, "-var", "scratch_fuse_bn_lr=0.05")
 	for _, s := range []string{"scratch_with_bn", "scratch_with_bn_reverse_fold"} {
 		if code := run(t, append(args, "-stage", s, "testdata/anchors/mnist_resnet8.hcl")...); code != 0 {
 			t.Fatalf("%s: exit code %d", s, code)
@@ -104,13 +108,75 @@ func run(t *testing.T, args ...string) int {
 	return code
 }
 
-func runAnchor(t *testing.T, name, data string) map[string]float64 {
+func runAnchor(t *testing.T, name, shared, data string) map[string]float64 {
 	t.Helper()
 	out := t.TempDir()
-	if code := run(t, "run", "-out", out, "-var", "data_dir="+data, "testdata/anchors/"+name+".hcl"); code != 0 {
+	args := append(anchorArgs(t, name, shared, data), "-out", out, "testdata/anchors/"+name+".hcl")
+	if code := run(t, args...); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
 	return readAccuracies(t, out)
+}
+
+// anchorArgs are the arguments that all runs of an anchor's pipeline share.
+func anchorArgs(t *testing.T, name, shared, data string) []string {
+	t.Helper()
+	init := filepath.Join(t.TempDir(), "init.safetensors")
+	exportInit(t, filepath.Join(shared, "anchors", name, "init.npz"), init)
+	return []string{"run", "-var", "data_dir=" + filepath.Join(shared, "data", data), "-var", "init=" + init}
+}
+
+// anchorModules maps the anchor's units to ResNet-8's modules, anchorTensors the
+// rest of its tensors' names.
+var (
+	anchorModules = map[string]string{
+		"stem":     "backbone.stem",
+		"b1.conv1": "backbone.stage1.0.conv1", "b1.conv2": "backbone.stage1.0.conv2",
+		"b2.conv1": "backbone.stage2.0.conv1", "b2.conv2": "backbone.stage2.0.conv2", "b2.down": "backbone.stage2.0.downsample",
+		"b3.conv1": "backbone.stage3.0.conv1", "b3.conv2": "backbone.stage3.0.conv2", "b3.down": "backbone.stage3.0.downsample",
+	}
+	anchorTensors = map[string]string{
+		"weight": "conv.weight", "gamma": "bn.weight", "beta": "bn.bias",
+		"running_mean": "bn.running_mean", "running_var": "bn.running_var",
+	}
+)
+
+// exportInit writes the anchor's first weights as another tool would: a plain
+// safetensors file.
+func exportInit(t *testing.T, npz, path string) {
+	t.Helper()
+	arrays, err := refvec.ReadNPZ(npz)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensors := map[string]safetensors.TensorView{}
+	for name, a := range arrays {
+		i := strings.LastIndex(name, ".")
+		target := "head." + name
+		if m, ok := anchorModules[name[:i]]; ok {
+			target = m + "." + anchorTensors[name[i+1:]]
+		}
+		var data []byte
+		for _, v := range a.Float32s() {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+		}
+		shape := make([]uint64, len(a.Shape))
+		for k, n := range a.Shape {
+			shape[k] = uint64(n)
+		}
+		view, err := safetensors.NewTensorView(safetensors.F32, shape, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensors[target] = view
+	}
+	b, err := safetensors.Serialize(tensors, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // readAccuracies takes every stage's accuracy from a run's manifest.

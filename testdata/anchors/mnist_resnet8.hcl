@@ -4,6 +4,11 @@ variable "data_dir" {
   type = string
 }
 
+# The anchor's first weights, as safetensors under this model's names.
+variable "init" {
+  type = string
+}
+
 variable "scratch_fuse_bn_lr" {
   type    = number
   default = 0.005
@@ -44,6 +49,10 @@ stage "float" {
   model      = model.net
   train_data = dataset.train
   val_data   = dataset.test
+
+  model_convert_pipeline {
+    converter "LoadCheckpoint" { checkpoint_path = var.init }
+  }
 
   trainer {
     num_epochs = 5
@@ -177,6 +186,10 @@ stage "scratch_float" {
   train_data = dataset.train
   val_data   = dataset.test
 
+  model_convert_pipeline {
+    converter "LoadCheckpoint" { checkpoint_path = var.init }
+  }
+
   trainer {
     num_epochs = 3
     batch_size = 64
@@ -198,6 +211,7 @@ stage "scratch_fuse_bn" {
   model_convert_pipeline {
     qat_mode = "fuse_bn"
     qconfig  = qconfig.anchor
+    converter "LoadCheckpoint" { checkpoint_path = var.init }
     converter "Float2QAT" {}
   }
 
@@ -222,6 +236,7 @@ stage "scratch_with_bn" {
   model_convert_pipeline {
     qat_mode = "with_bn"
     qconfig  = qconfig.anchor
+    converter "LoadCheckpoint" { checkpoint_path = var.init }
     converter "Float2QAT" {}
   }
 
@@ -246,6 +261,7 @@ stage "scratch_with_bn_reverse_fold" {
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
     qconfig  = qconfig.anchor
+    converter "LoadCheckpoint" { checkpoint_path = var.init }
     converter "Float2QAT" {}
   }
 
