@@ -432,7 +432,7 @@ func TestClosedOutput(t *testing.T) {
 // the same.
 func TestThreads(t *testing.T) {
 	want, _ := undisturbed(t)
-	for _, n := range []string{"1", "3", "7"} {
+	for _, n := range []string{"1", "2", "3", "7"} {
 		out := filepath.Join(t.TempDir(), n)
 		finish(t, out, "-threads", n, tiny)
 		sameRun(t, want, hashes(t, out))
