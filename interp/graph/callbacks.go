@@ -33,7 +33,10 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 	}
 	chosen, ok := l.choose(c, s.Model.Modules())
 	if _, absorbs := c.Args.(program.BNAbsorber); absorbs {
-		l.unsure = l.unsure || !ok
+		if s.Model.Form() != nn.QAT || s.Mode == nn.FuseBN {
+			return nil // lang/check has said that there is nothing to absorb
+		}
+		l.namedTwice(s, c)
 		if ok || len(chosen) > 0 {
 			chosen = l.absorbs(s, c, chosen)
 		}
@@ -139,6 +142,33 @@ func (l *lowerer) absorbs(s *Stage, c *program.Callback, chosen []nn.Module) []n
 		l.firesTwice(s, c)
 	}
 	return own
+}
+
+// namedTwice reports a selector whose BNs the ones before it name already.
+func (l *lowerer) namedTwice(s *Stage, c *program.Callback) {
+	first := map[string]program.Selector{}
+	for _, sel := range c.Modules {
+		var again string
+		fresh := sel.Negated
+		for _, m := range s.Model.Modules() {
+			if m.BN == "" || !matches(sel, m) || sel.Negated {
+				continue
+			}
+			if _, named := first[m.Name]; !named {
+				first[m.Name], fresh = sel, true
+			} else if again == "" {
+				again = m.Name
+			}
+		}
+		if again != "" && !fresh {
+			l.fail(diag.Diagnostic{
+				Code: diag.AbsorbedTwice, Subject: sel.Range, Address: c.Origin.Address, Module: again,
+				Summary: fmt.Sprintf("%q names only what is named before it", sel.Text),
+				Detail:  "Name each module once.",
+				Related: []diag.Related{{Message: "named here already", Range: first[again].Range}},
+			})
+		}
+	}
 }
 
 // here reports whether the callback is one of the stage's own.

@@ -31,6 +31,9 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 	if s.Convert == nil {
 		return g
 	}
+	if misspelt(s.Convert) {
+		return nil
+	}
 	s.Mode = nn.Mode(s.Convert.QATMode)
 	w := &walk{lowerer: l, s: s, c: &stage.Conversion{Model: g, Mode: s.Mode}}
 	w.c.Load = w.load
@@ -51,10 +54,22 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 	return w.c.Model
 }
 
-// step lets one converter work.
+// misspelt reports whether the stage's mode or qconfig is written, and could not
+// be made out: lang/check has said so.
+func misspelt(c *program.Convert) bool {
+	_, mode := c.Origin.Attrs["qat_mode"]
+	_, block := c.Origin.Attrs["qconfig"]
+	return mode && c.QATMode == "" || block && c.QConfig == nil
+}
+
+// step lets one converter work. One that does not take the model's form, or has
+// no qconfig to prepare by, lang/check has spoken of.
 func (w *walk) step() bool {
 	sig, known := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
-	if !known {
+	if !known || sig.From != program.AnyForm && nn.Form(sig.From) != w.c.Model.Form() {
+		return false
+	}
+	if w.q == nil && sig.From == program.Float && sig.To != program.AnyForm {
 		return false
 	}
 	conv, err := stage.New[stage.Converter](w.plan.Catalog, *w.call)
@@ -96,20 +111,54 @@ func (w *walk) cannot(err error) {
 // mistake once, also where several stages convert the same.
 func (w *walk) convertible() bool {
 	errs := w.c.Model.Convertible()
-	for _, e := range errs {
-		d := diag.Diagnostic{
-			Code: diag.NotConvertible, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: e.Node,
-			Summary: fmt.Sprintf("%s cannot become int8: %v", e.Node, e.Err), Detail: way(e.Way),
-		}
-		if w.q != nil {
-			a, _ := w.q.origins(w.c.Model, e.Node)
-			if a.Address != w.q.block.Activation.Origin.Address {
-				d.Related = []diag.Related{{Message: "what the node is configured by", Range: a.Header}}
+	for len(errs) > 0 {
+		e, by := errs[0], w.configuredBy(errs[0].Node)
+		var nodes []string
+		errs = slices.DeleteFunc(errs, func(x nn.NodeError) bool {
+			same := x.Err.Error() == e.Err.Error() && x.Way == e.Way && w.configuredBy(x.Node) == by
+			if same {
+				nodes = append(nodes, x.Node)
 			}
-		}
-		w.once(fmt.Sprint("int8 ", d.Related, e.Node, e.Err), d)
+			return same
+		})
+		w.inconvertible(e, nodes, by)
 	}
-	return len(errs) == 0
+	return len(w.c.Model.Convertible()) == 0
+}
+
+// configuredBy is the place of the dtype, or else the block, that the node's
+// activation has from a block of its own; empty for the defaults.
+func (w *walk) configuredBy(node string) diag.Range {
+	if w.q == nil {
+		return diag.Range{}
+	}
+	a, _ := w.q.origins(w.c.Model, node)
+	if _, written := a.Attrs["dtype"]; !written && a.Address == w.q.block.Activation.Origin.Address {
+		return diag.Range{}
+	}
+	return a.At("dtype")
+}
+
+func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
+	d := diag.Diagnostic{
+		Code: diag.NotConvertible, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: e.Node,
+		Summary: fmt.Sprintf("%s cannot become int8: %v", e.Node, e.Err), Detail: way(e.Way),
+	}
+	if more := len(nodes) - 1; more > 0 {
+		d.Summary = fmt.Sprintf("%s and %s cannot become int8: %v", e.Node, count(more, "more node"), e.Err)
+		d.Detail += " The nodes: " + diag.Enumerate(nodes) + "."
+	}
+	if !by.Empty() {
+		d.Related = []diag.Related{{Message: "what the node is configured by", Range: by}}
+	}
+	w.once(fmt.Sprint("int8 ", by, nodes, e.Err), d)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // leftForConversion warns of BNs that no callback absorbs.
@@ -120,7 +169,7 @@ func (w *walk) leftForConversion() {
 			left = append(left, m.BN)
 		}
 	}
-	if len(left) == 0 || w.s.Mode == nn.FuseBN || w.unsure {
+	if len(left) == 0 || w.s.Mode == nn.FuseBN {
 		return
 	}
 	what := left[0] + " is"
@@ -144,8 +193,11 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 		return w.loadFile(from.Path, o)
 	}
 	up := w.plan.Stage(from.Stage)
-	if up == nil || up.Model == nil {
+	if up == nil || up.Model == nil || len(up.Writes) == 0 {
 		return nil
+	}
+	if !w.comparable(up) {
+		return errReported
 	}
 	gone := up.surely // of "best" nobody knows at which epoch it will be written
 	if from.Which == "last" {
@@ -170,6 +222,17 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	})
 }
 
+// comparable reports whether a stage's checkpoint is of the form and mode that
+// the model has: where it is not, lang/check has said so.
+func (w *walk) comparable(up *Stage) bool {
+	from, to := up.Model.Form(), w.c.Model.Form()
+	if from != to && (from != nn.Calibration || to != nn.QAT) {
+		return false
+	}
+	folded := up.Mode == nn.FuseBN
+	return from == nn.Float || folded == (w.s.Mode == nn.FuseBN) || !folded && len(up.absorbed) > 0
+}
+
 // averages reports whether a stage keeps averaged weights.
 func averages(s *program.Stage) bool {
 	return slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
@@ -185,7 +248,8 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 		full = filepath.Join(w.plan.Program.Dir, full)
 	}
 	if _, err := os.Stat(full); err != nil {
-		return nil // the run will tell, if it is not there by then
+		w.absent(path, full)
+		return nil
 	}
 	snap, err := artifact.Peek(full)
 	if err != nil {
@@ -209,6 +273,16 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 		}
 	}
 	return w.hold(tensors, o, diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))})
+}
+
+// absent warns of a checkpoint file that is not there yet: another run may still
+// write it, and validation needs no data.
+func (w *walk) absent(path, full string) {
+	w.fail(diag.Diagnostic{
+		Code: diag.AbsentCheckpoint, Severity: diag.Warning, Subject: w.call.Origin.At("checkpoint_path"), Address: w.call.Origin.Address,
+		Summary: fmt.Sprintf("the checkpoint %s is not there", path),
+		Detail:  fmt.Sprintf("The path is relative to the pipeline's folder: %s. Without the file stage %q will fail.", full, w.s.Name),
+	})
 }
 
 // formsFit reports whether weights of one form mean something in another.
@@ -264,6 +338,9 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 	add("Missing in the checkpoint", missing)
 	add("Not in the model", extra)
 	add("Of another shape", shapes)
+	if w.call.Faulty {
+		return errReported // what it would have allowed is not known
+	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
 	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))
 	d.Detail = strings.Join(lines, " ")

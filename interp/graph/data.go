@@ -49,9 +49,9 @@ func (l *lowerer) feed(d *program.Dataset) *feed {
 }
 
 // part reports what a part dislikes, at the argument that it names. Of a part that
-// nobody knows lang/check has spoken.
+// nobody knows, or whose arguments hold mistakes, lang/check has spoken.
 func (l *lowerer) part(code diag.Code, c program.Call, err error) {
-	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil {
+	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil || c.Faulty {
 		return
 	}
 	at, err := place(c.Origin, err)
@@ -73,10 +73,11 @@ func place(o program.Origin, err error) (diag.Range, error) {
 	return o.Header, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
 }
 
-// compare holds a stage's two data sets against each other.
-func (l *lowerer) compare(s *Stage, train, val *feed) {
+// compare holds a stage's two data sets against each other, each pair once, and
+// reports whether one network can take both.
+func (l *lowerer) compare(s *Stage, train, val *feed) bool {
 	if train == nil || val == nil {
-		return
+		return true
 	}
 	d := diag.Diagnostic{
 		Code: diag.DataDiffer, Subject: s.Origin.At("val_data"), Address: s.Origin.Address,
@@ -97,9 +98,10 @@ func (l *lowerer) compare(s *Stage, train, val *feed) {
 		d.Summary = "the training and the validation images are normalized differently"
 		d.Detail = "The network then sees other values than it was trained on: give both data sets the same Normalize."
 	default:
-		return
+		return true
 	}
-	l.fail(d)
+	l.once(fmt.Sprint("differ ", train.set.Name, " ", val.set.Name), d)
+	return d.Severity == diag.Warning
 }
 
 // length is the extent of a stage's training; what needs the data's size is

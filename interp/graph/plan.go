@@ -8,6 +8,7 @@ package graph
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -64,6 +65,11 @@ func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
 		l.guard(s)
 	}
 	l.unmatchedOverrides()
+	l.measured()
+	if p.Faulty || l.list.HasErrors() {
+		// What is absorbed where is not known for sure.
+		l.list = slices.DeleteFunc(l.list, func(d *diag.Diagnostic) bool { return d.Code == diag.LeftForConversion })
+	}
 	return l.plan, l.list.Sorted()
 }
 
@@ -74,8 +80,7 @@ type lowerer struct {
 	data     map[*program.Dataset]*feed
 	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
 	qconfigs map[*program.QConfig]*qconfig
-	said     map[string]bool // mistakes about nodes that would come once a stage
-	unsure   bool            // a selector of an absorbing callback was wrong: what it meant to absorb is not known
+	said     map[string]bool // mistakes that would come once a stage
 }
 
 func (l *lowerer) fail(d diag.Diagnostic) { l.list = append(l.list, &d) }
@@ -104,7 +109,7 @@ func (l *lowerer) guard(s *Stage) {
 // stage lowers one stage; those that it reads are lowered.
 func (l *lowerer) stage(s *Stage) {
 	train, val := l.feed(s.Train), l.feed(s.Val)
-	l.compare(s, train, val)
+	alike := l.compare(s, train, val)
 	given := train
 	if given == nil {
 		given = val
@@ -112,7 +117,7 @@ func (l *lowerer) stage(s *Stage) {
 	s.Length = l.length(s, train)
 	s.Writes = writes(s.Stage)
 	s.absorbed, s.surely = map[string]*program.Callback{}, map[string]bool{}
-	if given == nil {
+	if given == nil || !alike {
 		return
 	}
 	built := l.model(s.Stage.Model, given)
@@ -131,7 +136,9 @@ func writes(s *program.Stage) []string {
 	}
 	w := []string{"last"}
 	for _, c := range s.Callbacks {
-		if k, ok := c.Args.(program.BestKeeper); ok && k.KeepsBest() {
+		k, ok := c.Args.(program.BestKeeper)
+		m, watches := c.Args.(program.Monitor)
+		if ok && k.KeepsBest() && (s.Val != nil || !watches || m.Monitors() == "loss") {
 			return append(w, "best")
 		}
 	}

@@ -100,7 +100,11 @@ func (t *Text) QConfig(name string) *program.QConfig {
 // Convert is a model_convert_pipeline. A converter's text is its type, or
 // "stage.which" for a LoadCheckpoint.
 func (t *Text) Convert(stageName, mode string, q *program.QConfig, converters ...string) *program.Convert {
-	c := &program.Convert{QATMode: mode, QConfig: q, Origin: t.Origin("stage."+stageName+".model_convert_pipeline", "qat_mode")}
+	var written []string
+	if mode != "" {
+		written = append(written, "qat_mode")
+	}
+	c := &program.Convert{QATMode: mode, QConfig: q, Origin: t.Origin("stage."+stageName+".model_convert_pipeline", written...)}
 	for i, name := range converters {
 		address := fmt.Sprintf("stage.%s.model_convert_pipeline.converter[%d]", stageName, i)
 		if from, which, ok := strings.Cut(name, "."); ok {

@@ -57,7 +57,8 @@ func (c *checker) call(kind program.Kind, part *config.Part, address string, oth
 	attrs, list := config.Arguments(part.Rest, fmt.Sprintf("%s %q", kind, part.Type))
 	ok = c.add(address, list)
 	call.Args, call.Refs, known = c.arguments(sig, nil, attrs, &call.Origin, others...)
-	return call, ok && known
+	call.Faulty = !ok || !known
+	return call, !call.Faulty
 }
 
 func (c *checker) origin(address string, header hcl.Range) program.Origin {

@@ -46,6 +46,7 @@ type Var struct {
 func Check(files *syntax.Files, o Options) (*program.Program, diag.List) {
 	c := newChecker(files, o)
 	c.run()
+	c.prog.Faulty = c.list.HasErrors()
 	return c.prog, c.list.Sorted()
 }
 

@@ -148,7 +148,11 @@ func (c *checker) observer(b *config.Quant, q *program.Quant, before, address st
 	if q.Observer.Type != before {
 		base = nil
 	}
+	if len(attrs) == 0 && base != nil {
+		return // nothing new about the observer
+	}
 	q.Observer.Origin = q.Origin
-	q.Observer.Args, _, _ = c.arguments(sig, base, attrs, &q.Observer.Origin,
+	q.Observer.Args, _, ok = c.arguments(sig, base, attrs, &q.Observer.Origin,
 		"dtype", "scheme", "scale_rule", "rounding", "per_channel", "observer")
+	q.Observer.Faulty = !ok
 }

@@ -55,7 +55,44 @@ func (c *checker) checkpointExists(s *stage, which string, p at) {
 			fmt.Sprintf(`Add to that stage: callback "Checkpoint" { monitor = "accuracy" }. Or take stage.%s.checkpoint.last.`, s.Name),
 			"stage %q keeps no best checkpoint", s.Name)
 		d.Related = note("the stage is here", header)
+	case which == "best" && s.unjudged() != nil:
+		d := c.errorf(diag.NoCheckpoint, p,
+			fmt.Sprintf("Add to that stage: val_data = dataset.%s. Or take stage.%s.checkpoint.last.", orWord(c.known("dataset"), "name"), s.Name),
+			"stage %q cannot tell its best checkpoint: it has no val_data", s.Name)
+		d.Related = note("the callback that would keep it", s.unjudged().Origin.Header)
 	}
+}
+
+// unjudged is the callback that would keep the best checkpoint by a metric which
+// the stage does not measure. One whose monitor is written has been reported.
+func (s *stage) unjudged() *program.Callback {
+	for i := range s.Callbacks {
+		cb := &s.Callbacks[i]
+		m, ok := cb.Args.(program.Monitor)
+		if _, written := cb.Origin.Attrs["monitor"]; ok && !written && !s.measures(m.Monitors()) {
+			return cb
+		}
+	}
+	return nil
+}
+
+// ruleMonitor: what a callback watches must be measured. That the validation
+// measures it the graph finds out; here, that there is a validation. The default
+// of an unwritten monitor is no promise.
+func (c *checker) ruleMonitor(s *stage) {
+	for _, cb := range s.Callbacks {
+		m, ok := cb.Args.(program.Monitor)
+		if _, written := cb.Origin.Attrs["monitor"]; !ok || !written || cb.Faulty || s.measures(m.Monitors()) {
+			continue
+		}
+		c.errorf(diag.NoMetrics, place(cb.Origin, "monitor"), "Add to the stage: val_data = dataset."+orWord(c.known("dataset"), "name")+".",
+			"stage %q does not measure %q: it has no val_data", s.Name, m.Monitors())
+	}
+}
+
+// measures reports whether the stage can know a metric: "" is none.
+func (s *stage) measures(metric string) bool {
+	return metric == "" || s.inside.ValData != nil || metric == "loss" && s.Trainer != nil
 }
 
 // keepsBest reports whether a callback keeps the best checkpoint; one that could
@@ -84,7 +121,7 @@ func (c *checker) writers() string {
 }
 
 func (c *checker) metricExists(s *stage, which string, p at) {
-	if s.inside.ValData != nil || which == "loss" && s.Trainer != nil {
+	if s.measures(which) {
 		return
 	}
 	detail := "Add to that stage: val_data = dataset." + orWord(c.known("dataset"), "name")

@@ -33,6 +33,7 @@ func (c *checker) rules() {
 		c.ruleFloatCheckpoint(s)
 		c.ruleLearningRate(s)
 		c.ruleIdleCallback(s)
+		c.ruleMonitor(s)
 	}
 	c.ruleResults()
 	if !c.list.HasErrors() {

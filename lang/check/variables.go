@@ -296,6 +296,9 @@ func (c *checker) missing(address string, header hcl.Range, attr, detail string)
 func (c *checker) meant(address, attr string) bool {
 	want := fmt.Sprintf("Did you mean %q?", attr)
 	for _, d := range c.list {
+		if d.Code == diag.DuplicateBlock && strings.HasPrefix(d.Summary, "a second "+attr+" block") && strings.HasPrefix(address, d.Address) {
+			return true
+		}
 		if (d.Code == diag.UnknownAttribute || d.Code == diag.UnknownBlock) && d.Detail == want && strings.HasPrefix(address, d.Address) {
 			return true
 		}

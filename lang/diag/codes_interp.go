@@ -18,6 +18,8 @@ const (
 	LeftForConversion  Code = "QP311"
 	DataDiffer         Code = "QP312"
 	BadPart            Code = "QP313"
+	AbsentCheckpoint   Code = "QP314"
+	UnknownMetric      Code = "QP315"
 )
 
 // Run: stages, resuming, conditions.
@@ -64,6 +66,8 @@ func Meanings() []Meaning {
 		{LeftForConversion, "warning: a BN is absorbed by the conversion only, not during training"},
 		{DataDiffer, "the training and the validation data of a stage differ in shape or classes"},
 		{BadPart, "a part refuses its arguments"},
+		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},
+		{UnknownMetric, "a stage's validation measures no such metric"},
 
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},

@@ -18,6 +18,7 @@ type Program struct {
 	QConfigs []*QConfig
 	Stages   []*Stage
 	Outputs  []*Output
+	Faulty   bool // mistakes have been reported: it may be looked at for more, but not run
 }
 
 // Settings is the `qpipe {}` block with its defaults.
@@ -51,6 +52,7 @@ type Call struct {
 	Type   string // the label, such as "SGD"
 	Args   any    // the Args value (not a pointer) of the part's signature
 	Refs   []Ref  // what its arguments refer to
+	Faulty bool   // mistakes in its arguments have been reported
 	Origin Origin
 }
 

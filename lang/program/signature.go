@@ -72,6 +72,10 @@ type BNAbsorber interface{ KeepsScale() bool }
 // (Checkpoint); KeepsBest reports whether "best" is among them.
 type BestKeeper interface{ KeepsBest() bool }
 
+// Monitor is implemented by the Args of a callback that watches a metric;
+// Monitors returns its name, "" for none.
+type Monitor interface{ Monitors() string }
+
 // WeightAverager is implemented by the Args of a callback that evaluates with
 // averaged weights (ExponentialMovingAverage).
 type WeightAverager interface{ AveragesWeights() }

@@ -39,6 +39,9 @@ func (a CheckpointArgs) Validate() error {
 // KeepsBest implements the language's question to callbacks that write checkpoints.
 func (a CheckpointArgs) KeepsBest() bool { return a.Monitor != "" }
 
+// Monitors implements the language's question to callbacks that watch a metric.
+func (a CheckpointArgs) Monitors() string { return a.Monitor }
+
 type checkpoint struct {
 	CheckpointArgs
 	best map[string]float64 // the best value under the monitor's name, empty at first
