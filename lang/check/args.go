@@ -54,7 +54,11 @@ func (c *checker) call(kind program.Kind, part *config.Part, address string, oth
 	if !known {
 		return call, false
 	}
-	attrs, list := config.Arguments(part.Rest, fmt.Sprintf("%s %q", kind, part.Type))
+	var blocks []string
+	if kind == program.DatasetKind {
+		blocks = []string{string(program.TransformKind)}
+	}
+	attrs, list := config.Arguments(part.Rest, fmt.Sprintf("%s %q", kind, part.Type), blocks...)
 	ok = c.add(address, list)
 	call.Args, call.Refs, known = c.arguments(sig, nil, attrs, &call.Origin, others...)
 	call.Faulty = !ok || !known

@@ -27,26 +27,15 @@ func (c *checker) settings() {
 		s := &c.prog.Settings
 		s.Origin = c.origin("qpipe", b.Header)
 		record(&s.Origin, inside.RequiredVersion, inside.Seed, inside.Threads)
-		if text := ""; c.literal("qpipe", inside.RequiredVersion, &text) && inside.RequiredVersion != nil {
+		if text := ""; c.get("qpipe", inside.RequiredVersion, &text) && inside.RequiredVersion != nil {
 			s.RequiredVersion = text
 			c.version(text, inside.RequiredVersion)
 		}
-		c.literal("qpipe", inside.Seed, &s.Seed)
-		if c.literal("qpipe", inside.Threads, &s.Threads) && s.Threads < 0 {
+		c.get("qpipe", inside.Seed, &s.Seed)
+		if c.get("qpipe", inside.Threads, &s.Threads) && s.Threads < 0 {
 			c.errorf(diag.BadValue, at{address: "qpipe", subject: s.Origin.At("threads")}, "0 takes all cores.", "threads must not be negative")
 		}
 	}
-}
-
-// literal is get for attributes that are read before variables have values.
-func (c *checker) literal(address string, a *hcl.Attribute, to any) bool {
-	if a == nil {
-		return true
-	}
-	if _, ok := c.constant(a.Expr, address); !ok {
-		return false
-	}
-	return c.get(address, a, to)
 }
 
 func (c *checker) version(text string, a *hcl.Attribute) {

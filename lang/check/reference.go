@@ -49,8 +49,7 @@ func (c *checker) resolve(t hcl.Traversal, address string) ([]program.Ref, bool)
 	}
 	n, ok := names[id]
 	if !ok {
-		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
-			c.suggest(kind, id), "there is no %s", kind+"."+id)
+		c.unknown(kind, id, at{address: address, subject: syntax.Range(t.SourceRange())})
 		return nil, false
 	}
 	n.used = true
@@ -58,6 +57,14 @@ func (c *checker) resolve(t hcl.Traversal, address string) ([]program.Ref, bool)
 		c.evaluateLocal(n)
 	}
 	return n.refs, !n.bad
+}
+
+// unknown reports a name that no block has; a block whose labels are wrong may be
+// the one that is meant.
+func (c *checker) unknown(kind, id string, p at) {
+	if !c.unlabelled(kind) {
+		c.errorf(diag.UnknownReference, p, c.suggest(kind, id), "there is no %s.%s", kind, id)
+	}
 }
 
 // rootHint suggests what was meant by an unknown first word.
@@ -104,7 +111,7 @@ func (c *checker) resolveStage(t hcl.Traversal, address string) ([]program.Ref, 
 	}
 	n, ok := c.names["stage"][id]
 	if !ok {
-		c.errorf(diag.UnknownReference, p, c.suggest("stage", id), "there is no stage.%s", id)
+		c.unknown("stage", id, p)
 		return nil, false
 	}
 	n.used = true
@@ -165,7 +172,7 @@ func (c *checker) stageList(attr *hcl.Attribute, address string) []program.Ref {
 		}
 		n, ok := c.names["stage"][id]
 		if !ok {
-			c.errorf(diag.UnknownReference, at{address: address, subject: r}, c.suggest("stage", id), "there is no stage.%s", id)
+			c.unknown("stage", id, at{address: address, subject: r})
 			continue
 		}
 		n.used = true

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -39,7 +40,13 @@ func (c *checker) ruleConverterOrder(s *stage) {
 	}
 }
 
-func article(f program.Form) string { return "a " + string(f) }
+// article puts "a" or "an" before a word.
+func article[T ~string](word T) string {
+	if word != "" && strings.ContainsRune("aeiou", rune(word[0])) {
+		return "an " + string(word)
+	}
+	return "a " + string(word)
+}
 
 // orderHint tells what to put where for a converter that needs another form.
 func (c *checker) orderHint(s *stage, i int, sig program.Signature) string {

@@ -178,7 +178,7 @@ func (c *checker) validateVariable(n *name) {
 		n.bad = true
 		d := c.errorf(diag.VariableInvalid, at{address: n.address, subject: syntax.Range(cond.Condition.Expr.Range())},
 			message, "the value of variable %q is not valid", n.name)
-		d.Detail = strings.TrimSpace(d.Detail + " It is " + describe(n.value) + ".")
+		d.Detail = strings.TrimSpace(sentence(d.Detail) + " It is " + describe(n.value) + ".")
 	}
 }
 
@@ -244,7 +244,7 @@ func (c *checker) condition(cond *config.Condition, address, kind string) (holds
 		name string
 	}{{cond.Condition, "condition"}, {cond.Message, "error_message"}} {
 		if need.attr == nil {
-			c.missing(address, cond.Header, need.name, "A "+kind+" block has a condition and an error_message.")
+			c.missing(address, cond.Header, need.name, strings.ToUpper(article(kind)[:1])+article(kind)[1:]+" block has a condition and an error_message.")
 			return false, false, "", false
 		}
 	}
@@ -300,6 +300,29 @@ func (c *checker) meant(address, attr string) bool {
 			return true
 		}
 		if (d.Code == diag.UnknownAttribute || d.Code == diag.UnknownBlock) && d.Detail == want && strings.HasPrefix(address, d.Address) {
+			return true
+		}
+	}
+	return false
+}
+
+// sentence ends a user's text with a full stop where nothing ends it.
+func sentence(text string) string {
+	if text = strings.TrimSpace(text); text == "" || strings.ContainsAny(text[len(text)-1:], ".!?:;") {
+		return text
+	}
+	return text + "."
+}
+
+// unlabelled reports whether a block of the kind could not be named, so that a
+// name that is missing may be its.
+func (c *checker) unlabelled(kind string) bool {
+	keyword := map[string]string{"var": "variable"}[kind]
+	if keyword == "" {
+		keyword = kind
+	}
+	for _, d := range c.list {
+		if d.Code == diag.BadLabel && (strings.HasSuffix(d.Summary, " for "+keyword) || strings.HasPrefix(d.Address, kind+".")) {
 			return true
 		}
 	}

@@ -25,10 +25,20 @@ func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string)
 		}
 		if f, ok := find(body, reflect.TypeOf(into).Elem(), what, d.Subject); ok {
 			f.reword(t)
+		} else if t.Code == diag.BadLabel {
+			rewordLabel(t, reflect.TypeOf(into).Elem())
 		}
 		list = append(list, t)
 	}
 	return list
+}
+
+// rewordLabel shows how a block is written whose labels are too few or too many.
+func rewordLabel(d *diag.Diagnostic, typ reflect.Type) {
+	_, keyword, _ := strings.Cut(d.Summary, " for ")
+	if t := blockType(typ, keyword); t != nil {
+		d.Detail = "It is written: " + header(keyword, t) + " { … }"
+	}
 }
 
 // found is the place of a diagnostic in the tree of blocks: the name that it is

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -24,8 +25,9 @@ type Part struct {
 }
 
 // Arguments returns the attributes of a body that the block's own struct did not
-// take. Blocks are not among a part's arguments.
-func Arguments(rest hcl.Body, what string) (hcl.Attributes, diag.List) {
+// take. Blocks are not among a part's arguments; those that the block itself takes
+// are named for suggestions.
+func Arguments(rest hcl.Body, what string, blocks ...string) (hcl.Attributes, diag.List) {
 	raw, _ := rest.JustAttributes() // the names only: hidden and looping ones are sorted out below
 	schema := &hcl.BodySchema{}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
@@ -36,8 +38,12 @@ func Arguments(rest hcl.Body, what string) (hcl.Attributes, diag.List) {
 	for _, d := range diags {
 		t := syntax.Translate(hcl.Diagnostics{d})[0]
 		if t.Code == diag.UnknownBlock {
-			t.Summary = fmt.Sprintf("%s takes no such block", what)
+			name := quotedIn(d.Detail)
+			t.Summary = fmt.Sprintf("%s takes no block %q", what, name)
 			t.Detail = "An argument is written with an equals sign: name = value."
+			if near := diag.Nearest(name, blocks); near != "" {
+				t.Detail = fmt.Sprintf("Did you mean %q?", near)
+			}
 		}
 		list = append(list, t)
 	}
@@ -45,4 +51,11 @@ func Arguments(rest hcl.Body, what string) (hcl.Attributes, diag.List) {
 		return nil, list
 	}
 	return content.Attributes, list
+}
+
+// quotedIn returns the first quoted word of one of hcl's sentences.
+func quotedIn(text string) string {
+	_, rest, _ := strings.Cut(text, `"`)
+	word, _, _ := strings.Cut(rest, `"`)
+	return word
 }

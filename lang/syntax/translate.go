@@ -13,6 +13,12 @@ import (
 // after a few dozen the rest are echoes.
 const maxDiagnostics = 50
 
+// openLine is hcl's summary for a string that its line does not close, openString ours.
+const (
+	openLine   = "Invalid multi-line string"
+	openString = "a string is not closed"
+)
+
 // Range says an hcl range in our type.
 func Range(r hcl.Range) diag.Range {
 	return diag.Range{
@@ -24,14 +30,19 @@ func Range(r hcl.Range) diag.Range {
 
 // Translate says hcl's diagnostics in our words: a code, the place, a summary
 // that begins small, and a way out where hcl names none.
-// A second complaint about the same place is an echo of the first.
+// A second complaint about the same place is an echo of the first, and so is all
+// that follows a string that is not closed.
 func Translate(diags hcl.Diagnostics) diag.List {
 	type spot struct {
 		file string
 		byte int
 	}
-	seen := map[spot]bool{}
+	seen, open := map[spot]bool{}, map[string]bool{}
 	return slices.DeleteFunc(TranslateAs(diags, diag.BadSyntax), func(d *diag.Diagnostic) bool {
+		if open[d.Subject.File] {
+			return true // inside out: from an open quote on, text is code and code is text
+		}
+		open[d.Subject.File] = d.Summary == openString
 		at := spot{d.Subject.File, d.Subject.Start.Byte}
 		echo := seen[at] && !d.Subject.Empty()
 		seen[at] = true
@@ -59,6 +70,9 @@ func translate(d *hcl.Diagnostic, fallback diag.Code) *diag.Diagnostic {
 	if d.Subject != nil {
 		t.Subject = Range(*d.Subject)
 	}
+	if d.Summary == openLine {
+		t.Summary, t.Detail = openString, "Close it with a quote on its line. A text of several lines is written <<END … END."
+	}
 	var hint string
 	t.Code, hint = classify(d.Summary, fallback)
 	if hint != "" && !strings.Contains(t.Detail, hint) {
@@ -78,6 +92,7 @@ type class struct {
 func classes() []class {
 	const block = `A block is written: type "label" { … }, with the opening brace on the same line; an attribute: name = value.`
 	return []class{
+		{openLine, diag.Unclosed, ""},
 		{"Attribute redefined", diag.AttributeTwice, "Keep one of the two."},
 		{"Invalid character encoding", diag.BadCharacter, "Save the file as UTF-8."},
 		{"Invalid character", diag.BadCharacter, ""},

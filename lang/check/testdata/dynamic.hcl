@@ -31,7 +31,7 @@ dataset "MNIST" "c" {
     labels   = ["RandomCrop"]
     content {}
   }
-  dynamic "transfrm" { # want "QP200 error dataset \"MNIST\" takes no such block"
+  dynamic "transfrm" { # want "QP200 error dataset \"MNIST\" takes no block \"transfrm\": Did you mean \"transform\""
     for_each = []
     content {}
   }

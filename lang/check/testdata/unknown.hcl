@@ -25,7 +25,7 @@ stage "float" {
   callback "Zzzzzzz" {}   # want "QP202 .*The callbacks: Checkpoint, ExponentialMovingAverage, FreezeBN, FuseBN"
   callback "Checkpoint" {
     moniter = "accuracy" # want "QP201 error callback \"Checkpoint\" has no argument \"moniter\": Did you mean \"monitor\""
-    inner {}             # want "QP200 error callback \"Checkpoint\" takes no such block"
+    inner {}             # want "QP200 error callback \"Checkpoint\" takes no block \"inner\""
   }
   callback "FreezeBN" {
     when  = "epoch 1"
