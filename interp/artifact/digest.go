@@ -21,16 +21,24 @@ func SumReader(r io.Reader) (sum string, n int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), n, err
 }
 
-// NewFile describes the file at path as an artifact of the run in dir.
-func NewFile(dir, path, name string) (File, error) {
+// SumFile is the sha256 of a file's bytes, and their number.
+func SumFile(path string) (sum string, n int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return File{}, asFileError(path, err)
+		return "", 0, asFileError(path, err)
 	}
 	defer func() { _ = f.Close() }()
-	sum, n, err := SumReader(f)
+	if sum, n, err = SumReader(f); err != nil {
+		return "", 0, asFileError(path, err)
+	}
+	return sum, n, nil
+}
+
+// NewFile describes the file at path as an artifact of the run in dir.
+func NewFile(dir, path, name string) (File, error) {
+	sum, n, err := SumFile(path)
 	if err != nil {
-		return File{}, asFileError(path, err)
+		return File{}, err
 	}
 	rel, err := filepath.Rel(dir, path)
 	if err != nil {

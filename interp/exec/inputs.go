@@ -185,12 +185,11 @@ func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 				}
 				continue
 			}
-			path := s.resolve(from.Path)
-			f, err := artifact.NewFile(s.Out, path, from.Path)
+			sum, _, err := artifact.SumFile(s.resolve(from.Path))
 			if err != nil {
 				return atArg(c.Origin, "checkpoint_path", err)
 			}
-			in.put("file "+from.Path, f.SHA256)
+			in.put("file "+from.Path, sum)
 		}
 	}
 	return nil

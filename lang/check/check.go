@@ -65,6 +65,8 @@ type checker struct {
 	blocks  int // made by dynamic blocks so far
 	context *hcl.EvalContext
 	stages  []*stage
+
+	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {

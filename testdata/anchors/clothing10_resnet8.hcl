@@ -9,9 +9,23 @@ variable "init" {
   type = string
 }
 
+variable "seed" {
+  type    = number
+  default = 0
+}
+
+variable "scratch_epochs" {
+  type    = number
+  default = 8
+}
+
 variable "scratch_fuse_bn_lr" {
   type    = number
   default = 0.005
+}
+
+qpipe {
+  seed = var.seed
 }
 
 dataset "CIFAR10" "train" {
@@ -192,7 +206,7 @@ stage "scratch_float" {
   }
 
   trainer {
-    num_epochs = 8
+    num_epochs = var.scratch_epochs
     batch_size = 32
 
     optimizer "SGD" {
@@ -217,7 +231,7 @@ stage "scratch_fuse_bn" {
   }
 
   trainer {
-    num_epochs = 8
+    num_epochs = var.scratch_epochs
     batch_size = 32
 
     optimizer "SGD" {
@@ -242,7 +256,7 @@ stage "scratch_with_bn" {
   }
 
   trainer {
-    num_epochs = 8
+    num_epochs = var.scratch_epochs
     batch_size = 32
 
     optimizer "SGD" {
@@ -267,7 +281,7 @@ stage "scratch_with_bn_reverse_fold" {
   }
 
   trainer {
-    num_epochs = 8
+    num_epochs = var.scratch_epochs
     batch_size = 32
 
     optimizer "SGD" {

@@ -9,9 +9,23 @@ variable "init" {
   type = string
 }
 
+variable "seed" {
+  type    = number
+  default = 0
+}
+
+variable "scratch_epochs" {
+  type    = number
+  default = 3
+}
+
 variable "scratch_fuse_bn_lr" {
   type    = number
   default = 0.005
+}
+
+qpipe {
+  seed = var.seed
 }
 
 dataset "MNIST" "train" {
@@ -191,7 +205,7 @@ stage "scratch_float" {
   }
 
   trainer {
-    num_epochs = 3
+    num_epochs = var.scratch_epochs
     batch_size = 64
 
     optimizer "SGD" {
@@ -216,7 +230,7 @@ stage "scratch_fuse_bn" {
   }
 
   trainer {
-    num_epochs = 3
+    num_epochs = var.scratch_epochs
     batch_size = 64
 
     optimizer "SGD" {
@@ -241,7 +255,7 @@ stage "scratch_with_bn" {
   }
 
   trainer {
-    num_epochs = 3
+    num_epochs = var.scratch_epochs
     batch_size = 64
 
     optimizer "SGD" {
@@ -266,7 +280,7 @@ stage "scratch_with_bn_reverse_fold" {
   }
 
   trainer {
-    num_epochs = 3
+    num_epochs = var.scratch_epochs
     batch_size = 64
 
     optimizer "SGD" {
