@@ -121,7 +121,7 @@ func checkHeader(path string, data []byte) error {
 	n := headerLen(data)
 	switch {
 	case n > maxHeader:
-		return damaged(path, "the header claims %d bytes, more than the %d that are accepted", n, maxHeader)
+		return damaged(path, "not a safetensors file, or damaged: the header claims %d bytes, more than the %d that are accepted", n, maxHeader)
 	case n+8 > uint64(len(data)):
 		return damaged(path, "cut short: the header claims %d bytes, the file has %d", n, len(data))
 	}

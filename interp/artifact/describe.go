@@ -47,6 +47,8 @@ type Description struct {
 	Layers   []Layer            `json:"layers,omitempty"`
 	Tensors  []TensorInfo       `json:"tensors,omitempty"`
 	Run      *Manifest          `json:"run,omitempty"`
+	// Unfinished are the checkpoints of stages that did not come to their end.
+	Unfinished []File `json:"unfinished,omitempty"`
 }
 
 // Layer is a node of the network.
@@ -96,9 +98,40 @@ func describeRun(dir string) (*Description, error) {
 		return nil, err
 	}
 	if m == nil {
-		return nil, &FileError{dir, diag.Unreadable, errors.New("not a run: it has no manifest.json; a run's folder is runs/<name>")}
+		return nil, &FileError{dir, diag.Unreadable, notRun(dir)}
 	}
-	return &Description{Path: dir, Kind: KindRun, Run: m, Seed: m.Seed, Kernels: m.Kernels}, nil
+	d := &Description{Path: dir, Kind: KindRun, Run: m, Seed: m.Seed, Kernels: m.Kernels}
+	for _, e := range m.Stages {
+		if e.State != Complete {
+			d.Unfinished = append(d.Unfinished, unfinished(dir, e.Name)...)
+		}
+	}
+	return d, nil
+}
+
+// unfinished lists the checkpoints that a stage has written so far.
+func unfinished(dir, stageName string) []File {
+	folder := Folder{Path: filepath.Join(dir, stageName)}
+	names, _ := folder.Names() // a folder that cannot be read has nothing to show
+	var out []File
+	for _, n := range names {
+		if info, err := os.Stat(folder.File(n)); err == nil {
+			out = append(out, File{Name: n, Path: stageName + "/" + n + Ext, Bytes: info.Size()})
+		}
+	}
+	return out
+}
+
+// notRun says of a folder that it is not a run's, and which of its folders are.
+func notRun(dir string) error {
+	inside, _ := filepath.Glob(filepath.Join(escape(dir), "*", ManifestName))
+	if len(inside) == 0 {
+		return errors.New("not a run: it has no manifest.json; a run's folder is runs/<name>")
+	}
+	for i, path := range inside {
+		inside[i] = filepath.Dir(path)
+	}
+	return fmt.Errorf("not a run, but a folder of runs: %s", diag.Enumerate(inside))
 }
 
 func describeFile(path string) (*Description, error) {
@@ -151,6 +184,9 @@ func (d *Description) fill(s *stage.Snapshot) error {
 	in := g.Input()
 	d.Input = &in
 	d.Layers = describeLayers(g)
+	if s.Form == nn.Quantized {
+		countIntegers(d.Layers, s.Model)
+	}
 	for _, l := range d.Layers {
 		d.Params += l.Params
 	}
@@ -176,6 +212,23 @@ func describeLayers(g *nn.Graph) []Layer {
 		out = append(out, l)
 	}
 	return out
+}
+
+// countIntegers gives the layers of an int8 model their weights and biases, which
+// are not parameters of its graph any more.
+func countIntegers(layers []Layer, tensors []nn.Tensor) {
+	for i := range layers {
+		for _, t := range tensors {
+			if t.Name != layers[i].Name+".weight" && t.Name != layers[i].Name+".bias" {
+				continue
+			}
+			n := 1
+			for _, d := range t.Shape {
+				n *= d
+			}
+			layers[i].Params += n
+		}
+	}
 }
 
 func describeTensors(prefix string, ts []nn.Tensor) []TensorInfo {

@@ -77,16 +77,26 @@ func (d *Disk) fill(f *os.File, path string, parts [][]byte) error {
 	for _, p := range parts {
 		half := len(p) / 2
 		if _, err := f.Write(p[:half]); err != nil {
-			return err
+			return discard(f, err)
 		}
 		if err := d.trace(StepHalf, path); err != nil {
 			return err
 		}
 		if _, err := f.Write(p[half:]); err != nil {
-			return err
+			return discard(f, err)
 		}
 	}
-	return d.sync(f)
+	if err := d.sync(f); err != nil {
+		return discard(f, err)
+	}
+	return nil
+}
+
+// discard removes a temporary file that could not be filled: on a full disk its
+// room is needed.
+func discard(f *os.File, err error) error {
+	_ = os.Remove(f.Name())
+	return err
 }
 
 func (d *Disk) sync(f *os.File) error {

@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/graph"
 	"qpipe/lang/program"
+	"qpipe/ops/nn"
 )
 
 const aboutGraph = `Draw the stage graph: what runs after what, what each stage reads and leaves.
@@ -118,8 +120,12 @@ func traits(p *graph.Plan, s *graph.Stage) []string {
 	if len(in) > 0 {
 		flow = "reads " + strings.Join(in, ", ")
 	}
-	if len(s.Writes) > 0 {
-		flow = strings.TrimPrefix(flow+"; writes "+strings.Join(s.Writes, ", "), "; ")
+	writes := s.Writes
+	if s.Model != nil && s.Model.Form() == nn.Quantized {
+		writes = append(slices.Clone(writes), "int8")
+	}
+	if len(writes) > 0 {
+		flow = strings.TrimPrefix(flow+"; writes "+strings.Join(writes, ", "), "; ")
 	}
 	return []string{model, form, flow}
 }

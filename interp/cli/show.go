@@ -159,21 +159,32 @@ func (s *sheet) run(d *artifact.Description) {
 	rows := [][]string{{"stage", "state", "form", "accuracy", "steps", "time"}}
 	files := [][]string{{"file", "size", "sha256"}}
 	for _, e := range m.Stages {
-		rows = append(rows, []string{e.Name, e.State, e.Form, accuracy(e.Metrics), strconv.Itoa(e.Steps), seconds(e.Seconds)})
+		rows = append(rows, []string{e.Name, e.State, e.Form, accuracy(e.Metrics), steps(e.Steps), seconds(e.Seconds)})
 		for _, f := range e.Artifacts {
 			files = append(files, []string{f.Path, size(f.Bytes), f.SHA256})
 		}
 	}
+	for _, f := range d.Unfinished {
+		files = append(files, []string{f.Path, size(f.Bytes), ""})
+	}
 	s.section("stages", "lllrrr", rows)
+	for _, e := range m.Stages {
+		if e.Error != "" {
+			fmt.Fprintf(s, "  %s: %s\n", e.Name, e.Error)
+		}
+	}
 	s.section("files", "lrl", files)
 	outputs := [][]string{{"output", "value"}}
 	for _, o := range m.Outputs {
 		outputs = append(outputs, []string{o.Name, value(o.Value)})
 	}
 	s.section("outputs", "ll", outputs)
-	for _, e := range m.Stages {
-		if e.Error != "" {
-			s.row(e.Name, e.Error)
-		}
+}
+
+// steps prints a stage's steps: none for one that does not train, or has not ended.
+func steps(n int) string {
+	if n == 0 {
+		return ""
 	}
+	return strconv.Itoa(n)
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,7 +69,7 @@ func spent(s exec.StageReport) string {
 	return seconds(s.Seconds)
 }
 
-// value prints an output's value.
+// value prints an output's value: lists and objects as JSON.
 func value(v any) string {
 	switch v := v.(type) {
 	case float64:
@@ -75,7 +77,13 @@ func value(v any) string {
 	case string:
 		return v
 	}
-	return fmt.Sprint(v)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.TrimSpace(text.String())
 }
 
 // table lays rows out in columns; align has a letter for each, "l" or "r". A

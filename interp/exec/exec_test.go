@@ -464,6 +464,23 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestBranches: what needs no failed stage is run all the same.
+func TestBranches(t *testing.T) {
+	p, x := parttest.Flow()
+	p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, program.Callback{
+		Call: x.Call(program.CallbackKind, "Trip", "stage.float.callback.Trip[1]", parttest.TripArgs{}), When: x.At(program.Step, 7),
+	})
+	other := x.Stage("other", p.Models[0], p.Datasets[0], p.Datasets[1], nil)
+	other.Trainer = x.Trainer("other", 1, 0.01)
+	p.Stages = append(p.Stages, other)
+	r, _ := broke(t, p, world(filepath.Join(t.TempDir(), "run")))
+	want := "float: failed (first run)\ncalibration: not run (stage \"float\" failed)\nqat: not run (stage \"float\" failed)\n" +
+		"int_infer: not run (stage \"float\" failed)\nother: ran (first run)"
+	if got := states(r); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestKept: a failure names the checkpoint that survives and how to go on.
 func TestKept(t *testing.T) {
 	p, x := parttest.Flow()

@@ -34,7 +34,8 @@ type session struct {
 	feeds    map[*program.Dataset]*feed
 	from     *stage.Snapshot   // what Options.From names
 	did      map[string]string // stage → its state in this session
-	failed   string            // the stage after which nothing runs any more
+	halted   string            // the stage at which the run was interrupted: nothing runs after it
+	without  map[string]string // failed stage, or one that needs it → the failed one
 	list     diag.List
 	report   Report
 }
@@ -44,7 +45,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options) (*session, diag.L
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
 		disk:  &artifact.Disk{Trace: o.trace, NoSync: o.nosync},
-		feeds: map[*program.Dataset]*feed{}, did: map[string]string{},
+		feeds: map[*program.Dataset]*feed{}, did: map[string]string{}, without: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
 		return nil, list
@@ -207,10 +208,12 @@ func (s *session) folder(name string) artifact.Folder {
 // under way has replaced them.
 func (s *session) before(name string) string { return filepath.Join(s.Out, ".previous", name) }
 
-// visit deals with one stage: it is skipped, run, or not run after a failure.
+// visit deals with one stage: it is skipped, run, or not run since a stage that it
+// needs has failed. What needs no failed stage is run all the same.
 func (s *session) visit(st *graph.Stage) {
-	if s.failed != "" {
-		s.notRun(st, fmt.Sprintf("stage %q %s", s.failed, s.did[s.failed]))
+	if why := s.hindrance(st); why != "" {
+		s.without[st.Name] = why
+		s.notRun(st, fmt.Sprintf("stage %q %s", why, s.did[why]))
 		return
 	}
 	r := &StageReport{Name: st.Name}
@@ -222,9 +225,9 @@ func (s *session) visit(st *graph.Stage) {
 	switch {
 	case err == nil:
 	case errors.Is(err, stage.ErrInterrupted), s.ctx.Err() != nil:
-		r.State, s.failed, s.report.Interrupted = Interrupted, st.Name, true
+		r.State, s.halted, s.report.Interrupted = Interrupted, st.Name, true
 	default:
-		r.State, s.failed = Failed, st.Name
+		r.State, s.without[st.Name] = Failed, st.Name
 		d := s.diagnose(st, err)
 		s.fail(d)
 		s.emit(EventFailed, st.Name, d.Summary, map[string]any{"error": d.Summary, "code": string(d.Code)})
@@ -232,6 +235,19 @@ func (s *session) visit(st *graph.Stage) {
 	s.did[st.Name] = r.State
 	s.fill(st, r)
 	s.report.Stages = append(s.report.Stages, *r)
+}
+
+// hindrance names the stage that keeps another from running; "" for none.
+func (s *session) hindrance(st *graph.Stage) string {
+	if s.halted != "" {
+		return s.halted
+	}
+	for _, up := range st.Reads {
+		if failed := s.without[up.Name]; failed != "" {
+			return failed
+		}
+	}
+	return ""
 }
 
 func (s *session) notRun(st *graph.Stage, why string) {

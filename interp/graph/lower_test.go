@@ -233,6 +233,20 @@ func TestMistakes(t *testing.T) {
 			}
 			return loadsFile(f.Program, f.Text, path)
 		}, diag.BadConversion, "written from a qat model"},
+		{"absent checkpoint file", func(f flow) diag.Range {
+			return loadsFile(f.Program, f.Text, filepath.Join(t.TempDir(), "f.safetensors"))
+		}, diag.AbsentCheckpoint, "is not there"},
+		{"metric", func(f flow) diag.Range {
+			ref := program.Ref{Stage: "qat", What: "metrics.acuracy", Attr: "value", Range: f.Origin("output.x").Header}
+			f.Outputs = append(f.Outputs, &program.Output{Name: "x", Refs: []program.Ref{ref, ref}})
+			return ref.Range
+		}, diag.UnknownMetric, `Did you mean "accuracy"?`},
+		{"a BN named twice in one list", func(f flow) diag.Range {
+			cb := &stage(f, "qat").Callbacks[0]
+			cb.Modules = append(cb.Modules, cb.Modules[0])
+			cb.Modules[1].Range = f.Selector("again").Range
+			return cb.Modules[1].Range
+		}, diag.AbsorbedTwice, "named here already"},
 		{"damaged checkpoint file", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
 			must(t, os.WriteFile(path, []byte("no"), 0o600))

@@ -30,6 +30,7 @@ type given struct {
 	text  *string
 	where string    // "-var depth", for the text's source
 	at    hcl.Range // of the value
+	bad   bool      // a mistake in it has been reported
 }
 
 func (c *checker) variables() {
@@ -46,8 +47,13 @@ func (c *checker) variables() {
 			continue
 		}
 		var g *given
-		if x, found := outside[n.name]; found {
+		x, found := outside[n.name]
+		if found {
 			g = &x
+		}
+		if x.bad || !found && c.valuesLost && v.inside.Default == nil {
+			n.bad = true
+			continue
 		}
 		n.bad = !c.setVariable(v, g)
 	}
@@ -216,6 +222,7 @@ func (c *checker) outsideValues() map[string]given {
 func (c *checker) valuesFile(path string, out map[string]given, lenient bool) {
 	body, list := c.files.ReadValues(path)
 	if !c.add("", list) || body == nil {
+		c.valuesLost = true
 		return
 	}
 	for _, b := range body.Blocks {
@@ -230,9 +237,8 @@ func (c *checker) valuesFile(path string, out map[string]given, lenient bool) {
 			}
 			continue
 		}
-		if v, ok := c.constant(a.Expr, "var."+a.Name); ok {
-			out[a.Name] = given{value: v, at: a.Expr.Range()}
-		}
+		v, ok := c.constant(a.Expr, "variable."+a.Name)
+		out[a.Name] = given{value: v, at: a.Expr.Range(), bad: !ok}
 	}
 }
 

@@ -58,7 +58,8 @@ func TestWriteText(t *testing.T) {
     1: stage "qat" {
        ^^^^^
 
-Warning QP412: FuseBN: �[31mthe scale�[0m is odd
+Warning QP412: FuseBN: �[31mthe
+  scale�[0m is odd
   in stage "qat", callback "FuseBN"
   module  backbone.stem
   time    epoch 4

@@ -15,7 +15,7 @@ type Sources func(file string) []byte
 // Style says how text is printed. The zero value is plain text, not wrapped.
 type Style struct {
 	Color bool
-	Width int // wrap details at this many columns; 0: never
+	Width int // wrap summaries and details at this many columns; 0: never
 }
 
 // WriteText prints the list for people: each diagnostic with its place, the
@@ -63,7 +63,14 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	if d.Code != "" {
 		head += " " + string(d.Code)
 	}
-	fmt.Fprintf(&p.buf, "%s%s\n", p.paint(tint, head+":"), p.paint(bold, " "+printable(d.Summary)))
+	for i, line := range wrap(strings.Repeat("_", columns(head)+2)+d.Summary, p.style.Width) {
+		if i == 0 {
+			line = line[min(columns(head)+2, len(line)):]
+			p.line("", p.paint(tint, head+":")+p.paint(bold, " "+line))
+			continue
+		}
+		p.line("  ", p.paint(bold, line))
+	}
 	p.place(d.Subject, d.Address)
 	p.snippet(d.Subject, d.Context, tint)
 	p.coordinates(d)

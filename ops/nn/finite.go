@@ -37,7 +37,7 @@ func (g *Graph) notFinite(n *node, grads bool) string {
 	case grads && !(allFinite(b.Gamma.Grad) && allFinite(b.Beta.Grad)):
 		return "gradient of the BN weight or bias"
 	case !allFinite(b.Mean) || !allFinite(b.Var):
-		return "BN running statistics"
+		return "BN's running mean or variance"
 	}
 	return ""
 }

@@ -298,7 +298,7 @@ func TestNotFinite(t *testing.T) {
 	}
 	c := g.find("c1")
 	for want, v := range map[string]*float32{
-		"weight": &c.conv.W.Data[5], "gradient of the weight": &c.conv.W.Grad[0], "BN running statistics": &c.conv.BN.Var[1],
+		"weight": &c.conv.W.Data[5], "gradient of the weight": &c.conv.W.Grad[0], "BN's running mean or variance": &c.conv.BN.Var[1],
 		"activation range": &c.quant.Max, "weight scale": &c.conv.WScale[2],
 	} {
 		old := *v
