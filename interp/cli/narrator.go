@@ -139,6 +139,10 @@ func (n *narrator) resume(e stage.Event) string {
 	if text(e.Data["scenario"]) == "optimizer" {
 		what = "weights, optimizer and learning rate"
 	}
+	if left, ok := e.Data["steps_left"].(int); ok && left == 0 {
+		return fmt.Sprintf("%s %s of epoch %s, step %s; no step is left to train", n.paint.yellow("resumed"), what,
+			text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]))
+	}
 	return fmt.Sprintf("%s %s of epoch %s, step %s; going on at epoch %d, step %d", n.paint.yellow("resumed"), what,
 		text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]), e.Epoch, e.Step)
 }

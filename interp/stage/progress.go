@@ -106,6 +106,7 @@ func (r *run) emitStart() {
 	}
 	r.emit(EventResume, map[string]any{
 		"scenario": scenario, "checkpoint_epoch": r.Resume.Epoch, "checkpoint_step": r.Resume.Step, "lr": r.Resume.LR,
+		"steps_left": max(r.state.Length.Steps-r.state.Step, 0),
 	})
 }
 

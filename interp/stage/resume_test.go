@@ -271,6 +271,20 @@ func TestLongerTraining(t *testing.T) {
 	}
 }
 
+// TestNothingLeft: a stage that continues another one's finished training has no
+// step to do, and leaves its checkpoint all the same.
+func TestNothingLeft(t *testing.T) {
+	first := plain(t)
+	first.must(t)
+	second := plain(t).from(first.kept.last("last"))
+	second.Name = "later"
+	second.must(t)
+	got := second.kept.last("last")
+	if got.Stage != "later" || got.Step != first.kept.last("last").Step {
+		t.Errorf("stage %q, step %d", got.Stage, got.Step)
+	}
+}
+
 // shot is a firing.
 type shot struct {
 	name string

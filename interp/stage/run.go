@@ -93,7 +93,7 @@ func (r *run) loop() error {
 			return err
 		}
 		if r.state.Step >= r.state.Length.Steps {
-			return nil
+			return r.handOn()
 		}
 		if err := r.worker.step(); err != nil {
 			return err
@@ -102,6 +102,15 @@ func (r *run) loop() error {
 		r.state.Step++
 		r.state.Epoch = r.epochAt(r.state.Step)
 	}
+}
+
+// handOn writes the checkpoint of a stage that had no step to do, since it
+// continues from another stage's last one: later stages read it under this name.
+func (r *run) handOn() error {
+	if r.Resume == nil || r.Resume.Stage == r.Name || r.kept != "" || r.worker == nil {
+		return nil
+	}
+	return r.save("last")
 }
 
 // epochAt is the number of epochs completed after so many steps. The last one
