@@ -14,6 +14,7 @@ import (
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
+	"qpipe/ops/quant"
 )
 
 // walk is a model on its way through a stage's converters.
@@ -127,13 +128,20 @@ func (w *walk) convertible() bool {
 }
 
 // configuredBy is the place of the dtype, or else the block, that the node's
-// activation has from a block of its own; empty for the defaults.
+// activation (or its weight, where that is float32) has its configuration from;
+// empty for the defaults.
 func (w *walk) configuredBy(node string) diag.Range {
 	if w.q == nil {
 		return diag.Range{}
 	}
-	a, _ := w.q.origins(w.c.Model, node)
-	if _, written := a.Attrs["dtype"]; !written && a.Address == w.q.block.Activation.Origin.Address {
+	a, weight := w.q.origins(w.c.Model, node)
+	base := w.q.block.Activation.Origin
+	for _, m := range w.c.Model.Modules() {
+		if m.Name == node && m.HasWeight && m.QConfig.Weight.Spec.DType == quant.Float32 {
+			a, base = weight, w.q.block.Weight.Origin
+		}
+	}
+	if _, written := a.Attrs["dtype"]; !written && a.Address == base.Address {
 		return diag.Range{}
 	}
 	return a.At("dtype")

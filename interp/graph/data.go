@@ -137,5 +137,28 @@ func (l *lowerer) length(s *Stage, train *feed) program.Length {
 	} else {
 		n.Steps = t.NumEpochs * per
 	}
+	l.warmup(t, n)
 	return n
+}
+
+// warmup warns of a learning rate that training ends before it has reached.
+func (l *lowerer) warmup(t *program.Trainer, n program.Length) {
+	if t.LRUpdater == nil || t.LRUpdater.Faulty || n.Steps <= 0 {
+		return
+	}
+	u, err := stage.New[stage.LRUpdater](l.plan.Catalog, *t.LRUpdater)
+	w, ok := u.(stage.Warmer)
+	if err != nil || !ok {
+		return
+	}
+	steps := w.WarmupSteps(stage.Progress{StepsPerEpoch: n.StepsPerEpoch, Epochs: n.Epochs, Steps: n.Steps})
+	if steps < n.Steps {
+		return
+	}
+	o := t.LRUpdater.Origin
+	l.fail(diag.Diagnostic{
+		Code: diag.LongWarmup, Severity: diag.Warning, Subject: o.At("warmup_len"), Address: o.Address,
+		Summary: fmt.Sprintf("the warm-up lasts %s, and training ends after %d", count(steps, "step"), n.Steps),
+		Detail:  "The learning rate never reaches that of the optimizer. Make warmup_len smaller, or look at warmup_by.",
+	})
 }

@@ -241,6 +241,11 @@ func TestMistakes(t *testing.T) {
 			f.Outputs = append(f.Outputs, &program.Output{Name: "x", Refs: []program.Ref{ref, ref}})
 			return ref.Range
 		}, diag.UnknownMetric, `Did you mean "accuracy"?`},
+		{"warm-up", func(f flow) diag.Range {
+			ramp := f.Call(program.LRUpdaterKind, "Ramp", "r", parttest.RampArgs{WarmupLen: 10}, "warmup_len")
+			stage(f, "float").Trainer.LRUpdater = &ramp
+			return ramp.Origin.At("warmup_len")
+		}, diag.LongWarmup, "lasts 10 steps, and training ends after 10"},
 		{"a BN named twice in one list", func(f flow) diag.Range {
 			cb := &stage(f, "qat").Callbacks[0]
 			cb.Modules = append(cb.Modules, cb.Modules[0])

@@ -26,6 +26,7 @@ func Catalog() stage.Catalog {
 			func(a TinyArgs) (stage.Model, error) { return tiny{a}, nil }),
 		stage.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
 			func(a SGDArgs) (stage.Optimizer, error) { return sgd{a}, nil }),
+		stage.LRUpdaterPart("Ramp", "", RampArgs{}, func(a RampArgs) (stage.LRUpdater, error) { return a, nil }),
 		stage.LossPart("CrossEntropy", "Softmax.", Nothing{},
 			func(Nothing) (stage.Loss, error) { return softmax{}, nil }),
 		stage.MetricPart("Accuracy", "Share of the right.", Nothing{},
@@ -187,6 +188,19 @@ func (s sgd) Slots() []string { return []string{"momentum_buffer"} }
 func (s sgd) Update(u *stage.Update) {
 	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, float32(s.Momentum), 0, false)
 }
+
+// RampArgs are the arguments of Ramp, a rate that rises for so many steps.
+type RampArgs struct {
+	WarmupLen int `arg:"warmup_len,optional"`
+}
+
+// LR implements stage.LRUpdater.
+func (a RampArgs) LR(base float64, p stage.Progress) float64 {
+	return base * float64(min(p.Step+1, a.WarmupLen)) / float64(a.WarmupLen)
+}
+
+// WarmupSteps implements stage.Warmer.
+func (a RampArgs) WarmupSteps(stage.Progress) int { return a.WarmupLen }
 
 type softmax struct{}
 

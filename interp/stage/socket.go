@@ -90,6 +90,11 @@ type LRUpdater interface {
 	LR(base float64, p Progress) float64
 }
 
+// Warmer is an LRUpdater whose rate rises over so many steps at first.
+type Warmer interface {
+	WarmupSteps(p Progress) int
+}
+
 // Loss returns the mean loss over n rows of logits and writes its gradient to
 // grad (both n×classes).
 type Loss interface {

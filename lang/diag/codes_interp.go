@@ -20,6 +20,7 @@ const (
 	BadPart            Code = "QP313"
 	AbsentCheckpoint   Code = "QP314"
 	UnknownMetric      Code = "QP315"
+	LongWarmup         Code = "QP316"
 )
 
 // Run: stages, resuming, conditions.
@@ -68,6 +69,7 @@ func Meanings() []Meaning {
 		{BadPart, "a part refuses its arguments"},
 		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},
 		{UnknownMetric, "a stage's validation measures no such metric"},
+		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
 
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},

@@ -39,6 +39,9 @@ func (w warmup) steps(p stage.Progress) int {
 	return w.length * p.StepsPerEpoch
 }
 
+// WarmupSteps implements stage.Warmer.
+func (w warmup) WarmupSteps(p stage.Progress) int { return w.steps(p) }
+
 // epochs returns the warm-up's length in epochs, rounded up.
 func (w warmup) epochs(p stage.Progress) int {
 	if w.byStep {
