@@ -43,9 +43,6 @@ func TestAnchorAccuracy(t *testing.T) {
 					continue
 				}
 				t.Logf("%-34s anchor %.4f  qpipe %.4f  %+.4f", stage, accuracy, g, g-accuracy)
-				if strings.HasPrefix(stage, "scratch_") {
-					continue // judged below: three epochs from random weights scatter more than the band
-				}
 				if math.Abs(g-accuracy) > a.band {
 					t.Errorf("%s: accuracy %.4f, the anchor has %.4f ± %.3f", stage, g, accuracy, a.band)
 				}
@@ -54,12 +51,13 @@ func TestAnchorAccuracy(t *testing.T) {
 	}
 }
 
-// TestAnchorScratch trains from random weights: the modes that keep BN converge
-// on MNIST where fuse_bn at the same learning rate does not.
+// TestAnchorScratch trains quantized from the first weights on: the modes that keep
+// BN converge on MNIST where fuse_bn at the same learning rate does not. (Five
+// epochs; after the anchor's three, seeds scatter by a point around 95 percent.)
 func TestAnchorScratch(t *testing.T) {
 	shared := longShared(t)
 	out := t.TempDir()
-	args := append(anchorArgs(t, "mnist_resnet8", shared, "mnist"), "-out", out, "-var", "scratch_fuse_bn_lr=0.05")
+	args := append(anchorArgs(t, "mnist_resnet8", shared, "mnist"), "-out", out, "-var", "scratch_epochs=5", "-var", "scratch_fuse_bn_lr=0.05")
 	for _, s := range []string{"scratch_with_bn", "scratch_with_bn_reverse_fold"} {
 		if code := run(t, append(args, "-stage", s, "testdata/anchors/mnist_resnet8.hcl")...); code != 0 {
 			t.Fatalf("%s: exit code %d", s, code)
@@ -111,7 +109,11 @@ func run(t *testing.T, args ...string) int {
 func runAnchor(t *testing.T, name, shared, data string) map[string]float64 {
 	t.Helper()
 	out := t.TempDir()
-	args := append(anchorArgs(t, name, shared, data), "-out", out, "testdata/anchors/"+name+".hcl")
+	args := append(anchorArgs(t, name, shared, data), "-out", out)
+	for _, mode := range []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"} {
+		args = append(args, "-stage", "int8_"+mode) // with the float and QAT stages that it needs
+	}
+	args = append(args, "testdata/anchors/"+name+".hcl")
 	if code := run(t, args...); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
@@ -205,25 +207,20 @@ func readAnchor(t *testing.T, path string) map[string]float64 {
 		QAT  float64 `json:"qat_accuracy"`
 		Int8 float64 `json:"int8_accuracy"`
 	}
-	type plain struct {
-		Accuracy float64 `json:"accuracy"`
-	}
 	var r struct {
 		Results struct {
-			Float       plain            `json:"float"`
-			FuseBN      mode             `json:"fuse_bn"`
-			WithBN      mode             `json:"with_bn"`
-			ReverseFold mode             `json:"with_bn_reverse_fold"`
-			Scratch     map[string]plain `json:"qat_from_scratch"`
+			Float struct {
+				Accuracy float64 `json:"accuracy"`
+			} `json:"float"`
+			FuseBN      mode `json:"fuse_bn"`
+			WithBN      mode `json:"with_bn"`
+			ReverseFold mode `json:"with_bn_reverse_fold"`
 		} `json:"results"`
 	}
 	readJSON(t, path, &r)
 	want := map[string]float64{"float": r.Results.Float.Accuracy}
 	for name, m := range map[string]mode{"fuse_bn": r.Results.FuseBN, "with_bn": r.Results.WithBN, "with_bn_reverse_fold": r.Results.ReverseFold} {
 		want["qat_"+name], want["int8_"+name] = m.QAT, m.Int8
-	}
-	for name, p := range r.Results.Scratch {
-		want["scratch_"+strings.TrimSuffix(name, "_same_budget")] = p.Accuracy
 	}
 	return want
 }

@@ -14,16 +14,6 @@ variable "seed" {
   default = 0
 }
 
-variable "scratch_epochs" {
-  type    = number
-  default = 8
-}
-
-variable "scratch_fuse_bn_lr" {
-  type    = number
-  default = 0.005
-}
-
 qpipe {
   seed = var.seed
 }
@@ -193,102 +183,5 @@ stage "int8_with_bn_reverse_fold" {
     converter "Float2QAT" {}
     converter "LoadCheckpoint" { checkpoint_path = stage.qat_with_bn_reverse_fold.checkpoint.last }
     converter "QAT2Quantize" {}
-  }
-}
-
-stage "scratch_float" {
-  model      = model.net
-  train_data = dataset.train
-  val_data   = dataset.test
-
-  model_convert_pipeline {
-    converter "LoadCheckpoint" { checkpoint_path = var.init }
-  }
-
-  trainer {
-    num_epochs = var.scratch_epochs
-    batch_size = 32
-
-    optimizer "SGD" {
-      lr           = 0.05
-      momentum     = 0.9
-      weight_decay = 5e-4
-    }
-    lr_updater "CosLrUpdater" { update_by = "epoch" }
-  }
-}
-
-stage "scratch_fuse_bn" {
-  model      = model.net
-  train_data = dataset.train
-  val_data   = dataset.test
-
-  model_convert_pipeline {
-    qat_mode = "fuse_bn"
-    qconfig  = qconfig.anchor
-    converter "LoadCheckpoint" { checkpoint_path = var.init }
-    converter "Float2QAT" {}
-  }
-
-  trainer {
-    num_epochs = var.scratch_epochs
-    batch_size = 32
-
-    optimizer "SGD" {
-      lr           = var.scratch_fuse_bn_lr
-      momentum     = 0.9
-      weight_decay = 5e-4
-    }
-    lr_updater "CosLrUpdater" { update_by = "epoch" }
-  }
-}
-
-stage "scratch_with_bn" {
-  model      = model.net
-  train_data = dataset.train
-  val_data   = dataset.test
-
-  model_convert_pipeline {
-    qat_mode = "with_bn"
-    qconfig  = qconfig.anchor
-    converter "LoadCheckpoint" { checkpoint_path = var.init }
-    converter "Float2QAT" {}
-  }
-
-  trainer {
-    num_epochs = var.scratch_epochs
-    batch_size = 32
-
-    optimizer "SGD" {
-      lr           = 0.05
-      momentum     = 0.9
-      weight_decay = 5e-4
-    }
-    lr_updater "CosLrUpdater" { update_by = "epoch" }
-  }
-}
-
-stage "scratch_with_bn_reverse_fold" {
-  model      = model.net
-  train_data = dataset.train
-  val_data   = dataset.test
-
-  model_convert_pipeline {
-    qat_mode = "with_bn_reverse_fold"
-    qconfig  = qconfig.anchor
-    converter "LoadCheckpoint" { checkpoint_path = var.init }
-    converter "Float2QAT" {}
-  }
-
-  trainer {
-    num_epochs = var.scratch_epochs
-    batch_size = 32
-
-    optimizer "SGD" {
-      lr           = 0.05
-      momentum     = 0.9
-      weight_decay = 5e-4
-    }
-    lr_updater "CosLrUpdater" { update_by = "epoch" }
   }
 }
