@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,16 @@ func valueFlags(root *cobra.Command) map[string]bool {
 // flagError turns pflag's error into a usage error that names the nearest flag.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	var value *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &value):
+		cause := value.Unwrap()
+		var number *strconv.NumError
+		if errors.As(cause, &number) {
+			cause = fmt.Errorf("%q is not a whole number", number.Num)
+		}
+		return usagef("-%s: %v", value.GetFlag().Name, cause)
+	case !errors.As(err, &unknown):
 		return usageError{err}
 	}
 	var names []string

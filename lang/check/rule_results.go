@@ -76,6 +76,24 @@ func (s *stage) unjudged() *program.Callback {
 	return nil
 }
 
+// ruleOneBest: a stage has one best checkpoint, so one callback says which it is.
+func (c *checker) ruleOneBest(s *stage) {
+	var first *program.Callback
+	for i := range s.Callbacks {
+		cb := &s.Callbacks[i]
+		if k, ok := cb.Args.(program.BestKeeper); !ok || !k.KeepsBest() || cb.Faulty {
+			continue
+		}
+		if first == nil {
+			first = cb
+			continue
+		}
+		d := c.errorf(diag.DuplicateBlock, place(cb.Origin, "monitor"), `Keep one of the two, or give one of them monitor = "".`,
+			"a second callback keeps the best checkpoint of stage %q", s.Name)
+		d.Related = note("the first is here", first.Origin.Header)
+	}
+}
+
 // ruleMonitor: what a callback watches must be measured. That the validation
 // measures it the graph finds out; here, that there is a validation. The default
 // of an unwritten monitor is no promise.

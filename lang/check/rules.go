@@ -34,6 +34,7 @@ func (c *checker) rules() {
 		c.ruleLearningRate(s)
 		c.ruleIdleCallback(s)
 		c.ruleMonitor(s)
+		c.ruleOneBest(s)
 	}
 	c.ruleResults()
 	if !c.list.HasErrors() {

@@ -59,7 +59,7 @@ func misleading(list diag.List) bool {
 		case `Did you mean "num_epochs"?`, `Did you mean "num_steps"?`, `Did you mean "batch_size"?`, `Did you mean "drop_last"?`:
 			return d.Code != diag.UnknownAttribute
 		}
-		return d.Code != diag.UnknownAttribute || strings.HasPrefix(d.Detail, "Did you mean")
+		return d.Code != diag.UnknownAttribute || strings.HasPrefix(d.Detail, "Did you mean") || strings.Contains(d.Detail, " is a block: ")
 	})
 }
 

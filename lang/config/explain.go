@@ -27,6 +27,9 @@ func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string)
 			f.reword(t)
 		} else if t.Code == diag.BadLabel {
 			rewordLabel(t, reflect.TypeOf(into).Elem())
+		} else if t.Code == diag.UnknownBlock && strings.Contains(d.Detail, `"dynamic"`) {
+			t.Summary = "no dynamic block in " + what
+			t.Detail = "Blocks of the top level are written out; a dynamic block stands inside one of them."
 		}
 		list = append(list, t)
 	}
