@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -83,7 +84,7 @@ func (a *app) run(f runFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.sound(path, f.inputs, f.json)
+	l, err := a.runnable(path, f)
 	if err != nil {
 		return err
 	}
@@ -92,6 +93,18 @@ func (a *app) run(f runFlags, args []string) error {
 		return err
 	}
 	return a.execute(l, f, o)
+}
+
+// runnable is sound for a run: with -json what is wrong is a line as well, the last.
+func (a *app) runnable(path string, f runFlags) (*loaded, error) {
+	if !f.json {
+		return a.sound(path, f.inputs, false)
+	}
+	l := a.lower(path, f.inputs)
+	if err := failed(l.diags); err != nil {
+		return nil, cmp.Or(a.jsonEnd(l, f.out, outcome{}, 0), err)
+	}
+	return l, nil
 }
 
 // takeCheckpoint lets `--resume FILE PIPELINE` work: an argument that is a
