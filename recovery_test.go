@@ -281,10 +281,21 @@ func drawMoment(r *rand.Rand, took time.Duration) (at moment, after time.Duratio
 		stage, kind string
 		most        int // times that it happens
 	}{
-		{"float", "stage_start", 1}, {"float", "epoch", 2}, {"float", "checkpoint", 2}, {"float", "stage_end", 1},
-		{"calibration", "stage_start", 1}, {"calibration", "progress", 1}, {"calibration", "checkpoint", 1},
-		{"qat", "stage_run", 1}, {"qat", "absorb", 2}, {"qat", "checkpoint", 6}, {"qat", "epoch", 2},
-		{"qat", "validation", 2}, {"qat", "stage_end", 1}, {"int_infer", "stage_run", 1}, {"int_infer", "stage_end", 1},
+		{"float", "stage_start", 1},
+		{"float", "epoch", 2},
+		{"float", "checkpoint", 2},
+		{"float", "stage_end", 1},
+		{"calibration", "stage_start", 1},
+		{"calibration", "progress", 1},
+		{"calibration", "checkpoint", 1},
+		{"qat", "stage_run", 1},
+		{"qat", "absorb", 2},
+		{"qat", "checkpoint", 6},
+		{"qat", "epoch", 2},
+		{"qat", "validation", 2},
+		{"qat", "stage_end", 1},
+		{"int_infer", "stage_run", 1},
+		{"int_infer", "stage_end", 1},
 	}
 	p := points[r.IntN(len(points))]
 	kind, stage, n := p.kind, p.stage, 1+r.IntN(p.most)
