@@ -2,11 +2,14 @@ package stage
 
 import "qpipe/lang/program"
 
-// Need, Form and Call are program's, for the rows of the catalogue: parts see
-// the sockets and not the language.
+// What rows of the catalogue are written with is the language's, under names of
+// this room: parts see the sockets and not the language.
 type (
+	// Need says whether a part takes a meta-argument.
 	Need = program.Need
+	// Form is the life a model is in.
 	Form = program.Form
+	// Call is a part with its arguments.
 	Call = program.Call
 )
 

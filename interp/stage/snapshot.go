@@ -94,6 +94,9 @@ func (r *run) recall() error {
 	if r.Trainer != nil && s.Form == nn.Calibration {
 		return Bad("resume_optimizer", "the checkpoint is of a calibration, which has no optimizer: set resume_optimizer = false")
 	}
+	if r.Trainer != nil && r.Trainer.ResumeOptimizer && s.Form != r.Model.Form() {
+		return Bad("resume_optimizer", "the checkpoint's optimizer has trained a %s model, and this stage trains a %s model: set resume_optimizer = false", s.Form, r.Model.Form())
+	}
 	if err := LoadTensors(r.Model, s, LoadOptions{}); err != nil {
 		return err
 	}

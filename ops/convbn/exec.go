@@ -34,7 +34,7 @@ type Exec struct {
 	ep   grid.Epilogue
 	bnd  []float64 // Σ|w| per channel
 
-	encodeTask, packTask, convTask, quantTask              func(i, worker int)
+	encodeTask, packTask, convTask                         func(i, worker int)
 	gateTask, centreTask, weightTask, reduceTask, dataTask func(i, worker int)
 }
 

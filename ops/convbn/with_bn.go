@@ -46,13 +46,13 @@ func (b *Norm) Running(o int, bn *BN, bias float64) (scale, shift float32) {
 }
 
 // track moves the running statistics of channel o.
-func (bn *BN) track(o int, mean, variance, count float64) {
+func (b *BN) track(o int, mean, variance, count float64) {
 	if count > 1 {
 		variance *= count / (count - 1)
 	}
-	m := bn.Momentum
-	bn.Mean[o] = float32(float64((1-m)*float64(bn.Mean[o])) + float64(m*mean))
-	bn.Var[o] = float32(float64((1-m)*float64(bn.Var[o])) + float64(m*variance))
+	m := b.Momentum
+	b.Mean[o] = float32(float64((1-m)*float64(b.Mean[o])) + float64(m*mean))
+	b.Var[o] = float32(float64((1-m)*float64(b.Var[o])) + float64(m*variance))
 }
 
 // Backward turns g = Σdy and ga = Σdy·acc into the gradients of γ and β, and into the

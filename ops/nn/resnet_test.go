@@ -3,6 +3,7 @@ package nn
 import (
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -61,12 +62,12 @@ func mnist(t testing.TB, split string, n int) (x []float32, labels []int32) {
 	read := func(kind string, header, size int) []byte {
 		f, err := os.Open(filepath.Join(dir, split+kind))
 		must(t, err)
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		z, err := gzip.NewReader(f)
 		must(t, err)
 		b := make([]byte, header+size*n)
 		k, err := io.ReadFull(z, b)
-		if err != nil && err != io.ErrUnexpectedEOF {
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatal(err)
 		}
 		if have := int(binary.BigEndian.Uint32(b[4:])); k < len(b) || have < n {
