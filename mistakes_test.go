@@ -111,6 +111,11 @@ func mistakes() []mistake {
 		{"a block with an equals sign", []string{`callback "Checkpoint" {}`, `callback = "Checkpoint"`}, []string{"QP201 callback"}},
 		{"two that keep the best", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"Checkpoint\" { monitor = \"loss\" }"}, []string{`QP209 "loss"`}},
 		{"dynamic at the top", []string{`output "int8_accuracy" {`, "dynamic \"stage\" {\n}\noutput \"int8_accuracy\" {"}, []string{"QP200 dynamic"}},
+		{"inside a dataset", []string{"= dataset.train", "= dataset.train.root"}, []string{"QP203 dataset.train.root"}},
+		{"a float model's optimizer", []string{
+			"num_epochs = var.qat_epochs", "resume_optimizer = true\n    num_epochs = var.qat_epochs",
+			`converter "Float2QAT" {}` + "\n    " + calib, `converter "LoadCheckpoint" { checkpoint_path = stage.float.checkpoint.last }` + "\n    " + `converter "Float2QAT" {}`,
+		}, []string{"QP236 true"}},
 		{"named twice", []string{`["backbone.conv1"]`, `["backbone.conv1.bn", "backbone.conv1"]`}, []string{`QP301 "backbone.conv1"`}},
 		{"no BN there", []string{`["backbone.conv1"]`, `["backbone.pool1"]`}, []string{`QP302 ["backbone.pool1"]`}},
 		{"two optimizers", []string{`optimizer "SGD" {`, "optimizer \"SGD\" { lr = 1 }\n    optimizer \"SGD\" {"}, []string{`QP209 optimizer "SGD"`}},

@@ -23,7 +23,8 @@ const aboutRun = `Run a pipeline: its stages in the order of their references, e
 checkpoints, metrics and receipts under runs/<name>/ (-out says otherwise).
 
 A stage whose text, data, inputs and program version have not changed since it last
-ended is up to date and is not run again; -force runs it anyway.
+ended is up to date and is not run again; -force runs it anyway. When a stage fails,
+those that need it are not run; the others are.
 
 Ctrl-C (or SIGTERM) finishes the step, writes a checkpoint and exits 130; a second
 one aborts at once. --resume continues from the newest sound checkpoint, and ends in

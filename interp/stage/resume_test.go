@@ -215,8 +215,9 @@ func TestRefusedResumes(t *testing.T) {
 	first := plain(t).stopAt(6)
 	first.cut(t)
 	s := first.kept.last("last")
-	calibration := calibrating(t)
+	calibration, float := calibrating(t), newBench(t, nn.Float, "").stopAt(-1)
 	calibration.must(t)
+	float.must(t)
 	for name, c := range map[string]struct {
 		change func(b *bench)
 		attr   string
@@ -227,6 +228,7 @@ func TestRefusedResumes(t *testing.T) {
 		"another optimizer": {func(b *bench) { b.Trainer.Optimizer = renamedSlots{} }, "resume_optimizer"},
 		"more callbacks":    {func(b *bench) { b.add(&count{}, nil) }, "resume_epoch_or_step"},
 		"a calibration":     {func(b *bench) { b.Resume = calibration.kept.last("last") }, "resume_optimizer"},
+		"another form":      {func(b *bench) { b.Resume = float.kept.last("last") }, "resume_optimizer"},
 	} {
 		b := plain(t).stopAt(-1).from(s)
 		c.change(b)

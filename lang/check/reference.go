@@ -53,6 +53,12 @@ func (c *checker) resolve(t hcl.Traversal, address string) ([]program.Ref, bool)
 		return nil, false
 	}
 	n.used = true
+	if n.block != nil && kind != "var" && len(t) > 2 {
+		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
+			fmt.Sprintf("Refer to it as a whole: %s.%s. A value that stands in two places can be a local or a variable.", kind, id),
+			"nothing can be read from inside %s.%s", kind, id)
+		return nil, false
+	}
 	if kind == "local" {
 		c.evaluateLocal(n)
 	}

@@ -22,7 +22,8 @@ func (c *checker) ruleResume(s *stage) {
 	}
 }
 
-// resumable reports a stage that would resume the optimizer of a calibration.
+// resumable reports a stage whose checkpoint holds no optimizer, or that of a
+// model in another form: its parameters are others.
 func (c *checker) resumable(s *stage) {
 	loads := s.loads()
 	if len(loads) == 0 {
@@ -30,11 +31,19 @@ func (c *checker) resumable(s *stage) {
 	}
 	l := loads[len(loads)-1]
 	from := c.stageNamed(l.checkpoint.Stage)
-	if from == nil || from.Calibrator == nil || from.Trainer != nil {
+	if from == nil || from == s || !from.trains() {
 		return
 	}
-	d := c.errorf(diag.ResumeMismatch, place(s.Trainer.Origin, "resume_optimizer"),
-		fmt.Sprintf("The checkpoint of stage %q is that of a calibration. Set resume_optimizer = false.", from.Name),
+	var why string
+	switch {
+	case from.Trainer == nil:
+		why = fmt.Sprintf("The checkpoint of stage %q is that of a calibration, which has none.", from.Name)
+	case s.sound && from.sound && from.form != s.form:
+		why = fmt.Sprintf("The optimizer of stage %q has trained %s model, and this stage trains %s model.", from.Name, article(from.form), article(s.form))
+	default:
+		return
+	}
+	d := c.errorf(diag.ResumeMismatch, place(s.Trainer.Origin, "resume_optimizer"), why+" Set resume_optimizer = false.",
 		"stage %q has no optimizer to resume", s.Name)
 	d.Related = note("the checkpoint is loaded here", place(l.call.Origin, l.attr).subject)
 }
