@@ -116,6 +116,8 @@ func mistakes() []mistake {
 			"num_epochs = var.qat_epochs", "resume_optimizer = true\n    num_epochs = var.qat_epochs",
 			`converter "Float2QAT" {}` + "\n    " + calib, `converter "LoadCheckpoint" { checkpoint_path = stage.float.checkpoint.last }` + "\n    " + `converter "Float2QAT" {}`,
 		}, []string{"QP236 true"}},
+		{"null is not written", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"FreezeBN\" {\n when = null\n modules = null\n}"}, nil},
+		{"null where it is needed", []string{`when    = "step 7"`, "when    = null"}, []string{"QP110 null"}},
 		{"named twice", []string{`["backbone.conv1"]`, `["backbone.conv1.bn", "backbone.conv1"]`}, []string{`QP301 "backbone.conv1"`}},
 		{"no BN there", []string{`["backbone.conv1"]`, `["backbone.pool1"]`}, []string{`QP302 ["backbone.pool1"]`}},
 		{"two optimizers", []string{`optimizer "SGD" {`, "optimizer \"SGD\" { lr = 1 }\n    optimizer \"SGD\" {"}, []string{`QP209 optimizer "SGD"`}},

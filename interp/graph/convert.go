@@ -224,8 +224,13 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	if o.LoadEMAModel && !averages(up.Stage) {
 		return stage.Bad("load_ema_model", "stage %q keeps no averaged weights", up.Name)
 	}
+	models := ""
+	if mine, theirs := w.s.Stage.Model.Name, up.Stage.Model.Name; mine != theirs {
+		models = fmt.Sprintf("That stage has model.%s, and this one model.%s.", theirs, mine)
+	}
 	return w.hold(give.Tensors(), o, diag.Diagnostic{
 		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
+		Detail:  models,
 		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
 	})
 }
@@ -351,7 +356,7 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
 	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))
-	d.Detail = strings.Join(lines, " ")
+	d.Detail = strings.TrimSpace(d.Detail + " " + strings.Join(lines, " "))
 	w.fail(d)
 	return errReported
 }

@@ -292,7 +292,7 @@ func (c *checker) decodeCallbacks(s *stage, prefix string) {
 			c.metaNeed(sig, "when", sig.When, in.When, cb.Origin, `when = "epoch 4"`)
 			c.metaNeed(sig, "modules", sig.Modules, in.Modules, cb.Origin, `modules = ["backbone.stem"]`)
 		}
-		cb.When = c.when(in.When, address)
+		cb.When = c.when(in.When, address, sig.When == program.Required)
 		cb.Modules = c.selectors(in.Modules, address)
 		s.Callbacks = append(s.Callbacks, cb)
 		s.note(address, call.Refs)
@@ -309,10 +309,14 @@ func (c *checker) metaNeed(sig program.Signature, attr string, need program.Need
 	}
 }
 
-func (c *checker) when(a *hcl.Attribute, address string) *program.Schedule {
+func (c *checker) when(a *hcl.Attribute, address string, required bool) *program.Schedule {
 	var text string
-	if a == nil || !c.get(address, a, &text) {
+	if a == nil {
 		return nil
+	}
+	_, given, ok := c.assignAttr(address, a, reflect.ValueOf(&text).Elem())
+	if !ok || !given && !required {
+		return nil // null is as good as not written
 	}
 	s, err := notation.Schedule(text)
 	if err != nil {
@@ -333,8 +337,8 @@ func (c *checker) selectors(a *hcl.Attribute, address string) []program.Selector
 		exprs = nil
 	}
 	var texts []string
-	if !c.get(address, a, &texts) {
-		return nil
+	if _, given, ok := c.assignAttr(address, a, reflect.ValueOf(&texts).Elem()); !ok || !given {
+		return nil // null is as good as not written
 	}
 	var out []program.Selector
 	for i, text := range texts {
