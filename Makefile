@@ -38,7 +38,7 @@ race:
 
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies on real data.
 long:
-	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Long|Kill|Anchor' ./...
+	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Kill|Anchor|Mutations' ./...
 
 # The acceptance pipelines, from the built binary.
 accept: build
