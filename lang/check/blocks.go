@@ -95,9 +95,9 @@ func inside[T any](c *checker, b *config.Block) (*T, bool) {
 	if !ok {
 		return new(T), false
 	}
-	c.budget.refill()
+	c.budget.Refill()
 	out, list := decodeGuarded[T](b, &config.Loops{Context: c.context, Check: c.checkLoop})
-	if c.budget.overdrawn() {
+	if c.budget.Overdrawn() {
 		code, detail := tooLarge()
 		c.errorf(code, at{address: b.Address(), subject: syntax.Range(b.Header)}, detail, "the dynamic blocks of this block make too much")
 		return out, false

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"qpipe/lang/check/functions"
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -61,7 +62,7 @@ type checker struct {
 	prog    *program.Program
 	names   map[string]map[string]*name // by kind, as in references: "var", "local", "dataset", …
 	locals  []*name                     // in an order in which they can be evaluated
-	budget  *budget
+	budget  *functions.Budget
 	blocks  int // made by dynamic blocks so far
 	context *hcl.EvalContext
 	stages  []*stage
@@ -70,8 +71,8 @@ type checker struct {
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {
-	b := &budget{}
-	b.refill()
+	b := &functions.Budget{}
+	b.Refill()
 	return &checker{
 		files: files, opt: o, budget: b,
 		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names()},
@@ -99,11 +100,11 @@ func (c *checker) run() {
 }
 
 // tableFor builds the functions that the files can call: for most pipelines none.
-func tableFor(files *syntax.Files, b *budget) map[string]function.Function {
+func tableFor(files *syntax.Files, b *functions.Budget) map[string]function.Function {
 	if files.Calls() {
-		return functions(files.Dir, b)
+		return functions.Table(files.Dir, b)
 	}
-	return meterOnly(b)
+	return functions.Meter(b)
 }
 
 // at is where a message belongs: a block's address and a place in the text.

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"qpipe/lang/check/functions"
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -134,7 +135,7 @@ func (c *checker) later(expr hcl.Expression, address string, r program.Results) 
 	if list.HasErrors() {
 		return nil, list
 	}
-	b := &budget{}
+	b := &functions.Budget{}
 	b.refill()
 	l := &checker{names: c.names, files: c.files, budget: b, context: &hcl.EvalContext{Functions: tableFor(c.files, b)}}
 	vars := map[string]cty.Value{}
@@ -154,7 +155,7 @@ func (c *checker) localsWith(l *checker) map[string]cty.Value {
 	for _, n := range c.locals {
 		v := n.value
 		if len(n.refs) > 0 {
-			l.budget.refill()
+			l.budget.Refill()
 			ctx := l.context.NewChild()
 			ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
 			if late, diags := evaluate(n.expr, ctx); !diags.HasErrors() {

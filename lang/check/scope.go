@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"qpipe/lang/check/functions"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
@@ -124,10 +125,10 @@ func (c *checker) value(expr hcl.Expression, address string) (cty.Value, bool) {
 }
 
 func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address string) (cty.Value, bool) {
-	c.budget.refill()
+	c.budget.Refill()
 	v, diags := evaluate(expr, ctx)
 	p := at{address: address, subject: syntax.Range(expr.Range())}
-	if c.budget.overdrawn() {
+	if c.budget.Overdrawn() {
 		code, detail := tooLarge()
 		c.errorf(code, p, detail, "this expression makes too much")
 		return cty.DynamicVal, false
@@ -136,7 +137,7 @@ func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address str
 		c.add(address, c.explain(diags, ctx))
 		return cty.DynamicVal, false
 	}
-	if size(v, maxValue) > maxValue {
+	if functions.Size(v, maxValue) > maxValue {
 		code, detail := tooLarge()
 		c.errorf(code, p, detail, "this value is too large")
 		return cty.DynamicVal, false
@@ -176,4 +177,15 @@ func evaluate(expr hcl.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl
 		}
 	}()
 	return expr.Value(ctx)
+}
+
+// Limits of what a pipeline's expressions may make; functions.Size counts values.
+const (
+	maxValue  = 1 << 17 // of one variable or local value
+	maxBlocks = 10_000  // that dynamic blocks may make in one pipeline
+)
+
+// tooLarge returns the way out for a value over the limit.
+func tooLarge() (code diag.Code, detail string) {
+	return diag.ValueTooLarge, "A pipeline's values are small: names, numbers, short lists. Is a range or a product larger than meant?"
 }

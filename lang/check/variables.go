@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"qpipe/lang/check/functions"
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/syntax"
@@ -159,7 +160,7 @@ func (c *checker) readGiven(v *variable, g *given) (cty.Value, at, bool) {
 // anything.
 func (c *checker) constant(expr hcl.Expression, address string) (cty.Value, bool) {
 	if c.files.Calls() && len(c.context.Functions) == 1 { // the value of a flag may be the first to call one
-		c.context.Functions = functions(c.files.Dir, c.budget)
+		c.context.Functions = functions.Table(c.files.Dir, c.budget)
 	}
 	for _, t := range expr.Variables() {
 		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},

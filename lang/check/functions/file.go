@@ -1,4 +1,4 @@
-package check
+package functions
 
 import (
 	"encoding/base64"
@@ -22,7 +22,7 @@ const maxRead = 4 << 20
 
 // files makes the functions that look at the file system; relative paths start
 // from dir, the pipeline's folder.
-func files(dir string, b *budget) map[string]function.Function {
+func files(dir string, b *Budget) map[string]function.Function {
 	abs := func(path string) string {
 		if filepath.IsAbs(path) {
 			return path
@@ -40,7 +40,7 @@ func files(dir string, b *budget) map[string]function.Function {
 		"fileset":    fileSetFunc(abs),
 		"pathexpand": stringFunc(expandHome),
 		"templatefile": templateFunc(read, func() map[string]function.Function {
-			table := functions(dir, b)
+			table := Table(dir, b)
 			delete(table, "templatefile") // a template that includes itself would not end
 			return table
 		}),

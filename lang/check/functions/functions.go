@@ -1,4 +1,7 @@
-package check
+// Package functions has the functions that a pipeline's expressions can call, and
+// meters what they make, so that no text grows without bound. It knows values and
+// files beside the pipeline; it knows no block and no part.
+package functions
 
 import (
 	"regexp"
@@ -12,11 +15,11 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// functions builds the table of functions, metered by b; those that read files
+// Table builds the table of functions, metered by b; those that read files
 // start from dir. It is the usual set of the HCL family without what would make
 // a pipeline depend on the moment (timestamp, uuid).
-func functions(dir string, b *budget) map[string]function.Function {
-	table := meterOnly(b)
+func Table(dir string, b *Budget) map[string]function.Function {
+	table := Meter(b)
 	for _, set := range []map[string]function.Function{
 		numeric(), text(), collections(), encodings(), files(dir, b),
 	} {
@@ -28,8 +31,8 @@ func functions(dir string, b *budget) map[string]function.Function {
 	return table
 }
 
-// meterOnly is the table for a text that calls no function.
-func meterOnly(b *budget) map[string]function.Function {
+// Meter is the table for a text that calls no function.
+func Meter(b *Budget) map[string]function.Function {
 	return map[string]function.Function{syntax.Charge: b.chargeFunction()}
 }
 
@@ -92,7 +95,7 @@ func cost(name string) coster {
 func argsCost(args []cty.Value, limit int) int {
 	n := 0
 	for _, a := range args {
-		if n += size(a, limit-n); n > limit {
+		if n += Size(a, limit-n); n > limit {
 			break
 		}
 	}
@@ -177,9 +180,9 @@ func bytesCost(a, b, limit int) int {
 }
 
 // metered makes a function pay before it works.
-func metered(f function.Function, b *budget, c coster) function.Function {
+func metered(f function.Function, b *Budget, c coster) function.Function {
 	pay := func(args []cty.Value) error {
-		if b.overdrawn() || !b.take(c(args, b.left)) {
+		if b.Overdrawn() || !b.take(c(args, b.left)) {
 			return errTooMuch
 		}
 		return nil
