@@ -52,12 +52,12 @@ func TestAnchorAccuracy(t *testing.T) {
 }
 
 // TestAnchorScratch trains quantized from the first weights on: the modes that keep
-// BN converge on MNIST where fuse_bn at the same learning rate does not. (Five
-// epochs; after the anchor's three, seeds scatter by a point around 95 percent.)
+// BN converge on MNIST where fuse_bn at the same learning rate, 0.2, does not. (At
+// 0.05 it does too on this net, whose first weights need no BN.)
 func TestAnchorScratch(t *testing.T) {
 	shared := longShared(t)
 	out := t.TempDir()
-	args := append(anchorArgs(t, "mnist_resnet8", shared, "mnist"), "-out", out, "-var", "scratch_epochs=5", "-var", "scratch_fuse_bn_lr=0.05")
+	args := append(anchorArgs(t, "mnist_resnet8", shared, "mnist"), "-out", out, "-var", "scratch_epochs=4", "-var", "scratch_lr=0.2", "-var", "scratch_fuse_bn_lr=0.2")
 	for _, s := range []string{"scratch_with_bn", "scratch_with_bn_reverse_fold"} {
 		if code := run(t, append(args, "-stage", s, "testdata/anchors/mnist_resnet8.hcl")...); code != 0 {
 			t.Fatalf("%s: exit code %d", s, code)
@@ -68,12 +68,12 @@ func TestAnchorScratch(t *testing.T) {
 	}
 	if code := run(t, append(args, "-stage", "scratch_fuse_bn", "testdata/anchors/mnist_resnet8.hcl")...); code == 0 {
 		got := readAccuracies(t, out)["scratch_fuse_bn"]
-		t.Logf("fuse_bn at lr 0.05: accuracy %.4f", got)
+		t.Logf("fuse_bn at lr 0.2: accuracy %.4f", got)
 		if got >= 0.90 {
 			t.Errorf("fuse_bn at the same learning rate reached %.4f: it should diverge or stay below 0.90", got)
 		}
 	} else {
-		t.Log("fuse_bn at lr 0.05 diverged")
+		t.Log("fuse_bn at lr 0.2 diverged")
 	}
 }
 

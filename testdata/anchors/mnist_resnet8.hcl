@@ -19,6 +19,11 @@ variable "scratch_epochs" {
   default = 3
 }
 
+variable "scratch_lr" {
+  type    = number
+  default = 0.05
+}
+
 variable "scratch_fuse_bn_lr" {
   type    = number
   default = 0.005
@@ -259,7 +264,7 @@ stage "scratch_with_bn" {
     batch_size = 64
 
     optimizer "SGD" {
-      lr           = 0.05
+      lr           = var.scratch_lr
       momentum     = 0.9
       weight_decay = 1e-4
     }
@@ -284,7 +289,7 @@ stage "scratch_with_bn_reverse_fold" {
     batch_size = 64
 
     optimizer "SGD" {
-      lr           = 0.05
+      lr           = var.scratch_lr
       momentum     = 0.9
       weight_decay = 1e-4
     }
