@@ -1,9 +1,8 @@
 package exec
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
+	"slices"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
@@ -78,7 +77,11 @@ const probeImages = 32
 // absorbed after the other, so that a receipt tells of its own node alone and not
 // of what those before it have changed.
 func (m *measured) absorb(qat *nn.Graph) error {
-	g, scale := qat.Clone(), "keep"
+	absorbed := func(node nn.Module) bool { return node.BN != "" }
+	if !slices.ContainsFunc(qat.Modules(), absorbed) {
+		return nil
+	}
+	g, scale := qat, "keep"
 	if m.Mode == nn.WithBN {
 		scale = "recompute" // the scale is multiplied by |s|, as the weight is
 	}
@@ -86,13 +89,13 @@ func (m *measured) absorb(qat *nn.Graph) error {
 	if err != nil {
 		return err
 	}
+	before, err := m.forward(g, x, n)
+	if err != nil {
+		return err
+	}
 	for _, node := range qat.Modules() {
-		if node.BN == "" {
+		if !absorbed(node) {
 			continue
-		}
-		before, err := m.forward(g, x, n)
-		if err != nil {
-			return err
 		}
 		g = g.Clone()
 		if err := g.Absorb(node.Name, true); err != nil {
@@ -103,6 +106,7 @@ func (m *measured) absorb(qat *nn.Graph) error {
 			return err
 		}
 		m.absorbed = append(m.absorbed, m.receipt(node, before, after, scale))
+		before = after
 	}
 	return nil
 }
@@ -141,24 +145,10 @@ func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) 
 	want, step, _, ok := before.Output(node.Name)
 	got, _, _, also := after.Output(node.Name)
 	if ok && also && len(want) == len(got) {
-		for i := range want {
-			r.MaxChange = max(r.MaxChange, math.Abs(float64(want[i])-float64(got[i])))
-		}
-		if step > 0 {
-			r.MaxSteps = r.MaxChange / float64(step)
-		}
+		r.Compare(want, got, float64(step))
 	}
-	m.journal.event(stage.Event{Kind: stage.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: asData(r)})
+	m.journal.event(stage.Event{Kind: stage.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
 	return r
-}
-
-// asData is a value as an event's data, under the names of its JSON form.
-func asData(v any) map[string]any {
-	var data map[string]any
-	if text, err := json.Marshal(v); err == nil {
-		_ = json.Unmarshal(text, &data) // of what was just made
-	}
-	return data
 }
 
 func compare(want, got []int8) artifact.NodeProof {

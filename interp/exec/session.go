@@ -33,7 +33,7 @@ type session struct {
 	pool     *nn.Pool
 	feeds    map[*program.Dataset]*feed
 	from     *stage.Snapshot   // what Options.From names
-	did      map[string]string // stage → its state in this session
+	did      map[string]string // stage → its state in this run
 	halted   string            // the stage at which the run was interrupted: nothing runs after it
 	without  map[string]string // failed stage, or one that needs it → the failed one
 	list     diag.List

@@ -111,12 +111,9 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 	}
 	after, step := p.output(m.Name)
 	a := r.receipt(m, recompute)
-	a.MaxChange = largestChange(before, after)
-	if step > 0 {
-		a.MaxSteps = a.MaxChange / step
-	}
+	a.Compare(before, after, step)
 	r.absorbed = append(slices.Clip(r.absorbed), a)
-	r.emit(EventAbsorb, a.data())
+	r.emit(EventAbsorb, a.Data())
 	return nil
 }
 
@@ -148,20 +145,23 @@ func (r *run) inherited() []Absorption {
 	return list
 }
 
-// data is the receipt as an event's data; its keys are those of the JSON form.
-func (a Absorption) data() map[string]any {
+// Data is the receipt as an event's data; its keys are those of the JSON form.
+func (a Absorption) Data() map[string]any {
 	return map[string]any{
 		"module": a.Module, "bn": a.BN, "qat_mode": string(a.Mode), "weight_scale": a.WeightScale,
 		"epoch": a.Epoch, "step": a.Step, "max_change": a.MaxChange, "max_steps": a.MaxSteps,
 	}
 }
 
-func largestChange(a, b []float32) float64 {
-	largest := 0.0
-	for i := range a {
-		largest = max(largest, math.Abs(float64(a[i])-float64(b[i])))
+// Compare takes down how the node's output has changed, whose quantization step
+// is given (0 where it is not quantized).
+func (a *Absorption) Compare(before, after []float32, step float64) {
+	for i := range before {
+		a.MaxChange = max(a.MaxChange, math.Abs(float64(before[i])-float64(after[i])))
 	}
-	return largest
+	if step > 0 {
+		a.MaxSteps = a.MaxChange / step
+	}
 }
 
 // freeze does the work of [State.FreezeBN].

@@ -45,7 +45,7 @@ func TestReceipts(t *testing.T) {
 			if c.lossless && a.MaxSteps > 1 || !c.lossless && !c.recompute && a.MaxSteps <= 1 {
 				t.Errorf("%v: the output changes by %v, %v steps", c, a.MaxChange, a.MaxSteps)
 			}
-			if e := b.of(EventAbsorb)[i]; !maps.Equal(e.Data, a.data()) || e.Step != 6 {
+			if e := b.of(EventAbsorb)[i]; !maps.Equal(e.Data, a.Data()) || e.Step != 6 {
 				t.Errorf("the event is %+v", e)
 			}
 		}
