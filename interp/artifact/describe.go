@@ -139,24 +139,14 @@ func describeFile(path string) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta, views, err := parse(path, data)
+	s, meta, err := decodeAny(path, data, true)
 	if err != nil {
 		return nil, err
 	}
 	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: Sum(data), Content: meta[hashKey]}
-	err = checkFormat(path, meta)
-	var f *FileError
-	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
-		s, err := foreign(path, views)
-		if err != nil {
-			return nil, err
-		}
+	if _, ours := meta["format_version"]; !ours {
 		d.Tensors = describeTensors("", s.Model)
 		return d, nil
-	}
-	s, err := Decode(path, data)
-	if err != nil {
-		return nil, err
 	}
 	return d, d.fill(s)
 }

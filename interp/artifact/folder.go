@@ -83,22 +83,31 @@ func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, _, err := decodeAny(path, data, check)
+	return s, err
+}
+
+// decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
+// of another tool's file, whose metadata has no format_version.
+func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, map[string]string, error) {
 	meta, views, err := parse(path, data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = checkFormat(path, meta)
 	var f *FileError
 	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
-		return foreign(path, views)
+		s, err := foreign(path, views)
+		return s, meta, err
 	}
 	if err == nil && check {
 		err = checkHash(path, data, meta)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return build(path, meta, views)
+	s, err := build(path, meta, views)
+	return s, meta, err
 }
 
 func foreign(path string, views []safetensors.NamedTensorView) (*stage.Snapshot, error) {
