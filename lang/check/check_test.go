@@ -32,7 +32,7 @@ func checked(t *testing.T, text string, o Options) *program.Program {
 
 // TestExample: the example of the language's page, as it is decoded.
 func TestExample(t *testing.T) {
-	src, err := os.ReadFile("testdata/example.hcl")
+	src, err := os.ReadFile("../../pipelines/mnist.hcl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func FuzzCheck(f *testing.F) {
 }
 
 func BenchmarkExample(b *testing.B) {
-	src, err := os.ReadFile("testdata/example.hcl")
+	src, err := os.ReadFile("../../pipelines/mnist.hcl")
 	if err != nil {
 		b.Fatal(err)
 	}
