@@ -60,7 +60,8 @@ type Transform interface {
 }
 
 // Optimizer updates parameters. Slots names the state tensors of each parameter
-// ("momentum_buffer"), zero at first. Update is called once a step for every parameter.
+// ("momentum_buffer"), zero at first. Update is called once a step for every parameter,
+// for several at the same time.
 type Optimizer interface {
 	LR() float64 // the base learning rate
 	Slots() []string

@@ -16,11 +16,16 @@ type trainer struct {
 	classes int
 	state   *slots
 	base    float64 // the base learning rate
+
+	lr         float32 // of the present step
+	unsound    []bool  // by update, whether the parameter is not finite after it
+	updateTask func(i, worker int)
 }
 
 func newTrainer(r *run) (*trainer, error) {
 	t := &trainer{run: r, classes: classes(r.Model), base: r.Trainer.Optimizer.LR()}
 	t.grad = make([]float32, r.Trainer.BatchSize*t.classes)
+	t.updateTask = t.updateOne
 	t.state = newSlots(r.Trainer.Optimizer.Slots())
 	if r.Resume != nil && !r.full() {
 		t.base = r.Resume.LR
@@ -118,20 +123,29 @@ func (t *trainer) culprit(loss float32) error {
 	return f
 }
 
-// update lets the optimizer change every parameter.
+// update lets the optimizer change every parameter, several at a time.
 func (t *trainer) update(lr float64) error {
-	for i := range t.state.updates {
-		u := &t.state.updates[i]
-		u.LR, u.Step = float32(lr), t.run.state.Step
-		t.run.Trainer.Optimizer.Update(u)
-		if !finite(u.W) {
+	t.lr = float32(lr)
+	if len(t.unsound) != len(t.state.updates) {
+		t.unsound = make([]bool, len(t.state.updates))
+	}
+	t.run.Pool.Run(len(t.state.updates), t.updateTask)
+	for i, bad := range t.unsound {
+		if name := t.state.updates[i].Name; bad {
 			return &Failure{
-				Module: nodeOf(t.run.Model, u.Name),
-				Err:    fmt.Errorf("%s is not finite after its update: a smaller learning rate usually helps", u.Name),
+				Module: nodeOf(t.run.Model, name),
+				Err:    fmt.Errorf("%s is not finite after its update: a smaller learning rate usually helps", name),
 			}
 		}
 	}
 	return nil
+}
+
+func (t *trainer) updateOne(i, _ int) {
+	u := &t.state.updates[i]
+	u.LR, u.Step = t.lr, t.run.state.Step
+	t.run.Trainer.Optimizer.Update(u)
+	t.unsound[i] = !t.run.Kernels.Finite(u.W)
 }
 
 // rate is the learning rate of the next step.

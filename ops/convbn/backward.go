@@ -14,7 +14,7 @@ func (e *Exec) Backward(dy []float32, dx, dz Grad) {
 	if e.n.BN != nil {
 		count := float64(r.p.Rows() * r.p.OW)
 		for o := range e.a {
-			g, ga := e.total(o)
+			g, ga := e.m.Total(r.cut.N, r.p.OutC, o)
 			e.a[o], e.k[o], e.b[o] = e.bn.Backward(o, e.n.BN, r.batch, float64(e.n.bias(o)), g, ga, count)
 		}
 		e.m.Pool.Run(r.cut.N, e.centreTask)
@@ -23,45 +23,50 @@ func (e *Exec) Backward(dy []float32, dx, dz Grad) {
 	r.dw = newDWCut(&r.p, r.p.N)
 	e.m.Pool.Run(r.dw.images*r.dw.outs, e.weightTask)
 	e.m.Pool.Run(grid.NewCut(r.p.OutC, r.p.K()).N, e.reduceTask)
-	if dx.Data != nil {
-		e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
+	if dx.Data == nil {
+		return
 	}
+	tasks, _ := e.blocks(r.p.C)
+	e.m.Pool.Run(tasks, e.turnTask)
+	e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
 }
 
 // gateChunk takes the gradient back through the output's quantization and the
-// activation, hands it to z, and sums it up per channel.
+// activation, hands it to z, and sums it up per channel. With BN the gradient itself
+// is left as it is: the next pass gates it again, for less than writing it costs.
 func (e *Exec) gateChunk(i, _ int) {
 	r := &e.run
-	e0, e1 := e.chunk(i)
-	g := r.dy[e0:e1]
-	e.Gate(i, g)
-	if z := r.dz; z.Data != nil && z.Add {
-		e.m.Set.AddTo(g, z.Data[e0:e1])
-	} else if z.Data != nil {
-		copy(z.Data[e0:e1], g)
+	e0, e1 := e.Elements(i)
+	g, mask := r.dy[e0:e1], e.Gate(i)
+	if r.dz.Data != nil {
+		e.m.Set.Gate(g, mask, r.dz.Data[e0:e1], r.dz.Add)
 	}
-	if e.n.BN == nil && !e.n.Bias {
-		return
-	}
-	sum, prod := e.sums(i)
-	if e.n.BN != nil {
-		e.m.Set.ChannelSums(g, e.Acc[e0:e1], sum, prod)
-	} else {
-		e.m.Set.ChannelSums(g, g, sum, prod)
+	switch {
+	case e.n.BN != nil:
+		sum, prod := e.m.Partial(i, r.p.OutC)
+		e.m.Set.GateSums(g, mask, r.acc[e0:e1], nil, sum, prod)
+	case e.n.Bias:
+		sum, prod := e.m.Partial(i, r.p.OutC)
+		y := g
+		if mask == nil {
+			y = nil
+		}
+		e.m.Set.GateSums(g, mask, nil, y, sum, prod)
+	case mask != nil:
+		e.m.Set.Gate(g, mask, g, false)
 	}
 }
 
 // centreChunk takes the gradient back through BN: dc = g·a + (acc·k + b), or g·a
 // with running statistics.
 func (e *Exec) centreChunk(i, _ int) {
-	e0, e1 := e.chunk(i)
-	var z []float32
+	e0, e1 := e.Elements(i)
+	var x []float32
 	if e.run.batch {
-		z = e.Acc[e0:e1]
-		e.m.Set.ScaleShift(z, nil, z, e.k, e.b, kernel.None)
+		x = e.run.acc[e0:e1]
 	}
 	g := e.run.dy[e0:e1]
-	e.m.Set.ScaleShift(g, z, g, e.a, e.zero, kernel.None)
+	e.m.Set.GateAffine(g, e.Gate(i), x, g, e.a, e.k, e.b)
 }
 
 func (e *Exec) biasBackward() {
@@ -72,7 +77,7 @@ func (e *Exec) biasBackward() {
 		if e.n.BN != nil {
 			e.n.B.Grad[o] = float32(e.bn.db[o])
 		} else {
-			sum, _ := e.total(o)
+			sum, _ := e.m.Total(e.run.cut.N, e.run.p.OutC, o)
 			e.n.B.Grad[o] = float32(sum)
 		}
 	}
@@ -104,7 +109,8 @@ func (e *Exec) weightChunk(i, worker int) {
 	w, k := r.p.WeightLen(), r.p.K()
 	dw := e.m.Parts[part*w : (part+1)*w]
 	clear(dw[o0*k : o1*k])
-	e.m.Set.ConvBackwardWeights(&r.p, r.x.Data, r.dy, dw, e.m.Scratch[worker], n0, n1, o0, o1)
+	x := r.x.Operand(0, r.p.N*r.p.H*r.p.W*r.p.C)
+	e.m.Set.ConvBackwardWeights(&r.p, x, r.dy, dw, e.m.Scratch[worker], n0, n1, o0, o1)
 }
 
 // reduceChunk adds the parts up in a fixed tree and takes the sum back through
@@ -124,40 +130,29 @@ func (e *Exec) reduceChunk(i, _ int) {
 }
 
 // weightBackward turns d, the gradient to what the convolution multiplied with
-// in units of x's data, into the gradient of channel o's weights.
+// in units of x's integers, into the gradient of channel o's weights.
 func (e *Exec) weightBackward(o int, d []float32) {
 	n, k, u := e.n, e.run.p.K(), e.run.x.Unit()
 	dst := n.W.Grad[o*k : (o+1)*k]
-	if !e.run.st.Quantize || !n.Weight.Quantized() {
-		grid.Scale(d, dst, u, false)
-		return
+	switch {
+	case !e.run.st.Quantize || !n.Weight.Quantized():
+		e.m.Set.WeightGrad(d, nil, nil, u, 1, dst)
+	case !e.folds():
+		e.m.Set.WeightGrad(d, nil, e.c.mask(o, k), u, 1, dst)
+	default:
+		w, s := n.W.Data[o*k:(o+1)*k], float32(e.bn.sf[o])
+		e.foldBackward(o, e.m.Set.WeightGrad(d, w, e.c.mask(o, k), u, s, dst))
 	}
-	pass := e.c.Pass[o*k : (o+1)*k]
-	if !e.folds() {
-		for i, v := range d {
-			dst[i] = v * u * float32(pass[i])
-		}
-		return
-	}
-	w, s, dwf := n.W.Data[o*k:(o+1)*k], float32(e.bn.sf[o]), 0.0
-	for i, v := range d {
-		v = v * u * float32(pass[i])
-		dwf += float64(v) * float64(w[i])
-		dst[i] = v * s
-	}
-	e.foldBackward(o, dwf)
+}
+
+// turnChunk packs the weights for the way back to x.
+func (e *Exec) turnChunk(i, _ int) {
+	_, step := e.blocks(e.n.Geom.C)
+	e.m.Set.ConvDataPack(&e.run.p, e.values(), e.pack.data, i*step, min((i+1)*step, e.n.Geom.C))
 }
 
 func (e *Exec) dataChunk(i, worker int) {
 	r := &e.run
-	w := r.p.W * r.p.C
-	r0, r1 := grid.NewCut(r.p.InRows(), w).Range(i)
-	dst := r.dx.Data
-	if r.dx.Add {
-		dst = e.Tmp
-	}
-	e.m.Set.ConvBackwardData(&r.p, r.dy, e.v, dst, e.m.Scratch[worker], r0, r1)
-	if r.dx.Add {
-		e.m.Set.AddTo(dst[r0*w:r1*w], r.dx.Data[r0*w:r1*w])
-	}
+	r0, r1 := grid.NewCut(r.p.InRows(), r.p.W*r.p.C).Range(i)
+	e.m.Set.ConvBackwardData(&r.p, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.m.Scratch[worker], r0, r1)
 }

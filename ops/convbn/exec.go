@@ -10,32 +10,43 @@ import (
 // and come from whoever plans them. Every form reduces to one computation: the
 // convolution gives an accumulator, of which 1 is worth unit per channel; then
 //
-//	absorbed or fuse_bn on integers: the int8 model's epilogue (fuse_bn.go)
+//	on the grid: the int8 model's epilogue (fuse_bn.go)
 //	else: y = act(acc·a + b [+ z]), with a and b from BN (float.go, with_bn.go, reverse_fold.go)
 //
-// followed by the output's quantization.
+// followed by the output's quantization. Where the operand is on a grid and the
+// weight is quantized, the convolution itself is the int8 kernel, in every form.
 type Exec struct {
 	grid.Output
-	Acc []float32 // may be Out where no backward pass follows
-	Tmp []float32 // for a gradient to x that is added to another's
+	Acc []float32 // of a node with BN, kept for the backward pass; nil where none follows
 
 	n    *Node
 	m    *grid.Machine
 	run  run
 	c    codes
-	w    []float32 // what the convolution multiplies with
-	v    []float32 // what w stands for
-	w8   []int8    // w, for sums that float32 does not hold exactly
 	bn   *Norm
 	a    []float32
 	b    []float32
 	k    []float32
+	unit []float32 // what 1 in the accumulator is worth
+	mul  []float32 // the epilogue's multipliers
+	bias []int32   // of the integer kernel, the zero point's part included
+	req  kernel.Requant
+	pack pack
+	ones []float32
 	zero []float32
-	ep   grid.Epilogue
-	bnd  []float64 // Σ|w| per channel
+	out8 kernel.Int8Out
+	ext  grid.Spread
 
-	encodeTask, packTask, convTask                         func(i, worker int)
-	gateTask, centreTask, weightTask, reduceTask, dataTask func(i, worker int)
+	encodeTask, packTask, plainTask, convTask, rangeTask             func(i, worker int)
+	gateTask, centreTask, weightTask, reduceTask, turnTask, dataTask func(i, worker int)
+}
+
+// pack is the weights as the kernels read them, made anew every step.
+type pack struct {
+	forward []float32
+	data    []float32
+	int8    []int8
+	sums    []int32
 }
 
 // run is the state of one forward pass, which the backward pass reads.
@@ -44,10 +55,13 @@ type run struct {
 	cut     grid.Cut
 	st      grid.Step
 	x, z    *grid.Value
+	acc     []float32
 	integer bool // the accumulator is a sum of products of integers
 	grid    bool // and the epilogue that of the int8 model
-	wide    bool // it is in int32, for it may be too large for float32
+	steps   bool // as on the grid, but for a bias that is not on it
 	batch   bool // BN uses the batch's statistics
+	merged  bool // the output is finished where it is convolved
+	ranged  bool // the channels' extremes are collected
 	dy      []float32
 	dx, dz  Grad
 	dw      dwCut
@@ -59,21 +73,33 @@ type Grad struct {
 	Add  bool
 }
 
-// NewExec returns the runner of n.
-func NewExec(n *Node, m *grid.Machine) *Exec {
+// NewExec returns the runner of n for batches of up to batch images.
+func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	c := n.Geom.OutC
-	e := &Exec{n: n, m: m, bn: NewNorm(c), ep: grid.NewEpilogue(c, n.Act)}
-	e.a, e.b, e.k, e.bnd = make([]float32, c), make([]float32, c), make([]float32, c), make([]float64, c)
+	e := &Exec{n: n, m: m, bn: NewNorm(c)}
+	for _, s := range []*[]float32{&e.a, &e.b, &e.k, &e.unit, &e.mul, &e.ones, &e.zero} {
+		*s = make([]float32, c)
+	}
+	for i := range e.ones {
+		e.ones[i] = 1
+	}
+	e.bias, e.c.Scale = make([]int32, c), make([]float32, c)
+	p := n.Geom
+	p.N = batch
 	if n.Weight.Quantized() {
 		e.c.init(n)
+		e.pack.int8, e.pack.sums = make([]int8, m.Set.ConvInt8PackSize(&p)), make([]int32, c)
 	} else {
-		e.c.Scale, e.c.Bias = make([]float32, c), make([]int32, c)
+		e.pack.forward = make([]float32, m.Set.ConvPackSize(&p))
 	}
-	e.zero = make([]float32, c)
+	if training {
+		e.pack.data = make([]float32, m.Set.ConvDataPackSize(&p))
+	}
 	e.Output.Init(m)
-	e.Act, e.Fill, e.Target = n.Act, e.fill, e.ep.Target
-	e.encodeTask, e.packTask, e.convTask = e.encodeChunk, e.packChunk, e.convChunk
-	e.gateTask, e.centreTask, e.weightTask, e.reduceTask, e.dataTask = e.gateChunk, e.centreChunk, e.weightChunk, e.reduceChunk, e.dataChunk
+	e.Act, e.Fill, e.Target, e.Range = n.Act, e.fill, e.target, e.extremes
+	e.encodeTask, e.packTask, e.plainTask, e.convTask, e.rangeTask = e.encodeChunk, e.packChunk, e.plainChunk, e.convChunk, e.rangeChunk
+	e.gateTask, e.centreTask, e.weightTask, e.reduceTask = e.gateChunk, e.centreChunk, e.weightChunk, e.reduceChunk
+	e.turnTask, e.dataTask = e.turnChunk, e.dataChunk
 	return e
 }
 
@@ -83,173 +109,243 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	n, r := e.n, &e.run
 	*r = run{p: n.Geom, st: st, x: x, z: z}
 	r.p.N = batch
-	r.cut = grid.NewCut(r.p.Rows(), r.p.OW*r.p.OutC)
+	width := r.p.OW * r.p.OutC
+	r.cut = grid.NewCut(r.p.Rows(), width)
 	quantized := st.Quantize && n.Weight.Quantized()
 	r.integer = quantized && x.On
-	r.grid = r.integer && n.BN == nil
+	aligned := r.integer && n.BN == nil && (z == nil || z.On)
+	r.grid, r.steps = aligned && !n.FloatBias, aligned && n.FloatBias
 	r.batch = n.BN != nil && st.Train && !n.BN.Frozen
 	e.weights(quantized)
-	r.wide = r.grid && e.bound()*x.MaxCode() > 1<<24
-	if r.wide {
-		e.pack()
+	e.operand()
+	e.units()
+	if !r.batch {
+		e.coefficients()
 	}
+	e.Bind(r.p.Rows(), width)
+	observes := e.Begin(st, q, e.writer())
+	r.acc = e.accumulator()
+	r.merged = !observes && !r.batch
+	r.ranged = r.batch || observes && z == nil && !q.NeedsValues()
+	e.out8 = e.integerOut()
 	e.m.Pool.Run(r.cut.N, e.convTask)
-	e.coefficients()
-	return e.Output.Forward(r.p.Rows(), r.p.OW*r.p.OutC, st, q, r.grid)
+	if r.merged {
+		return e.Value()
+	}
+	if r.batch {
+		e.coefficients()
+	}
+	return e.Output.Forward(st, q)
 }
 
-// weights settles w and v: the weight, or its codes and what they stand for.
+func (e *Exec) writer() grid.Writer {
+	if e.run.grid {
+		return grid.Exact
+	}
+	return grid.Coding
+}
+
+// accumulator is where a float32 accumulator goes.
+func (e *Exec) accumulator() []float32 {
+	if e.n.BN != nil && e.Acc != nil {
+		return e.Acc
+	}
+	return e.Dst
+}
+
+// blocks is the number of tasks that c channels are packed in.
+func (e *Exec) blocks(c int) (tasks, step int) {
+	b := e.m.Set.Block
+	step = max(b, (c/16+b-1)/b*b)
+	if e.n.Geom.Groups > 1 {
+		step = c
+	}
+	return (c + step - 1) / step, step
+}
+
+// weights settles what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
 	n := e.n
 	if !quantized {
-		e.w, e.v = n.W.Data, n.W.Data
 		for o := range e.c.Scale {
 			e.c.Scale[o] = 1
 		}
-		return
+	} else {
+		if !n.Weight.PerChannel || n.WScale == nil {
+			n.UpdateScale()
+		}
+		e.m.Pool.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
 	}
-	if !n.Weight.PerChannel || n.WScale == nil {
-		n.UpdateScale()
+	tasks, _ := e.blocks(n.Geom.OutC)
+	if !e.run.integer && e.pack.forward == nil {
+		e.pack.forward = make([]float32, e.m.Set.ConvPackSize(&e.run.p))
 	}
-	e.m.Pool.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
-	e.w, e.v = e.c.W, e.c.V
+	e.m.Pool.Run(tasks, e.packTask)
 }
 
 func (e *Exec) encodeChunk(i, _ int) {
 	n, sx := e.n, float32(0)
-	if e.run.grid && !n.FloatBias {
+	if e.run.grid {
 		sx = e.run.x.Q.Scale
 	}
-	o0, o1 := grid.NewCut(n.Geom.OutC, n.Geom.K()).Range(i)
+	k := n.Geom.K()
+	o0, o1 := grid.NewCut(n.Geom.OutC, k).Range(i)
 	for o := o0; o < o1; o++ {
 		if n.Weight.PerChannel && !n.Frozen {
-			lo, hi := n.channelRange(o)
-			n.WScale[o], _ = n.Weight.Scale(lo, hi)
+			lo, hi := e.m.Set.MinMax(n.W.Data[o*k : (o+1)*k])
+			n.WScale[o], _ = n.Weight.Scale(n.foldRange(o, lo, hi))
 		}
-		e.bnd[o] = n.encodeChannel(&e.c, o, sx)
+		n.encodeChannel(e.m.Set.EncodeWeights, &e.c, o, sx)
 	}
-}
-
-func (e *Exec) bound() (b float64) {
-	for _, v := range e.bnd {
-		b = max(b, v)
-	}
-	return b
-}
-
-// pack makes int8 operands for accumulators that float32 might not hold exactly.
-func (e *Exec) pack() {
-	r := &e.run
-	if e.w8 == nil {
-		e.w8 = make([]int8, len(e.w))
-	}
-	for i, v := range e.w {
-		e.w8[i] = int8(v)
-	}
-	size := r.p.N * r.p.H * r.p.W * r.p.C
-	if len(e.m.Codes) < size {
-		e.m.Codes = make([]int8, size)
-	}
-	if n := r.p.Rows() * r.p.OW * r.p.OutC; len(e.m.Acc) < n {
-		e.m.Acc = make([]int32, n)
-	}
-	e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.packTask)
 }
 
 func (e *Exec) packChunk(i, _ int) {
-	p := &e.run.p
-	r0, r1 := grid.NewCut(p.InRows(), p.W*p.C).Range(i)
-	w := p.W * p.C
-	x, y := e.run.x.Data[r0*w:r1*w], e.m.Codes[r0*w:r1*w]
-	for i, v := range x {
-		y[i] = int8(v)
+	_, step := e.blocks(e.n.Geom.OutC)
+	o0, o1 := i*step, min((i+1)*step, e.n.Geom.OutC)
+	switch {
+	case e.run.integer:
+		e.m.Set.ConvInt8Pack(&e.run.p, e.c.W, e.pack.int8, e.pack.sums, o0, o1)
+	default:
+		e.m.Set.ConvPack(&e.run.p, e.values(), e.pack.forward, o0, o1)
 	}
 }
 
-// chunk returns the range of output elements of chunk i.
-func (e *Exec) chunk(i int) (int, int) {
-	w := e.run.p.OW * e.run.p.OutC
-	r0, r1 := e.run.cut.Range(i)
-	return r0 * w, r1 * w
+// values is the weight that the float32 kernels multiply with.
+func (e *Exec) values() []float32 {
+	if e.run.st.Quantize && e.n.Weight.Quantized() {
+		return e.c.V
+	}
+	return e.n.W.Data
 }
 
+// operand brings codes that meet a float32 weight to float32.
+func (e *Exec) operand() {
+	if r := &e.run; r.x.On && !r.integer {
+		e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.plainTask)
+	}
+}
+
+func (e *Exec) plainChunk(i, _ int) {
+	p, x := &e.run.p, e.run.x
+	w := p.W * p.C
+	r0, r1 := grid.NewCut(p.InRows(), w).Range(i)
+	e.m.Set.Values(x.Codes[r0*w:r1*w], x.Q.Zero, 1, e.m.Plain[r0*w:r1*w])
+}
+
+// units settles what 1 in the accumulator is worth, and the integer kernel's bias.
+func (e *Exec) units() {
+	r, u := &e.run, e.run.x.Unit()
+	for o := range e.unit {
+		e.unit[o] = u
+		if r.integer {
+			e.unit[o] = u * e.c.Scale[o]
+			e.bias[o] = -r.x.Q.Zero * e.pack.sums[o]
+		}
+		if r.grid && e.n.Bias {
+			e.bias[o] += e.c.Bias[o]
+		}
+	}
+}
+
+// convChunk convolves chunk i and does with the accumulators, while they are near,
+// what needs no other chunk.
 func (e *Exec) convChunk(i, worker int) {
 	r := &e.run
 	r0, r1 := r.cut.Range(i)
-	if r.wide {
-		e.m.Set.ConvInt8(&r.p, e.m.Codes, 0, e.w8, e.m.Acc, e.m.Bytes[worker], r0, r1)
+	e0, e1 := e.Elements(i)
+	if r.integer {
+		e.m.Set.ConvInt8(&r.p, r.x.Codes, uint8(r.x.Q.Zero), e.pack.int8, e.bias, &e.out8, e.m.Scratch[worker], r0, r1, 0, r.p.OutC)
+	} else {
+		e.m.Set.ConvForward(&r.p, e.plainOperand(), e.pack.forward, r.acc, e.m.Scratch[worker], r0, r1, 0, r.p.OutC)
+	}
+	if e.out8.Y != nil {
 		return
 	}
-	e.m.Set.ConvForward(&r.p, r.x.Data, e.w, e.Acc, e.m.Scratch[worker], r0, r1)
 	if r.batch {
-		e0, e1 := e.chunk(i)
-		sum, sq := e.sums(i)
-		e.m.Set.ChannelSums(e.Acc[e0:e1], e.Acc[e0:e1], sum, sq)
+		sum, sq := e.m.Partial(i, r.p.OutC)
+		lo, hi := e.m.Extremes(i, r.p.OutC)
+		start(lo, hi)
+		e.m.Set.ChannelStats(r.acc[e0:e1], sum, sq, lo, hi)
+	} else if r.ranged {
+		e.collect(i, e0, e1, worker)
+	}
+	if r.merged {
+		e.FillChunk(i, worker)
 	}
 }
 
-// sums returns the zeroed partial channel sums of chunk i.
-func (e *Exec) sums(i int) (sum, prod []float64) { return e.m.Partial(i, e.run.p.OutC) }
+// plainOperand is the operand as float32, codes less their zero point.
+func (e *Exec) plainOperand() []float32 {
+	if e.run.x.On {
+		return e.m.Plain
+	}
+	return e.run.x.Data
+}
 
-// total adds up the chunks' sums of channel o.
-func (e *Exec) total(o int) (sum, prod float64) { return e.m.Total(e.run.cut.N, e.run.p.OutC, o) }
+// integerOut says where the integer kernel's accumulators go: the codes themselves,
+// where nothing must be known of them before, int32 on the grid, float32 elsewhere.
+func (e *Exec) integerOut() kernel.Int8Out {
+	r := &e.run
+	switch {
+	case r.grid && r.merged && e.Coded && !e.Masked:
+		o := kernel.Int8Out{Y: e.Codes, Q: &e.req}
+		if r.z != nil {
+			o.Z = r.z.Codes
+		}
+		return o
+	case r.grid:
+		return kernel.Int8Out{Acc: e.m.Acc}
+	case r.integer:
+		return kernel.Int8Out{F: r.acc}
+	}
+	return kernel.Int8Out{}
+}
 
 // coefficients settles what follows the accumulator.
 func (e *Exec) coefficients() {
-	r, u := &e.run, e.run.x.Unit()
 	switch {
-	case r.grid:
-		e.fused(u)
+	case e.run.grid:
 	case e.n.BN == nil:
-		e.plain(u)
+		e.plain()
 	default:
-		e.normalize(u)
+		e.normalize()
 	}
 }
 
 // fill writes chunk i of the output.
 func (e *Exec) fill(i, worker int, codes bool, mask []uint8) {
-	e0, e1 := e.chunk(i)
-	if e.run.grid {
-		e.fillFused(e0, e1, codes, mask)
-		return
+	r := &e.run
+	e0, e1 := e.Elements(i)
+	z := r.z.Operand(e0, e1)
+	switch {
+	case r.grid && codes:
+		e.m.Set.Requantize(e.m.Acc[e0:e1], nil, z.Q, e.Codes[e0:e1], mask, r.p.OutC, &e.req)
+	case r.grid:
+		e.m.Set.Dequantize(e.m.Acc[e0:e1], nil, e.Dst[e0:e1], r.p.OutC, e.unit)
+		e.m.Set.Affine(e.Dst[e0:e1], z, e.Dst[e0:e1], mask, e.ones, e.zero, e.n.Act)
+	case codes && r.steps:
+		e.fillSteps(r.acc[e0:e1], z, e.Codes[e0:e1], mask)
+	case codes:
+		e.m.Set.AffineQuant(r.acc[e0:e1], z, e.Codes[e0:e1], mask, e.a, e.b, e.n.Act, e.Q)
+	default:
+		e.m.Set.Affine(r.acc[e0:e1], z, e.Dst[e0:e1], mask, e.a, e.b, e.n.Act)
 	}
-	e.m.Set.ScaleShift(e.Acc[e0:e1], e.addend(e0, e1, worker), e.Out[e0:e1], e.a, e.b, e.n.Act)
 }
 
-// addend returns z's values, nil without a fused add.
-func (e *Exec) addend(e0, e1, worker int) []float32 {
-	z := e.run.z
-	if z == nil || !z.On {
-		return e.operand(e0, e1)
-	}
-	s := e.m.Scratch[worker][:e1-e0]
-	grid.Scale(z.Data[e0:e1], s, z.Q.Scale, false)
-	return s
-}
-
-// operand returns z as it is.
-func (e *Exec) operand(e0, e1 int) []float32 {
-	if e.run.z == nil {
-		return nil
-	}
-	return e.run.z.Data[e0:e1]
-}
-
-// ScratchSize is the number of floats and bytes that a worker needs for a batch.
-func (n *Node) ScratchSize(set *kernel.Set, batch int, training bool) (floats, bytes int) {
+// Rooms is the kernels' scratch and the node's own block that a worker needs for a batch.
+func (n *Node) Rooms(set *kernel.Set, batch int, training bool) (scratch, block kernel.Room) {
 	p := n.Geom
 	p.N = batch
-	cut := grid.NewCut(p.Rows(), p.OW*p.OutC)
-	floats = max(set.ConvForwardSize(&p), cut.Step*p.OW*p.OutC)
-	if training {
-		floats = max(floats, set.ConvBackwardDataSize(&p), set.ConvBackwardWeightsSize(&p))
+	scratch = set.ConvForwardRoom(&p)
+	if n.Weight.Quantized() {
+		scratch = scratch.Max(set.ConvInt8Room(&p))
 	}
-	return floats, set.ConvInt8Size(&p)
+	if training {
+		scratch = scratch.Max(set.ConvBackwardDataRoom(&p)).Max(set.ConvBackwardWeightsRoom(&p))
+	}
+	cut := grid.NewCut(p.Rows(), p.OW*p.OutC)
+	return scratch, kernel.Room{F32: cut.Step * p.OW * p.OutC, I32: 2 * p.OutC}
 }
 
-// PartsSize is the number of floats of partial weight gradients, SumsSize of float64 channel sums.
+// PartsSize is the number of floats of partial weight gradients.
 func (n *Node) PartsSize(batch int) int { return newDWCut(&n.Geom, batch).images * n.Geom.WeightLen() }
-
-// SumsSize is the number of channel sums over all chunks.
-func (n *Node) SumsSize() int { return grid.Chunks() * 2 * n.Geom.OutC }

@@ -50,9 +50,7 @@ func (n *Node) Convert(sx float32) error {
 	}
 	n.BN, n.Bias = nil, n.Bias || withBN
 	n.AllocInt8()
-	for i, v := range c.W {
-		n.Int8.W[i] = int8(v)
-	}
+	copy(n.Int8.W, c.W)
 	copy(n.Int8.WScale, c.Scale)
 	copy(n.Int8.Bias, c.Bias)
 	return nil
@@ -77,7 +75,7 @@ func (n *Node) scaleByBN(c *codes, sx float32) {
 		shrink := c.Scale[o] / scale // 1 but for channels that hardly weigh anything
 		c.Scale[o], c.Bias[o] = scale, biasCode(b, sx, scale)
 		for i := o * k; i < (o+1)*k; i++ {
-			c.W[i] = float32(math.RoundToEven(float64(c.W[i] * sign * shrink)))
+			c.W[i] = int8(math.RoundToEven(float64(float32(c.W[i]) * sign * shrink)))
 		}
 	}
 }
@@ -89,7 +87,7 @@ func (c *codes) finite() error {
 			return fmt.Errorf("the weight's scale of output channel %d is %v", i, s)
 		}
 	}
-	for _, v := range c.W {
+	for _, v := range c.V {
 		if v != v {
 			return fmt.Errorf("a weight is not a number")
 		}

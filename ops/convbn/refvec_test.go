@@ -1,11 +1,11 @@
 package convbn
 
 import (
-	"math"
 	"testing"
 
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/ref"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/quant"
 	"qpipe/ops/refvec"
@@ -111,22 +111,35 @@ func newBench(t testing.TB, n *Node, batch int) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &grid.Machine{Set: set, Pool: serial{}, Parts: make([]float32, n.PartsSize(batch)), Sums: make([]float64, n.SumsSize())}
-	floats, bytes := n.ScratchSize(set, batch, true)
-	m.Scratch, m.Bytes = [][]float32{make([]float32, floats)}, [][]byte{make([]byte, bytes)}
 	out, in := batch*n.Geom.OH*n.Geom.OW*n.Geom.OutC, batch*n.Geom.H*n.Geom.W*n.Geom.C
-	b := &bench{n: n, e: NewExec(n, m), batch: batch, dx: make([]float32, in), dz: make([]float32, out)}
-	b.e.Acc, b.e.Out, b.e.Mask = make([]float32, out), make([]float32, out), make([]uint8, out)
+	sums := grid.Chunks() * 2 * n.Geom.OutC
+	m := &grid.Machine{
+		Set: set, Pool: serial{}, Parts: make([]float32, n.PartsSize(batch)), Sums: make([]float64, sums), Ends: make([]float32, sums),
+		Values: make([]float32, out), Acc: make([]int32, out), Plain: make([]float32, in),
+	}
+	scratch, block := n.Rooms(set, batch, true)
+	m.Scratch, m.Block = []*kernel.Scratch{scratch.Make()}, []*kernel.Scratch{block.Make()}
+	b := &bench{n: n, e: NewExec(n, m, batch, true), batch: batch, dx: make([]float32, in), dz: make([]float32, out)}
+	b.e.Acc, b.e.Out, b.e.Codes = make([]float32, out), make([]float32, out), make([]uint8, out)
+	b.e.Mask = make([]uint8, grid.MaskSize(batch*n.Geom.OH, n.Geom.OW*n.Geom.OutC))
 	return b
 }
 
 // forward returns the output's values, NCHW.
 func (b *bench) forward(st grid.Step, q *quant.Node) []float32 {
-	v := b.e.Forward(b.batch, st, b.x, b.z, q)
-	y := make([]float32, len(v.Data))
-	grid.Scale(v.Data, y, v.Unit(), false)
+	y := valuesOf(b.e.Forward(b.batch, st, b.x, b.z, q))
 	g := b.n.Geom
 	return refvec.NCHW(y, b.batch, g.OutC, g.OH, g.OW)
+}
+
+// valuesOf returns what a value stands for.
+func valuesOf(v grid.Value) []float32 {
+	if !v.On {
+		return v.Data
+	}
+	y := make([]float32, len(v.Codes))
+	ref.Values(v.Codes, v.Q.Zero, v.Q.Scale, y)
+	return y
 }
 
 func TestConvBN(t *testing.T) {
@@ -193,7 +206,12 @@ func checkState(t *testing.T, c *refvec.Case, b *bench, q *quant.Node) {
 	check("act_max", q.Max)
 	check("act_scale", scale)
 	check("weight_scale", b.e.c.Scale...)
-	check("weight_q", oihw(b.e.c.W)...)
+	if codes := make([]float32, len(b.e.c.W)); c.Has("weight_q") {
+		for i, v := range b.e.c.W {
+			codes[i] = float32(v)
+		}
+		check("weight_q", oihw(codes)...)
+	}
 	check("fused_weight", oihw(n.W.Data)...)
 	check("fused_bias", n.B.Data...)
 	if n.BN != nil {
@@ -327,7 +345,12 @@ func convertCase(t *testing.T, c *refvec.Case) {
 	}
 	codes := func(name, scale string, ch, h, w int) *grid.Value {
 		f := c.Array(t, scale).Float32s()[0]
-		return &grid.Value{Data: refvec.NHWC(c.Array(t, name).Float32s(), g.N, ch, h, w), On: true, Q: kernel.Quant{Scale: f, Min: -128, Max: 127}}
+		signed := refvec.NHWC(c.Array(t, name).Float32s(), g.N, ch, h, w)
+		v := &grid.Value{Codes: make([]uint8, len(signed)), On: true, Q: grid.Stored(quant.Spec{DType: quant.Int8}, f, 0)}
+		for i, q := range signed {
+			v.Codes[i] = uint8(q + grid.Offset)
+		}
+		return v
 	}
 	qat := n.Clone()
 	qat.FloatBias = true // the vectors' QAT forward has the bias as it is
@@ -341,7 +364,7 @@ func convertCase(t *testing.T, c *refvec.Case) {
 		refvecY := b.forward(grid.Step{Quantize: true}, &q)
 		if n.FloatBias {
 			refvec.Check(t, c, "y_qat", refvecY)
-			refvec.Check(t, c, "y_qat_q", refvec.NCHW(b.e.Out, g.N, g.OutC, g.OH, g.OW))
+			refvec.Check(t, c, "y_qat_q", refvec.NCHW(signed(b.e.Codes), g.N, g.OutC, g.OH, g.OW))
 		}
 		return b
 	}
@@ -357,8 +380,8 @@ func convertCase(t *testing.T, c *refvec.Case) {
 	y := intForward(t, c, n, b, &q)
 	refvec.Check(t, c, "y_int_q", refvec.NCHW(y, g.N, g.OutC, g.OH, g.OW))
 	if n.Mode == FuseBN {
-		for i, v := range b.e.Out {
-			if int8(v) != y[i] {
+		for i, v := range b.e.Codes {
+			if int(v)-grid.Offset != int(y[i]) {
 				t.Fatalf("element %d: QAT gives %v, int8 %d", i, v, y[i])
 			}
 		}
@@ -373,29 +396,35 @@ func intForward(t *testing.T, c *refvec.Case, n *Node, b *bench, q *quant.Node) 
 	}
 	g := n.Geom
 	g.N = b.batch
-	pack := func(v *grid.Value) []int8 {
-		if v == nil {
-			return nil
-		}
-		p := make([]int8, len(v.Data))
-		for i, f := range v.Data {
-			p[i] = int8(f)
-		}
-		return p
+	packed, sums, bias := make([]int8, set.ConvInt8PackSize(&g)), make([]int32, g.OutC), make([]int32, g.OutC)
+	set.ConvInt8Pack(&g, n.Int8.W, packed, sums, 0, g.OutC)
+	for o, s := range sums {
+		bias[o] = -grid.Offset * s
 	}
-	acc := make([]int32, len(b.e.Out))
-	set.ConvInt8(&g, pack(b.x), 0, n.Int8.W, acc, make([]byte, set.ConvInt8Size(&g)), 0, g.Rows())
+	acc := make([]int32, len(b.e.Codes))
+	room := set.ConvInt8Room(&g)
+	set.ConvInt8(&g, b.x.Codes, grid.Offset, packed, bias, &kernel.Int8Out{Acc: acc}, room.Make(), 0, g.Rows(), 0, g.OutC)
 	refvec.Check(t, c, "acc", refvec.NCHW(acc, g.N, g.OutC, g.OH, g.OW))
-	sy, _ := q.Scale()
-	r := kernel.Requant{Min: -128, Max: 127, Act: n.Act, Six: int32(math.RoundToEven(float64(6 / sy)))}
-	for _, s := range n.Int8.WScale {
-		r.M = append(r.M, float32(b.x.Q.Scale*s)/sy)
+	f, _, _ := grid.Format(q)
+	unit := make([]float32, g.OutC)
+	for o, s := range n.Int8.WScale {
+		unit[o] = b.x.Q.Scale * s
 	}
+	r := grid.Requant(unit, make([]float32, g.OutC), b.z, f, n.Act)
+	var z []uint8
 	if b.z != nil {
-		r.MZ = b.z.Q.Scale / sy
+		z = b.z.Codes
 	}
-	y := make([]int8, len(acc))
-	set.Requantize(acc, n.Int8.Bias, pack(b.z), y, g.OutC, &r)
+	y := make([]uint8, len(acc))
+	set.Requantize(acc, n.Int8.Bias, z, y, nil, g.OutC, &r)
+	return signed(y)
+}
+
+func signed(codes []uint8) []int8 {
+	y := make([]int8, len(codes))
+	for i, v := range codes {
+		y[i] = int8(int(v) - grid.Offset)
+	}
 	return y
 }
 
@@ -417,12 +446,10 @@ func absorbNet(t *testing.T, c *refvec.Case) {
 		v := grid.Value{Data: refvec.NHWC(x.Float32s(), x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3])}
 		for l, n := range nodes {
 			b := newBench(t, n, x.Shape[0])
-			v = b.e.Forward(b.batch, grid.Step{Quantize: true}, &grid.Value{Data: v.Data, On: v.On, Q: v.Q}, nil, &quants[l])
+			v = b.e.Forward(b.batch, grid.Step{Quantize: true}, &v, nil, &quants[l])
 		}
 		last := nodes[len(nodes)-1].Geom
-		y := make([]float32, len(v.Data))
-		grid.Scale(v.Data, y, v.Unit(), false)
-		refvec.Check(t, c, "y_absorbed"+string(rune('0'+absorbed)), refvec.NCHW(y, x.Shape[0], last.OutC, last.OH, last.OW))
+		refvec.Check(t, c, "y_absorbed"+string(rune('0'+absorbed)), refvec.NCHW(valuesOf(v), x.Shape[0], last.OutC, last.OH, last.OW))
 		if absorbed == len(nodes) {
 			return
 		}

@@ -1,6 +1,11 @@
 package convbn
 
-import "math"
+import (
+	"math"
+
+	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/ref"
+)
 
 // UpdateScale derives WScale from the present weight (in reverse fold: from the
 // folded one), unless it is frozen.
@@ -33,22 +38,18 @@ func (n *Node) UpdateScale() {
 // channel o.
 func (n *Node) channelRange(o int) (lo, hi float32) {
 	k := n.Geom.K()
-	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
-	for _, v := range n.W.Data[o*k : (o+1)*k] {
-		if v != v {
-			return v, v
-		}
-		lo, hi = min(lo, v), max(hi, v)
-	}
+	lo, hi = ref.MinMax(n.W.Data[o*k : (o+1)*k])
+	return n.foldRange(o, lo, hi)
+}
+
+// foldRange turns the extremes of channel o's raw weights into those of what is
+// quantized: in reverse fold the folded weights.
+func (n *Node) foldRange(o int, lo, hi float32) (float32, float32) {
 	if n.BN == nil || n.Mode != ReverseFold {
 		return lo, hi
 	}
 	s := n.BN.folded(o)
-	lo, hi = lo*s, hi*s
-	if lo > hi {
-		lo, hi = hi, lo
-	}
-	return lo, hi
+	return min(lo*s, hi*s), max(lo*s, hi*s)
 }
 
 // scale returns the weight scale of channel o.
@@ -59,34 +60,45 @@ func (n *Node) scale(o int) float32 {
 	return n.WScale[o]
 }
 
-// codes is the weight as a forward pass computes with it.
+// codes is the quantized weight as a forward pass computes with it.
 type codes struct {
-	W     []float32 // integers where the weight is quantized, else the (folded) weight itself
+	W     []int8    // integers
 	V     []float32 // what they stand for, W·Scale
 	Scale []float32 // per output channel; 1 where the weight is not quantized
-	Pass  []uint8   // 1 where the straight-through gradient passes
+	Mask  []uint8   // where the straight-through gradient passes; a channel's bits start on a byte of their own
 	Bias  []int32   // on the grid sx·Scale, where the bias is
 }
 
 func (c *codes) init(n *Node) {
-	k := n.Geom.WeightLen()
-	c.W, c.V, c.Pass = make([]float32, k), make([]float32, k), make([]uint8, k)
-	c.Scale, c.Bias = make([]float32, n.Geom.OutC), make([]int32, n.Geom.OutC)
+	k, outs := n.Geom.WeightLen(), n.Geom.OutC
+	c.W, c.V, c.Mask = make([]int8, k), make([]float32, k), make([]uint8, outs*maskBytes(n.Geom.K()))
+	c.Scale, c.Bias = make([]float32, outs), make([]int32, outs)
 }
+
+// maskBytes is the bytes of mask of a channel with k weights.
+func maskBytes(k int) int { return (k + 7) / 8 }
+
+// mask returns the mask of channel o, which has k weights.
+func (c *codes) mask(o, k int) []uint8 {
+	w := maskBytes(k)
+	return c.Mask[o*w : (o+1)*w]
+}
+
+// encoder is kernel.Set.EncodeWeights.
+type encoder func(w []float32, f float32, q kernel.Quant, codes []int8, v []float32, mask []uint8)
 
 // encode quantizes the weight with the scales of WScale. With sx, the scale of
 // an integer input, a node without BN gets its bias on the grid sx·Scale.
 func (n *Node) encode(c *codes, sx float32) {
 	for o := range n.Geom.OutC {
-		n.encodeChannel(c, o, sx)
+		n.encodeChannel(ref.EncodeWeights, c, o, sx)
 	}
 }
 
 // maxBias bounds the bias's integer, so that it and an accumulator fit into int32.
 const maxBias = 1 << 30
 
-// encodeChannel returns Σ|w| of the channel's codes.
-func (n *Node) encodeChannel(c *codes, o int, sx float32) (sum float64) {
+func (n *Node) encodeChannel(run encoder, c *codes, o int, sx float32) {
 	f := float32(1)
 	if n.BN != nil && n.Mode == ReverseFold {
 		f = n.BN.folded(o)
@@ -97,25 +109,10 @@ func (n *Node) encodeChannel(c *codes, o int, sx float32) (sum float64) {
 		c.Bias[o] = biasCode(n.B.Data[o], sx, s)
 	}
 	c.Scale[o] = s
-	lo32, hi32 := n.Weight.Limits()
-	lo, hi := float32(lo32), float32(hi32)
 	k := n.Geom.K()
-	for i := o * k; i < (o+1)*k; i++ {
-		r := n.round((n.W.Data[i] * f) / s)
-		q := r
-		c.Pass[i] = 1
-		if r < lo {
-			q, c.Pass[i] = lo, 0
-		} else if r > hi {
-			q, c.Pass[i] = hi, 0
-		}
-		c.W[i], c.V[i] = q, q*s
-		sum += math.Abs(float64(q))
-	}
-	return sum
+	w := n.W.Data[o*k : (o+1)*k]
+	run(w, f, n.Weight.Params(s, 0), c.W[o*k:(o+1)*k], c.V[o*k:(o+1)*k], c.mask(o, k))
 }
-
-func (n *Node) round(v float32) float32 { return float32(n.Weight.Rounding.Round(float64(v))) }
 
 // minScale keeps a scale that BN made tiny from becoming zero.
 const minScale = 1.0 / (1 << 50) / (1 << 50)

@@ -74,17 +74,17 @@ func (b *Norm) Backward(o int, bn *BN, batch bool, bias, g, ga, count float64) (
 	return float32(s / b.sf[o]), float32(kk), float32(-s/b.sf[o]*g/count - float64(kk*b.mean[o]))
 }
 
-// normalize settles a and b of a node with BN for an input of unit ux.
-func (e *Exec) normalize(ux float32) {
+// normalize settles a and b of a node with BN.
+func (e *Exec) normalize() {
 	count := float64(e.run.p.Rows() * e.run.p.OW)
 	for o := range e.a {
-		e.bn.Unit(o, float64(ux*e.c.Scale[o]))
+		e.bn.Unit(o, float64(e.unit[o]))
 		if e.folds() {
 			e.unfold(o)
 		}
 		bias := float64(e.n.bias(o))
 		if e.run.batch {
-			sum, sq := e.total(o)
+			sum, sq := e.m.Total(e.run.cut.N, e.run.p.OutC, o)
 			e.a[o], e.b[o] = e.bn.Batch(o, e.n.BN, bias, sum, sq, count)
 		} else {
 			e.a[o], e.b[o] = e.bn.Running(o, e.n.BN, bias)

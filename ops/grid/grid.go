@@ -1,8 +1,8 @@
-// Package grid holds activations on an integer grid while training quantized:
-// codes kept in float32, where sums of products stay exact up to 2^24, beside
-// plain float32 values. It has the loops that the nodes of a network share:
-// quantize with the gradient's mask, the int8 epilogue on float32 accumulators,
-// the cut of work into chunks. It knows slices; no nodes and no graph.
+// Package grid is what the nodes of a network share while they compute float32
+// beside an integer grid: activations as codes or as values, the cut of work into
+// chunks, and the last part of a node's forward pass, which fills an output, lets
+// the observer see it and quantizes it with the gradient's mask. It knows slices;
+// no nodes and no graph.
 package grid
 
 import (
@@ -11,14 +11,15 @@ import (
 )
 
 // Value is an activation tensor as the next nodes read it: values, or with On
-// codes less their zero point, each worth Q.Scale.
+// codes that stand for (code - Q.Zero)·Q.Scale.
 type Value struct {
-	Data []float32
-	On   bool
-	Q    kernel.Quant
+	Data  []float32
+	Codes []uint8
+	On    bool
+	Q     kernel.Quant
 }
 
-// Unit is what 1 in Data is worth.
+// Unit is what 1 in the value's integers, or in its values, is worth.
 func (v *Value) Unit() float32 {
 	if v.On {
 		return v.Q.Scale
@@ -26,9 +27,15 @@ func (v *Value) Unit() float32 {
 	return 1
 }
 
-// MaxCode is the largest magnitude in Data of a value on a grid.
-func (v *Value) MaxCode() float64 {
-	return float64(max(v.Q.Max-v.Q.Zero, v.Q.Zero-v.Q.Min))
+// Operand returns elements e0 to e1 as kernels read them; none of a nil value.
+func (v *Value) Operand(e0, e1 int) kernel.Operand {
+	switch {
+	case v == nil:
+		return kernel.Operand{}
+	case v.On:
+		return kernel.Operand{Q: v.Codes[e0:e1], Zero: v.Q.Zero, Scale: v.Q.Scale}
+	}
+	return kernel.Operand{F: v.Data[e0:e1]}
 }
 
 // Step says what a forward pass does.
@@ -45,17 +52,21 @@ type Workers interface {
 	Size() int
 }
 
-// Machine is what nodes compute with. Scratch is per worker; Parts, Sums,
-// Codes and Acc hold partial weight gradients and channel sums, int8 operands and int32 accumulators of the node that is running.
+// Machine is what nodes compute with. Scratch is the kernels' and Block the nodes'
+// own room, one a worker. The others belong to the node that is running: whole
+// tensors that nobody keeps (Values, Acc, and Plain for an operand's codes as
+// float32), partial weight gradients, and channel sums and extremes of chunks.
 type Machine struct {
 	Set     *kernel.Set
 	Pool    Workers
-	Scratch [][]float32
-	Bytes   [][]byte
+	Scratch []*kernel.Scratch
+	Block   []*kernel.Scratch
+	Values  []float32
+	Acc     []int32
+	Plain   []float32
 	Parts   []float32
 	Sums    []float64
-	Codes   []int8
-	Acc     []int32
+	Ends    []float32
 }
 
 // Partial returns the zeroed sums of chunk i over c channels.
@@ -72,6 +83,21 @@ func (m *Machine) Total(chunks, c, k int) (sum, prod float64) {
 		prod += m.Sums[(i*2+1)*c+k]
 	}
 	return sum, prod
+}
+
+// Extremes returns the channels' extremes of chunk i over c channels.
+func (m *Machine) Extremes(i, c int) (lo, hi []float32) {
+	s := m.Ends[i*2*c : (i+1)*2*c]
+	return s[:c], s[c:]
+}
+
+// Channel returns the extremes of channel k of c over the chunks; NaN if one is.
+func (m *Machine) Channel(chunks, c, k int) (lo, hi float32) {
+	lo, hi = m.Ends[k], m.Ends[c+k]
+	for i := 1; i < chunks; i++ {
+		lo, hi = min(lo, m.Ends[i*2*c+k]), max(hi, m.Ends[(i*2+1)*c+k])
+	}
+	return lo, hi
 }
 
 // maxChunks bounds the number of partial results that are reduced.
@@ -93,14 +119,14 @@ func Chunks() int { return maxChunks }
 // Range returns the rows of chunk i.
 func (c Cut) Range(i int) (r0, r1 int) { return i * c.Step, min((i+1)*c.Step, c.Rows) }
 
-// Extremes collects the smallest and the largest value over chunks.
-type Extremes struct{ lo, hi [maxChunks]float32 }
+// Spread collects the smallest and the largest value over chunks.
+type Spread struct{ lo, hi [maxChunks]float32 }
 
 // Set notes the extremes of chunk i.
-func (e *Extremes) Set(i int, lo, hi float32) { e.lo[i], e.hi[i] = lo, hi }
+func (e *Spread) Set(i int, lo, hi float32) { e.lo[i], e.hi[i] = lo, hi }
 
 // Of returns those of the first n chunks; NaN if there is one.
-func (e *Extremes) Of(n int) (lo, hi float32) {
+func (e *Spread) Of(n int) (lo, hi float32) {
 	lo, hi = e.lo[0], e.hi[0]
 	for i := 1; i < n; i++ {
 		lo, hi = min(lo, e.lo[i]), max(hi, e.hi[i])
@@ -108,22 +134,48 @@ func (e *Extremes) Of(n int) (lo, hi float32) {
 	return lo, hi
 }
 
-// Format returns how a quant node's range quantizes, with codes as int8 holds
-// them (uint8 codes less 128). On tells whether it quantizes at all, codes whether codes fit into int8.
+// Offset is what a signed code is raised by where it is held as a byte.
+const Offset = 128
+
+// Format returns how a quant node's range quantizes, with codes as bytes hold
+// them. On tells whether it quantizes at all, codes whether codes fit into a byte.
 func Format(n *quant.Node) (q kernel.Quant, on, codes bool) {
 	if !n.On() {
 		return kernel.Quant{}, false, false
 	}
 	scale, zero := n.Scale()
-	return Stored(n.Spec, scale, zero), true, n.Spec.DType != quant.Int16
+	return Stored(n.Spec, scale, zero), true, Coded(n.Spec)
 }
 
+// Coded reports whether a tensor of this type is held as bytes.
+func Coded(s quant.Spec) bool { return s.Quantized() && s.DType != quant.Int16 }
+
 // Stored is the quantization with the given scale and zero point, with codes as
-// int8 holds them.
+// bytes hold them where they fit.
 func Stored(s quant.Spec, scale float32, zero int32) kernel.Quant {
 	q := s.Params(scale, zero)
-	if s.DType == quant.UInt8 {
-		q.Zero, q.Min, q.Max = q.Zero-128, q.Min-128, q.Max-128
+	if Coded(s) && s.DType != quant.UInt8 {
+		q.Zero, q.Min, q.Max = q.Zero+Offset, q.Min+Offset, q.Max+Offset
 	}
 	return q
+}
+
+// Requant is the epilogue for codes q, with an activation and a second operand z
+// (nil without one). Unit, what 1 in the accumulator is worth per channel, goes into M.
+func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel.Requant {
+	for c, u := range unit {
+		m[c] = u / q.Scale
+	}
+	r := kernel.Requant{M: m, Zero: q.Zero, Min: q.Min, Max: q.Max, Act: act, HalfUp: q.HalfUp}
+	r.Six = Six(q)
+	r.Floor, r.Ceil = q.Gate(act)
+	if z != nil {
+		r.MZ, r.ZZero = z.Q.Scale/q.Scale, z.Q.Zero
+	}
+	return r
+}
+
+// Six is the code of 6.0, the largest that there is if 6.0 lies beyond.
+func Six(q kernel.Quant) int32 {
+	return int32(min(q.Round(6/q.Scale)+float32(q.Zero), float32(q.Max)))
 }

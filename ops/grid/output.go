@@ -6,60 +6,109 @@ import (
 )
 
 // Output is the last part of a node's forward pass: it fills the output chunk by
-// chunk, lets the observer see it, and quantizes it. An owner that has the int8
-// model's own expression (exact) writes codes itself.
+// chunk, lets the observer see it, and quantizes it.
 type Output struct {
-	Out  []float32
-	Mask []uint8 // where the gradient passes; nil where no backward pass follows
-	Act  kernel.Act
+	Out   []float32 // the values, nil where only codes are kept
+	Codes []uint8   // nil where the output is never held as codes
+	Mask  []uint8   // where the gradient passes; nil where no backward pass follows
+	Act   kernel.Act
 
-	// Fill writes chunk i's values, or codes and, unless it is nil, their mask.
+	// Fill writes chunk i: its values to Dst, or, where the owner can, codes to Codes;
+	// and, unless it is nil, the mask of the activation or of the codes.
 	Fill func(i, worker int, codes bool, mask []uint8)
 	// Target is told the quantization before codes are filled.
 	Target func(q kernel.Quant)
 	// Format, unless nil, says how the output is quantized in the place of the node's range.
 	Format func(q *quant.Node) (f kernel.Quant, on, codes bool)
+	// Range, unless nil, gives the extremes of the values without writing them.
+	Range func() (lo, hi float32)
 
+	Dst       []float32 // where values go: Out, or what nobody keeps
 	Q         kernel.Quant
-	On, Codes bool // quantized; and as codes
+	On, Coded bool // quantized; and as codes
 	Masked    bool // Mask holds the gate
 	Cut       Cut
 
-	m                   *Machine
-	width               int
-	exact               bool
-	observe             bool
-	ext                 Extremes
-	fillTask, quantTask func(i, worker int)
+	m                              *Machine
+	width, stride                  int
+	writes, exact                  bool
+	ext                            Spread
+	fillTask, valueTask, quantTask func(i, worker int)
 }
+
+// Writer says how an owner's Fill writes codes.
+type Writer uint8
+
+// The writers: one that writes values only; one whose codes are those that its values
+// quantize to; one that has the int8 model's own expression, whose codes are not.
+const (
+	Valued Writer = iota
+	Coding
+	Exact
+)
 
 // Init binds the output to its machine.
 func (o *Output) Init(m *Machine) {
-	o.m, o.fillTask, o.quantTask = m, o.fillChunk, o.quantChunk
+	o.m, o.fillTask, o.valueTask, o.quantTask = m, o.fillChunk, o.valueChunk, o.quantChunk
+}
+
+// MaskSize is the number of bytes of mask for up to rows rows of width elements.
+func MaskSize(rows, width int) int {
+	c := NewCut(rows, width)
+	return (rows+c.Step)*width/8 + 16*maxChunks
 }
 
 // Bind settles the cut into chunks ahead of Forward.
-func (o *Output) Bind(rows, width int) { o.Cut, o.width = NewCut(rows, width), width }
+func (o *Output) Bind(rows, width int) {
+	o.Cut, o.width = NewCut(rows, width), width
+	o.stride = (o.Cut.Step*width + 63) / 64 * 8
+}
 
-// Forward runs it over rows of width elements.
-func (o *Output) Forward(rows, width int, st Step, q *quant.Node, exact bool) Value {
-	o.Bind(rows, width)
-	o.exact = exact
-	o.observe = st.Observe && q.Observing()
-	o.On, o.Codes, o.Masked, o.Q = false, false, false, kernel.Quant{}
-	if !o.observe {
-		o.settle(st, q)
+// Begin settles what can be known before the values are: where they go and,
+// unless they are observed first, how they are quantized. Bind comes before it.
+func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
+	o.writes, o.exact = w != Valued, w == Exact
+	o.On, o.Coded, o.Masked, o.Q = false, false, st.Train && o.Act != kernel.None, kernel.Quant{}
+	o.Dst = o.Out
+	if o.Out == nil {
+		o.Dst = o.m.Values[:o.Cut.Rows*o.width]
 	}
-	o.m.Pool.Run(o.Cut.N, o.fillTask)
-	if o.observe {
+	if st.Observe && q.Observing() {
+		return true
+	}
+	o.settle(st, q)
+	return false
+}
+
+// Forward fills, observes and quantizes. Begin comes before it.
+func (o *Output) Forward(st Step, q *quant.Node) Value {
+	observes := st.Observe && q.Observing()
+	switch {
+	case !observes:
+		o.m.Pool.Run(o.Cut.N, o.fillTask)
+	case o.Range != nil && !q.NeedsValues():
+		lo, hi := o.Range()
+		q.Observe(nil, lo, hi)
+		o.settle(st, q)
+		o.m.Pool.Run(o.Cut.N, o.fillTask)
+	default:
+		o.m.Pool.Run(o.Cut.N, o.valueTask)
 		lo, hi := o.ext.Of(o.Cut.N)
-		q.Observe(o.Out[:rows*width], lo, hi)
+		q.Observe(o.Dst[:o.Cut.Rows*o.width], lo, hi)
 		o.settle(st, q)
 		if o.On {
 			o.m.Pool.Run(o.Cut.N, o.quantTask)
 		}
 	}
-	return Value{Data: o.Out, On: o.Codes, Q: o.Q}
+	return o.Value()
+}
+
+// Value is the output as the next nodes read it.
+func (o *Output) Value() Value {
+	if o.Coded {
+		return Value{Codes: o.Codes, On: true, Q: o.Q}
+	}
+	return Value{Data: o.Out, Q: o.Q}
 }
 
 // settle decides how the output is quantized.
@@ -68,64 +117,72 @@ func (o *Output) settle(st Step, q *quant.Node) {
 		return
 	}
 	if o.Format != nil {
-		o.Q, o.On, o.Codes = o.Format(q)
+		o.Q, o.On, o.Coded = o.Format(q)
 	} else {
-		o.Q, o.On, o.Codes = Format(q)
+		o.Q, o.On, o.Coded = Format(q)
 	}
-	o.Masked = o.On && st.Train
-	if o.exact && o.Codes {
+	o.Masked = st.Train && (o.On || o.Act != kernel.None)
+	if o.writes && o.Coded && o.Target != nil {
 		o.Target(o.Q)
 	}
 }
 
-// Range returns the output elements of chunk i.
-func (o *Output) Range(i int) (e0, e1 int) {
+// Elements returns the output elements of chunk i.
+func (o *Output) Elements(i int) (e0, e1 int) {
 	r0, r1 := o.Cut.Range(i)
 	return r0 * o.width, r1 * o.width
 }
 
-func (o *Output) mask(e0, e1 int) []uint8 {
+// mask returns the mask of chunk i, which starts on a byte of its own.
+func (o *Output) mask(i int) []uint8 {
 	if !o.Masked {
 		return nil
 	}
-	return o.Mask[e0:e1]
+	e0, e1 := o.Elements(i)
+	return o.Mask[i*o.stride:][:(e1-e0+7)/8]
 }
 
-func (o *Output) fillChunk(i, worker int) {
-	e0, e1 := o.Range(i)
-	if o.exact && o.Codes && !o.observe {
-		o.Fill(i, worker, true, o.mask(e0, e1))
-		return
-	}
-	o.Fill(i, worker, false, nil)
-	out := o.Out[e0:e1]
+// fillChunk fills and quantizes what needs no observation any more.
+func (o *Output) fillChunk(i, worker int) { o.FillChunk(i, worker) }
+
+// FillChunk writes the finished output of chunk i. An owner whose values need no
+// barrier calls it itself, after Begin said that nothing observes.
+func (o *Output) FillChunk(i, worker int) {
 	switch {
-	case o.observe:
-		lo, hi := o.m.Set.MinMax(out)
-		o.ext.Set(i, lo, hi)
+	case o.Coded && o.writes:
+		o.Fill(i, worker, true, o.mask(i))
 	case o.On:
-		Quantize(out, out, o.mask(e0, e1), o.Q, o.Act, !o.Codes)
+		o.Fill(i, worker, false, nil)
+		o.quantize(i)
+	default:
+		o.Fill(i, worker, false, o.mask(i))
 	}
+}
+
+func (o *Output) valueChunk(i, worker int) {
+	e0, e1 := o.Elements(i)
+	o.Fill(i, worker, false, nil)
+	lo, hi := o.m.Set.MinMax(o.Dst[e0:e1])
+	o.ext.Set(i, lo, hi)
 }
 
 func (o *Output) quantChunk(i, worker int) {
-	e0, e1 := o.Range(i)
-	if o.exact && o.Codes {
-		o.Fill(i, worker, true, o.mask(e0, e1))
+	if o.exact && o.Coded {
+		o.Fill(i, worker, true, o.mask(i))
 		return
 	}
-	out := o.Out[e0:e1]
-	Quantize(out, out, o.mask(e0, e1), o.Q, o.Act, !o.Codes)
+	o.quantize(i)
 }
 
-// Gate takes the gradient g of chunk i back through the quantization and the
-// activation, in place.
-func (o *Output) Gate(i int, g []float32) {
-	e0, e1 := o.Range(i)
-	switch {
-	case o.Masked:
-		Gate(g, o.Mask[e0:e1])
-	case o.Act != kernel.None:
-		o.m.Set.ActBackward(o.Out[e0:e1], g, g, o.Act)
+// quantize makes codes, or the values that they stand for, of chunk i's values.
+func (o *Output) quantize(i int) {
+	e0, e1 := o.Elements(i)
+	if o.Coded {
+		o.m.Set.Quantize(o.Dst[e0:e1], o.Codes[e0:e1], o.mask(i), o.Q, o.Act)
+		return
 	}
+	o.m.Set.FakeQuant(o.Dst[e0:e1], o.Out[e0:e1], o.mask(i), o.Q, o.Act)
 }
+
+// Gate returns the mask of chunk i for the way back; nil where everything passes.
+func (o *Output) Gate(i int) []uint8 { return o.mask(i) }

@@ -7,8 +7,15 @@
 // that part of its result, and the union over disjoint ranges is the whole.
 // A result element never depends on how the ranges were cut, so that the bytes
 // are the same for every number of threads. Kernels allocate nothing; those
-// that need room take a scratch slice whose size a function beside the field tells.
+// that need room take a [Scratch], and a function beside the field tells how much.
+//
+// Activations on an integer grid are held as unsigned bytes: a uint8 code as it
+// is, a signed code plus 128, with the zero point and the limits moved likewise.
+// Masks of gradients are bits: bit i%8 of byte i/8 belongs to element i of the
+// slices handed over. What is left of the last byte is written as zero.
 package kernel
+
+import "math"
 
 // Conv is the geometry of a convolution. Data is NHWC, weights are
 // [OutC][KH][KW][C/Groups]. A linear layer is a convolution whose kernel covers
@@ -69,6 +76,18 @@ const (
 	ReLU6
 )
 
+// Linear returns the open interval of outputs where the activation passes its input on.
+func (a Act) Linear() (floor, ceil float32) {
+	floor, ceil = float32(math.Inf(-1)), float32(math.Inf(1))
+	if a != None {
+		floor = 0
+	}
+	if a == ReLU6 {
+		ceil = 6
+	}
+	return floor, ceil
+}
+
 // String returns the name as layers are printed.
 func (a Act) String() string { return [...]string{"none", "relu", "relu6"}[a] }
 
@@ -82,24 +101,50 @@ type Quant struct {
 	HalfUp   bool // floor(x + 0.5) instead of ties to even
 }
 
+// Round returns the nearest integer: ties to even, or floor(v + 0.5) with HalfUp.
+func (q *Quant) Round(v float32) float32 {
+	if q.HalfUp {
+		return float32(math.Floor(float64(v) + 0.5))
+	}
+	return float32(math.RoundToEven(float64(v)))
+}
+
+// Gate returns the open interval of quotients x/Scale where the gradient passes:
+// those that round to a code in the range, and lie strictly inside the linear
+// part of the activation whose output x is.
+func (q *Quant) Gate(act Act) (floor, ceil float32) {
+	lo, hi := float32(q.Min-q.Zero), float32(q.Max-q.Zero)
+	floor, ceil = lo-0.5, hi+0.5
+	if q.Round(floor) == lo {
+		floor = math.Nextafter32(floor, floor-1)
+	}
+	if q.Round(ceil) == hi {
+		ceil = math.Nextafter32(ceil, ceil+1)
+	}
+	f, c := act.Linear()
+	return max(floor, f), min(ceil, c/q.Scale)
+}
+
 // Requant is the epilogue of an integer kernel, numerics.md's
 //
-//	y = clamp(rint(float32(acc + bias)·M + [float32(z - ZZero)·MZ]) + Zero, lo, Max)
+//	v = float32(acc + bias)·M [+ float32(z - ZZero)·MZ]
+//	y = clamp(rint(v) + Zero, lo, hi)
 //
-// where lo is Min, or the larger of Min and Zero with an activation, and the
-// upper bound is the smaller of Max and Six with ReLU6. Each float32 operation
+// where lo is Min, or the larger of Min and Zero with an activation, and hi is
+// Max, or the smaller of Max and Six with ReLU6. Each float32 operation
 // is rounded on its own; rint is ties to even, or floor(v + 0.5) if HalfUp.
 // acc + bias is an int32 addition: whoever makes the bias keeps it small enough.
-// A value that is NaN (a multiplier is not finite) counts as 0; infinities clamp.
+// A v that is NaN (a multiplier is not finite) counts as 0; infinities clamp.
 type Requant struct {
-	M        []float32 // scale_x·scale_w/scale_y per output channel, or one value for all
-	MZ       float32   // scale_z/scale_y of the added operand
-	ZZero    int32
-	Zero     int32
-	Min, Max int32
-	Act      Act
-	Six      int32 // the code of 6.0 under ReLU6: rint(6/scale_y) + Zero
-	HalfUp   bool
+	M           []float32 // scale_x·scale_w/scale_y, one a channel
+	MZ          float32   // scale_z/scale_y of the added operand
+	ZZero       int32
+	Zero        int32
+	Min, Max    int32
+	Act         Act
+	Six         int32 // the code of 6.0 under ReLU6: rint(6/scale_y) + Zero
+	HalfUp      bool
+	Floor, Ceil float32 // the gradient passes where Floor < v < Ceil (Quant.Gate)
 }
 
 // Bounds are the smallest and the largest code that the epilogue writes, the
@@ -115,78 +160,172 @@ func (q *Requant) Bounds() (lo, hi int32) {
 	return lo, hi
 }
 
+// Operand is an activation as kernels read it: values F, or, where F is nil,
+// codes Q of which each stands for (q - Zero)·Scale. With neither there is no operand.
+type Operand struct {
+	F     []float32
+	Q     []uint8
+	Zero  int32
+	Scale float32
+}
+
+// Slice returns the elements [i, j).
+func (o Operand) Slice(i, j int) Operand {
+	if o.F != nil {
+		o.F = o.F[i:j]
+	}
+	if o.Q != nil {
+		o.Q = o.Q[i:j]
+	}
+	return o
+}
+
+// Int8Out says what becomes of an integer convolution's accumulators (which hold the
+// bias already): exactly one of Acc, F and Y is not nil.
+type Int8Out struct {
+	Acc []int32   // acc
+	F   []float32 // float32(acc), times Q.M[o] where Q is not nil
+	Y   []uint8   // the codes that Q makes of acc, without a bias of its own
+	Z   []uint8   // with Y: the added operand, or nil; Y may be Z
+	Q   *Requant
+}
+
+// Scratch is a worker's own room. Its content means nothing between two calls.
+type Scratch struct {
+	F32 []float32
+	I32 []int32
+	U8  []uint8
+}
+
+// Room is how much scratch a kernel needs, in elements.
+type Room struct{ F32, I32, U8 int }
+
+// Max returns the room that is enough for either.
+func (r Room) Max(o Room) Room {
+	return Room{max(r.F32, o.F32), max(r.I32, o.I32), max(r.U8, o.U8)}
+}
+
+// Make returns a scratch of this room.
+func (r Room) Make() *Scratch {
+	return &Scratch{make([]float32, r.F32), make([]int32, r.I32), make([]uint8, r.U8)}
+}
+
 // Set is a complete collection of kernels.
 //
 // Unless a comment says otherwise, outputs are overwritten and lengths of slices
-// are those of the whole tensors, also where a range is given.
+// are those of the whole tensors, also where a range is given. Rows of channels
+// lie one after another: element i belongs to channel i%c.
 type Set struct {
-	Name string // "ref", "portable", …
+	Name string // "ref", "avx512", …
+
+	// Block is what ranges of channels are cut at: o0 and c0 below are multiples of
+	// it, o1 and c1 too unless they are the last. With groups a range of channels is all of them.
+	Block int
+
+	// ConvPack writes the weights of the output channels [o0, o1) as ConvForward reads them.
+	ConvPack     func(p *Conv, w, packed []float32, o0, o1 int)
+	ConvPackSize func(p *Conv) int
 
 	// ConvForward computes y[n,oh,ow,o] = Σ x[n, oh·s-p+kh·d, …, c]·w[o,kh,kw,c] for the
-	// output rows [r0, r1). Accumulation order is the set's own, but fixed.
-	ConvForward     func(p *Conv, x, w, y, scratch []float32, r0, r1 int)
-	ConvForwardSize func(p *Conv) int // floats of scratch, per concurrent call
+	// output rows [r0, r1) and the channels [o0, o1). Accumulation order is the set's own, but fixed.
+	ConvForward     func(p *Conv, x, packed, y []float32, s *Scratch, r0, r1, o0, o1 int)
+	ConvForwardRoom func(p *Conv) Room
 
-	// ConvBackwardData computes dx, the gradient to x, for the input rows [r0, r1).
-	ConvBackwardData     func(p *Conv, dy, w, dx, scratch []float32, r0, r1 int)
-	ConvBackwardDataSize func(p *Conv) int
+	// ConvDataPack writes the weights of the input channels [c0, c1) as ConvBackwardData reads them.
+	ConvDataPack     func(p *Conv, w, packed []float32, c0, c1 int)
+	ConvDataPackSize func(p *Conv) int
+
+	// ConvBackwardData computes dx, the gradient to x, for the input rows [r0, r1); with add it is added to dx
+	// (the sum is formed first).
+	ConvBackwardData     func(p *Conv, dy, packed, dx []float32, add bool, s *Scratch, r0, r1 int)
+	ConvBackwardDataRoom func(p *Conv) Room
 
 	// ConvBackwardWeights adds to dw the gradient that the images [n0, n1) give to the output
-	// channels [o0, o1). The caller fixes the cut by the shape alone.
-	ConvBackwardWeights     func(p *Conv, x, dy, dw, scratch []float32, n0, n1, o0, o1 int)
-	ConvBackwardWeightsSize func(p *Conv) int
+	// channels [o0, o1), any range. Codes count as q - Zero. The caller fixes the cut by the shape alone.
+	ConvBackwardWeights     func(p *Conv, x Operand, dy, dw []float32, s *Scratch, n0, n1, o0, o1 int)
+	ConvBackwardWeightsRoom func(p *Conv) Room
 
-	// ConvInt8 computes acc[n,oh,ow,o] = Σ (x - xZero)·w in int32, exactly; padding counts as xZero,
-	// which is an int8 code. For the output rows [r0, r1). K must be below 65793: no sum then overflows.
-	ConvInt8     func(p *Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int)
-	ConvInt8Size func(p *Conv) int // bytes of scratch
+	// ConvInt8Pack writes the weights of the output channels [o0, o1) as ConvInt8 reads them, and their sums.
+	ConvInt8Pack     func(p *Conv, w, packed []int8, sums []int32, o0, o1 int)
+	ConvInt8PackSize func(p *Conv) int
+
+	// ConvInt8 computes acc[n,oh,ow,o] = bias[o] + Σ x·w in int32, exactly, for the output rows [r0, r1) and the channels
+	// [o0, o1); elements beyond the edges count as pad. For x with the zero point pad, bias[o] holds -pad·Σw[o] besides the
+	// node's own bias. K must be below 65793: no sum of products with x - pad then overflows.
+	ConvInt8     func(p *Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *Int8Out, s *Scratch, r0, r1, o0, o1 int)
+	ConvInt8Room func(p *Conv) Room
+
+	// EncodeWeights quantizes one channel's weights: r = round((w·f)/Scale), codes = clamp(r, Min, Max), v = code·Scale; the mask
+	// tells where r lies in the limits. q.Zero is 0. NaN gets the code 0 and the value NaN, and the gradient does not pass.
+	EncodeWeights func(w []float32, f float32, q Quant, codes []int8, v []float32, mask []uint8)
+
+	// WeightGrad takes a gradient d back through EncodeWeights: t = d·u where the mask lets it pass, else 0 (mask nil:
+	// everywhere); dst = t·f. It returns Σ t·w in float64; w may be nil. dst may be d.
+	WeightGrad func(d, w []float32, mask []uint8, u, f float32, dst []float32) (dot float64)
 
 	// Requantize runs the epilogue over rows of c channels: len(acc) = len(y) = a multiple of c.
-	// bias has c values or is nil; z is nil without an added operand; y may be z.
-	Requantize func(acc, bias []int32, z, y []int8, c int, q *Requant)
+	// bias has c values or is nil; z is nil without an added operand; y may be z. mask, unless nil, tells where Floor < v < Ceil.
+	Requantize func(acc, bias []int32, z, y, mask []uint8, c int, q *Requant)
 
-	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel.
+	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel (c values).
 	Dequantize func(acc, bias []int32, y []float32, c int, m []float32)
 
-	// Quantize writes codes of at most 8 bits, FakeQuant the values (q - Zero)·Scale; y may be x.
-	// NaN gets the code nearest to Zero from Quantize; FakeQuant lets it through, so that it is found out.
-	Quantize  func(x []float32, y []int8, q Quant)
-	FakeQuant func(x, y []float32, q Quant)
+	// Widen computes acc = x - zero, Values y = float32(x - zero)·scale.
+	Widen  func(x []uint8, zero int32, acc []int32)
+	Values func(x []uint8, zero int32, scale float32, y []float32)
 
-	// FakeQuantBackward is the straight-through gradient: dx = dy where
-	// Min <= round(x/Scale)+Zero <= Max, else 0 (also where x is NaN). dx may be dy.
-	FakeQuantBackward func(x, dy, dx []float32, q Quant)
+	// Quantize writes the codes of x, FakeQuant the values (q - Zero)·Scale of codes of up to 16 bits; y may be x.
+	// mask, unless nil, tells where the quotient lies in Quant.Gate(act), act being the activation whose output x is.
+	// NaN gets the code nearest to Zero from Quantize; FakeQuant lets it through, so that it is found out.
+	Quantize  func(x []float32, y, mask []uint8, q Quant, act Act)
+	FakeQuant func(x, y []float32, mask []uint8, q Quant, act Act)
 
 	// MinMax returns the smallest and the largest value; both NaN if there is one, +Inf and -Inf of nothing.
 	MinMax func(x []float32) (lo, hi float32)
 
-	// ChannelSums adds, for rows of len(sum) channels, Σx and Σ(x·y) in float64. Y may be x.
-	ChannelSums func(x, y []float32, sum, prod []float64)
+	// ChannelStats adds, for rows of len(sum) channels, Σx and Σx² in float64, row by row, and widens the channels'
+	// extremes lo and hi, which become NaN where a value is.
+	ChannelStats func(x []float32, sum, sq []float64, lo, hi []float32)
 
-	// ScaleShift computes y = act(x·a[c] + b[c] [+ z]) over rows of len(a) channels; z may be nil, y may be x or z.
-	ScaleShift func(x, z, y, a, b []float32, act Act)
+	// ChannelRange widens the channels' extremes lo and hi, for rows of len(lo) channels.
+	ChannelRange func(acc []int32, lo, hi []int32)
 
-	// ActBackward computes dx = dy where the activation's output y lies strictly inside its linear part, else 0. dx may be dy.
-	ActBackward func(y, dy, dx []float32, act Act)
+	// Affine computes v = x·a[c] + b[c] [+ z] and y = act(v) over rows of len(a) channels, each operation rounded on its
+	// own; y may be x or z.F. mask, unless nil, tells where y lies strictly inside the activation's linear part.
+	// AffineQuant writes the codes of act(v) instead, with Quantize's mask. AffineRange returns the extremes of act(v), as MinMax does.
+	Affine      func(x []float32, z Operand, y []float32, mask []uint8, a, b []float32, act Act)
+	AffineQuant func(x []float32, z Operand, y, mask []uint8, a, b []float32, act Act, q Quant)
+	AffineRange func(x []float32, z Operand, a, b []float32, act Act) (lo, hi float32)
 
-	// Add computes y = act(a + b), AddTo adds x to y.
-	Add   func(a, b, y []float32, act Act)
+	// The gradient behind a mask is v = g where its bit is set, else 0; everywhere g with a nil mask.
+	//
+	// GateSums adds, for rows of len(sum) channels, Σv and (unless x is nil) Σ v·x in float64, row by row, and writes v
+	// to y unless that is nil. GateAffine computes y = v·a[c] + (x·k[c] + l[c]), or y = v·a[c] with a nil x, over rows of
+	// len(a) channels. Gate computes y = v, or y += v with add. y may be g.
+	GateSums   func(g []float32, mask []uint8, x, y []float32, sum, prod []float64)
+	GateAffine func(g []float32, mask []uint8, x, y, a, k, l []float32)
+	Gate       func(g []float32, mask []uint8, y []float32, add bool)
+
+	// AddTo adds x to y.
 	AddTo func(x, y []float32)
 
 	// MaxPool for output rows [r0, r1) of N·OH; index holds the offset into x of each maximum (the first one).
-	// NaN is larger than everything; a window wholly outside the image gives -Inf (-128, and 0 averages) and index -1.
-	// Its gradient scatters: dx is zeroed and filled for the images [n0, n1).
+	// NaN is larger than everything; a window wholly outside the image gives -Inf (0 as a code, and 0 averages) and index -1.
+	// Its gradient scatters: dx is zeroed and filled for the images [n0, n1). MaxPoolInt8's index may be nil.
 	MaxPool         func(p *Pool, x, y []float32, index []int32, r0, r1 int)
 	MaxPoolBackward func(p *Pool, dy []float32, index []int32, dx []float32, n0, n1 int)
-	MaxPoolInt8     func(p *Pool, x, y []int8, r0, r1 int)
+	MaxPoolInt8     func(p *Pool, x, y []uint8, index []int32, r0, r1 int)
 
 	// AvgPool for output rows [r0, r1); its gradient for the images [n0, n1). SumPoolInt8 gives Σ(x - xZero) in int32
 	// and leaves the division to the requantization. A global pool is a pool whose window is the image.
 	AvgPool         func(p *Pool, x, y []float32, r0, r1 int)
 	AvgPoolBackward func(p *Pool, dy, dx []float32, n0, n1 int)
-	SumPoolInt8     func(p *Pool, x []int8, xZero int32, acc []int32, r0, r1 int)
+	SumPoolInt8     func(p *Pool, x []uint8, xZero int32, acc []int32, r0, r1 int)
 
 	// SGD is one update: d = g + decay·w; v = momentum·v + d; w -= lr·(v, or d + momentum·v with nesterov).
 	// g is only read.
 	SGD func(w, g, v []float32, lr, momentum, decay float32, nesterov bool)
+
+	// Finite reports whether no value is an infinity or NaN.
+	Finite func(x []float32) bool
 }

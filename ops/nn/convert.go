@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"qpipe/ops/convbn"
+	"qpipe/ops/grid"
 )
 
 // Convert absorbs what is left of BN and returns the int8 graph; g is unchanged.
@@ -42,7 +43,7 @@ func (g *Graph) convertNode(i int, n *node) error {
 		if !finite(f.Scale) {
 			return NodeError{n.name, fmt.Errorf("its output's scale is %v", f.Scale), "look for the step at which training became unsound"}
 		}
-		n.scale, n.zero = f.Scale, f.Zero
+		n.scale, n.zero = f.Scale, f.Zero-grid.Offset
 	}
 	if n.conv == nil && n.bn == nil {
 		return nil

@@ -1,19 +1,25 @@
 package nn
 
-import "math"
-
 // NotFinite names the first node (in order) with a parameter, gradient or scale that is not finite, and what it is:
 // a tensor's name, "gradient of" one, "activation range", "weight scale" or "output".
 func (e *Net) NotFinite() (node, what string, bad bool) {
-	for _, n := range e.g.nodes {
-		if what := e.g.notFinite(n, e.training); what != "" {
-			return n.name, what, true
+	if e.faults == nil {
+		e.faults, e.faultTask = make([]string, len(e.g.nodes)), e.lookForFault
+	}
+	e.pool.Run(len(e.g.nodes), e.faultTask)
+	for i, what := range e.faults {
+		if what != "" {
+			return e.g.nodes[i].name, what, true
 		}
 	}
 	return "", "", false
 }
 
-func (g *Graph) notFinite(n *node, grads bool) string {
+func (e *Net) lookForFault(i, _ int) {
+	e.faults[i] = e.g.notFinite(e.g.nodes[i], e.training, e.set.Finite)
+}
+
+func (g *Graph) notFinite(n *node, grads bool, allFinite func([]float32) bool) string {
 	switch c := n.conv; {
 	case n.quant.Ready() && !(finite(n.quant.Min) && finite(n.quant.Max)):
 		return "activation range"
@@ -40,20 +46,4 @@ func (g *Graph) notFinite(n *node, grads bool) string {
 		return "BN's running mean or variance"
 	}
 	return ""
-}
-
-// allFinite multiplies by zero and adds: infinities and NaN leave a NaN.
-func allFinite(x []float32) bool {
-	var a, b, c, d float32
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		a += x[i] * 0
-		b += x[i+1] * 0
-		c += x[i+2] * 0
-		d += x[i+3] * 0
-	}
-	for ; i < len(x); i++ {
-		a += x[i] * 0
-	}
-	return !math.IsNaN(float64(a + b + c + d))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // format returns how the output of node i is quantized to at most 8 bits, with
-// codes as int8 holds them (uint8 codes less 128). It is false where the output
+// codes as bytes hold them. It is false where the output
 // is float32, int16, or has not been observed yet.
 func (g *Graph) format(i int) (kernel.Quant, bool) {
 	n := g.nodes[i]
@@ -47,6 +47,6 @@ func (g *Graph) ownFormat(n *node) (kernel.Quant, bool) {
 		return kernel.Quant{}, false
 	}
 	q := grid.Stored(n.quant.Spec, n.scale, 0)
-	q.Zero = n.zero
+	q.Zero = n.zero + grid.Offset
 	return q, true
 }

@@ -17,6 +17,7 @@ type minMax struct{ c float32 }
 func (o minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
 func (o minMax) Averaging() float32                                                 { return o.c }
 func (o minMax) Fixed() bool                                                        { return false }
+func (o minMax) ExtremesOnly() bool                                                 { return true }
 
 type fixedScale struct{ s float32 }
 

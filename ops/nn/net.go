@@ -19,6 +19,7 @@ type Net struct {
 	batch    int
 	training bool
 	keep     bool
+	values   bool // outputs that are codes otherwise are kept as values too
 	wantDX   bool // tests: the gradient to the input
 	version  int
 	cells    []*cell
@@ -28,6 +29,9 @@ type Net struct {
 	x        []float32
 	result   []float32
 	trained  bool // the last Forward was a training step
+
+	faults    []string // by node, what is not finite
+	faultTask func(i, worker int)
 }
 
 // cell is a node's place in the plan.
@@ -36,8 +40,10 @@ type cell struct {
 	i, root int // root: the cell whose buffer this one shares
 	last    int // the last cell that reads it
 	op      op
+	coded   bool // the output is held as codes once its range is known
 	val     grid.Value
 	out     []float32
+	codes   []uint8
 	mask    []uint8
 	grad    []float32
 	hasGrad bool
@@ -115,6 +121,7 @@ func (e *Net) until(c *cell) int {
 
 // lay makes the cell's op and leases its buffers.
 func (e *Net) lay(c *cell, p *plan) {
+	c.coded = e.coded(c)
 	if c.root != c.i {
 		return
 	}
@@ -137,16 +144,40 @@ func (e *Net) lay(c *cell, p *plan) {
 	default:
 		c.op = newAvgPoolOp(e, c, p)
 	}
-	p.f32.lease(&c.out, size, c.i, until)
+	if c.coded {
+		p.u8.lease(&c.codes, size, c.i, until)
+	}
+	if e.plain(c) {
+		p.f32.lease(&c.out, size, c.i, until)
+	}
 	if !e.training {
 		return
 	}
-	if c.quant.Spec.Quantized() {
-		p.u8.lease(&c.mask, size, c.i, until)
+	if c.quant.Spec.Quantized() || c.act != kernel.None {
+		p.u8.lease(&c.mask, grid.MaskSize(e.batch*c.shape.H, c.shape.W*c.shape.C), c.i, until)
 	}
 	if c.i > 0 || e.wantDX {
 		p.f32.lease(&c.grad, size, e.back(c.last), e.back(c.i))
 	}
+}
+
+// coded reports whether the cell's output becomes codes: of its own, or its operand's.
+func (e *Net) coded(c *cell) bool {
+	if e.g.form == Float {
+		return false
+	}
+	if !c.hasQuant() {
+		return e.cells[c.in[0]].coded
+	}
+	return grid.Coded(c.quant.Spec)
+}
+
+// plain reports whether the cell's output may be values.
+func (e *Net) plain(c *cell) bool {
+	if c.node.op == opInput && !c.quant.Spec.Quantized() {
+		return false // they are the caller's
+	}
+	return !c.coded || e.values || e.g.form == Calibration
 }
 
 // binder is an op that wants to know its buffers once they are there.
@@ -160,22 +191,34 @@ func (e *Net) bind(c *cell) {
 
 // scratch makes what the nodes share while they run.
 func (e *Net) scratch() {
-	var floats, bytes, parts, sums int
+	var scratch, block kernel.Room
+	var parts, channels, largest, acc, operand int
 	for _, c := range e.cells {
-		width := c.shape.WithN(1).Len()
-		floats = max(floats, grid.NewCut(e.batch*c.shape.H, width/c.shape.H).Step*width/c.shape.H)
-		sums = max(sums, grid.Chunks()*2*c.shape.C)
+		size := c.shape.WithN(1).Len()
+		block = block.Max(kernel.Room{F32: grid.NewCut(e.batch*c.shape.H, size/c.shape.H).Step * size / c.shape.H})
+		channels = max(channels, c.shape.C)
+		if !e.plain(c) {
+			largest = max(largest, e.batch*size)
+		}
 		if c.conv != nil {
-			f, b := c.conv.ScratchSize(e.set, e.batch, e.training)
-			floats, bytes, parts = max(floats, f), max(bytes, b), max(parts, c.conv.PartsSize(e.batch))
+			s, b := c.conv.Rooms(e.set, e.batch, e.training)
+			scratch, block, parts = scratch.Max(s), block.Max(b), max(parts, c.conv.PartsSize(e.batch))
+		}
+		if e.g.form != Float && (c.conv == nil || c.conv.BN == nil) {
+			acc = max(acc, e.batch*size)
+		}
+		if c.conv != nil && !c.conv.Weight.Quantized() && e.cells[c.in[0]].coded {
+			operand = max(operand, e.batch*e.g.nodes[c.in[0]].shape.WithN(1).Len())
 		}
 	}
+	block.I32, block.U8 = max(block.I32, block.F32), max(block.U8, 2*block.F32)
 	for range e.pool.Size() {
-		e.m.Scratch = append(e.m.Scratch, make([]float32, floats))
-		e.m.Bytes = append(e.m.Bytes, make([]byte, bytes))
+		e.m.Scratch, e.m.Block = append(e.m.Scratch, scratch.Make()), append(e.m.Block, block.Make())
 	}
+	e.m.Values, e.m.Acc, e.m.Plain = make([]float32, largest), make([]int32, acc), make([]float32, operand)
+	e.m.Sums, e.m.Ends = make([]float64, grid.Chunks()*2*channels), make([]float32, grid.Chunks()*2*channels)
 	if e.training {
-		e.m.Parts, e.m.Sums = make([]float32, parts), make([]float64, sums)
+		e.m.Parts = make([]float32, parts)
 	}
 }
 
@@ -194,6 +237,10 @@ func (e *Net) Forward(x []float32, n int, ph Phase) []float32 {
 		return e.q.forward(x, n)
 	}
 	st := e.step(ph)
+	if !e.values && e.unready(st) {
+		e.values = true
+		e.build()
+	}
 	for _, c := range e.cells {
 		c.hasGrad = false
 		if c.root == c.i {
@@ -216,6 +263,20 @@ func (e *Net) step(ph Phase) grid.Step {
 	return grid.Step{Train: ph == Train, Observe: ph != Eval, Quantize: ph != Calibrate}
 }
 
+// unready reports whether a node that is planned to have codes cannot have them in
+// this step, for it has seen nothing yet.
+func (e *Net) unready(st grid.Step) bool {
+	if e.g.form == Float || e.g.form == Calibration || st.Observe && st.Quantize {
+		return false
+	}
+	for _, c := range e.cells {
+		if c.coded && c.hasQuant() && !(st.Quantize && c.quant.Ready()) {
+			return true
+		}
+	}
+	return false
+}
+
 // logits returns the output's values.
 func (e *Net) logits(n int) []float32 {
 	c := e.cells[e.g.out]
@@ -226,7 +287,7 @@ func (e *Net) logits(n int) []float32 {
 	if e.result == nil {
 		e.result = make([]float32, e.batch*c.shape.WithN(1).Len())
 	}
-	grid.Scale(c.val.Data[:size], e.result[:size], c.val.Q.Scale, false)
+	e.set.Values(c.val.Codes[:size], c.val.Q.Zero, c.val.Q.Scale, e.result[:size])
 	return e.result[:size]
 }
 
@@ -276,8 +337,12 @@ func (e *Net) Output(node string) (values []float32, scale float32, zero int32, 
 	for _, c := range e.cells {
 		if c.node == n {
 			values = make([]float32, e.n*c.shape.WithN(1).Len())
-			grid.Scale(c.val.Data[:len(values)], values, c.val.Unit(), false)
-			return values, c.val.Q.Scale, c.val.Q.Zero, true
+			if !c.val.On {
+				copy(values, c.val.Data)
+				return values, c.val.Q.Scale, c.val.Q.Zero, true
+			}
+			e.set.Values(c.val.Codes[:len(values)], c.val.Q.Zero, c.val.Q.Scale, values)
+			return values, c.val.Q.Scale, c.val.Q.Zero - grid.Offset, true
 		}
 	}
 	return nil, 0, 0, false
@@ -294,12 +359,17 @@ func (e *Net) Codes(node string) ([]int8, bool) {
 	}
 	for _, c := range e.cells {
 		if c.node == n && c.val.On {
-			codes := make([]int8, e.n*c.shape.WithN(1).Len())
-			for i := range codes {
-				codes[i] = int8(int32(c.val.Data[i]) + c.val.Q.Zero)
-			}
-			return codes, true
+			return signed(c.val.Codes[:e.n*c.shape.WithN(1).Len()]), true
 		}
 	}
 	return nil, false
+}
+
+// signed returns codes as files and people read them: signed, uint8 codes less 128.
+func signed(codes []uint8) []int8 {
+	out := make([]int8, len(codes))
+	for i, c := range codes {
+		out[i] = int8(int(c) - grid.Offset)
+	}
+	return out
 }

@@ -13,12 +13,12 @@ type bnOp struct {
 	c          *cell
 	out        grid.Output
 	norm       *convbn.Norm
-	ep         grid.Epilogue
 	x          *grid.Value
 	dx         convbn.Grad
 	a, b, k    []float32
-	zero       []float32
-	tmp        []float32
+	unit, mul  []float32
+	bias       []int32
+	req        kernel.Requant
 	batch      bool
 	exact      bool
 	sumTask    func(i, worker int)
@@ -26,20 +26,19 @@ type bnOp struct {
 	centreTask func(i, worker int)
 }
 
-func newBNOp(e *Net, c *cell, p *plan) *bnOp {
+func newBNOp(e *Net, c *cell, _ *plan) *bnOp {
 	n := c.shape.C
-	o := &bnOp{e: e, c: c, norm: convbn.NewNorm(n), ep: grid.NewEpilogue(n, kernel.None)}
-	o.a, o.b, o.k, o.zero = make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
-	o.out.Init(e.m)
-	o.out.Fill, o.out.Target = o.fill, o.ep.Target
-	o.sumTask, o.gateTask, o.centreTask = o.sumChunk, o.gateChunk, o.centreChunk
-	if e.training {
-		p.f32.lease(&o.tmp, e.batch*c.shape.WithN(1).Len(), e.back(c.i), e.back(c.i))
+	o := &bnOp{e: e, c: c, norm: convbn.NewNorm(n), bias: make([]int32, n)}
+	for _, s := range []*[]float32{&o.a, &o.b, &o.k, &o.unit, &o.mul} {
+		*s = make([]float32, n)
 	}
+	o.out.Init(e.m)
+	o.out.Fill, o.out.Target = o.fill, o.target
+	o.sumTask, o.gateTask, o.centreTask = o.sumChunk, o.gateChunk, o.centreChunk
 	return o
 }
 
-func (o *bnOp) bind() { o.out.Out, o.out.Mask = o.c.out, o.c.mask }
+func (o *bnOp) bind() { o.out.Out, o.out.Codes, o.out.Mask = o.c.out, o.c.codes, o.c.mask }
 
 func (o *bnOp) forward(n int, st grid.Step) grid.Value {
 	s, bn := o.c.shape, o.c.bn
@@ -59,36 +58,55 @@ func (o *bnOp) forward(n int, st grid.Step) grid.Value {
 			o.a[c], o.b[c] = o.norm.Running(c, bn, 0)
 		}
 	}
+	w := grid.Valued
 	if o.exact {
 		o.affine()
+		w = grid.Exact
 	}
-	return o.out.Forward(n*s.H, s.W*s.C, st, &o.c.quant, o.exact)
+	o.out.Begin(st, &o.c.quant, w)
+	return o.out.Forward(st, &o.c.quant)
 }
 
 // affine settles the int8 model's expression.
 func (o *bnOp) affine() {
 	for c := range o.a {
 		m, b := affineOf(o.c.bn, c, o.x.Q.Scale)
-		o.ep.Unit[c], o.ep.Bias[c] = o.x.Q.Scale*m, float64(b)
+		o.unit[c], o.bias[c] = o.x.Q.Scale*m, b
 	}
-	o.ep.Settle(maxCode)
 }
 
-func (o *bnOp) sumChunk(i, _ int) {
-	e0, e1 := o.out.Range(i)
+func (o *bnOp) target(q kernel.Quant) { o.req = grid.Requant(o.unit, o.mul, nil, q, kernel.None) }
+
+// plain returns the input's elements as float32, codes less their zero point.
+func (o *bnOp) plain(e0, e1, worker int) []float32 {
+	if !o.x.On {
+		return o.x.Data[e0:e1]
+	}
+	s := o.e.m.Block[worker].F32[:e1-e0]
+	o.e.set.Values(o.x.Codes[e0:e1], o.x.Q.Zero, 1, s)
+	return s
+}
+
+func (o *bnOp) sumChunk(i, worker int) {
+	e0, e1 := o.out.Elements(i)
 	sum, sq := o.e.m.Partial(i, o.c.shape.C)
-	x := o.x.Data[e0:e1]
-	o.e.set.ChannelSums(x, x, sum, sq)
+	lo, hi := o.e.m.Extremes(i, o.c.shape.C)
+	o.e.set.ChannelStats(o.plain(e0, e1, worker), sum, sq, lo, hi)
 }
 
-func (o *bnOp) fill(i, _ int, codes bool, mask []uint8) {
-	e0, e1 := o.out.Range(i)
-	x, y := o.x.Data[e0:e1], o.c.out[e0:e1]
-	if o.exact {
-		grid.Fill(&o.ep, x, nil, y, codes, mask)
+func (o *bnOp) fill(i, worker int, codes bool, mask []uint8) {
+	e0, e1 := o.out.Elements(i)
+	if !o.exact {
+		o.e.set.Affine(o.plain(e0, e1, worker), kernel.Operand{}, o.out.Dst[e0:e1], mask, o.a, o.b, kernel.None)
 		return
 	}
-	o.e.set.ScaleShift(x, nil, y, o.a, o.b, kernel.None)
+	acc := o.e.m.Block[worker].I32[:e1-e0]
+	o.e.set.Widen(o.x.Codes[e0:e1], o.x.Q.Zero, acc)
+	if codes {
+		o.e.set.Requantize(acc, o.bias, nil, o.out.Codes[e0:e1], mask, o.c.shape.C, &o.req)
+	} else {
+		o.e.set.Dequantize(acc, o.bias, o.out.Dst[e0:e1], o.c.shape.C, o.unit)
+	}
 }
 
 func (o *bnOp) backward(n int) {
@@ -104,18 +122,15 @@ func (o *bnOp) backward(n int) {
 	}
 }
 
-func (o *bnOp) gateChunk(i, _ int) {
-	e0, e1 := o.out.Range(i)
-	g := o.c.grad[e0:e1]
-	o.out.Gate(i, g)
+func (o *bnOp) gateChunk(i, worker int) {
+	e0, e1 := o.out.Elements(i)
 	sum, prod := o.e.m.Partial(i, o.c.shape.C)
-	o.e.set.ChannelSums(g, o.x.Data[e0:e1], sum, prod)
+	o.e.set.GateSums(o.c.grad[e0:e1], o.out.Gate(i), o.plain(e0, e1, worker), nil, sum, prod)
 }
 
-func (o *bnOp) centreChunk(i, _ int) {
-	e0, e1 := o.out.Range(i)
-	g, t := o.c.grad[e0:e1], o.tmp[e0:e1]
-	o.e.set.ScaleShift(o.x.Data[e0:e1], nil, t, o.k, o.b, kernel.None)
-	o.e.set.ScaleShift(g, t, g, o.a, o.zero, kernel.None)
-	o.e.give(o.dx, g, e0, e1)
+func (o *bnOp) centreChunk(i, worker int) {
+	e0, e1 := o.out.Elements(i)
+	g := o.c.grad[e0:e1]
+	o.e.set.GateAffine(g, o.out.Gate(i), o.plain(e0, e1, worker), g, o.a, o.k, o.b)
+	o.e.set.Gate(g, nil, o.dx.Data[e0:e1], o.dx.Add)
 }

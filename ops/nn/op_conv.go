@@ -11,19 +11,13 @@ type convOp struct {
 	c    *cell
 	exec *convbn.Exec
 	acc  []float32
-	tmp  []float32
 }
 
 func newConvOp(e *Net, c *cell, p *plan) *convOp {
-	o := &convOp{e: e, c: c, exec: convbn.NewExec(c.conv, e.m)}
-	if e.training && (c.conv.BN != nil || e.g.form == QAT) {
-		until := c.i // once the output is quantized nothing reads it
-		if c.conv.BN != nil {
-			until = e.back(c.i)
-		}
-		p.f32.lease(&o.acc, e.batch*c.shape.WithN(1).Len(), c.i, until)
+	o := &convOp{e: e, c: c, exec: convbn.NewExec(c.conv, e.m, e.batch, e.training)}
+	if e.training && c.conv.BN != nil {
+		p.f32.lease(&o.acc, e.batch*c.shape.WithN(1).Len(), c.i, e.back(c.i))
 	}
-	e.leaseTmp(c, p, &o.tmp)
 	return o
 }
 
@@ -49,11 +43,7 @@ func (e *Net) rootOf(j int) int {
 }
 
 func (o *convOp) bind() {
-	o.exec.Out, o.exec.Mask, o.exec.Tmp = o.c.out, o.c.mask, o.tmp
-	o.exec.Acc = o.acc
-	if o.acc == nil {
-		o.exec.Acc = o.c.out
-	}
+	o.exec.Out, o.exec.Codes, o.exec.Mask, o.exec.Acc = o.c.out, o.c.codes, o.c.mask, o.acc
 }
 
 func (o *convOp) forward(n int, st grid.Step) grid.Value {

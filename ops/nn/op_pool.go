@@ -20,9 +20,11 @@ type maxPoolOp struct {
 }
 
 func newMaxPoolOp(e *Net, c *cell, p *plan) *maxPoolOp {
-	o := &maxPoolOp{e: e, c: c, p: c.pool, index: make([]int32, e.batch*c.shape.WithN(1).Len())}
+	o := &maxPoolOp{e: e, c: c, p: c.pool}
+	if e.training || e.plain(c) {
+		o.index = make([]int32, e.batch*c.shape.WithN(1).Len())
+	}
 	o.forth, o.back = o.forwardChunk, o.backChunk
-	o.tmp = nil
 	e.leaseTmp(c, p, &o.tmp)
 	return o
 }
@@ -39,11 +41,15 @@ func (o *maxPoolOp) forward(n int, _ grid.Step) grid.Value {
 	o.x = &o.e.cells[o.c.in[0]].val
 	o.cut = grid.NewCut(n*o.p.OH, o.p.OW*o.p.C)
 	o.e.pool.Run(o.cut.N, o.forth)
-	return grid.Value{Data: o.c.out, On: o.x.On, Q: o.x.Q}
+	return grid.Value{Data: o.c.out, Codes: o.c.codes, On: o.x.On, Q: o.x.Q}
 }
 
 func (o *maxPoolOp) forwardChunk(i, _ int) {
 	r0, r1 := o.cut.Range(i)
+	if o.x.On {
+		o.e.set.MaxPoolInt8(&o.p, o.x.Codes, o.c.codes, o.index, r0, r1)
+		return
+	}
 	o.e.set.MaxPool(&o.p, o.x.Data, o.c.out, o.index, r0, r1)
 }
 
@@ -74,9 +80,11 @@ type avgPoolOp struct {
 	c        *cell
 	p        kernel.Pool
 	out      grid.Output
-	eps      []grid.Epilogue // by the number of elements that a window divides by
+	counts   []int            // the numbers that windows divide by
+	unit     []float32        // by the number: one value a channel
+	mul      []float32        // likewise
+	req      []kernel.Requant // by the number
 	x        *grid.Value
-	sums     [][]int32 // per worker
 	tmp      []float32
 	dx       convbn.Grad
 	cut      grid.Cut
@@ -85,14 +93,9 @@ type avgPoolOp struct {
 }
 
 func newAvgPoolOp(e *Net, c *cell, p *plan) *avgPoolOp {
-	o := &avgPoolOp{e: e, c: c, p: c.pool, eps: make([]grid.Epilogue, c.pool.KH*c.pool.KW+1)}
-	for _, k := range counts(&c.pool) {
-		o.eps[k] = grid.NewEpilogue(c.shape.C, kernel.None)
-		o.eps[k].Settle(float64(c.pool.KH*c.pool.KW) * maxCode)
-	}
-	for range e.pool.Size() {
-		o.sums = append(o.sums, make([]int32, c.shape.C))
-	}
+	window := c.pool.KH*c.pool.KW + 1
+	o := &avgPoolOp{e: e, c: c, p: c.pool, counts: counts(&c.pool), req: make([]kernel.Requant, window)}
+	o.unit, o.mul = make([]float32, window*c.shape.C), make([]float32, window*c.shape.C)
 	o.out.Init(e.m)
 	o.out.Fill, o.out.Target = o.fill, o.target
 	o.gateTask, o.backTask = o.gateChunk, o.backChunk
@@ -115,46 +118,85 @@ func counts(p *kernel.Pool) []int {
 	return list
 }
 
-func (o *avgPoolOp) bind() { o.out.Out, o.out.Mask = o.c.out, o.c.mask }
+func (o *avgPoolOp) bind() { o.out.Out, o.out.Codes, o.out.Mask = o.c.out, o.c.codes, o.c.mask }
+
+// units returns what 1 in a window's sum is worth when it is divided by count, per channel.
+func (o *avgPoolOp) units(count int) []float32 {
+	c := o.c.shape.C
+	return o.unit[count*c : (count+1)*c]
+}
 
 func (o *avgPoolOp) forward(n int, st grid.Step) grid.Value {
 	o.p.N = n
 	o.x = &o.e.cells[o.c.in[0]].val
-	for k := range o.eps {
-		for c := range o.eps[k].Unit {
-			o.eps[k].Unit[c] = o.x.Unit() / float32(k)
+	for _, k := range o.counts {
+		u := o.units(k)
+		for c := range u {
+			u[c] = o.x.Unit() / float32(k)
 		}
 	}
-	return o.out.Forward(n*o.p.OH, o.p.OW*o.p.C, st, &o.c.quant, o.x.On)
+	w := grid.Valued
+	if o.x.On {
+		w = grid.Exact
+	}
+	o.out.Bind(n*o.p.OH, o.p.OW*o.p.C)
+	o.out.Begin(st, &o.c.quant, w)
+	return o.out.Forward(st, &o.c.quant)
 }
 
 func (o *avgPoolOp) target(q kernel.Quant) {
-	for k := range o.eps {
-		if o.eps[k].Unit != nil {
-			o.eps[k].Target(q)
-		}
+	c := o.c.shape.C
+	for _, k := range o.counts {
+		o.req[k] = grid.Requant(o.units(k), o.mul[k*c:(k+1)*c], nil, q, kernel.None)
 	}
 }
 
 func (o *avgPoolOp) fill(i, worker int, codes bool, mask []uint8) {
 	r0, r1 := o.out.Cut.Range(i)
 	if !o.x.On {
-		o.e.set.AvgPool(&o.p, o.x.Data, o.c.out, r0, r1)
+		o.e.set.AvgPool(&o.p, o.x.Data, o.out.Dst, r0, r1)
 		return
 	}
-	c := o.p.C
-	sum := o.sums[worker]
-	first := r0 * o.p.OW * c
-	for r := r0; r < r1; r++ {
-		for ow := range o.p.OW {
-			at := (r*o.p.OW + ow) * c
-			grid.WindowSum(&o.p, o.x.Data, sum, r, ow)
-			var m []uint8
-			if mask != nil {
-				m = mask[at-first : at-first+c]
-			}
-			grid.Fill(&o.eps[max(o.p.Count(r%o.p.OH, ow), 1)], sum, nil, o.c.out[at:at+c], codes, m)
+	o.e.set.SumPoolInt8(&o.p, o.x.Codes, o.x.Q.Zero, o.e.m.Acc, r0, r1)
+	if len(o.counts) == 1 {
+		e0, e1 := o.out.Elements(i)
+		o.divide(e0, e1, o.counts[0], codes, mask)
+		return
+	}
+	first := r0 * o.p.OW
+	for pixel := first; pixel < r1*o.p.OW; pixel++ {
+		at, c := pixel*o.p.C, o.p.C
+		count := max(o.p.Count(pixel/o.p.OW%o.p.OH, pixel%o.p.OW), 1)
+		if mask == nil {
+			o.divide(at, at+c, count, codes, nil)
+			continue
 		}
+		part := o.e.m.Block[worker].U8[:(c+7)/8]
+		o.divide(at, at+c, count, codes, part)
+		place(part, mask, (pixel-first)*c, c)
+	}
+}
+
+// place copies n bits to those of mask from at on. The bits are placed in order,
+// so that what is left of mask's last byte is written as zero.
+func place(bits, mask []uint8, at, n int) {
+	for j := range n {
+		b := bits[j/8] >> (j % 8) & 1
+		if k := at + j; k%8 == 0 {
+			mask[k/8] = b
+		} else {
+			mask[k/8] |= b << (k % 8)
+		}
+	}
+}
+
+// divide makes the output elements e0 to e1 of their windows' sums.
+func (o *avgPoolOp) divide(e0, e1, count int, codes bool, mask []uint8) {
+	acc, c := o.e.m.Acc[e0:e1], o.c.shape.C
+	if codes {
+		o.e.set.Requantize(acc, nil, nil, o.out.Codes[e0:e1], mask, c, &o.req[count])
+	} else {
+		o.e.set.Dequantize(acc, nil, o.out.Dst[e0:e1], c, o.units(count))
 	}
 }
 
@@ -168,8 +210,10 @@ func (o *avgPoolOp) backward(n int) {
 }
 
 func (o *avgPoolOp) gateChunk(i, _ int) {
-	e0, e1 := o.out.Range(i)
-	o.out.Gate(i, o.c.grad[e0:e1])
+	e0, e1 := o.out.Elements(i)
+	if mask := o.out.Gate(i); mask != nil {
+		o.e.set.Gate(o.c.grad[e0:e1], mask, o.c.grad[e0:e1], false)
+	}
 }
 
 func (o *avgPoolOp) backChunk(i, _ int) {

@@ -20,71 +20,103 @@ func newInputOp(e *Net, c *cell) *inputOp {
 	return o
 }
 
-func (o *inputOp) bind() { o.out.Out, o.out.Mask = o.c.out, o.c.mask }
+func (o *inputOp) bind() { o.out.Codes, o.out.Mask = o.c.codes, o.c.mask }
 
 func (o *inputOp) forward(n int, st grid.Step) grid.Value {
 	s := o.c.shape
 	if !o.c.quant.Spec.Quantized() {
 		return grid.Value{Data: o.e.x}
 	}
-	return o.out.Forward(n*s.H, s.W*s.C, st, &o.c.quant, false)
+	o.out.Out = o.c.out
+	o.out.Bind(n*s.H, s.W*s.C)
+	o.out.Begin(st, &o.c.quant, grid.Coding)
+	return o.out.Forward(st, &o.c.quant)
 }
 
-func (o *inputOp) fill(i, _ int, _ bool, _ []uint8) {
-	e0, e1 := o.out.Range(i)
-	copy(o.c.out[e0:e1], o.e.x[e0:e1])
+func (o *inputOp) fill(i, _ int, codes bool, mask []uint8) {
+	e0, e1 := o.out.Elements(i)
+	if codes {
+		o.e.set.Quantize(o.e.x[e0:e1], o.out.Codes[e0:e1], mask, o.out.Q, kernel.None)
+		return
+	}
+	copy(o.out.Dst[e0:e1], o.e.x[e0:e1])
 }
 
-func (o *inputOp) backward(n int) {
+func (o *inputOp) backward(int) {
 	for i := range o.out.Cut.N {
-		e0, e1 := o.out.Range(i)
-		o.out.Gate(i, o.c.grad[e0:e1])
+		e0, e1 := o.out.Elements(i)
+		if mask := o.out.Gate(i); mask != nil {
+			o.e.set.Gate(o.c.grad[e0:e1], mask, o.c.grad[e0:e1], false)
+		}
 	}
 }
 
-// maxCode bounds a code less its zero point.
-const maxCode = 255
+// neutral is coefficients that change nothing.
+func neutral(n int) []float32 {
+	s := make([]float32, n)
+	for i := range s {
+		s[i] = 1
+	}
+	return s
+}
 
 // addOp adds two values where no convolution could take the addition.
 type addOp struct {
-	e    *Net
-	c    *cell
-	out  grid.Output
-	ep   grid.Epilogue
-	a, b *grid.Value
-	da   convbn.Grad
-	db   convbn.Grad
-	back func(i, worker int)
+	e         *Net
+	c         *cell
+	out       grid.Output
+	req       kernel.Requant
+	unit, mul []float32
+	one, zero []float32
+	a, b      *grid.Value
+	da, db    convbn.Grad
+	back      func(i, worker int)
+	exact     bool
 }
 
 func newAddOp(e *Net, c *cell) *addOp {
-	o := &addOp{e: e, c: c, ep: grid.NewEpilogue(c.shape.C, kernel.None)}
+	n := c.shape.C
+	o := &addOp{e: e, c: c, unit: make([]float32, n), mul: make([]float32, n), one: neutral(n), zero: make([]float32, n)}
 	o.out.Init(e.m)
-	o.out.Fill, o.out.Target, o.back = o.fill, o.ep.Target, o.backChunk
-	o.ep.Settle(maxCode)
+	o.out.Fill, o.out.Target, o.back = o.fill, o.target, o.backChunk
 	return o
 }
 
-func (o *addOp) bind() { o.out.Out, o.out.Mask = o.c.out, o.c.mask }
+func (o *addOp) bind() { o.out.Out, o.out.Codes, o.out.Mask = o.c.out, o.c.codes, o.c.mask }
+
+func (o *addOp) target(q kernel.Quant) { o.req = grid.Requant(o.unit, o.mul, o.b, q, kernel.None) }
 
 func (o *addOp) forward(n int, st grid.Step) grid.Value {
 	s := o.c.shape
 	o.a, o.b = &o.e.cells[o.c.in[0]].val, &o.e.cells[o.c.in[1]].val
-	for c := range o.ep.Unit {
-		o.ep.Unit[c] = o.a.Unit()
+	for c := range o.unit {
+		o.unit[c] = o.a.Unit()
 	}
-	o.ep.UZ = o.b.Unit()
-	return o.out.Forward(n*s.H, s.W*s.C, st, &o.c.quant, o.a.On && o.b.On)
+	w := grid.Valued
+	if o.exact = o.a.On && o.b.On; o.exact {
+		w = grid.Exact
+	}
+	o.out.Bind(n*s.H, s.W*s.C)
+	o.out.Begin(st, &o.c.quant, w)
+	return o.out.Forward(st, &o.c.quant)
 }
 
-func (o *addOp) fill(i, _ int, codes bool, mask []uint8) {
-	e0, e1 := o.out.Range(i)
-	a, b, y := o.a.Data[e0:e1], o.b.Data[e0:e1], o.c.out[e0:e1]
-	if !o.a.On && !o.b.On {
-		o.e.set.Add(a, b, y, kernel.None)
+func (o *addOp) fill(i, worker int, codes bool, mask []uint8) {
+	e0, e1 := o.out.Elements(i)
+	set, block := o.e.set, o.e.m.Block[worker]
+	if codes {
+		acc := block.I32[:e1-e0]
+		set.Widen(o.a.Codes[e0:e1], o.a.Q.Zero, acc)
+		set.Requantize(acc, nil, o.b.Codes[e0:e1], o.out.Codes[e0:e1], mask, o.c.shape.C, &o.req)
 		return
 	}
-	grid.Fill(&o.ep, a, b, y, codes, mask)
+	x := o.out.Dst[e0:e1]
+	if o.a.On {
+		set.Values(o.a.Codes[e0:e1], o.a.Q.Zero, o.a.Q.Scale, x)
+	} else {
+		copy(x, o.a.Data[e0:e1])
+	}
+	set.Affine(x, o.b.Operand(e0, e1), x, mask, o.one, o.zero, kernel.None)
 }
 
 func (o *addOp) backward(int) {
@@ -93,21 +125,19 @@ func (o *addOp) backward(int) {
 }
 
 func (o *addOp) backChunk(i, _ int) {
-	e0, e1 := o.out.Range(i)
-	g := o.c.grad[e0:e1]
-	o.out.Gate(i, g)
-	o.e.give(o.da, g, e0, e1)
-	o.e.give(o.db, g, e0, e1)
+	e0, e1 := o.out.Elements(i)
+	g, mask := o.c.grad[e0:e1], o.out.Gate(i)
+	for _, d := range [...]convbn.Grad{o.da, o.db} {
+		if d.Data != nil {
+			o.e.set.Gate(g, mask, d.Data[e0:e1], d.Add)
+		}
+	}
 }
 
 // give hands g to elements e0 to e1 of a gradient.
 func (e *Net) give(d convbn.Grad, g []float32, e0, e1 int) {
-	switch {
-	case d.Data == nil:
-	case d.Add:
-		e.set.AddTo(g, d.Data[e0:e1])
-	default:
-		copy(d.Data[e0:e1], g)
+	if d.Data != nil {
+		e.set.Gate(g, nil, d.Data[e0:e1], d.Add)
 	}
 }
 
@@ -115,47 +145,85 @@ func (e *Net) give(d convbn.Grad, g []float32, e0, e1 int) {
 type actOp struct {
 	e           *Net
 	c           *cell
-	cut         grid.Cut
-	width       int
+	out         grid.Output // for values
 	x           *grid.Value
-	top         float32 // where the linear part ends, in units of the data
+	one, zero   []float32
 	dx          convbn.Grad
 	forth, back func(i, worker int)
 }
 
 func newActOp(e *Net, c *cell) *actOp {
-	o := &actOp{e: e, c: c}
-	o.forth, o.back = o.forwardChunk, o.backChunk
+	o := &actOp{e: e, c: c, one: neutral(c.shape.C), zero: make([]float32, c.shape.C)}
+	o.out.Init(e.m)
+	o.out.Act, o.out.Fill = c.act, o.fill
+	o.forth, o.back = o.clipChunk, o.backChunk
 	return o
 }
 
-func (o *actOp) forward(n int, _ grid.Step) grid.Value {
+func (o *actOp) bind() { o.out.Out, o.out.Codes, o.out.Mask = o.c.out, o.c.codes, o.c.mask }
+
+func (o *actOp) forward(n int, st grid.Step) grid.Value {
 	s := o.c.shape
-	o.width, o.cut = s.W*s.C, grid.NewCut(n*s.H, s.W*s.C)
 	o.x = &o.e.cells[o.c.in[0]].val
-	o.top = grid.Top(o.x, o.c.act)
-	o.e.pool.Run(o.cut.N, o.forth)
-	return grid.Value{Data: o.c.out, On: o.x.On, Q: o.x.Q}
+	o.out.Bind(n*s.H, s.W*s.C)
+	if o.x.On {
+		o.e.pool.Run(o.out.Cut.N, o.forth)
+		return grid.Value{Codes: o.c.codes, On: true, Q: o.x.Q}
+	}
+	st.Observe, st.Quantize = false, false
+	o.out.Begin(st, &o.c.quant, grid.Valued)
+	v := o.out.Forward(st, &o.c.quant)
+	v.Q = o.x.Q
+	return v
 }
 
-func (o *actOp) rows(i int) (int, int) {
-	r0, r1 := o.cut.Range(i)
-	return r0 * o.width, r1 * o.width
+func (o *actOp) fill(i, _ int, _ bool, mask []uint8) {
+	e0, e1 := o.out.Elements(i)
+	o.e.set.Affine(o.x.Data[e0:e1], kernel.Operand{}, o.out.Dst[e0:e1], mask, o.one, o.zero, o.c.act)
 }
 
-func (o *actOp) forwardChunk(i, _ int) {
-	e0, e1 := o.rows(i)
-	grid.Clip(o.x.Data[e0:e1], o.c.out[e0:e1], o.top)
+// clipChunk clips codes to those of the activation's range.
+func (o *actOp) clipChunk(i, _ int) {
+	e0, e1 := o.out.Elements(i)
+	lo, hi := clipLimits(o.x.Q, o.c.act)
+	clip(o.x.Codes[e0:e1], o.c.codes[e0:e1], lo, hi)
+}
+
+// clipLimits are the codes of an activation's limits.
+func clipLimits(q kernel.Quant, act kernel.Act) (lo, hi uint8) {
+	r := kernel.Requant{Zero: q.Zero, Min: q.Min, Max: q.Max, Act: act, Six: grid.Six(q)}
+	l, h := r.Bounds()
+	return uint8(l), uint8(h)
+}
+
+func clip(x, y []uint8, lo, hi uint8) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = min(max(v, lo), hi)
+	}
 }
 
 func (o *actOp) backward(int) {
 	o.dx = o.e.gradOf(o.c.in[0])
-	o.e.pool.Run(o.cut.N, o.back)
+	if o.dx.Data != nil {
+		o.e.pool.Run(o.out.Cut.N, o.back)
+	}
 }
 
 func (o *actOp) backChunk(i, _ int) {
-	e0, e1 := o.rows(i)
+	e0, e1 := o.out.Elements(i)
 	g := o.c.grad[e0:e1]
-	grid.ClipBackward(o.c.out[e0:e1], g, o.top)
+	if !o.x.On {
+		o.e.set.Gate(g, o.out.Gate(i), o.dx.Data[e0:e1], o.dx.Add)
+		return
+	}
+	// On codes: inside the linear part is strictly between the limits, and ReLU has no upper one.
+	lo, hi := clipLimits(o.x.Q, o.c.act)
+	open := o.c.act == kernel.ReLU || 6/o.x.Q.Scale > float32(o.x.Q.Max-o.x.Q.Zero)+0.5
+	for j, v := range o.c.codes[e0:e1] {
+		if !(v > lo && (v < hi || open)) {
+			g[j] = 0
+		}
+	}
 	o.e.give(o.dx, g, e0, e1)
 }

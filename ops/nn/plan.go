@@ -8,7 +8,6 @@ import "slices"
 type plan struct {
 	f32 arena[float32]
 	u8  arena[uint8]
-	i8  arena[int8]
 }
 
 // arena is the buffers of one element type.
@@ -71,5 +70,4 @@ func padded(n int) int { return (n + lineElements - 1) / lineElements * lineElem
 func (p *plan) allocate() {
 	p.f32.allocate()
 	p.u8.allocate()
-	p.i8.allocate()
 }

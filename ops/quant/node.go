@@ -34,8 +34,14 @@ func (n *Node) Observing() bool {
 	return !n.Ready() || n.Observer.Averaging() != 0
 }
 
+// NeedsValues reports whether the observer looks at more than the extremes.
+func (n *Node) NeedsValues() bool {
+	e, ok := n.Observer.(interface{ ExtremesOnly() bool })
+	return !ok || !e.ExtremesOnly()
+}
+
 // Observe moves the range towards that of the batch x, whose extremes are lo and
-// hi: m += c·(batch - m); the first batch sets it.
+// hi (x may be nil unless NeedsValues): m += c·(batch - m); the first batch sets it.
 func (n *Node) Observe(x []float32, lo, hi float32) {
 	lo, hi = n.Observer.Range(x, lo, hi, n.Spec)
 	if !n.Ready() {

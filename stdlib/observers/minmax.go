@@ -48,3 +48,6 @@ func NewMinMax(a MinMaxArgs) (stage.Observer, error) {
 
 // Range implements quant.Observer.
 func (minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+
+// ExtremesOnly tells quant nodes that nothing but the extremes is looked at.
+func (minMax) ExtremesOnly() bool { return true }

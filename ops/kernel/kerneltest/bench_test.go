@@ -44,36 +44,50 @@ func (l layer) conv() *kernel.Conv {
 	}
 }
 
+// convs are the kernels of a convolution, and those of packing, ready to run.
+func convs(s *kernel.Set, p *kernel.Conv) []pass {
+	x, w, y := noise(p.N*p.H*p.W*p.C, 1), noise(p.WeightLen(), 2), noise(p.Rows()*p.OW*p.OutC, 3)
+	codes, weights, out := noiseCodes(len(x), 4), make([]int8, len(w)), make([]uint8, len(y))
+	for i, v := range w {
+		weights[i] = int8(127 * v)
+	}
+	packed, turned, packed8 := make([]float32, s.ConvPackSize(p)), make([]float32, s.ConvDataPackSize(p)), make([]int8, s.ConvInt8PackSize(p))
+	sums, bias := make([]int32, p.OutC), make([]int32, p.OutC)
+	s.ConvPack(p, w, packed, 0, p.OutC)
+	s.ConvDataPack(p, w, turned, 0, p.C)
+	s.ConvInt8Pack(p, weights, packed8, sums, 0, p.OutC)
+	q := &kernel.Requant{M: make([]float32, p.OutC), Zero: 128, Max: 255, MZ: 0.5, ZZero: 128, Act: kernel.ReLU}
+	for i := range q.M {
+		q.M[i] = 1e-3
+	}
+	requantized, added := &kernel.Int8Out{Y: out, Q: q}, &kernel.Int8Out{Y: out, Q: q, Z: noiseCodes(len(out), 5)}
+	sc := s.ConvForwardRoom(p).Max(s.ConvBackwardDataRoom(p)).Max(s.ConvBackwardWeightsRoom(p)).Max(s.ConvInt8Room(p)).Make()
+	f, coded := kernel.Operand{F: x}, kernel.Operand{Q: codes, Zero: 128}
+	return []pass{
+		{"forward", func() { s.ConvForward(p, x, packed, y, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"data", func() { s.ConvBackwardData(p, y, turned, x, false, sc, 0, p.InRows()) }},
+		{"weights", func() { s.ConvBackwardWeights(p, f, y, w, sc, 0, p.N, 0, p.OutC) }},
+		{"weightsOfCodes", func() { s.ConvBackwardWeights(p, coded, y, w, sc, 0, p.N, 0, p.OutC) }},
+		{"int8", func() { s.ConvInt8(p, codes, 128, packed8, bias, requantized, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"int8Add", func() { s.ConvInt8(p, codes, 128, packed8, bias, added, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"pack", func() { s.ConvPack(p, w, packed, 0, p.OutC) }},
+		{"packData", func() { s.ConvDataPack(p, w, turned, 0, p.C) }},
+		{"packInt8", func() { s.ConvInt8Pack(p, weights, packed8, sums, 0, p.OutC) }},
+	}
+}
+
 // BenchmarkConv gives GFLOP/s on one core (two operations a product) for each
-// set, layer and direction.
+// set, layer and direction; int8 with the requantization.
 func BenchmarkConv(b *testing.B) {
 	for _, s := range sets.All() {
 		for _, l := range layers() {
 			p := l.conv()
-			x, w, y := make([]float32, p.N*p.H*p.W*p.C), make([]float32, p.WeightLen()), make([]float32, p.Rows()*p.OW*p.OutC)
-			for i := range x {
-				x[i] = float32(i%17) - 8
-			}
-			for i := range w {
-				w[i] = float32(i%13) - 6
-			}
-			codes, weights := make([]int8, len(x)), make([]int8, len(w))
-			acc, bytes := make([]int32, len(y)), make([]byte, s.ConvInt8Size(p))
-			fwd, data, back := make([]float32, s.ConvForwardSize(p)), make([]float32, s.ConvBackwardDataSize(p)), make([]float32, s.ConvBackwardWeightsSize(p))
-			for _, k := range []struct {
-				name string
-				run  func()
-			}{
-				{"forward", func() { s.ConvForward(p, x, w, y, fwd, 0, p.Rows()) }},
-				{"data", func() { s.ConvBackwardData(p, y, w, x, data, 0, p.InRows()) }},
-				{"weights", func() { s.ConvBackwardWeights(p, x, y, w, back, 0, p.N, 0, p.OutC) }},
-				{"int8", func() { s.ConvInt8(p, codes, 0, weights, acc, bytes, 0, p.Rows()) }},
-			} {
+			for _, k := range convs(s, p) {
 				b.Run(fmt.Sprintf("%s/%s/%s", s.Name, l.name, k.name), func(b *testing.B) {
 					for b.Loop() {
 						k.run()
 					}
-					flops := 2 * float64(len(y)) * float64(p.K())
+					flops := 2 * float64(p.Rows()*p.OW*p.OutC) * float64(p.K())
 					b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 				})
 			}

@@ -18,20 +18,30 @@ type check func(g *gen, s, ref *kernel.Set)
 // checks is the table: a row for each kernel of kernel.Set.
 func checks() map[string]check {
 	return map[string]check{
+		"ConvPack":            convPack,
 		"ConvForward":         convForward,
+		"ConvDataPack":        convDataPack,
 		"ConvBackwardData":    convBackwardData,
 		"ConvBackwardWeights": convBackwardWeights,
+		"ConvInt8Pack":        convInt8Pack,
 		"ConvInt8":            convInt8,
+		"EncodeWeights":       encodeWeights,
+		"WeightGrad":          weightGrad,
 		"Requantize":          requantize,
 		"Dequantize":          dequantize,
+		"Widen":               widen,
+		"Values":              values,
 		"Quantize":            quantize,
 		"FakeQuant":           fakeQuant,
-		"FakeQuantBackward":   fakeQuantBackward,
 		"MinMax":              minMax,
-		"ChannelSums":         channelSums,
-		"ScaleShift":          scaleShift,
-		"ActBackward":         actBackward,
-		"Add":                 add,
+		"ChannelStats":        channelStats,
+		"ChannelRange":        channelRange,
+		"Affine":              affine,
+		"AffineQuant":         affineQuant,
+		"AffineRange":         affineRange,
+		"GateSums":            gateSums,
+		"GateAffine":          gateAffine,
+		"Gate":                gate,
 		"AddTo":               addTo,
 		"MaxPool":             maxPool,
 		"MaxPoolBackward":     maxPoolBackward,
@@ -40,36 +50,56 @@ func checks() map[string]check {
 		"AvgPoolBackward":     avgPoolBackward,
 		"SumPoolInt8":         sumPoolInt8,
 		"SGD":                 sgd,
+		"Finite":              finite,
 	}
 }
 
-// Check runs every kernel of the set on count generated cases. A field of
-// kernel.Set that is nil or has no row in the table fails.
+// Check runs every kernel of the set on count generated cases, the kernels side by
+// side. A field of kernel.Set that is nil or has no row in the table fails.
 func Check(t *testing.T, s *kernel.Set, count int) {
-	for _, err := range Mistakes(s, count) {
+	for _, err := range unchecked(s) {
 		t.Error(err)
+	}
+	if t.Failed() {
+		return
+	}
+	table := checks()
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := mistake(s, name, table[name], count); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
 // Mistakes is Check without a test: what is wrong with the set, at most one
 // generated case for each kernel, in the order of the names.
 func Mistakes(s *kernel.Set, count int) []error {
-	if missing := unchecked(s); missing != nil {
-		return missing
+	out := unchecked(s)
+	if out != nil {
+		return out
 	}
-	var out []error
 	table := checks()
 	for _, name := range slices.Sorted(maps.Keys(table)) {
-		for i := range count {
-			g := &gen{state: uint64(i)}
-			table[name](g, s, ref.Set())
-			if err := g.done(); err != nil {
-				out = append(out, fmt.Errorf("%s: %s, case %d: %w", s.Name, name, i, err))
-				break
-			}
+		if err := mistake(s, name, table[name], count); err != nil {
+			out = append(out, err)
 		}
 	}
 	return out
+}
+
+// mistake returns what is wrong in the first case that fails.
+func mistake(s *kernel.Set, name string, check check, count int) error {
+	for i := range count {
+		g := &gen{state: uint64(i)}
+		check(g, s, ref.Set())
+		if err := g.done(); err != nil {
+			return fmt.Errorf("%s: %s, case %d: %w", s.Name, name, i, err)
+		}
+	}
+	return nil
 }
 
 // unchecked returns the fields of the set that are nil or that no row checks.
@@ -84,7 +114,7 @@ func unchecked(s *kernel.Set) (out []error) {
 		if v.Field(i).IsNil() {
 			out = append(out, fmt.Errorf("the set %s has no %s", s.Name, name))
 		}
-		if name = strings.TrimSuffix(name, "Size"); table[name] == nil {
+		if name = strings.TrimSuffix(strings.TrimSuffix(name, "Size"), "Room"); table[name] == nil {
 			out = append(out, fmt.Errorf("kernel.Set has %s, kerneltest has no check of it", name))
 		}
 	}

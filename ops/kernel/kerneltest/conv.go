@@ -6,109 +6,178 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// conv draws a geometry: ordinary ones, and now and then a linear layer, a
-// pointwise or a depthwise convolution.
-func (g *gen) conv() *kernel.Conv {
-	for {
-		p := &kernel.Conv{
-			N: g.intn(1, 3), H: g.intn(1, 9), W: g.intn(1, 11),
-			KH: g.intn(1, 4), KW: g.intn(1, 4), StrideH: g.intn(1, 3), StrideW: g.intn(1, 3),
-			PadTop: g.intn(0, 3), PadLeft: g.intn(0, 3), DilationH: g.intn(1, 2), DilationW: g.intn(1, 2), Groups: 1,
-		}
-		cg, og := g.intn(1, 9), g.intn(1, 9)
-		switch g.intn(0, 5) {
-		case 0: // grouped
-			p.Groups = g.intn(2, 3)
-		case 1: // depthwise, now and then with a multiplier
-			p.Groups, cg, og = g.intn(2, 19), 1, 1
-			if g.one(4) {
-				og = 2
-			}
-		case 2: // pointwise
-			p.KH, p.KW, p.StrideH, p.StrideW, p.PadTop, p.PadLeft = 1, 1, 1, 1, 0, 0
-		case 3: // linear
-			p.KH, p.KW, p.PadTop, p.PadLeft, p.DilationH, p.DilationW = p.H, p.W, 0, 0, 1, 1
-		}
-		p.C, p.OutC = cg*p.Groups, og*p.Groups
-		bottom, right := g.intn(0, p.PadTop), g.intn(0, p.PadLeft)
-		p.OH = (p.H+p.PadTop+bottom-p.DilationH*(p.KH-1)-1)/p.StrideH + 1
-		p.OW = (p.W+p.PadLeft+right-p.DilationW*(p.KW-1)-1)/p.StrideW + 1
-		if p.H+p.PadTop+bottom > p.DilationH*(p.KH-1) && p.W+p.PadLeft+right > p.DilationW*(p.KW-1) {
-			g.detail = fmt.Sprintf("%+v", *p)
-			return p
-		}
-	}
-}
-
 func (g *gen) floats(what string, n int) []float32 {
 	return in(g, what, n, func(int) float32 { return g.float() })
 }
 
-func (g *gen) codes(what string, n int) []int8 {
-	return in(g, what, n, func(int) int8 { return g.int8() })
+func (g *gen) codes(what string, n int) []uint8 {
+	return in(g, what, n, func(int) uint8 { return g.code() })
 }
 
-func xLen(p *kernel.Conv) int { return p.N * p.H * p.W * p.C }
-func yLen(p *kernel.Conv) int { return p.N * p.OH * p.OW * p.OutC }
+// packed lets a set pack weights into exactly size elements, a piece at a time, or
+// whole, and returns them as an input.
+func packed[T element](g *gen, n, size, block, groups int, cut bool, pack func(to []T, lo, hi int)) []T {
+	to := out[T](g, "packed", size)
+	if cut {
+		g.pieces(n, block, groups, func(lo, hi int) { pack(to, lo, hi) })
+	} else {
+		pack(to, 0, n)
+	}
+	return in(g, "packed", size, func(i int) T { return to[i] })
+}
+
+// disjoint packs each piece into a buffer of its own, and merges them: pieces may
+// be packed at the same time, so no two write the same element, and what is packed
+// in pieces is what is packed whole.
+func disjoint[T element](g *gen, n, size, block, groups int, pack func(to []T, lo, hi int)) {
+	whole, merged := packed(g, n, size, block, groups, false, pack), out[T](g, "packed", size)
+	g.pieces(n, block, groups, func(lo, hi int) {
+		part := out[T](g, "packed", size)
+		pack(part, lo, hi)
+		for i, v := range part {
+			if bitsOf(v) == bitsOf(guard[T]()) {
+				continue
+			}
+			if bitsOf(merged[i]) != bitsOf(guard[T]()) {
+				g.errorf("packed: element %d of %d is written for the channels %d to %d and for others", i, size, lo, hi)
+				return
+			}
+			merged[i] = v
+		}
+	})
+	sameBytes(g, "packed", merged, whole)
+}
+
+// confined demands that got still is what it was where a range did not reach, and
+// in the range what the whole computation gave.
+func confined[T element](g *gen, what string, got, before, whole []T, inside func(i int) bool) {
+	for i := range got {
+		want := before[i]
+		if inside(i) {
+			want = whole[i]
+		}
+		if bitsOf(got[i]) != bitsOf(want) {
+			g.errorf("%s: element %d of %d is %v, want %v: it is in the range: %v", what, i, len(got), got[i], want, inside(i))
+			return
+		}
+	}
+}
+
+// part draws one range of rows and of channels, and tells which elements are in it.
+func (g *gen) part(p *kernel.Conv, block int) (r0, r1, o0, o1 int, inside func(i int) bool) {
+	r0 = g.intn(0, p.Rows()-1)
+	r1, o1 = g.intn(r0, p.Rows()), p.OutC
+	if p.Groups == 1 {
+		blocks := (p.OutC + block - 1) / block
+		o0 = g.intn(0, blocks-1)
+		o1 = min(g.intn(o0, blocks)*block, p.OutC)
+		o0 *= block
+	}
+	return r0, r1, o0, o1, func(i int) bool {
+		r, o := i/(p.OW*p.OutC), i%p.OutC
+		return r0 <= r && r < r1 && o0 <= o && o < o1
+	}
+}
+
+// parts calls f for ranges of rows and of channels that cover a result.
+func (g *gen) parts(p *kernel.Conv, block int, f func(r0, r1, o0, o1 int)) {
+	g.ranges(p.Rows(), func(r0, r1 int) {
+		g.pieces(p.OutC, block, p.Groups, func(o0, o1 int) { f(r0, r1, o0, o1) })
+	})
+}
+
+func convPack(g *gen, s, _ *kernel.Set) {
+	p := g.conv()
+	w := g.floats("w", p.WeightLen())
+	disjoint(g, p.OutC, s.ConvPackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.ConvPack(p, w, to, lo, hi) })
+}
 
 func convForward(g *gen, s, ref *kernel.Set) {
 	p := g.conv()
 	x, w := g.floats("x", xLen(p)), g.floats("w", p.WeightLen())
+	weights := packed(g, p.OutC, s.ConvPackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.ConvPack(p, w, to, lo, hi) })
 	whole, cut := out[float32](g, "y", yLen(p)), out[float32](g, "y", yLen(p))
-	scratch := out[float32](g, "scratch", s.ConvForwardSize(p))
-	s.ConvForward(p, x, w, whole, scratch, 0, p.Rows())
-	g.ranges(p.Rows(), func(lo, hi int) { s.ConvForward(p, x, w, cut, scratch, lo, hi) })
+	scratch := g.scratch(s.ConvForwardRoom(p))
+	s.ConvForward(p, x, weights, whole, scratch, 0, p.Rows(), 0, p.OutC)
+	g.parts(p, s.Block, func(r0, r1, o0, o1 int) {
+		dirty(scratch)
+		s.ConvForward(p, x, weights, cut, scratch, r0, r1, o0, o1)
+	})
 	want, size := make([]float32, yLen(p)), make([]float32, yLen(p))
-	ref.ConvForward(p, x, w, want, nil, 0, p.Rows())
-	ref.ConvForward(p, abs(x), abs(w), size, nil, 0, p.Rows())
+	ref.ConvForward(p, x, w, want, nil, 0, p.Rows(), 0, p.OutC)
+	ref.ConvForward(p, abs(x), abs(w), size, nil, 0, p.Rows(), 0, p.OutC)
 	near(g, "y", whole, want, func(i int) float64 { return sumBound(p.K(), size[i]) })
 	sameBytes(g, "y", cut, whole)
+	r0, r1, o0, o1, inside := g.part(p, s.Block)
+	alone := out[float32](g, "y", yLen(p))
+	before := wanted(alone)
+	s.ConvForward(p, x, weights, alone, scratch, r0, r1, o0, o1)
+	confined(g, "y of a range", alone, before, whole, inside)
+}
+
+func convDataPack(g *gen, s, _ *kernel.Set) {
+	p := g.conv()
+	w := g.floats("w", p.WeightLen())
+	disjoint(g, p.C, s.ConvDataPackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.ConvDataPack(p, w, to, lo, hi) })
 }
 
 func convBackwardData(g *gen, s, ref *kernel.Set) {
-	p := g.conv()
-	dy, w := g.floats("dy", yLen(p)), g.floats("w", p.WeightLen())
+	p, add := g.conv(), g.one(3)
+	dy, w, before := g.floats("dy", yLen(p)), g.floats("w", p.WeightLen()), g.floats("dx", xLen(p))
+	weights := packed(g, p.C, s.ConvDataPackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.ConvDataPack(p, w, to, lo, hi) })
 	whole, cut := out[float32](g, "dx", xLen(p)), out[float32](g, "dx", xLen(p))
-	scratch := out[float32](g, "scratch", s.ConvBackwardDataSize(p))
-	s.ConvBackwardData(p, dy, w, whole, scratch, 0, p.InRows())
-	g.ranges(p.InRows(), func(lo, hi int) { s.ConvBackwardData(p, dy, w, cut, scratch, lo, hi) })
-	want, size := make([]float32, xLen(p)), make([]float32, xLen(p))
-	ref.ConvBackwardData(p, dy, w, want, nil, 0, p.InRows())
-	ref.ConvBackwardData(p, abs(dy), abs(w), size, nil, 0, p.InRows())
-	near(g, "dx", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW*p.OutC/p.Groups, size[i]) })
+	if add {
+		copy(whole, before)
+		copy(cut, before)
+	}
+	scratch := g.scratch(s.ConvBackwardDataRoom(p))
+	s.ConvBackwardData(p, dy, weights, whole, add, scratch, 0, p.InRows())
+	g.ranges(p.InRows(), func(lo, hi int) {
+		dirty(scratch)
+		s.ConvBackwardData(p, dy, weights, cut, add, scratch, lo, hi)
+	})
+	want, size := wanted(before), abs(before)
+	ref.ConvBackwardData(p, dy, w, want, add, nil, 0, p.InRows())
+	ref.ConvBackwardData(p, abs(dy), abs(w), size, add, nil, 0, p.InRows())
+	near(g, "dx", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW*p.OutC/p.Groups+1, size[i]) })
 	sameBytes(g, "dx", cut, whole)
+	alone := out[float32](g, "dx", xLen(p))
+	if add {
+		copy(alone, before)
+	}
+	before, r0 := wanted(alone), g.intn(0, p.InRows()-1)
+	r1 := g.intn(r0, p.InRows())
+	s.ConvBackwardData(p, dy, weights, alone, add, scratch, r0, r1)
+	confined(g, "dx of a range", alone, before, whole, func(i int) bool { return r0*p.W*p.C <= i && i < r1*p.W*p.C })
+	g.detail = fmt.Sprintf("%+v, add %v", *p, add)
 }
 
 func convBackwardWeights(g *gen, s, ref *kernel.Set) {
 	p := g.conv()
-	x, dy, before := g.floats("x", xLen(p)), g.floats("dy", yLen(p)), g.floats("dw", p.WeightLen())
+	x, dy, before := kernel.Operand{F: g.floats("x", xLen(p))}, g.floats("dy", yLen(p)), g.floats("dw", p.WeightLen())
+	size := kernel.Operand{F: abs(x.F)}
+	if g.one(2) {
+		x = kernel.Operand{Q: g.codes("x", xLen(p)), Zero: g.zero(), Scale: g.float()}
+		for i, q := range x.Q {
+			size.F[i] = float32(max(int32(q)-x.Zero, x.Zero-int32(q)))
+		}
+	}
 	n0 := g.intn(0, p.N-1)
 	n1 := g.intn(n0, p.N)
-	whole, cut := twin(g, "dw", before), twin(g, "dw", before)
-	scratch := out[float32](g, "scratch", s.ConvBackwardWeightsSize(p))
-	s.ConvBackwardWeights(p, x, dy, whole, scratch, n0, n1, 0, p.OutC)
-	g.ranges(p.OutC, func(lo, hi int) { s.ConvBackwardWeights(p, x, dy, cut, scratch, n0, n1, lo, hi) })
-	want, size := append([]float32(nil), before...), abs(before)
-	ref.ConvBackwardWeights(p, x, dy, want, nil, n0, n1, 0, p.OutC)
-	ref.ConvBackwardWeights(p, abs(x), abs(dy), size, nil, n0, n1, 0, p.OutC)
-	near(g, "dw", whole, want, func(i int) float64 { return sumBound((n1-n0)*p.OH*p.OW+1, size[i]) })
-	sameBytes(g, "dw", cut, whole)
-	g.detail = fmt.Sprintf("%+v, images %d to %d", *p, n0, n1)
-}
-
-func convInt8(g *gen, s, ref *kernel.Set) {
-	p := g.conv()
-	x, w, zero := g.codes("x", xLen(p)), g.codes("w", p.WeightLen()), int32(0)
 	if g.one(2) {
-		zero = int32(g.int8())
+		n0, n1 = 0, p.N
 	}
-	whole, cut := out[int32](g, "acc", yLen(p)), out[int32](g, "acc", yLen(p))
-	scratch := out[byte](g, "scratch", s.ConvInt8Size(p))
-	s.ConvInt8(p, x, zero, w, whole, scratch, 0, p.Rows())
-	g.ranges(p.Rows(), func(lo, hi int) { s.ConvInt8(p, x, zero, w, cut, scratch, lo, hi) })
-	want := make([]int32, yLen(p))
-	ref.ConvInt8(p, x, zero, w, want, nil, 0, p.Rows())
-	equal(g, "acc", whole, want)
-	equal(g, "acc, cut", cut, want)
-	g.detail = fmt.Sprintf("%+v, zero %d", *p, zero)
+	whole, cut := twin(g, "dw", before), twin(g, "dw", before)
+	scratch := g.scratch(s.ConvBackwardWeightsRoom(p))
+	s.ConvBackwardWeights(p, x, dy, whole, scratch, n0, n1, 0, p.OutC)
+	g.ranges(p.OutC, func(lo, hi int) {
+		dirty(scratch)
+		s.ConvBackwardWeights(p, x, dy, cut, scratch, n0, n1, lo, hi)
+	})
+	want, bound := wanted(before), abs(before)
+	ref.ConvBackwardWeights(p, x, dy, want, nil, n0, n1, 0, p.OutC)
+	ref.ConvBackwardWeights(p, size, abs(dy), bound, nil, n0, n1, 0, p.OutC)
+	near(g, "dw", whole, want, func(i int) float64 { return sumBound((n1-n0)*p.OH*p.OW+1, bound[i]) })
+	sameBytes(g, "dw", cut, whole)
+	g.detail = fmt.Sprintf("%+v, images %d to %d, codes %v", *p, n0, n1, x.Q != nil)
 }

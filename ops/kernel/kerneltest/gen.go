@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"qpipe/ops/kernel"
 )
 
 // gen makes the random parts of one case and remembers its buffers and what went
@@ -54,7 +56,10 @@ func (g *gen) special() float32 {
 	return 8 * g.float()
 }
 
-func (g *gen) int8() int8 { return int8(g.next()) }
+func (g *gen) int8() int8   { return int8(g.next()) }
+func (g *gen) code() uint8  { return uint8(g.next()) }
+func (g *gen) int32() int32 { return int32(g.next()) >> g.intn(1, 31) }
+func (g *gen) zero() int32  { return []int32{0, 128, 255, int32(g.code())}[g.intn(0, 3)] }
 
 // cuts returns the borders of a random partition of [0, n).
 func (g *gen) cuts(n int) []int {
@@ -74,6 +79,23 @@ func (g *gen) ranges(n int, f func(lo, hi int)) {
 	}
 }
 
+// pieces calls f for ranges of channels that cover [0, n) and are cut at multiples of
+// block, in any order; with groups for all of them at once.
+func (g *gen) pieces(n, block, groups int, f func(lo, hi int)) {
+	if groups > 1 {
+		f(0, n)
+		return
+	}
+	c := g.cuts((n + block - 1) / block)
+	from, step := 0, 1
+	if g.one(2) {
+		from, step = len(c)-2, -1
+	}
+	for i := from; i >= 0 && i < len(c)-1; i += step {
+		f(c[i]*block, min(c[i+1]*block, n))
+	}
+}
+
 // element is what a buffer may hold.
 type element interface {
 	~float32 | ~float64 | ~int8 | ~int32 | ~uint8
@@ -83,6 +105,22 @@ type element interface {
 type guarded interface{ check() error }
 
 const margin = 67 // more than a vector and less than a line would hide
+
+// length draws the length of an elementwise pass: none, few, around the width of
+// a vector, or many.
+func (g *gen) length() int {
+	return []int{0, 1, g.intn(2, 7), 8, g.intn(15, 17), g.intn(30, 70), g.intn(200, 1100)}[g.intn(0, 6)]
+}
+
+// rows draws the shape of a pass over rows of channels: odd ones, and those
+// around multiples of a vector.
+func (g *gen) rows() (c, n int) {
+	c = g.intn(1, 40)
+	if g.one(3) {
+		c = 16*g.intn(1, 5) + g.intn(-1, 1)
+	}
+	return c, c * []int{0, 1, g.intn(2, 5), g.intn(6, 30)}[g.intn(0, 3)]
+}
 
 type buffer[T element] struct {
 	what  string
@@ -119,6 +157,50 @@ func out[T element](g *gen, what string, n int) []T {
 // twin makes an output with the content of x.
 func twin[T element](g *gen, what string, x []T) []T {
 	return alloc(g, what, len(x), false, func(i int) T { return x[i] })
+}
+
+// mask makes an output for n bits, now and then longer than it needs to be.
+func (g *gen) mask(n int) []uint8 {
+	if g.one(4) {
+		return nil
+	}
+	return out[uint8](g, "mask", (n+7)/8+max(g.intn(-4, 2), 0))
+}
+
+// wanted makes room for what ref writes where the set writes got: of the same
+// length, nil where got is, and with the same content.
+func wanted[T element](got []T) []T { return append([]T(nil), got...) }
+
+// bits makes the mask of n elements that a kernel reads; nil now and then.
+func (g *gen) bits(n int) []uint8 {
+	if g.one(4) {
+		return nil
+	}
+	return in(g, "mask", (n+7)/8, func(i int) uint8 {
+		b := uint8(g.next())
+		if left := n - 8*i; left < 8 {
+			b &= 1<<left - 1
+		}
+		return b
+	})
+}
+
+// scratch makes exactly the room that a kernel asked for, full of guard values.
+func (g *gen) scratch(r kernel.Room) *kernel.Scratch {
+	return &kernel.Scratch{F32: out[float32](g, "scratch", r.F32), I32: out[int32](g, "scratch", r.I32), U8: out[uint8](g, "scratch", r.U8)}
+}
+
+// dirty fills a scratch with guard values again: its content means nothing between two calls.
+func dirty(s *kernel.Scratch) {
+	for i := range s.F32 {
+		s.F32[i] = guard[float32]()
+	}
+	for i := range s.I32 {
+		s.I32[i] = guard[int32]()
+	}
+	for i := range s.U8 {
+		s.U8[i] = guard[uint8]()
+	}
 }
 
 // guard is NaN for floats, so that reading it shows, and 0x55… for integers.

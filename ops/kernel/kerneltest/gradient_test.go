@@ -8,16 +8,6 @@ import (
 	"qpipe/ops/kernel/sets"
 )
 
-// noise is a fixed sequence of values in [-1, 1).
-func noise(n, seed int) []float32 {
-	x := make([]float32, n)
-	for i := range x {
-		_, f := math.Modf(math.Abs(math.Sin(float64(i*7919+seed*104729+1)) * 43758.5453))
-		x[i] = float32(2*f - 1)
-	}
-	return x
-}
-
 // checkGradient compares dx with the central differences of x → Σ y·dy.
 func checkGradient(t *testing.T, what string, x, dx, dy []float32, h float64, forward func(x []float32) []float32) {
 	t.Helper()
@@ -47,7 +37,7 @@ func TestGradients(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			convGradients(t, s)
 			poolGradients(t, s)
-			actGradients(t, s)
+			gateGradients(t, s)
 			fakeQuantGradients(t, s)
 		})
 	}
@@ -62,16 +52,11 @@ func convGradients(t *testing.T, s *kernel.Set) {
 	} {
 		x, w := noise(p.N*p.H*p.W*p.C, 1), noise(p.WeightLen(), 2)
 		dy := noise(p.Rows()*p.OW*p.OutC, 3)
-		forward := func() []float32 {
-			y := make([]float32, len(dy))
-			s.ConvForward(p, x, w, y, make([]float32, s.ConvForwardSize(p)), 0, p.Rows())
-			return y
-		}
-		dx, dw := make([]float32, len(x)), make([]float32, len(w))
-		s.ConvBackwardData(p, dy, w, dx, make([]float32, s.ConvBackwardDataSize(p)), 0, p.InRows())
-		s.ConvBackwardWeights(p, x, dy, dw, make([]float32, s.ConvBackwardWeightsSize(p)), 0, p.N, 0, p.OutC)
-		checkGradient(t, "ConvBackwardData", x, dx, dy, 0.5, func([]float32) []float32 { return forward() })
-		checkGradient(t, "ConvBackwardWeights", w, dw, dy, 0.5, func([]float32) []float32 { return forward() })
+		forward := func([]float32) []float32 { return forwardConv(s, p, x, w) }
+		dw := make([]float32, len(w))
+		s.ConvBackwardWeights(p, kernel.Operand{F: x}, dy, dw, s.ConvBackwardWeightsRoom(p).Make(), 0, p.N, 0, p.OutC)
+		checkGradient(t, "ConvBackwardData", x, backwardData(s, p, dy, w), dy, 0.5, forward)
+		checkGradient(t, "ConvBackwardWeights", w, dw, dy, 0.5, forward)
 	}
 }
 
@@ -101,20 +86,40 @@ func poolGradients(t *testing.T, s *kernel.Set) {
 	}
 }
 
-func actGradients(t *testing.T, s *kernel.Set) {
+// gateGradients: y = act(x·a + b + z), the gradients to x and z through its mask.
+func gateGradients(t *testing.T, s *kernel.Set) {
+	const c = 5
 	for _, act := range []kernel.Act{kernel.None, kernel.ReLU, kernel.ReLU6} {
-		x, dy := noise(60, 6), noise(60, 7)
+		x, z, dy, a, b := noise(60, 6), noise(60, 7), noise(60, 8), noise(c, 9), noise(c, 10)
 		for i := range x {
-			x[i] *= 9
+			x[i], z[i] = 9*x[i], 9*z[i]
+			for v := x[i]*a[i%c] + b[i%c]; min(math.Abs(float64(v+z[i])), math.Abs(float64(v+z[i]-6))) < 0.2; {
+				z[i] += 0.1 // away from the corners
+			}
 		}
-		forward := func(x []float32) []float32 {
+		mask := make([]uint8, 8)
+		forward := func([]float32) []float32 {
 			y := make([]float32, len(x))
-			s.Add(x, make([]float32, len(x)), y, act)
+			s.Affine(x, kernel.Operand{F: z}, y, mask, a, b, act)
 			return y
 		}
-		dx := make([]float32, len(x))
-		s.ActBackward(forward(x), dy, dx, act)
-		checkGradient(t, "ActBackward "+act.String(), x, dx, dy, 1.0/1024, forward)
+		forward(x)
+		dx, dz := make([]float32, len(x)), make([]float32, len(x))
+		s.GateAffine(dy, mask, nil, dx, a, nil, nil)
+		s.Gate(dy, mask, dz, false)
+		checkGradient(t, "Gate "+act.String(), z, dz, dy, 1.0/256, forward)
+		forward(x)
+		checkGradient(t, "GateAffine "+act.String(), x, dx, dy, 1.0/256, forward)
+
+		sum, prod := make([]float64, c), make([]float64, c)
+		forward(x)
+		s.GateSums(dy, mask, x, nil, sum, prod)
+		da, db := make([]float32, c), make([]float32, c)
+		for i := range da {
+			da[i], db[i] = float32(prod[i]), float32(sum[i])
+		}
+		checkGradient(t, "GateSums, b, "+act.String(), b, db, dy, 1.0/256, forward)
+		checkGradient(t, "GateSums, a, "+act.String(), a, da, dy, 1.0/256, forward)
 	}
 }
 
@@ -132,11 +137,12 @@ func fakeQuantGradients(t *testing.T, s *kernel.Set) {
 				inside = append(inside, v)
 			}
 		}
-		dy, dx := noise(len(inside), 9), make([]float32, len(inside))
-		s.FakeQuantBackward(inside, dy, dx, q)
-		checkGradient(t, "FakeQuantBackward", inside, dx, dy, 2*float64(q.Scale), func(x []float32) []float32 {
+		dy, dx, mask := noise(len(inside), 9), make([]float32, len(inside)), make([]uint8, (len(inside)+7)/8)
+		s.FakeQuant(inside, make([]float32, len(inside)), mask, q, kernel.None)
+		s.Gate(dy, mask, dx, false)
+		checkGradient(t, "FakeQuant", inside, dx, dy, 2*float64(q.Scale), func(x []float32) []float32 {
 			y := make([]float32, len(x))
-			s.FakeQuant(x, y, q)
+			s.FakeQuant(x, y, nil, q, kernel.None)
 			return y
 		})
 	}
@@ -146,10 +152,7 @@ func fakeQuantGradients(t *testing.T, s *kernel.Set) {
 func TestInt8Extremes(t *testing.T) {
 	const c = 7300 // 9·7300 products of 255·128 just fit int32
 	p := &kernel.Conv{N: 1, H: 3, W: 3, C: c, OutC: 3, OH: 1, OW: 1, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}
-	x, w := make([]int8, 9*c), make([]int8, p.WeightLen())
-	for i := range x {
-		x[i] = 127
-	}
+	x, w := make([]uint8, 9*c), make([]int8, p.WeightLen())
 	for i := range w {
 		w[i] = -128
 		if i >= 2*len(x) {
@@ -157,10 +160,15 @@ func TestInt8Extremes(t *testing.T) {
 		}
 	}
 	for _, s := range sets.All() {
-		acc := make([]int32, 3)
-		s.ConvInt8(p, x, -128, w, acc, make([]byte, s.ConvInt8Size(p)), 0, 1)
-		if acc[0] != -255*128*9*c || acc[1] != acc[0] || acc[2] != 255*127*9*c {
+		for i := range x {
+			x[i] = 255
+		}
+		if acc := int8Conv(s, p, x, 0, w); acc[0] != -255*128*9*c || acc[1] != acc[0] || acc[2] != 255*127*9*c {
 			t.Errorf("%s: %v", s.Name, acc)
+		}
+		clear(x)
+		if acc := int8Conv(s, p, x, 255, w); acc[0] != 255*128*9*c || acc[1] != acc[0] || acc[2] != -255*127*9*c {
+			t.Errorf("%s: less a zero point %v", s.Name, acc)
 		}
 	}
 }

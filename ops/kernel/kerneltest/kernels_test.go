@@ -9,7 +9,11 @@ import (
 
 // TestSets runs every kernel of every set that this machine can run.
 func TestSets(t *testing.T) {
+	count := 500
+	if testing.Short() {
+		count = 60
+	}
 	for _, s := range sets.All() {
-		t.Run(s.Name, func(t *testing.T) { kerneltest.Check(t, s, 300) })
+		t.Run(s.Name, func(t *testing.T) { kerneltest.Check(t, s, count) })
 	}
 }

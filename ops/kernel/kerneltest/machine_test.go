@@ -9,7 +9,7 @@ import (
 )
 
 // machine executes a small quantized ONNX graph with the kernels of one set. A
-// tensor is kept in NHWC order; unsigned codes are kept less 128.
+// tensor is kept in NHWC order; signed codes are kept plus 128.
 type machine struct {
 	t     *testing.T
 	set   *kernel.Set
@@ -24,9 +24,9 @@ type machine struct {
 type value struct {
 	shape []int // as ONNX says it
 	f     []float32
-	codes []int8
+	codes []uint8
 	wide  []int32 // int32 codes (a bias)
-	shift int32   // 128 where the codes are unsigned
+	shift int32   // 128 where the codes are signed
 	scale []float32
 	zero  []int32
 	await *pending
@@ -38,7 +38,7 @@ type pending struct {
 	acc, bias []int32
 	mul       []float32
 	div       []int
-	z         []int8
+	z         []uint8
 	zzero     int32
 	mulZ      float32
 	act       kernel.Act
@@ -93,13 +93,13 @@ func load(a *refvec.Array) *value {
 	switch d := a.Data.(type) {
 	case []float32:
 		v.f = nhwc(d, a.Shape)
-	case []int8:
-		v.codes = nhwc(d, a.Shape)
 	case []uint8:
+		v.codes = nhwc(d, a.Shape)
+	case []int8:
 		v.shift = 128
-		v.codes = make([]int8, len(d))
+		v.codes = make([]uint8, len(d))
 		for i, c := range nhwc(d, a.Shape) {
-			v.codes[i] = int8(int32(c) - 128)
+			v.codes[i] = uint8(int32(c) + 128)
 		}
 	case []int32:
 		v.wide = d
@@ -113,7 +113,7 @@ func (v *value) result() []float64 {
 	switch {
 	case v.codes != nil && v.scale == nil:
 		for _, c := range v.codes {
-			out = append(out, float64(int32(c)+v.shift))
+			out = append(out, float64(int32(c)-v.shift))
 		}
 	case v.wide != nil:
 		for _, c := range v.wide {
@@ -151,11 +151,8 @@ func (m *machine) in(n *refvec.Node, i int) *value {
 	return v
 }
 
-// zeros returns zero points as the codes that they are here; 0 without any.
+// zeros returns zero points as the codes that they are here.
 func zeros(v *value) []int32 {
-	if v == nil {
-		return []int32{0}
-	}
 	if v.wide != nil {
 		return v.wide
 	}
@@ -166,10 +163,13 @@ func zeros(v *value) []int32 {
 	return out
 }
 
-// quantized is a view of codes with their scale and zero point.
+// quantized is a view of codes with their scale and zero point, which is 0 if there is none.
 func quantized(v, scale, zero *value) *value {
 	q := *v
-	q.scale, q.zero = scale.f, zeros(zero)
+	q.scale, q.zero = scale.f, []int32{v.shift}
+	if zero != nil {
+		q.zero = zeros(zero)
+	}
 	return &q
 }
 
@@ -179,6 +179,15 @@ func at[T any](x []T, i int) T {
 		return x[0]
 	}
 	return x[i]
+}
+
+// spread returns a value for each of n channels.
+func spread[T any](x []T, n int) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = at(x, i)
+	}
+	return out
 }
 
 // run executes the nodes in order.
@@ -261,7 +270,7 @@ func add(a, b *value) *value {
 func transposed(b *value) *value {
 	t := *b
 	k, l := b.shape[0], b.shape[1]
-	t.shape, t.codes = []int{l, k}, make([]int8, len(b.codes))
+	t.shape, t.codes = []int{l, k}, make([]uint8, len(b.codes))
 	for i := range k {
 		for j := range l {
 			t.codes[j*k+i] = b.codes[i*l+j]
@@ -279,11 +288,11 @@ func (m *machine) quantize(x, scale, zero *value, n *refvec.Node) *value {
 	if x.await != nil || x.codes != nil {
 		return m.epilogue(waiting(x), scale, zero)
 	}
-	y := &value{shape: x.shape, codes: make([]int8, len(x.f)), shift: zero.shift}
+	y := &value{shape: x.shape, codes: make([]uint8, len(x.f)), shift: zero.shift}
 	each(x, len(scale.f), func(c int, idx []int) {
-		q := kernel.Quant{Scale: scale.f[c], Zero: zeros(zero)[c], Min: -128, Max: 127}
-		from, to := gather(x.f, idx), make([]int8, len(idx))
-		m.set.Quantize(from, to, q)
+		q := kernel.Quant{Scale: scale.f[c], Zero: zeros(zero)[c], Max: 255}
+		from, to := gather(x.f, idx), make([]uint8, len(idx))
+		m.set.Quantize(from, to, nil, q, kernel.None)
 		scatter(to, y.codes, idx)
 	})
 	return y
@@ -339,18 +348,18 @@ func scatter[T any](from, to []T, idx []int) {
 // epilogue requantizes to the given scale and zero point.
 func (m *machine) epilogue(x, scale, zero *value) *value {
 	w, c := x.await, x.channels()
-	y := &value{shape: x.shape, codes: make([]int8, len(w.acc)), shift: zero.shift}
-	q := kernel.Requant{ZZero: w.zzero, Zero: zeros(zero)[0], Min: -128, Max: 127, Act: w.act, MZ: float32(w.mulZ / scale.f[0])}
-	for _, s := range w.mul {
+	y := &value{shape: x.shape, codes: make([]uint8, len(w.acc)), shift: zero.shift}
+	q := kernel.Requant{ZZero: w.zzero, Zero: zeros(zero)[0], Max: 255, Act: w.act, MZ: float32(w.mulZ / scale.f[0])}
+	for _, s := range spread(w.mul, c) {
 		q.M = append(q.M, float32(s/scale.f[0]))
 	}
 	if w.div == nil {
-		m.set.Requantize(w.acc, w.bias, w.z, y.codes, c, &q)
+		m.set.Requantize(w.acc, w.bias, w.z, y.codes, nil, c, &q)
 		return y
 	}
 	for i, d := range w.div { // an average pool divides by the window's size
-		q.M = []float32{float32(float32(w.mul[0]/float32(d)) / scale.f[0])}
-		m.set.Requantize(w.acc[i*c:(i+1)*c], nil, nil, y.codes[i*c:(i+1)*c], c, &q)
+		q.M = spread([]float32{float32(float32(w.mul[0]/float32(d)) / scale.f[0])}, c)
+		m.set.Requantize(w.acc[i*c:(i+1)*c], nil, nil, y.codes[i*c:(i+1)*c], nil, c, &q)
 	}
 	return y
 }
@@ -396,17 +405,19 @@ func (m *machine) gemm(x, w, bias *value) *value {
 // is taken out by Σ(x-xZero)(w-wZero) = Σ(x-xZero)·w - wZero·Σ(x-xZero), where the
 // second sum is a convolution with ones.
 func (m *machine) accumulate(p *kernel.Conv, x, w, bias *value, shape []int) *value {
-	scratch := make([]byte, m.set.ConvInt8Size(p))
-	acc := make([]int32, product(shape))
-	m.set.ConvInt8(p, x.codes, x.zero[0], w.codes, acc, scratch, 0, p.Rows())
-	if slices.ContainsFunc(w.zero, func(z int32) bool { return z != 0 }) {
-		ones, sums := make([]int8, len(w.codes)), make([]int32, len(acc))
+	codes := make([]int8, len(w.codes))
+	for i, c := range w.codes {
+		codes[i] = int8(int32(c) - 128)
+	}
+	pad := uint8(x.zero[0])
+	acc := int8Conv(m.set, p, x.codes, pad, codes)
+	if slices.ContainsFunc(w.zero, func(z int32) bool { return z != 128 }) {
+		ones := make([]int8, len(codes))
 		for i := range ones {
 			ones[i] = 1
 		}
-		m.set.ConvInt8(p, x.codes, x.zero[0], ones, sums, scratch, 0, p.Rows())
-		for i, s := range sums {
-			acc[i] -= at(w.zero, i%p.OutC) * s
+		for i, s := range int8Conv(m.set, p, x.codes, pad, ones) {
+			acc[i] -= (at(w.zero, i%p.OutC) - 128) * s
 		}
 	}
 	y := &value{shape: shape, await: &pending{acc: acc}}
@@ -435,8 +446,8 @@ func poolOf(n *refvec.Node, x *value) (*kernel.Pool, []int) {
 // maxPool lets the codes pass.
 func (m *machine) maxPool(n *refvec.Node, x *value) *value {
 	p, shape := poolOf(n, x)
-	y := &value{shape: shape, codes: make([]int8, product(shape)), shift: x.shift, scale: x.scale, zero: x.zero}
-	m.set.MaxPoolInt8(p, x.codes, y.codes, 0, p.N*p.OH)
+	y := &value{shape: shape, codes: make([]uint8, product(shape)), shift: x.shift, scale: x.scale, zero: x.zero}
+	m.set.MaxPoolInt8(p, x.codes, y.codes, nil, 0, p.N*p.OH)
 	return y
 }
 
@@ -457,6 +468,6 @@ func (m *machine) float(x *value) *value {
 		return x
 	}
 	y := &value{shape: x.shape, f: make([]float32, len(x.await.acc))}
-	m.set.Dequantize(x.await.acc, x.await.bias, y.f, x.channels(), x.await.mul)
+	m.set.Dequantize(x.await.acc, x.await.bias, y.f, x.channels(), spread(x.await.mul, x.channels()))
 	return y
 }

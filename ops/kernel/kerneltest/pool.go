@@ -9,7 +9,7 @@ import (
 
 func (g *gen) pool() *kernel.Pool {
 	p := &kernel.Pool{
-		N: g.intn(1, 3), H: g.intn(1, 9), W: g.intn(1, 9), C: g.intn(1, 19),
+		N: g.intn(1, 3), H: g.intn(1, 9), W: g.intn(1, 9), C: []int{g.intn(1, 19), g.intn(1, 80), 16 * g.intn(1, 9)}[g.intn(0, 2)],
 		KH: g.intn(1, 4), KW: g.intn(1, 4), StrideH: g.intn(1, 3), StrideW: g.intn(1, 3), CountPad: g.one(2),
 	}
 	if g.one(3) { // global
@@ -62,10 +62,19 @@ func maxPoolBackward(g *gen, s, ref *kernel.Set) {
 func maxPoolInt8(g *gen, s, ref *kernel.Set) {
 	p := g.pool()
 	nx, ny := poolLens(p)
-	x, y, want := g.codes("x", nx), out[int8](g, "y", ny), make([]int8, ny)
-	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPoolInt8(p, x, y, lo, hi) })
-	ref.MaxPoolInt8(p, x, want, 0, p.N*p.OH)
+	x := g.codes("x", nx)
+	if g.one(2) { // so that maxima tie, and are 0
+		x = in(g, "x", nx, func(int) uint8 { return uint8(max(g.intn(-3, 3), 0)) })
+	}
+	y, want := out[uint8](g, "y", ny), make([]uint8, ny)
+	var index, wantIndex []int32
+	if g.one(2) {
+		index, wantIndex = out[int32](g, "index", ny), make([]int32, ny)
+	}
+	g.ranges(p.N*p.OH, func(lo, hi int) { s.MaxPoolInt8(p, x, y, index, lo, hi) })
+	ref.MaxPoolInt8(p, x, want, wantIndex, 0, p.N*p.OH)
 	equal(g, "y", y, want)
+	equal(g, "index", index, wantIndex)
 }
 
 func avgPool(g *gen, s, ref *kernel.Set) {
@@ -97,7 +106,7 @@ func avgPoolBackward(g *gen, s, ref *kernel.Set) {
 func sumPoolInt8(g *gen, s, ref *kernel.Set) {
 	p := g.pool()
 	nx, ny := poolLens(p)
-	x, zero := g.codes("x", nx), int32(g.int8())
+	x, zero := g.codes("x", nx), g.zero()
 	acc, want := out[int32](g, "acc", ny), make([]int32, ny)
 	g.ranges(p.N*p.OH, func(lo, hi int) { s.SumPoolInt8(p, x, zero, acc, lo, hi) })
 	ref.SumPoolInt8(p, x, zero, want, 0, p.N*p.OH)

@@ -2,38 +2,62 @@ package portable
 
 import "qpipe/ops/kernel"
 
+// ConvDataPack turns the weights. A linear layer's become [K][OutC], a depthwise
+// convolution's [taps][C], all others' [Groups][phases][C/Groups][taps of the phase][OutC/Groups].
+func ConvDataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
+	switch {
+	case depthwise(p):
+		transpose(w, p.KH*p.KW, packed, p.C, p.C, p.KH*p.KW)
+	case linear(p):
+		for tap := range p.KH * p.KW {
+			transpose(w[tap*p.C+c0:], p.K(), packed[(tap*p.C+c0)*p.OutC:], p.OutC, p.OutC, c1-c0)
+		}
+	case p.Groups > 1:
+		phases(p, func(f phase, at int) { f.turn(w, packed[at:], 0, p.C/p.Groups) })
+	default:
+		phases(p, func(f phase, at int) { f.turn(w, packed[at:], c0, c1) })
+	}
+}
+
 // ConvBackwardData is ref.ConvBackwardData as a forward convolution of dy with
 // the turned weights. With a stride, the input pixels fall into phases: all
 // pixels of a phase see the same taps.
-func ConvBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
+func ConvBackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1 int) {
 	switch {
 	case depthwise(p):
-		depthwiseBackwardData(p, dy, w, dx, scratch, r0, r1)
-		return
+		depthwiseBackwardData(p, dy, packed, dx, add, s.F32, r0, r1)
 	case linear(p):
-		linearBackwardData(p, dy, w, dx, scratch, r0, r1)
-		return
+		linearBackwardData(p, dy, packed, dx, add, s.F32, r0, r1)
+	default:
+		phases(p, func(f phase, at int) { f.run(dy, packed[at:], dx, add, s.F32, r0, r1) })
 	}
-	og := p.OutC / p.Groups
+}
+
+// ConvBackwardDataRoom is the room for a tile of patches and a tile of results.
+func ConvBackwardDataRoom(p *kernel.Conv) kernel.Room {
+	switch {
+	case depthwise(p):
+		return kernel.Room{F32: p.C}
+	case linear(p):
+		return kernel.Room{F32: linearTile * linearTile}
+	}
+	k := p.KH * p.KW * (p.OutC / p.Groups)
+	return kernel.Room{F32: tilePixels(k) * (k + p.C/p.Groups)}
+}
+
+// phases calls do for every group and phase, with the offset of its turned weights.
+func phases(p *kernel.Conv, do func(f phase, at int)) {
+	cg, og, at := p.C/p.Groups, p.OutC/p.Groups, 0
 	for g := range p.Groups {
 		for ph := range p.StrideH {
 			for pw := range p.StrideW {
 				f := phase{p: p, g: g, rows: newTaps(p.KH, p.DilationH, p.StrideH, ph), cols: newTaps(p.KW, p.DilationW, p.StrideW, pw)}
 				f.k = f.rows.count * f.cols.count * og
-				f.run(dy, w, dx, scratch, r0, r1)
+				do(f, at)
+				at += cg * f.k
 			}
 		}
 	}
-}
-
-// ConvBackwardDataSize is the room for a group's turned weights, a tile of
-// patches and a tile of results.
-func ConvBackwardDataSize(p *kernel.Conv) int {
-	if depthwise(p) || linear(p) {
-		return p.WeightLen()
-	}
-	k, cg := p.KH*p.KW*(p.OutC/p.Groups), p.C/p.Groups
-	return cg*k + tilePixels(max(k, 1))*(k+cg)
 }
 
 // taps are the kernel positions along one axis that reach the pixels of a phase:
@@ -76,23 +100,27 @@ type phase struct {
 }
 
 // run computes the phase's pixels in the input rows [r0, r1).
-func (f *phase) run(dy, w, dx, scratch []float32, r0, r1 int) {
+func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r1 int) {
 	p, cg := f.p, f.p.C/f.p.Groups
 	if f.k == 0 { // a stride beyond the kernel leaves pixels that nothing sees
-		f.each(r0, r1, func(_, _, _, at int) { clear(dx[at : at+cg]) })
+		if !add {
+			f.each(r0, r1, func(_, _, _, at int) { clear(dx[at : at+cg]) })
+		}
 		return
 	}
-	turned := scratch[:cg*f.k]
-	f.turn(w, turned)
 	all := p.KH * p.KW * (p.OutC / p.Groups)
 	tile := tilePixels(all)
-	col, out := scratch[cg*all:][:tile*all], scratch[cg*all+tile*all:]
+	col, out := scratch[:tile*all], scratch[tile*all:]
 	var at [96]int // where in dx the tile's pixels are
 	n := 0
 	flush := func() {
 		dot(col, f.k, turned, f.k, out, cg, n, cg, f.k)
 		for i, to := range at[:n] {
-			copy(dx[to:to+cg], out[i*cg:])
+			if add {
+				AddTo(out[i*cg:(i+1)*cg], dx[to:to+cg])
+			} else {
+				copy(dx[to:to+cg], out[i*cg:])
+			}
 		}
 		n = 0
 	}
@@ -123,14 +151,15 @@ func (f *phase) each(r0, r1 int, do func(image, ih, iw, at int)) {
 
 func mod(a, b int) int { return (a%b + b) % b }
 
-// turn writes the phase's weights as [C/Groups][taps][OutC/Groups].
-func (f *phase) turn(w, turned []float32) {
+// turn writes the weights of the group's input channels [c0, c1) as
+// [C/Groups][taps][OutC/Groups].
+func (f *phase) turn(w, turned []float32, c0, c1 int) {
 	p, cg, og := f.p, f.p.C/f.p.Groups, f.p.OutC/f.p.Groups
-	i := 0
+	i := c0 * f.k
 	for a := range f.rows.count {
 		for b := range f.cols.count {
 			tap := (f.rows.last-a*f.rows.step)*p.KW + f.cols.last - b*f.cols.step
-			transpose(w[(f.g*og*p.KH*p.KW+tap)*cg:], p.K(), turned[i:], f.k, og, cg)
+			transpose(w[(f.g*og*p.KH*p.KW+tap)*cg+c0:], p.K(), turned[i:], f.k, og, c1-c0)
 			i += og
 		}
 	}
@@ -165,7 +194,7 @@ func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
 		}
 		image := dy[(n*p.OH+h)*p.OW*p.OutC:][:p.OW*p.OutC]
 		if p.Groups == 1 && f.cols.delta() == 1 {
-			run(image, row, ow*og)
+			run(image, 0, row, ow*og)
 			continue
 		}
 		for b := range f.cols.count {
@@ -180,18 +209,39 @@ func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
 	}
 }
 
+// linearTile is the side of the square of results that is formed before it is
+// added to dx.
+const linearTile = 48
+
 // linearBackwardData is dx[n] = dy[n]·w for the images or parts of images in the rows.
-func linearBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
+func linearBackwardData(p *kernel.Conv, dy, turned, dx []float32, add bool, scratch []float32, r0, r1 int) {
 	k, line := p.K(), p.W*p.C
-	turned := scratch[:k*p.OutC]
-	transpose(w, k, turned, p.OutC, p.OutC, k)
 	for r0 < r1 {
 		n, h := r0/p.H, r0%p.H
 		images, rows := (r1-r0)/p.H, p.H
 		if h != 0 || images == 0 { // part of an image
 			images, rows = 1, min(p.H-h, r1-r0)
 		}
-		dot(dy[n*p.OutC:], p.OutC, turned[h*line*p.OutC:], p.OutC, dx[n*k+h*line:], k, images, rows*line, p.OutC)
+		d, w, to := dy[n*p.OutC:], turned[h*line*p.OutC:], dx[n*k+h*line:]
+		if add {
+			linearAdd(p, d, w, to, scratch, images, rows*line)
+		} else {
+			dot(d, p.OutC, w, p.OutC, to, k, images, rows*line, p.OutC)
+		}
 		r0 += images * rows
+	}
+}
+
+// linearAdd adds the gradients of the first n values of each image to dx.
+func linearAdd(p *kernel.Conv, dy, turned, dx, scratch []float32, images, n int) {
+	k := p.K()
+	for i := 0; i < images; i += linearTile {
+		for j := 0; j < n; j += linearTile {
+			rows, cols := min(linearTile, images-i), min(linearTile, n-j)
+			dot(dy[i*p.OutC:], p.OutC, turned[j*p.OutC:], p.OutC, scratch, cols, rows, cols, p.OutC)
+			for r := range rows {
+				AddTo(scratch[r*cols:(r+1)*cols], dx[(i+r)*k+j:][:cols])
+			}
+		}
 	}
 }

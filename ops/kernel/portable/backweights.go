@@ -7,39 +7,49 @@ import "qpipe/ops/kernel"
 const weightTile = 96
 
 // ConvBackwardWeights is ref.ConvBackwardWeights with float32 sums in two levels.
-func ConvBackwardWeights(p *kernel.Conv, x, dy, dw, scratch []float32, n0, n1, o0, o1 int) {
+func ConvBackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
 	if depthwise(p) {
-		depthwiseBackwardWeights(p, x, dy, dw, scratch, n0, n1, o0, o1)
+		depthwiseBackwardWeights(p, x, dy, dw, s.F32, n0, n1, o0, o1)
 		return
 	}
-	k, cg, og := p.K(), p.C/p.Groups, p.OutC/p.Groups
-	sums, tile := scratch[:2*k], scratch[2*k:]
+	k, og := p.K(), p.OutC/p.Groups
+	sums, tile := s.F32[:2*k], s.F32[2*k:]
 	pixels := p.OH * p.OW
 	for g := o0 / og; g*og < o1; g++ {
 		lo, hi := max(o0, g*og), min(o1, (g+1)*og)
 		for p0 := n0 * pixels; p0 < n1*pixels; p0 += weightTile {
 			p1 := min(p0+weightTile, n1*pixels)
-			col, ld := tile, k
-			if direct(p) {
-				ld = k * p.Groups
-				col = x[p0*ld+g*cg:]
-			} else {
-				unroll(p, x, tile, g, p0, p1)
-			}
+			col, ld := patches(p, x, tile, s.U8, g, p0, p1)
 			outer(dy[p0*p.OutC+lo:], p.OutC, col, ld, dw[lo*k:], sums, hi-lo, k, p1-p0)
 		}
 	}
 }
 
-// ConvBackwardWeightsSize is the room for two rows of sums and a tile of patches.
-func ConvBackwardWeightsSize(p *kernel.Conv) int {
+// patches returns the patches of the pixels [p0, p1), ld values apart: where they
+// lie in x, or unrolled into tile; codes without their zero point.
+func patches(p *kernel.Conv, x kernel.Operand, tile []float32, codes []uint8, g, p0, p1 int) (col []float32, ld int) {
+	k := p.K()
 	switch {
-	case depthwise(p):
-		return p.WeightLen()
-	case direct(p):
-		return 2 * p.K()
+	case x.F != nil && direct(p):
+		return x.F[p0*k*p.Groups+g*k:], k * p.Groups
+	case x.F != nil:
+		unroll(p, x.F, 0, tile, g, p0, p1)
+	case direct(p) && p.Groups == 1:
+		Values(x.Q[p0*k:p1*k], x.Zero, 1, tile)
+	default:
+		unroll(p, x.Q, uint8(x.Zero), codes, g, p0, p1)
+		Values(codes[:(p1-p0)*k], x.Zero, 1, tile)
 	}
-	return (weightTile + 2) * p.K()
+	return tile, k
+}
+
+// ConvBackwardWeightsRoom is the room for two rows of sums and a tile of patches,
+// as values and as codes, or for a depthwise convolution's sums and an image.
+func ConvBackwardWeightsRoom(p *kernel.Conv) kernel.Room {
+	if depthwise(p) {
+		return kernel.Room{F32: p.WeightLen() + p.H*p.W*p.C}
+	}
+	return kernel.Room{F32: (weightTile + 2) * p.K(), U8: weightTile * p.K()}
 }
 
 // outer adds Σ_p a[p·lda+i]·b[p·ldb+j] to c[i·n+j] for i < m, j < n and count

@@ -1,48 +1,48 @@
 package portable
 
-import (
-	"encoding/binary"
+import "qpipe/ops/kernel"
 
-	"qpipe/ops/kernel"
-)
-
-// ConvInt8 is ref.ConvInt8. One 64-bit multiplication does two products: the
-// weights of two output channels lie in one integer, w0 + w1·2^32, and its
-// product with x is x·w0 + x·w1·2^32. A sum of such products holds both sums as
-// long as the lower one fits 32 bits.
-//
-// The scratch holds the pairs of a group, [OutC/Groups/4][K][2] in 8 bytes, and a
-// tile of patches, [pixels][K] in 2 bytes: x - xZero, 0 beyond the edges.
-func ConvInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int) {
+// ConvInt8Pack writes the weights as pairs, [Groups][OutC/Groups/4][K][2] in 8
+// bytes; what is missing of a group's last four channels is zero. A depthwise
+// convolution's weights are turned to [taps][C].
+func ConvInt8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
+	k, og := p.K(), p.OutC/p.Groups
+	for o := o0; o < o1; o++ {
+		sum := int32(0)
+		for tap, v := range w[o*k : (o+1)*k] {
+			sum += int32(v)
+			if depthwise(p) {
+				packed[tap*p.C+o] = v
+			}
+		}
+		sums[o] = sum
+	}
 	if depthwise(p) {
-		depthwiseInt8(p, x, xZero, w, acc, scratch, r0, r1)
 		return
 	}
-	k, og := p.K(), p.OutC/p.Groups
-	pairs, col := scratch[:(og+3)/4*k*16], scratch[(og+3)/4*k*16:]
-	tile := tilePixels(k)
-	for g := range p.Groups {
-		pack(w[g*og*k:(g+1)*og*k], pairs, og, k)
-		for p0 := r0 * p.OW; p0 < r1*p.OW; p0 += tile {
-			p1 := min(p0+tile, r1*p.OW)
-			widen(p, x, col, xZero, g, p0, p1)
-			dotInt8(col, pairs, acc[p0*p.OutC+g*og:], p.OutC, p1-p0, og, k)
-		}
+	for g := o0 / og; g*og < o1; g++ {
+		lo, hi := max(o0, g*og), min(o1, (g+1)*og)
+		pack(w[lo*k:hi*k], packed[pairsAt(p, lo):], hi-lo, k)
 	}
 }
 
-// ConvInt8Size is the room for the pairs and a tile of patches, or for turned weights.
-func ConvInt8Size(p *kernel.Conv) int {
+// ConvInt8PackSize is the room for the pairs.
+func ConvInt8PackSize(p *kernel.Conv) int {
 	if depthwise(p) {
 		return p.WeightLen()
 	}
-	k := p.K()
-	return (p.OutC/p.Groups+3)/4*k*16 + tilePixels(k)*k*2
+	return pairsAt(p, p.OutC)
 }
 
-// pack writes the weights of n channels, k each, as pairs: four channels' pairs
-// of a product lie together, what is missing of the last four is zero.
-func pack(w []int8, pairs []byte, n, k int) {
+// pairsAt is the offset of the pairs of channel o, the first of four or of a group.
+func pairsAt(p *kernel.Conv, o int) int {
+	og := p.OutC / p.Groups
+	return (o/og*((og+3)/4) + o%og/4) * p.K() * 16
+}
+
+// pack writes the weights of n channels, k each, as pairs: the four channels'
+// pairs of a product lie together.
+func pack(w, pairs []int8, n, k int) {
 	at := func(j, i int) int64 {
 		if j >= n {
 			return 0
@@ -52,62 +52,109 @@ func pack(w []int8, pairs []byte, n, k int) {
 	for j := 0; j < n; j += 4 {
 		out := pairs[j/4*k*16:][:k*16]
 		for i := range k {
-			binary.LittleEndian.PutUint64(out[i*16:], uint64(at(j, i)+at(j+1, i)<<32))
-			binary.LittleEndian.PutUint64(out[i*16+8:], uint64(at(j+2, i)+at(j+3, i)<<32))
+			put(out[i*16:], at(j, i)+at(j+1, i)<<32)
+			put(out[i*16+8:], at(j+2, i)+at(j+3, i)<<32)
 		}
 	}
 }
 
-// widen writes the patches of group g for the output pixels [p0, p1).
-func widen(p *kernel.Conv, x []int8, col []byte, xZero int32, g, p0, p1 int) {
-	cg := p.C / p.Groups
-	for pixel := p0; pixel < p1; pixel++ {
-		n, oh, ow := pixel/p.OW/p.OH, pixel/p.OW%p.OH, pixel%p.OW
-		top, left := oh*p.StrideH-p.PadTop, ow*p.StrideW-p.PadLeft
-		h0, h1 := window(top, p.DilationH, p.KH, p.H)
-		w0, w1 := window(left, p.DilationW, p.KW, p.W)
-		dst := col[(pixel-p0)*p.K()*2:][:p.K()*2]
-		if (h1-h0)*(w1-w0) < p.KH*p.KW {
-			clear(dst)
-		}
-		if w0 == w1 {
-			continue
-		}
-		for kh := h0; kh < h1; kh++ {
-			from := ((n*p.H+top+kh*p.DilationH)*p.W+left+w0*p.DilationW)*p.C + g*cg
-			to := dst[(kh*p.KW+w0)*cg*2:]
-			if p.Groups == 1 && p.DilationW == 1 {
-				widenRun(x[from:from+(w1-w0)*cg], to, xZero)
-				continue
+// put is the inverse of int64At.
+func put(b []int8, v int64) {
+	for i := range 8 {
+		b[i] = int8(v >> (8 * i))
+	}
+}
+
+// ConvInt8 is ref.ConvInt8. One 64-bit multiplication does two products: the
+// weights of two output channels lie in one integer, w0 + w1·2^32, and its
+// product with x is x·w0 + x·w1·2^32. A sum of such products holds both sums as
+// long as the lower one fits 32 bits.
+func ConvInt8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1, o0, o1 int) {
+	if depthwise(p) {
+		depthwiseInt8(p, x, pad, packed, bias, out, s, r0, r1)
+		return
+	}
+	k, cg, og := p.K(), p.C/p.Groups, p.OutC/p.Groups
+	tile := tileInt8(p)
+	for g := o0 / og; g*og < o1; g++ {
+		lo, hi := max(o0, g*og), min(o1, (g+1)*og)
+		for p0 := r0 * p.OW; p0 < r1*p.OW; p0 += tile {
+			p1 := min(p0+tile, r1*p.OW)
+			col, ld := s.U8, k
+			if direct(p) {
+				ld = k * p.Groups
+				col = x[p0*ld+g*cg:]
+			} else {
+				unroll(p, x, pad, col, g, p0, p1)
 			}
-			for kw := range w1 - w0 {
-				widenRun(x[from+kw*p.DilationW*p.C:][:cg], to[kw*cg*2:], xZero)
+			dotInt8(col, ld, packed[pairsAt(p, lo):], s.I32, p1-p0, hi-lo, k)
+			for i := range p1 - p0 {
+				store(out, s.I32[i*(hi-lo):(i+1)*(hi-lo)], bias[lo:hi], (p0+i)*p.OutC+lo, lo)
 			}
 		}
 	}
 }
 
-func widenRun(x []int8, dst []byte, xZero int32) {
-	for len(x) >= 4 && len(dst) >= 8 {
-		v := uint64(uint16(int32(x[0])-xZero)) | uint64(uint16(int32(x[1])-xZero))<<16 |
-			uint64(uint16(int32(x[2])-xZero))<<32 | uint64(uint16(int32(x[3])-xZero))<<48
-		binary.LittleEndian.PutUint64(dst, v)
-		x, dst = x[4:], dst[8:]
+// ConvInt8Room is the room for a tile of patches and one of accumulators, or for a
+// depthwise convolution's row of accumulators and what each starts with.
+func ConvInt8Room(p *kernel.Conv) kernel.Room {
+	if depthwise(p) {
+		return kernel.Room{I32: 2 * p.C}
 	}
-	for i, v := range x {
-		binary.LittleEndian.PutUint16(dst[2*i:], uint16(int32(v)-xZero))
+	r := kernel.Room{I32: tileInt8(p) * (p.OutC / p.Groups)}
+	if !direct(p) {
+		r.U8 = tileInt8(p) * p.K()
+	}
+	return r
+}
+
+// tileInt8 is how many patches are unrolled at a time: an even number, in at most
+// about 32 kB of codes and 32 kB of accumulators.
+func tileInt8(p *kernel.Conv) int {
+	return max(min(32768/p.K(), 8192/(p.OutC/p.Groups), 96)/2*2, 2)
+}
+
+// store does with a row of accumulators, the first of which belongs to element i
+// and channel o, what out says. bias may be nil.
+func store(out *kernel.Int8Out, acc, bias []int32, i, o int) {
+	n := len(acc)
+	switch {
+	case out.Acc != nil:
+		addBias(acc, bias, out.Acc[i:i+n])
+	case out.F != nil && out.Q != nil:
+		Dequantize(acc, bias, out.F[i:i+n], n, out.Q.M[o:o+n])
+	case out.F != nil:
+		addBias(acc, bias, acc)
+		for j, v := range acc {
+			out.F[i+j] = float32(v)
+		}
+	case out.Z != nil:
+		requantize(acc, bias, out.Z[i:i+n], out.Y[i:i+n], nil, out.Q.M[o:o+n], out.Q)
+	default:
+		requantize(acc, bias, nil, out.Y[i:i+n], nil, out.Q.M[o:o+n], out.Q)
+	}
+}
+
+func addBias(acc, bias, to []int32) {
+	if bias == nil {
+		copy(to, acc)
+		return
+	}
+	bias, to = bias[:len(acc)], to[:len(acc)]
+	for j, v := range acc {
+		to[j] = v + bias[j]
 	}
 }
 
 // dotInt8 is dot in integers, for m patches and n channels.
-func dotInt8(col, pairs []byte, c []int32, ldc, m, n, k int) {
+func dotInt8(col []uint8, ld int, pairs []int8, c []int32, m, n, k int) {
 	for j := 0; j < n; j += 4 {
 		b := pairs[j/4*k*16:][:k*16]
 		for i := 0; i < m; i += 2 {
 			i1 := min(i+1, m-1) // an odd last row is computed twice
-			c00, c01, c10, c11 := dotInt8x22(col[i*k*2:][:k*2], col[i1*k*2:][:k*2], b)
-			split(c[i*ldc+j:], c00, c01, n-j)
-			split(c[i1*ldc+j:], c10, c11, n-j)
+			c00, c01, c10, c11 := dotInt8x22(col[i*ld:][:k], col[i1*ld:][:k], b)
+			split(c[i*n+j:], c00, c01, n-j)
+			split(c[i1*n+j:], c10, c11, n-j)
 		}
 	}
 }
@@ -134,60 +181,64 @@ func split(c []int32, s0, s1 int64, n int) {
 }
 
 // dotInt8x22 is the inner block of dotInt8: two patches, two pairs of channels.
-func dotInt8x22(a0, a1, b []byte) (c00, c01, c10, c11 int64) {
-	for len(a0) >= 16 && len(a1) >= 16 && len(b) >= 128 {
-		x0, y0, v0, w0 := int16At(a0, 0), int16At(a1, 0), int64At(b, 0), int64At(b, 8)
+func dotInt8x22(a0, a1 []uint8, b []int8) (c00, c01, c10, c11 int64) {
+	for len(a0) >= 8 && len(a1) >= 8 && len(b) >= 128 {
+		x0, y0, v0, w0 := int64(a0[0]), int64(a1[0]), int64At(b, 0), int64At(b, 8)
 		c00 += x0 * v0
 		c01 += x0 * w0
 		c10 += y0 * v0
 		c11 += y0 * w0
-		x1, y1, v1, w1 := int16At(a0, 2), int16At(a1, 2), int64At(b, 16), int64At(b, 24)
+		x1, y1, v1, w1 := int64(a0[1]), int64(a1[1]), int64At(b, 16), int64At(b, 24)
 		c00 += x1 * v1
 		c01 += x1 * w1
 		c10 += y1 * v1
 		c11 += y1 * w1
-		x2, y2, v2, w2 := int16At(a0, 4), int16At(a1, 4), int64At(b, 32), int64At(b, 40)
+		x2, y2, v2, w2 := int64(a0[2]), int64(a1[2]), int64At(b, 32), int64At(b, 40)
 		c00 += x2 * v2
 		c01 += x2 * w2
 		c10 += y2 * v2
 		c11 += y2 * w2
-		x3, y3, v3, w3 := int16At(a0, 6), int16At(a1, 6), int64At(b, 48), int64At(b, 56)
+		x3, y3, v3, w3 := int64(a0[3]), int64(a1[3]), int64At(b, 48), int64At(b, 56)
 		c00 += x3 * v3
 		c01 += x3 * w3
 		c10 += y3 * v3
 		c11 += y3 * w3
-		x4, y4, v4, w4 := int16At(a0, 8), int16At(a1, 8), int64At(b, 64), int64At(b, 72)
+		x4, y4, v4, w4 := int64(a0[4]), int64(a1[4]), int64At(b, 64), int64At(b, 72)
 		c00 += x4 * v4
 		c01 += x4 * w4
 		c10 += y4 * v4
 		c11 += y4 * w4
-		x5, y5, v5, w5 := int16At(a0, 10), int16At(a1, 10), int64At(b, 80), int64At(b, 88)
+		x5, y5, v5, w5 := int64(a0[5]), int64(a1[5]), int64At(b, 80), int64At(b, 88)
 		c00 += x5 * v5
 		c01 += x5 * w5
 		c10 += y5 * v5
 		c11 += y5 * w5
-		x6, y6, v6, w6 := int16At(a0, 12), int16At(a1, 12), int64At(b, 96), int64At(b, 104)
+		x6, y6, v6, w6 := int64(a0[6]), int64(a1[6]), int64At(b, 96), int64At(b, 104)
 		c00 += x6 * v6
 		c01 += x6 * w6
 		c10 += y6 * v6
 		c11 += y6 * w6
-		x7, y7, v7, w7 := int16At(a0, 14), int16At(a1, 14), int64At(b, 112), int64At(b, 120)
+		x7, y7, v7, w7 := int64(a0[7]), int64(a1[7]), int64At(b, 112), int64At(b, 120)
 		c00 += x7 * v7
 		c01 += x7 * w7
 		c10 += y7 * v7
 		c11 += y7 * w7
-		a0, a1, b = a0[16:], a1[16:], b[128:]
+		a0, a1, b = a0[8:], a1[8:], b[128:]
 	}
-	for len(a0) >= 2 && len(a1) >= 2 && len(b) >= 16 {
-		x, y, v, w := int16At(a0, 0), int16At(a1, 0), int64At(b, 0), int64At(b, 8)
+	for len(a0) >= 1 && len(a1) >= 1 && len(b) >= 16 {
+		x, y, v, w := int64(a0[0]), int64(a1[0]), int64At(b, 0), int64At(b, 8)
 		c00 += x * v
 		c01 += x * w
 		c10 += y * v
 		c11 += y * w
-		a0, a1, b = a0[2:], a1[2:], b[16:]
+		a0, a1, b = a0[1:], a1[1:], b[16:]
 	}
 	return
 }
 
-func int16At(b []byte, i int) int64 { return int64(int16(uint16(b[i]) | uint16(b[i+1])<<8)) }
-func int64At(b []byte, i int) int64 { return int64(binary.LittleEndian.Uint64(b[i:])) }
+// int64At is one load: the compiler joins the bytes.
+func int64At(b []int8, i int) int64 {
+	b = b[i : i+8]
+	return int64(uint64(uint8(b[0])) | uint64(uint8(b[1]))<<8 | uint64(uint8(b[2]))<<16 | uint64(uint8(b[3]))<<24 |
+		uint64(uint8(b[4]))<<32 | uint64(uint8(b[5]))<<40 | uint64(uint8(b[6]))<<48 | uint64(uint8(b[7]))<<56)
+}

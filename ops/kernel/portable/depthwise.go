@@ -16,9 +16,7 @@ func window(start, step, count, limit int) (lo, hi int) {
 }
 
 // depthwiseForward is ConvForward where each channel has its own filter.
-func depthwiseForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
-	turned := scratch[:p.WeightLen()]
-	transpose(w, p.KH*p.KW, turned, p.C, p.C, p.KH*p.KW) // [taps][C]
+func depthwiseForward(p *kernel.Conv, x, turned, y []float32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		top := oh*p.StrideH - p.PadTop
@@ -37,9 +35,7 @@ func depthwiseForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
 }
 
 // depthwiseBackwardData is ConvBackwardData where each channel has its own filter.
-func depthwiseBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 int) {
-	turned := scratch[:p.WeightLen()]
-	transpose(w, p.KH*p.KW, turned, p.C, p.C, p.KH*p.KW) // [taps][C]
+func depthwiseBackwardData(p *kernel.Conv, dy, turned, dx []float32, add bool, scratch []float32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, ih := r/p.H, r%p.H+p.PadTop
 		rows := newTaps(p.KH, p.DilationH, p.StrideH, ih%p.StrideH)
@@ -49,13 +45,20 @@ func depthwiseBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 
 			for iw := mod(pw-p.PadLeft, p.StrideW); iw < p.W; iw += p.StrideW {
 				first := cols.first(iw + p.PadLeft)
 				w0, w1 := window(first, cols.delta(), cols.count, p.OW)
-				out := dx[(r*p.W+iw)*p.C:][:p.C]
+				to := dx[(r*p.W+iw)*p.C:][:p.C]
+				out := to
+				if add {
+					out = scratch[:p.C]
+				}
 				clear(out)
 				for a := h0; a < h1; a++ {
 					oh := rows.first(ih) + a*rows.delta()
 					from := ((n*p.OH+oh)*p.OW + first + w0*cols.delta()) * p.C
 					tap := (rows.last-a*rows.step)*p.KW + cols.last - w0*cols.step
 					multiplyAdd(out, dy, from, cols.delta()*p.C, turned, tap*p.C, -cols.step*p.C, w1-w0)
+				}
+				if add {
+					AddTo(out, to)
 				}
 			}
 		}
@@ -64,11 +67,16 @@ func depthwiseBackwardData(p *kernel.Conv, dy, w, dx, scratch []float32, r0, r1 
 
 // depthwiseBackwardWeights is ConvBackwardWeights where each channel has its own
 // filter; each image gives one partial sum.
-func depthwiseBackwardWeights(p *kernel.Conv, x, dy, dw, scratch []float32, n0, n1, o0, o1 int) {
-	k := p.KH * p.KW
-	sums := scratch[:k*p.C]
+func depthwiseBackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw, scratch []float32, n0, n1, o0, o1 int) {
+	k, size := p.KH*p.KW, p.H*p.W*p.C
+	sums, image := scratch[:k*p.C], scratch[k*p.C:]
 	for n := n0; n < n1; n++ {
 		clear(sums)
+		if x.F != nil {
+			image = x.F[n*size : (n+1)*size]
+		} else {
+			Values(x.Q[n*size:(n+1)*size], x.Zero, 1, image)
+		}
 		for oh := range p.OH {
 			top := oh*p.StrideH - p.PadTop
 			h0, h1 := window(top, p.DilationH, p.KH, p.H)
@@ -79,7 +87,7 @@ func depthwiseBackwardWeights(p *kernel.Conv, x, dy, dw, scratch []float32, n0, 
 					out := sums[(kh*p.KW+kw)*p.C:]
 					multiplyAdd(out[o0:o1],
 						dy, ((n*p.OH+oh)*p.OW+w0)*p.C+o0, p.C,
-						x, ((n*p.H+top+kh*p.DilationH)*p.W+left+w0*p.StrideW)*p.C+o0, p.StrideW*p.C, w1-w0)
+						image, ((top+kh*p.DilationH)*p.W+left+w0*p.StrideW)*p.C+o0, p.StrideW*p.C, w1-w0)
 				}
 			}
 		}
@@ -118,14 +126,13 @@ func multiplyAdd3(y, a0, a1, a2, b0, b1, b2 []float32) {
 	}
 }
 
-// depthwiseInt8 is ConvInt8 where each channel has its own filter.
-func depthwiseInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32, scratch []byte, r0, r1 int) {
-	k := p.KH * p.KW
-	turned := scratch[:p.WeightLen()] // [taps][C]
-	for c := range p.C {
-		for tap, v := range w[c*k : (c+1)*k] {
-			turned[tap*p.C+c] = byte(v)
-		}
+// depthwiseInt8 is ConvInt8 where each channel has its own filter: with
+// base = bias + pad·Σw, acc = base + Σ (x - pad)·w over the taps in the image.
+func depthwiseInt8(p *kernel.Conv, x []uint8, pad uint8, turned []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1 int) {
+	base, acc := s.I32[:p.C], s.I32[p.C:2*p.C]
+	copy(base, bias)
+	for i, v := range turned[:p.WeightLen()] {
+		base[i%p.C] += int32(pad) * int32(v)
 	}
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
@@ -134,25 +141,25 @@ func depthwiseInt8(p *kernel.Conv, x []int8, xZero int32, w []int8, acc []int32,
 		for ow := range p.OW {
 			left := ow*p.StrideW - p.PadLeft
 			w0, w1 := window(left, p.DilationW, p.KW, p.W)
-			out := acc[(r*p.OW+ow)*p.C:][:p.C]
-			clear(out)
+			copy(acc, base)
 			for kh := h0; kh < h1; kh++ {
 				from := ((n*p.H+top+kh*p.DilationH)*p.W + left + w0*p.DilationW) * p.C
-				multiplyAddInt8(out, x, from, p.DilationW*p.C, xZero, turned, (kh*p.KW+w0)*p.C, w1-w0)
+				multiplyAddInt8(acc, x, from, p.DilationW*p.C, int32(pad), turned, (kh*p.KW+w0)*p.C, w1-w0)
 			}
+			store(out, acc, nil, (r*p.OW+ow)*p.C, 0)
 		}
 	}
 }
 
 // multiplyAddInt8 is multiplyAdd in integers; the rows of b lie len(y) apart.
-func multiplyAddInt8(y []int32, a []int8, ai, lda int, zero int32, b []byte, bi, count int) {
+func multiplyAddInt8(y []int32, a []uint8, ai, lda int, zero int32, b []int8, bi, count int) {
 	for ; count >= 3; count -= 3 {
 		a0, a1, a2 := a[ai:][:len(y)], a[ai+lda:][:len(y)], a[ai+2*lda:][:len(y)]
 		b0, b1, b2 := b[bi:][:len(y)], b[bi+len(y):][:len(y)], b[bi+2*len(y):][:len(y)]
 		for c, s := range y {
-			s += (int32(a0[c]) - zero) * int32(int8(b0[c]))
-			s += (int32(a1[c]) - zero) * int32(int8(b1[c]))
-			s += (int32(a2[c]) - zero) * int32(int8(b2[c]))
+			s += (int32(a0[c]) - zero) * int32(b0[c])
+			s += (int32(a1[c]) - zero) * int32(b1[c])
+			s += (int32(a2[c]) - zero) * int32(b2[c])
 			y[c] = s
 		}
 		ai, bi = ai+3*lda, bi+3*len(y)
@@ -160,7 +167,7 @@ func multiplyAddInt8(y []int32, a []int8, ai, lda int, zero int32, b []byte, bi,
 	for ; count > 0; count-- {
 		a, b := a[ai:][:len(y)], b[bi:][:len(y)]
 		for c := range y {
-			y[c] += (int32(a[c]) - zero) * int32(int8(b[c]))
+			y[c] += (int32(a[c]) - zero) * int32(b[c])
 		}
 		ai, bi = ai+lda, bi+len(y)
 	}

@@ -2,36 +2,45 @@ package portable
 
 import "qpipe/ops/kernel"
 
-// ConvForward is ref.ConvForward with float32 sums in the order of the weights.
-func ConvForward(p *kernel.Conv, x, w, y, scratch []float32, r0, r1 int) {
+// ConvPack copies the weights; those of a depthwise convolution are turned to [taps][C].
+func ConvPack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
 	if depthwise(p) {
-		depthwiseForward(p, x, w, y, scratch, r0, r1)
+		transpose(w, p.KH*p.KW, packed, p.C, p.C, p.KH*p.KW)
+		return
+	}
+	copy(packed[o0*p.K():], w[o0*p.K():o1*p.K()])
+}
+
+// ConvForward is ref.ConvForward with float32 sums in the order of the weights.
+func ConvForward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch, r0, r1, o0, o1 int) {
+	if depthwise(p) {
+		depthwiseForward(p, x, packed, y, r0, r1)
 		return
 	}
 	k, cg, og := p.K(), p.C/p.Groups, p.OutC/p.Groups
-	for g := range p.Groups {
-		weights, out := w[g*og*k:(g+1)*og*k], y[g*og:]
+	for g := o0 / og; g*og < o1; g++ {
+		lo, hi := max(o0, g*og), min(o1, (g+1)*og)
+		weights, out := packed[lo*k:hi*k], y[lo:]
 		if direct(p) {
 			lda := k * p.Groups
-			dot(x[r0*p.OW*lda+g*cg:], lda, weights, k, out[r0*p.OW*p.OutC:], p.OutC, (r1-r0)*p.OW, og, k)
+			if r0 < r1 {
+				dot(x[r0*p.OW*lda+g*cg:], lda, weights, k, out[r0*p.OW*p.OutC:], p.OutC, (r1-r0)*p.OW, hi-lo, k)
+			}
 			continue
 		}
 		tile := tilePixels(k)
 		for p0 := r0 * p.OW; p0 < r1*p.OW; p0 += tile {
 			p1 := min(p0+tile, r1*p.OW)
-			unroll(p, x, scratch, g, p0, p1)
-			dot(scratch, k, weights, k, out[p0*p.OutC:], p.OutC, p1-p0, og, k)
+			unroll(p, x, 0, s.F32, g, p0, p1)
+			dot(s.F32, k, weights, k, out[p0*p.OutC:], p.OutC, p1-p0, hi-lo, k)
 		}
 	}
 }
 
-// ConvForwardSize is the room for a tile of patches, or for turned weights.
-func ConvForwardSize(p *kernel.Conv) int {
-	switch {
-	case depthwise(p):
-		return p.WeightLen()
-	case direct(p):
-		return 0
+// ConvForwardRoom is the room for a tile of patches.
+func ConvForwardRoom(p *kernel.Conv) kernel.Room {
+	if depthwise(p) || direct(p) {
+		return kernel.Room{}
 	}
-	return tilePixels(p.K()) * p.K()
+	return kernel.Room{F32: tilePixels(p.K()) * p.K()}
 }

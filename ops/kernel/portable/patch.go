@@ -27,26 +27,26 @@ func depthwise(p *kernel.Conv) bool { return p.Groups == p.C && p.OutC == p.C &&
 func tilePixels(k int) int { return min(max(24576/k/6*6, 6), 96) }
 
 // unroll writes the patches of group g for the output pixels [p0, p1), counted
-// over N·OH·OW, into col, K values each, in the weights' order [KH][KW][C/Groups].
-// Values beyond the edges are 0.
-func unroll(p *kernel.Conv, x, col []float32, g, p0, p1 int) {
+// over N·OH·OW, into col, K elements each, in the weights' order [KH][KW][C/Groups].
+// Elements beyond the edges are pad.
+func unroll[T float32 | uint8](p *kernel.Conv, x []T, pad T, col []T, g, p0, p1 int) {
 	for p0 < p1 {
 		r, ow := p0/p.OW, p0%p.OW
 		count := min(p.OW-ow, p1-p0)
 		for kh := range p.KH {
 			ih := r%p.OH*p.StrideH - p.PadTop + kh*p.DilationH
-			var image []float32 // the row under the taps; without elements beyond the edges
+			var image []T // the row under the taps; without elements beyond the edges
 			if ih >= 0 && ih < p.H {
 				image = x[(r/p.OH*p.H+ih)*p.W*p.C:][:p.W*p.C]
 			}
 			if p.Groups == 1 && p.DilationW == 1 {
 				line := p.KW * p.C
-				slide(image, col[kh*line:], p.K(), line, (ow*p.StrideW-p.PadLeft)*p.C, p.StrideW*p.C, count)
+				slide(image, pad, col[kh*line:], p.K(), line, (ow*p.StrideW-p.PadLeft)*p.C, p.StrideW*p.C, count)
 				continue
 			}
 			line := p.KW * (p.C / p.Groups)
 			for i := range count {
-				gather(p, image, col[i*p.K()+kh*line:][:line], g, (ow+i)*p.StrideW-p.PadLeft)
+				gather(p, image, pad, col[i*p.K()+kh*line:][:line], g, (ow+i)*p.StrideW-p.PadLeft)
 			}
 		}
 		col = col[count*p.K():]
@@ -54,13 +54,13 @@ func unroll(p *kernel.Conv, x, col []float32, g, p0, p1 int) {
 	}
 }
 
-// slide copies count windows of line values, which start at from and lie step
+// slide copies count windows of line elements, which start at from and lie step
 // apart in image, to where they lie ld apart in col.
-func slide(image, col []float32, ld, line, from, step, count int) {
+func slide[T float32 | uint8](image []T, pad T, col []T, ld, line, from, step, count int) {
 	for i := range count {
 		dst := col[i*ld:][:line]
 		if from < 0 || from+line > len(image) || line > 16 {
-			run(image, dst, from)
+			run(image, pad, dst, from)
 		} else {
 			for j, v := range image[from:][:len(dst)] { // a call costs more than a few values
 				dst[j] = v
@@ -71,24 +71,30 @@ func slide(image, col []float32, ld, line, from, step, count int) {
 }
 
 // gather copies the channels of group g under each tap of one row of the window.
-func gather(p *kernel.Conv, image, dst []float32, g, left int) {
+func gather[T float32 | uint8](p *kernel.Conv, image []T, pad T, dst []T, g, left int) {
 	cg := p.C / p.Groups
 	for kw := range p.KW {
 		if iw := left + kw*p.DilationW; iw >= 0 && iw < p.W && len(image) > 0 {
 			copy(dst[kw*cg:(kw+1)*cg], image[iw*p.C+g*cg:])
 		} else {
-			clear(dst[kw*cg : (kw+1)*cg])
+			fill(dst[kw*cg:(kw+1)*cg], pad)
 		}
 	}
 }
 
-// run copies src[from:from+len(dst)] to dst; what lies outside src is 0.
-func run(src, dst []float32, from int) {
+// run copies src[from:from+len(dst)] to dst; what lies outside src is pad.
+func run[T float32 | uint8](src []T, pad T, dst []T, from int) {
 	lo := min(max(-from, 0), len(dst))
 	hi := max(min(len(src)-from, len(dst)), lo)
-	clear(dst[:lo])
+	fill(dst[:lo], pad)
 	if lo < hi {
 		copy(dst[lo:hi], src[from+lo:])
 	}
-	clear(dst[hi:])
+	fill(dst[hi:], pad)
+}
+
+func fill[T float32 | uint8](dst []T, v T) {
+	for i := range dst {
+		dst[i] = v
+	}
 }

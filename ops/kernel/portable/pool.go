@@ -49,23 +49,44 @@ func larger(x, best []float32, where []int32, from int32) {
 }
 
 // MaxPoolInt8 is ref.MaxPoolInt8.
-func MaxPoolInt8(p *kernel.Pool, x, y []int8, r0, r1 int) {
+func MaxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {
 			v := viewOf(p, oh, ow)
-			best := y[(r*p.OW+ow)*p.C:][:p.C]
-			for c := range best {
-				best[c] = math.MinInt8
+			at := (r*p.OW + ow) * p.C
+			best := y[at:][:p.C]
+			clear(best)
+			var where []int32
+			if index != nil {
+				where = index[at:][:p.C]
+				for c := range where {
+					where[c] = -1
+				}
 			}
 			for h := v.h0; h < v.h1; h++ {
 				for w := v.w0; w < v.w1; w++ {
-					row := x[((n*p.H+h)*p.W+w)*p.C:][:len(best)]
-					for c, v := range row {
-						best[c] = max(best[c], v)
-					}
+					from := ((n*p.H+h)*p.W + w) * p.C
+					largerCode(x[from:from+p.C], best, where, int32(from))
 				}
 			}
+		}
+	}
+}
+
+// largerCode is larger for codes; where may be nil.
+func largerCode(x, best []uint8, where []int32, from int32) {
+	best = best[:len(x)]
+	if where == nil {
+		for c, v := range x {
+			best[c] = max(best[c], v)
+		}
+		return
+	}
+	where = where[:len(x)]
+	for c, v := range x {
+		if v > best[c] || where[c] < 0 {
+			best[c], where[c] = v, from+int32(c)
 		}
 	}
 }
@@ -113,7 +134,7 @@ func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
 }
 
 // SumPoolInt8 is ref.SumPoolInt8.
-func SumPoolInt8(p *kernel.Pool, x []int8, xZero int32, acc []int32, r0, r1 int) {
+func SumPoolInt8(p *kernel.Pool, x []uint8, xZero int32, acc []int32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {

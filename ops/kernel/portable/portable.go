@@ -15,18 +15,48 @@ import (
 // Set returns the portable kernels. The gradient of max pooling, which only
 // scatters, is the reference's.
 func Set() *kernel.Set {
-	s := ref.Set()
-	s.Name = "portable"
-	s.ConvForward, s.ConvForwardSize = ConvForward, ConvForwardSize
-	s.ConvBackwardData, s.ConvBackwardDataSize = ConvBackwardData, ConvBackwardDataSize
-	s.ConvBackwardWeights, s.ConvBackwardWeightsSize = ConvBackwardWeights, ConvBackwardWeightsSize
-	s.ConvInt8, s.ConvInt8Size = ConvInt8, ConvInt8Size
-	s.Requantize, s.Dequantize = Requantize, Dequantize
-	s.Quantize, s.FakeQuant, s.FakeQuantBackward = Quantize, FakeQuant, FakeQuantBackward
-	s.MinMax, s.ChannelSums = MinMax, ChannelSums
-	s.ScaleShift, s.ActBackward, s.Add, s.AddTo = ScaleShift, ActBackward, Add, AddTo
-	s.MaxPool, s.MaxPoolInt8 = MaxPool, MaxPoolInt8
-	s.AvgPool, s.AvgPoolBackward, s.SumPoolInt8 = AvgPool, AvgPoolBackward, SumPoolInt8
-	s.SGD = SGD
-	return s
+	return &kernel.Set{
+		Name:                    "portable",
+		Block:                   4, // channels that ConvInt8 computes at a time
+		ConvPack:                ConvPack,
+		ConvPackSize:            (*kernel.Conv).WeightLen,
+		ConvForward:             ConvForward,
+		ConvForwardRoom:         ConvForwardRoom,
+		ConvDataPack:            ConvDataPack,
+		ConvDataPackSize:        (*kernel.Conv).WeightLen,
+		ConvBackwardData:        ConvBackwardData,
+		ConvBackwardDataRoom:    ConvBackwardDataRoom,
+		ConvBackwardWeights:     ConvBackwardWeights,
+		ConvBackwardWeightsRoom: ConvBackwardWeightsRoom,
+		ConvInt8Pack:            ConvInt8Pack,
+		ConvInt8PackSize:        ConvInt8PackSize,
+		ConvInt8:                ConvInt8,
+		ConvInt8Room:            ConvInt8Room,
+		EncodeWeights:           EncodeWeights,
+		WeightGrad:              WeightGrad,
+		Requantize:              Requantize,
+		Dequantize:              Dequantize,
+		Widen:                   Widen,
+		Values:                  Values,
+		Quantize:                Quantize,
+		FakeQuant:               FakeQuant,
+		MinMax:                  MinMax,
+		ChannelStats:            ChannelStats,
+		ChannelRange:            ChannelRange,
+		Affine:                  Affine,
+		AffineQuant:             AffineQuant,
+		AffineRange:             AffineRange,
+		GateSums:                GateSums,
+		GateAffine:              GateAffine,
+		Gate:                    Gate,
+		AddTo:                   AddTo,
+		MaxPool:                 MaxPool,
+		MaxPoolBackward:         ref.MaxPoolBackward,
+		MaxPoolInt8:             MaxPoolInt8,
+		AvgPool:                 AvgPool,
+		AvgPoolBackward:         AvgPoolBackward,
+		SumPoolInt8:             SumPoolInt8,
+		SGD:                     SGD,
+		Finite:                  Finite,
+	}
 }

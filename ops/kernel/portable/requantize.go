@@ -5,57 +5,75 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// Requantize is ref.Requantize. The usual epilogue, a multiplier and a bias for
-// each channel and ties to even, has loops of its own.
-func Requantize(acc, bias []int32, z, y []int8, c int, q *kernel.Requant) {
+// Requantize is ref.Requantize.
+func Requantize(acc, bias []int32, z, y, mask []uint8, c int, q *kernel.Requant) {
 	lo, hi := q.Bounds()
-	b, ok := boundsOf(lo, hi, q.Zero)
-	if !ok || q.HalfUp || bias == nil || len(q.M) != c {
-		ref.Requantize(acc, bias, z, y, c, q)
+	if _, ok := gridOf(lo, hi, q.Zero, false, 0, 0); !ok {
+		ref.Requantize(acc, bias, z, y, mask, c, q)
 		return
 	}
-	for i := 0; i < len(acc); i += c {
-		if z == nil {
-			requantize(acc[i:i+c], bias, y[i:i+c], q.M, b, q.Zero)
+	requantize(acc, bias, z, y, mask, q.M[:c], q)
+}
+
+// requantize runs the epilogue over rows of len(m) channels with the multipliers m
+// instead of q's: a chunk's products, then its codes.
+func requantize(acc, bias []int32, z, y, mask []uint8, m []float32, q *kernel.Requant) {
+	lo, hi := q.Bounds()
+	g, _ := gridOf(lo, hi, q.Zero, q.HalfUp, q.Floor, q.Ceil)
+	var buf [chunk]float32
+	for i := 0; i < len(acc); i += chunk {
+		t := buf[:min(chunk, len(acc)-i)]
+		multiply(acc[i:i+len(t)], bias, t, m, i%len(m))
+		if z != nil {
+			addCodes(z[i:i+len(t)], t, q.ZZero, q.MZ)
+		}
+		g.encode(t, y[i:], part(mask, i))
+	}
+}
+
+// multiply writes float32(acc + bias)·m for elements of which the first belongs to
+// channel c.
+func multiply(acc, bias []int32, y, m []float32, c int) {
+	for len(acc) > 0 {
+		n := min(len(m)-c, len(acc))
+		as, ys, ms := acc[:n], y[:n], m[c:c+n]
+		if bias == nil {
+			for j, a := range as {
+				ys[j] = float32(a) * ms[j]
+			}
 		} else {
-			requantizeAdd(acc[i:i+c], bias, z[i:i+c], y[i:i+c], q, b)
+			bs := bias[c : c+n]
+			for j, a := range as {
+				ys[j] = float32(a+bs[j]) * ms[j]
+			}
 		}
+		acc, y, c = acc[n:], y[n:], 0
 	}
 }
 
-func requantize(acc, bias []int32, y []int8, m []float32, b bounds, zero int32) {
-	bias, y, m = bias[:len(acc)], y[:len(acc)], m[:len(acc)]
-	for c, a := range acc {
-		v := float32(float32(a+bias[c]) * m[c])
-		if !(b.lo <= v && v <= b.hi) {
-			v = b.clipCode(v)
-		}
-		y[c] = int8(integer(v) + zero)
-	}
-}
-
-func requantizeAdd(acc, bias []int32, z, y []int8, q *kernel.Requant, b bounds) {
-	m := q.M[:len(acc)]
-	bias, z, y = bias[:len(acc)], z[:len(acc)], y[:len(acc)]
-	for c, a := range acc {
-		v := float32(float32(a+bias[c])*m[c]) + float32(float32(int32(z[c])-q.ZZero)*q.MZ)
-		if !(b.lo <= v && v <= b.hi) {
-			v = b.clipCode(v)
-		}
-		y[c] = int8(integer(v) + q.Zero)
+// addCodes adds float32(z - zero)·scale to y.
+func addCodes(z []uint8, y []float32, zero int32, scale float32) {
+	y = y[:len(z)]
+	for j, v := range z {
+		y[j] += float32(float32(int32(v)-zero) * scale)
 	}
 }
 
 // Dequantize is ref.Dequantize.
-func Dequantize(acc, bias []int32, y []float32, c int, m []float32) {
-	if bias == nil || len(m) != c {
-		ref.Dequantize(acc, bias, y, c, m)
-		return
+func Dequantize(acc, bias []int32, y []float32, c int, m []float32) { multiply(acc, bias, y, m[:c], 0) }
+
+// Widen is ref.Widen.
+func Widen(x []uint8, zero int32, acc []int32) {
+	acc = acc[:len(x)]
+	for i, v := range x {
+		acc[i] = int32(v) - zero
 	}
-	for i := 0; i < len(acc); i += c {
-		as, bs, ms, ys := acc[i:i+c], bias[:c], m[:c], y[i:i+c]
-		for j, a := range as {
-			ys[j] = float32(a+bs[j]) * ms[j]
-		}
+}
+
+// Values is ref.Values.
+func Values(x []uint8, zero int32, scale float32, y []float32) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = float32(int32(v)-zero) * scale
 	}
 }

@@ -54,7 +54,7 @@ func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
 
 // SumPoolInt8 computes, for the output rows r0 <= n·OH+oh < r1: acc[n,oh,ow,c] =
 // Σ_{kh,kw} (int32(x[…]) - xZero) over the window's elements in the image.
-func SumPoolInt8(p *kernel.Pool, x []int8, xZero int32, acc []int32, r0, r1 int) {
+func SumPoolInt8(p *kernel.Pool, x []uint8, xZero int32, acc []int32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {

@@ -2,18 +2,23 @@ package ref
 
 import "qpipe/ops/kernel"
 
-// ConvForward computes, for the output rows r0 <= n·OH+oh < r1, every ow and every output
-// channel o of group g = o/(OutC/Groups):
+// ConvPack copies the weights of the output channels o0 <= o < o1.
+func ConvPack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
+	copy(packed[o0*p.K():], w[o0*p.K():o1*p.K()])
+}
+
+// ConvForward computes, for the output rows r0 <= n·OH+oh < r1, every ow and the output
+// channels o0 <= o < o1 of group g = o/(OutC/Groups):
 //
 //	y[n,oh,ow,o] = Σ_{kh,kw,c} x[n, oh·StrideH-PadTop+kh·DilationH, ow·StrideW-PadLeft+kw·DilationW, g·C/Groups+c] · w[o,kh,kw,c]
 //
 // over c < C/Groups and the taps that lie in the image.
-func ConvForward(p *kernel.Conv, x, w, y, _ []float32, r0, r1 int) {
+func ConvForward(p *kernel.Conv, x, w, y []float32, _ *kernel.Scratch, r0, r1, o0, o1 int) {
 	cg, og := p.C/p.Groups, p.OutC/p.Groups
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {
-			for o := range p.OutC {
+			for o := o0; o < o1; o++ {
 				var sum float64
 				for kh := range p.KH {
 					ih := oh*p.StrideH - p.PadTop + kh*p.DilationH
@@ -38,14 +43,26 @@ func ConvForward(p *kernel.Conv, x, w, y, _ []float32, r0, r1 int) {
 	}
 }
 
+// ConvDataPack copies the weights of the input channels c0 <= c < c1; with groups, all of them.
+func ConvDataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
+	if p.Groups > 1 {
+		copy(packed, w)
+		return
+	}
+	for i := range p.OutC * p.KH * p.KW {
+		copy(packed[i*p.C+c0:], w[i*p.C+c0:i*p.C+c1])
+	}
+}
+
 // ConvBackwardData computes, for the input rows r0 <= n·H+h < r1, every iw and every input
 // channel g·C/Groups+c:
 //
 //	dx[n,ih,iw,g·C/Groups+c] = Σ_{kh,kw,o in g} dy[n,oh,ow,o] · w[o,kh,kw,c]
 //
 // over the taps with oh·StrideH = ih+PadTop-kh·DilationH and ow·StrideW =
-// iw+PadLeft-kw·DilationW inside the output.
-func ConvBackwardData(p *kernel.Conv, dy, w, dx, _ []float32, r0, r1 int) {
+// iw+PadLeft-kw·DilationW inside the output. With add it is dx += Σ; the sum is
+// rounded before it is added.
+func ConvBackwardData(p *kernel.Conv, dy, w, dx []float32, add bool, _ *kernel.Scratch, r0, r1 int) {
 	cg, og := p.C/p.Groups, p.OutC/p.Groups
 	for r := r0; r < r1; r++ {
 		n, ih := r/p.H, r%p.H
@@ -67,7 +84,11 @@ func ConvBackwardData(p *kernel.Conv, dy, w, dx, _ []float32, r0, r1 int) {
 						}
 					}
 				}
-				dx[(r*p.W+iw)*p.C+c] = float32(sum)
+				if i := (r*p.W+iw)*p.C + c; add {
+					dx[i] += float32(sum)
+				} else {
+					dx[i] = float32(sum)
+				}
 			}
 		}
 	}
@@ -86,8 +107,9 @@ func source(distance, stride, limit int) (int, bool) {
 //
 //	dw[o,kh,kw,c] += Σ_{n0<=n<n1, oh, ow} dy[n,oh,ow,o] · x[n, oh·StrideH-PadTop+kh·DilationH, ow·StrideW-PadLeft+kw·DilationW, g·C/Groups+c]
 //
-// over the positions whose tap lies in the image. The sum is rounded before it is added.
-func ConvBackwardWeights(p *kernel.Conv, x, dy, dw, _ []float32, n0, n1, o0, o1 int) {
+// over the positions whose tap lies in the image. Where x has codes, it is q - Zero.
+// The sum is rounded before it is added.
+func ConvBackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, _ *kernel.Scratch, n0, n1, o0, o1 int) {
 	cg, og := p.C/p.Groups, p.OutC/p.Groups
 	for o := o0; o < o1; o++ {
 		for kh := range p.KH {
@@ -105,7 +127,13 @@ func ConvBackwardWeights(p *kernel.Conv, x, dy, dw, _ []float32, n0, n1, o0, o1 
 							if iw < 0 || iw >= p.W {
 								continue
 							}
-							sum += float64(dy[(r*p.OW+ow)*p.OutC+o]) * float64(x[((n*p.H+ih)*p.W+iw)*p.C+o/og*cg+c])
+							i := ((n*p.H+ih)*p.W+iw)*p.C + o/og*cg + c
+							d := float64(dy[(r*p.OW+ow)*p.OutC+o])
+							if x.F != nil {
+								sum += d * float64(x.F[i])
+							} else {
+								sum += d * float64(int32(x.Q[i])-x.Zero)
+							}
 						}
 					}
 					dw[((o*p.KH+kh)*p.KW+kw)*cg+c] += float32(sum)

@@ -48,22 +48,30 @@ func MaxPoolBackward(p *kernel.Pool, dy []float32, index []int32, dx []float32, 
 	}
 }
 
-// MaxPoolInt8 is MaxPool on codes; a window without an element gives -128.
-func MaxPoolInt8(p *kernel.Pool, x, y []int8, r0, r1 int) {
+// MaxPoolInt8 is MaxPool on codes; a window without an element gives 0 and the
+// index -1. index may be nil.
+func MaxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {
 			for c := range p.C {
-				best := int8(math.MinInt8)
+				best, at := uint8(0), int32(-1)
 				for kh := range p.KH {
 					for kw := range p.KW {
 						ih, iw := oh*p.StrideH-p.PadTop+kh, ow*p.StrideW-p.PadLeft+kw
-						if ih >= 0 && ih < p.H && iw >= 0 && iw < p.W {
-							best = max(best, x[((n*p.H+ih)*p.W+iw)*p.C+c])
+						if ih < 0 || ih >= p.H || iw < 0 || iw >= p.W {
+							continue
+						}
+						i := ((n*p.H+ih)*p.W+iw)*p.C + c
+						if v := x[i]; at < 0 || v > best {
+							best, at = v, int32(i)
 						}
 					}
 				}
 				y[(r*p.OW+ow)*p.C+c] = best
+				if index != nil {
+					index[(r*p.OW+ow)*p.C+c] = at
+				}
 			}
 		}
 	}

@@ -12,14 +12,28 @@ func MinMax(x []float32) (lo, hi float32) {
 	return lo, hi
 }
 
-// ChannelSums computes, for rows of len(sum) channels in ascending order:
+// ChannelStats computes, for rows of len(sum) channels in ascending order:
 //
-//	sum[c]  += float64(x)
-//	prod[c] += float64(x) · float64(y)      (the product is exact)
-func ChannelSums(x, y []float32, sum, prod []float64) {
+//	sum[c] += float64(x)
+//	sq[c]  += float64(x) · float64(x)       (the product is exact)
+//	lo[c]   = min(lo[c], x)                 (NaN if either is)
+//	hi[c]   = max(hi[c], x)
+func ChannelStats(x []float32, sum, sq []float64, lo, hi []float32) {
 	for i, v := range x {
 		c := i % len(sum)
 		sum[c] += float64(v)
-		prod[c] += float64(v) * float64(y[i])
+		sq[c] += float64(v) * float64(v)
+		lo[c], hi[c] = min(lo[c], v), max(hi[c], v)
+	}
+}
+
+// ChannelRange computes, for rows of len(lo) channels:
+//
+//	lo[c] = min(lo[c], acc)
+//	hi[c] = max(hi[c], acc)
+func ChannelRange(acc []int32, lo, hi []int32) {
+	for i, v := range acc {
+		c := i % len(lo)
+		lo[c], hi[c] = min(lo[c], v), max(hi[c], v)
 	}
 }

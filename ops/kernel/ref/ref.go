@@ -1,9 +1,10 @@
 // Package ref turns the signatures of ops/kernel into their definition: one file
 // per kernel, the gradient below the forward, flat loops in the order in which
 // one would say them. A doc comment is the loop that every other set must equal:
-// bit by bit where the result is integer, within rounding where it is float
-// (sums are formed in float64 here and rounded once). It refuses to be clever;
-// it knows no scratch, no tiles and no order of memory.
+// bit by bit where the result is integer or elementwise, within rounding where it
+// is a float sum over a window or over pixels (sums are formed in float64 here and
+// rounded once). Packed weights are copies. It refuses to be clever;
+// other sets are fast.
 package ref
 
 import "qpipe/ops/kernel"
@@ -12,24 +13,38 @@ import "qpipe/ops/kernel"
 func Set() *kernel.Set {
 	return &kernel.Set{
 		Name:                    "ref",
+		Block:                   1,
+		ConvPack:                ConvPack,
+		ConvPackSize:            (*kernel.Conv).WeightLen,
 		ConvForward:             ConvForward,
-		ConvForwardSize:         noScratch,
+		ConvForwardRoom:         noRoom,
+		ConvDataPack:            ConvDataPack,
+		ConvDataPackSize:        (*kernel.Conv).WeightLen,
 		ConvBackwardData:        ConvBackwardData,
-		ConvBackwardDataSize:    noScratch,
+		ConvBackwardDataRoom:    noRoom,
 		ConvBackwardWeights:     ConvBackwardWeights,
-		ConvBackwardWeightsSize: noScratch,
+		ConvBackwardWeightsRoom: noRoom,
+		ConvInt8Pack:            ConvInt8Pack,
+		ConvInt8PackSize:        (*kernel.Conv).WeightLen,
 		ConvInt8:                ConvInt8,
-		ConvInt8Size:            noScratch,
+		ConvInt8Room:            noRoom,
+		EncodeWeights:           EncodeWeights,
+		WeightGrad:              WeightGrad,
 		Requantize:              Requantize,
 		Dequantize:              Dequantize,
+		Widen:                   Widen,
+		Values:                  Values,
 		Quantize:                Quantize,
 		FakeQuant:               FakeQuant,
-		FakeQuantBackward:       FakeQuantBackward,
 		MinMax:                  MinMax,
-		ChannelSums:             ChannelSums,
-		ScaleShift:              ScaleShift,
-		ActBackward:             ActBackward,
-		Add:                     Add,
+		ChannelStats:            ChannelStats,
+		ChannelRange:            ChannelRange,
+		Affine:                  Affine,
+		AffineQuant:             AffineQuant,
+		AffineRange:             AffineRange,
+		GateSums:                GateSums,
+		GateAffine:              GateAffine,
+		Gate:                    Gate,
 		AddTo:                   AddTo,
 		MaxPool:                 MaxPool,
 		MaxPoolBackward:         MaxPoolBackward,
@@ -38,8 +53,9 @@ func Set() *kernel.Set {
 		AvgPoolBackward:         AvgPoolBackward,
 		SumPoolInt8:             SumPoolInt8,
 		SGD:                     SGD,
+		Finite:                  Finite,
 	}
 }
 
-// noScratch is the scratch size of a kernel that needs none.
-func noScratch(*kernel.Conv) int { return 0 }
+// noRoom is the room of a kernel that needs no scratch.
+func noRoom(*kernel.Conv) kernel.Room { return kernel.Room{} }

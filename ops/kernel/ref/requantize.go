@@ -8,46 +8,63 @@ import (
 
 // Requantize computes, for every row and channel c:
 //
-//	v = float32(acc + bias[c]) · M[c]                 (M[0] where M has one value)
-//	v = v + float32(z - ZZero) · MZ                   (where z is not nil)
-//	y = int8( clamp( rint(v), lo-Zero, hi-Zero ) + Zero )
+//	v    = float32(acc + bias[c]) · M[c]              (bias counts as 0 where it is nil)
+//	v    = v + float32(z - ZZero) · MZ                (where z is not nil)
+//	y    = uint8( clamp( rint(v), lo-Zero, hi-Zero ) + Zero )
+//	mask = Floor < v < Ceil
 //
 // with lo = Min, hi = Max; an activation raises lo to Zero, ReLU6 lowers hi to
 // Six. Each product and each sum is rounded to float32 on its own; acc + bias is
 // an int32 addition. rint sends ties to even, or is floor(v + 0.5) with HalfUp.
-// A v that is NaN (a multiplier is not finite) counts as 0, infinities clamp.
-func Requantize(acc, bias []int32, z, y []int8, c int, q *kernel.Requant) {
-	lo, hi := q.Bounds()
+// A v that is NaN (a multiplier is not finite) gets the code of 0, and its mask
+// is 0; infinities clamp.
+func Requantize(acc, bias []int32, z, y, mask []uint8, c int, q *kernel.Requant) {
 	for i, a := range acc {
-		ch := i % c
 		if bias != nil {
-			a += bias[ch]
+			a += bias[i%c]
 		}
-		m := q.M[0]
-		if len(q.M) > 1 {
-			m = q.M[ch]
-		}
-		v := float32(float32(a) * m)
+		v := float32(a) * q.M[i%c]
+		var pass bool
 		if z != nil {
-			v += float32(float32(int32(z[i])-q.ZZero) * q.MZ)
+			y[i], pass = requantize(q, v, &z[i])
+		} else {
+			y[i], pass = requantize(q, v, nil)
 		}
-		y[i] = int8(code(v, q.Zero, lo, hi, q.HalfUp))
+		mark(mask, i, pass)
 	}
 }
 
-// Dequantize computes, for every row and channel c: y = float32(acc + bias[c]) · m[c]
-// (m[0] where m has one value).
+// requantize is the epilogue of one element, from the product on.
+func requantize(q *kernel.Requant, v float32, z *uint8) (y uint8, pass bool) {
+	if z != nil {
+		v += float32(float32(int32(*z)-q.ZZero) * q.MZ)
+	}
+	lo, hi := q.Bounds()
+	return uint8(code(v, q.Zero, lo, hi, q.HalfUp)), q.Floor < v && v < q.Ceil
+}
+
+// Dequantize computes, for every row and channel c: y = float32(acc + bias[c]) · m[c];
+// bias counts as 0 where it is nil.
 func Dequantize(acc, bias []int32, y []float32, c int, m []float32) {
 	for i, a := range acc {
-		ch := i % c
 		if bias != nil {
-			a += bias[ch]
+			a += bias[i%c]
 		}
-		if len(m) > 1 {
-			y[i] = float32(a) * m[ch]
-		} else {
-			y[i] = float32(a) * m[0]
-		}
+		y[i] = float32(a) * m[i%c]
+	}
+}
+
+// Widen computes acc = int32(x) - zero.
+func Widen(x []uint8, zero int32, acc []int32) {
+	for i, v := range x {
+		acc[i] = int32(v) - zero
+	}
+}
+
+// Values computes y = float32( int32(x) - zero ) · scale.
+func Values(x []uint8, zero int32, scale float32, y []float32) {
+	for i, v := range x {
+		y[i] = float32(int32(v)-zero) * scale
 	}
 }
 

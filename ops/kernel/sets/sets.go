@@ -1,6 +1,6 @@
 // Package sets turns a name into a kernel set. It is the one table of the sets
-// that exist; it reads no environment and decides nothing: the caller passes the
-// name that a person wrote, or "".
+// that exist; it reads no environment and decides nothing but what the machine can
+// run: the caller passes the name that a person wrote, or "".
 package sets
 
 import (
@@ -12,11 +12,28 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// Default is the name of the set that is used where nobody names one.
-const Default = "portable"
+// row is a set and what the machine lacks to run it, "" if nothing.
+type row struct {
+	name    string
+	missing string
+	set     func() *kernel.Set
+}
 
-// All returns every set that runs on this machine, ref first.
-func All() []*kernel.Set { return []*kernel.Set{ref.Set(), portable.Set()} }
+// table has every set of this architecture, the slowest first.
+func table() []row {
+	return append([]row{{"ref", "", ref.Set}, {"portable", "", portable.Set}}, machine()...)
+}
+
+// All returns every set that runs on this machine, ref first and the best one last.
+func All() []*kernel.Set {
+	var all []*kernel.Set
+	for _, r := range table() {
+		if r.missing == "" {
+			all = append(all, r.set())
+		}
+	}
+	return all
+}
 
 // Names returns the names of All.
 func Names() []string {
@@ -27,15 +44,29 @@ func Names() []string {
 	return names
 }
 
-// ByName returns the set of that name, the default one for "".
+// ByName returns the set of that name, the best one that this machine can run for "".
 func ByName(name string) (*kernel.Set, error) {
 	if name == "" {
-		name = Default
+		all := All()
+		return all[len(all)-1], nil
 	}
-	for _, s := range All() {
-		if s.Name == name {
-			return s, nil
+	return find(table(), name)
+}
+
+func find(rows []row, name string) (*kernel.Set, error) {
+	var names []string
+	for _, r := range rows {
+		if r.missing == "" {
+			names = append(names, r.name)
 		}
 	}
-	return nil, fmt.Errorf("no kernel set %q; there are %s", name, strings.Join(Names(), ", "))
+	for _, r := range rows {
+		switch {
+		case r.name == name && r.missing == "":
+			return r.set(), nil
+		case r.name == name:
+			return nil, fmt.Errorf("the kernel set %q needs what this processor lacks: %s; here are %s", name, r.missing, strings.Join(names, ", "))
+		}
+	}
+	return nil, fmt.Errorf("no kernel set %q; there are %s", name, strings.Join(names, ", "))
 }
