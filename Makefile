@@ -2,9 +2,9 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: all build format-check format vet lint generate generated-check test race long accept bench fuzz clean
+.PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long accept bench fuzz clean
 
-all: format-check vet lint generated-check build test race
+all: format-check vet lint generated-check asm-check build test race
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/qpipe .
@@ -18,6 +18,7 @@ format-check:
 vet:
 	$(GO) vet ./...
 	GOARCH=arm64 $(GO) vet ./...
+	cd ops/kernel/gen && $(GO) vet ./...
 
 lint:
 	$(TOOL) golangci-lint run ./...
@@ -29,8 +30,21 @@ generate: build
 generated-check: build
 	@tmp="$$(mktemp -d)" && cp -r docs/. "$$tmp" && ./bin/qpipe docs "$$tmp" && diff -r docs "$$tmp" >/dev/null || { echo "docs/ is not current (make generate)"; exit 1; }
 
+# The assembly of the kernel sets is written by the nested module ops/kernel/gen.
+asm:
+	cd ops/kernel/gen && $(GO) run . -out ..
+
+asm-check:
+	@tmp="$$(mktemp -d)" && mkdir "$$tmp/avx2" "$$tmp/avx512" && (cd ops/kernel/gen && $(GO) run . -out "$$tmp") && \
+	for f in "$$tmp"/*/*; do cmp -s "$$f" "ops/kernel/$${f#"$$tmp"/}" || { echo "ops/kernel/$${f#"$$tmp"/} is not current (make asm)"; exit 1; }; done
+
 test:
 	$(GO) test ./...
+
+# The kernels on another architecture, where qemu-user is installed.
+arm64:
+	@if command -v qemu-aarch64 >/dev/null; then set -x; GOARCH=arm64 $(GO) test -short -exec qemu-aarch64 ./ops/kernel/...; \
+	else echo "qemu-aarch64 is not installed: the kernels were not tested on arm64"; fi
 
 race:
 	$(GO) test -race ./interp/... ./stdlib/callbacks ./stdlib/datasets

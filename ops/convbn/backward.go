@@ -7,110 +7,161 @@ import (
 
 // Backward takes the gradient dy of the last Forward's output, which it
 // overwrites, to the parameters' gradients, x (dx) and the added operand (dz).
+//
+// With BN a first pass sums the gradient up per channel. Then the gradient in front of
+// BN is made a block of images at a time, and goes into the weight's gradient and
+// into dx while it is near. Where the weight is so large that its gradient is not cut over
+// images, the three are passes of their own.
 func (e *Exec) Backward(dy []float32, dx, dz Grad) {
 	r := &e.run
 	r.dy, r.dx, r.dz = dy, dx, dz
-	e.m.Pool.Run(r.cut.N, e.gateTask)
 	if e.n.BN != nil {
+		e.m.Pool.Run(r.cut.N, e.sumTask)
 		count := float64(r.p.Rows() * r.p.OW)
 		for o := range e.a {
 			g, ga := e.m.Total(r.cut.N, r.p.OutC, o)
 			e.a[o], e.k[o], e.b[o] = e.bn.Backward(o, e.n.BN, r.batch, float64(e.n.bias(o)), g, ga, count)
 		}
-		e.m.Pool.Run(r.cut.N, e.centreTask)
+	}
+	if dx.Data != nil {
+		tasks, _ := e.blocks(r.p.C)
+		e.m.Pool.Run(tasks, e.turnTask)
+	}
+	r.dw = newDWCut(&r.p, r.p.N)
+	if r.dw.outs == 1 {
+		e.m.Pool.Run(r.dw.images, e.blockTask)
+	} else {
+		e.m.Pool.Run(r.cut.N, e.gateTask)
+		e.m.Pool.Run(r.dw.images*r.dw.outs, e.weightTask)
+		if dx.Data != nil {
+			e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
+		}
 	}
 	e.biasBackward()
-	r.dw = newDWCut(&r.p, r.p.N)
-	e.m.Pool.Run(r.dw.images*r.dw.outs, e.weightTask)
 	e.m.Pool.Run(grid.NewCut(r.p.OutC, r.p.K()).N, e.reduceTask)
-	if dx.Data == nil {
-		return
-	}
-	tasks, _ := e.blocks(r.p.C)
-	e.m.Pool.Run(tasks, e.turnTask)
-	e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
 }
 
-// gateChunk takes the gradient back through the output's quantization and the
-// activation, hands it to z, and sums it up per channel. With BN the gradient itself
-// is left as it is: the next pass gates it again, for less than writing it costs.
-func (e *Exec) gateChunk(i, _ int) {
+// sumChunk sums the gradient behind BN up per channel.
+func (e *Exec) sumChunk(i, _ int) {
 	r := &e.run
 	e0, e1 := e.Elements(i)
-	g, mask := r.dy[e0:e1], e.Gate(i)
+	sum, prod := e.m.Partial(i, r.p.OutC)
+	e.m.Set.GateSums(r.dy[e0:e1], e.Gate(e0, e1), r.acc[e0:e1], nil, sum, prod)
+}
+
+// gate takes the gradient of the elements e0 to e1 back through the output's
+// quantization, the activation and BN, to y, and hands it to z on the way. Part is
+// where a bias without BN finds its sums.
+func (e *Exec) gate(e0, e1, part int, y []float32) {
+	r := &e.run
+	g, mask := r.dy[e0:e1], e.Gate(e0, e1)
 	if r.dz.Data != nil {
 		e.m.Set.Gate(g, mask, r.dz.Data[e0:e1], r.dz.Add)
 	}
 	switch {
+	case e.n.BN != nil && r.batch: // dc = g·a + (acc·k + b)
+		e.m.Set.GateAffine(g, mask, r.acc[e0:e1], y, e.a, e.k, e.b)
 	case e.n.BN != nil:
-		sum, prod := e.m.Partial(i, r.p.OutC)
-		e.m.Set.GateSums(g, mask, r.acc[e0:e1], nil, sum, prod)
+		e.m.Set.GateAffine(g, mask, nil, y, e.a, nil, nil)
 	case e.n.Bias:
-		sum, prod := e.m.Partial(i, r.p.OutC)
-		y := g
-		if mask == nil {
-			y = nil
-		}
+		sum, prod := e.m.Sum(part, r.p.OutC)
 		e.m.Set.GateSums(g, mask, nil, y, sum, prod)
-	case mask != nil:
-		e.m.Set.Gate(g, mask, g, false)
+	default:
+		e.m.Set.Gate(g, mask, y, false)
 	}
 }
 
-// centreChunk takes the gradient back through BN: dc = g·a + (acc·k + b), or g·a
-// with running statistics.
-func (e *Exec) centreChunk(i, _ int) {
+// gateChunk makes the gradient in front of BN where the one behind it was.
+func (e *Exec) gateChunk(i, _ int) {
 	e0, e1 := e.Elements(i)
-	var x []float32
-	if e.run.batch {
-		x = e.run.acc[e0:e1]
+	e.m.Partial(i, e.run.p.OutC)
+	e.gate(e0, e1, i, e.run.dy[e0:e1])
+}
+
+// blockChunk takes the images of part i back, a block at a time.
+func (e *Exec) blockChunk(i, worker int) {
+	r := &e.run
+	out, in, w := r.p.OH*r.p.OW*r.p.OutC, r.p.H*r.p.W*r.p.C, r.p.WeightLen()
+	n0, n1 := r.dw.part(i)
+	dw, y := e.m.Parts[i*w:(i+1)*w], e.m.Block[worker].F32
+	clear(dw)
+	e.m.Partial(i, r.p.OutC)
+	p, s := &e.local[worker], e.m.Scratch[worker]
+	*p = r.p
+	for step := blockImages(out); n0 < n1; n0 += p.N {
+		p.N = min(step, n1-n0)
+		dy := y[:p.N*out]
+		e.gate(n0*out, (n0+p.N)*out, i, dy)
+		e.m.Set.ConvBackwardWeights(p, r.x.Operand(n0*in, (n0+p.N)*in), dy, dw, s, 0, p.N, 0, p.OutC)
+		if r.dx.Data != nil {
+			e.m.Set.ConvBackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
+		}
 	}
-	g := e.run.dy[e0:e1]
-	e.m.Set.GateAffine(g, e.Gate(i), x, g, e.a, e.k, e.b)
+}
+
+// blockFloats is about how many elements of a gradient are near at a time.
+const blockFloats = 96 << 10
+
+// blockImages is how many images of size elements make a block: whole bytes of the mask.
+func blockImages(size int) int {
+	whole := grid.Whole(size)
+	return max(blockFloats/size/whole, 1) * whole
 }
 
 func (e *Exec) biasBackward() {
 	if !e.n.Bias {
 		return
 	}
+	parts := e.run.cut.N
+	if e.run.dw.outs == 1 {
+		parts = e.run.dw.images
+	}
 	for o := range e.n.B.Grad {
 		if e.n.BN != nil {
 			e.n.B.Grad[o] = float32(e.bn.db[o])
 		} else {
-			sum, _ := e.m.Total(e.run.cut.N, e.run.p.OutC, o)
+			sum, _ := e.m.Total(parts, e.run.p.OutC, o)
 			e.n.B.Grad[o] = float32(sum)
 		}
 	}
 }
 
-// dwCut divides the weight's gradient over images, whose parts are added up, and
+// dwCut divides the weight's gradient over images, whose parts are added up, or
 // over output channels. It is a function of the shape alone.
-type dwCut struct{ images, outs int }
+type dwCut struct{ batch, images, outs, whole int }
 
 // dwTasks is the number of tasks that the weight's gradient is cut into where it
 // can be; partsLimit bounds the floats of partial results.
 const (
 	dwTasks    = 16
-	partsLimit = 1 << 20
+	partsLimit = 5 << 19
 )
 
 func newDWCut(p *kernel.Conv, batch int) dwCut {
-	images := max(1, min(batch, dwTasks, partsLimit/p.WeightLen()))
-	outs := min((dwTasks+images-1)/images, (p.OutC+3)/4)
-	return dwCut{images, outs}
+	whole := grid.Whole(p.OH * p.OW * p.OutC)
+	units := (batch + whole - 1) / whole
+	images := max(1, min(units, dwTasks, partsLimit/p.WeightLen()))
+	if images < dwTasks/2 {
+		return dwCut{batch, 1, max(1, min(dwTasks, (p.OutC+3)/4)), whole}
+	}
+	return dwCut{batch, images, 1, whole}
 }
 
-// weightChunk computes one part: images of part i/outs, channels of i%outs.
+// part returns the images of part i.
+func (c *dwCut) part(i int) (n0, n1 int) {
+	units := (c.batch + c.whole - 1) / c.whole
+	return i * units / c.images * c.whole, min((i+1)*units/c.images*c.whole, c.batch)
+}
+
+// weightChunk computes the gradient of the output channels of part i.
 func (e *Exec) weightChunk(i, worker int) {
 	r, c := &e.run, e.run.dw
-	part, out := i/c.outs, i%c.outs
-	n0, n1 := part*r.p.N/c.images, (part+1)*r.p.N/c.images
-	o0, o1 := out*r.p.OutC/c.outs, (out+1)*r.p.OutC/c.outs
-	w, k := r.p.WeightLen(), r.p.K()
-	dw := e.m.Parts[part*w : (part+1)*w]
+	o0, o1 := i*r.p.OutC/c.outs, (i+1)*r.p.OutC/c.outs
+	k := r.p.K()
+	dw := e.m.Parts[:r.p.WeightLen()]
 	clear(dw[o0*k : o1*k])
 	x := r.x.Operand(0, r.p.N*r.p.H*r.p.W*r.p.C)
-	e.m.Set.ConvBackwardWeights(&r.p, x, r.dy, dw, e.m.Scratch[worker], n0, n1, o0, o1)
+	e.m.Set.ConvBackwardWeights(&r.p, x, r.dy, dw, e.m.Scratch[worker], 0, r.p.N, o0, o1)
 }
 
 // reduceChunk adds the parts up in a fixed tree and takes the sum back through

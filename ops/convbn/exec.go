@@ -37,8 +37,10 @@ type Exec struct {
 	out8 kernel.Int8Out
 	ext  grid.Spread
 
-	encodeTask, packTask, plainTask, convTask, rangeTask             func(i, worker int)
-	gateTask, centreTask, weightTask, reduceTask, turnTask, dataTask func(i, worker int)
+	local []kernel.Conv // by worker: the geometry of a block of images
+
+	encodeTask, packTask, plainTask, convTask, rangeTask                     func(i, worker int)
+	sumTask, turnTask, blockTask, gateTask, weightTask, dataTask, reduceTask func(i, worker int)
 }
 
 // pack is the weights as the kernels read them, made anew every step.
@@ -98,8 +100,9 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	e.Output.Init(m)
 	e.Act, e.Fill, e.Target, e.Range = n.Act, e.fill, e.target, e.extremes
 	e.encodeTask, e.packTask, e.plainTask, e.convTask, e.rangeTask = e.encodeChunk, e.packChunk, e.plainChunk, e.convChunk, e.rangeChunk
-	e.gateTask, e.centreTask, e.weightTask, e.reduceTask = e.gateChunk, e.centreChunk, e.weightChunk, e.reduceChunk
-	e.turnTask, e.dataTask = e.turnChunk, e.dataChunk
+	e.sumTask, e.turnTask, e.blockTask, e.gateTask = e.sumChunk, e.turnChunk, e.blockChunk, e.gateChunk
+	e.weightTask, e.dataTask, e.reduceTask = e.weightChunk, e.dataChunk, e.reduceChunk
+	e.local = make([]kernel.Conv, m.Pool.Size())
 	return e
 }
 
@@ -343,8 +346,12 @@ func (n *Node) Rooms(set *kernel.Set, batch int, training bool) (scratch, block 
 	if training {
 		scratch = scratch.Max(set.ConvBackwardDataRoom(&p)).Max(set.ConvBackwardWeightsRoom(&p))
 	}
-	cut := grid.NewCut(p.Rows(), p.OW*p.OutC)
-	return scratch, kernel.Room{F32: cut.Step * p.OW * p.OutC, I32: 2 * p.OutC}
+	cut, image := grid.NewCut(p.Rows(), p.OW*p.OutC), p.OH*p.OW*p.OutC
+	block = kernel.Room{F32: cut.Step * p.OW * p.OutC, I32: 2 * p.OutC}
+	if training {
+		block.F32 = max(block.F32, min(blockImages(image), batch)*image)
+	}
+	return scratch, block
 }
 
 // PartsSize is the number of floats of partial weight gradients.

@@ -121,7 +121,7 @@ func newBench(t testing.TB, n *Node, batch int) *bench {
 	m.Scratch, m.Block = []*kernel.Scratch{scratch.Make()}, []*kernel.Scratch{block.Make()}
 	b := &bench{n: n, e: NewExec(n, m, batch, true), batch: batch, dx: make([]float32, in), dz: make([]float32, out)}
 	b.e.Acc, b.e.Out, b.e.Codes = make([]float32, out), make([]float32, out), make([]uint8, out)
-	b.e.Mask = make([]uint8, grid.MaskSize(batch*n.Geom.OH, n.Geom.OW*n.Geom.OutC))
+	b.e.Mask = make([]uint8, (out+7)/8)
 	return b
 }
 

@@ -71,8 +71,13 @@ type Machine struct {
 
 // Partial returns the zeroed sums of chunk i over c channels.
 func (m *Machine) Partial(i, c int) (sum, prod []float64) {
+	clear(m.Sums[i*2*c : (i+1)*2*c])
+	return m.Sum(i, c)
+}
+
+// Sum returns the sums of chunk i over c channels as they are.
+func (m *Machine) Sum(i, c int) (sum, prod []float64) {
 	s := m.Sums[i*2*c : (i+1)*2*c]
-	clear(s)
 	return s[:c], s[c:]
 }
 
@@ -107,10 +112,22 @@ const maxChunks = 64
 // what is reduced over chunks does not depend on the number of workers.
 type Cut struct{ Rows, Step, N int }
 
-// NewCut cuts rows of width elements into at most 64 chunks of at least 1,024 elements.
+// NewCut cuts rows of width elements into at most 64 chunks of at least 1,024
+// elements, which begin at multiples of eight elements, where a mask has a byte.
 func NewCut(rows, width int) Cut {
 	step := max((rows+maxChunks-1)/maxChunks, (1023+width)/width, 1)
+	whole := Whole(width)
+	step = (step + whole - 1) / whole * whole
 	return Cut{rows, step, (rows + step - 1) / step}
+}
+
+// Whole is the smallest number of pieces of size elements that fill whole bytes of a mask.
+func Whole(size int) int {
+	n := 8
+	for n > 1 && size%2 == 0 {
+		n, size = n/2, size/2
+	}
+	return n
 }
 
 // Chunks is the largest number of chunks that NewCut makes.

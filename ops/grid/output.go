@@ -30,7 +30,7 @@ type Output struct {
 	Cut       Cut
 
 	m                              *Machine
-	width, stride                  int
+	width                          int
 	writes, exact                  bool
 	ext                            Spread
 	fillTask, valueTask, quantTask func(i, worker int)
@@ -52,17 +52,8 @@ func (o *Output) Init(m *Machine) {
 	o.m, o.fillTask, o.valueTask, o.quantTask = m, o.fillChunk, o.valueChunk, o.quantChunk
 }
 
-// MaskSize is the number of bytes of mask for up to rows rows of width elements.
-func MaskSize(rows, width int) int {
-	c := NewCut(rows, width)
-	return (rows+c.Step)*width/8 + 16*maxChunks
-}
-
 // Bind settles the cut into chunks ahead of Forward.
-func (o *Output) Bind(rows, width int) {
-	o.Cut, o.width = NewCut(rows, width), width
-	o.stride = (o.Cut.Step*width + 63) / 64 * 8
-}
+func (o *Output) Bind(rows, width int) { o.Cut, o.width = NewCut(rows, width), width }
 
 // Begin settles what can be known before the values are: where they go and,
 // unless they are observed first, how they are quantized. Bind comes before it.
@@ -133,14 +124,16 @@ func (o *Output) Elements(i int) (e0, e1 int) {
 	return r0 * o.width, r1 * o.width
 }
 
-// mask returns the mask of chunk i, which starts on a byte of its own.
-func (o *Output) mask(i int) []uint8 {
+// Gate returns the mask of the elements e0 to e1, which begin on a byte of it: nil
+// where every gradient passes.
+func (o *Output) Gate(e0, e1 int) []uint8 {
 	if !o.Masked {
 		return nil
 	}
-	e0, e1 := o.Elements(i)
-	return o.Mask[i*o.stride:][:(e1-e0+7)/8]
+	return o.Mask[e0/8 : (e1+7)/8]
 }
+
+func (o *Output) mask(i int) []uint8 { return o.Gate(o.Elements(i)) }
 
 // fillChunk fills and quantizes what needs no observation any more.
 func (o *Output) fillChunk(i, worker int) { o.FillChunk(i, worker) }
@@ -183,6 +176,3 @@ func (o *Output) quantize(i int) {
 	}
 	o.m.Set.FakeQuant(o.Dst[e0:e1], o.Out[e0:e1], o.mask(i), o.Q, o.Act)
 }
-
-// Gate returns the mask of chunk i for the way back; nil where everything passes.
-func (o *Output) Gate(i int) []uint8 { return o.mask(i) }

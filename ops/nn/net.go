@@ -154,7 +154,7 @@ func (e *Net) lay(c *cell, p *plan) {
 		return
 	}
 	if c.quant.Spec.Quantized() || c.act != kernel.None {
-		p.u8.lease(&c.mask, grid.MaskSize(e.batch*c.shape.H, c.shape.W*c.shape.C), c.i, until)
+		p.u8.lease(&c.mask, (size+7)/8, c.i, until)
 	}
 	if c.i > 0 || e.wantDX {
 		p.f32.lease(&c.grad, size, e.back(c.last), e.back(c.i))

@@ -125,12 +125,12 @@ func (o *bnOp) backward(n int) {
 func (o *bnOp) gateChunk(i, worker int) {
 	e0, e1 := o.out.Elements(i)
 	sum, prod := o.e.m.Partial(i, o.c.shape.C)
-	o.e.set.GateSums(o.c.grad[e0:e1], o.out.Gate(i), o.plain(e0, e1, worker), nil, sum, prod)
+	o.e.set.GateSums(o.c.grad[e0:e1], o.out.Gate(e0, e1), o.plain(e0, e1, worker), nil, sum, prod)
 }
 
 func (o *bnOp) centreChunk(i, worker int) {
 	e0, e1 := o.out.Elements(i)
 	g := o.c.grad[e0:e1]
-	o.e.set.GateAffine(g, o.out.Gate(i), o.plain(e0, e1, worker), g, o.a, o.k, o.b)
+	o.e.set.GateAffine(g, o.out.Gate(e0, e1), o.plain(e0, e1, worker), g, o.a, o.k, o.b)
 	o.e.set.Gate(g, nil, o.dx.Data[e0:e1], o.dx.Add)
 }

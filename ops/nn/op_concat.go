@@ -136,7 +136,7 @@ func (o *concatOp) backChunk(i, _ int) {
 	e0, e1 := o.out.Elements(i)
 	c, at := o.c.shape.C, 0
 	g := o.c.grad[e0:e1]
-	if mask := o.out.Gate(i); mask != nil {
+	if mask := o.out.Gate(e0, e1); mask != nil {
 		o.e.set.Gate(g, mask, g, false)
 	}
 	for k := range o.parts {

@@ -211,7 +211,7 @@ func (o *avgPoolOp) backward(n int) {
 
 func (o *avgPoolOp) gateChunk(i, _ int) {
 	e0, e1 := o.out.Elements(i)
-	if mask := o.out.Gate(i); mask != nil {
+	if mask := o.out.Gate(e0, e1); mask != nil {
 		o.e.set.Gate(o.c.grad[e0:e1], mask, o.c.grad[e0:e1], false)
 	}
 }

@@ -45,7 +45,7 @@ func (o *inputOp) fill(i, _ int, codes bool, mask []uint8) {
 func (o *inputOp) backward(int) {
 	for i := range o.out.Cut.N {
 		e0, e1 := o.out.Elements(i)
-		if mask := o.out.Gate(i); mask != nil {
+		if mask := o.out.Gate(e0, e1); mask != nil {
 			o.e.set.Gate(o.c.grad[e0:e1], mask, o.c.grad[e0:e1], false)
 		}
 	}
@@ -126,7 +126,7 @@ func (o *addOp) backward(int) {
 
 func (o *addOp) backChunk(i, _ int) {
 	e0, e1 := o.out.Elements(i)
-	g, mask := o.c.grad[e0:e1], o.out.Gate(i)
+	g, mask := o.c.grad[e0:e1], o.out.Gate(e0, e1)
 	for _, d := range [...]convbn.Grad{o.da, o.db} {
 		if d.Data != nil {
 			o.e.set.Gate(g, mask, d.Data[e0:e1], d.Add)
@@ -214,7 +214,7 @@ func (o *actOp) backChunk(i, _ int) {
 	e0, e1 := o.out.Elements(i)
 	g := o.c.grad[e0:e1]
 	if !o.x.On {
-		o.e.set.Gate(g, o.out.Gate(i), o.dx.Data[e0:e1], o.dx.Add)
+		o.e.set.Gate(g, o.out.Gate(e0, e1), o.dx.Data[e0:e1], o.dx.Add)
 		return
 	}
 	// On codes: inside the linear part is strictly between the limits, and ReLU has no upper one.
