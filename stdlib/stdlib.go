@@ -19,9 +19,15 @@ import (
 // Catalog returns the table. It is the caller's: appending to it changes nothing else.
 func Catalog() stage.Catalog {
 	return stage.Catalog{
+		stage.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
+			models.ConvNetDefaults(), models.NewConvNet),
 		stage.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",
 			models.LeNetDefaults(), models.NewLeNet),
-		stage.ModelPart("ResNet", "Residual network of basic blocks for small images.",
+		stage.ModelPart("LeNet5", "LeNet-5 of convolutions with BatchNorm, 6, 16, 120 and 84 channels, for images of 28×28.",
+			models.LeNet5Defaults(), models.NewLeNet5),
+		stage.ModelPart("MobileNetV2", "Inverted residuals with depthwise convolutions, for small images or ImageNet's.",
+			models.MobileNetV2Defaults(), models.NewMobileNetV2),
+		stage.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
 			models.ResNetDefaults(), models.NewResNet),
 
 		stage.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",

@@ -173,8 +173,16 @@ func TestLeNet(t *testing.T) {
 // Every BN of every model can be absorbed, and every model converted.
 func TestModelsAreConvertible(t *testing.T) {
 	for name, m := range map[string]func() (stage.Model, error){
-		"LeNet":  func() (stage.Model, error) { return NewLeNet(LeNetDefaults()) },
-		"ResNet": func() (stage.Model, error) { a := ResNetDefaults(); a.Depth, a.Act = 8, "relu6"; return NewResNet(a) },
+		"ConvNet":     func() (stage.Model, error) { return NewConvNet(ConvNetDefaults()) },
+		"LeNet":       func() (stage.Model, error) { return NewLeNet(LeNetDefaults()) },
+		"LeNet5":      func() (stage.Model, error) { return NewLeNet5(LeNet5Defaults()) },
+		"MobileNetV2": func() (stage.Model, error) { return NewMobileNetV2(MobileNetV2Defaults()) },
+		"ResNet":      func() (stage.Model, error) { a := ResNetDefaults(); a.Depth, a.Act = 8, "relu6"; return NewResNet(a) },
+		"ResNet-50": func() (stage.Model, error) {
+			a := ResNetDefaults()
+			a.Depth, a.Width, a.Stem = 50, 8, imagenet
+			return NewResNet(a)
+		},
 	} {
 		made, err := m()
 		g := build(t, made, err, tensor.Shape{H: 28, W: 28, C: 1})
@@ -184,6 +192,11 @@ func TestModelsAreConvertible(t *testing.T) {
 		}
 		for _, e := range g.Convertible() {
 			t.Errorf("%s: %v", name, e)
+		}
+		for _, m := range g.Modules() {
+			if m.Op == "conv" && m.BN == "" || m.Op == "add" || m.Op == "act" || m.Op == "bn" {
+				t.Errorf("%s: %s (%s) is not fused: %v", name, m.Name, m.Op, m.Members)
+			}
 		}
 	}
 }
@@ -275,7 +288,8 @@ func TestBadArguments(t *testing.T) {
 		change func(*ResNetArgs)
 	}{
 		{"depth", func(a *ResNetArgs) { a.Depth = 19 }},
-		{"depth", func(a *ResNetArgs) { a.Depth = 50 }},
+		{"depth", func(a *ResNetArgs) { a.Depth = 26 }},
+		{"stem", func(a *ResNetArgs) { a.Stem = "big" }},
 		{"num_classes", func(a *ResNetArgs) { a.NumClasses = 1 }},
 		{"width", func(a *ResNetArgs) { a.Width = 0 }},
 		{"bn_eps", func(a *ResNetArgs) { a.BNEps = 0 }},

@@ -24,6 +24,7 @@ type ConvModule2d struct {
 	OutC   int
 	Kernel int // height and width
 	Stride int
+	Groups int // zero means 1
 	Act    kernel.Act
 
 	norm norm
@@ -31,12 +32,16 @@ type ConvModule2d struct {
 
 // Add appends the module to the graph and returns its output. The padding is
 // Kernel/2 on every side, so that Stride 1 keeps the image's size.
-func (m ConvModule2d) Add(b *nn.Builder, x nn.Value) nn.Value {
+func (m ConvModule2d) Add(b *nn.Builder, x nn.Value) nn.Value { return m.padded(b, x, m.Kernel/2) }
+
+// padded is Add with another padding.
+func (m ConvModule2d) padded(b *nn.Builder, x nn.Value, padding int) nn.Value {
 	x = b.Conv(m.Name+".conv", x, nn.ConvAttrs{
 		OutC:    m.OutC,
 		Kernel:  [2]int{m.Kernel, m.Kernel},
 		Stride:  [2]int{m.Stride, m.Stride},
-		Padding: [2]int{m.Kernel / 2, m.Kernel / 2},
+		Padding: [2]int{padding, padding},
+		Groups:  m.Groups,
 	})
 	x = b.BatchNorm(m.Name+".bn", x, m.norm.eps, m.norm.momentum)
 	if m.Act == kernel.None {
@@ -70,6 +75,81 @@ func (r BasicResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
 	y = ConvModule2d{Name: r.Name + ".conv2", OutC: r.OutC, Kernel: 3, Stride: 1, norm: r.norm}.Add(b, y)
 	y = b.Add(r.Name+".add", y, short)
 	return b.Act(r.Name+".act", y, r.Act)
+}
+
+// BottleneckResBlock is the residual block of ResNet-50 and deeper (He et al.
+// 2015, figure 5 right): a 1×1 ConvModule2d to MidC channels, a 3×3 one, which has
+// the stride (torchvision's choice), and a 1×1 one to four times MidC, which is
+// added to the block's input before its activation. Where the shape changes, the
+// input goes through a 1×1 convolution with BN (name.downsample).
+type BottleneckResBlock struct {
+	Name   string
+	MidC   int
+	Stride int // of the 3×3 convolution and of the downsample
+	Act    kernel.Act
+
+	norm norm
+}
+
+// bottleneckExpansion is how many times MidC a bottleneck's output channels are.
+const bottleneckExpansion = 4
+
+// Add appends the block to the graph and returns its output. The last
+// convolution is added last, so that it is the one which takes the addition and
+// the activation into its node.
+func (r BottleneckResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
+	outC, short := bottleneckExpansion*r.MidC, x
+	y := ConvModule2d{Name: r.Name + ".conv1", OutC: r.MidC, Kernel: 1, Stride: 1, Act: r.Act, norm: r.norm}.Add(b, x)
+	y = ConvModule2d{Name: r.Name + ".conv2", OutC: r.MidC, Kernel: 3, Stride: r.Stride, Act: r.Act, norm: r.norm}.Add(b, y)
+	if r.Stride != 1 || x.Shape().C != outC {
+		short = ConvModule2d{Name: r.Name + ".downsample", OutC: outC, Kernel: 1, Stride: r.Stride, norm: r.norm}.Add(b, x)
+	}
+	y = ConvModule2d{Name: r.Name + ".conv3", OutC: outC, Kernel: 1, Stride: 1, norm: r.norm}.Add(b, y)
+	y = b.Add(r.Name+".add", y, short)
+	return b.Act(r.Name+".act", y, r.Act)
+}
+
+// InvertedResidual is the block of MobileNetV2 (Sandler et al. 2018, figure 4): a
+// 1×1 ConvModule2d to Expand times the input's channels (name.expand, none where
+// Expand is 1), a depthwise 3×3 one and a 1×1 one without an activation
+// (name.project), which is added to the input where the shape stays.
+type InvertedResidual struct {
+	Name   string
+	Expand int
+	OutC   int
+	Stride int // of the depthwise convolution
+	Act    kernel.Act
+
+	norm norm
+}
+
+// Add appends the block to the graph and returns its output.
+func (r InvertedResidual) Add(b *nn.Builder, x nn.Value) nn.Value {
+	y, width := x, r.Expand*x.Shape().C
+	if r.Expand != 1 {
+		y = ConvModule2d{Name: r.Name + ".expand", OutC: width, Kernel: 1, Stride: 1, Act: r.Act, norm: r.norm}.Add(b, y)
+	}
+	y = ConvModule2d{Name: r.Name + ".depthwise", OutC: width, Kernel: 3, Stride: r.Stride, Groups: width, Act: r.Act, norm: r.norm}.Add(b, y)
+	y = ConvModule2d{Name: r.Name + ".project", OutC: r.OutC, Kernel: 1, Stride: 1, norm: r.norm}.Add(b, y)
+	if r.Stride != 1 || x.Shape().C != r.OutC {
+		return y
+	}
+	return b.Add(r.Name+".add", y, x)
+}
+
+// The layouts of a network's beginning: for small images, and for those of
+// ImageNet's size.
+const (
+	cifar    = "cifar"
+	imagenet = "imagenet"
+)
+
+// layout checks an argument that names one.
+func layout(attr, name string) error {
+	if name != cifar && name != imagenet {
+		return stage.Bad(attr, "there is no layout %q; choose %q (small images) or %q (about 224×224)", name, cifar, imagenet)
+	}
+	return nil
 }
 
 // activation reads an `act` argument.

@@ -11,9 +11,10 @@ import (
 
 // ResNetArgs are the arguments of ResNet.
 type ResNetArgs struct {
-	Depth      int     `arg:"depth" doc:"Number of weight layers: 8, 14, 20, 32, 44 or 56 (three stages, He et al. 2015 section 4.2), or 18 or 34 (four stages)."`
+	Depth      int     `arg:"depth" doc:"Number of weight layers: 8, 14, 20, 32, 44 or 56 (three stages, He et al. 2015 section 4.2), 18 or 34 (four stages), or 50, 101 or 152 (four stages of bottleneck blocks)."`
 	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	Width      int     `arg:"width,optional" doc:"Channels of the stem and the first stage; every later stage has twice as many as the one before. The usual width of depth 18 and 34 is 64."`
+	Width      int     `arg:"width,optional" doc:"Channels of the stem and the first stage; every later stage has twice as many as the one before. The usual width of depth 18 and more with four stages is 64; a bottleneck block gives four times its stage's channels."`
+	Stem       string  `arg:"stem,optional" oneof:"cifar imagenet" doc:"The first layers: cifar is one 3×3 convolution that keeps the image's size, imagenet a 7×7 convolution with stride 2 and a 3×3 max pooling with stride 2."`
 	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
 	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
 	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
@@ -21,40 +22,50 @@ type ResNetArgs struct {
 
 // ResNetDefaults returns ResNet's defaults.
 func ResNetDefaults() ResNetArgs {
-	return ResNetArgs{NumClasses: 10, Width: 16, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+	return ResNetArgs{NumClasses: 10, Width: 16, Stem: cifar, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
 }
 
-// blocks returns the number of residual blocks of each stage, nil for a depth
-// that there is no ResNet of. Depth 6n+2 has three stages of n blocks; 18 and 34
-// are the ImageNet layouts (He et al. 2015, table 1).
-func blocks(depth int) []int {
+// blocks returns the number of residual blocks of each stage and whether they are
+// bottlenecks, nil for a depth that there is no ResNet of. Depth 6n+2 has three
+// stages of n blocks; the others are the ImageNet layouts (He et al. 2015, table 1).
+func blocks(depth int) (counts []int, bottleneck bool) {
 	switch depth {
 	case 18:
-		return []int{2, 2, 2, 2}
+		return []int{2, 2, 2, 2}, false
 	case 34:
-		return []int{3, 4, 6, 3}
+		return []int{3, 4, 6, 3}, false
+	case 50:
+		return []int{3, 4, 6, 3}, true
+	case 101:
+		return []int{3, 4, 23, 3}, true
+	case 152:
+		return []int{3, 8, 36, 3}, true
 	case 8, 14, 20, 32, 44, 56:
 		n := (depth - 2) / 6
-		return []int{n, n, n}
+		return []int{n, n, n}, false
 	}
-	return nil
+	return nil, false
 }
 
 // Validate implements the language's check after decoding.
 func (a ResNetArgs) Validate() error {
-	if blocks(a.Depth) == nil {
-		return stage.Bad("depth", "there is no ResNet of basic blocks with depth %d; choose 8, 14, 20, 32, 44, 56 (three stages) or 18, 34 (four stages)", a.Depth)
+	if counts, _ := blocks(a.Depth); counts == nil {
+		return stage.Bad("depth", "there is no ResNet of depth %d; choose 8, 14, 20, 32, 44, 56 (three stages), 18, 34 (four stages) or 50, 101, 152 (bottleneck blocks)", a.Depth)
+	}
+	if err := layout("stem", a.Stem); err != nil {
+		return err
 	}
 	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
 }
 
 type resNet struct{ ResNetArgs }
 
-// NewResNet returns ResNet, a residual network of basic blocks for small images: a 3×3 stem that
-// keeps the image's size instead of ImageNet's 7×7 with stride 2 and pooling.
+// NewResNet returns ResNet, a residual network: of basic blocks up to depth 56, of bottleneck
+// blocks with their stride in the 3×3 convolution from depth 50 with four stages on, as in torchvision.
 //
-// Its nodes are backbone.stem, backbone.stageS.B.{conv1,conv2,downsample,add,act}
-// with stages from 1 and blocks from 0, head.pool (global average) and head.fc.
+// Its nodes are backbone.stem (with stem = "imagenet" also backbone.stem.pool),
+// backbone.stageS.B.{conv1,conv2,conv3,downsample,add,act} with stages from 1 and
+// blocks from 0, conv3 in bottlenecks only, head.pool (global average) and head.fc.
 // The stages halve the image, except the first.
 func NewResNet(a ResNetArgs) (stage.Model, error) {
 	if err := a.Validate(); err != nil {
@@ -67,18 +78,34 @@ func NewResNet(a ResNetArgs) (stage.Model, error) {
 func (r resNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{r.BNEps, r.BNMomentum}, activation(r.Act)
 	b := nn.NewBuilder(in)
-	x := ConvModule2d{Name: "backbone.stem", OutC: r.Width, Kernel: 3, Stride: 1, Act: act, norm: n}.Add(b, b.Input())
+	x := r.stem(b, n)
+	counts, bottleneck := blocks(r.Depth)
 	width := r.Width
-	for s, count := range slices.All(blocks(r.Depth)) {
+	for s, count := range slices.All(counts) {
 		for i := range count {
-			block := BasicResBlock{Name: fmt.Sprintf("backbone.stage%d.%d", s+1, i), OutC: width, Stride: 1, Act: act, norm: n}
+			name, stride := fmt.Sprintf("backbone.stage%d.%d", s+1, i), 1
 			if s > 0 && i == 0 {
-				block.Stride = 2
+				stride = 2
 			}
-			x = block.Add(b, x)
+			if bottleneck {
+				x = BottleneckResBlock{Name: name, MidC: width, Stride: stride, Act: act, norm: n}.Add(b, x)
+			} else {
+				x = BasicResBlock{Name: name, OutC: width, Stride: stride, Act: act, norm: n}.Add(b, x)
+			}
 		}
 		width *= 2
 	}
 	x = b.GlobalAvgPool("head.pool", x)
 	return b.Graph(b.Linear("head.fc", x, r.NumClasses, true))
+}
+
+// stem adds the first layers.
+func (r resNet) stem(b *nn.Builder, n norm) nn.Value {
+	m := ConvModule2d{Name: "backbone.stem", OutC: r.Width, Kernel: 3, Stride: 1, Act: activation(r.Act), norm: n}
+	if r.Stem == cifar {
+		return m.Add(b, b.Input())
+	}
+	m.Kernel, m.Stride = 7, 2
+	pool := nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
+	return b.MaxPool("backbone.stem.pool", m.Add(b, b.Input()), pool)
 }

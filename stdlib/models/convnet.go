@@ -1,0 +1,60 @@
+package models
+
+import (
+	"fmt"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// ConvNetArgs are the arguments of ConvNet.
+type ConvNetArgs struct {
+	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
+	Width      int     `arg:"width,optional" doc:"Channels of the first stage; the second and third have twice and four times as many."`
+	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
+	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+}
+
+// ConvNetDefaults returns ConvNet's defaults.
+func ConvNetDefaults() ConvNetArgs {
+	return ConvNetArgs{NumClasses: 10, Width: 32, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+}
+
+// Validate implements the language's check after decoding.
+func (a ConvNetArgs) Validate() error {
+	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
+}
+
+type convNet struct{ ConvNetArgs }
+
+// NewConvNet returns ConvNet, a plain network of six 3×3 convolutions in three stages, with 2×2 max pooling
+// between the stages and a global average before the linear layer.
+//
+// Its nodes are backbone.stageS.{conv1,conv2} with stages from 1, backbone.stage1.pool,
+// backbone.stage2.pool, head.pool and head.fc.
+func NewConvNet(a ConvNetArgs) (stage.Model, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return convNet{a}, nil
+}
+
+// Build implements stage.Model.
+func (c convNet) Build(in tensor.Shape) (*nn.Graph, error) {
+	n, act := norm{c.BNEps, c.BNMomentum}, activation(c.Act)
+	b := nn.NewBuilder(in)
+	x := b.Input()
+	for s := range 3 {
+		name := fmt.Sprintf("backbone.stage%d", s+1)
+		if s > 0 {
+			x = b.MaxPool(fmt.Sprintf("backbone.stage%d.pool", s), x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+		}
+		for i := 1; i <= 2; i++ {
+			x = ConvModule2d{Name: fmt.Sprintf("%s.conv%d", name, i), OutC: c.Width << s, Kernel: 3, Stride: 1, Act: act, norm: n}.Add(b, x)
+		}
+	}
+	x = b.GlobalAvgPool("head.pool", x)
+	return b.Graph(b.Linear("head.fc", x, c.NumClasses, true))
+}

@@ -1,0 +1,55 @@
+package models
+
+import (
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// LeNet5Args are the arguments of LeNet5.
+type LeNet5Args struct {
+	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
+	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
+	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+}
+
+// LeNet5Defaults returns LeNet5's defaults.
+func LeNet5Defaults() LeNet5Args {
+	return LeNet5Args{NumClasses: 10, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+}
+
+// Validate implements the language's check after decoding.
+func (a LeNet5Args) Validate() error {
+	return common(a.NumClasses, 1, norm{a.BNEps, a.BNMomentum})
+}
+
+type leNet5 struct{ LeNet5Args }
+
+// NewLeNet5 returns LeNet-5 with the channels of LeCun et al. 1998, 6, 16, 120 and 84, for images of 28×28: every layer
+// but the last is a convolution with BatchNorm, so that every layer can be quantized and absorbed alike.
+//
+// Its nodes are backbone.conv1, backbone.pool1, backbone.conv2, backbone.pool2,
+// backbone.conv3 (5×5 over the 5×5 map), backbone.conv4 (1×1) and head.fc, a 1×1
+// convolution of the 1×1 map or, which is the same, a linear layer.
+func NewLeNet5(a LeNet5Args) (stage.Model, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return leNet5{a}, nil
+}
+
+// Build implements stage.Model.
+func (l leNet5) Build(in tensor.Shape) (*nn.Graph, error) {
+	b := nn.NewBuilder(in)
+	conv := func(name string, x nn.Value, outC, size, padding int) nn.Value {
+		m := ConvModule2d{Name: name, OutC: outC, Kernel: size, Stride: 1, Act: activation(l.Act), norm: norm{l.BNEps, l.BNMomentum}}
+		return m.padded(b, x, padding)
+	}
+	pool := nn.PoolAttrs{Kernel: [2]int{2, 2}}
+	x := b.MaxPool("backbone.pool1", conv("backbone.conv1", b.Input(), 6, 5, 2), pool)
+	x = b.MaxPool("backbone.pool2", conv("backbone.conv2", x, 16, 5, 0), pool)
+	x = conv("backbone.conv3", x, 120, 5, 0)
+	x = conv("backbone.conv4", x, 84, 1, 0)
+	return b.Graph(b.Linear("head.fc", x, l.NumClasses, true))
+}
