@@ -12,7 +12,7 @@ func (s Spec) Params(scale float32, zero int32) kernel.Quant {
 // Code quantizes one value: clamp(round(x/Scale) + Zero, Min, Max), with a
 // float32 division. NaN gets the code nearest to Zero.
 func Code(x float32, q kernel.Quant) int32 {
-	r := rounding(q).Round(float64(x / q.Scale))
+	r := float64(q.Round(x / q.Scale))
 	if r != r {
 		r = 0
 	}
@@ -28,11 +28,4 @@ func Fake(x float32, q kernel.Quant) float32 {
 		return t
 	}
 	return Value(Code(x, q), q)
-}
-
-func rounding(q kernel.Quant) Rounding {
-	if q.HalfUp {
-		return HalfUp
-	}
-	return HalfEven
 }

@@ -2,6 +2,7 @@ package kerneltest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"qpipe/ops/kernel"
@@ -29,9 +30,12 @@ func layers() []layer {
 		{"resnet18 56x56x64", 1, 56, 64, 64, 3, 1, 1, 1, 1},
 		{"resnet18 28x28x128", 1, 28, 128, 128, 3, 1, 1, 1, 1},
 		{"resnet18 7x7x512", 1, 7, 512, 512, 3, 1, 1, 1, 1},
+		{"resnet18 stem 224x224x3-64/2", 1, 224, 3, 64, 7, 2, 3, 1, 1},
 		{"pointwise 28x28x64-128", 1, 28, 64, 128, 1, 1, 0, 1, 1},
+		{"pointwise 14x14x96-576", 1, 14, 96, 576, 1, 1, 0, 1, 1},
 		{"depthwise 56x56x64", 1, 56, 64, 64, 3, 1, 1, 1, 64},
 		{"depthwise 28x28x16/2", 8, 28, 16, 16, 3, 2, 1, 1, 16},
+		{"depthwise 5x5 14x14x240", 1, 14, 240, 240, 5, 1, 2, 1, 240},
 		{"linear 7x7x16-120", 32, 7, 16, 120, 7, 1, 0, 1, 1},
 	}
 }
@@ -77,7 +81,7 @@ func convs(s *kernel.Set, p *kernel.Conv) []pass {
 }
 
 // BenchmarkConv gives GFLOP/s on one core (two operations a product) for each
-// set, layer and direction; int8 with the requantization.
+// set, layer and direction, int8 with the requantization; of packing, ns a weight.
 func BenchmarkConv(b *testing.B) {
 	for _, s := range sets.All() {
 		for _, l := range layers() {
@@ -87,8 +91,12 @@ func BenchmarkConv(b *testing.B) {
 					for b.Loop() {
 						k.run()
 					}
-					flops := 2 * float64(p.Rows()*p.OW*p.OutC) * float64(p.K())
-					b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+					ns := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+					if strings.HasPrefix(k.name, "pack") {
+						b.ReportMetric(ns/float64(p.WeightLen()), "ns/weight")
+					} else {
+						b.ReportMetric(2*float64(p.Rows()*p.OW*p.OutC)*float64(p.K())/ns, "GFLOP/s")
+					}
 				})
 			}
 		}

@@ -88,18 +88,23 @@ func ConvInt8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32,
 				unroll(p, x, pad, col, g, p0, p1)
 			}
 			dotInt8(col, ld, packed[pairsAt(p, lo):], s.I32, p1-p0, hi-lo, k)
-			for i := range p1 - p0 {
-				store(out, s.I32[i*(hi-lo):(i+1)*(hi-lo)], bias[lo:hi], (p0+i)*p.OutC+lo, lo)
+			pixels, n := p1-p0, hi-lo
+			if n == p.OutC { // the results lie together
+				store(out, s.I32[:pixels*n], bias, n, p0*n, 0)
+				continue
+			}
+			for i := range pixels {
+				store(out, s.I32[i*n:(i+1)*n], bias[lo:hi], n, (p0+i)*p.OutC+lo, lo)
 			}
 		}
 	}
 }
 
 // ConvInt8Room is the room for a tile of patches and one of accumulators, or for a
-// depthwise convolution's row of accumulators and what each starts with.
+// depthwise convolution's output row of accumulators and what a pixel's start with.
 func ConvInt8Room(p *kernel.Conv) kernel.Room {
 	if depthwise(p) {
-		return kernel.Room{I32: 2 * p.C}
+		return kernel.Room{I32: (p.OW + 1) * p.C}
 	}
 	r := kernel.Room{I32: tileInt8(p) * (p.OutC / p.Groups)}
 	if !direct(p) {
@@ -114,35 +119,38 @@ func tileInt8(p *kernel.Conv) int {
 	return max(min(32768/p.K(), 8192/(p.OutC/p.Groups), 96)/2*2, 2)
 }
 
-// store does with a row of accumulators, the first of which belongs to element i
-// and channel o, what out says. bias may be nil.
-func store(out *kernel.Int8Out, acc, bias []int32, i, o int) {
-	n := len(acc)
+// store does what out says with rows of n accumulators, the first of which belongs
+// to element i and channel o. bias may be nil.
+func store(out *kernel.Int8Out, acc, bias []int32, n, i, o int) {
+	end := i + len(acc)
 	switch {
 	case out.Acc != nil:
-		addBias(acc, bias, out.Acc[i:i+n])
+		addBias(acc, bias, out.Acc[i:end], n)
 	case out.F != nil && out.Q != nil:
-		Dequantize(acc, bias, out.F[i:i+n], n, out.Q.M[o:o+n])
+		multiply(acc, bias, out.F[i:end], out.Q.M[o:o+n], 0)
 	case out.F != nil:
-		addBias(acc, bias, acc)
+		addBias(acc, bias, acc, n)
 		for j, v := range acc {
 			out.F[i+j] = float32(v)
 		}
 	case out.Z != nil:
-		requantize(acc, bias, out.Z[i:i+n], out.Y[i:i+n], nil, out.Q.M[o:o+n], out.Q)
+		requantize(acc, bias, out.Z[i:end], out.Y[i:end], nil, out.Q.M[o:o+n], out.Q)
 	default:
-		requantize(acc, bias, nil, out.Y[i:i+n], nil, out.Q.M[o:o+n], out.Q)
+		requantize(acc, bias, nil, out.Y[i:end], nil, out.Q.M[o:o+n], out.Q)
 	}
 }
 
-func addBias(acc, bias, to []int32) {
+// addBias writes acc + bias for rows of n channels; to may be acc.
+func addBias(acc, bias, to []int32, n int) {
 	if bias == nil {
 		copy(to, acc)
 		return
 	}
-	bias, to = bias[:len(acc)], to[:len(acc)]
-	for j, v := range acc {
-		to[j] = v + bias[j]
+	for i := 0; i < len(acc); i += n {
+		from, to, bias := acc[i:i+n], to[i:i+n], bias[:n]
+		for j, v := range from {
+			to[j] = v + bias[j]
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func multiplyAdd3(y, a0, a1, a2, b0, b1, b2 []float32) {
 // depthwiseInt8 is ConvInt8 where each channel has its own filter: with
 // base = bias + pad·Σw, acc = base + Σ (x - pad)·w over the taps in the image.
 func depthwiseInt8(p *kernel.Conv, x []uint8, pad uint8, turned []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1 int) {
-	base, acc := s.I32[:p.C], s.I32[p.C:2*p.C]
+	base, line := s.I32[:p.C], s.I32[p.C:][:p.OW*p.C]
 	copy(base, bias)
 	for i, v := range turned[:p.WeightLen()] {
 		base[i%p.C] += int32(pad) * int32(v)
@@ -141,13 +141,14 @@ func depthwiseInt8(p *kernel.Conv, x []uint8, pad uint8, turned []int8, bias []i
 		for ow := range p.OW {
 			left := ow*p.StrideW - p.PadLeft
 			w0, w1 := window(left, p.DilationW, p.KW, p.W)
+			acc := line[ow*p.C : (ow+1)*p.C]
 			copy(acc, base)
 			for kh := h0; kh < h1; kh++ {
 				from := ((n*p.H+top+kh*p.DilationH)*p.W + left + w0*p.DilationW) * p.C
 				multiplyAddInt8(acc, x, from, p.DilationW*p.C, int32(pad), turned, (kh*p.KW+w0)*p.C, w1-w0)
 			}
-			store(out, acc, nil, (r*p.OW+ow)*p.C, 0)
 		}
+		store(out, line, nil, p.C, r*p.OW*p.C, 0)
 	}
 }
 

@@ -81,14 +81,31 @@ func Gate(g []float32, mask []uint8, y []float32, add bool) {
 
 // gated writes g where the mask, from bit at on, is set, and 0 elsewhere. y may be g.
 func gated(g []float32, mask []uint8, at int, y []float32) {
-	y = y[:len(g)]
-	for len(g) > 0 {
-		b := uint32(mask[at/8]) >> (at % 8)
-		n := min(8-at%8, len(g))
-		to := y[:n]
-		for i, v := range g[:n] {
-			to[i] = math.Float32frombits(math.Float32bits(v) & -(b >> i & 1))
-		}
-		g, y, at = g[n:], y[n:], at+n
+	y, mask = y[:len(g)], mask[at/8:]
+	if skip := at % 8; skip > 0 && len(g) > 0 {
+		n := min(8-skip, len(g))
+		gatedByte(g[:n], uint32(mask[0])>>skip, y)
+		g, y, mask = g[n:], y[n:], mask[1:]
 	}
+	for len(g) >= 8 && len(y) >= 8 && len(mask) > 0 {
+		b := uint32(mask[0])
+		y[0], y[1], y[2], y[3] = pass(g[0], b), pass(g[1], b>>1), pass(g[2], b>>2), pass(g[3], b>>3)
+		y[4], y[5], y[6], y[7] = pass(g[4], b>>4), pass(g[5], b>>5), pass(g[6], b>>6), pass(g[7], b>>7)
+		g, y, mask = g[8:], y[8:], mask[1:]
+	}
+	if len(g) > 0 {
+		gatedByte(g, uint32(mask[0]), y)
+	}
+}
+
+// gatedByte is gated for up to 8 values and the bits of one byte.
+func gatedByte(g []float32, b uint32, y []float32) {
+	for i, v := range g {
+		y[i] = pass(v, b>>i)
+	}
+}
+
+// pass is v where the lowest bit is set, else 0.
+func pass(v float32, b uint32) float32 {
+	return math.Float32frombits(math.Float32bits(v) & -(b & 1))
 }

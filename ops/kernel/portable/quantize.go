@@ -20,11 +20,10 @@ const (
 // loops: a whole number of the mask's bytes.
 const chunk = 512
 
-// grid is where rounded values lie: the limits before the zero point is added
-// (they are integers, so clamping may come before rounding), and the open interval
-// in which the mask is set.
+// grid is where rounded values lie: the limits before the zero point is added,
+// and the open interval in which the mask is set.
 type grid struct {
-	lo, hi      float32
+	lo, hi      int32
 	zero        int32
 	halfUp      bool
 	floor, ceil float32
@@ -33,7 +32,7 @@ type grid struct {
 // gridOf reports also whether the limits are small enough for magic.
 func gridOf(lo, hi, zero int32, halfUp bool, floor, ceil float32) (grid, bool) {
 	l, h := int64(lo)-int64(zero), int64(hi)-int64(zero)
-	return grid{float32(l), float32(h), zero, halfUp, floor, ceil}, -magicMost <= l && l <= h && h <= magicMost
+	return grid{int32(l), int32(h), zero, halfUp, floor, ceil}, -magicMost < l && l <= h && h < magicMost
 }
 
 // gridOfQuant is the grid of quotients x/Scale.
@@ -42,55 +41,80 @@ func gridOfQuant(q *kernel.Quant, act kernel.Act) (grid, bool) {
 	return gridOf(q.Min, q.Max, q.Zero, q.HalfUp, floor, ceil)
 }
 
-// clip handles what lies outside the limits; NaN stays.
-func (g *grid) clip(v float32) float32 { return min(max(v, g.lo), g.hi) }
-
-// clipCode is clip with NaN as 0.
-func (g *grid) clipCode(v float32) float32 {
-	if v != v {
-		v = 0
+// round returns the nearest integer within the limits; NaN counts as 0. What is
+// too large for magic, which is rare, is clamped before it is rounded; the rest
+// after, without a branch that random data would mislead.
+func (g *grid) round(v float32) int32 {
+	if !(-magicMost < v && v < magicMost) {
+		v = g.large(v)
 	}
-	return g.clip(v)
+	return min(max(integer(v), g.lo), g.hi)
 }
 
-// rint rounds a value within the limits, ties to even.
-func rint(v float32) float32 { return float32(v+magic) - magic }
+// roundUp is round as floor(v + 0.5).
+func (g *grid) roundUp(v float32) int32 {
+	if !(-magicMost < v && v < magicMost) {
+		v = g.large(v)
+	}
+	return min(max(integerUp(v), g.lo), g.hi)
+}
 
-// rintUp rounds a value within the limits as floor(v + 0.5); v - r is exact.
-func rintUp(v float32) float32 {
-	r := rint(v)
+func (g *grid) large(v float32) float32 {
+	if v != v {
+		return 0
+	}
+	return min(max(v, float32(g.lo)), float32(g.hi))
+}
+
+// integer rounds a value within magic's range, ties to even.
+func integer(v float32) int32 { return int32(math.Float32bits(v+magic)) - magicBits }
+
+// integerUp is integer as floor(v + 0.5); v - r is exact.
+func integerUp(v float32) int32 {
+	r := float32(v+magic) - magic
 	if v-r == 0.5 {
 		r++
 	}
-	return r
-}
-
-// integer is rint as an integer.
-func integer(v float32) int32 { return int32(math.Float32bits(v+magic)) - magicBits }
-
-// inside is 1 where floor < v < ceil, else 0, without a branch.
-func inside(v, floor, ceil float32) uint8 {
-	var above, below uint8
-	if floor < v {
-		above = 1
-	}
-	if v < ceil {
-		below = 1
-	}
-	return above & below
+	return int32(r)
 }
 
 // between writes the mask of floor < x < ceil.
 func between(x []float32, mask []uint8, floor, ceil float32) {
-	for i := 0; len(x) > 0; i++ {
-		var b uint8
-		n := min(len(x), 8)
-		for j, v := range x[:n] {
-			b |= inside(v, floor, ceil) << j
-		}
-		mask[i] = b
-		x = x[n:]
+	if !(floor < ceil) {
+		clear(mask[:(len(x)+7)/8])
+		return
 	}
+	if ceil == 0 {
+		ceil = float32(math.Copysign(0, -1)) // so that -0 is not below it
+	}
+	lo := order(floor+0) + 1
+	width := order(ceil) - lo
+	for len(x) >= 8 && len(mask) > 0 {
+		mask[0] = inside(x[0], lo, width) | inside(x[1], lo, width)<<1 | inside(x[2], lo, width)<<2 | inside(x[3], lo, width)<<3 |
+			inside(x[4], lo, width)<<4 | inside(x[5], lo, width)<<5 | inside(x[6], lo, width)<<6 | inside(x[7], lo, width)<<7
+		x, mask = x[8:], mask[1:]
+	}
+	for i, v := range x {
+		if i == 0 {
+			mask[0] = 0
+		}
+		mask[0] |= inside(v, lo, width) << i
+	}
+}
+
+// order maps floats to integers of the same order, NaN beyond the infinities.
+func order(v float32) uint32 {
+	i := int32(math.Float32bits(v))
+	return uint32(i ^ i>>31&math.MaxInt32)
+}
+
+// inside is 1 where order(v) lies in the width integers from lo on, without a branch.
+func inside(v float32, lo, width uint32) uint8 {
+	var in uint8
+	if order(v)-lo < width {
+		in = 1
+	}
+	return in
 }
 
 // encode writes the codes and, unless it is nil, the mask of unrounded values; NaN
@@ -103,36 +127,28 @@ func (g *grid) encode(t []float32, y, mask []uint8) {
 	y = y[:len(t)]
 	if b.halfUp {
 		for i, v := range t {
-			if !(b.lo <= v && v <= b.hi) {
-				v = b.clipCode(v)
-			}
-			y[i] = uint8(integer(rintUp(v)) + b.zero)
+			y[i] = uint8(b.roundUp(v) + b.zero)
 		}
 		return
 	}
 	for i, v := range t {
-		if !(b.lo <= v && v <= b.hi) {
-			v = b.clipCode(v)
-		}
-		y[i] = uint8(integer(v) + b.zero)
+		y[i] = uint8(b.round(v) + b.zero)
 	}
 }
 
 // snap is encode with values in units of the scale instead of codes; NaN stays. y may be t.
 func (g *grid) snap(t, y []float32, scale float32) {
-	b := *g
+	lo, hi := float32(g.lo), float32(g.hi)
 	y = y[:len(t)]
-	if b.halfUp {
-		for i, v := range t {
-			y[i] = rintUp(b.clip(v)) * scale
-		}
-		return
-	}
 	for i, v := range t {
-		if !(b.lo <= v && v <= b.hi) {
-			v = b.clip(v)
+		if !(lo <= v && v <= hi) { // rare: a scale is made for its values
+			v = min(max(v, lo), hi)
 		}
-		y[i] = rint(v) * scale
+		r := float32(v+magic) - magic
+		if g.halfUp && v-r == 0.5 { // exact
+			r++
+		}
+		y[i] = r * scale
 	}
 }
 

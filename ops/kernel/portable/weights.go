@@ -1,8 +1,6 @@
 package portable
 
 import (
-	"math"
-
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 )
@@ -31,14 +29,13 @@ func (g *grid) weights(t []float32, codes []int8, scale float32) {
 	b := *g
 	codes = codes[:len(t)]
 	for i, v := range t {
-		r := b.clipCode(v)
+		c := b.round(v)
 		if b.halfUp {
-			r = rintUp(r)
+			c = b.roundUp(v)
 		}
-		c := integer(r)
 		codes[i], t[i] = int8(c), float32(c)*scale
 		if v != v {
-			t[i] = float32(math.NaN())
+			t[i] = v
 		}
 	}
 }
