@@ -122,7 +122,10 @@ func (q *Quant) Gate(act Act) (floor, ceil float32) {
 		ceil = math.Nextafter32(ceil, ceil+1)
 	}
 	f, c := act.Linear()
-	return max(floor, f), min(ceil, c/q.Scale)
+	if c < float32(math.Inf(1)) {
+		ceil = min(ceil, c/q.Scale)
+	}
+	return max(floor, f), ceil
 }
 
 // Requant is the epilogue of an integer kernel, numerics.md's
@@ -134,7 +137,8 @@ func (q *Quant) Gate(act Act) (floor, ceil float32) {
 // Max, or the smaller of Max and Six with ReLU6. Each float32 operation
 // is rounded on its own; rint is ties to even, or floor(v + 0.5) if HalfUp.
 // acc + bias is an int32 addition: whoever makes the bias keeps it small enough.
-// A v that is NaN (a multiplier is not finite) counts as 0; infinities clamp.
+// A v that is NaN (a multiplier is not finite) counts as 0, and no gradient passes;
+// infinities clamp.
 type Requant struct {
 	M           []float32 // scale_x·scale_w/scale_y, one a channel
 	MZ          float32   // scale_z/scale_y of the added operand
@@ -267,7 +271,7 @@ type Set struct {
 	// bias has c values or is nil; z is nil without an added operand; y may be z. mask, unless nil, tells where Floor < v < Ceil.
 	Requantize func(acc, bias []int32, z, y, mask []uint8, c int, q *Requant)
 
-	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel (c values).
+	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel (c values); bias may be nil.
 	Dequantize func(acc, bias []int32, y []float32, c int, m []float32)
 
 	// Widen computes acc = x - zero, Values y = float32(x - zero)·scale.

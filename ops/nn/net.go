@@ -29,6 +29,7 @@ type Net struct {
 	x        []float32
 	result   []float32
 	trained  bool // the last Forward was a training step
+	times    *profile
 
 	faults    []string // by node, what is not finite
 	faultTask func(i, worker int)
@@ -244,7 +245,9 @@ func (e *Net) Forward(x []float32, n int, ph Phase) []float32 {
 	for _, c := range e.cells {
 		c.hasGrad = false
 		if c.root == c.i {
+			at := e.times.now()
 			c.val = c.op.forward(n, st)
+			e.times.ranForward(c.node, at)
 		} else {
 			c.val = e.cells[c.root].val
 		}
@@ -300,7 +303,9 @@ func (e *Net) Backward(dy []float32) {
 	copy(e.gradOf(out.i).Data, dy)
 	for i := len(e.cells) - 1; i >= 0; i-- {
 		if c := e.cells[i]; c.root == c.i && c.grad != nil {
+			at := e.times.now()
 			c.op.backward(e.n)
+			e.times.ranBackward(c.node, at)
 		}
 	}
 	e.trained = false

@@ -204,12 +204,14 @@ func (c *cell8) requant(unit []float32) kernel.Requant {
 func (q *net8) forward(x []float32, n int) []float32 {
 	q.x, q.n = x, n
 	for _, c := range q.order {
+		at := q.e.times.now()
 		c.conv.N, c.pool.N = n, n
 		c.cut = c.share(n, q.e.pool.Size())
 		if c.node.conv != nil {
 			c.bindConv()
 		}
 		q.e.pool.Run(c.cut.rowTasks*c.cut.chanTasks, c.task)
+		q.e.times.ranForward(c.node, at)
 	}
 	out := q.cells[q.e.g.out].root
 	size := n * q.e.g.Output().WithN(1).Len()

@@ -101,7 +101,7 @@ type element interface {
 	~float32 | ~float64 | ~int8 | ~int32 | ~uint8
 }
 
-// guarded is a buffer with its surroundings; input tells that its content must stay.
+// guarded is a buffer with its surroundings.
 type guarded interface{ check() error }
 
 const margin = 67 // more than a vector and less than a line would hide
@@ -112,12 +112,16 @@ func (g *gen) length() int {
 	return []int{0, 1, g.intn(2, 7), 8, g.intn(15, 17), g.intn(30, 70), g.intn(200, 1100)}[g.intn(0, 6)]
 }
 
-// rows draws the shape of a pass over rows of channels: odd ones, and those
-// around multiples of a vector.
+// rows draws the shape of a pass over rows of channels: odd ones, those around
+// multiples of a vector, and now and then wide ones.
 func (g *gen) rows() (c, n int) {
 	c = g.intn(1, 40)
 	if g.one(3) {
 		c = 16*g.intn(1, 5) + g.intn(-1, 1)
+	}
+	if g.one(12) {
+		c = g.intn(500, 1100)
+		return c, c * g.intn(0, 3)
 	}
 	return c, c * []int{0, 1, g.intn(2, 5), g.intn(6, 30)}[g.intn(0, 3)]
 }
@@ -125,38 +129,49 @@ func (g *gen) rows() (c, n int) {
 type buffer[T element] struct {
 	what  string
 	whole []T
-	saved []T
+	saved []T // of an input, what must stay
 	n, at int
-	input bool
 }
 
 // alloc makes a buffer of n elements at an odd place between guard values.
-func alloc[T element](g *gen, what string, n int, input bool, fill func(i int) T) []T {
-	b := &buffer[T]{what: what, n: n, at: margin + g.intn(0, 7), input: input}
-	b.whole = make([]T, n+2*margin+8)
-	for i := range b.whole {
-		b.whole[i] = guard[T]()
-	}
-	for i := range n {
-		b.whole[b.at+i] = fill(i)
-	}
-	b.saved = append([]T(nil), b.whole...)
+func alloc[T element](g *gen, what string, n int) *buffer[T] {
+	b := &buffer[T]{what: what, whole: make([]T, n+2*margin+8), n: n, at: margin + g.intn(0, 7)}
+	fill(b.whole, guard[T]())
 	g.bufs = append(g.bufs, b)
-	return b.whole[b.at : b.at+n]
+	return b
+}
+
+// slice is the part between the guard values.
+func (b *buffer[T]) slice() []T { return b.whole[b.at : b.at+b.n] }
+
+// fill is quick also for a large scratch: it copies what is filled already.
+func fill[T element](x []T, v T) {
+	if len(x) > 0 {
+		x[0] = v
+	}
+	for n := 1; n < len(x); n *= 2 {
+		copy(x[n:], x[:n])
+	}
 }
 
 // in makes an input, out an output full of guard values.
-func in[T element](g *gen, what string, n int, fill func(i int) T) []T {
-	return alloc(g, what, n, true, fill)
+func in[T element](g *gen, what string, n int, value func(i int) T) []T {
+	b := alloc[T](g, what, n)
+	x := b.slice()
+	for i := range x {
+		x[i] = value(i)
+	}
+	b.saved = append([]T{}, x...)
+	return x
 }
 
-func out[T element](g *gen, what string, n int) []T {
-	return alloc(g, what, n, false, func(int) T { return guard[T]() })
-}
+func out[T element](g *gen, what string, n int) []T { return alloc[T](g, what, n).slice() }
 
 // twin makes an output with the content of x.
 func twin[T element](g *gen, what string, x []T) []T {
-	return alloc(g, what, len(x), false, func(i int) T { return x[i] })
+	y := out[T](g, what, len(x))
+	copy(y, x)
+	return y
 }
 
 // mask makes an output for n bits, now and then longer than it needs to be.
@@ -192,15 +207,9 @@ func (g *gen) scratch(r kernel.Room) *kernel.Scratch {
 
 // dirty fills a scratch with guard values again: its content means nothing between two calls.
 func dirty(s *kernel.Scratch) {
-	for i := range s.F32 {
-		s.F32[i] = guard[float32]()
-	}
-	for i := range s.I32 {
-		s.I32[i] = guard[int32]()
-	}
-	for i := range s.U8 {
-		s.U8[i] = guard[uint8]()
-	}
+	fill(s.F32, guard[float32]())
+	fill(s.I32, guard[int32]())
+	fill(s.U8, guard[uint8]())
 }
 
 // guard is NaN for floats, so that reading it shows, and 0x55… for integers.
@@ -232,15 +241,18 @@ func bitsOf[T element](v T) uint64 {
 }
 
 func (b *buffer[T]) check() error {
-	for i, v := range b.whole {
-		inside := i >= b.at && i < b.at+b.n
-		if inside && !b.input || bitsOf(v) == bitsOf(b.saved[i]) {
-			continue
+	end := b.at + b.n
+	for _, outside := range [][2]int{{0, b.at}, {end, len(b.whole)}} {
+		for i := outside[0]; i < outside[1]; i++ {
+			if bitsOf(b.whole[i]) != bitsOf(guard[T]()) {
+				return fmt.Errorf("%s was written at %d, outside its %d elements", b.what, i-b.at, b.n)
+			}
 		}
-		if inside {
-			return fmt.Errorf("the input %s was written at %d", b.what, i-b.at)
+	}
+	for i, v := range b.saved {
+		if bitsOf(b.whole[b.at+i]) != bitsOf(v) {
+			return fmt.Errorf("the input %s was written at %d", b.what, i)
 		}
-		return fmt.Errorf("%s was written at %d, outside its %d elements", b.what, i-b.at, b.n)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"qpipe/ops/kernel"
-	"qpipe/ops/kernel/ref"
 )
 
 // Affine is ref.Affine.
@@ -21,11 +20,7 @@ func Affine(x []float32, z kernel.Operand, y []float32, mask []uint8, a, b []flo
 
 // AffineQuant is ref.AffineQuant.
 func AffineQuant(x []float32, z kernel.Operand, y, mask []uint8, a, b []float32, act kernel.Act, q kernel.Quant) {
-	g, ok := gridOfQuant(&q, act)
-	if !ok {
-		ref.AffineQuant(x, z, y, mask, a, b, act, q)
-		return
-	}
+	g := gridOf(&q, act)
 	var buf [chunk]float32
 	for i := 0; i < len(x); i += chunk {
 		t := buf[:min(chunk, len(x)-i)]

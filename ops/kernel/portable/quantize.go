@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"qpipe/ops/kernel"
-	"qpipe/ops/kernel/ref"
 )
 
 // magic is 1.5·2^23: added to a float32 of at most 2^22 in magnitude it leaves no
@@ -20,8 +19,9 @@ const (
 // loops: a whole number of the mask's bytes.
 const chunk = 512
 
-// grid is where rounded values lie: the limits before the zero point is added,
-// and the open interval in which the mask is set.
+// grid is where rounded values lie: the limits before the zero point is added
+// (codes have at most 16 bits, so magic reaches them), and the open interval in
+// which the mask is set.
 type grid struct {
 	lo, hi      int32
 	zero        int32
@@ -29,16 +29,10 @@ type grid struct {
 	floor, ceil float32
 }
 
-// gridOf reports also whether the limits are small enough for magic.
-func gridOf(lo, hi, zero int32, halfUp bool, floor, ceil float32) (grid, bool) {
-	l, h := int64(lo)-int64(zero), int64(hi)-int64(zero)
-	return grid{int32(l), int32(h), zero, halfUp, floor, ceil}, -magicMost < l && l <= h && h < magicMost
-}
-
-// gridOfQuant is the grid of quotients x/Scale.
-func gridOfQuant(q *kernel.Quant, act kernel.Act) (grid, bool) {
+// gridOf is the grid of quotients x/Scale.
+func gridOf(q *kernel.Quant, act kernel.Act) grid {
 	floor, ceil := q.Gate(act)
-	return gridOf(q.Min, q.Max, q.Zero, q.HalfUp, floor, ceil)
+	return grid{q.Min - q.Zero, q.Max - q.Zero, q.Zero, q.HalfUp, floor, ceil}
 }
 
 // round returns the nearest integer within the limits; NaN counts as 0. What is
@@ -170,11 +164,7 @@ func part(mask []uint8, i int) []uint8 {
 
 // Quantize is ref.Quantize.
 func Quantize(x []float32, y, mask []uint8, q kernel.Quant, act kernel.Act) {
-	g, ok := gridOfQuant(&q, act)
-	if !ok {
-		ref.Quantize(x, y, mask, q, act)
-		return
-	}
+	g := gridOf(&q, act)
 	var buf [chunk]float32
 	for i := 0; i < len(x); i += chunk {
 		t := buf[:min(chunk, len(x)-i)]
@@ -185,11 +175,7 @@ func Quantize(x []float32, y, mask []uint8, q kernel.Quant, act kernel.Act) {
 
 // FakeQuant is ref.FakeQuant.
 func FakeQuant(x, y []float32, mask []uint8, q kernel.Quant, act kernel.Act) {
-	g, ok := gridOfQuant(&q, act)
-	if !ok {
-		ref.FakeQuant(x, y, mask, q, act)
-		return
-	}
+	g := gridOf(&q, act)
 	var buf [chunk]float32
 	for i := 0; i < len(x); i += chunk {
 		t := buf[:min(chunk, len(x)-i)]

@@ -1,17 +1,9 @@
 package portable
 
-import (
-	"qpipe/ops/kernel"
-	"qpipe/ops/kernel/ref"
-)
+import "qpipe/ops/kernel"
 
 // Requantize is ref.Requantize.
 func Requantize(acc, bias []int32, z, y, mask []uint8, c int, q *kernel.Requant) {
-	lo, hi := q.Bounds()
-	if _, ok := gridOf(lo, hi, q.Zero, false, 0, 0); !ok {
-		ref.Requantize(acc, bias, z, y, mask, c, q)
-		return
-	}
 	requantize(acc, bias, z, y, mask, q.M[:c], q)
 }
 
@@ -19,7 +11,7 @@ func Requantize(acc, bias []int32, z, y, mask []uint8, c int, q *kernel.Requant)
 // instead of q's: a chunk's products, then its codes.
 func requantize(acc, bias []int32, z, y, mask []uint8, m []float32, q *kernel.Requant) {
 	lo, hi := q.Bounds()
-	g, _ := gridOf(lo, hi, q.Zero, q.HalfUp, q.Floor, q.Ceil)
+	g := grid{lo - q.Zero, hi - q.Zero, q.Zero, q.HalfUp, q.Floor, q.Ceil}
 	var buf [chunk]float32
 	for i := 0; i < len(acc); i += chunk {
 		t := buf[:min(chunk, len(acc)-i)]

@@ -1,18 +1,10 @@
 package portable
 
-import (
-	"qpipe/ops/kernel"
-	"qpipe/ops/kernel/ref"
-)
+import "qpipe/ops/kernel"
 
 // EncodeWeights is ref.EncodeWeights.
 func EncodeWeights(w []float32, f float32, q kernel.Quant, codes []int8, v []float32, mask []uint8) {
-	q.Zero = 0
-	g, ok := gridOfQuant(&q, kernel.None)
-	if !ok {
-		ref.EncodeWeights(w, f, q, codes, v, mask)
-		return
-	}
+	g := gridOf(&q, kernel.None)
 	for i := 0; i < len(w); i += chunk {
 		n := min(chunk, len(w)-i)
 		t := v[i : i+n]

@@ -1,0 +1,300 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// benchNet is a network that is measured by its name: a model of the catalogue
+// with arguments, and the images that it is for.
+type benchNet struct {
+	name, model string
+	args        map[string]any
+	in          tensor.Shape
+	batch       int // the large one
+}
+
+// benchNets are the networks that qpipe is compared with other programs on.
+func benchNets() []benchNet {
+	grey, small, large := tensor.Shape{H: 28, W: 28, C: 1}, tensor.Shape{H: 32, W: 32, C: 3}, tensor.Shape{H: 224, W: 224, C: 3}
+	resnet := func(depth int, stem string, classes int) map[string]any {
+		return map[string]any{"depth": depth, "width": 64, "stem": stem, "num_classes": classes}
+	}
+	mobile := func(strides string, classes int) map[string]any {
+		return map[string]any{"act": "relu", "strides": strides, "num_classes": classes}
+	}
+	return []benchNet{
+		{"lenet", "LeNet5", nil, grey, 64},
+		{"convnet", "ConvNet", nil, grey, 64},
+		{"resnet18c", "ResNet", resnet(18, "cifar", 10), small, 64},
+		{"mnv2c", "MobileNetV2", mobile("cifar", 10), small, 64},
+		{"resnet18", "ResNet", resnet(18, "imagenet", 1000), large, 32},
+		{"mnv2", "MobileNetV2", mobile("imagenet", 1000), large, 32},
+		{"resnet50", "ResNet", resnet(50, "imagenet", 1000), large, 32},
+	}
+}
+
+// benchNames are the names of the networks.
+func benchNames() []string {
+	var names []string
+	for _, n := range benchNets() {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// subject is a network to measure.
+type subject struct {
+	name    string
+	in      tensor.Shape
+	batches []int // what is measured where nobody says otherwise
+	modes   []nn.Mode
+	qconfig func(m nn.Module) nn.QConfig
+	// build makes the network with its parameters in form Float; of a file that
+	// holds another form it is nil. To settle means that one training batch gives
+	// the BNs their running statistics.
+	build func(settle bool) (*nn.Graph, error)
+	// int8 is the int8 model of a file, nil where it is made from build.
+	int8      *nn.Graph
+	optimizer stage.Optimizer
+	loss      stage.Loss
+}
+
+// batchNormMomentum is the argument by which every model of the zoo takes the
+// share of the present batch in BatchNorm's running statistics.
+const batchNormMomentum = "bn_momentum"
+
+// subjectOf finds the network that a word of the command line names: one of
+// benchNets, or a file with a model.
+func (a *app) subjectOf(word string) (*subject, error) {
+	nets := benchNets()
+	i := slices.IndexFunc(nets, func(n benchNet) bool { return n.name == word })
+	if i < 0 && !strings.ContainsAny(word, `./\`) {
+		return nil, usagef("%q is no network%s; there are %s, and files: pipelines (.hcl) and models (%s)",
+			word, didYouMean(word, benchNames(), ""), strings.Join(benchNames(), ", "), artifact.Ext)
+	}
+	s := &subject{name: word, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+	var err error
+	if s.qconfig, err = a.int8Everywhere(); err != nil {
+		return nil, err
+	}
+	if err = a.trainWith(s); err != nil {
+		return nil, err
+	}
+	if i < 0 {
+		return s, a.readSubject(s, word)
+	}
+	n := nets[i]
+	s.in, s.batches = n.in, []int{1, n.batch}
+	s.build = func(settle bool) (*nn.Graph, error) {
+		return a.buildModel(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, settle)
+	}
+	return s, nil
+}
+
+// buildModel makes a model of the catalogue and fills it from a seed. A call
+// without arguments takes the defaults and args.
+func (a *app) buildModel(c program.Call, args map[string]any, in tensor.Shape, settle bool) (*nn.Graph, error) {
+	settled := map[string]any{}
+	if settle {
+		settled[batchNormMomentum] = 1.0
+	}
+	if c.Args == nil {
+		sig, ok := a.catalog.Signature(c.Kind, c.Type)
+		if !ok {
+			return nil, fmt.Errorf("this program has no %s %q", c.Kind, c.Type)
+		}
+		c.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
+	}
+	c.Args = withArgs(c.Args, args, settled)
+	m, err := stage.New[stage.Model](a.catalog, c)
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.Build(in)
+	if err != nil {
+		return nil, err
+	}
+	g.Init(1)
+	return g, nil
+}
+
+// withArgs is a copy of a part's Args with some of its arguments set; an argument
+// that the part does not have is passed over.
+func withArgs(args any, sets ...map[string]any) any {
+	v := reflect.New(reflect.TypeOf(args)).Elem()
+	v.Set(reflect.ValueOf(args))
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("arg"), ",")
+		for _, set := range sets {
+			if value, ok := set[name]; ok {
+				v.Field(i).Set(reflect.ValueOf(value))
+			}
+		}
+	}
+	return v.Interface()
+}
+
+// partOf makes a part of the catalogue with some arguments set.
+func partOf[S any](a *app, kind program.Kind, name string, args map[string]any) (S, error) {
+	sig, ok := a.catalog.Signature(kind, name)
+	if !ok {
+		var none S
+		return none, fmt.Errorf("this program has no %s %q", kind, name)
+	}
+	return stage.New[S](a.catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
+}
+
+// int8Everywhere is what a qconfig block that says per_channel gives: int8
+// weights and activations, of which only the output's stays float32.
+func (a *app) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
+	observer, err := partOf[stage.Observer](a, program.ObserverKind, "min_max", nil)
+	if err != nil {
+		return nil, err
+	}
+	weight := nn.Quant{Spec: quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}}
+	activation := nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: observer}
+	return func(m nn.Module) nn.QConfig {
+		if m.Op == "linear" {
+			return nn.QConfig{Weight: weight}
+		}
+		return nn.QConfig{Weight: weight, Activation: activation}
+	}, nil
+}
+
+// trainWith gives the subject stochastic gradient descent and cross-entropy.
+func (a *app) trainWith(s *subject) (err error) {
+	s.optimizer, err = partOf[stage.Optimizer](a, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
+	if err != nil {
+		return err
+	}
+	s.loss, err = partOf[stage.Loss](a, program.LossKind, "CrossEntropyLoss", nil)
+	return err
+}
+
+// readSubject fills the subject from a file: a float checkpoint is measured in
+// every form, one of another form as the int8 model that it is or becomes.
+func (a *app) readSubject(s *subject, path string) error {
+	snap, err := artifact.Read(path)
+	if err != nil {
+		return a.fileError(err)
+	}
+	if len(snap.Structure) == 0 {
+		return usagef("%s does not say how its network is built; bench the pipeline that it comes from", path)
+	}
+	restore := func(bool) (*nn.Graph, error) {
+		g, err := nn.Restore(snap.Structure)
+		if err == nil {
+			err = stage.LoadTensors(g, snap, stage.LoadOptions{})
+		}
+		return g, err
+	}
+	g, err := restore(false)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	s.name, s.in = filepath.Base(path), g.Input()
+	switch g.Form() {
+	case nn.Float:
+		s.build = restore
+	case nn.Quantized:
+		s.int8 = g
+	default:
+		s.int8, err = g.Convert()
+	}
+	return err
+}
+
+// subjectsOf are the models of a pipeline, or those that stages and models name.
+func (a *app) subjectsOf(l *loaded, stages, models []string) ([]*subject, error) {
+	if err := knownNames(l, stages, models); err != nil {
+		return nil, err
+	}
+	var list []*subject
+	seen := map[*program.Model]bool{}
+	for _, st := range l.plan.Stages {
+		m := st.Stage.Model
+		asked := len(stages) == 0 || slices.Contains(stages, st.Name)
+		asked = asked && (len(models) == 0 || slices.Contains(models, m.Name))
+		if !asked || seen[m] {
+			continue
+		}
+		seen[m] = true
+		s, err := a.subjectIn(l.plan, m)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	if len(list) == 0 {
+		return nil, usagef("no stage that -stage names has a model that -model names")
+	}
+	return list, nil
+}
+
+func knownNames(l *loaded, stages, models []string) error {
+	var haveStages, haveModels []string
+	for _, st := range l.plan.Stages {
+		haveStages, haveModels = append(haveStages, st.Name), append(haveModels, st.Stage.Model.Name)
+	}
+	for _, q := range []struct {
+		flag        string
+		words, have []string
+	}{{"stage", stages, haveStages}, {"model", models, haveModels}} {
+		for _, w := range q.words {
+			if !slices.Contains(q.have, w) {
+				return usagef("-%s: the pipeline has no %s %q%s", q.flag, q.flag, w, didYouMean(w, q.have, ""))
+			}
+		}
+	}
+	return nil
+}
+
+// subjectIn is a model of a pipeline, with the quantization, optimizer and loss
+// of the first stages that have one for it.
+func (a *app) subjectIn(p *graph.Plan, m *program.Model) (*subject, error) {
+	s := &subject{name: m.Name, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+	for _, st := range p.Stages {
+		if st.Stage.Model != m {
+			continue
+		}
+		s.in = cmp.Or(s.in, st.Model.Input())
+		if s.qconfig == nil {
+			s.qconfig = st.QConfig
+		}
+		if t := st.Trainer; t != nil && s.optimizer == nil {
+			var err error
+			if s.optimizer, err = stage.New[stage.Optimizer](a.catalog, t.Optimizer); err != nil {
+				return nil, err
+			}
+			if s.loss, err = stage.New[stage.Loss](a.catalog, t.Loss); err != nil {
+				return nil, err
+			}
+			s.batches[1] = t.BatchSize
+		}
+	}
+	s.build = func(settle bool) (*nn.Graph, error) { return a.buildModel(m.Call, nil, s.in, settle) }
+	if s.optimizer == nil {
+		if err := a.trainWith(s); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if s.qconfig == nil {
+		s.qconfig, err = a.int8Everywhere()
+	}
+	s.batches = slices.Compact(s.batches)
+	return s, err
+}

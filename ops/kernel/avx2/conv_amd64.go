@@ -1,0 +1,8 @@
+package avx2
+
+import "qpipe/ops/kernel/tile"
+
+// gemm are the micro-kernels of float convolutions.
+func gemm() *tile.F32 {
+	return &tile.F32{MR: 6, NR: 16, Rows: gemmRows, Finish: gemmFinish, Outer: gemmOuter, Gather: gemmGather, Values: gemmValues}
+}

@@ -1,0 +1,16 @@
+package avx512
+
+import "qpipe/ops/kernel/tile"
+
+// depthwise are the kernels of convolutions where each channel has its own filter.
+func depthwise() tile.Depthwise {
+	return tile.Depthwise{
+		Lanes: 16,
+		Rows:  [...]tile.DepthwiseRow{depthwiseRow1s1, depthwiseRow2s1, depthwiseRow3s1, depthwiseRow3s2, depthwiseRow5s1, depthwiseRow5s2},
+		Grads: [...]tile.DepthwiseGrad{depthwiseGrad1s1, depthwiseGrad2s1, depthwiseGrad3s1, depthwiseGrad3s2, depthwiseGrad5s1, depthwiseGrad5s2},
+		Widen: depthwiseWiden,
+		Taps8: depthwiseTaps8,
+		Rows8: [...][2]tile.DepthwiseRow8{{depthwiseInt8x64s1, depthwiseInt8x64s2}, {depthwiseInt8x32s1, depthwiseInt8x32s2},
+			{depthwiseInt8x16s1, depthwiseInt8x16s2}, {depthwiseInt8x16s1part, depthwiseInt8x16s2part}},
+	}
+}

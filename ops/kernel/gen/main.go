@@ -1,0 +1,83 @@
+// Command gen writes the assembly of the kernel sets, and the Go declarations
+// beside it. It is a module of its own, so that the program does not depend on
+// the assembler's library. Run it in its folder, through `make asm`:
+//
+//	go run . -out ..
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// files is the table: a row for each pair of generated files, <set>/<name>_amd64.s and .go.
+var files = []struct {
+	set, name string
+	write     func(c *build.Context)
+}{
+	{"avx512", "gemm", gemm512},
+	{"avx2", "gemm", gemm256},
+	{"avx512", "gemm8", gemm8avx512},
+	{"avx2", "gemm8", gemm8avx2},
+	{"avx512", "passfloat", wide(passFloat)},
+	{"avx2", "passfloat", narrow(passFloat)},
+	{"avx512", "passplain", wide(passPlain)},
+	{"avx2", "passplain", narrow(passPlain)},
+	{"avx512", "passreduce", wide(passReduce)},
+	{"avx2", "passreduce", narrow(passReduce)},
+	{"avx512", "pool", wide(pools)},
+	{"avx2", "pool", narrow(pools)},
+}
+
+func main() {
+	flags := flag.NewFlagSet("gen", flag.ExitOnError) // avo has flags of its own on the default set
+	out := flags.String("out", "..", "folder of the kernel sets")
+	only := flags.String("only", "", "write only set/name")
+	flags.Parse(os.Args[1:])
+	for _, f := range files {
+		if id := f.set + "/" + f.name; *only == "" || *only == id {
+			if err := generate(filepath.Join(*out, f.set), f.set, f.name, f.write); err != nil {
+				fmt.Fprintf(os.Stderr, "gen: %s: %v\n", id, err)
+				os.Exit(1)
+			}
+		}
+	}
+}
+
+// generate writes one pair of files.
+func generate(dir, set, name string, write func(c *build.Context)) error {
+	c := build.NewContext()
+	write(c)
+	f, err := c.Result()
+	if err != nil {
+		return err
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return err
+	}
+	cfg := printer.Config{Name: "ops/kernel/gen", Pkg: set}
+	for _, p := range []struct {
+		ext string
+		new printer.Builder
+	}{{".s", printer.NewGoAsm}, {".go", printer.NewStubs}} {
+		text, err := p.new(cfg).Print(f)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, name+"_amd64"+p.ext)
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+			continue
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

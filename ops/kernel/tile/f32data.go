@@ -1,0 +1,102 @@
+package tile
+
+import "qpipe/ops/kernel"
+
+// dataPlan is how the gradient to the input is cut: with a stride of 1 it is a
+// convolution of dy, otherwise each tap of the window is taken on its own.
+type dataPlan struct {
+	plan      // of the turned convolution, where there is no stride
+	p         *kernel.Conv
+	strided   bool
+	lone      bool // each pixel is reached by at most one tap
+	blockRows int  // input rows of a block
+}
+
+func newDataPlan(p *kernel.Conv) dataPlan {
+	d := dataPlan{p: p}
+	if p.StrideH == 1 && p.StrideW == 1 {
+		d.plan = newPlan(turned(p))
+		return d
+	}
+	d.strided = true
+	d.lone = p.KH <= p.StrideH && p.KW <= p.StrideW && p.DilationH == 1 && p.DilationW == 1
+	d.blockRows = max(f32Block/p.W, 1)
+	return d
+}
+
+// DataRoom is ConvBackwardDataRoom.
+func (f *F32) DataRoom(p *kernel.Conv) kernel.Room {
+	if w, ok := f.wide(p); ok {
+		return w.room()
+	}
+	d := newDataPlan(p)
+	if !d.strided {
+		return d.room(f.NR)
+	}
+	return tapRoom(d.blockRows*p.W, p.KH*p.KW, f.NR)
+}
+
+// BackwardData is ConvBackwardData.
+func (f *F32) BackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1 int) {
+	if w, ok := f.wide(p); ok {
+		for a := r0; a < r1; {
+			b := min(r1, (a/p.H+1)*p.H)
+			blocks(a, b, w.rows, func(a, b int) { f.wideRows(&w, dy, packed, dx, add, s, a, b) })
+			a = b
+		}
+		return
+	}
+	d := newDataPlan(p)
+	if !d.strided {
+		f.product(&d.plan, dy, packed, dx, s, add, r0, r1, 0, p.C)
+		return
+	}
+	blocks(r0, r1, d.blockRows, func(a, b int) {
+		if d.lone {
+			f.loneBlock(p, dy, packed, dx, s, add, a, b)
+		} else {
+			f.stridedBlock(p, dy, packed, dx, s, add, a, b)
+		}
+	})
+}
+
+// stridedBlock computes the input rows [a, b) tap by tap.
+func (f *F32) stridedBlock(p *kernel.Conv, dy, packed, dx []float32, s *kernel.Scratch, add bool, a, b int) {
+	t := tapWork{f: f, m: (b - a) * p.W, taps: p.KH * p.KW, cg: p.OutC / p.Groups, og: p.C / p.Groups, lead: -1, add: add, x: dy, packed: packed, y: dx}
+	t.take(s)
+	for i := range t.taps {
+		tap := t.taps - 1 - i
+		from, to := t.table.lists(i)
+		t.counts[i] = int32(dataTap(p, tap/p.KW, tap%p.KW, a, b, f.NR, from, to))
+	}
+	t.base, t.at = a/p.H*p.OH*p.OW*p.OutC, a*p.W*p.C
+	for i := range t.m {
+		t.coff[i] = int32(i * p.C)
+	}
+	t.run(0, p.C)
+}
+
+// loneBlock computes the input rows [a, b) where no pixel is reached by two taps:
+// sums need not be collected.
+func (f *F32) loneBlock(p *kernel.Conv, dy, packed, dx []float32, s *kernel.Scratch, add bool, a, b int) {
+	out := dx[a*p.W*p.C : b*p.W*p.C]
+	mode := modeAdd
+	if !add {
+		mode = modeSet
+		clear(out)
+	}
+	og, cg, taps, m := p.OutC/p.Groups, p.C/p.Groups, p.KH*p.KW, (b-a)*p.W
+	from, to := s.I32[:m], s.I32[m:2*m]
+	for i := range taps {
+		tap := taps - 1 - i
+		n := dataTap(p, tap/p.KW, tap%p.KW, a, b, p.C, from, to)
+		if n == 0 {
+			continue
+		}
+		x := dy[a/p.H*p.OH*p.OW*p.OutC:]
+		f.panels(cg, 0, p.C, func(g, j, cols int) {
+			panel := packed[((g*f.padded(cg)+j)*taps+i*f.width(cols))*og:]
+			f.Rows(n, &x[g*og], &from[0], 1, og, 0, &panel[0], &out[g*cg+j], &to[0], cols, mode, 0)
+		})
+	}
+}

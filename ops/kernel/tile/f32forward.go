@@ -1,0 +1,140 @@
+package tile
+
+import "qpipe/ops/kernel"
+
+// way is how the windows of a convolution are read.
+type way uint8
+
+const (
+	direct way = iota // where they lie
+	padded            // from a strip of padded rows
+	byTap             // where they lie, each tap for the pixels where it lies in the image
+)
+
+// chainCost is what starting and ending a chain of sums costs, as products.
+const chainCost = 4
+
+// wayOf chooses by the work that each way makes: a strip has products with zeros,
+// taps on their own begin a chain of sums for each.
+func wayOf(p *kernel.Conv) way {
+	plain := p.DilationW == 1 || p.KW == 1
+	switch {
+	case plain && (p.Groups == 1 || p.KW == 1) && inside(p):
+		return direct
+	case !plain || p.Groups > 1 || 1-used(p) > float64(chainCost)/float64(p.C):
+		return byTap
+	}
+	return padded
+}
+
+// f32Block is about how many pixels of a result are computed at a time, and the
+// most values of the strip under them.
+const (
+	f32Block = 192
+	f32Strip = 96 << 10
+)
+
+// plan is how a forward convolution is cut.
+type plan struct {
+	kernel.Conv
+	way    way
+	cg, og int
+	rows   int // output rows of a block
+}
+
+func newPlan(p kernel.Conv) plan {
+	f := plan{Conv: p, way: wayOf(&p), cg: p.C / p.Groups, og: p.OutC / p.Groups}
+	f.rows = max(f32Block/p.OW, 1)
+	if f.way == padded {
+		s := newStrip(&p)
+		for f.rows > 1 && s.size(f.rows) > f32Strip {
+			f.rows--
+		}
+	}
+	return f
+}
+
+func (f *plan) pixels() int { return f.rows * f.OW }
+func (f *plan) taps() int   { return f.KH * f.KW }
+
+// room is the scratch of a plan.
+func (f *plan) room(nr int) kernel.Room {
+	r := kernel.Room{I32: 2 * f.pixels()}
+	switch f.way {
+	case padded:
+		r.F32 = newStrip(&f.Conv).size(f.rows)
+	case byTap:
+		r = tapRoom(f.pixels(), f.taps(), nr)
+	}
+	return r
+}
+
+// ForwardRoom is ConvForwardRoom.
+func (f *F32) ForwardRoom(p *kernel.Conv) kernel.Room {
+	l := newPlan(simple(p))
+	return l.room(f.NR)
+}
+
+// Forward is ConvForward.
+func (f *F32) Forward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch, r0, r1, o0, o1 int) {
+	l := newPlan(simple(p))
+	f.product(&l, x, packed, y, s, false, r0, r1, o0, o1)
+}
+
+// product computes the rows [r0, r1) of a plan.
+func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bool, r0, r1, o0, o1 int) {
+	w := rowsWork{plan: l, f: f, x: x, packed: packed, y: y, s: s, mode: modeSet}
+	if l.way == byTap {
+		blocks(r0, r1, l.rows, func(a, b int) { f.tapBlock(l, x, packed, y, s, add, a, b, o0, o1) })
+		return
+	}
+	if add {
+		w.mode = modeAdd
+	}
+	w.aoff, w.coff = s.I32[:l.pixels()], s.I32[l.pixels():2*l.pixels()]
+	for i := range w.coff {
+		w.coff[i] = int32(i * l.OutC)
+	}
+	blocks(r0, r1, l.rows, func(a, b int) { w.block(a, b, o0, o1) })
+}
+
+// rowsWork is a product from rows of windows in progress.
+type rowsWork struct {
+	*plan
+	f            *F32
+	x, packed, y []float32
+	s            *kernel.Scratch
+	mode         int
+	aoff, coff   []int32
+	known        int // output rows whose offsets in aoff are right as long as they lie in one image
+}
+
+// block computes the output rows [a, b).
+func (w *rowsWork) block(a, b, o0, o1 int) {
+	st := newStrip(&w.Conv)
+	kh, klen, jump, k, ahead := w.KH, w.KW*w.cg, w.DilationH*st.line, w.taps()*w.cg, 0
+	x, line := w.x, w.W*w.C
+	if w.way == direct {
+		st.line, st.image, jump, ahead = line, w.H*line, w.DilationH*line, w.f.MR*k*4
+		x = x[(a/w.OH*w.H+a%w.OH*w.StrideH-w.PadTop)*line-w.PadLeft*w.C:]
+		if w.Groups == 1 && w.KW == w.W && w.DilationH == 1 {
+			kh, klen = 1, k
+		}
+	} else {
+		fillStrip(st, w.s.F32, a, b, 0, func(row int) []float32 { return x[row*line:][:line] })
+		x = w.s.F32
+	}
+	if one := a/w.OH == (b-1)/w.OH; !one || w.known < b-a {
+		st.offsets(w.aoff, a, b)
+		w.known = 0
+		if one {
+			w.known = b - a
+		}
+	}
+	w.f.panels(w.og, o0, o1, func(g, j, n int) {
+		panel := w.packed[(g*w.f.padded(w.og)+j)*k:]
+		out := w.y[a*w.OW*w.OutC+g*w.og+j:]
+		w.f.Rows((b-a)*w.OW, &x[g*w.cg], &w.aoff[0], kh, klen, jump, &panel[0], &out[0], &w.coff[0], n, w.mode, ahead)
+		ahead = 0
+	})
+}
