@@ -32,6 +32,9 @@ func (e *Exec) Backward(dy []float32, dx, dz Grad) {
 		e.m.Pool.Run(r.dw.images, e.blockTask)
 	} else {
 		e.m.Pool.Run(r.cut.N, e.gateTask)
+		if r.x.Remake != nil {
+			e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.remakeTask)
+		}
 		e.m.Pool.Run(r.dw.images*r.dw.outs, e.weightTask)
 		if dx.Data != nil {
 			e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
@@ -88,11 +91,17 @@ func (e *Exec) blockChunk(i, worker int) {
 	e.m.Partial(i, r.p.OutC)
 	p, s := &e.local[worker], e.m.Scratch[worker]
 	*p = r.p
-	for step := blockImages(out); n0 < n1; n0 += p.N {
+	for step := e.n.blockImages(); n0 < n1; n0 += p.N {
 		p.N = min(step, n1-n0)
-		dy := y[:p.N*out]
+		dy, x := y[:p.N*out], kernel.Operand{}
 		e.gate(n0*out, (n0+p.N)*out, i, dy)
-		e.m.Set.ConvBackwardWeights(p, r.x.Operand(n0*in, (n0+p.N)*in), dy, dw, s, 0, p.N, 0, p.OutC)
+		if r.x.Remake != nil {
+			x.F = y[p.N*out:][:p.N*in]
+			r.x.Remake(n0*in, (n0+p.N)*in, x.F)
+		} else {
+			x = r.x.Operand(n0*in, (n0+p.N)*in)
+		}
+		e.m.Set.ConvBackwardWeights(p, x, dy, dw, s, 0, p.N, 0, p.OutC)
 		if r.dx.Data != nil {
 			e.m.Set.ConvBackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
 		}
@@ -102,10 +111,19 @@ func (e *Exec) blockChunk(i, worker int) {
 // blockFloats is about how many elements of a gradient are near at a time.
 const blockFloats = 96 << 10
 
-// blockImages is how many images of size elements make a block: whole bytes of the mask.
-func blockImages(size int) int {
+// blockImages is how many images make a block: whole bytes of the mask.
+func (n *Node) blockImages() int {
+	size := n.Geom.OH * n.Geom.OW * n.Geom.OutC
 	whole := grid.Whole(size)
 	return max(blockFloats/size/whole, 1) * whole
+}
+
+// remakeChunk brings the operand back for a pass of its own.
+func (e *Exec) remakeChunk(i, _ int) {
+	p := &e.run.p
+	w := p.W * p.C
+	r0, r1 := grid.NewCut(p.InRows(), w).Range(i)
+	e.run.x.Remake(r0*w, r1*w, e.m.Plain[r0*w:r1*w])
 }
 
 func (e *Exec) biasBackward() {
@@ -160,7 +178,11 @@ func (e *Exec) weightChunk(i, worker int) {
 	k := r.p.K()
 	dw := e.m.Parts[:r.p.WeightLen()]
 	clear(dw[o0*k : o1*k])
-	x := r.x.Operand(0, r.p.N*r.p.H*r.p.W*r.p.C)
+	size := r.p.N * r.p.H * r.p.W * r.p.C
+	x := kernel.Operand{F: e.m.Plain[:min(size, len(e.m.Plain))]}
+	if r.x.Remake == nil {
+		x = r.x.Operand(0, size)
+	}
 	e.m.Set.ConvBackwardWeights(&r.p, x, r.dy, dw, e.m.Scratch[worker], 0, r.p.N, o0, o1)
 }
 
@@ -206,4 +228,14 @@ func (e *Exec) dataChunk(i, worker int) {
 	r := &e.run
 	r0, r1 := grid.NewCut(r.p.InRows(), r.p.W*r.p.C).Range(i)
 	e.m.Set.ConvBackwardData(&r.p, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.m.Scratch[worker], r0, r1)
+}
+
+// WholeOperand is the largest number of images, up to batch, of which the way back
+// reads the operand as a whole where it is made again.
+func (n *Node) WholeOperand(batch int) int {
+	c := newDWCut(&n.Geom, batch)
+	if c.outs > 1 {
+		return batch
+	}
+	return min(batch, dwTasks/2*c.whole)
 }

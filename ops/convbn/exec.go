@@ -19,6 +19,10 @@ type Exec struct {
 	grid.Output
 	Acc []float32 // of a node with BN, kept for the backward pass; nil where none follows
 
+	// Remakes tells that the output is not kept for the backward pass: whoever needs
+	// it there gets it from the accumulator. For a node with BN and without an addition.
+	Remakes bool
+
 	n    *Node
 	m    *grid.Machine
 	run  run
@@ -38,9 +42,11 @@ type Exec struct {
 	ext  grid.Spread
 
 	local []kernel.Conv // by worker: the geometry of a block of images
+	again func(e0, e1 int, dst []float32)
 
 	encodeTask, packTask, plainTask, convTask, rangeTask                     func(i, worker int)
 	sumTask, turnTask, blockTask, gateTask, weightTask, dataTask, reduceTask func(i, worker int)
+	remakeTask                                                               func(i, worker int)
 }
 
 // pack is the weights as the kernels read them, made anew every step.
@@ -102,6 +108,7 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	e.encodeTask, e.packTask, e.plainTask, e.convTask, e.rangeTask = e.encodeChunk, e.packChunk, e.plainChunk, e.convChunk, e.rangeChunk
 	e.sumTask, e.turnTask, e.blockTask, e.gateTask = e.sumChunk, e.turnChunk, e.blockChunk, e.gateChunk
 	e.weightTask, e.dataTask, e.reduceTask = e.weightChunk, e.dataChunk, e.reduceChunk
+	e.remakeTask, e.again = e.remakeChunk, e.remake
 	e.local = make([]kernel.Conv, m.Pool.Size())
 	return e
 }
@@ -138,7 +145,16 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	if r.batch {
 		e.coefficients()
 	}
-	return e.Output.Forward(st, q)
+	v := e.Output.Forward(st, q)
+	if e.Remakes && st.Train {
+		v.Remake = e.again
+	}
+	return v
+}
+
+// remake writes the output's values e0 to e1 as Forward did.
+func (e *Exec) remake(e0, e1 int, dst []float32) {
+	e.m.Set.Affine(e.run.acc[e0:e1], kernel.Operand{}, dst, nil, e.a, e.b, e.n.Act)
 }
 
 func (e *Exec) writer() grid.Writer {
@@ -349,7 +365,8 @@ func (n *Node) Rooms(set *kernel.Set, batch int, training bool) (scratch, block 
 	cut, image := grid.NewCut(p.Rows(), p.OW*p.OutC), p.OH*p.OW*p.OutC
 	block = kernel.Room{F32: cut.Step * p.OW * p.OutC, I32: 2 * p.OutC}
 	if training {
-		block.F32 = max(block.F32, min(blockImages(image), batch)*image)
+		images := min(n.blockImages(), batch)
+		block.F32 = max(block.F32, images*(image+p.H*p.W*p.C))
 	}
 	return scratch, block
 }

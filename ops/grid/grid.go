@@ -17,6 +17,10 @@ type Value struct {
 	Codes []uint8
 	On    bool
 	Q     kernel.Quant
+
+	// Remake, unless nil, writes the values e0 to e1 once more: Data is only there
+	// until the forward pass is done with it.
+	Remake func(e0, e1 int, dst []float32)
 }
 
 // Unit is what 1 in the value's integers, or in its values, is worth.

@@ -112,6 +112,8 @@ func (e *Net) back(i int) int { return 2*len(e.cells) + 1 - i }
 // until is the time up to which the output of c is read.
 func (e *Net) until(c *cell) int {
 	switch {
+	case e.remade(c):
+		return c.last
 	case e.training:
 		return e.back(c.i)
 	case e.keep:
@@ -155,7 +157,7 @@ func (e *Net) lay(c *cell, p *plan) {
 		return
 	}
 	if c.quant.Spec.Quantized() || c.act != kernel.None {
-		p.u8.lease(&c.mask, (size+7)/8, c.i, until)
+		p.u8.lease(&c.mask, (size+7)/8, c.i, e.back(c.i))
 	}
 	if c.i > 0 || e.wantDX {
 		p.f32.lease(&c.grad, size, e.back(c.last), e.back(c.i))
@@ -179,6 +181,21 @@ func (e *Net) plain(c *cell) bool {
 		return false // they are the caller's
 	}
 	return !c.coded || e.values || e.g.form == Calibration
+}
+
+// remade reports whether a float output is dropped after the forward pass and made
+// again from the accumulator: it takes as much to read, and its memory is another's
+// meanwhile. What reads it on the way back must be a convolution.
+func (e *Net) remade(c *cell) bool {
+	if !e.training || e.keep || e.g.form != Float || c.conv == nil || c.conv.BN == nil || c.conv.Add || c.last >= len(e.cells) {
+		return false
+	}
+	for _, i := range e.readers(c) {
+		if e.g.nodes[i].op == opBN {
+			return false
+		}
+	}
+	return true
 }
 
 // binder is an op that wants to know its buffers once they are there.
@@ -208,8 +225,8 @@ func (e *Net) scratch() {
 		if e.g.form != Float && (c.conv == nil || c.conv.BN == nil) {
 			acc = max(acc, e.batch*size)
 		}
-		if c.conv != nil && !c.conv.Weight.Quantized() && e.cells[c.in[0]].coded {
-			operand = max(operand, e.batch*e.g.nodes[c.in[0]].shape.WithN(1).Len())
+		if c.conv != nil {
+			operand = max(operand, e.plainImages(c)*e.g.nodes[c.in[0]].shape.WithN(1).Len())
 		}
 	}
 	block.I32, block.U8 = max(block.I32, block.F32), max(block.U8, 2*block.F32)
@@ -221,6 +238,18 @@ func (e *Net) scratch() {
 	if e.training {
 		e.m.Parts = make([]float32, parts)
 	}
+}
+
+// plainImages is how many images of a convolution's operand are brought to float32
+// as a whole: codes that meet a float32 weight, or what is made again for the way back.
+func (e *Net) plainImages(c *cell) int {
+	switch {
+	case !c.conv.Weight.Quantized() && e.cells[c.in[0]].coded:
+		return e.batch
+	case e.remade(e.root(c.in[0])):
+		return c.conv.WholeOperand(e.batch)
+	}
+	return 0
 }
 
 // Forward runs n images (NHWC, float32) and returns the output, n×classes, valid until the next call. In training x
@@ -342,7 +371,11 @@ func (e *Net) Output(node string) (values []float32, scale float32, zero int32, 
 	for _, c := range e.cells {
 		if c.node == n {
 			values = make([]float32, e.n*c.shape.WithN(1).Len())
-			if !c.val.On {
+			switch {
+			case c.val.Remake != nil:
+				c.val.Remake(0, len(values), values)
+				return values, 0, 0, true
+			case !c.val.On:
 				copy(values, c.val.Data)
 				return values, c.val.Q.Scale, c.val.Q.Zero, true
 			}

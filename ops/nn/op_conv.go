@@ -18,6 +18,7 @@ func newConvOp(e *Net, c *cell, p *plan) *convOp {
 	if e.training && c.conv.BN != nil {
 		p.f32.lease(&o.acc, e.batch*c.shape.WithN(1).Len(), c.i, e.back(c.i))
 	}
+	o.exec.Remakes = e.remade(c)
 	return o
 }
 
