@@ -139,13 +139,13 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	r.ranged = r.batch || observes && z == nil && !q.NeedsValues()
 	e.out8 = e.integerOut()
 	e.m.Pool.Run(r.cut.N, e.convTask)
-	if r.merged {
-		return e.Value()
-	}
 	if r.batch {
 		e.coefficients()
 	}
-	v := e.Output.Forward(st, q)
+	v := e.Value()
+	if !r.merged {
+		v = e.Output.Forward(st, q)
+	}
 	if e.Remakes && st.Train {
 		v.Remake = e.again
 	}
