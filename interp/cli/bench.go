@@ -207,10 +207,13 @@ func (b *benchRun) form(s *subject, form string, batches []int, pool *nn.Pool, o
 		return err
 	}
 	out.describe(g, form)
-	for _, batch := range batches {
+	for i, batch := range batches {
 		if infers(form) {
 			w, err := s.inference(g, batch, b.set, pool)
 			if err == nil {
+				if i == len(batches)-1 && s.int8 == nil { // nobody needs g any more
+					w.net.Release()
+				}
 				err = b.row(w, benchRow{What: form, Does: "inference", Batch: batch, Threads: pool.Size()}, out)
 			}
 			if err != nil {

@@ -126,7 +126,11 @@ func (a *app) inferWork(net string, f workerFlags, set *kernel.Set, pool *nn.Poo
 	if err != nil {
 		return nil, err
 	}
-	return s.inference(g, max(f.batch, 1), set, pool)
+	w, err := s.inference(g, max(f.batch, 1), set, pool)
+	if err == nil {
+		w.net.Release()
+	}
+	return w, err
 }
 
 // peakWork prints the peak of a kind as one line.

@@ -91,6 +91,20 @@ func newNet8(e *Net) *net8 {
 	return q
 }
 
+// Release lets go of the graph's integer weights, of which an int8 net has its own copy
+// in the order of its kernels: for a program that does nothing but run it. The graph
+// cannot be saved, converted or compiled any more.
+func (e *Net) Release() {
+	if e.q == nil {
+		return
+	}
+	for _, n := range e.g.nodes {
+		if n.conv != nil {
+			n.conv.Int8.W = nil
+		}
+	}
+}
+
 // lastReaders returns, for every node, the last one that reads its buffer.
 func (g *Graph) lastReaders() []int {
 	last := make([]int, len(g.nodes))

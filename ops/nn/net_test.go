@@ -328,3 +328,21 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// A released net computes as before.
+func TestRelease(t *testing.T) {
+	g := resnet8(t, tensor.Shape{H: 16, W: 16, C: 3}, 8)
+	g.Init(3)
+	g.SetQConfig(int8Config("fc"))
+	must(t, g.Prepare(QAT, WithBN))
+	x := randn(rand.New(rand.NewPCG(5, 5)), 2*16*16*3, 1)
+	compile(t, g, 2, true).Forward(x, 2, Train)
+	q, err := g.Convert()
+	must(t, err)
+	e := compile(t, q, 2, false)
+	want := slices.Clone(e.Forward(x, 2, Eval))
+	e.Release()
+	if got := e.Forward(x, 2, Eval); !slices.Equal(got, want) {
+		t.Errorf("%v after the release, %v before", got, want)
+	}
+}
