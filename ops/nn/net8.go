@@ -236,24 +236,35 @@ func (q *net8) forward(x []float32, n int) []float32 {
 	return q.result[:size]
 }
 
-// What is worth waking a worker for: so many products, or so many elements.
+// What a task should be worth, in about nanoseconds: below the first a node is not
+// cut at all, and nothing is cut finer than the second unless for one piece a worker.
 const (
-	productsWorth = 1 << 17
-	elementsWorth = 1 << 14
+	worthCutting = 3000
+	taskWorth    = 4000
 )
+
+// worth estimates what the node takes one worker, in nanoseconds, from products and
+// elements that a vector unit does in that time.
+func (c *cell8) worth(rows int) int {
+	elements := rows * c.width
+	switch {
+	case c.node.conv == nil:
+		return elements / 16
+	case c.conv.Groups > 1:
+		return elements * c.conv.K() / 40
+	}
+	return elements * c.conv.K() / 150
+}
 
 // share cuts the node for a number of workers: rows where there are many of them
 // beside the weights, channels where the weights are what memory has to bring.
 func (c *cell8) share(n, workers int) cut8 {
 	k := cut8{rows: n * c.shape.H, rowTasks: 1, chans: c.shape.C, chanStep: c.shape.C, chanTasks: 1}
-	worth := k.rows * c.width / elementsWorth
-	if c.node.conv != nil {
-		worth = k.rows * c.width * c.conv.K() / productsWorth
-	}
-	if workers == 1 || worth < 2 {
+	worth := c.worth(k.rows)
+	if workers == 1 || worth < worthCutting {
 		return k
 	}
-	tasks := min(worth, 4*workers)
+	tasks := max(min(worth/taskWorth, 4*workers)/workers, 1) * workers
 	block := c.net.e.set.Block
 	blocks := (k.chans + block - 1) / block
 	weights := c.node.conv != nil && c.conv.Groups == 1 && c.conv.WeightLen() > n*c.conv.H*c.conv.W*c.conv.C
