@@ -122,7 +122,7 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	width := r.p.OW * r.p.OutC
 	r.cut = grid.NewCut(r.p.Rows(), width)
 	quantized := st.Quantize && n.Weight.Quantized()
-	r.integer = quantized && x.On
+	r.integer = quantized && x.On && r.p.K() <= kernel.MaxProducts
 	aligned := r.integer && n.BN == nil && (z == nil || z.On)
 	r.grid, r.steps = aligned && !n.FloatBias, aligned && n.FloatBias
 	r.batch = n.BN != nil && st.Train && !n.BN.Frozen

@@ -39,6 +39,10 @@ func (c *Conv) InRows() int { return c.N * c.H }
 // K is the number of products in one output element.
 func (c *Conv) K() int { return c.KH * c.KW * (c.C / c.Groups) }
 
+// MaxProducts is the largest K whose sum of products of codes fits into int32:
+// each is at most 255·128 in magnitude.
+const MaxProducts = 65792
+
 // WeightLen is the number of weights.
 func (c *Conv) WeightLen() int { return c.OutC * c.K() }
 
@@ -255,7 +259,7 @@ type Set struct {
 
 	// ConvInt8 computes acc[n,oh,ow,o] = bias[o] + Σ x·w in int32, exactly, for the output rows [r0, r1) and the channels
 	// [o0, o1); elements beyond the edges count as pad. For x with the zero point pad, bias[o] holds -pad·Σw[o] besides the
-	// node's own bias. K must be below 65793: no sum of products with x - pad then overflows.
+	// node's own bias. K is at most MaxProducts.
 	ConvInt8     func(p *Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *Int8Out, s *Scratch, r0, r1, o0, o1 int)
 	ConvInt8Room func(p *Conv) Room
 

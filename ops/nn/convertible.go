@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 
+	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
 )
 
@@ -37,6 +38,8 @@ func (g *Graph) unconvertible(i int, n *node, users [][]int) *NodeError {
 		return bad(`set its activation to dtype = "int8"`, "the network's input is not quantized, so nothing after it computes with integers")
 	case n.conv != nil && w == quant.Float32 && a == quant.Float32 && g.feedsInt8(i, users) && !reads():
 		return bad(`give it an int8 weight and activation, or make everything after it float32`, "a float island between quantized nodes")
+	case n.conv != nil && n.conv.Geom.K() > kernel.MaxProducts && !reads():
+		return bad("pool or convolve before it", "an output is a sum of %d products, and int32 is sure to hold %d", n.conv.Geom.K(), kernel.MaxProducts)
 	case n.conv != nil && w == quant.Float32 && !reads():
 		return bad(`set its weight to dtype = "int8"`, "its weight is not quantized, so it has no int8 form")
 	case n.hasQuant() && a == quant.Float32 && i != g.out && g.feedsInt8(i, users):

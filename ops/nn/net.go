@@ -241,10 +241,11 @@ func (e *Net) scratch() {
 }
 
 // plainImages is how many images of a convolution's operand are brought to float32
-// as a whole: codes that meet a float32 weight, or what is made again for the way back.
+// as a whole: codes that meet a float32 weight, or too many of them for int32, or what
+// is made again for the way back.
 func (e *Net) plainImages(c *cell) int {
 	switch {
-	case !c.conv.Weight.Quantized() && e.cells[c.in[0]].coded:
+	case !(c.conv.Weight.Quantized() && c.conv.Geom.K() <= kernel.MaxProducts) && e.cells[c.in[0]].coded:
 		return e.batch
 	case e.remade(e.root(c.in[0])):
 		return c.conv.WholeOperand(e.batch)

@@ -346,3 +346,20 @@ func TestRelease(t *testing.T) {
 		t.Errorf("%v after the release, %v before", got, want)
 	}
 }
+
+// A sum of more products than int32 is sure to hold trains in float32 and has no int8 form.
+func TestTooManyProducts(t *testing.T) {
+	b := NewBuilder(tensor.Shape{H: 300, W: 300, C: 1})
+	g, err := b.Graph(b.Linear("fc", b.Input(), 2, true))
+	must(t, err)
+	g.Init(1)
+	g.SetQConfig(int8Config("fc"))
+	must(t, g.Prepare(QAT, WithBN))
+	x := randn(rand.New(rand.NewPCG(6, 6)), 2*300*300, 1)
+	e := compile(t, g, 2, true)
+	e.Forward(x, 2, Train)
+	e.Backward([]float32{1, 0, 0, -1})
+	if errs := g.Convertible(); len(errs) != 1 || errs[0].Node != "fc" {
+		t.Errorf("it is convertible but for %v", errs)
+	}
+}

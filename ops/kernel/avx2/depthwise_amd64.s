@@ -22,16 +22,9 @@ DATA depthwiseMasks<>+48(SB)/8, $0x0000000000000000
 DATA depthwiseMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL depthwiseMasks<>(SB), RODATA|NOPTR, $64
 
-// func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow1s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -105,10 +98,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -153,33 +144,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -190,11 +159,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -269,10 +233,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -312,31 +274,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -347,11 +289,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -423,10 +360,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -461,29 +396,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -494,11 +411,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -565,10 +477,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -598,27 +508,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -629,11 +523,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -697,10 +586,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -725,25 +612,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -754,11 +627,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -819,10 +687,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y3
 	VADDPS  Y0, Y3, Y0
@@ -842,23 +708,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Y2, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Y1, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Y2, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored3_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), CX
@@ -869,11 +723,6 @@ rest3:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -931,10 +780,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y2
 	VADDPS  Y0, Y2, Y0
@@ -949,21 +796,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Y1, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Y1, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored2_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), CX
@@ -974,11 +811,6 @@ rest2:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -1028,10 +860,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    BX, DI
 	VMOVUPS (DI), Y1
 	VADDPS  Y0, Y1, Y0
@@ -1041,19 +871,11 @@ store1_1:
 	MOVQ    BX, DI
 	VMOVUPS Y0, (DI)
 	ADDQ    yPix+104(FP), DI
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     BX, DI
-	VMOVNTPS Y0, (DI)
-	ADDQ     yPix+104(FP), DI
-
-stored1_1:
-	ADDQ $+32, DX
-	ADDQ $+32, BX
-	ADDQ wBlock+96(FP), SI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, DX
+	ADDQ    $+32, BX
+	ADDQ    wBlock+96(FP), SI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -1083,7 +905,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       BX, AX
 	VMOVUPS    (DI), Y1
@@ -1106,24 +928,12 @@ next1:
 	ADDQ   AX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow2s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -1213,10 +1023,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -1261,33 +1069,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -1298,11 +1084,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -1392,10 +1173,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -1435,31 +1214,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -1470,11 +1229,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -1560,10 +1314,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -1598,29 +1350,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -1631,11 +1365,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -1717,10 +1446,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -1750,27 +1477,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -1781,11 +1492,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -1861,10 +1567,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -1889,25 +1593,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -1918,11 +1608,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -1994,10 +1679,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y3
 	VADDPS  Y0, Y3, Y0
@@ -2017,23 +1700,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -2044,11 +1715,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -2113,10 +1779,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y2
 	VADDPS  Y0, Y2, Y0
@@ -2131,21 +1795,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Y1, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Y1, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored2_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), CX
@@ -2156,11 +1810,6 @@ rest2:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -2216,10 +1865,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y1
 	VADDPS  Y0, Y1, Y0
@@ -2229,19 +1876,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Y0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -2278,7 +1917,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       SI, CX
 	VMOVUPS    (R8), Y1
@@ -2301,24 +1940,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow3s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -2418,10 +2045,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -2466,33 +2091,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -2503,11 +2106,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -2606,10 +2204,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -2649,31 +2245,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -2684,11 +2260,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -2782,10 +2353,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -2820,29 +2389,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -2853,11 +2404,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -2946,10 +2492,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -2979,27 +2523,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -3010,11 +2538,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -3098,10 +2621,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -3126,25 +2647,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -3155,11 +2662,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -3236,10 +2738,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y3
 	VADDPS  Y0, Y3, Y0
@@ -3259,23 +2759,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -3286,11 +2774,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -3362,10 +2845,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y2
 	VADDPS  Y0, Y2, Y0
@@ -3380,21 +2861,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -3405,11 +2876,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -3471,10 +2937,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y1
 	VADDPS  Y0, Y1, Y0
@@ -3484,19 +2948,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Y0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -3540,7 +2996,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       SI, CX
 	VMOVUPS    (R8), Y1
@@ -3563,24 +3019,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow3s2(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -3691,10 +3135,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -3739,33 +3181,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -3776,11 +3196,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -3887,10 +3302,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -3930,31 +3343,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -3965,11 +3358,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -4070,10 +3458,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -4108,29 +3494,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -4141,11 +3509,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -4240,10 +3603,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -4273,27 +3634,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -4304,11 +3649,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -4395,10 +3735,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -4423,25 +3761,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -4452,11 +3776,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -4537,10 +3856,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y3
 	VADDPS  Y0, Y3, Y0
@@ -4560,23 +3877,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -4587,11 +3892,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -4664,10 +3964,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y2
 	VADDPS  Y0, Y2, Y0
@@ -4682,21 +3980,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -4707,11 +3995,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -4773,10 +4056,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y1
 	VADDPS  Y0, Y1, Y0
@@ -4786,19 +4067,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Y0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Y0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+32, BX
-	ADDQ $+32, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -4842,7 +4115,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       SI, CX
 	VMOVUPS    (R8), Y1
@@ -4865,24 +4138,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow5s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -5004,10 +4265,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -5052,33 +4311,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -5089,11 +4326,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -5212,10 +4444,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -5255,31 +4485,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -5290,11 +4500,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -5404,10 +4609,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -5442,29 +4645,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -5475,11 +4660,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -5582,10 +4762,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -5615,27 +4793,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -5646,11 +4808,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -5746,10 +4903,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -5774,25 +4929,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -5803,11 +4944,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -5896,10 +5032,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y3
 	VADDPS  Y0, Y3, Y0
@@ -5919,23 +5053,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -5946,11 +5068,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -6032,10 +5149,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y2
 	VADDPS  Y0, Y2, Y0
@@ -6050,21 +5165,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -6075,11 +5180,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -6150,10 +5250,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y1
 	VADDPS  Y0, Y1, Y0
@@ -6163,19 +5261,11 @@ store1_1:
 	MOVQ    DI, R9
 	VMOVUPS Y0, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored1_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -6230,7 +5320,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       DI, DX
 	VMOVUPS    (R9), Y1
@@ -6253,24 +5343,12 @@ next1:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, CMOV, FMA3, MMX+
+// func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, CMOV, FMA3
 TEXT ·depthwiseRow5s2(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+31, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -6401,10 +5479,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y8
 	VADDPS  Y0, Y8, Y0
@@ -6449,33 +5525,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -6486,11 +5540,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -6617,10 +5666,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y7
 	VADDPS  Y0, Y7, Y0
@@ -6660,31 +5707,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -6695,11 +5722,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -6816,10 +5838,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y6
 	VADDPS  Y0, Y6, Y0
@@ -6854,29 +5874,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -6887,11 +5889,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -7000,10 +5997,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y5
 	VADDPS  Y0, Y5, Y0
@@ -7033,27 +6028,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -7064,11 +6043,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -7169,10 +6143,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y4
 	VADDPS  Y0, Y4, Y0
@@ -7197,25 +6169,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -7226,11 +6184,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -7321,10 +6274,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y3
 	VADDPS  Y0, Y3, Y0
@@ -7344,23 +6295,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -7371,11 +6310,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -7458,10 +6392,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y2
 	VADDPS  Y0, Y2, Y0
@@ -7476,21 +6408,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Y1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Y1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -7501,11 +6423,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -7576,10 +6493,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Y1
 	VADDPS  Y0, Y1, Y0
@@ -7589,19 +6504,11 @@ store1_1:
 	MOVQ    DI, R9
 	VMOVUPS Y0, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     DI, R9
-	VMOVNTPS Y0, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored1_1:
-	ADDQ $+32, SI
-	ADDQ $+32, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -7656,7 +6563,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ       mode+128(FP), $+0
+	CMPQ       add+128(FP), $+0
 	JE         store1_2
 	MOVQ       DI, DX
 	VMOVUPS    (R9), Y1
@@ -7679,10 +6586,5 @@ next1:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET

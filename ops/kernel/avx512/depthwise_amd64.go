@@ -2,50 +2,44 @@
 
 package avx512
 
-// depthwiseRow1s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 1, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow1s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 1, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
 
-// depthwiseRow2s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 2, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow2s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 2, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
 
-// depthwiseRow3s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 3, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow3s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 3, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
 
-// depthwiseRow3s2 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 3, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow3s2 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 3, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
 
-// depthwiseRow5s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 5, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow5s1 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 5, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
 
-// depthwiseRow5s2 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 5, in that order.
-// With mode 1 it is added to y, with mode 2 y is written past the caches.
+// depthwiseRow5s2 computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < 5, in that order; with add it is added to y.
 // Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the
 // column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.
 //
 //go:noescape
-func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
+func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)

@@ -22,16 +22,9 @@ DATA depthwiseMasks<>+48(SB)/8, $0x0000000000000000
 DATA depthwiseMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL depthwiseMasks<>(SB), RODATA|NOPTR, $64
 
-// func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow1s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow1s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -105,10 +98,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -153,33 +144,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -190,11 +159,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -269,10 +233,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -312,31 +274,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -347,11 +289,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -423,10 +360,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -461,29 +396,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -494,11 +411,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -565,10 +477,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -598,27 +508,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -629,11 +523,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -697,10 +586,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -725,25 +612,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -754,11 +627,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -819,10 +687,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z3
 	VADDPS  Z0, Z3, Z0
@@ -842,23 +708,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Z2, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Z1, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Z2, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored3_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), CX
@@ -869,11 +723,6 @@ rest3:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -931,10 +780,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z2
 	VADDPS  Z0, Z2, Z0
@@ -949,21 +796,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Z1, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Z1, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored2_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), CX
@@ -974,11 +811,6 @@ rest2:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -1028,10 +860,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    BX, DI
 	VMOVUPS (DI), Z1
 	VADDPS  Z0, Z1, Z0
@@ -1041,19 +871,11 @@ store1_1:
 	MOVQ    BX, DI
 	VMOVUPS Z0, (DI)
 	ADDQ    yPix+104(FP), DI
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     BX, DI
-	VMOVNTPS Z0, (DI)
-	ADDQ     yPix+104(FP), DI
-
-stored1_1:
-	ADDQ $+64, DX
-	ADDQ $+64, BX
-	ADDQ wBlock+96(FP), SI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	ADDQ    wBlock+96(FP), SI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -1082,7 +904,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      BX, AX
 	VMOVUPS.Z (AX), K1, Z1
@@ -1103,24 +925,12 @@ next1:
 	ADDQ   AX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow2s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow2s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -1210,10 +1020,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -1258,33 +1066,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -1295,11 +1081,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -1389,10 +1170,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -1432,31 +1211,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -1467,11 +1226,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -1557,10 +1311,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -1595,29 +1347,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -1628,11 +1362,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -1714,10 +1443,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -1747,27 +1474,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -1778,11 +1489,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -1858,10 +1564,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -1886,25 +1590,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -1915,11 +1605,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -1991,10 +1676,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z3
 	VADDPS  Z0, Z3, Z0
@@ -2014,23 +1697,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -2041,11 +1712,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -2110,10 +1776,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z2
 	VADDPS  Z0, Z2, Z0
@@ -2128,21 +1792,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R8
 	VMOVUPS Z1, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-	VMOVNTPS Z1, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored2_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), CX
@@ -2153,11 +1807,6 @@ rest2:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -2213,10 +1862,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z1
 	VADDPS  Z0, Z1, Z0
@@ -2226,19 +1873,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Z0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -2273,7 +1912,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      SI, CX
 	VMOVUPS.Z (CX), K1, Z1
@@ -2294,24 +1933,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow3s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow3s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -2411,10 +2038,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -2459,33 +2084,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -2496,11 +2099,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -2599,10 +2197,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -2642,31 +2238,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -2677,11 +2253,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -2775,10 +2346,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -2813,29 +2382,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -2846,11 +2397,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -2939,10 +2485,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -2972,27 +2516,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -3003,11 +2531,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -3091,10 +2614,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -3119,25 +2640,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -3148,11 +2655,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -3229,10 +2731,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z3
 	VADDPS  Z0, Z3, Z0
@@ -3252,23 +2752,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -3279,11 +2767,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -3355,10 +2838,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z2
 	VADDPS  Z0, Z2, Z0
@@ -3373,21 +2854,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -3398,11 +2869,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -3464,10 +2930,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z1
 	VADDPS  Z0, Z1, Z0
@@ -3477,19 +2941,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Z0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -3530,7 +2986,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      SI, CX
 	VMOVUPS.Z (CX), K1, Z1
@@ -3551,24 +3007,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow3s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow3s2(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -3679,10 +3123,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -3727,33 +3169,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -3764,11 +3184,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -3875,10 +3290,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -3918,31 +3331,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -3953,11 +3346,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -4058,10 +3446,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -4096,29 +3482,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -4129,11 +3497,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -4228,10 +3591,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -4261,27 +3622,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -4292,11 +3637,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -4383,10 +3723,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -4411,25 +3749,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -4440,11 +3764,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -4525,10 +3844,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z3
 	VADDPS  Z0, Z3, Z0
@@ -4548,23 +3865,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -4575,11 +3880,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -4652,10 +3952,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z2
 	VADDPS  Z0, Z2, Z0
@@ -4670,21 +3968,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -4695,11 +3983,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -4761,10 +4044,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    SI, R8
 	VMOVUPS (R8), Z1
 	VADDPS  Z0, Z1, Z0
@@ -4774,19 +4055,11 @@ store1_1:
 	MOVQ    SI, R8
 	VMOVUPS Z0, (R8)
 	ADDQ    yPix+104(FP), R8
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     SI, R8
-	VMOVNTPS Z0, (R8)
-	ADDQ     yPix+104(FP), R8
-
-stored1_1:
-	ADDQ $+64, BX
-	ADDQ $+64, SI
-	ADDQ wBlock+96(FP), DI
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    wBlock+96(FP), DI
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -4827,7 +4100,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      SI, CX
 	VMOVUPS.Z (CX), K1, Z1
@@ -4848,24 +4121,12 @@ next1:
 	ADDQ   CX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow5s1(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow5s1(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -4987,10 +4248,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -5035,33 +4294,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -5072,11 +4309,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -5195,10 +4427,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -5238,31 +4468,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -5273,11 +4483,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -5387,10 +4592,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -5425,29 +4628,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -5458,11 +4643,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -5565,10 +4745,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -5598,27 +4776,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -5629,11 +4791,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -5729,10 +4886,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -5757,25 +4912,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -5786,11 +4927,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -5879,10 +5015,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z3
 	VADDPS  Z0, Z3, Z0
@@ -5902,23 +5036,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -5929,11 +5051,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -6015,10 +5132,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z2
 	VADDPS  Z0, Z2, Z0
@@ -6033,21 +5148,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -6058,11 +5163,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -6133,10 +5233,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z1
 	VADDPS  Z0, Z1, Z0
@@ -6146,19 +5244,11 @@ store1_1:
 	MOVQ    DI, R9
 	VMOVUPS Z0, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored1_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -6208,7 +5298,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      DI, DX
 	VMOVUPS.Z (DX), K1, Z1
@@ -6229,24 +5319,12 @@ next1:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET
 
-// func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, mode int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+// func depthwiseRow5s2(x *float32, w *float32, y *float32, cols int, tiles int, blocks int, tail int, rows int, xOff int, xRow int, xPix int, wRow int, wBlock int, yPix int, first uint64, last uint64, add int)
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·depthwiseRow5s2(SB), $64-136
-	MOVQ  y+16(FP), AX
-	ORQ   yPix+104(FP), AX
-	TESTQ $+63, AX
-	JE    aligned
-	ANDQ  $+1, mode+128(FP)
-
-aligned:
 	CMPQ cols+24(FP), $+8
 	JNE  not8
 	MOVQ xPix+80(FP), AX
@@ -6377,10 +5455,8 @@ row8_1:
 	JNE         row8_1
 
 done8_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store8_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream8_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z8
 	VADDPS  Z0, Z8, Z0
@@ -6425,33 +5501,11 @@ store8_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z7, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored8_1
-
-stream8_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z7, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored8_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ (SP)
-	JNE  block8
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    (SP)
+	JNE     block8
 
 rest8:
 	MOVQ   xPix+80(FP), DX
@@ -6462,11 +5516,6 @@ rest8:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile8
-	CMPQ   mode+128(FP), $+2
-	JNE    end8
-	SFENCE
-
-end8:
 	VZEROUPPER
 	RET
 
@@ -6593,10 +5642,8 @@ row7_1:
 	JNE         row7_1
 
 done7_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store7_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream7_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z7
 	VADDPS  Z0, Z7, Z0
@@ -6636,31 +5683,11 @@ store7_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z6, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored7_1
-
-stream7_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z6, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored7_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 8(SP)
-	JNE  block7
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    8(SP)
+	JNE     block7
 
 rest7:
 	MOVQ   xPix+80(FP), DX
@@ -6671,11 +5698,6 @@ rest7:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile7
-	CMPQ   mode+128(FP), $+2
-	JNE    end7
-	SFENCE
-
-end7:
 	VZEROUPPER
 	RET
 
@@ -6792,10 +5814,8 @@ row6_1:
 	JNE         row6_1
 
 done6_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store6_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream6_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z6
 	VADDPS  Z0, Z6, Z0
@@ -6830,29 +5850,11 @@ store6_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z5, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored6_1
-
-stream6_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z5, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored6_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 16(SP)
-	JNE  block6
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    16(SP)
+	JNE     block6
 
 rest6:
 	MOVQ   xPix+80(FP), DX
@@ -6863,11 +5865,6 @@ rest6:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile6
-	CMPQ   mode+128(FP), $+2
-	JNE    end6
-	SFENCE
-
-end6:
 	VZEROUPPER
 	RET
 
@@ -6976,10 +5973,8 @@ row5_1:
 	JNE         row5_1
 
 done5_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store5_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream5_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z5
 	VADDPS  Z0, Z5, Z0
@@ -7009,27 +6004,11 @@ store5_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z4, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored5_1
-
-stream5_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z4, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored5_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 24(SP)
-	JNE  block5
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    24(SP)
+	JNE     block5
 
 rest5:
 	MOVQ   xPix+80(FP), DX
@@ -7040,11 +6019,6 @@ rest5:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile5
-	CMPQ   mode+128(FP), $+2
-	JNE    end5
-	SFENCE
-
-end5:
 	VZEROUPPER
 	RET
 
@@ -7145,10 +6119,8 @@ row4_1:
 	JNE         row4_1
 
 done4_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store4_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream4_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z4
 	VADDPS  Z0, Z4, Z0
@@ -7173,25 +6145,11 @@ store4_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z3, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored4_1
-
-stream4_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z3, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored4_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 32(SP)
-	JNE  block4
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    32(SP)
+	JNE     block4
 
 rest4:
 	MOVQ   xPix+80(FP), DX
@@ -7202,11 +6160,6 @@ rest4:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile4
-	CMPQ   mode+128(FP), $+2
-	JNE    end4
-	SFENCE
-
-end4:
 	VZEROUPPER
 	RET
 
@@ -7297,10 +6250,8 @@ row3_1:
 	JNE         row3_1
 
 done3_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store3_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream3_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z3
 	VADDPS  Z0, Z3, Z0
@@ -7320,23 +6271,11 @@ store3_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z2, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored3_1
-
-stream3_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z2, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored3_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 40(SP)
-	JNE  block3
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    40(SP)
+	JNE     block3
 
 rest3:
 	MOVQ   xPix+80(FP), DX
@@ -7347,11 +6286,6 @@ rest3:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile3
-	CMPQ   mode+128(FP), $+2
-	JNE    end3
-	SFENCE
-
-end3:
 	VZEROUPPER
 	RET
 
@@ -7434,10 +6368,8 @@ row2_1:
 	JNE         row2_1
 
 done2_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store2_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream2_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z2
 	VADDPS  Z0, Z2, Z0
@@ -7452,21 +6384,11 @@ store2_1:
 	ADDQ    yPix+104(FP), R9
 	VMOVUPS Z1, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored2_1
-
-stream2_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-	VMOVNTPS Z1, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored2_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 48(SP)
-	JNE  block2
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    48(SP)
+	JNE     block2
 
 rest2:
 	MOVQ   xPix+80(FP), DX
@@ -7477,11 +6399,6 @@ rest2:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile2
-	CMPQ   mode+128(FP), $+2
-	JNE    end2
-	SFENCE
-
-end2:
 	VZEROUPPER
 	RET
 
@@ -7552,10 +6469,8 @@ row1_1:
 	JNE         row1_1
 
 done1_1:
-	CMPQ    mode+128(FP), $+0
+	CMPQ    add+128(FP), $+0
 	JE      store1_1
-	CMPQ    mode+128(FP), $+2
-	JE      stream1_1
 	MOVQ    DI, R9
 	VMOVUPS (R9), Z1
 	VADDPS  Z0, Z1, Z0
@@ -7565,19 +6480,11 @@ store1_1:
 	MOVQ    DI, R9
 	VMOVUPS Z0, (R9)
 	ADDQ    yPix+104(FP), R9
-	JMP     stored1_1
-
-stream1_1:
-	MOVQ     DI, R9
-	VMOVNTPS Z0, (R9)
-	ADDQ     yPix+104(FP), R9
-
-stored1_1:
-	ADDQ $+64, SI
-	ADDQ $+64, DI
-	ADDQ wBlock+96(FP), R8
-	DECQ 56(SP)
-	JNE  block1
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	ADDQ    wBlock+96(FP), R8
+	DECQ    56(SP)
+	JNE     block1
 
 rest1:
 	CMPQ   tail+48(FP), $+0
@@ -7627,7 +6534,7 @@ row1_2:
 	JNE         row1_2
 
 done1_2:
-	CMPQ      mode+128(FP), $+0
+	CMPQ      add+128(FP), $+0
 	JE        store1_2
 	MOVQ      DI, DX
 	VMOVUPS.Z (DX), K1, Z1
@@ -7648,10 +6555,5 @@ next1:
 	ADDQ   DX, y+16(FP)
 	DECQ   tiles+32(FP)
 	JNE    tile1
-	CMPQ   mode+128(FP), $+2
-	JNE    end1
-	SFENCE
-
-end1:
 	VZEROUPPER
 	RET

@@ -10,7 +10,11 @@ func depthwise() tile.Depthwise {
 		Grads: [...]tile.DepthwiseGrad{depthwiseGrad1s1, depthwiseGrad2s1, depthwiseGrad3s1, depthwiseGrad3s2, depthwiseGrad5s1, depthwiseGrad5s2},
 		Widen: depthwiseWiden,
 		Taps8: depthwiseTaps8,
-		Rows8: [...][2]tile.DepthwiseRow8{{depthwiseInt8x64s1, depthwiseInt8x64s2}, {depthwiseInt8x32s1, depthwiseInt8x32s2},
-			{depthwiseInt8x16s1, depthwiseInt8x16s2}, {depthwiseInt8x16s1part, depthwiseInt8x16s2part}},
+		Rows8: [...][2]tile.DepthwiseRow8{
+			{depthwiseInt8x64s1, depthwiseInt8x64s2},
+			{depthwiseInt8x32s1, depthwiseInt8x32s2},
+			{depthwiseInt8x16s1, depthwiseInt8x16s2},
+			{depthwiseInt8x16s1part, depthwiseInt8x16s2part},
+		},
 	}
 }

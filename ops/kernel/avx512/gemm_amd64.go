@@ -28,6 +28,11 @@ func gemmOuter(count int, a *float32, aoff *int32, m int, b *float32, boff *int3
 //go:noescape
 func gemmGather(m int, a *float32, aoff *int32, s *float32, lds int, n int)
 
+// gemmTranspose computes dst[c·ldd+r] = src[r·lds+c], or += with add = 1, for r < 8 and c < cols, a multiple of 8.
+//
+//go:noescape
+func gemmTranspose(src *float32, lds int, dst *float32, ldd int, cols int, add int)
+
 // gemmValues computes y[i] = float32(q[i] - zero) for i < n.
 //
 //go:noescape

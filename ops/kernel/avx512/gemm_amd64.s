@@ -12002,6 +12002,82 @@ full:
 	VZEROUPPER
 	RET
 
+// func gemmTranspose(src *float32, lds int, dst *float32, ldd int, cols int, add int)
+// Requires: AVX
+TEXT ·gemmTranspose(SB), NOSPLIT, $0-48
+	MOVQ src+0(FP), SI
+	MOVQ lds+8(FP), R8
+	MOVQ dst+16(FP), DI
+	MOVQ ldd+24(FP), R9
+	MOVQ cols+32(FP), CX
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	LEAQ (R8)(R8*2), R11
+	LEAQ (R9)(R9*2), R12
+	MOVQ add+40(FP), DX
+
+next:
+	LEAQ        (SI)(R8*4), R10
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, (R10), Y0, Y0
+	VMOVUPS     (SI)(R8*1), X1
+	VINSERTF128 $0x01, (R10)(R8*1), Y1, Y1
+	VMOVUPS     (SI)(R8*2), X2
+	VINSERTF128 $0x01, (R10)(R8*2), Y2, Y2
+	VMOVUPS     (SI)(R11*1), X3
+	VINSERTF128 $0x01, (R10)(R11*1), Y3, Y3
+	VMOVUPS     16(SI), X4
+	VINSERTF128 $0x01, 16(R10), Y4, Y4
+	VMOVUPS     16(SI)(R8*1), X5
+	VINSERTF128 $0x01, 16(R10)(R8*1), Y5, Y5
+	VMOVUPS     16(SI)(R8*2), X6
+	VINSERTF128 $0x01, 16(R10)(R8*2), Y6, Y6
+	VMOVUPS     16(SI)(R11*1), X7
+	VINSERTF128 $0x01, 16(R10)(R11*1), Y7, Y7
+	VUNPCKLPS   Y1, Y0, Y8
+	VUNPCKHPS   Y1, Y0, Y9
+	VUNPCKLPS   Y3, Y2, Y10
+	VUNPCKHPS   Y3, Y2, Y11
+	VUNPCKLPD   Y10, Y8, Y0
+	VUNPCKHPD   Y10, Y8, Y1
+	VUNPCKLPD   Y11, Y9, Y2
+	VUNPCKHPD   Y11, Y9, Y3
+	VUNPCKLPS   Y5, Y4, Y12
+	VUNPCKHPS   Y5, Y4, Y13
+	VUNPCKLPS   Y7, Y6, Y14
+	VUNPCKHPS   Y7, Y6, Y15
+	VUNPCKLPD   Y14, Y12, Y4
+	VUNPCKHPD   Y14, Y12, Y5
+	VUNPCKLPD   Y15, Y13, Y6
+	VUNPCKHPD   Y15, Y13, Y7
+	LEAQ        (DI)(R9*4), R10
+	TESTQ       DX, DX
+	JE          store
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI)(R9*1), Y1, Y1
+	VADDPS      (DI)(R9*2), Y2, Y2
+	VADDPS      (DI)(R12*1), Y3, Y3
+	VADDPS      (R10), Y4, Y4
+	VADDPS      (R10)(R9*1), Y5, Y5
+	VADDPS      (R10)(R9*2), Y6, Y6
+	VADDPS      (R10)(R12*1), Y7, Y7
+
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(R9*1)
+	VMOVUPS Y2, (DI)(R9*2)
+	VMOVUPS Y3, (DI)(R12*1)
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, (R10)(R9*1)
+	VMOVUPS Y6, (R10)(R9*2)
+	VMOVUPS Y7, (R10)(R12*1)
+	ADDQ    $0x00000020, SI
+	LEAQ    (DI)(R9*8), DI
+	SUBQ    $0x00000008, CX
+	JG      next
+	VZEROUPPER
+	RET
+
 // func gemmValues(q *uint8, zero int, y *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·gemmValues(SB), NOSPLIT, $0-32

@@ -178,12 +178,10 @@ func depthwiseRows(wide bool) func(c *build.Context) {
 			name := fmt.Sprintf("depthwiseRow%ds%d", f.kw, f.stride)
 			c.Function(name)
 			c.Pragma("noescape")
-			c.Doc(name+" computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < "+fmt.Sprint(f.kw)+", in that order.",
-				"With mode 1 it is added to y, with mode 2 y is written past the caches.",
+			c.Doc(name+" computes y[t,c] = Σ x[i, t·step+j, c]·w[i, j, c] over i < rows and j < "+fmt.Sprint(f.kw)+", in that order; with add it is added to y.",
 				"Tiles of cols outputs lie one behind the other; where a bit of first (of the first tile) or last is 0 the",
 				"column of x counts as zeros. Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.")
-			c.SignatureExpr("func(x, w, y *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, wRow, wBlock, yPix int, first, last uint64, mode int)")
-			aligned(lanes{c, wide})
+			c.SignatureExpr("func(x, w, y *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, wRow, wBlock, yPix int, first, last uint64, add int)")
 			for cols := depthwiseCols; cols >= 1; cols-- {
 				if cols > 1 {
 					c.CMPQ(arg(c, "cols"), operand.I8(cols))
@@ -198,17 +196,6 @@ func depthwiseRows(wide bool) func(c *build.Context) {
 	}
 }
 
-// aligned turns mode 2 into 0 where y is not aligned to vectors.
-func aligned(l lanes) {
-	c, at := l.c, l.c.GP64()
-	c.MOVQ(arg(c, "y"), at)
-	c.ORQ(arg(c, "yPix"), at)
-	c.TESTQ(operand.I32(4*l.n()-1), at)
-	c.JE(operand.LabelRef("aligned"))
-	c.ANDQ(operand.I8(1), arg(c, "mode"))
-	c.Label("aligned")
-}
-
 // walk writes the loops over tiles and channels around body, which gets the pointers
 // of its block. The arguments named in ptrs are advanced in memory from tile to tile.
 type walk struct {
@@ -216,7 +203,6 @@ type walk struct {
 	kw, stride   int
 	cols         int
 	zeros, masks operand.Mem
-	stores       bool // past the caches, perhaps
 }
 
 // loop writes the loops. step tells by what each pointer advances: from tile to tile (an argument's name and a factor)
@@ -287,12 +273,6 @@ func (w *walk) loop(ptrs []pointer, body func(cols *columns, p []reg.GPVirtual, 
 	}
 	c.DECQ(arg(c, "tiles"))
 	c.JNE(operand.LabelRef(label("tile")))
-	if w.stores {
-		c.CMPQ(arg(c, "mode"), operand.I8(2))
-		c.JNE(operand.LabelRef(label("end")))
-		c.SFENCE()
-		c.Label(label("end"))
-	}
 	c.VZEROUPPER()
 	c.RET()
 }
@@ -300,7 +280,7 @@ func (w *walk) loop(ptrs []pointer, body func(cols *columns, p []reg.GPVirtual, 
 // rowTile writes the kernel for one number of outputs.
 func rowTile(l lanes, kw, stride, cols int, zeros, masks operand.Mem) {
 	c := l.c
-	w := &walk{l: l, kw: kw, stride: stride, cols: cols, zeros: zeros, masks: masks, stores: true}
+	w := &walk{l: l, kw: kw, stride: stride, cols: cols, zeros: zeros, masks: masks}
 	ptrs := []pointer{{"x", "xPix", cols * stride, ""}, {"y", "yPix", cols, ""}, {"w", "", 0, "wBlock"}}
 	bodies := 0
 	w.loop(ptrs, func(cs *columns, p []reg.GPVirtual, t *tail) {
@@ -342,12 +322,8 @@ func rowTile(l lanes, kw, stride, cols int, zeros, masks operand.Mem) {
 		c.JNE(operand.LabelRef(label("row")))
 		c.Label(label("done"))
 		out, spare := c.GP64(), l.reg()
-		c.CMPQ(arg(c, "mode"), operand.I8(0))
+		c.CMPQ(arg(c, "add"), operand.I8(0))
 		c.JE(operand.LabelRef(label("store")))
-		if t == nil {
-			c.CMPQ(arg(c, "mode"), operand.I8(2))
-			c.JE(operand.LabelRef(label("stream")))
-		}
 		c.MOVQ(y, out)
 		for i := range acc {
 			l.load(operand.Mem{Base: out}, spare, t)
@@ -360,88 +336,5 @@ func rowTile(l lanes, kw, stride, cols int, zeros, masks operand.Mem) {
 			l.store(acc[i], operand.Mem{Base: out}, t, spare)
 			c.ADDQ(arg(c, "yPix"), out)
 		}
-		if t == nil {
-			c.JMP(operand.LabelRef(label("stored")))
-			c.Label(label("stream"))
-			c.MOVQ(y, out)
-			for i := range acc {
-				c.VMOVNTPS(acc[i], operand.Mem{Base: out})
-				c.ADDQ(arg(c, "yPix"), out)
-			}
-			c.Label(label("stored"))
-		}
-	})
-}
-
-// depthwiseGradForms writes the kernels of backward weights for each form.
-func depthwiseGradForms(l lanes) {
-	c := l.c
-	zeros, masks := depthwiseData(c)
-	for _, f := range depthwiseForms {
-		name := fmt.Sprintf("depthwiseGrad%ds%d", f.kw, f.stride)
-		c.Function(name)
-		c.Pragma("noescape")
-		c.Doc(name+" computes a[i, j, c] += Σ dy[t,c]·x[i, t·step+j, c] over t < tiles·cols in rising order, for i < rows and j < "+fmt.Sprint(f.kw)+".",
-			"Where a bit of first (of the first tile of cols outputs) or last is 0 the column of x counts as zeros.",
-			"Channels are blocks full vectors and, where cols is 1, tail more; steps are in bytes; x begins at xOff.")
-		c.SignatureExpr("func(x, dy, a *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, aRow, aBlock, yPix int, first, last uint64)")
-		for cols := depthwiseCols; cols >= 1; cols-- {
-			if cols > 1 {
-				c.CMPQ(arg(c, "cols"), operand.I8(cols))
-				c.JNE(operand.LabelRef(fmt.Sprintf("not%d", cols)))
-			}
-			gradTile(l, f.kw, f.stride, cols, zeros, masks)
-			if cols > 1 {
-				c.Label(fmt.Sprintf("not%d", cols))
-			}
-		}
-	}
-}
-
-// gradTile writes the kernel for one number of outputs, whose gradients stay in registers.
-func gradTile(l lanes, kw, stride, cols int, zeros, masks operand.Mem) {
-	c := l.c
-	w := &walk{l: l, kw: kw, stride: stride, cols: cols, zeros: zeros, masks: masks}
-	ptrs := []pointer{{"x", "xPix", cols * stride, ""}, {"dy", "yPix", cols, ""}, {"a", "", 0, "aBlock"}}
-	bodies := 0
-	w.loop(ptrs, func(cs *columns, p []reg.GPVirtual, t *tail) {
-		bodies++
-		label := func(s string) string { return fmt.Sprintf("%s%d_%d", s, cols, bodies) }
-		dy := make([]reg.VecVirtual, cols)
-		cs2 := c.GP64()
-		c.MOVQ(p[1], cs2)
-		for i := range dy {
-			dy[i] = l.reg()
-			l.load(operand.Mem{Base: cs2}, dy[i], t)
-			c.ADDQ(arg(c, "yPix"), cs2)
-		}
-		rows, px, pa := c.GP64(), c.GP64(), c.GP64()
-		c.MOVQ(arg(c, "rows"), rows)
-		c.MOVQ(p[0], px)
-		c.MOVQ(p[2], pa)
-		c.Label(label("row"))
-		acc := make([]reg.VecVirtual, kw)
-		for i := range acc {
-			acc[i] = l.reg()
-			c.VMOVUPS(operand.Mem{Base: pa, Disp: 4 * l.n() * i}, acc[i])
-		}
-		cs.start(px)
-		in := (cols-1)*stride + kw
-		for j := range in {
-			v := l.reg()
-			l.load(cs.at(j, edge(j, in, kw)), v, t)
-			for tap := range acc {
-				if d := j - tap; d >= 0 && d%stride == 0 && d/stride < cols {
-					c.VFMADD231PS(v, dy[d/stride], acc[tap])
-				}
-			}
-		}
-		for i := range acc {
-			c.VMOVUPS(acc[i], operand.Mem{Base: pa, Disp: 4 * l.n() * i})
-		}
-		c.ADDQ(arg(c, "xRow"), px)
-		c.ADDQ(arg(c, "aRow"), pa)
-		c.DECQ(rows)
-		c.JNE(operand.LabelRef(label("row")))
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -74,12 +73,4 @@ func depthwiseWiden(l lanes) {
 	c.Label("done")
 	c.VZEROUPPER()
 	c.RET()
-}
-
-// depthwiseGrads writes the kernels of backward weights.
-func depthwiseGrads(wide bool) func(c *build.Context) {
-	return func(c *build.Context) {
-		depthwiseGradForms(lanes{c, wide})
-		depthwiseWiden(lanes{c, wide})
-	}
 }

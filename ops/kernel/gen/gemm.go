@@ -35,6 +35,7 @@ func (g *gemm) write() {
 	g.finish()
 	g.outer()
 	g.gather()
+	g.transpose()
 	g.values()
 }
 
@@ -615,6 +616,79 @@ func (g *gemm) gather() {
 	loop("two", 2, true)
 	loop("one", 1, true)
 	loop("full", 2, false)
+}
+
+// transpose writes the change of the order of weights, eight by eight.
+func (g *gemm) transpose() {
+	g.Function("gemmTranspose")
+	g.Attributes(attr.NOSPLIT)
+	g.Doc("gemmTranspose computes dst[c·ldd+r] = src[r·lds+c], or += with add = 1, for r < 8 and c < cols, a multiple of 8.")
+	g.Pragma("noescape")
+	g.SignatureExpr("func(src *float32, lds int, dst *float32, ldd, cols, add int)")
+	src, lds, dst, ldd, cols, far, lds3, ldd3, low := reg.RSI, reg.R8, reg.RDI, reg.R9, reg.RCX, reg.R10, reg.R11, reg.R12, reg.RDX
+	for _, p := range []struct {
+		name string
+		r    reg.Register
+	}{{"src", src}, {"lds", lds}, {"dst", dst}, {"ldd", ldd}, {"cols", cols}} {
+		g.MOVQ(g.param(p.name), p.r)
+	}
+	g.SHLQ(operand.U8(2), lds)
+	g.SHLQ(operand.U8(2), ldd)
+	g.LEAQ(indexed(lds, lds, 2, 0), lds3)
+	g.LEAQ(indexed(ldd, ldd, 2, 0), ldd3)
+	row := func(base, far, ld, ld3 reg.Register, r, disp int) operand.Mem {
+		if r >= 4 {
+			base, r = far, r-4
+		}
+		switch r {
+		case 1:
+			return indexed(base, ld, 1, disp)
+		case 2:
+			return indexed(base, ld, 2, disp)
+		case 3:
+			return indexed(base, ld3, 1, disp)
+		}
+		return at(base, disp)
+	}
+	y := func(i int) reg.Register { return reg.Vector.Lookup(reg.Index(i), reg.S256) }
+	x := func(i int) reg.Register { return reg.Vector.Lookup(reg.Index(i), reg.S128) }
+	g.MOVQ(g.param("add"), low)
+	g.Label("next")
+	g.LEAQ(indexed(src, lds, 4, 0), far)
+	for h := range 2 { // columns 0 to 3, and 4 to 7, of all rows
+		for r := range 4 {
+			g.VMOVUPS(row(src, far, lds, lds3, r, 16*h), x(4*h+r))
+			g.VINSERTF128(operand.U8(1), row(src, far, lds, lds3, 4+r, 16*h), y(4*h+r), y(4*h+r))
+		}
+	}
+	for h := range 2 {
+		a, b, c, d := y(4*h), y(4*h+1), y(4*h+2), y(4*h+3)
+		t0, t1, t2, t3 := y(8+4*h), y(9+4*h), y(10+4*h), y(11+4*h)
+		g.VUNPCKLPS(b, a, t0)
+		g.VUNPCKHPS(b, a, t1)
+		g.VUNPCKLPS(d, c, t2)
+		g.VUNPCKHPS(d, c, t3)
+		g.VUNPCKLPD(t2, t0, a)
+		g.VUNPCKHPD(t2, t0, b)
+		g.VUNPCKLPD(t3, t1, c)
+		g.VUNPCKHPD(t3, t1, d)
+	}
+	g.LEAQ(indexed(dst, ldd, 4, 0), far)
+	g.TESTQ(low, low)
+	g.JE(to("store"))
+	for r := range 8 {
+		g.VADDPS(row(dst, far, ldd, ldd3, r, 0), y(r), y(r))
+	}
+	g.Label("store")
+	for r := range 8 {
+		g.VMOVUPS(y(r), row(dst, far, ldd, ldd3, r, 0))
+	}
+	g.ADDQ(operand.U32(32), src)
+	g.LEAQ(indexed(dst, ldd, 8, 0), dst)
+	g.SUBQ(operand.U32(8), cols)
+	g.JG(to("next"))
+	g.VZEROUPPER()
+	g.RET()
 }
 
 // values writes the conversion of codes that backward weights reads.

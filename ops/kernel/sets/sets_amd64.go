@@ -25,13 +25,16 @@ func machine() []row {
 }
 
 func avx2Needs() []feature {
-	return []feature{{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}}
+	return []feature{{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"BMI2", cpu.X86.HasBMI2}}
 }
 
 func avx512Needs() []feature {
 	return append(avx2Needs(), []feature{
-		{"AVX512F", cpu.X86.HasAVX512F}, {"AVX512BW", cpu.X86.HasAVX512BW}, {"AVX512VL", cpu.X86.HasAVX512VL},
-		{"AVX512DQ", cpu.X86.HasAVX512DQ}, {"AVX512VNNI", cpu.X86.HasAVX512VNNI},
+		{"AVX512F", cpu.X86.HasAVX512F},
+		{"AVX512BW", cpu.X86.HasAVX512BW},
+		{"AVX512VL", cpu.X86.HasAVX512VL},
+		{"AVX512DQ", cpu.X86.HasAVX512DQ},
+		{"AVX512VNNI", cpu.X86.HasAVX512VNNI},
 	}...)
 }
 

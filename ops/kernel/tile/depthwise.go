@@ -6,17 +6,9 @@ import "qpipe/ops/kernel"
 //
 //	y[t,c] = Σ x[i, t·step+j, c] · w[i, j, c]    over i < rows and the taps j of a row, in that order
 //
-// where the tile's columns of x whose bit in first (the first tile) or last is 0 count as zeros. By mode it is written, added to
-// y, or written past the caches (to full vectors, which must be aligned). There are blocks full vectors of channels and,
-// where cols is 1, tail more; steps and offsets are in bytes.
-type DepthwiseRow func(x, w, y *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, wRow, wBlock, yPix int, first, last uint64, mode int)
-
-// The modes of DepthwiseRow.
-const (
-	rowWrite = iota
-	rowAdd
-	rowStream
-)
+// where the tile's columns of x whose bit in first (the first tile) or last is 0 count as zeros. With add it is added to
+// y. There are blocks full vectors of channels and, where cols is 1, tail more; steps and offsets are in bytes.
+type DepthwiseRow func(x, w, y *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, wRow, wBlock, yPix int, first, last uint64, add int)
 
 // DepthwiseGrad is the gradient of DepthwiseRow to w: a[i, j, c] += Σ dy[t,c] · x[i, t·step+j, c] over t.
 type DepthwiseGrad func(x, dy, a *float32, cols, tiles, blocks, tail, rows, xOff, xRow, xPix, aRow, aBlock, yPix int, first, last uint64)
@@ -144,9 +136,21 @@ func window(start, step, count, limit int) (lo, hi int) {
 	return lo, hi
 }
 
+// maxChannels is how many channels of some rows are computed together: few enough that the rows stay in the nearest cache.
+const maxChannels = 192
+
+// band cuts c channels into bands of nearly one size, full vectors but for the last.
+func (d *Depthwise) band(c int) int {
+	n := (c + maxChannels - 1) / maxChannels
+	return d.padded((c + n - 1) / n)
+}
+
+// padded is c rounded up to full vectors.
+func (d *Depthwise) padded(c int) int { return (c + d.Lanes - 1) / d.Lanes * d.Lanes }
+
 // size is the number of packed weights or sums of c channels: blocks of a vector, in each the taps.
 func (d *Depthwise) size(p *kernel.Conv, c int) int {
-	return (c + d.Lanes - 1) / d.Lanes * d.Lanes * p.KH * p.KW
+	return d.padded(c) * p.KH * p.KW
 }
 
 // pack writes the weights of the channels [o0, o1) as [block][kh][kw][lane]; order gives the tap at each place of a row.
@@ -168,19 +172,25 @@ func (d *Depthwise) pack(p *kernel.Conv, w, packed []float32, o0, o1 int, order 
 	}
 }
 
-// call is what the calls of one row have in common: steps in elements.
+// call is what the calls of one row have in common: taps, steps in elements, the channels [c0, c1) and whether it is added.
 type call struct {
 	rows, xRow, xPix, wRow, yPix int
-	mode                         int
+	c0, c1                       int
+	add                          bool
 }
 
 // row runs the kernel over a line. x[xAt] is the column 0 of the first row of taps, which may lie before x.
 func (d *Depthwise) row(p *kernel.Conv, l line, c call, x []float32, xAt int, w, y []float32) {
 	k := d.Rows[form(l.kw, l.stride)]
-	blocks, tail := p.C/d.Lanes, p.C%d.Lanes
+	add := 0
+	if c.add {
+		add = 1
+	}
+	blocks, tail := (c.c1-c.c0)/d.Lanes, (c.c1-c.c0)%d.Lanes
 	run := func(s *span, channel, blocks, tail int) {
+		channel += c.c0
 		k(&x[0], &w[channel*p.KH*p.KW], &y[s.start*c.yPix+channel], s.cols, s.tiles, blocks, tail, c.rows,
-			4*(xAt+channel+(s.start*l.stride-l.pad)*c.xPix), 4*c.xRow, 4*c.xPix, 4*c.wRow, 4*d.Lanes*p.KH*p.KW, 4*c.yPix, s.first, s.last, c.mode)
+			4*(xAt+channel+(s.start*l.stride-l.pad)*c.xPix), 4*c.xRow, 4*c.xPix, 4*c.wRow, 4*d.Lanes*p.KH*p.KW, 4*c.yPix, s.first, s.last, add)
 	}
 	if blocks > 0 {
 		spans, n := l.spans()

@@ -16,39 +16,32 @@ func forwardLine(p *kernel.Conv) (line, bool) {
 	return l, p.DilationW == 1 && l.fits()
 }
 
-// streamed is the size of a result in bytes from which on it is written past the caches: no cache would keep it.
-const streamed = 1 << 25
-
-// writeMode is the mode in which a result of n elements is written.
-func writeMode(n int) int {
-	if 4*n >= streamed {
-		return rowStream
-	}
-	return rowWrite
-}
-
 // Forward is ConvForward: all taps of a row at once, or one by one where there is no kernel for them.
 func (d *Depthwise) Forward(p *kernel.Conv, x, packed, y []float32, r0, r1 int) {
-	l, whole := forwardLine(p)
 	for r := r0; r < r1; r++ {
-		n, oh := r/p.OH, r%p.OH
-		top := oh*p.StrideH - p.PadTop
-		h0, h1 := window(top, p.DilationH, p.KH, p.H)
-		c := call{rows: h1 - h0, xRow: p.DilationH * p.W * p.C, xPix: p.C, wRow: p.KW * d.Lanes, yPix: p.C, mode: writeMode(p.Rows() * p.OW * p.C)}
-		at := (n*p.H + top + h0*p.DilationH) * p.W * p.C
-		w, out := packed[h0*p.KW*d.Lanes:], y[r*p.OW*p.C:][:p.OW*p.C]
-		if whole {
-			d.row(p, l, c, x, at, w, out)
-			continue
-		}
-		clear(out)
-		c.xPix, c.mode = p.StrideW*p.C, rowAdd
-		for kw := range p.KW {
-			left := kw*p.DilationW - p.PadLeft
-			w0, w1 := window(left, p.StrideW, p.OW, p.W)
-			if w0 < w1 {
-				d.row(p, line{1, 1, 0, w1 - w0, w1 - w0}, c, x, at+(left+w0*p.StrideW)*p.C, w[kw*d.Lanes:], out[w0*p.C:])
-			}
+		d.forwardRow(p, x, packed, y, r)
+	}
+}
+
+// forwardRow computes an output row.
+func (d *Depthwise) forwardRow(p *kernel.Conv, x, packed, y []float32, r int) {
+	n, oh := r/p.OH, r%p.OH
+	top := oh*p.StrideH - p.PadTop
+	h0, h1 := window(top, p.DilationH, p.KH, p.H)
+	c := call{rows: h1 - h0, xRow: p.DilationH * p.W * p.C, xPix: p.C, wRow: p.KW * d.Lanes, yPix: p.C, c1: p.C}
+	at := (n*p.H + top + h0*p.DilationH) * p.W * p.C
+	w, out := packed[h0*p.KW*d.Lanes:], y[r*p.OW*p.C:][:p.OW*p.C]
+	if l, whole := forwardLine(p); whole {
+		d.row(p, l, c, x, at, w, out)
+		return
+	}
+	clear(out)
+	c.xPix, c.add = p.StrideW*p.C, true
+	for kw := range p.KW {
+		left := kw*p.DilationW - p.PadLeft
+		w0, w1 := window(left, p.StrideW, p.OW, p.W)
+		if w0 < w1 {
+			d.row(p, line{1, 1, 0, w1 - w0, w1 - w0}, c, x, at+(left+w0*p.StrideW)*p.C, w[kw*d.Lanes:], out[w0*p.C:])
 		}
 	}
 }
@@ -61,8 +54,8 @@ type phase struct {
 	taps  int // place of the first tap in a packed row
 }
 
-// phases returns the phases of a row of the input.
-func phases(p *kernel.Conv, rest int) phase {
+// phaseOf returns the phase of a rest.
+func phaseOf(p *kernel.Conv, rest int) phase {
 	first := ((rest-p.PadLeft)%p.StrideW + p.StrideW) % p.StrideW
 	taps := max(0, (p.KW-rest+p.StrideW-1)/p.StrideW)
 	before := 0
@@ -79,7 +72,7 @@ func phases(p *kernel.Conv, rest int) phase {
 // dataWhole tells whether there is a kernel for every phase.
 func dataWhole(p *kernel.Conv) bool {
 	for rest := range p.StrideW {
-		if h := phases(p, rest); p.DilationW != 1 || h.out > 0 && !h.fits() {
+		if h := phaseOf(p, rest); p.DilationW != 1 || h.out > 0 && !h.fits() {
 			return false
 		}
 	}
@@ -115,30 +108,30 @@ func (d *Depthwise) DataRoom(p *kernel.Conv) kernel.Room {
 func (d *Depthwise) BackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1 int) {
 	whole := dataWhole(p)
 	for r := r0; r < r1; r++ {
-		out := dx[r*p.W*p.C:][:p.W*p.C]
 		kh, step, back, rows := sources(p, r%p.H)
-		oh := (r%p.H + p.PadTop - kh*p.DilationH) / p.StrideH
-		c := call{rows: rows, xRow: -back * p.OW * p.C, xPix: p.C, wRow: step * p.KW * d.Lanes, yPix: p.StrideW * p.C, mode: writeMode(p.InRows() * p.W * p.C)}
-		if add {
-			c.mode = rowAdd
-		}
-		at := (r/p.H*p.OH + oh) * p.OW * p.C
-		w := packed[kh*p.KW*d.Lanes:]
-		if !whole {
+		c := call{rows: rows, xRow: -back * p.OW * p.C, xPix: p.C, wRow: step * p.KW * d.Lanes, yPix: p.StrideW * p.C, c1: p.C, add: add}
+		at := (r/p.H*p.OH + (r%p.H+p.PadTop-kh*p.DilationH)/p.StrideH) * p.OW * p.C
+		w, out := packed[kh*p.KW*d.Lanes:], dx[r*p.W*p.C:][:p.W*p.C]
+		if whole {
+			d.phases(p, dy, at, w, c, out)
+		} else {
 			d.scatter(p, dy, at, w, c, s.F32[:p.W*p.C], out)
+		}
+	}
+}
+
+// phases computes a row of dx phase by phase.
+func (d *Depthwise) phases(p *kernel.Conv, dy []float32, at int, w []float32, c call, out []float32) {
+	for rest := range p.StrideW {
+		h := phaseOf(p, rest)
+		if h.out <= 0 {
 			continue
 		}
-		for rest := range p.StrideW {
-			h := phases(p, rest)
-			if h.out <= 0 {
-				continue
-			}
-			c := c
-			if h.kw == 0 { // a column that no tap reaches
-				h.line, h.taps, c.rows = line{1, 1, 0, h.out, h.out}, 0, 0
-			}
-			d.row(p, h.line, c, dy, at, w[h.taps*d.Lanes:], out[h.first*p.C:])
+		c := c
+		if h.kw == 0 { // columns that no tap reaches
+			h.line, h.taps, c.rows = line{1, 1, 0, h.out, h.out}, 0, 0
 		}
+		d.row(p, h.line, c, dy, at, w[h.taps*d.Lanes:], out[h.first*p.C:])
 	}
 }
 
@@ -169,8 +162,8 @@ func gcd(a, b int) int {
 // scatter computes a row of dx tap by tap.
 func (d *Depthwise) scatter(p *kernel.Conv, dy []float32, at int, w []float32, c call, sum, out []float32) {
 	clear(sum)
-	add := c.mode == rowAdd
-	c.mode = rowAdd
+	add := c.add
+	c.add = true
 	for kw := range p.KW {
 		left := kw*p.DilationW - p.PadLeft
 		w0, w1 := window(left, p.StrideW, p.OW, p.W)

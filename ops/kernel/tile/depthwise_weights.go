@@ -16,9 +16,6 @@ func (d *Depthwise) gradGroup(p *kernel.Conv) (out, in int) {
 	return out, min((out-1)*p.StrideH+reach, p.H)
 }
 
-// padded is c rounded up to full vectors.
-func (d *Depthwise) padded(c int) int { return (c + d.Lanes - 1) / d.Lanes * d.Lanes }
-
 // WeightsRoom is ConvBackwardWeightsRoom: partial and whole sums, and widened rows of codes.
 func (d *Depthwise) WeightsRoom(p *kernel.Conv) kernel.Room {
 	_, in := d.gradGroup(p)
@@ -80,14 +77,37 @@ func (d *Depthwise) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []f
 func (g *grad) addTo(dw, sums []float32) {
 	taps := g.p.KH * g.p.KW
 	for o := g.o0; o < g.o1; o += g.Lanes {
-		block := sums[(o-g.o0)*taps:][:taps*g.Lanes]
-		for lane := range min(g.Lanes, g.o1-o) {
+		block, lanes := sums[(o-g.o0)*taps:][:taps*g.Lanes], min(g.Lanes, g.o1-o)
+		if taps == 9 {
+			addNine(dw[9*o:], block, g.Lanes, lanes)
+			continue
+		}
+		for lane := range lanes {
 			dst, at := dw[(o+lane)*taps:][:taps], lane
 			for tap := range dst {
 				dst[tap] += block[at]
 				at += g.Lanes
 			}
 		}
+	}
+}
+
+// addNine is addTo for a block of n channels with nine taps, lanes apart.
+func addNine(dw, block []float32, lanes, n int) {
+	r0 := block[:n]
+	row := func(i int) []float32 { return block[i*lanes:][:len(r0)] }
+	r1, r2, r3, r4, r5, r6, r7, r8 := row(1), row(2), row(3), row(4), row(5), row(6), row(7), row(8)
+	for i := range r0 {
+		d := (*[9]float32)(dw[9*i:])
+		d[0] += r0[i]
+		d[1] += r1[i]
+		d[2] += r2[i]
+		d[3] += r3[i]
+		d[4] += r4[i]
+		d[5] += r5[i]
+		d[6] += r6[i]
+		d[7] += r7[i]
+		d[8] += r8[i]
 	}
 }
 
@@ -106,25 +126,34 @@ func (g *grad) group(n, a, b int) {
 			g.Widen(&g.x.Q[(n*p.H+lo)*p.W*p.C+g.o0], &x[0], (hi-lo)*p.W, c/g.Lanes, c%g.Lanes, p.C, 4*pix, int(g.x.Zero))
 		}
 	}
-	for oh := a; oh < b; oh++ {
-		top := oh*p.StrideH - p.PadTop
-		h0, h1 := window(top, p.DilationH, p.KH, p.H)
-		if h0 == h1 {
-			continue
+	for c0, step := 0, g.band(g.o1-g.o0); c0 < g.o1-g.o0; c0 += step {
+		for oh := a; oh < b; oh++ {
+			g.outRow(n, oh, x, at, pix, c0, min(c0+step, g.o1-g.o0))
 		}
-		g.c = call{rows: h1 - h0, xRow: p.DilationH * p.W * pix, xPix: pix, wRow: p.KW * g.Lanes, yPix: p.C}
-		from, sums := at+(top+h0*p.DilationH)*p.W*pix, g.sums[h0*p.KW*g.Lanes:]
-		dy := g.dy[(n*p.OH+oh)*p.OW*p.C+g.o0:]
-		if g.whole {
-			g.row(g.l, x, from, dy, sums)
-			continue
-		}
-		g.c.xPix = p.StrideW * pix
-		for kw := range p.KW {
-			left := kw*p.DilationW - p.PadLeft
-			if w0, w1 := window(left, p.StrideW, p.OW, p.W); w0 < w1 {
-				g.row(line{1, 1, 0, w1 - w0, w1 - w0}, x, from+(left+w0*p.StrideW)*pix, dy[w0*p.C:], sums[kw*g.Lanes:])
-			}
+	}
+}
+
+// outRow adds what the channels o0+c0 to o0+c1 of an output row give; x[at] is the row 0 of the
+// image, of pix elements a pixel.
+func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
+	p := g.p
+	top := oh*p.StrideH - p.PadTop
+	h0, h1 := window(top, p.DilationH, p.KH, p.H)
+	if h0 == h1 {
+		return
+	}
+	g.c = call{rows: h1 - h0, xRow: p.DilationH * p.W * pix, xPix: pix, wRow: p.KW * g.Lanes, yPix: p.C, c0: c0, c1: c1}
+	from, sums := at+(top+h0*p.DilationH)*p.W*pix, g.sums[h0*p.KW*g.Lanes:]
+	dy := g.dy[(n*p.OH+oh)*p.OW*p.C+g.o0:]
+	if g.whole {
+		g.row(g.l, x, from, dy, sums)
+		return
+	}
+	g.c.xPix = p.StrideW * pix
+	for kw := range p.KW {
+		left := kw*p.DilationW - p.PadLeft
+		if w0, w1 := window(left, p.StrideW, p.OW, p.W); w0 < w1 {
+			g.row(line{1, 1, 0, w1 - w0, w1 - w0}, x, from+(left+w0*p.StrideW)*pix, dy[w0*p.C:], sums[kw*g.Lanes:])
 		}
 	}
 }
@@ -132,8 +161,9 @@ func (g *grad) group(n, a, b int) {
 // row runs the kernel over a line, whose column 0 is x[xAt].
 func (g *grad) row(l line, x []float32, xAt int, dy, sums []float32) {
 	k, c, taps := g.Grads[form(l.kw, l.stride)], g.c, g.p.KH*g.p.KW
-	blocks, tail := (g.o1-g.o0)/g.Lanes, (g.o1-g.o0)%g.Lanes
+	blocks, tail := (c.c1-c.c0)/g.Lanes, (c.c1-c.c0)%g.Lanes
 	run := func(s *span, channel, blocks, tail int) {
+		channel += c.c0
 		k(&x[0], &dy[s.start*c.yPix+channel], &sums[channel*taps], s.cols, s.tiles, blocks, tail, c.rows,
 			4*(xAt+channel+(s.start*l.stride-l.pad)*c.xPix), 4*c.xRow, 4*c.xPix, 4*c.wRow, 4*g.Lanes*taps, 4*c.yPix, s.first, s.last)
 	}

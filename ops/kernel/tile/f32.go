@@ -26,6 +26,9 @@ type F32 struct {
 	// Gather computes s[r·lds+j] = a[aoff[r]+j] for r < m and j < n <= NR.
 	Gather func(m int, a *float32, aoff *int32, s *float32, lds, n int)
 
+	// Transpose computes dst[c·ldd+r] = src[r·lds+c], or += with add = 1, for r < 8 and c < cols, a multiple of 8.
+	Transpose func(src *float32, lds int, dst *float32, ldd, cols, add int)
+
 	// Values computes y[i] = float32(q[i] - zero) for i < n.
 	Values func(q *uint8, zero int, y *float32, n int)
 }
@@ -67,7 +70,7 @@ func (f *F32) Pack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
 		if n < width {
 			clear(to)
 		}
-		transpose(w[(g*og+j)*k:], k, to, width, n, k)
+		f.transpose(w[(g*og+j)*k:], k, to, width, n, k, 0)
 	})
 }
 
@@ -81,15 +84,24 @@ func (f *F32) panels(og, o0, o1 int, do func(g, j, n int)) {
 	}
 }
 
-// transpose writes dst[c·ldd+r] = src[r·lds+c] for r < rows, c < cols, a line of
-// memory at a time.
-func transpose(src []float32, lds int, dst []float32, ldd, rows, cols int) {
-	for r := 0; r < rows; r += 16 {
-		n := min(16, rows-r)
-		for c := range cols {
-			line := dst[c*ldd+r:][:n]
-			for i := range line {
-				line[i] = src[(r+i)*lds+c]
+// transpose computes dst[c·ldd+r] = src[r·lds+c], or += with add = 1, for r < rows and c < cols.
+func (f *F32) transpose(src []float32, lds int, dst []float32, ldd, rows, cols, add int) {
+	r, whole := 0, cols&^7
+	for ; r+8 <= rows && whole > 0; r += 8 {
+		f.Transpose(&src[r*lds], lds, &dst[r], ldd, whole, add)
+	}
+	f.transposeRest(src, lds, dst, ldd, 0, r, whole, cols, add)
+	f.transposeRest(src, lds, dst, ldd, r, rows, 0, cols, add)
+}
+
+// transposeRest is transpose for the rows [r0, r1) and the columns [c0, c1).
+func (f *F32) transposeRest(src []float32, lds int, dst []float32, ldd, r0, r1, c0, c1, add int) {
+	for r := r0; r < r1; r++ {
+		for c := c0; c < c1; c++ {
+			if v := src[r*lds+c]; add == 0 {
+				dst[c*ldd+r] = v
+			} else {
+				dst[c*ldd+r] += v
 			}
 		}
 	}

@@ -12,10 +12,10 @@ type dataPlan struct {
 	blockRows int  // input rows of a block
 }
 
-func newDataPlan(p *kernel.Conv) dataPlan {
+func newDataPlan(p *kernel.Conv, nr int) dataPlan {
 	d := dataPlan{p: p}
 	if p.StrideH == 1 && p.StrideW == 1 {
-		d.plan = newPlan(turned(p))
+		d.plan = newPlan(turned(p), nr)
 		return d
 	}
 	d.strided = true
@@ -29,11 +29,11 @@ func (f *F32) DataRoom(p *kernel.Conv) kernel.Room {
 	if w, ok := f.wide(p); ok {
 		return w.room()
 	}
-	d := newDataPlan(p)
+	d := newDataPlan(p, f.NR)
 	if !d.strided {
 		return d.room(f.NR)
 	}
-	return tapRoom(d.blockRows*p.W, p.KH*p.KW, f.NR)
+	return runsRoom(d.blockRows*p.W, p.KH*p.KW, p.KH*p.KW, f.NR)
 }
 
 // BackwardData is ConvBackwardData.
@@ -46,34 +46,27 @@ func (f *F32) BackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s
 		}
 		return
 	}
-	d := newDataPlan(p)
+	d := newDataPlan(p, f.NR)
 	if !d.strided {
 		f.product(&d.plan, dy, packed, dx, s, add, r0, r1, 0, p.C)
 		return
 	}
+	if d.lone {
+		blocks(r0, r1, d.blockRows, func(a, b int) { f.loneBlock(p, dy, packed, dx, s, add, a, b) })
+		return
+	}
+	t := runsWork{f: f, k: p.KH * p.KW * (p.OutC / p.Groups), cg: p.OutC / p.Groups, og: p.C / p.Groups, channels: p.C, x: dy, packed: packed, y: dx}
+	if add {
+		t.add = 1
+	}
+	t.most, t.times = p.KH*p.KW, p.KH*p.KW
+	t.take(s, d.blockRows*p.W)
 	blocks(r0, r1, d.blockRows, func(a, b int) {
-		if d.lone {
-			f.loneBlock(p, dy, packed, dx, s, add, a, b)
-		} else {
-			f.stridedBlock(p, dy, packed, dx, s, add, a, b)
-		}
+		m := (b - a) * p.W
+		r := t.runs(m)
+		r.data(p, a, b, f.NR)
+		t.block(&r, m, a/p.H*p.OH*p.OW*p.OutC, a*p.W*p.C, 0, p.C)
 	})
-}
-
-// stridedBlock computes the input rows [a, b) tap by tap.
-func (f *F32) stridedBlock(p *kernel.Conv, dy, packed, dx []float32, s *kernel.Scratch, add bool, a, b int) {
-	t := tapWork{f: f, m: (b - a) * p.W, taps: p.KH * p.KW, cg: p.OutC / p.Groups, og: p.C / p.Groups, lead: -1, add: add, x: dy, packed: packed, y: dx}
-	t.take(s)
-	for i := range t.taps {
-		tap := t.taps - 1 - i
-		from, to := t.table.lists(i)
-		t.counts[i] = int32(dataTap(p, tap/p.KW, tap%p.KW, a, b, f.NR, from, to))
-	}
-	t.base, t.at = a/p.H*p.OH*p.OW*p.OutC, a*p.W*p.C
-	for i := range t.m {
-		t.coff[i] = int32(i * p.C)
-	}
-	t.run(0, p.C)
 }
 
 // loneBlock computes the input rows [a, b) where no pixel is reached by two taps:

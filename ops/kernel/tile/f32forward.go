@@ -6,23 +6,26 @@ import "qpipe/ops/kernel"
 type way uint8
 
 const (
-	direct way = iota // where they lie
-	padded            // from a strip of padded rows
-	byTap             // where they lie, each tap for the pixels where it lies in the image
+	direct way = iota // whole windows, where they lie
+	padded            // whole windows, from a strip of padded rows
+	inRuns            // what of them lies in the image, in runs
 )
 
-// chainCost is what starting and ending a chain of sums costs, as products.
-const chainCost = 4
-
-// wayOf chooses by the work that each way makes: a strip has products with zeros,
-// taps on their own begin a chain of sums for each.
-func wayOf(p *kernel.Conv) way {
+// wayOf chooses. Padding costs the copy and products with zeros, runs begin a chain
+// of sums for each row of the window, and copy the sums; all is counted in products
+// of a vector.
+func wayOf(p *kernel.Conv, nr int) way {
 	plain := p.DilationW == 1 || p.KW == 1
 	switch {
 	case plain && (p.Groups == 1 || p.KW == 1) && inside(p):
 		return direct
-	case !plain || p.Groups > 1 || 1-used(p) > float64(chainCost)/float64(p.C):
-		return byTap
+	case !merges(p):
+		return inRuns
+	}
+	k := float64(p.K())
+	copying := 0.2 * float64(p.C*p.StrideH*p.StrideW) / float64((p.OutC+nr-1)/nr)
+	if k+copying > k*used(p)+float64(4*p.KH+6) {
+		return inRuns
 	}
 	return padded
 }
@@ -42,8 +45,8 @@ type plan struct {
 	rows   int // output rows of a block
 }
 
-func newPlan(p kernel.Conv) plan {
-	f := plan{Conv: p, way: wayOf(&p), cg: p.C / p.Groups, og: p.OutC / p.Groups}
+func newPlan(p kernel.Conv, nr int) plan {
+	f := plan{Conv: p, way: wayOf(&p, nr), cg: p.C / p.Groups, og: p.OutC / p.Groups}
 	f.rows = max(f32Block/p.OW, 1)
 	if f.way == padded {
 		s := newStrip(&p)
@@ -63,31 +66,43 @@ func (f *plan) room(nr int) kernel.Room {
 	switch f.way {
 	case padded:
 		r.F32 = newStrip(&f.Conv).size(f.rows)
-	case byTap:
-		r = tapRoom(f.pixels(), f.taps(), nr)
+	case inRuns:
+		n, times := most(&f.Conv)
+		r = runsRoom(f.pixels(), n, times, nr)
 	}
 	return r
 }
 
 // ForwardRoom is ConvForwardRoom.
 func (f *F32) ForwardRoom(p *kernel.Conv) kernel.Room {
-	l := newPlan(simple(p))
+	l := newPlan(simple(p), f.NR)
 	return l.room(f.NR)
 }
 
 // Forward is ConvForward.
 func (f *F32) Forward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch, r0, r1, o0, o1 int) {
-	l := newPlan(simple(p))
+	l := newPlan(simple(p), f.NR)
 	f.product(&l, x, packed, y, s, false, r0, r1, o0, o1)
 }
 
 // product computes the rows [r0, r1) of a plan.
 func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bool, r0, r1, o0, o1 int) {
-	w := rowsWork{plan: l, f: f, x: x, packed: packed, y: y, s: s, mode: modeSet}
-	if l.way == byTap {
-		blocks(r0, r1, l.rows, func(a, b int) { f.tapBlock(l, x, packed, y, s, add, a, b, o0, o1) })
+	if l.way == inRuns {
+		t := runsWork{f: f, k: l.taps() * l.cg, cg: l.cg, og: l.og, channels: l.OutC, x: x, packed: packed, y: y}
+		if add {
+			t.add = 1
+		}
+		t.most, t.times = most(&l.Conv)
+		t.take(s, l.pixels())
+		blocks(r0, r1, l.rows, func(a, b int) {
+			m := (b - a) * l.OW
+			r := t.runs(m)
+			r.forward(&l.Conv, a, b, f.NR)
+			t.block(&r, m, a/l.OH*l.H*l.W*l.C, a*l.OW*l.OutC, o0, o1)
+		})
 		return
 	}
+	w := rowsWork{plan: *l, f: f, x: x, packed: packed, y: y, s: s, mode: modeSet}
 	if add {
 		w.mode = modeAdd
 	}
@@ -100,7 +115,7 @@ func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bo
 
 // rowsWork is a product from rows of windows in progress.
 type rowsWork struct {
-	*plan
+	plan
 	f            *F32
 	x, packed, y []float32
 	s            *kernel.Scratch

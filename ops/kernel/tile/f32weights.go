@@ -18,8 +18,12 @@ type gradPlan struct {
 	packY     bool // … and the output channels of a tile
 }
 
-// f32Slab is how many sums of a slab stay in the second cache.
-const f32Slab = 128 << 10
+// f32Slab and slabChannels bound a slab: its sums should stay in a cache, and its
+// part of the gradients of a block in a nearer one.
+const (
+	f32Slab      = 512 << 10
+	slabChannels = 512
+)
 
 func (f *F32) gradPlan(p *kernel.Conv) gradPlan {
 	g := gradPlan{Conv: simple(p)}
@@ -37,10 +41,10 @@ func (f *F32) gradPlan(p *kernel.Conv) gradPlan {
 	if g.broadcast {
 		g.slab = max(f32Slab/g.k/f.NR, 1) * f.NR
 	} else {
-		g.slab = max(f32Slab/g.k/f.MR, 3) * f.MR
+		g.slab = min(max(f32Slab/g.k/f.MR, 3)*f.MR, slabChannels)
 	}
-	g.packX = g.C >= 3*f.NR
-	g.packY = g.OutC >= 3*f.NR && g.k >= 6*f.NR
+	g.packX = g.C >= 3*f.NR && g.OutC >= 2*f.NR
+	g.packY = g.OutC >= 16*f.NR && g.k >= 6*f.NR
 	return g
 }
 
@@ -83,11 +87,12 @@ func (f *F32) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32
 	w := gradWork{f: f, gradPlan: f.gradPlan(p), x: x, dy: dy, dw: dw, s: s}
 	for o := o0; o < o1; {
 		g := o / w.og
-		end := min(o+w.slab, o1, (g+1)*w.og)
+		end := min(o1, (g+1)*w.og)
 		if w.broadcast {
+			end = min(o+w.slab, end)
 			w.rowSlab(n0, n1, o, end)
 		} else {
-			w.tapSlab(n0, n1, g, o, end)
+			blocks(o, end, w.slab, func(o, end int) { w.tapSlab(n0, n1, g, o, end) })
 		}
 		o = end
 	}
@@ -131,13 +136,14 @@ func (w *gradWork) values(a, b int, room []float32) (x []float32, lo, hi int) {
 
 // tapSlab adds the gradient of the output channels [o0, o1) of group g, tap by tap.
 func (w *gradWork) tapSlab(n0, n1, g, o0, o1 int) {
-	t := gradTaps{gradWork: w, g: g, o0: o0, m: o1 - o0}
+	t := gradTaps{gradWork: *w, g: g, o0: o0, m: o1 - o0}
 	tiles := (t.m + w.f.MR - 1) / w.f.MR
 	t.tile = (t.m + tiles - 1) / tiles
 	t.vectors, t.rows = w.s.F32[:w.gradPlan.vectors()*w.f.NR], w.s.F32[w.gradPlan.vectors()*w.f.NR:][:w.pixels()*w.slab]
 	t.values = w.s.F32[len(t.vectors)+len(t.rows):]
 	t.counts = w.s.I32[:w.KH*w.KW]
-	t.table = tapTable{w.pixels(), w.s.I32[len(t.counts):]}
+	lists := w.KH * w.KW * w.pixels()
+	t.xoffs, t.yoffs = w.s.I32[len(t.counts):][:lists], w.s.I32[len(t.counts)+lists:][:lists]
 	t.outs = w.s.I32[len(t.counts)*(1+2*w.pixels()):][:w.pixels()]
 	t.all = w.s.I32[len(t.counts)*(1+2*w.pixels())+w.pixels():]
 	w.blocks(n0, n1, func(a, b int) { t.block(a, b) })
@@ -145,14 +151,19 @@ func (w *gradWork) tapSlab(n0, n1, g, o0, o1 int) {
 
 // gradTaps is a slab of m output channels from o0 on, in tiles.
 type gradTaps struct {
-	*gradWork
+	gradWork
 	g, o0, m, tile int
 	vectors        []float32 // the values of a tile of input channels, [pixel][NR]
 	rows           []float32 // the gradients of tiles of output channels, [tile][pixel][channel]
 	values         []float32
 	counts         []int32
-	table          tapTable
+	xoffs, yoffs   []int32 // for each tap, a list of pixels
 	all, outs      []int32 // what is copied
+}
+
+// taps are the lists of one tap.
+func (t *gradTaps) taps(tap int) (xoff, yoff []int32) {
+	return t.xoffs[tap*t.pixels():][:t.pixels()], t.yoffs[tap*t.pixels():][:t.pixels()]
 }
 
 // block adds what the output rows [a, b) give.
@@ -181,7 +192,7 @@ func (t *gradTaps) block(a, b int) {
 			if count == 0 {
 				continue
 			}
-			xoff, yoff := t.table.lists(tap)
+			xoff, yoff := t.taps(tap)
 			to := t.dw[t.o0*t.k+tap*t.cg+j:]
 			for o := 0; o < t.m; o += dld {
 				rows := &dy[0]
@@ -206,7 +217,7 @@ func (t *gradTaps) lists(a, b, lo, hi int) int {
 	}
 	skipped := int32((lo - a/t.OH*t.H) * t.W)
 	for tap := range taps {
-		xoff, yoff := t.table.lists(tap)
+		xoff, yoff := t.taps(tap)
 		t.counts[tap] = int32(forwardTap(&t.Conv, tap/t.KW, tap%t.KW, a, b, per, unit, xoff, yoff))
 		for i := range xoff[:t.counts[tap]] {
 			xoff[i] -= skipped * int32(per)
@@ -222,7 +233,7 @@ func (t *gradTaps) lists(a, b, lo, hi int) int {
 		}
 		return many
 	}
-	xoff, yoff := t.table.lists(0) // only what the tap reaches
+	xoff, yoff := t.taps(0) // only what the tap reaches
 	many = forwardTap(&t.Conv, 0, 0, a, b, t.C, unit, t.all, yoff)
 	for i := range many {
 		t.all[i] -= skipped * int32(t.C)
@@ -268,7 +279,7 @@ func (w *gradWork) rowSlab(n0, n1, o0, o1 int) {
 	})
 	for o := o0; o < o1; o += f.NR {
 		n := min(f.NR, o1-o)
-		addTransposed(sums[(o-o0)*w.k:], f.width(n), w.dw[o*w.k:], w.k, n)
+		f.transpose(sums[(o-o0)*w.k:], f.width(n), w.dw[o*w.k:], w.k, w.k, n, 1)
 	}
 }
 
@@ -288,14 +299,4 @@ func (w *gradWork) windows(st strip, a, b int, room []float32) []float32 {
 		return v
 	})
 	return to
-}
-
-// addTransposed adds src[i·lds+o] to dst[o·k+i] for o < n and i < k.
-func addTransposed(src []float32, lds int, dst []float32, k, n int) {
-	for o := range n {
-		row := dst[o*k:][:k]
-		for i := range row {
-			row[i] += src[i*lds+o]
-		}
-	}
 }

@@ -48,42 +48,42 @@ func in[T any](x []T, p *kernel.Pool, s poolRun) *T {
 // out returns the pixels' outputs.
 func out[T any](y []T, p *kernel.Pool, s poolRun) []T { return y[s.at*p.C : (s.at+s.pixels)*p.C] }
 
-func (d *passes) maxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
-	if p.C == 0 {
+func (p *passes) maxPool(w *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
+	if w.C == 0 {
 		return
 	}
 	for r := r0; r < r1; r++ {
-		poolRuns(p, r, func(s poolRun) {
-			ys, is := out(y, p, s), out(index, p, s)
+		poolRuns(w, r, func(s poolRun) {
+			ys, is := out(y, w, s), out(index, w, s)
 			if s.empty() {
 				setAll(ys, float32(math.Inf(-1)))
 				setAll(is, -1)
 				return
 			}
-			d.asm.MaxPool(in(x, p, s), &ys[0], &is[0], p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C, s.from)
+			p.asm.MaxPool(in(x, w, s), &ys[0], &is[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, s.from)
 		})
 	}
 }
 
-func (d *passes) maxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
-	if p.C == 0 {
+func (p *passes) maxPoolInt8(w *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
+	if w.C == 0 {
 		return
 	}
 	for r := r0; r < r1; r++ {
-		poolRuns(p, r, func(s poolRun) {
-			ys := out(y, p, s)
+		poolRuns(w, r, func(s poolRun) {
+			ys := out(y, w, s)
 			var is []int32
 			if index != nil {
-				is = out(index, p, s)
+				is = out(index, w, s)
 			}
 			switch {
 			case s.empty():
 				clear(ys)
 				setAll(is, -1)
 			case index == nil:
-				d.asm.MaxPoolCodes(in(x, p, s), &ys[0], p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C)
+				p.asm.MaxPoolCodes(in(x, w, s), &ys[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C)
 			default:
-				d.asm.MaxPoolCodesIndex(in(x, p, s), &ys[0], &is[0], p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C, s.from)
+				p.asm.MaxPoolCodesIndex(in(x, w, s), &ys[0], &is[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, s.from)
 			}
 		})
 	}
@@ -95,49 +95,49 @@ func setAll[T any](x []T, v T) {
 	}
 }
 
-func (d *passes) avgPool(p *kernel.Pool, x, y []float32, r0, r1 int) {
-	if p.C == 0 {
+func (p *passes) avgPool(w *kernel.Pool, x, y []float32, r0, r1 int) {
+	if w.C == 0 {
 		return
 	}
 	for r := r0; r < r1; r++ {
-		poolRuns(p, r, func(s poolRun) {
-			ys := out(y, p, s)
+		poolRuns(w, r, func(s poolRun) {
+			ys := out(y, w, s)
 			if s.empty() {
 				clear(ys)
 				return
 			}
-			d.asm.AvgPool(in(x, p, s), &ys[0], p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C, float64(s.count))
+			p.asm.AvgPool(in(x, w, s), &ys[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, float64(s.count))
 		})
 	}
 }
 
-func (d *passes) avgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
-	clear(dx[n0*p.H*p.W*p.C : n1*p.H*p.W*p.C])
-	if p.C == 0 {
+func (p *passes) avgPoolBackward(w *kernel.Pool, dy, dx []float32, n0, n1 int) {
+	clear(dx[n0*w.H*w.W*w.C : n1*w.H*w.W*w.C])
+	if w.C == 0 {
 		return
 	}
-	for r := n0 * p.OH; r < n1*p.OH; r++ {
-		poolRuns(p, r, func(s poolRun) {
+	for r := n0 * w.OH; r < n1*w.OH; r++ {
+		poolRuns(w, r, func(s poolRun) {
 			if !s.empty() {
-				d.asm.AvgSpread(&out(dy, p, s)[0], in(dx, p, s), p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C, float32(s.count))
+				p.asm.AvgSpread(&out(dy, w, s)[0], in(dx, w, s), w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, float32(s.count))
 			}
 		})
 	}
 }
 
-func (d *passes) sumPoolInt8(p *kernel.Pool, x []uint8, xZero int32, acc []int32, r0, r1 int) {
-	if p.C == 0 {
+func (p *passes) sumPoolInt8(w *kernel.Pool, x []uint8, xZero int32, acc []int32, r0, r1 int) {
+	if w.C == 0 {
 		return
 	}
 	for r := r0; r < r1; r++ {
-		poolRuns(p, r, func(s poolRun) {
-			sums := out(acc, p, s)
+		poolRuns(w, r, func(s poolRun) {
+			sums := out(acc, w, s)
 			if s.empty() {
 				clear(sums)
 				return
 			}
 			start := -xZero * int32(s.rows*s.cols)
-			d.asm.SumPool(in(x, p, s), &sums[0], p.C, s.rows, s.cols, p.W*p.C, s.pixels, p.StrideW*p.C, start)
+			p.asm.SumPool(in(x, w, s), &sums[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, start)
 		})
 	}
 }
