@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures qpipe side by side with its peers and prints markdown tables.
 
-  table.py [--qpipe PATH] [--threads 1,2] [--quick] [--only WORDS] [SECTION ...]
+  table.py [--qpipe PATH] [--threads 1,2] [--quick] [--rounds N] [--turn SECONDS] [--only WORDS] [SECTION ...]
 
 Sections: conv (single convolutions, oneDNN), overhead (quantized against float
 training steps, qpipe alone and PyTorch alone), train (training steps, PyTorch),
@@ -38,6 +38,7 @@ class Bench:
         self.out = os.environ.get("PEERS_DIR") or os.path.join(os.path.expanduser(os.environ.get("XDG_CACHE_HOME", "~/.cache")), "qpipe-peers")
         os.makedirs(self.out, exist_ok=True)
         self.rounds, self.turn = (3, 0.05) if a.quick else (7, 0.3)
+        self.rounds, self.turn = a.rounds or self.rounds, a.turn or self.turn
         subprocess.run([os.path.join(HERE, "build.sh"), self.out], check=True)
         self.ort = self.find_ort()
         self.isas = self.find_isas()
@@ -288,6 +289,8 @@ def main():
     p.add_argument("--isa", help="what oneDNN may use, as AVX512_CORE_VNNI or a list; empty: all (default: with AMX both)")
     p.add_argument("--only", default="")
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--rounds", type=int, help="turns of each worker (default 7)")
+    p.add_argument("--turn", type=float, help="seconds of a turn (default 0.3)")
     p.add_argument("--details", action="store_true", help="of conv also every shape")
     p.add_argument("sections", nargs="*", choices=[[], *SECTIONS], default=[], metavar="SECTION")
     a = p.parse_args()
