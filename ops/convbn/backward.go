@@ -149,16 +149,18 @@ func (e *Exec) biasBackward() {
 type dwCut struct{ batch, images, outs, whole int }
 
 // dwTasks is the number of tasks that the weight's gradient is cut into where it
-// can be; partsLimit bounds the floats of partial results.
+// can be; partsLimit bounds the floats of partial results, and partPixels is how many
+// products each should be the sum of, or adding the parts up costs what they do.
 const (
 	dwTasks    = 16
 	partsLimit = 5 << 19
+	partPixels = 64
 )
 
 func newDWCut(p *kernel.Conv, batch int) dwCut {
 	whole := grid.Whole(p.OH * p.OW * p.OutC)
 	units := (batch + whole - 1) / whole
-	images := max(1, min(units, dwTasks, partsLimit/p.WeightLen()))
+	images := max(1, min(units, dwTasks, partsLimit/p.WeightLen(), batch*p.OH*p.OW/partPixels))
 	if images < dwTasks/2 {
 		return dwCut{batch, 1, max(1, min(dwTasks, (p.OutC+3)/4)), whole}
 	}
