@@ -20,9 +20,9 @@ DATA gemmLanes<>+112(SB)/8, $0x0000000000000000
 DATA gemmLanes<>+120(SB)/8, $0x0000000000000000
 GLOBL gemmLanes<>(SB), RODATA|NOPTR, $128
 
-// func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int)
+// func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int, cstep int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemmRows(SB), NOSPLIT, $56-96
+TEXT ·gemmRows(SB), NOSPLIT, $72-104
 	MOVQ m+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ aoff+16(FP), AX
@@ -37,9 +37,12 @@ TEXT ·gemmRows(SB), NOSPLIT, $56-96
 	MOVQ ajump+40(FP), AX
 	SHLQ $0x02, AX
 	MOVQ AX, 40(SP)
+	MOVQ cstep+96(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 48(SP)
 	MOVQ 32(SP), AX
 	ANDQ $-16, AX
-	MOVQ AX, 48(SP)
+	MOVQ AX, 64(SP)
 	CMPQ n+72(FP), $0x00000008
 	JLE  narrow
 
@@ -101,7 +104,7 @@ tile_1_start:
 
 tile_1_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_1_rest
 
 tile_1_main:
@@ -127,7 +130,7 @@ tile_1_main:
 	VFMADD231PS  Y13, Y15, Y1
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_1_main
 
 tile_1_rest:
@@ -235,7 +238,7 @@ tile_2_start:
 
 tile_2_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_2_rest
 
 tile_2_main:
@@ -273,7 +276,7 @@ tile_2_main:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_2_main
 
 tile_2_rest:
@@ -405,7 +408,7 @@ tile_3_start:
 
 tile_3_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_3_rest
 
 tile_3_main:
@@ -455,7 +458,7 @@ tile_3_main:
 	VFMADD231PS  Y13, Y15, Y5
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_3_main
 
 tile_3_rest:
@@ -611,7 +614,7 @@ tile_4_start:
 
 tile_4_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_4_rest
 
 tile_4_main:
@@ -673,7 +676,7 @@ tile_4_main:
 	VFMADD231PS  Y13, Y15, Y7
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_4_main
 
 tile_4_rest:
@@ -853,7 +856,7 @@ tile_5_start:
 
 tile_5_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_5_rest
 
 tile_5_main:
@@ -927,7 +930,7 @@ tile_5_main:
 	VFMADD231PS  Y13, Y15, Y9
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_5_main
 
 tile_5_rest:
@@ -1125,15 +1128,29 @@ tile_6_start:
 	MOVLQSX 20(BP), DI
 	LEAQ    (R14)(DI*4), DI
 	MOVQ    ahead+88(FP), R15
-	ADDQ    AX, R15
-	ADDQ    $0x00000018, 8(SP)
-	MOVQ    kh+24(FP), BP
-	MOVQ    BP, 24(SP)
-	MOVQ    b+48(FP), R14
+	MOVQ    $0x00000040, BP
+	TESTQ   R15, R15
+	JNE     tile_6_ahead
+	MOVQ    16(SP), BP
+	MOVLQSX (BP), BP
+	MOVQ    c+56(FP), R15
+	LEAQ    (R15)(BP*4), R15
+	MOVQ    48(SP), BP
+	IMUL3Q  $0x06, BP, R14
+	ADDQ    R14, R15
+	SUBQ    AX, R15
+
+tile_6_ahead:
+	ADDQ AX, R15
+	MOVQ BP, 56(SP)
+	ADDQ $0x00000018, 8(SP)
+	MOVQ kh+24(FP), BP
+	MOVQ BP, 24(SP)
+	MOVQ b+48(FP), R14
 
 tile_6_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_6_rest
 
 tile_6_main:
@@ -1218,10 +1235,10 @@ tile_6_main:
 	VBROADCASTSS 12(DI)(BP*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         $0x00000040, R15
+	ADDQ         56(SP), R15
 	ADDQ         $0x00000100, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_6_main
 
 tile_6_rest:
@@ -1415,7 +1432,7 @@ narrow_1_start:
 
 narrow_1_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_1_rest
 
 narrow_1_main:
@@ -1433,7 +1450,7 @@ narrow_1_main:
 	VFMADD231PS  Y12, Y15, Y0
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_1_main
 
 narrow_1_rest:
@@ -1528,7 +1545,7 @@ narrow_2_start:
 
 narrow_2_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_2_rest
 
 narrow_2_main:
@@ -1554,7 +1571,7 @@ narrow_2_main:
 	VFMADD231PS  Y12, Y15, Y2
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_2_main
 
 narrow_2_rest:
@@ -1666,7 +1683,7 @@ narrow_3_start:
 
 narrow_3_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_3_rest
 
 narrow_3_main:
@@ -1700,7 +1717,7 @@ narrow_3_main:
 	VFMADD231PS  Y12, Y15, Y4
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_3_main
 
 narrow_3_rest:
@@ -1829,7 +1846,7 @@ narrow_4_start:
 
 narrow_4_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_4_rest
 
 narrow_4_main:
@@ -1871,7 +1888,7 @@ narrow_4_main:
 	VFMADD231PS  Y12, Y15, Y6
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_4_main
 
 narrow_4_rest:
@@ -2017,7 +2034,7 @@ narrow_5_start:
 
 narrow_5_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_5_rest
 
 narrow_5_main:
@@ -2067,7 +2084,7 @@ narrow_5_main:
 	VFMADD231PS  Y12, Y15, Y8
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_5_main
 
 narrow_5_rest:
@@ -2224,15 +2241,29 @@ narrow_6_start:
 	MOVLQSX 20(BP), DI
 	LEAQ    (R14)(DI*4), DI
 	MOVQ    ahead+88(FP), R15
-	ADDQ    AX, R15
-	ADDQ    $0x00000018, 8(SP)
-	MOVQ    kh+24(FP), BP
-	MOVQ    BP, 24(SP)
-	MOVQ    b+48(FP), R14
+	MOVQ    $0x00000040, BP
+	TESTQ   R15, R15
+	JNE     narrow_6_ahead
+	MOVQ    16(SP), BP
+	MOVLQSX (BP), BP
+	MOVQ    c+56(FP), R15
+	LEAQ    (R15)(BP*4), R15
+	MOVQ    48(SP), BP
+	IMUL3Q  $0x06, BP, R14
+	ADDQ    R14, R15
+	SUBQ    AX, R15
+
+narrow_6_ahead:
+	ADDQ AX, R15
+	MOVQ BP, 56(SP)
+	ADDQ $0x00000018, 8(SP)
+	MOVQ kh+24(FP), BP
+	MOVQ BP, 24(SP)
+	MOVQ b+48(FP), R14
 
 narrow_6_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_6_rest
 
 narrow_6_main:
@@ -2289,10 +2320,10 @@ narrow_6_main:
 	VFMADD231PS  Y12, Y14, Y8
 	VBROADCASTSS 12(DI)(BP*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
-	ADDQ         $0x00000040, R15
+	ADDQ         56(SP), R15
 	ADDQ         $0x00000080, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          narrow_6_main
 
 narrow_6_rest:

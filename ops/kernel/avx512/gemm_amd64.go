@@ -7,10 +7,11 @@ package avx512
 //	s = Σ_{i<kh, k<klen} a[aoff[r] + i·ajump + k] · b[(i·klen + k)·NR + j]
 //
 // in one chain of fused additions in this order, which with mode&1 starts from c[coff[r]+j], and
-// c[coff[r]+j] = s, or += s with mode&2. What lies ahead bytes behind the rows that are read is prefetched.
+// c[coff[r]+j] = s, or += s with mode&2. What lies ahead bytes behind the rows that are read is prefetched,
+// or with 0 the next places in c, if they are cstep elements apart.
 //
 //go:noescape
-func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int)
+func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int, cstep int)
 
 // gemmFinish computes c[coff[r]+j] = s[r·NR+j], or += with add = 1, for r < m and j < n <= NR.
 //

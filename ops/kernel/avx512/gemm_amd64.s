@@ -2,9 +2,9 @@
 
 #include "textflag.h"
 
-// func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int)
+// func gemmRows(m int, a *float32, aoff *int32, kh int, klen int, ajump int, b *float32, c *float32, coff *int32, n int, mode int, ahead int, cstep int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·gemmRows(SB), NOSPLIT, $56-96
+TEXT ·gemmRows(SB), NOSPLIT, $72-104
 	MOVQ  m+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  aoff+16(FP), AX
@@ -19,9 +19,12 @@ TEXT ·gemmRows(SB), NOSPLIT, $56-96
 	MOVQ  ajump+40(FP), AX
 	SHLQ  $0x02, AX
 	MOVQ  AX, 40(SP)
+	MOVQ  cstep+96(FP), AX
+	SHLQ  $0x02, AX
+	MOVQ  AX, 48(SP)
 	MOVQ  32(SP), AX
 	ANDQ  $-16, AX
-	MOVQ  AX, 48(SP)
+	MOVQ  AX, 64(SP)
 	MOVQ  n+72(FP), CX
 	MOVQ  $0x00000001, AX
 	SHLQ  CL, AX
@@ -98,7 +101,7 @@ tile_1_start:
 
 tile_1_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_1_rest
 
 tile_1_main:
@@ -124,7 +127,7 @@ tile_1_main:
 	VFMADD231PS  Z25, Z29, Z1
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_1_main
 
 tile_1_rest:
@@ -219,7 +222,7 @@ tile_2_start:
 
 tile_2_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_2_rest
 
 tile_2_main:
@@ -257,7 +260,7 @@ tile_2_main:
 	VFMADD231PS  Z25, Z27, Z3
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_2_main
 
 tile_2_rest:
@@ -377,7 +380,7 @@ tile_3_start:
 
 tile_3_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_3_rest
 
 tile_3_main:
@@ -427,7 +430,7 @@ tile_3_main:
 	VFMADD231PS  Z25, Z31, Z5
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_3_main
 
 tile_3_rest:
@@ -572,7 +575,7 @@ tile_4_start:
 
 tile_4_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_4_rest
 
 tile_4_main:
@@ -634,7 +637,7 @@ tile_4_main:
 	VFMADD231PS  Z25, Z29, Z7
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_4_main
 
 tile_4_rest:
@@ -804,7 +807,7 @@ tile_5_start:
 
 tile_5_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_5_rest
 
 tile_5_main:
@@ -878,7 +881,7 @@ tile_5_main:
 	VFMADD231PS  Z25, Z27, Z9
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_5_main
 
 tile_5_rest:
@@ -1073,7 +1076,7 @@ tile_6_start:
 
 tile_6_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_6_rest
 
 tile_6_main:
@@ -1159,7 +1162,7 @@ tile_6_main:
 	VFMADD231PS  Z25, Z31, Z11
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_6_main
 
 tile_6_rest:
@@ -1379,7 +1382,7 @@ tile_7_start:
 
 tile_7_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_7_rest
 
 tile_7_main:
@@ -1477,7 +1480,7 @@ tile_7_main:
 	VFMADD231PS  Z25, Z29, Z13
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_7_main
 
 tile_7_rest:
@@ -1722,7 +1725,7 @@ tile_8_start:
 
 tile_8_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_8_rest
 
 tile_8_main:
@@ -1832,7 +1835,7 @@ tile_8_main:
 	VFMADD231PS  Z25, Z27, Z15
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_8_main
 
 tile_8_rest:
@@ -2102,7 +2105,7 @@ tile_9_start:
 
 tile_9_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_9_rest
 
 tile_9_main:
@@ -2224,7 +2227,7 @@ tile_9_main:
 	VFMADD231PS  Z25, Z31, Z17
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_9_main
 
 tile_9_rest:
@@ -2519,7 +2522,7 @@ tile_10_start:
 
 tile_10_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_10_rest
 
 tile_10_main:
@@ -2653,7 +2656,7 @@ tile_10_main:
 	VFMADD231PS  Z25, Z29, Z19
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_10_main
 
 tile_10_rest:
@@ -2973,7 +2976,7 @@ tile_11_start:
 
 tile_11_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_11_rest
 
 tile_11_main:
@@ -3119,7 +3122,7 @@ tile_11_main:
 	VFMADD231PS  Z25, Z27, Z21
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_11_main
 
 tile_11_rest:
@@ -3458,15 +3461,29 @@ tile_12_start:
 	MOVLQSX 44(BP), R13
 	LEAQ    (R14)(R13*4), R13
 	MOVQ    ahead+88(FP), R15
-	ADDQ    AX, R15
-	ADDQ    $0x00000030, 8(SP)
-	MOVQ    kh+24(FP), BP
-	MOVQ    BP, 24(SP)
-	MOVQ    b+48(FP), R14
+	MOVQ    $0x000000c0, BP
+	TESTQ   R15, R15
+	JNE     tile_12_ahead
+	MOVQ    16(SP), BP
+	MOVLQSX (BP), BP
+	MOVQ    c+56(FP), R15
+	LEAQ    (R15)(BP*4), R15
+	MOVQ    48(SP), BP
+	IMUL3Q  $0x0c, BP, R14
+	ADDQ    R14, R15
+	SUBQ    AX, R15
+
+tile_12_ahead:
+	ADDQ AX, R15
+	MOVQ BP, 56(SP)
+	ADDQ $0x00000030, 8(SP)
+	MOVQ kh+24(FP), BP
+	MOVQ BP, 24(SP)
+	MOVQ b+48(FP), R14
 
 tile_12_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   tile_12_rest
 
 tile_12_main:
@@ -3625,10 +3642,10 @@ tile_12_main:
 	VBROADCASTSS 12(R13)(BP*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         $0x000000c0, R15
+	ADDQ         56(SP), R15
 	ADDQ         $0x00000200, R14
 	ADDQ         $0x00000010, BP
-	CMPQ         BP, 48(SP)
+	CMPQ         BP, 64(SP)
 	JLT          tile_12_main
 
 tile_12_rest:
@@ -3910,7 +3927,7 @@ narrow_1_start:
 
 narrow_1_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_1_rest
 
 narrow_1_main:
@@ -3924,7 +3941,7 @@ narrow_1_main:
 	VFMADD231PS.BCST 12(AX)(BP*1), Z24, Z0
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_1_main
 
 narrow_1_rest:
@@ -4006,7 +4023,7 @@ narrow_2_start:
 
 narrow_2_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_2_rest
 
 narrow_2_main:
@@ -4024,7 +4041,7 @@ narrow_2_main:
 	VFMADD231PS.BCST 12(BX)(BP*1), Z24, Z2
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_2_main
 
 narrow_2_rest:
@@ -4122,7 +4139,7 @@ narrow_3_start:
 
 narrow_3_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_3_rest
 
 narrow_3_main:
@@ -4144,7 +4161,7 @@ narrow_3_main:
 	VFMADD231PS.BCST 12(CX)(BP*1), Z24, Z4
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_3_main
 
 narrow_3_rest:
@@ -4258,7 +4275,7 @@ narrow_4_start:
 
 narrow_4_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_4_rest
 
 narrow_4_main:
@@ -4284,7 +4301,7 @@ narrow_4_main:
 	VFMADD231PS.BCST 12(DX)(BP*1), Z24, Z6
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_4_main
 
 narrow_4_rest:
@@ -4414,7 +4431,7 @@ narrow_5_start:
 
 narrow_5_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_5_rest
 
 narrow_5_main:
@@ -4444,7 +4461,7 @@ narrow_5_main:
 	VFMADD231PS.BCST 12(SI)(BP*1), Z24, Z8
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_5_main
 
 narrow_5_rest:
@@ -4590,7 +4607,7 @@ narrow_6_start:
 
 narrow_6_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_6_rest
 
 narrow_6_main:
@@ -4624,7 +4641,7 @@ narrow_6_main:
 	VFMADD231PS.BCST 12(DI)(BP*1), Z24, Z10
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_6_main
 
 narrow_6_rest:
@@ -4786,7 +4803,7 @@ narrow_7_start:
 
 narrow_7_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_7_rest
 
 narrow_7_main:
@@ -4824,7 +4841,7 @@ narrow_7_main:
 	VFMADD231PS.BCST 12(R8)(BP*1), Z24, Z12
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_7_main
 
 narrow_7_rest:
@@ -5002,7 +5019,7 @@ narrow_8_start:
 
 narrow_8_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_8_rest
 
 narrow_8_main:
@@ -5044,7 +5061,7 @@ narrow_8_main:
 	VFMADD231PS.BCST 12(R9)(BP*1), Z24, Z14
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_8_main
 
 narrow_8_rest:
@@ -5238,7 +5255,7 @@ narrow_9_start:
 
 narrow_9_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_9_rest
 
 narrow_9_main:
@@ -5284,7 +5301,7 @@ narrow_9_main:
 	VFMADD231PS.BCST 12(R10)(BP*1), Z24, Z16
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_9_main
 
 narrow_9_rest:
@@ -5494,7 +5511,7 @@ narrow_10_start:
 
 narrow_10_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_10_rest
 
 narrow_10_main:
@@ -5544,7 +5561,7 @@ narrow_10_main:
 	VFMADD231PS.BCST 12(R11)(BP*1), Z24, Z18
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_10_main
 
 narrow_10_rest:
@@ -5770,7 +5787,7 @@ narrow_11_start:
 
 narrow_11_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_11_rest
 
 narrow_11_main:
@@ -5824,7 +5841,7 @@ narrow_11_main:
 	VFMADD231PS.BCST 12(R12)(BP*1), Z24, Z20
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_11_main
 
 narrow_11_rest:
@@ -6060,15 +6077,29 @@ narrow_12_start:
 	MOVLQSX 44(BP), R13
 	LEAQ    (R14)(R13*4), R13
 	MOVQ    ahead+88(FP), R15
-	ADDQ    AX, R15
-	ADDQ    $0x00000030, 8(SP)
-	MOVQ    kh+24(FP), BP
-	MOVQ    BP, 24(SP)
-	MOVQ    b+48(FP), R14
+	MOVQ    $0x000000c0, BP
+	TESTQ   R15, R15
+	JNE     narrow_12_ahead
+	MOVQ    16(SP), BP
+	MOVLQSX (BP), BP
+	MOVQ    c+56(FP), R15
+	LEAQ    (R15)(BP*4), R15
+	MOVQ    48(SP), BP
+	IMUL3Q  $0x0c, BP, R14
+	ADDQ    R14, R15
+	SUBQ    AX, R15
+
+narrow_12_ahead:
+	ADDQ AX, R15
+	MOVQ BP, 56(SP)
+	ADDQ $0x00000030, 8(SP)
+	MOVQ kh+24(FP), BP
+	MOVQ BP, 24(SP)
+	MOVQ b+48(FP), R14
 
 narrow_12_kh:
 	XORQ BP, BP
-	CMPQ 48(SP), $0x00000000
+	CMPQ 64(SP), $0x00000000
 	JE   narrow_12_rest
 
 narrow_12_main:
@@ -6127,10 +6158,10 @@ narrow_12_main:
 	VFMADD231PS.BCST 12(R11)(BP*1), Z24, Z18
 	VFMADD231PS.BCST 12(R12)(BP*1), Z24, Z20
 	VFMADD231PS.BCST 12(R13)(BP*1), Z24, Z22
-	ADDQ             $0x000000c0, R15
+	ADDQ             56(SP), R15
 	ADDQ             $0x00000100, R14
 	ADDQ             $0x00000010, BP
-	CMPQ             BP, 48(SP)
+	CMPQ             BP, 64(SP)
 	JLT              narrow_12_main
 
 narrow_12_rest:

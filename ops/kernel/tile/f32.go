@@ -13,8 +13,9 @@ type F32 struct {
 	//	s = Σ_{i<kh, k<klen} a[aoff[r] + i·ajump + k] · b[(i·klen + k)·NR + j]
 	//
 	// in one chain of fused additions in this order, which with mode&1 starts from c[coff[r]+j]; then
-	// c[coff[r]+j] = s, or += s with mode&2. What lies ahead bytes behind the rows that are read is prefetched.
-	Rows func(m int, a *float32, aoff *int32, kh, klen, ajump int, b, c *float32, coff *int32, n, mode, ahead int)
+	// c[coff[r]+j] = s, or += s with mode&2. What lies ahead bytes behind the rows that are read is prefetched,
+	// or with 0 the next places in c, if they are cstep elements apart.
+	Rows func(m int, a *float32, aoff *int32, kh, klen, ajump int, b, c *float32, coff *int32, n, mode, ahead, cstep int)
 
 	// Finish computes c[coff[r]+j] = s[r·NR+j], or += with add = 1, for r < m and j < n <= NR.
 	Finish func(m int, s, c *float32, coff *int32, n, add int)

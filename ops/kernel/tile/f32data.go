@@ -6,14 +6,13 @@ import "qpipe/ops/kernel"
 // convolution of dy, otherwise each tap of the window is taken on its own.
 type dataPlan struct {
 	plan      // of the turned convolution, where there is no stride
-	p         *kernel.Conv
 	strided   bool
 	lone      bool // each pixel is reached by at most one tap
 	blockRows int  // input rows of a block
 }
 
 func newDataPlan(p *kernel.Conv, nr int) dataPlan {
-	d := dataPlan{p: p}
+	d := dataPlan{}
 	if p.StrideH == 1 && p.StrideW == 1 {
 		d.plan = newPlan(turned(p), nr)
 		return d
@@ -55,13 +54,18 @@ func (f *F32) BackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s
 		blocks(r0, r1, d.blockRows, func(a, b int) { f.loneBlock(p, dy, packed, dx, s, add, a, b) })
 		return
 	}
+	f.strided(p, dy, packed, dx, add, s, r0, r1, d.blockRows)
+}
+
+// strided computes the input rows [r0, r1) in runs, most of them at a time.
+func (f *F32) strided(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1, most int) {
 	t := runsWork{f: f, k: p.KH * p.KW * (p.OutC / p.Groups), cg: p.OutC / p.Groups, og: p.C / p.Groups, channels: p.C, x: dy, packed: packed, y: dx}
 	if add {
 		t.add = 1
 	}
 	t.most, t.times = p.KH*p.KW, p.KH*p.KW
-	t.take(s, d.blockRows*p.W)
-	blocks(r0, r1, d.blockRows, func(a, b int) {
+	t.take(s, most*p.W)
+	blocks(r0, r1, most, func(a, b int) {
 		m := (b - a) * p.W
 		r := t.runs(m)
 		r.data(p, a, b, f.NR)
@@ -89,7 +93,7 @@ func (f *F32) loneBlock(p *kernel.Conv, dy, packed, dx []float32, s *kernel.Scra
 		x := dy[a/p.H*p.OH*p.OW*p.OutC:]
 		f.panels(cg, 0, p.C, func(g, j, cols int) {
 			panel := packed[((g*f.padded(cg)+j)*taps+i*f.width(cols))*og:]
-			f.Rows(n, &x[g*og], &from[0], 1, og, 0, &panel[0], &out[g*cg+j], &to[0], cols, mode, 0)
+			f.Rows(n, &x[g*og], &from[0], 1, og, 0, &panel[0], &out[g*cg+j], &to[0], cols, mode, 0, 0)
 		})
 	}
 }

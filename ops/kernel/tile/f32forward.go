@@ -149,7 +149,7 @@ func (w *rowsWork) block(a, b, o0, o1 int) {
 	w.f.panels(w.og, o0, o1, func(g, j, n int) {
 		panel := w.packed[(g*w.f.padded(w.og)+j)*k:]
 		out := w.y[a*w.OW*w.OutC+g*w.og+j:]
-		w.f.Rows((b-a)*w.OW, &x[g*w.cg], &w.aoff[0], kh, klen, jump, &panel[0], &out[0], &w.coff[0], n, w.mode, ahead)
+		w.f.Rows((b-a)*w.OW, &x[g*w.cg], &w.aoff[0], kh, klen, jump, &panel[0], &out[0], &w.coff[0], n, w.mode, ahead, w.OutC)
 		ahead = 0
 	})
 }

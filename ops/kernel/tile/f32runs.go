@@ -219,7 +219,7 @@ func (t *runsWork) block(r *runs, m, base, at, o0, o1 int) {
 				mode = modeSet
 			}
 			b := panel[int(h[2])*t.f.width(n):]
-			t.f.Rows(int(h[0]), &t.x[base+g*t.cg], &r.from[h[3]], 1, int(h[1]), 0, &b[0], &sums[0], &r.to[h[3]], n, mode, 0)
+			t.f.Rows(int(h[0]), &t.x[base+g*t.cg], &r.from[h[3]], 1, int(h[1]), 0, &b[0], &sums[0], &r.to[h[3]], n, mode, 0, 0)
 		}
 		out := t.y[at+g*t.og+j:]
 		t.f.Finish(m, &sums[0], &out[0], &t.coff[0], n, t.add)

@@ -85,7 +85,7 @@ func (f *F32) wideRows(w *widePlan, dy, packed, dx []float32, add bool, s *kerne
 		from, to := s.I32[:w.rows*w.count], s.I32[w.rows*w.count:]
 		m := w.offsets(from, to, phase, top, b-a, lo)
 		if m > 0 && taps > 0 {
-			f.Rows(m, &strip[0], &from[0], taps, w.reach*w.OutC, w.line, &packed[0], &sums[0], &to[0], w.group*w.C, modeSet, 0)
+			f.Rows(m, &strip[0], &from[0], taps, w.reach*w.OutC, w.line, &packed[0], &sums[0], &to[0], w.group*w.C, modeSet, 0, 0)
 		}
 		packed = packed[taps*w.reach*w.OutC*w.width:]
 	}
