@@ -110,7 +110,7 @@ func TestSource(t *testing.T) {
 		{`\btime\.Now\(`, "interp/cli", "the clock comes as an argument"},
 		{`\bos\.(Args|Exit|Stdout|Stderr|Stdin)\b`, "interp/cli main.go", "streams and exit codes are the CLI's"},
 	} {
-		args := []string{"grep", "-nE", rule.pattern, "--", "*.go", ":!*_test.go", ":!tools", ":!bench"}
+		args := []string{"grep", "-nE", rule.pattern, "--", "*.go", ":!*_test.go", ":!tools", ":!bench", ":!ops/kernel/gen"} // gen is a program of its own
 		for _, room := range strings.Fields(rule.rooms) {
 			args = append(args, ":!"+room)
 		}
