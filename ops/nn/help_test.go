@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"qpipe/ops/kernel"
@@ -64,9 +65,10 @@ func newPool(t testing.TB, n int) *Pool {
 	return p
 }
 
+// compile makes a net for the set that QPIPE_KERNELS names, or the machine's best.
 func compile(t testing.TB, g *Graph, batch int, training bool) *Net {
 	t.Helper()
-	e, err := Compile(g, batch, training, kernels(t, "portable"), newPool(t, 2))
+	e, err := Compile(g, batch, training, kernels(t, os.Getenv("QPIPE_KERNELS")), newPool(t, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
