@@ -145,7 +145,7 @@ def conv(b):
     details, ratios = [], {}
     for threads in b.a.threads:
         for name, size in shapes:
-            for kind in ("f32", "bwd_d", "bwd_w", "u8s8u8"):
+            for kind in ("plain", "f32", "bwd_d", "bwd_w", "u8s8u8"):
                 for n in (1, 64 if name.startswith(("r18c", "mnv2c")) else 16):
                     if not b.kept(name, kind, family(name)) or b.a.quick and n > 1:
                         continue

@@ -116,10 +116,14 @@ const maxChunks = 64
 // what is reduced over chunks does not depend on the number of workers.
 type Cut struct{ Rows, Step, N int }
 
-// NewCut cuts rows of width elements into at most 64 chunks of at least 1,024
+// leastChunk is how many elements a chunk has at least: fewer are not worth a
+// kernel's preparations.
+const leastChunk = 8192
+
+// NewCut cuts rows of width elements into at most 64 chunks of at least leastChunk
 // elements, which begin at multiples of eight elements, where a mask has a byte.
 func NewCut(rows, width int) Cut {
-	step := max((rows+maxChunks-1)/maxChunks, (1023+width)/width, 1)
+	step := max((rows+maxChunks-1)/maxChunks, (leastChunk-1+width)/width, 1)
 	whole := Whole(width)
 	step = (step + whole - 1) / whole * whole
 	return Cut{rows, step, (rows + step - 1) / step}
