@@ -382,6 +382,11 @@ func (c *cell8) concat(r0, r1, worker int) {
 		at := r * c.width
 		for k, x := range c.in {
 			size := c.shape.W * x.shape.C
+			if c.on && x.q == c.q { // the integers pass through
+				spread(x.y[r*size:(r+1)*size], c.y[at:], x.shape.C, step)
+				at += x.shape.C
+				continue
+			}
 			acc := b.I32[:size]
 			c.net.e.set.Widen(x.y[r*size:(r+1)*size], x.q.Zero, acc)
 			if c.on {
