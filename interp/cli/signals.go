@@ -47,8 +47,13 @@ func (w *watcher) listen(show display) {
 	}
 }
 
-// release gives the signals back.
+// release gives the signals back, unless one has ended the run: then the process is
+// about to say so by its exit code, and a second signal that comes late must not keep it from that.
 func (w *watcher) release() {
-	signal.Stop(w.signals)
 	close(w.quit)
+	select {
+	case <-w.stop:
+	default:
+		signal.Stop(w.signals)
+	}
 }
