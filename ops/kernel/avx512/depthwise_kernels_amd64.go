@@ -9,6 +9,11 @@ func depthwise() tile.Depthwise {
 		Rows:  [...]tile.DepthwiseRow{depthwiseRow1s1, depthwiseRow2s1, depthwiseRow3s1, depthwiseRow3s2, depthwiseRow5s1, depthwiseRow5s2},
 		Grads: [...]tile.DepthwiseGrad{depthwiseGrad1s1, depthwiseGrad2s1, depthwiseGrad3s1, depthwiseGrad3s2, depthwiseGrad5s1, depthwiseGrad5s2},
 		Widen: depthwiseWiden,
+
+		Nines:     [...]tile.DepthwiseNine[float32]{depthwiseNine1, depthwiseNine2},
+		NineCodes: [...]tile.DepthwiseNine[uint8]{depthwiseNine1Codes, depthwiseNine2Codes},
+		NineAdd:   depthwiseNineAdd,
+
 		Taps8: depthwiseTaps8,
 		Rows8: [...][2]tile.DepthwiseRow8{
 			{depthwiseInt8x64s1, depthwiseInt8x64s2},

@@ -36,10 +36,12 @@ var files = []struct {
 	{"avx2", "pool", narrow(pools)},
 	{"avx512", "depthwise", depthwiseRows(true)},
 	{"avx512", "depthwise_grad", depthwiseGrads(true)},
+	{"avx512", "depthwise_nine", depthwiseNines(true)},
 	{"avx512", "depthwise_int8", depthwiseInt8},
 	{"avx512", "depthwise_taps8", depthwiseTaps8(true)},
 	{"avx2", "depthwise", depthwiseRows(false)},
 	{"avx2", "depthwise_grad", depthwiseGrads(false)},
+	{"avx2", "depthwise_nine", depthwiseNines(false)},
 	{"avx2", "depthwise_taps8", depthwiseTaps8(false)},
 }
 

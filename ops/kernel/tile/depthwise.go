@@ -23,6 +23,11 @@ type Depthwise struct {
 	Rows  [DepthwiseForms]DepthwiseRow
 	Grads [DepthwiseForms]DepthwiseGrad
 	Widen func(x *uint8, y *float32, pixels, blocks, tail, xPix, yPix, zero int)
+
+	Nines     [2]DepthwiseNine[float32] // gradients of 3x3 taps at a step of one and of two
+	NineCodes [2]DepthwiseNine[uint8]
+	NineAdd   func(a, w *float32, blocks int) // w[Lanes·b+l][i] += a[b][i][l] over i < 9 and the lanes l
+
 	Taps8 DepthwiseTaps8
 	Rows8 [4][2]DepthwiseRow8 // for 64, 32, 16 and less than 16 channels, at a step of one and of two; nil where a set has none
 	base  *kernel.Set

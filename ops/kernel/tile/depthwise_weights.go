@@ -18,6 +18,9 @@ func (d *Depthwise) gradGroup(p *kernel.Conv) (out, in int) {
 
 // WeightsRoom is ConvBackwardWeightsRoom: partial and whole sums, and widened rows of codes.
 func (d *Depthwise) WeightsRoom(p *kernel.Conv) kernel.Room {
+	if nineFits(p) {
+		return d.nineRoom(p)
+	}
 	_, in := d.gradGroup(p)
 	return kernel.Room{F32: 2*d.size(p, p.C) + in*p.W*d.padded(p.C)}
 }
@@ -39,6 +42,10 @@ type grad struct {
 // float32, in an order that the shape alone fixes, and then added up.
 func (d *Depthwise) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
 	if n0 >= n1 || o0 >= o1 {
+		return
+	}
+	if nineFits(p) {
+		d.nine(p, x, dy, dw, s, n0, n1, o0, o1)
 		return
 	}
 	size := d.size(p, o1-o0)
