@@ -269,7 +269,7 @@ func (c *cell8) share(n, workers int) cut8 {
 	blocks := (k.chans + block - 1) / block
 	weights := c.node.conv != nil && c.conv.Groups == 1 && c.conv.WeightLen() > n*c.conv.H*c.conv.W*c.conv.C
 	if weights && blocks >= workers {
-		k.chanStep = (blocks + tasks - 1) / tasks * block
+		k.chanStep = (blocks + workers - 1) / workers * block // one piece each: every piece reads the whole map
 		k.chanTasks = (k.chans + k.chanStep - 1) / k.chanStep
 		return k
 	}
