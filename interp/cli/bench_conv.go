@@ -277,7 +277,7 @@ func (c *convCase) weights() func() {
 	return add
 }
 
-// floats are n values in [-0.5, 0.5), bytes n codes from 0 to 63, which no sum of
+// floats32 are n values in [-0.5, 0.5), codes n codes from 0 to 63, which no sum of
 // products overflows with.
 func floats32(n int, seed uint64) []float32 {
 	r, x := stage.NewRand(seed), make([]float32, n)

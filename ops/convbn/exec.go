@@ -1,6 +1,8 @@
 package convbn
 
 import (
+	"slices"
+
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
@@ -85,12 +87,10 @@ type Grad struct {
 func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	c := n.Geom.OutC
 	e := &Exec{n: n, m: m, bn: NewNorm(c)}
-	for _, s := range []*[]float32{&e.a, &e.b, &e.k, &e.unit, &e.mul, &e.ones, &e.zero} {
+	for _, s := range []*[]float32{&e.a, &e.b, &e.k, &e.unit, &e.mul, &e.zero} {
 		*s = make([]float32, c)
 	}
-	for i := range e.ones {
-		e.ones[i] = 1
-	}
+	e.ones = slices.Repeat([]float32{1}, c)
 	e.bias, e.c.Scale = make([]int32, c), make([]float32, c)
 	p := n.Geom
 	p.N = batch

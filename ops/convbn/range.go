@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/ref"
 )
 
 // The extremes of a node's values are those of its channels' accumulators, for
@@ -53,24 +54,10 @@ func (e *Exec) extremes() (lo, hi float32) {
 		if r.grid {
 			a, b = e.unit[o:o+1], e.zero[o:o+1]
 		}
-		affine(v[:], w[:], a[0], b[0], e.n.Act)
+		ref.Affine(v[:], kernel.Operand{}, w[:], nil, a, b, e.n.Act)
 		lo, hi = min(lo, w[0], w[1]), max(hi, w[0], w[1])
 	}
 	return lo, hi
-}
-
-// affine is kernel.Set.Affine for one channel.
-func affine(x, y []float32, a, b float32, act kernel.Act) {
-	for i, v := range x {
-		v = float32(v*a) + b
-		if act != kernel.None {
-			v = max(v, 0)
-		}
-		if act == kernel.ReLU6 {
-			v = min(v, 6)
-		}
-		y[i] = v
-	}
 }
 
 func (e *Exec) rangeChunk(i, worker int) {

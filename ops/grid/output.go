@@ -49,7 +49,7 @@ const (
 
 // Init binds the output to its machine.
 func (o *Output) Init(m *Machine) {
-	o.m, o.fillTask, o.valueTask, o.quantTask = m, o.fillChunk, o.valueChunk, o.quantChunk
+	o.m, o.fillTask, o.valueTask, o.quantTask = m, o.FillChunk, o.valueChunk, o.quantChunk
 }
 
 // Bind settles the cut into chunks ahead of Forward.
@@ -134,9 +134,6 @@ func (o *Output) Gate(e0, e1 int) []uint8 {
 }
 
 func (o *Output) mask(i int) []uint8 { return o.Gate(o.Elements(i)) }
-
-// fillChunk fills and quantizes what needs no observation any more.
-func (o *Output) fillChunk(i, worker int) { o.FillChunk(i, worker) }
 
 // FillChunk writes the finished output of chunk i. An owner whose values need no
 // barrier calls it itself, after Begin said that nothing observes.

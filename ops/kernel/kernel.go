@@ -43,8 +43,24 @@ func (c *Conv) K() int { return c.KH * c.KW * (c.C / c.Groups) }
 // each is at most 255·128 in magnitude.
 const MaxProducts = 65792
 
+// Depthwise reports whether each channel has a filter of its own.
+func (c *Conv) Depthwise() bool { return c.C > 1 && c.Groups == c.C && c.OutC == c.C }
+
 // WeightLen is the number of weights.
 func (c *Conv) WeightLen() int { return c.OutC * c.K() }
+
+// Window returns the range lo <= i < hi of those i < count whose position
+// start + i·step lies in 0 <= … < limit; 0, 0 where there is none.
+func Window(start, step, count, limit int) (lo, hi int) {
+	if start < 0 {
+		lo = (-start + step - 1) / step
+	}
+	hi = min(count, (max(limit-start, 0)+step-1)/step)
+	if lo >= hi {
+		return 0, 0
+	}
+	return lo, hi
+}
 
 // Pool is the geometry of a pooling window. CountPad tells whether average
 // pooling divides by the window's size (true) or by the number of its elements

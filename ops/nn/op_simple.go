@@ -51,15 +51,6 @@ func (o *inputOp) backward(int) {
 	}
 }
 
-// neutral is coefficients that change nothing.
-func neutral(n int) []float32 {
-	s := make([]float32, n)
-	for i := range s {
-		s[i] = 1
-	}
-	return s
-}
-
 // addOp adds two values where no convolution could take the addition.
 type addOp struct {
 	e         *Net
@@ -76,7 +67,7 @@ type addOp struct {
 
 func newAddOp(e *Net, c *cell) *addOp {
 	n := c.shape.C
-	o := &addOp{e: e, c: c, unit: make([]float32, n), mul: make([]float32, n), one: neutral(n), zero: make([]float32, n)}
+	o := &addOp{e: e, c: c, unit: make([]float32, n), mul: make([]float32, n), one: constant(n, 1), zero: make([]float32, n)}
 	o.out.Init(e.m)
 	o.out.Fill, o.out.Target, o.back = o.fill, o.target, o.backChunk
 	return o
@@ -153,7 +144,7 @@ type actOp struct {
 }
 
 func newActOp(e *Net, c *cell) *actOp {
-	o := &actOp{e: e, c: c, one: neutral(c.shape.C), zero: make([]float32, c.shape.C)}
+	o := &actOp{e: e, c: c, one: constant(c.shape.C, 1), zero: make([]float32, c.shape.C)}
 	o.out.Init(e.m)
 	o.out.Act, o.out.Fill = c.act, o.fill
 	o.forth, o.back = o.clipChunk, o.backChunk

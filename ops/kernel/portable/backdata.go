@@ -6,7 +6,7 @@ import "qpipe/ops/kernel"
 // convolution's [taps][C], all others' [Groups][phases][C/Groups][taps of the phase][OutC/Groups].
 func ConvDataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
 	switch {
-	case depthwise(p):
+	case p.Depthwise():
 		transpose(w, p.KH*p.KW, packed, p.C, p.C, p.KH*p.KW)
 	case linear(p):
 		for tap := range p.KH * p.KW {
@@ -24,7 +24,7 @@ func ConvDataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
 // pixels of a phase see the same taps.
 func ConvBackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1 int) {
 	switch {
-	case depthwise(p):
+	case p.Depthwise():
 		depthwiseBackwardData(p, dy, packed, dx, add, s.F32, r0, r1)
 	case linear(p):
 		linearBackwardData(p, dy, packed, dx, add, s.F32, r0, r1)
@@ -36,7 +36,7 @@ func ConvBackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s *ker
 // ConvBackwardDataRoom is the room for a tile of patches and a tile of results.
 func ConvBackwardDataRoom(p *kernel.Conv) kernel.Room {
 	switch {
-	case depthwise(p):
+	case p.Depthwise():
 		return kernel.Room{F32: p.C}
 	case linear(p):
 		return kernel.Room{F32: linearTile * linearTile}

@@ -8,7 +8,7 @@ const weightTile = 96
 
 // ConvBackwardWeights is ref.ConvBackwardWeights with float32 sums in two levels.
 func ConvBackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
-	if depthwise(p) {
+	if p.Depthwise() {
 		depthwiseBackwardWeights(p, x, dy, dw, s.F32, n0, n1, o0, o1)
 		return
 	}
@@ -46,7 +46,7 @@ func patches(p *kernel.Conv, x kernel.Operand, tile []float32, codes []uint8, g,
 // ConvBackwardWeightsRoom is the room for two rows of sums and a tile of patches,
 // as values and as codes, or for a depthwise convolution's sums and an image.
 func ConvBackwardWeightsRoom(p *kernel.Conv) kernel.Room {
-	if depthwise(p) {
+	if p.Depthwise() {
 		return kernel.Room{F32: p.WeightLen() + p.H*p.W*p.C}
 	}
 	return kernel.Room{F32: (weightTile + 2) * p.K(), U8: weightTile * p.K()}

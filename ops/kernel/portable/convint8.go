@@ -11,13 +11,13 @@ func ConvInt8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
 		sum := int32(0)
 		for tap, v := range w[o*k : (o+1)*k] {
 			sum += int32(v)
-			if depthwise(p) {
+			if p.Depthwise() {
 				packed[tap*p.C+o] = v
 			}
 		}
 		sums[o] = sum
 	}
-	if depthwise(p) {
+	if p.Depthwise() {
 		return
 	}
 	for g := o0 / og; g*og < o1; g++ {
@@ -28,7 +28,7 @@ func ConvInt8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
 
 // ConvInt8PackSize is the room for the pairs.
 func ConvInt8PackSize(p *kernel.Conv) int {
-	if depthwise(p) {
+	if p.Depthwise() {
 		return p.WeightLen()
 	}
 	return pairsAt(p, p.OutC)
@@ -70,7 +70,7 @@ func put(b []int8, v int64) {
 // product with x is x·w0 + x·w1·2^32. A sum of such products holds both sums as
 // long as the lower one fits 32 bits.
 func ConvInt8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1, o0, o1 int) {
-	if depthwise(p) {
+	if p.Depthwise() {
 		depthwiseInt8(p, x, pad, packed, bias, out, s, r0, r1)
 		return
 	}
@@ -103,7 +103,7 @@ func ConvInt8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32,
 // ConvInt8Room is the room for a tile of patches and one of accumulators, or for a
 // depthwise convolution's output row of accumulators and what a pixel's start with.
 func ConvInt8Room(p *kernel.Conv) kernel.Room {
-	if depthwise(p) {
+	if p.Depthwise() {
 		return kernel.Room{I32: (p.OW + 1) * p.C}
 	}
 	r := kernel.Room{I32: tileInt8(p) * (p.OutC / p.Groups)}

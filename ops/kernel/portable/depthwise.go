@@ -2,28 +2,15 @@ package portable
 
 import "qpipe/ops/kernel"
 
-// window returns the range lo <= i < hi of those i < count whose position
-// start + i·step lies in 0 <= … < limit; 0, 0 where there is none.
-func window(start, step, count, limit int) (lo, hi int) {
-	if start < 0 {
-		lo = (-start + step - 1) / step
-	}
-	hi = min(count, (max(limit-start, 0)+step-1)/step)
-	if lo >= hi {
-		return 0, 0
-	}
-	return lo, hi
-}
-
 // depthwiseForward is ConvForward where each channel has its own filter.
 func depthwiseForward(p *kernel.Conv, x, turned, y []float32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		top := oh*p.StrideH - p.PadTop
-		h0, h1 := window(top, p.DilationH, p.KH, p.H)
+		h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 		for ow := range p.OW {
 			left := ow*p.StrideW - p.PadLeft
-			w0, w1 := window(left, p.DilationW, p.KW, p.W)
+			w0, w1 := kernel.Window(left, p.DilationW, p.KW, p.W)
 			out := y[(r*p.OW+ow)*p.C:][:p.C]
 			clear(out)
 			for kh := h0; kh < h1; kh++ {
@@ -39,12 +26,12 @@ func depthwiseBackwardData(p *kernel.Conv, dy, turned, dx []float32, add bool, s
 	for r := r0; r < r1; r++ {
 		n, ih := r/p.H, r%p.H+p.PadTop
 		rows := newTaps(p.KH, p.DilationH, p.StrideH, ih%p.StrideH)
-		h0, h1 := window(rows.first(ih), rows.delta(), rows.count, p.OH)
+		h0, h1 := kernel.Window(rows.first(ih), rows.delta(), rows.count, p.OH)
 		for pw := range p.StrideW {
 			cols := newTaps(p.KW, p.DilationW, p.StrideW, pw)
 			for iw := mod(pw-p.PadLeft, p.StrideW); iw < p.W; iw += p.StrideW {
 				first := cols.first(iw + p.PadLeft)
-				w0, w1 := window(first, cols.delta(), cols.count, p.OW)
+				w0, w1 := kernel.Window(first, cols.delta(), cols.count, p.OW)
 				to := dx[(r*p.W+iw)*p.C:][:p.C]
 				out := to
 				if add {
@@ -79,11 +66,11 @@ func depthwiseBackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw, scratch 
 		}
 		for oh := range p.OH {
 			top := oh*p.StrideH - p.PadTop
-			h0, h1 := window(top, p.DilationH, p.KH, p.H)
+			h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 			for kh := h0; kh < h1; kh++ {
 				for kw := range p.KW {
 					left := kw*p.DilationW - p.PadLeft
-					w0, w1 := window(left, p.StrideW, p.OW, p.W) // the outputs whose tap lies in the image
+					w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W) // the outputs whose tap lies in the image
 					out := sums[(kh*p.KW+kw)*p.C:]
 					multiplyAdd(out[o0:o1],
 						dy, ((n*p.OH+oh)*p.OW+w0)*p.C+o0, p.C,
@@ -137,10 +124,10 @@ func depthwiseInt8(p *kernel.Conv, x []uint8, pad uint8, turned []int8, bias []i
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		top := oh*p.StrideH - p.PadTop
-		h0, h1 := window(top, p.DilationH, p.KH, p.H)
+		h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 		for ow := range p.OW {
 			left := ow*p.StrideW - p.PadLeft
-			w0, w1 := window(left, p.DilationW, p.KW, p.W)
+			w0, w1 := kernel.Window(left, p.DilationW, p.KW, p.W)
 			acc := line[ow*p.C : (ow+1)*p.C]
 			copy(acc, base)
 			for kh := h0; kh < h1; kh++ {

@@ -4,7 +4,7 @@ import "qpipe/ops/kernel"
 
 // ConvPack copies the weights; those of a depthwise convolution are turned to [taps][C].
 func ConvPack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
-	if depthwise(p) {
+	if p.Depthwise() {
 		transpose(w, p.KH*p.KW, packed, p.C, p.C, p.KH*p.KW)
 		return
 	}
@@ -13,7 +13,7 @@ func ConvPack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
 
 // ConvForward is ref.ConvForward with float32 sums in the order of the weights.
 func ConvForward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch, r0, r1, o0, o1 int) {
-	if depthwise(p) {
+	if p.Depthwise() {
 		depthwiseForward(p, x, packed, y, r0, r1)
 		return
 	}
@@ -39,7 +39,7 @@ func ConvForward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch, r0, 
 
 // ConvForwardRoom is the room for a tile of patches.
 func ConvForwardRoom(p *kernel.Conv) kernel.Room {
-	if depthwise(p) || direct(p) {
+	if p.Depthwise() || direct(p) {
 		return kernel.Room{}
 	}
 	return kernel.Room{F32: tilePixels(p.K()) * p.K()}

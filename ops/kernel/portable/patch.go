@@ -19,9 +19,6 @@ func linear(p *kernel.Conv) bool {
 		p.KH == p.H && p.KW == p.W && (p.DilationH == 1 || p.KH == 1) && (p.DilationW == 1 || p.KW == 1)
 }
 
-// depthwise reports whether every channel has a filter of its own.
-func depthwise(p *kernel.Conv) bool { return p.Groups == p.C && p.OutC == p.C && p.C > 1 }
-
 // tilePixels is how many patches of k values are unrolled at a time: a multiple
 // of six, so that blocks of two and three divide it, in at most about 100 kB.
 func tilePixels(k int) int { return min(max(24576/k/6*6, 6), 96) }

@@ -33,9 +33,6 @@ type Depthwise struct {
 	base  *kernel.Set
 }
 
-// IsDepthwise tells whether each channel has its own filter.
-func IsDepthwise(p *kernel.Conv) bool { return p.C > 1 && p.Groups == p.C && p.OutC == p.C }
-
 // form is the index of the kernel for kw taps, -1 without one.
 func form(kw, stride int) int {
 	switch {
@@ -74,6 +71,24 @@ type span struct {
 
 // maxCols is the largest number of outputs in a tile.
 const maxCols = 8
+
+// run calls do for the spans of whole vectors of the channels, and for those of what is
+// left over, with the first channel and how many vectors or single channels there are.
+func (l line) run(lanes, channels int, do func(s span, channel, blocks, tail int)) {
+	blocks, tail := channels/lanes, channels%lanes
+	if blocks > 0 {
+		spans, n := l.spans()
+		for i := range spans[:n] {
+			do(spans[i], 0, blocks, 0)
+		}
+	}
+	if tail > 0 {
+		spans, n := l.singles()
+		for i := range spans[:n] {
+			do(spans[i], blocks*lanes, 0, tail)
+		}
+	}
+}
 
 // spans cuts a line into tiles of nearly one size.
 func (l line) spans() (s [2]span, n int) {
@@ -128,19 +143,6 @@ func (l line) valid(start, cols int) (bits uint64) {
 	return bits
 }
 
-// window returns the range lo <= i < hi of those i < count whose position
-// start + i·step lies in 0 <= … < limit; 0, 0 where there is none.
-func window(start, step, count, limit int) (lo, hi int) {
-	if start < 0 {
-		lo = (-start + step - 1) / step
-	}
-	hi = min(count, (max(limit-start, 0)+step-1)/step)
-	if lo >= hi {
-		return 0, 0
-	}
-	return lo, hi
-}
-
 // maxChannels is how many channels of some rows are computed together: few enough that the rows stay in the nearest cache.
 const maxChannels = 192
 
@@ -191,22 +193,9 @@ func (d *Depthwise) row(p *kernel.Conv, l line, c call, x []float32, xAt int, w,
 	if c.add {
 		add = 1
 	}
-	blocks, tail := (c.c1-c.c0)/d.Lanes, (c.c1-c.c0)%d.Lanes
-	run := func(s *span, channel, blocks, tail int) {
+	l.run(d.Lanes, c.c1-c.c0, func(s span, channel, blocks, tail int) {
 		channel += c.c0
 		k(&x[0], &w[channel*p.KH*p.KW], &y[s.start*c.yPix+channel], s.cols, s.tiles, blocks, tail, c.rows,
 			4*(xAt+channel+(s.start*l.stride-l.pad)*c.xPix), 4*c.xRow, 4*c.xPix, 4*c.wRow, 4*d.Lanes*p.KH*p.KW, 4*c.yPix, s.first, s.last, add)
-	}
-	if blocks > 0 {
-		spans, n := l.spans()
-		for i := range spans[:n] {
-			run(&spans[i], 0, blocks, 0)
-		}
-	}
-	if tail > 0 {
-		spans, n := l.singles()
-		for i := range spans[:n] {
-			run(&spans[i], blocks*d.Lanes, 0, tail)
-		}
-	}
+	})
 }

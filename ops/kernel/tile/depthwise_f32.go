@@ -27,7 +27,7 @@ func (d *Depthwise) Forward(p *kernel.Conv, x, packed, y []float32, r0, r1 int) 
 func (d *Depthwise) forwardRow(p *kernel.Conv, x, packed, y []float32, r int) {
 	n, oh := r/p.OH, r%p.OH
 	top := oh*p.StrideH - p.PadTop
-	h0, h1 := window(top, p.DilationH, p.KH, p.H)
+	h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 	c := call{rows: h1 - h0, xRow: p.DilationH * p.W * p.C, xPix: p.C, wRow: p.KW * d.Lanes, yPix: p.C, c1: p.C}
 	at := (n*p.H + top + h0*p.DilationH) * p.W * p.C
 	w, out := packed[h0*p.KW*d.Lanes:], y[r*p.OW*p.C:][:p.OW*p.C]
@@ -39,7 +39,7 @@ func (d *Depthwise) forwardRow(p *kernel.Conv, x, packed, y []float32, r int) {
 	c.xPix, c.add = p.StrideW*p.C, true
 	for kw := range p.KW {
 		left := kw*p.DilationW - p.PadLeft
-		w0, w1 := window(left, p.StrideW, p.OW, p.W)
+		w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W)
 		if w0 < w1 {
 			d.row(p, line{1, 1, 0, w1 - w0, w1 - w0}, c, x, at+(left+w0*p.StrideW)*p.C, w[kw*d.Lanes:], out[w0*p.C:])
 		}
@@ -166,7 +166,7 @@ func (d *Depthwise) scatter(p *kernel.Conv, dy []float32, at int, w []float32, c
 	c.add = true
 	for kw := range p.KW {
 		left := kw*p.DilationW - p.PadLeft
-		w0, w1 := window(left, p.StrideW, p.OW, p.W)
+		w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W)
 		if w0 < w1 && c.rows > 0 {
 			d.row(p, line{1, 1, 0, w1 - w0, w1 - w0}, c, dy, at+w0*p.C, w[kw*d.Lanes:], sum[(left+w0*p.StrideW)*p.C:])
 		}

@@ -161,28 +161,10 @@ func (d *Depthwise) tapRow(p *kernel.Conv, x []uint8, pad uint8, packed []int8, 
 			fill(row, pad)
 			continue
 		}
-		from, to := 0, p.PadLeft*p.C // where the image begins, in its row and in ours
-		count := min(p.W*p.C-from, size-to)
-		if count <= 0 {
-			fill(row, pad)
-			continue
-		}
-		fill(row[:to], pad)
-		copy(row[to:to+count], x[(n*p.H+ih)*p.W*p.C+from:])
-		fill(row[to+count:], pad)
+		padRow(row, x[(n*p.H+ih)*p.W*p.C:][:p.W*p.C], -p.PadLeft*p.C, pad)
 	}
 	d.Taps8(&rows[0], &packed[0], &bias[0], &acc[0], p.OW, p.C/d.Lanes, p.C%d.Lanes, p.KH, p.KW,
 		size, p.DilationW*p.C, p.StrideW*p.C, 4*p.C)
-}
-
-func fill(b []uint8, v uint8) {
-	if len(b) == 0 {
-		return
-	}
-	b[0] = v
-	for n := 1; n < len(b); n *= 2 {
-		copy(b[n:], b[:n])
-	}
 }
 
 // put makes a row of sums into what out asks for.

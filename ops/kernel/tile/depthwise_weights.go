@@ -145,7 +145,7 @@ func (g *grad) group(n, a, b int) {
 func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
 	p := g.p
 	top := oh*p.StrideH - p.PadTop
-	h0, h1 := window(top, p.DilationH, p.KH, p.H)
+	h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 	if h0 == h1 {
 		return
 	}
@@ -159,7 +159,7 @@ func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
 	g.c.xPix = p.StrideW * pix
 	for kw := range p.KW {
 		left := kw*p.DilationW - p.PadLeft
-		if w0, w1 := window(left, p.StrideW, p.OW, p.W); w0 < w1 {
+		if w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W); w0 < w1 {
 			g.row(line{1, 1, 0, w1 - w0, w1 - w0}, x, from+(left+w0*p.StrideW)*pix, dy[w0*p.C:], sums[kw*g.Lanes:])
 		}
 	}
@@ -168,22 +168,9 @@ func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
 // row runs the kernel over a line, whose column 0 is x[xAt].
 func (g *grad) row(l line, x []float32, xAt int, dy, sums []float32) {
 	k, c, taps := g.Grads[form(l.kw, l.stride)], g.c, g.p.KH*g.p.KW
-	blocks, tail := (c.c1-c.c0)/g.Lanes, (c.c1-c.c0)%g.Lanes
-	run := func(s *span, channel, blocks, tail int) {
+	l.run(g.Lanes, c.c1-c.c0, func(s span, channel, blocks, tail int) {
 		channel += c.c0
 		k(&x[0], &dy[s.start*c.yPix+channel], &sums[channel*taps], s.cols, s.tiles, blocks, tail, c.rows,
 			4*(xAt+channel+(s.start*l.stride-l.pad)*c.xPix), 4*c.xRow, 4*c.xPix, 4*c.wRow, 4*g.Lanes*taps, 4*c.yPix, s.first, s.last)
-	}
-	if blocks > 0 {
-		spans, n := l.spans()
-		for i := range spans[:n] {
-			run(&spans[i], 0, blocks, 0)
-		}
-	}
-	if tail > 0 {
-		spans, n := l.singles()
-		for i := range spans[:n] {
-			run(&spans[i], blocks*g.Lanes, 0, tail)
-		}
-	}
+	})
 }

@@ -64,7 +64,7 @@ func parts(p *kernel.Conv) int {
 func leading(p *kernel.Conv) int {
 	lead := -1
 	for kh := range p.KH {
-		if h0, h1 := window(kh*p.DilationH-p.PadTop, p.StrideH, p.OH, p.H); h0 == 0 && h1 == p.OH {
+		if h0, h1 := kernel.Window(kh*p.DilationH-p.PadTop, p.StrideH, p.OH, p.H); h0 == 0 && h1 == p.OH {
 			lead = kh
 			break
 		}
@@ -74,14 +74,14 @@ func leading(p *kernel.Conv) int {
 	}
 	if merges(p) {
 		for _, w := range [...]int{0, p.OW - 1} { // where the first and the last window reach the image, all do
-			if k0, k1 := window(w*p.StrideW-p.PadLeft, 1, p.KW, p.W); k0 == k1 {
+			if k0, k1 := kernel.Window(w*p.StrideW-p.PadLeft, 1, p.KW, p.W); k0 == k1 {
 				return -1
 			}
 		}
 		return lead
 	}
 	for kw := range p.KW {
-		if w0, w1 := window(kw*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W); w0 == 0 && w1 == p.OW {
+		if w0, w1 := kernel.Window(kw*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W); w0 == 0 && w1 == p.OW {
 			return lead*p.KW + kw
 		}
 	}
@@ -96,10 +96,10 @@ func (r *runs) part(p *kernel.Conv, i, a, b, unit int) {
 		return
 	}
 	for w0 := 0; w0 < p.OW; {
-		k0, k1 := window(w0*p.StrideW-p.PadLeft, 1, p.KW, p.W)
+		k0, k1 := kernel.Window(w0*p.StrideW-p.PadLeft, 1, p.KW, p.W)
 		w1 := w0 + 1
 		for ; w1 < p.OW; w1++ {
-			if l0, l1 := window(w1*p.StrideW-p.PadLeft, 1, p.KW, p.W); l0 != k0 || l1 != k1 {
+			if l0, l1 := kernel.Window(w1*p.StrideW-p.PadLeft, 1, p.KW, p.W); l0 != k0 || l1 != k1 {
 				break
 			}
 		}
@@ -115,7 +115,7 @@ func (r *runs) part(p *kernel.Conv, i, a, b, unit int) {
 // the image: per times the number of the input pixel, counted from the beginning of
 // a's image on, and unit times that of the output pixel. It returns how many there are.
 func forwardTap(p *kernel.Conv, kh, kw, a, b, per, unit int, from, to []int32) int {
-	w0, w1 := window(kw*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W)
+	w0, w1 := kernel.Window(kw*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W)
 	return tapPixels(p, kh, kw, w0, w1, a, b, per, unit, from, to)
 }
 
@@ -146,7 +146,7 @@ func tapPixels(p *kernel.Conv, kh, kw, w0, w1, a, b, per, unit int, from, to []i
 // on, and unit times the pixel's number. It returns how many there are.
 func dataTap(p *kernel.Conv, kh, kw, a, b, unit int, from, to []int32) int {
 	left := kw*p.DilationW - p.PadLeft
-	w0, w1 := window(left, p.StrideW, p.OW, p.W)
+	w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W)
 	i := 0
 	for r := a; r < b; r++ {
 		h := r%p.H + p.PadTop - kh*p.DilationH

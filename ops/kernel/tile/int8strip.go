@@ -1,5 +1,7 @@
 package tile
 
+import "qpipe/ops/kernel"
+
 // flat computes the pixels [p0, p1) of a 1×1 convolution.
 func (c *int8Call) flat(p0, p1 int) {
 	v, n := &c.v, p1-p0
@@ -138,9 +140,9 @@ func (c *int8Call) sort(r0, r1 int) {
 // alike returns the taps of the position i that lie inside limit elements, and the
 // position up to which they are the same ones.
 func alike(i, out, stride, pad, dilation, k, limit int) (k0, k1, end int) {
-	k0, k1 = window(i*stride-pad, dilation, k, limit)
+	k0, k1 = kernel.Window(i*stride-pad, dilation, k, limit)
 	for end = i + 1; end < out; end++ {
-		if a, b := window(end*stride-pad, dilation, k, limit); a != k0 || b != k1 {
+		if a, b := kernel.Window(end*stride-pad, dilation, k, limit); a != k0 || b != k1 {
 			break
 		}
 	}

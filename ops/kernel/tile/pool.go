@@ -56,8 +56,8 @@ func (p *passes) maxPool(w *kernel.Pool, x, y []float32, index []int32, r0, r1 i
 		poolRuns(w, r, func(s poolRun) {
 			ys, is := out(y, w, s), out(index, w, s)
 			if s.empty() {
-				setAll(ys, float32(math.Inf(-1)))
-				setAll(is, -1)
+				fill(ys, float32(math.Inf(-1)))
+				fill(is, -1)
 				return
 			}
 			p.asm.MaxPool(in(x, w, s), &ys[0], &is[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, s.from)
@@ -79,19 +79,13 @@ func (p *passes) maxPoolInt8(w *kernel.Pool, x, y []uint8, index []int32, r0, r1
 			switch {
 			case s.empty():
 				clear(ys)
-				setAll(is, -1)
+				fill(is, -1)
 			case index == nil:
 				p.asm.MaxPoolCodes(in(x, w, s), &ys[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C)
 			default:
 				p.asm.MaxPoolCodesIndex(in(x, w, s), &ys[0], &is[0], w.C, s.rows, s.cols, w.W*w.C, s.pixels, w.StrideW*w.C, s.from)
 			}
 		})
-	}
-}
-
-func setAll[T any](x []T, v T) {
-	for i := range x {
-		x[i] = v
 	}
 }
 

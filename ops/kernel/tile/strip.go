@@ -7,14 +7,21 @@ import "qpipe/ops/kernel"
 func padRow[T any](dst, row []T, from int, pad T) {
 	lo := min(max(-from, 0), len(dst))
 	hi := max(min(len(row)-from, len(dst)), lo)
-	for i := range lo {
-		dst[i] = pad
-	}
+	fill(dst[:lo], pad)
 	if lo < hi {
 		copy(dst[lo:hi], row[from+lo:])
 	}
-	for i := hi; i < len(dst); i++ {
-		dst[i] = pad
+	fill(dst[hi:], pad)
+}
+
+// fill sets every element of x to v.
+func fill[T any](x []T, v T) {
+	if len(x) == 0 {
+		return
+	}
+	x[0] = v
+	for n := 1; n < len(x); n *= 2 {
+		copy(x[n:], x[:n])
 	}
 }
 
@@ -61,11 +68,11 @@ func turned(p *kernel.Conv) kernel.Conv {
 func used(p *kernel.Conv) float64 {
 	h, w := 0, 0
 	for k := range p.KH {
-		lo, hi := window(k*p.DilationH-p.PadTop, p.StrideH, p.OH, p.H)
+		lo, hi := kernel.Window(k*p.DilationH-p.PadTop, p.StrideH, p.OH, p.H)
 		h += hi - lo
 	}
 	for k := range p.KW {
-		lo, hi := window(k*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W)
+		lo, hi := kernel.Window(k*p.DilationW-p.PadLeft, p.StrideW, p.OW, p.W)
 		w += hi - lo
 	}
 	return float64(h) * float64(w) / float64(p.KH*p.KW*p.OH*p.OW)
