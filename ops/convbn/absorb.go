@@ -1,6 +1,10 @@
 package convbn
 
-import "math"
+import (
+	"math"
+
+	"qpipe/ops/kernel"
+)
 
 // delta is the smallest |s| that the reverse fold multiplies and divides by. It
 // is so small that the weight's codes are zero there (its scale has float32's
@@ -35,16 +39,48 @@ func (n *Node) Fold() {
 }
 
 func (n *Node) fold() {
-	k := n.Geom.K()
 	w, b := NewTensor(len(n.W.Data)), NewTensor(n.Geom.OutC)
+	n.foldWeight(w.Data)
+	for o := range b.Data {
+		b.Data[o] = n.shift(o, true)
+	}
+	n.W, n.B = w, b
+}
+
+// foldWeight writes the weight that the node has when BN is folded into it.
+func (n *Node) foldWeight(w []float32) {
+	k := n.Geom.K()
 	for o := range n.Geom.OutC {
 		s := n.factor(o)
 		for i := o * k; i < (o+1)*k; i++ {
-			w.Data[i] = n.W.Data[i] * s
+			w[i] = n.W.Data[i] * s
 		}
-		b.Data[o] = n.BN.Shift(o, n.bias(o))
 	}
-	n.W, n.B = w, b
+}
+
+// shift is the bias of channel o, with BN folded into it if absorb asks for that.
+func (n *Node) shift(o int, absorb bool) float32 {
+	if absorb && n.BN != nil {
+		return n.BN.Shift(o, n.bias(o))
+	}
+	return n.bias(o)
+}
+
+// absorbedScale is the weight scale that channel o has once BN is absorbed. Reverse fold's scale has seen BN already. In
+// with_bn a scale per channel follows from the folded weight, as it does after an
+// absorption that recomputes it; one that does not follow from the channel's own weights
+// is multiplied by |s|, which every channel can afford: the int8 form has a scale for each.
+func (n *Node) absorbedScale(set *kernel.Set, o int) float32 {
+	if n.Mode != WithBN {
+		return n.scale(o)
+	}
+	s, k := n.BN.Scale(o), n.Geom.K()
+	if n.Weight.PerChannel && !n.Frozen {
+		lo, hi := set.MinMax(n.W.Data[o*k : (o+1)*k])
+		scale, _ := n.Weight.Scale(min(lo*s, hi*s), max(lo*s, hi*s))
+		return scale
+	}
+	return max(n.scale(o)*float32(math.Abs(float64(s))), minScale)
 }
 
 func (n *Node) bias(o int) float32 {

@@ -17,6 +17,8 @@ import (
 //
 // followed by the output's quantization. Where the operand is on a grid and the
 // weight is quantized, the convolution itself is the int8 kernel, in every form.
+// The evaluation of a quantized form computes a node with BN as its absorbed self
+// (absorb.go), so that neither absorption nor conversion changes it.
 type Exec struct {
 	grid.Output
 	Acc []float32 // of a node with BN, kept for the backward pass; nil where none follows
@@ -68,8 +70,8 @@ type run struct {
 	acc     []float32
 	integer bool // the accumulator is a sum of products of integers
 	grid    bool // and the epilogue that of the int8 model
-	steps   bool // as on the grid, but for a bias that is not on it
 	batch   bool // BN uses the batch's statistics
+	absorb  bool // the node computes as if its BN were absorbed
 	merged  bool // the output is finished where it is convolved
 	ranged  bool // the channels' extremes are collected
 	dy      []float32
@@ -123,8 +125,8 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	r.cut = grid.NewCut(r.p.Rows(), width)
 	quantized := st.Quantize && n.Weight.Quantized()
 	r.integer = quantized && x.On && r.p.K() <= kernel.MaxProducts
-	aligned := r.integer && n.BN == nil && (z == nil || z.On)
-	r.grid, r.steps = aligned && !n.FloatBias, aligned && n.FloatBias
+	r.absorb = n.BN != nil && st.Quantize && !st.Train
+	r.grid = r.integer && (n.BN == nil || r.absorb) && (z == nil || z.On)
 	r.batch = n.BN != nil && st.Train && !n.BN.Frozen
 	e.weights(quantized)
 	e.operand()
@@ -185,15 +187,22 @@ func (e *Exec) blocks(c int) (tasks, step int) {
 // weights settles what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
 	n := e.n
-	if !quantized {
-		for o := range e.c.Scale {
-			e.c.Scale[o] = 1
-		}
-	} else {
+	switch {
+	case quantized:
 		if !n.Weight.PerChannel || n.WScale == nil {
 			n.UpdateScale()
 		}
 		e.m.Pool.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
+	case e.run.absorb:
+		if e.c.V == nil {
+			e.c.V = make([]float32, n.Geom.WeightLen())
+		}
+		n.foldWeight(e.c.V)
+	}
+	if !quantized {
+		for o := range e.c.Scale {
+			e.c.Scale[o] = 1
+		}
 	}
 	tasks, _ := e.blocks(n.Geom.OutC)
 	if !e.run.integer && e.pack.forward == nil {
@@ -214,7 +223,7 @@ func (e *Exec) encodeChunk(i, _ int) {
 			lo, hi := e.m.Set.MinMax(n.W.Data[o*k : (o+1)*k])
 			n.WScale[o], _ = n.Weight.Scale(n.foldRange(o, lo, hi))
 		}
-		n.encodeChannel(e.m.Set.EncodeWeights, &e.c, o, sx)
+		n.encodeChannel(e.m.Set, &e.c, o, sx, e.run.absorb)
 	}
 }
 
@@ -231,7 +240,7 @@ func (e *Exec) packChunk(i, _ int) {
 
 // values is the weight that the float32 kernels multiply with.
 func (e *Exec) values() []float32 {
-	if e.run.st.Quantize && e.n.Weight.Quantized() {
+	if e.run.absorb || e.run.st.Quantize && e.n.Weight.Quantized() {
 		return e.c.V
 	}
 	return e.n.W.Data
@@ -260,7 +269,7 @@ func (e *Exec) units() {
 			e.unit[o] = u * e.c.Scale[o]
 			e.bias[o] = -r.x.Q.Zero * e.pack.sums[o]
 		}
-		if r.grid && e.n.Bias {
+		if r.grid && (e.n.Bias || r.absorb) {
 			e.bias[o] += e.c.Bias[o]
 		}
 	}
@@ -324,7 +333,7 @@ func (e *Exec) integerOut() kernel.Int8Out {
 func (e *Exec) coefficients() {
 	switch {
 	case e.run.grid:
-	case e.n.BN == nil:
+	case e.n.BN == nil || e.run.absorb:
 		e.plain()
 	default:
 		e.normalize()
@@ -342,8 +351,6 @@ func (e *Exec) fill(i, worker int, codes bool, mask []uint8) {
 	case r.grid:
 		e.m.Set.Dequantize(e.m.Acc[e0:e1], nil, e.Dst[e0:e1], r.p.OutC, e.unit)
 		e.m.Set.Affine(e.Dst[e0:e1], z, e.Dst[e0:e1], mask, e.ones, e.zero, e.n.Act)
-	case codes && r.steps:
-		e.fillSteps(r.acc[e0:e1], z, e.Codes[e0:e1], mask)
 	case codes:
 		e.m.Set.AffineQuant(r.acc[e0:e1], z, e.Codes[e0:e1], mask, e.a, e.b, e.n.Act, e.Q)
 	default:

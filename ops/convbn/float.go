@@ -5,6 +5,6 @@ package convbn
 func (e *Exec) plain() {
 	copy(e.a, e.unit)
 	for o := range e.b {
-		e.b[o] = e.n.bias(o)
+		e.b[o] = e.n.shift(o, e.run.absorb)
 	}
 }

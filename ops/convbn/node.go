@@ -75,18 +75,17 @@ func (b *BN) Shift(c int, bias float32) float32 {
 // Node is the node's structure, parameters and state. Geom.N is 0. Without
 // parameters (before Alloc) the slices are nil.
 type Node struct {
-	Geom      kernel.Conv
-	Act       kernel.Act
-	Add       bool // a second operand is added before the activation
-	Bias      bool
-	BN        *BN
-	Mode      Mode
-	Weight    quant.Spec // Float32: the weight is not quantized
-	FloatBias bool       // QAT does not put the bias on the accumulator's grid
-	Frozen    bool       // the weight's scales are WScale and stay
-	W, B      Tensor
-	WScale    []float32 // of the weights, as last computed or frozen; one a channel or one for all
-	Int8      *Int8     // set in the int8 form, where W, B and BN are gone
+	Geom   kernel.Conv
+	Act    kernel.Act
+	Add    bool // a second operand is added before the activation
+	Bias   bool
+	BN     *BN
+	Mode   Mode
+	Weight quant.Spec // Float32: the weight is not quantized
+	Frozen bool       // the weight's scales are WScale and stay
+	W, B   Tensor
+	WScale []float32 // of the weights, as last computed or frozen; one a channel or one for all
+	Int8   *Int8     // set in the int8 form, where W, B and BN are gone
 }
 
 // Alloc makes the parameters, all zero.

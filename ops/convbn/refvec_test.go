@@ -1,6 +1,7 @@
 package convbn
 
 import (
+	"math"
 	"testing"
 
 	"qpipe/ops/grid"
@@ -175,15 +176,18 @@ func convBNCase(t *testing.T, c *refvec.Case) {
 	}
 	run := func(n *Node, q quant.Node) (*bench, []float32, quant.Node) {
 		b := newBench(t, n, g.N)
-		b.x = &grid.Value{Data: refvec.NHWC(x.Float32s(), g.N, g.C, g.H, g.W)}
-		if n.Add {
-			b.z = &grid.Value{Data: refvec.NHWC(c.Array(t, "residual").Float32s(), g.N, g.OutC, g.OH, g.OW)}
-		}
+		b.x, b.z = operands(t, c, n)
 		return b, b.forward(st, &q), q
 	}
 	if c.Has("y_pre_fq") {
 		_, y, _ := run(n.Clone(), quant.NewNode(quant.Spec{}, nil))
 		refvec.Check(t, c, "y_pre_fq", y)
+	}
+	if !training && !st.Observe {
+		eval := q
+		b := newBench(t, n.Clone(), g.N)
+		b.x, b.z = operands(t, c, n)
+		refvec.Check(t, c, "y", b.forward(grid.Step{Quantize: true}, &eval))
 	}
 	b, y, q := run(n, q)
 	refvec.Check(t, c, "y", y)
@@ -191,6 +195,16 @@ func convBNCase(t *testing.T, c *refvec.Case) {
 	if c.Has("grad_y") {
 		checkGradients(t, c, b)
 	}
+}
+
+// operands are a case's float32 inputs.
+func operands(t *testing.T, c *refvec.Case, n *Node) (x, z *grid.Value) {
+	g, batch := n.Geom, c.Array(t, "x").Shape[0]
+	x = &grid.Value{Data: refvec.NHWC(c.Array(t, "x").Float32s(), batch, g.C, g.H, g.W)}
+	if n.Add {
+		z = &grid.Value{Data: refvec.NHWC(c.Array(t, "residual").Float32s(), batch, g.OutC, g.OH, g.OW)}
+	}
+	return x, z
 }
 
 func checkState(t *testing.T, c *refvec.Case, b *bench, q *quant.Node) {
@@ -352,24 +366,13 @@ func convertCase(t *testing.T, c *refvec.Case) {
 		}
 		return v
 	}
-	qat := n.Clone()
-	qat.FloatBias = true // the vectors' QAT forward has the bias as it is
 	q := quant.NewNode(quant.Spec{DType: quant.Int8}, fixed{c.Array(t, "y_scale").Float32s()[0]})
-	run := func(n *Node) *bench {
-		b := newBench(t, n, g.N)
-		b.x = codes("x_q", "x_scale", g.C, g.H, g.W)
-		if n.Add {
-			b.z = codes("residual_q", "residual_scale", g.OutC, g.OH, g.OW)
-		}
-		refvecY := b.forward(grid.Step{Quantize: true}, &q)
-		if n.FloatBias {
-			refvec.Check(t, c, "y_qat", refvecY)
-			refvec.Check(t, c, "y_qat_q", refvec.NCHW(signed(b.e.Codes), g.N, g.OutC, g.OH, g.OW))
-		}
-		return b
+	b := newBench(t, n.Clone(), g.N)
+	b.x = codes("x_q", "x_scale", g.C, g.H, g.W)
+	if n.Add {
+		b.z = codes("residual_q", "residual_scale", g.OutC, g.OH, g.OW)
 	}
-	run(qat)
-	b := run(n.Clone())
+	checkQAT(t, c, b, b.forward(grid.Step{Quantize: true}, &q))
 	sx := b.x.Q.Scale
 	if err := n.Convert(sx); err != nil {
 		t.Fatal(err)
@@ -379,11 +382,37 @@ func convertCase(t *testing.T, c *refvec.Case) {
 	refvec.Check(t, c, "bias_q", n.Int8.Bias)
 	y := intForward(t, c, n, b, &q)
 	refvec.Check(t, c, "y_int_q", refvec.NCHW(y, g.N, g.OutC, g.OH, g.OW))
-	if n.Mode == FuseBN {
-		for i, v := range b.e.Codes {
-			if int(v)-grid.Offset != int(y[i]) {
-				t.Fatalf("element %d: QAT gives %v, int8 %d", i, v, y[i])
+	for i, v := range b.e.Codes {
+		if int(v)-grid.Offset != int(y[i]) {
+			t.Fatalf("element %d: QAT gives %v, int8 %d", i, v, y[i])
+		}
+	}
+}
+
+// checkQAT holds the evaluation forward y against the vectors', whose bias is as it is
+// where ours is on the grid scale_x·scale_w: a code may be the next one where rounding the
+// bias, by half a unit of that grid at most, takes the exact value past a tie.
+func checkQAT(t *testing.T, c *refvec.Case, b *bench, y []float32) {
+	f := func(name string) []float32 { return c.Array(t, name).Float32s() }
+	g := b.n.Geom
+	codes := refvec.NCHW(signed(b.e.Codes), b.batch, g.OutC, g.OH, g.OW)
+	acc, want, wantY, bias, sw := f("acc"), f("y_qat_q"), f("y_qat"), f("bias_absorbed"), f("weight_scale_absorbed")
+	sx, sy := float64(f("x_scale")[0]), float64(f("y_scale")[0])
+	for i, q := range codes {
+		if float32(q) == want[i] {
+			if d := math.Abs(float64(y[i] - wantY[i])); d > 1e-5*(1+math.Abs(float64(wantY[i]))) {
+				t.Fatalf("y_qat[%d] is %g, want %g", i, y[i], wantY[i])
 			}
+			continue
+		}
+		o := i / (g.OH * g.OW) % g.OutC
+		exact := float64(acc[i])*sx*float64(sw[o]) + float64(bias[o])
+		if b.n.Add {
+			exact += float64(f("residual_q")[i]) * float64(f("residual_scale")[0])
+		}
+		tie := math.Abs(exact/sy - math.Floor(exact/sy) - 0.5)
+		if bound := sx*float64(sw[o])/2/sy + 1e-5; tie > bound || math.Abs(float64(q)-float64(want[i])) > 1 {
+			t.Errorf("y_qat_q[%d] is %d, want %g: the exact value is %g from a tie, and the bias's grid moves it by at most %g", i, q, want[i], tie, bound)
 		}
 	}
 }
@@ -428,6 +457,8 @@ func signed(codes []uint8) []int8 {
 	return y
 }
 
+// absorbNet hands every layer's output on as values, not as codes: a bias then stays as it
+// is, as in the vectors.
 func absorbNet(t *testing.T, c *refvec.Case) {
 	channels, strides := c.Ints(t, "channels"), c.Ints(t, "strides")
 	x := c.Array(t, "x")
@@ -438,7 +469,7 @@ func absorbNet(t *testing.T, c *refvec.Case) {
 		o := (h+2-3)/s + 1
 		g := kernel.Conv{H: h, W: h, C: channels[l], OutC: channels[l+1], OH: o, OW: o, KH: 3, KW: 3, StrideH: s, StrideW: s, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1}
 		n := nodeOf(t, c, g, string(rune('0'+l)))
-		n.Act, n.Mode, n.Weight, n.FloatBias = kernel.ReLU, modeOf(refvec.Attr[string](t, c, "mode")), spec(t, -127, 127, true), true
+		n.Act, n.Mode, n.Weight = kernel.ReLU, modeOf(refvec.Attr[string](t, c, "mode")), spec(t, -127, 127, true)
 		nodes, h = append(nodes, n), o
 		quants = append(quants, quant.NewNode(quant.Spec{DType: quant.Int8}, fixed{c.Array(t, "act_scale"+string(rune('0'+l))).Float32s()[0]}))
 	}
@@ -446,7 +477,7 @@ func absorbNet(t *testing.T, c *refvec.Case) {
 		v := grid.Value{Data: refvec.NHWC(x.Float32s(), x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3])}
 		for l, n := range nodes {
 			b := newBench(t, n, x.Shape[0])
-			v = b.e.Forward(b.batch, grid.Step{Quantize: true}, &v, nil, &quants[l])
+			v = grid.Value{Data: valuesOf(b.e.Forward(b.batch, grid.Step{Quantize: true}, &v, nil, &quants[l]))}
 		}
 		last := nodes[len(nodes)-1].Geom
 		refvec.Check(t, c, "y_absorbed"+string(rune('0'+absorbed)), refvec.NCHW(valuesOf(v), x.Shape[0], last.OutC, last.OH, last.OW))

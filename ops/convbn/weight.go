@@ -84,34 +84,40 @@ func (c *codes) mask(o, k int) []uint8 {
 	return c.Mask[o*w : (o+1)*w]
 }
 
-// encoder is kernel.Set.EncodeWeights.
-type encoder func(w []float32, f float32, q kernel.Quant, codes []int8, v []float32, mask []uint8)
-
-// encode quantizes the weight with the scales of WScale. With sx, the scale of
-// an integer input, a node without BN gets its bias on the grid sx·Scale.
+// encode quantizes the weight as the int8 form has it, for an integer input of scale
+// sx: with BN absorbed and the bias on the grid sx·Scale.
 func (n *Node) encode(c *codes, sx float32) {
+	set := ref.Set()
 	for o := range n.Geom.OutC {
-		n.encodeChannel(ref.EncodeWeights, c, o, sx)
+		n.encodeChannel(set, c, o, sx, true)
 	}
 }
 
 // maxBias bounds the bias's integer, so that it and an accumulator fit into int32.
 const maxBias = 1 << 30
 
-func (n *Node) encodeChannel(run encoder, c *codes, o int, sx float32) {
-	f := float32(1)
-	if n.BN != nil && n.Mode == ReverseFold {
-		f = n.BN.folded(o)
-	}
-	s := n.scale(o)
-	if n.BN == nil && n.Bias && sx > 0 {
-		s = fitBias(s, n.B.Data[o], sx)
-		c.Bias[o] = biasCode(n.B.Data[o], sx, s)
-	}
-	c.Scale[o] = s
+// encodeChannel quantizes channel o's weights: as training does or, with absorb, as
+// after the absorption of BN. Where nothing but the bias is left to follow the
+// accumulator and sx, the scale of an integer input, is given, the bias goes on the
+// grid sx·Scale.
+func (n *Node) encodeChannel(set *kernel.Set, c *codes, o int, sx float32, absorb bool) {
 	k := n.Geom.K()
 	w := n.W.Data[o*k : (o+1)*k]
-	run(w, f, n.Weight.Params(s, 0), c.W[o*k:(o+1)*k], c.V[o*k:(o+1)*k], c.mask(o, k))
+	f, s := float32(1), n.scale(o)
+	switch {
+	case n.BN == nil:
+	case absorb:
+		f, s = n.factor(o), n.absorbedScale(set, o)
+	case n.Mode == ReverseFold:
+		f = n.BN.folded(o)
+	}
+	if (absorb || n.BN == nil) && (n.Bias || n.BN != nil) && sx > 0 {
+		b := n.shift(o, absorb)
+		s = fitBias(s, b, sx)
+		c.Bias[o] = biasCode(b, sx, s)
+	}
+	c.Scale[o] = s
+	set.EncodeWeights(w, f, n.Weight.Params(s, 0), c.W[o*k:(o+1)*k], c.V[o*k:(o+1)*k], c.mask(o, k))
 }
 
 // minScale keeps a scale that BN made tiny from becoming zero.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
 )
@@ -14,12 +15,15 @@ import (
 // the net under test gave as its operands' codes, so that one code that rounds the
 // other way is counted once and not carried on.
 type compose64 struct {
-	g      *Graph
-	e      *Net
-	n      int
-	ties   int // codes that differ where the exact quotient is next to a tie
-	total  int
-	errors []string
+	g         *Graph
+	e         *Net // nil in chain
+	n         int
+	values    [][]float64 // of chain, by node: what its codes stand for
+	scales    []float32   // likewise
+	floatBias bool        // biases are not put on a grid
+	ties      int         // codes that differ where the exact quotient is next to a tie
+	total     int
+	errors    []string
 }
 
 // run compares every node's codes (or float output).
@@ -32,8 +36,44 @@ func (c *compose64) run() {
 	}
 }
 
+// chain composes the forward pass of the first training step, in which every range is
+// that of the batch, from the images to the network's output.
+func (c *compose64) chain(x []float32) []float64 {
+	c.values, c.scales = make([][]float64, len(c.g.nodes)), make([]float32, len(c.g.nodes))
+	for i, n := range c.g.nodes {
+		var y []float64
+		switch {
+		case i == 0:
+			for _, v := range x {
+				y = append(y, float64(v))
+			}
+		case !n.hasQuant():
+			c.values[i], c.scales[i] = c.values[n.in[0]], c.scales[n.in[0]]
+			continue
+		default:
+			y = c.node(n)
+		}
+		c.values[i] = y
+		if !n.quant.Spec.Quantized() {
+			continue
+		}
+		q, lo, hi := n.quant, slices.Min(y), slices.Max(y)
+		q.Observe(nil, float32(lo), float32(hi))
+		scale, _ := q.Scale()
+		c.scales[i] = scale
+		qmin, qmax := q.Spec.Limits()
+		for k, v := range y {
+			y[k] = min(max(math.RoundToEven(v/float64(scale)), float64(qmin)), float64(qmax)) * float64(scale)
+		}
+	}
+	return c.values[c.g.out]
+}
+
 // operand is a node's output in float64, from its codes.
 func (c *compose64) operand(i int) []float64 {
+	if c.values != nil {
+		return slices.Clone(c.values[i])
+	}
 	values, scale, zero, _ := c.e.Output(c.g.nodes[i].name)
 	codes, ok := c.e.Codes(c.g.nodes[i].name)
 	x := make([]float64, len(values))
@@ -76,58 +116,99 @@ func (c *compose64) node(n *node) []float64 {
 	return pool64(n.pool, c.n, x)
 }
 
-// conv is conv + bias (on its grid) + BN in float64.
+// conv is conv + bias of the node, or of its absorbed self while it has a BN, in
+// float64: the weights on the grid scales[o], the bias on sx·scales[o].
 func (c *compose64) conv(n *node, x []float64) []float64 {
-	k, sx := n.conv, 1.0
-	if _, scale, _, _ := c.e.Output(c.g.nodes[n.in[0]].name); scale != 0 {
-		sx = float64(scale)
-	}
-	w := make([]float64, len(k.W.Data))
-	per := k.Geom.K()
-	scales := make([]float64, k.Geom.OutC)
-	factor, tops := make([]float64, k.Geom.OutC), make([]float64, k.Geom.OutC)
-	for o := range tops {
-		factor[o] = 1
-		if k.BN != nil && c.g.mode == ReverseFold {
-			factor[o] = float64(k.BN.Gamma.Data[o]) / math.Sqrt(float64(k.BN.Var[o])+k.BN.Eps)
-		}
-		for _, v := range k.W.Data[o*per : (o+1)*per] {
-			tops[o] = max(tops[o], math.Abs(float64(v)*factor[o]))
-		}
-	}
+	k, sx := n.conv, c.scale(n.in[0])
+	w, bias := folded64(k, c.g.mode)
+	scales := scales64(k, c.g.mode, w, bias, sx)
 	lo, hi := k.Weight.Limits()
-	for o := range k.Geom.OutC {
-		f, top := factor[o], tops[o]
-		if !k.Weight.PerChannel {
-			top = slices.Max(tops)
-		}
-		s := float64(float32(max(top/float64(hi), float64(quant.Epsilon))))
-		if k.Frozen {
-			s = float64(k.WScale[o%len(k.WScale)])
-		}
-		scales[o] = s
-		for i := o * per; i < (o+1)*per; i++ {
-			q := math.RoundToEven(float64(float32(float64(k.W.Data[i])*f)) / s)
-			w[i] = min(max(q, float64(lo)), float64(hi)) * s / f
-		}
+	per := k.Geom.K()
+	for i, v := range w {
+		s := scales[i/per]
+		w[i] = min(max(math.RoundToEven(v/s), float64(lo)), float64(hi)) * s
 	}
 	y := conv64(k.Geom, c.n, x, w)
 	for i := range y {
 		o := i % k.Geom.OutC
-		var b float64
-		if k.Bias {
-			b = float64(k.B.Data[o])
-		}
-		if k.BN != nil {
-			y[i] = bn64(n, o, y[i]+b)
+		if c.floatBias {
+			y[i] += float64(bias[o])
 			continue
 		}
-		if !k.FloatBias {
-			b = math.RoundToEven(b/(sx*scales[o])) * sx * scales[o]
-		}
-		y[i] += b
+		unit := float64(sx * float32(scales[o]))
+		y[i] += math.RoundToEven(float64(bias[o])/unit) * unit
 	}
 	return y
+}
+
+// scale is that of node i's output; 1 where it has none.
+func (c *compose64) scale(i int) float32 {
+	if c.values != nil {
+		return c.scales[i]
+	}
+	if _, scale, _, _ := c.e.Output(c.g.nodes[i].name); scale != 0 {
+		return scale
+	}
+	return 1
+}
+
+// factor64 is s of numerics.md: float64, rounded once; s′ in reverse fold.
+func factor64(b *convbn.BN, o int, mode Mode) float32 {
+	s := float32(float64(b.Gamma.Data[o]) / math.Sqrt(float64(b.Var[o])+b.Eps))
+	if least := math.Ldexp(1, -60); mode == ReverseFold && math.Abs(float64(s)) < least {
+		s = float32(math.Copysign(least, float64(s)))
+	}
+	return s
+}
+
+// folded64 is W·s and (b - μ)·s + β, in float32; W and b where there is no BN.
+func folded64(k *convbn.Node, mode Mode) (w []float64, bias []float32) {
+	bias = make([]float32, k.Geom.OutC)
+	if k.Bias {
+		copy(bias, k.B.Data)
+	}
+	for i, v := range k.W.Data {
+		o := i / k.Geom.K()
+		if k.BN != nil {
+			v *= factor64(k.BN, o, mode)
+		}
+		w = append(w, float64(v))
+	}
+	if b := k.BN; b != nil {
+		for o := range bias {
+			bias[o] = float32(float32(bias[o]-b.Mean[o])*b.Scale(o)) + b.Beta.Data[o]
+		}
+	}
+	return w, bias
+}
+
+// scales64 is the scale of every channel of the folded weights w, raised where the bias needs it.
+func scales64(k *convbn.Node, mode Mode, w []float64, bias []float32, sx float32) []float64 {
+	_, hi := k.Weight.Limits()
+	per := k.Geom.K()
+	top := func(w []float64) (t float64) {
+		for _, v := range w {
+			t = max(t, math.Abs(v))
+		}
+		return t
+	}
+	scale := func(t float64) float64 { return float64(max(float32(t)/float32(hi), quant.Epsilon)) }
+	scales := make([]float64, k.Geom.OutC)
+	for o := range scales {
+		switch {
+		case k.Frozen:
+			scales[o] = float64(k.WScale[o%len(k.WScale)])
+		case k.Weight.PerChannel:
+			scales[o] = scale(top(w[o*per : (o+1)*per]))
+		case k.BN != nil && mode == WithBN:
+			raw, _ := folded64(&convbn.Node{Geom: k.Geom, W: k.W}, mode)
+			scales[o] = float64(float32(scale(top(raw))) * float32(math.Abs(float64(factor64(k.BN, o, mode)))))
+		default:
+			scales[o] = scale(top(w))
+		}
+		scales[o] = max(scales[o], math.Ldexp(1, -100), float64(float32(math.Abs(float64(bias[o]))/(float64(sx)*(1<<30)))))
+	}
+	return scales
 }
 
 func bn64(n *node, o int, v float64) float64 {

@@ -55,12 +55,7 @@ type Quant struct {
 }
 
 // QConfig is a node's quantization configuration.
-type QConfig struct {
-	Activation, Weight Quant
-	// FloatBias leaves the bias as it is in QAT instead of putting it on the
-	// grid scale_x·scale_w, where the int8 model has it.
-	FloatBias bool
-}
+type QConfig struct{ Activation, Weight Quant }
 
 // The ops' names.
 const (

@@ -222,7 +222,7 @@ func (e *Net) scratch() {
 			s, b := c.conv.Rooms(e.set, e.batch, e.training)
 			scratch, block, parts = scratch.Max(s), block.Max(b), max(parts, c.conv.PartsSize(e.batch))
 		}
-		if e.g.form != Float && (c.conv == nil || c.conv.BN == nil) {
+		if e.accumulates(c) {
 			acc = max(acc, e.batch*size)
 		}
 		if c.conv != nil {
@@ -238,6 +238,14 @@ func (e *Net) scratch() {
 	if e.training {
 		e.m.Parts = make([]float32, parts)
 	}
+}
+
+// accumulates reports whether the node may need room for its integer accumulators: it
+// does unless a kernel makes codes of them right away, as in every evaluation of a node
+// with BN (while it is trained, its accumulators are float32) whose output has a format.
+func (e *Net) accumulates(c *cell) bool {
+	direct := c.conv != nil && c.conv.BN != nil && c.coded && !e.values && e.g.form != Calibration
+	return e.g.form != Float && !direct
 }
 
 // plainImages is how many images of a convolution's operand are brought to float32

@@ -52,7 +52,7 @@ func (g *Graph) prepareNode(n *node, mode convbn.Mode, from Form) {
 	if n.conv == nil {
 		return
 	}
-	n.conv.Weight, n.conv.FloatBias = n.qcfg.Weight.Spec, n.qcfg.FloatBias
+	n.conv.Weight = n.qcfg.Weight.Spec
 	if mode == convbn.FuseBN && n.conv.BN != nil {
 		n.conv.Mode = convbn.FuseBN
 		n.conv.Fold()

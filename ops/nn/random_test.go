@@ -132,39 +132,46 @@ func randomConfig(r *rand.Rand) func(Module) QConfig {
 	}
 }
 
-// TestRandomGraphs: whatever the network, its types and its mode, once every BN
-// behind a convolution is absorbed the QAT form's eval codes are those of the int8
-// model, at every node; and they are what the formulas composed in float64 give.
+// TestRandomGraphs: whatever the network, its types, its mode and what has become of
+// its BNs, the QAT form's eval codes are those of the int8 model, at every node; they are
+// what the formulas composed in float64 give; and an absorption that promises to change
+// nothing changes nothing.
 func TestRandomGraphs(t *testing.T) {
 	graphs := 150
 	if testing.Short() {
 		graphs = 10
 	}
-	ties, total := 0, 0
+	ties, total, left, lossless := 0, 0, 0, 0
 	for seed := range uint64(graphs) {
 		r := rand.New(rand.NewPCG(seed, 99))
 		g := randomGraph(t, r)
 		g.Init(int64(seed))
 		jitter(g, r)
+		rareGammas(g, r)
 		if errs := g.SetQConfig(randomConfig(r)); len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		must(t, g.Prepare(QAT, []Mode{FuseBN, WithBN, ReverseFold}[r.IntN(3)]))
+		form := []Form{QAT, QAT, Calibration}[r.IntN(3)]
+		must(t, g.Prepare(form, []Mode{FuseBN, WithBN, ReverseFold}[r.IntN(3)]))
 		const n = 3
 		in := g.Input().WithN(n).Len()
-		e := compile(t, g, n, true)
-		for range 2 {
-			e.Forward(randn(r, in, 1), n, Train)
-			e.Backward(randn(r, n*5, 0.1))
-		}
+		prepareRandom(t, r, g, n)
+		x := randn(r, in, 1)
 		for _, m := range g.Modules() {
-			if m.HasWeight && m.BN != "" {
-				must(t, g.Absorb(m.Name, r.IntN(2) == 0))
+			if form == Calibration || !m.HasWeight || m.BN == "" || r.IntN(2) == 0 {
+				continue
+			}
+			recompute := r.IntN(2) == 0
+			before := g.Clone()
+			must(t, g.Absorb(m.Name, recompute))
+			if g.Mode() == ReverseFold || recompute && g.find(m.Name).conv.Weight.PerChannel {
+				lossless++
+				sameCodes(t, fmt.Sprintf("graph %d (%s), absorption of %s", seed, g.Mode(), m.Name), keeping(t, before, n), keeping(t, g, n), x, n)
 			}
 		}
-		x := randn(r, in, 1)
+		left += len(bnsLeft(g))
 		qat, int8 := pair(t, g, n)
-		same(t, fmt.Sprintf("graph %d (%s)", seed, g.Mode()), qat, int8, x, n)
+		sameCodes(t, fmt.Sprintf("graph %d (%s %s)", seed, g.Mode(), form), qat, int8, x, n)
 		c := &compose64{g: g, e: qat, n: n}
 		c.run()
 		ties, total = ties+c.ties, total+c.total
@@ -172,7 +179,50 @@ func TestRandomGraphs(t *testing.T) {
 			t.Fatalf("graph %d (%s): %d values are not those of the formulas, among them %s\n%s", seed, g.Mode(), len(c.errors), c.errors[0], names(g))
 		}
 	}
-	t.Logf("%d codes, %d of them next to a tie on the other side", total, ties)
+	t.Logf("%d codes, %d of them next to a tie on the other side; %d BNs left to the conversion, %d lossless absorptions", total, ties, left, lossless)
+	if !testing.Short() && (left < 50 || lossless < 50) {
+		t.Error("the generator leaves too little to absorb")
+	}
+}
+
+// rareGammas makes some γ zero, tiny or huge.
+func rareGammas(g *Graph, r *rand.Rand) {
+	for _, n := range g.nodes {
+		if b := n.bnOf(); b != nil && n.conv != nil {
+			for i := range b.C {
+				if r.IntN(6) == 0 {
+					b.Gamma.Data[i] = []float32{0, 1e-30, -1e-7, 1e-4, -300}[r.IntN(5)]
+				}
+			}
+		}
+	}
+}
+
+// prepareRandom gives g's nodes ranges: by calibration, or by training steps.
+func prepareRandom(t testing.TB, r *rand.Rand, g *Graph, n int) {
+	in := g.Input().WithN(n).Len()
+	if g.Form() == Calibration {
+		e := compile(t, g, n, false)
+		for range 2 {
+			e.Forward(randn(r, in, 1), n, Calibrate)
+		}
+		return
+	}
+	e := compile(t, g, n, true)
+	for range 2 {
+		e.Forward(randn(r, in, 1), n, Train)
+		e.Backward(randn(r, n*5, 0.1))
+	}
+}
+
+// bnsLeft are the convolutions that still have their BN.
+func bnsLeft(g *Graph) (names []string) {
+	for _, m := range g.Modules() {
+		if m.HasWeight && m.BN != "" {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
 // pair compiles a QAT graph and its int8 form, both keeping every output.
@@ -186,26 +236,26 @@ func pair(t testing.TB, g *Graph, batch int) (qat, int8 *Net) {
 	return qat, int8
 }
 
-// same runs both and wants the same integers at every node.
-func same(t testing.TB, what string, qat, int8 *Net, x []float32, n int) {
+// sameCodes runs both and wants the same integers at every node, and the same output.
+func sameCodes(t testing.TB, what string, a, b *Net, x []float32, n int) {
 	t.Helper()
-	y := append([]float32(nil), qat.Forward(x, n, Eval)...)
-	z := int8.Forward(x, n, Eval)
-	for _, m := range qat.g.Modules() {
-		a, okA := qat.Codes(m.Name)
-		b, okB := int8.Codes(m.Name)
-		if okA != okB {
+	y := append([]float32(nil), a.Forward(x, n, Eval)...)
+	z := b.Forward(x, n, Eval)
+	for _, m := range a.g.Modules() {
+		p, okP := a.Codes(m.Name)
+		q, okQ := b.Codes(m.Name)
+		if okP != okQ {
 			t.Fatalf("%s: %s has codes in one form only", what, m.Name)
 		}
-		for i := range a {
-			if a[i] != b[i] {
-				t.Fatalf("%s: %s (%s): element %d is %d in QAT, %d in int8", what, m.Name, m.Op, i, a[i], b[i])
+		for i := range p {
+			if p[i] != q[i] {
+				t.Fatalf("%s: %s (%s): element %d is %d in the %s form, %d in the %s form", what, m.Name, m.Op, i, p[i], a.g.form, q[i], b.g.form)
 			}
 		}
 	}
 	for i := range y {
 		if y[i] != z[i] {
-			t.Fatalf("%s: output %d is %g in QAT, %g in int8", what, i, y[i], z[i])
+			t.Fatalf("%s: output %d is %g in the %s form, %g in the %s form", what, i, y[i], a.g.form, z[i], b.g.form)
 		}
 	}
 }

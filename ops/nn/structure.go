@@ -39,11 +39,10 @@ type nodeJSON struct {
 
 type convJSON struct {
 	kernel.Conv
-	Add       bool        `json:",omitempty"`
-	Bias      bool        `json:",omitempty"`
-	FloatBias bool        `json:",omitempty"`
-	Frozen    bool        `json:",omitempty"`
-	Weight    *quant.Spec `json:",omitempty"`
+	Add    bool        `json:",omitempty"`
+	Bias   bool        `json:",omitempty"`
+	Frozen bool        `json:",omitempty"`
+	Weight *quant.Spec `json:",omitempty"`
 }
 
 type bnJSON struct {
@@ -82,7 +81,7 @@ func (g *Graph) nodeJSON(n *node) nodeJSON {
 		j.BN = &bnJSON{n.bnName, b.Eps, b.Momentum, b.Frozen}
 	}
 	if c := n.conv; c != nil {
-		j.Conv = &convJSON{Conv: c.Geom, Add: c.Add, Bias: c.Bias, FloatBias: c.FloatBias, Frozen: c.Frozen}
+		j.Conv = &convJSON{Conv: c.Geom, Add: c.Add, Bias: c.Bias, Frozen: c.Frozen}
 		if c.Weight.Quantized() {
 			j.Conv.Weight = &c.Weight
 		}
@@ -145,7 +144,7 @@ func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
 	if j.Conv != nil {
 		n.conv, n.bn = j.Conv.node(n.bn, j.Act), nil
 		n.conv.Mode, _ = convMode(g.mode)
-		n.qcfg.Weight.Spec, n.qcfg.FloatBias = n.conv.Weight, n.conv.FloatBias
+		n.qcfg.Weight.Spec = n.conv.Weight
 	}
 	if g.form == Quantized {
 		n.allocInt8()
@@ -156,7 +155,7 @@ func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
 }
 
 func (j *convJSON) node(bn *convbn.BN, act kernel.Act) *convbn.Node {
-	c := &convbn.Node{Geom: j.Conv, Act: act, Add: j.Add, Bias: j.Bias, BN: bn, FloatBias: j.FloatBias, Frozen: j.Frozen}
+	c := &convbn.Node{Geom: j.Conv, Act: act, Add: j.Add, Bias: j.Bias, BN: bn, Frozen: j.Frozen}
 	if j.Weight != nil {
 		c.Weight = *j.Weight
 	}
