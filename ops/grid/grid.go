@@ -185,6 +185,14 @@ func Stored(s quant.Spec, scale float32, zero int32) kernel.Quant {
 	return q
 }
 
+// Plain takes a code or zero point as bytes hold it back to the type's own codes.
+func Plain(s quant.Spec, code int32) int32 {
+	if Coded(s) && s.DType != quant.UInt8 {
+		return code - Offset
+	}
+	return code
+}
+
 // Requant is the epilogue for codes q, with an activation and a second operand z
 // (nil without one). Unit, what 1 in the accumulator is worth per channel, goes into M.
 func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel.Requant {

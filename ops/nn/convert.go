@@ -43,7 +43,7 @@ func (g *Graph) convertNode(i int, n *node) error {
 		if !finite(f.Scale) {
 			return NodeError{n.name, fmt.Errorf("its output's scale is %v", f.Scale), "look for the step at which training became unsound"}
 		}
-		n.scale, n.zero = f.Scale, f.Zero-grid.Offset
+		n.scale, n.zero = f.Scale, grid.Plain(n.quant.Spec, f.Zero)
 	}
 	if n.conv == nil && n.bn == nil {
 		return nil

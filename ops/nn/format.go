@@ -46,7 +46,5 @@ func (g *Graph) ownFormat(n *node) (kernel.Quant, bool) {
 	if !n.quant.Spec.Quantized() || n.quant.Spec.DType == quant.Int16 {
 		return kernel.Quant{}, false
 	}
-	q := grid.Stored(n.quant.Spec, n.scale, 0)
-	q.Zero = n.zero + grid.Offset
-	return q, true
+	return grid.Stored(n.quant.Spec, n.scale, n.zero), true
 }

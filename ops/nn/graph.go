@@ -100,7 +100,7 @@ type node struct {
 	qcfg    QConfig
 	quant   quant.Node // of the output; Spec Float32 where there is none
 	scale   float32    // int8 form: of the output
-	zero    int32      // likewise, as files have it: of signed codes
+	zero    int32      // likewise, in the codes of its dtype
 }
 
 // affine is the int8 form of a bn of its own: y = (x + Bias)·Mul in units of

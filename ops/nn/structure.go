@@ -12,8 +12,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// structureVersion is that of the JSON below.
-const structureVersion = 1
+// structureVersion is that of the JSON below, which docs/format.md describes field by field.
+const structureVersion = 2
 
 type graphJSON struct {
 	Version  int        `json:"version"`
@@ -25,24 +25,46 @@ type graphJSON struct {
 }
 
 type nodeJSON struct {
-	Name       string       `json:"name"`
-	Op         string       `json:"op"`
-	Members    []string     `json:"members,omitempty"`
-	Inputs     []string     `json:"inputs,omitempty"`
-	Out        tensor.Shape `json:"out"`
-	Act        kernel.Act   `json:"act,omitempty"`
-	Conv       *convJSON    `json:"conv,omitempty"`
-	BN         *bnJSON      `json:"bn,omitempty"`
-	Pool       *kernel.Pool `json:"pool,omitempty"`
-	Activation *quant.Spec  `json:"activation,omitempty"`
+	Name    string      `json:"name"`
+	Op      string      `json:"op"`
+	Members []string    `json:"members"`
+	Inputs  []string    `json:"inputs,omitempty"`
+	Shape   shapeJSON   `json:"shape"`
+	Act     string      `json:"act,omitempty"`
+	Conv    *convJSON   `json:"conv,omitempty"`
+	BN      *bnJSON     `json:"bn,omitempty"`
+	Pool    *poolJSON   `json:"pool,omitempty"`
+	Quant   *quant.Spec `json:"act_quant,omitempty"`
+}
+
+type shapeJSON struct {
+	Height   int `json:"height"`
+	Width    int `json:"width"`
+	Channels int `json:"channels"`
+}
+
+// windowJSON is how a kernel or a pooling window lies on its input, in ONNX's
+// words: height first, and of the padding top, left, bottom, right.
+type windowJSON struct {
+	Input  shapeJSON `json:"input"`
+	Kernel [2]int    `json:"kernel_shape"`
+	Stride [2]int    `json:"strides"`
+	Pads   [4]int    `json:"pads"`
 }
 
 type convJSON struct {
-	kernel.Conv
-	Add    bool        `json:",omitempty"`
-	Bias   bool        `json:",omitempty"`
-	Frozen bool        `json:",omitempty"`
-	Weight *quant.Spec `json:",omitempty"`
+	windowJSON
+	Dilation [2]int      `json:"dilations"`
+	Group    int         `json:"group"`
+	Bias     bool        `json:"bias,omitempty"`
+	Add      bool        `json:"add,omitempty"`
+	Frozen   bool        `json:"frozen_weight_scale,omitempty"`
+	Weight   *quant.Spec `json:"weight_quant,omitempty"`
+}
+
+type poolJSON struct {
+	windowJSON
+	CountPad bool `json:"count_include_pad,omitempty"`
 }
 
 type bnJSON struct {
@@ -67,36 +89,88 @@ func (g *Graph) Structure() []byte {
 }
 
 func (g *Graph) nodeJSON(n *node) nodeJSON {
-	j := nodeJSON{Name: n.name, Op: n.op, Members: n.members, Out: n.shape, Act: n.act}
+	j := nodeJSON{Name: n.name, Op: n.op, Members: n.members, Shape: shapeOf(n.shape)}
+	if n.act != kernel.None {
+		j.Act = n.act.String()
+	}
 	for _, i := range n.in {
 		j.Inputs = append(j.Inputs, g.nodes[i].name)
 	}
 	if n.pool.KH > 0 {
-		j.Pool = &n.pool
+		j.Pool = poolOf(&n.pool)
 	}
 	if n.quant.Spec.Quantized() {
-		j.Activation = &n.quant.Spec
+		j.Quant = &n.quant.Spec
 	}
 	if b := n.bnOf(); b != nil {
 		j.BN = &bnJSON{n.bnName, b.Eps, b.Momentum, b.Frozen}
 	}
 	if c := n.conv; c != nil {
-		j.Conv = &convJSON{Conv: c.Geom, Add: c.Add, Bias: c.Bias, Frozen: c.Frozen}
-		if c.Weight.Quantized() {
-			j.Conv.Weight = &c.Weight
-		}
+		j.Conv = convOf(c)
 	}
 	return j
 }
 
-// Restore makes the graph that a Structure describes, without parameters.
-func Restore(structure []byte) (*Graph, error) {
-	var j graphJSON
-	if err := json.Unmarshal(structure, &j); err != nil {
-		return nil, fmt.Errorf("the model's structure cannot be read: %w", err)
+func shapeOf(s tensor.Shape) shapeJSON { return shapeJSON{s.H, s.W, s.C} }
+
+func (s shapeJSON) shape() tensor.Shape { return tensor.Shape{H: s.Height, W: s.Width, C: s.Channels} }
+
+// behind is how much padding the output reads beyond the far edge of the input.
+func behind(in, out, kernel, stride, dilation, before int) int {
+	return max((out-1)*stride+(kernel-1)*dilation+1-before-in, 0)
+}
+
+func convOf(c *convbn.Node) *convJSON {
+	p := &c.Geom
+	j := &convJSON{Dilation: [2]int{p.DilationH, p.DilationW}, Group: p.Groups, Bias: c.Bias, Add: c.Add, Frozen: c.Frozen}
+	j.windowJSON = windowJSON{
+		Input: shapeJSON{p.H, p.W, p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
+		Pads: [4]int{
+			p.PadTop, p.PadLeft,
+			behind(p.H, p.OH, p.KH, p.StrideH, p.DilationH, p.PadTop), behind(p.W, p.OW, p.KW, p.StrideW, p.DilationW, p.PadLeft),
+		},
 	}
-	if j.Version != structureVersion {
-		return nil, fmt.Errorf("the model's structure has version %d, and this program reads version %d", j.Version, structureVersion)
+	if c.Weight.Quantized() {
+		j.Weight = &c.Weight
+	}
+	return j
+}
+
+func poolOf(p *kernel.Pool) *poolJSON {
+	j := &poolJSON{CountPad: p.CountPad}
+	j.windowJSON = windowJSON{
+		Input: shapeJSON{p.H, p.W, p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
+		Pads: [4]int{
+			p.PadTop, p.PadLeft,
+			behind(p.H, p.OH, p.KH, p.StrideH, 1, p.PadTop), behind(p.W, p.OW, p.KW, p.StrideW, 1, p.PadLeft),
+		},
+	}
+	return j
+}
+
+// geom is the geometry for an output of the shape out.
+func (j *convJSON) geom(out shapeJSON) kernel.Conv {
+	return kernel.Conv{
+		H: j.Input.Height, W: j.Input.Width, C: j.Input.Channels, OutC: out.Channels, OH: out.Height, OW: out.Width,
+		KH: j.Kernel[0], KW: j.Kernel[1], StrideH: j.Stride[0], StrideW: j.Stride[1], PadTop: j.Pads[0], PadLeft: j.Pads[1],
+		DilationH: j.Dilation[0], DilationW: j.Dilation[1], Groups: j.Group,
+	}
+}
+
+func (j *poolJSON) geom(out shapeJSON) kernel.Pool {
+	return kernel.Pool{
+		H: j.Input.Height, W: j.Input.Width, C: j.Input.Channels, OH: out.Height, OW: out.Width,
+		KH: j.Kernel[0], KW: j.Kernel[1], StrideH: j.Stride[0], StrideW: j.Stride[1], PadTop: j.Pads[0], PadLeft: j.Pads[1],
+		CountPad: j.CountPad,
+	}
+}
+
+// Restore makes the graph that a Structure describes, without parameters. It also
+// reads the version before.
+func Restore(structure []byte) (*Graph, error) {
+	j, err := decodeStructure(structure)
+	if err != nil {
+		return nil, err
 	}
 	g := &Graph{form: j.Form, mode: j.Mode, absorbed: j.Absorbed, configured: j.Form != Float}
 	at := map[string]int{}
@@ -116,11 +190,32 @@ func Restore(structure []byte) (*Graph, error) {
 	return g, nil
 }
 
+func decodeStructure(structure []byte) (j graphJSON, err error) {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err = json.Unmarshal(structure, &head); err == nil {
+		switch head.Version {
+		case 1:
+			j, err = decodeStructure1(structure)
+		case structureVersion:
+			err = json.Unmarshal(structure, &j)
+		default:
+			return j, fmt.Errorf("the model's structure has version %d, and this program reads versions 1 to %d", head.Version, structureVersion)
+		}
+	}
+	if err != nil {
+		return j, fmt.Errorf("the model's structure cannot be read: %w", err)
+	}
+	return j, nil
+}
+
 func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
-	n := &node{op: j.Op, name: j.Name, members: j.Members, shape: j.Out, act: j.Act}
+	n := &node{op: j.Op, name: j.Name, members: j.Members, shape: j.Shape.shape()}
 	if err := j.check(); err != nil {
 		return err
 	}
+	n.act, _ = actNamed(j.Act)
 	for _, in := range j.Inputs {
 		i, ok := at[in]
 		if !ok {
@@ -129,20 +224,24 @@ func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
 		n.in = append(n.in, i)
 	}
 	var s quant.Spec
-	if j.Activation != nil {
-		s = *j.Activation
+	if j.Quant != nil {
+		s = *j.Quant
 	}
 	n.quant = quant.NewNode(s, nil)
 	n.qcfg.Activation.Spec = s
 	if j.Pool != nil {
-		n.pool = *j.Pool
+		n.pool = j.Pool.geom(j.Shape)
 	}
 	if j.BN != nil {
 		n.bnName = j.BN.Name
-		n.bn = &convbn.BN{C: j.Out.C, Eps: j.BN.Eps, Momentum: j.BN.Momentum, Frozen: j.BN.Frozen}
+		n.bn = &convbn.BN{C: n.shape.C, Eps: j.BN.Eps, Momentum: j.BN.Momentum, Frozen: j.BN.Frozen}
 	}
-	if j.Conv != nil {
-		n.conv, n.bn = j.Conv.node(n.bn, j.Act), nil
+	if c := j.Conv; c != nil {
+		n.conv = &convbn.Node{Geom: c.geom(j.Shape), Act: n.act, Add: c.Add, Bias: c.Bias, BN: n.bn, Frozen: c.Frozen}
+		n.bn = nil
+		if c.Weight != nil {
+			n.conv.Weight = *c.Weight
+		}
 		n.conv.Mode, _ = convMode(g.mode)
 		n.qcfg.Weight.Spec = n.conv.Weight
 	}
@@ -154,12 +253,14 @@ func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
 	return nil
 }
 
-func (j *convJSON) node(bn *convbn.BN, act kernel.Act) *convbn.Node {
-	c := &convbn.Node{Geom: j.Conv, Act: act, Add: j.Add, Bias: j.Bias, BN: bn, Frozen: j.Frozen}
-	if j.Weight != nil {
-		c.Weight = *j.Weight
+// actNamed is the activation of that name, none for "".
+func actNamed(name string) (kernel.Act, bool) {
+	for _, a := range []kernel.Act{kernel.ReLU, kernel.ReLU6} {
+		if a.String() == name {
+			return a, true
+		}
 	}
-	return c
+	return kernel.None, name == ""
 }
 
 // maxExtent bounds every extent in a restored structure, so that no product of
@@ -169,22 +270,25 @@ const maxExtent = 1 << 20
 // check refuses extents that no builder would have let through.
 func (j *nodeJSON) check() error {
 	ops := []string{opInput, opConv, opLinear, opBN, opAdd, opConcat, opMaxPool, opAvgPool, opGlobalAvgPool, opFlatten, opAct}
-	pos := []int{j.Out.H, j.Out.W, j.Out.C}
+	pos := []int{j.Shape.Height, j.Shape.Width, j.Shape.Channels}
+	volume := slices.Clone(pos)
 	nonneg := []int{}
-	volume := []int{j.Out.H, j.Out.W, j.Out.C}
+	var windows []*windowJSON
 	if c := j.Conv; c != nil {
-		pos = append(pos, c.H, c.W, c.C, c.OutC, c.OH, c.OW, c.KH, c.KW, c.StrideH, c.StrideW, c.DilationH, c.DilationW, c.Groups)
-		nonneg = append(nonneg, c.PadTop, c.PadLeft)
-		volume = append([]int{c.OutC, c.KH, c.KW}, c.C)
-		if c.Groups > 0 && (c.C%c.Groups != 0 || c.OutC%c.Groups != 0) {
-			return fmt.Errorf("%d groups do not divide its channels", c.Groups)
+		windows = append(windows, &c.windowJSON)
+		pos = append(pos, c.Dilation[0], c.Dilation[1], c.Group)
+		volume = []int{j.Shape.Channels, c.Kernel[0], c.Kernel[1], c.Input.Channels}
+		if c.Group > 0 && (c.Input.Channels%c.Group != 0 || j.Shape.Channels%c.Group != 0) {
+			return fmt.Errorf("%d groups do not divide its channels", c.Group)
 		}
 	}
 	if p := j.Pool; p != nil {
-		pos = append(pos, p.H, p.W, p.C, p.OH, p.OW, p.KH, p.KW, p.StrideH, p.StrideW)
-		nonneg = append(nonneg, p.PadTop, p.PadLeft)
+		windows = append(windows, &p.windowJSON)
 	}
-	pooled := j.Op == opMaxPool || j.Op == opAvgPool || j.Op == opGlobalAvgPool
+	for _, w := range windows {
+		pos = append(pos, w.Input.Height, w.Input.Width, w.Input.Channels, w.Kernel[0], w.Kernel[1], w.Stride[0], w.Stride[1])
+		nonneg = append(nonneg, w.Pads[:]...)
+	}
 	bad := func(least int) func(int) bool { return func(v int) bool { return v < least || v > maxExtent } }
 	size := 1.0
 	for _, v := range volume {
@@ -193,26 +297,30 @@ func (j *nodeJSON) check() error {
 	switch {
 	case !slices.Contains(ops, j.Op):
 		return fmt.Errorf("there is no op %q", j.Op)
-	case slices.ContainsFunc(pos, bad(1)) || slices.ContainsFunc(nonneg, bad(0)) || j.Out.N != 0:
+	case slices.ContainsFunc(pos, bad(1)) || slices.ContainsFunc(nonneg, bad(0)):
 		return fmt.Errorf("an extent is outside 1…%d", maxExtent)
 	case size > math.MaxInt32:
 		return fmt.Errorf("it has more than 2^31 elements")
-	case j.Act > kernel.ReLU6 || pooled != (j.Pool != nil) || (j.Op == opBN) != (j.BN != nil && j.Conv == nil):
+	}
+	return j.checkParts()
+}
+
+// checkParts refuses parts that do not belong together.
+func (j *nodeJSON) checkParts() error {
+	_, known := actNamed(j.Act)
+	pooled := j.Op == opMaxPool || j.Op == opAvgPool || j.Op == opGlobalAvgPool
+	switch {
+	case !known:
+		return fmt.Errorf("there is no act %q", j.Act)
+	case pooled != (j.Pool != nil) || (j.Op == opBN) != (j.BN != nil && j.Conv == nil):
 		return fmt.Errorf("its parts do not fit together")
+	case j.Conv != nil && j.Conv.Pads != convOf(&convbn.Node{Geom: j.Conv.geom(j.Shape)}).Pads,
+		j.Pool != nil && j.Pool.Pads != poolOf(ptr(j.Pool.geom(j.Shape))).Pads:
+		return fmt.Errorf("its pads do not give its shape")
 	case len(j.Members) == 0 || j.Members[0] != j.Name:
 		return fmt.Errorf("its first member is not itself")
-	}
-	for _, s := range []*quant.Spec{j.Activation, j.weight()} {
-		if s != nil && (s.DType > quant.UInt8 || s.Scheme > quant.Affine || s.Rule > quant.HalfRange || s.Rounding > quant.HalfUp) {
-			return fmt.Errorf("its quantization is unknown")
-		}
 	}
 	return nil
 }
 
-func (j *nodeJSON) weight() *quant.Spec {
-	if j.Conv == nil {
-		return nil
-	}
-	return j.Conv.Weight
-}
+func ptr[T any](v T) *T { return &v }

@@ -127,8 +127,8 @@ func (g *Graph) Params() []*Param {
 
 // Tensors returns all parameters and state, sorted by name, in file order. Names are PyTorch's: X.weight, X.bias,
 // BN.weight, BN.bias, BN.running_mean, BN.running_var, and X.act_quant.min_max, X.weight_quant.scale (QAT and calibration),
-// X.weight_scale, X.act_scale, X.act_zero_point (int8; uint8 codes are kept as int8, less 128). Of a graph without
-// parameters Data is nil.
+// X.weight_scale, X.act_scale, X.act_zero_point (int8 form; the zero point is a code of the node's own dtype). Of a graph
+// without parameters Data is nil.
 func (g *Graph) Tensors() []Tensor {
 	var ts []Tensor
 	for _, n := range g.nodes {
