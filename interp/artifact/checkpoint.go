@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nlpodyssey/safetensors"
@@ -14,8 +15,12 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Version is the version of the checkpoint format that this program writes.
-const Version = 1
+// Version is the version of the checkpoint format that this program writes;
+// docs/format.md describes it. Files from version oldest on are read.
+const (
+	Version = 2
+	oldest  = 1
+)
 
 // Limits of what is read: a larger file or header is refused before its memory
 // is asked for.
@@ -138,10 +143,19 @@ func checkFormat(path string, meta map[string]string) error {
 		}
 		return &FileError{path, diag.NotCheckpoint, fmt.Errorf("a safetensors file, but not a checkpoint of qpipe: its metadata has no format_version")}
 	}
-	if v != fmt.Sprint(Version) {
-		return &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %q; this program reads version %d", clip(v), Version)}
+	if n := versionOf(meta); n < oldest || n > Version {
+		return &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %q; this program reads versions %d to %d", clip(v), oldest, Version)}
 	}
 	return nil
+}
+
+// versionOf is the format version that a file says, 0 for none.
+func versionOf(meta map[string]string) int {
+	n, err := strconv.Atoi(meta["format_version"])
+	if err != nil || strconv.Itoa(n) != meta["format_version"] {
+		return 0
+	}
+	return n
 }
 
 func checkHash(path string, data []byte, meta map[string]string) error {
@@ -173,6 +187,9 @@ func build(path string, meta map[string]string, views []safetensors.NamedTensorV
 		if err := place(s, t); err != nil {
 			return nil, damaged(path, "%w", err)
 		}
+	}
+	if err := upgrade(s, versionOf(meta)); err != nil {
+		return nil, damaged(path, "%w", err)
 	}
 	return s, nil
 }

@@ -58,9 +58,10 @@ func (m numbers) floats() map[string]float64 {
 
 // field is an entry of __metadata__: how it is written, and read again.
 type field struct {
-	key string
-	of  func(s *stage.Snapshot) any
-	to  func(s *stage.Snapshot, text []byte) error
+	key   string
+	of    func(s *stage.Snapshot) any
+	to    func(s *stage.Snapshot, text []byte) error
+	since int // the format version that began to have it, 0 for the first
 }
 
 // fields lists all that a snapshot holds besides tensors. Strings are written as
@@ -80,6 +81,8 @@ func fields() []field {
 		value("position", func(s *stage.Snapshot) *stage.Position { return &s.Position }),
 		floats("metrics", func(s *stage.Snapshot) *map[string]float64 { return &s.Metrics }),
 		floats("best", func(s *stage.Snapshot) *map[string]float64 { return &s.Best }),
+		since(2, value("preprocessing", func(s *stage.Snapshot) **stage.Preprocessing { return &s.Input })),
+		since(2, value("classes", func(s *stage.Snapshot) *[]string { return &s.Classes })),
 		{
 			key: "callbacks",
 			of: func(s *stage.Snapshot) any {
@@ -122,6 +125,11 @@ func value[T any](key string, at func(*stage.Snapshot) *T) field {
 	}
 }
 
+func since(version int, f field) field {
+	f.since = version
+	return f
+}
+
 func floats(key string, at func(*stage.Snapshot) *map[string]float64) field {
 	return field{
 		key: key,
@@ -155,6 +163,9 @@ func encodeMeta(s *stage.Snapshot) (map[string]string, error) {
 func decodeMeta(s *stage.Snapshot, meta map[string]string) error {
 	for _, f := range fields() {
 		text, ok := meta[f.key]
+		if !ok && versionOf(meta) < f.since {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("%q is missing", f.key)
 		}

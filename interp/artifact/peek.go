@@ -38,6 +38,9 @@ func Peek(path string) (*stage.Snapshot, error) {
 		if err := decodeMeta(s, meta); err != nil {
 			return nil, damaged(path, "its metadata cannot be read: %w", err)
 		}
+		if err := upgrade(s, versionOf(meta)); err != nil {
+			return nil, damaged(path, "%w", err)
+		}
 	}
 	infos := header.Tensors()
 	for _, name := range sortedKeys(infos) {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -44,7 +45,7 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	}
 	e.Form, e.Metrics, e.Best, e.Steps, e.Proof = string(res.Model.Form()), res.Metrics, res.BestMetrics, res.Steps, c.proof
 	if res.Model.Form() == nn.Quantized {
-		if err := s.keepInt8(st, res, c); err != nil {
+		if err := s.keepInt8(st, j, res, c); err != nil {
 			return s.stopped(e, err)
 		}
 	}
@@ -165,9 +166,11 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 }
 
 // keepInt8 writes the int8 model.
-func (s *session) keepInt8(st *graph.Stage, res *stage.Result, c *conversion) error {
+func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *conversion) error {
+	data := cmp.Or(j.Val, j.Train).Spec // that its metrics were measured on
 	snap := &stage.Snapshot{
 		Stage: st.Name, Form: nn.Quantized, Mode: st.Mode, Structure: res.Model.Structure(),
+		Input: data.Preprocessing(), Classes: data.Names,
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
 		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),
 	}

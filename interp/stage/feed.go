@@ -31,6 +31,35 @@ func (s Spec) table() (table, error) {
 	return t, nil
 }
 
+// Preprocessing says how an image becomes the network's input: of Height×Width
+// pixels, a byte a channel, in the order of Layout and Colors, each is
+// x = float32((pixel/255 - mean)/std), computed in float64.
+type Preprocessing struct {
+	Height   int       `json:"height"`
+	Width    int       `json:"width"`
+	Channels int       `json:"channels"`
+	Layout   string    `json:"layout"`           // "NHWC"
+	Colors   string    `json:"colors,omitempty"` // "gray" or "RGB"; of other numbers of channels nothing is known
+	Mean     []float64 `json:"mean"`             // one a channel
+	Std      []float64 `json:"std"`
+}
+
+// Preprocessing is what the data's images go through; nil where the spec contradicts itself.
+func (s Spec) Preprocessing() *Preprocessing {
+	mean, err := perChannel("mean", s.Mean, s.Shape.C)
+	if err != nil {
+		return nil
+	}
+	std, err := perChannel("std", s.Std, s.Shape.C)
+	if err != nil {
+		return nil
+	}
+	return &Preprocessing{
+		Height: s.Shape.H, Width: s.Shape.W, Channels: s.Shape.C, Layout: "NHWC",
+		Colors: map[int]string{1: "gray", 3: "RGB"}[s.Shape.C], Mean: mean, Std: std,
+	}
+}
+
 // perChannel spreads the values that a Spec gives over c channels; none means 0.5.
 func perChannel(what string, v []float32, c int) ([]float64, error) {
 	out := make([]float64, c)

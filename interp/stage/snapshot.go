@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,6 +21,9 @@ func (r *run) snapshot() *Snapshot {
 		Callbacks: make([]map[string]float64, len(r.Callbacks)),
 		Model:     r.Model.Tensors(),
 		Optimizer: r.worker.slots().tensors(r.Model),
+	}
+	if f := cmp.Or(r.Train, r.Val); f != nil {
+		s.Input, s.Classes = f.Spec.Preprocessing(), f.Spec.Names
 	}
 	if r.Kernels != nil {
 		s.Kernels = r.Kernels.Name

@@ -24,7 +24,8 @@ type Model interface {
 type Spec struct {
 	Shape     tensor.Shape // of one image, N = 0
 	Classes   int
-	Len       int // -1: known only when the data is read
+	Names     []string // of the classes by label, nil where they have none
+	Len       int      // -1: known only when the data is read
 	Mean, Std []float32
 }
 

@@ -18,6 +18,7 @@ type CIFAR10Args struct {
 	Split      string   `arg:"split,optional" oneof:"train validation test" doc:"train is data_batch_*.bin, validation is validation_batch.bin, test is test_batch.bin."`
 	Files      []string `arg:"files,optional" doc:"The files to read, one after the other, instead of the split's own; patterns like data_batch_*.bin are allowed."`
 	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it those of CIFAR-10 (airplane to truck)."`
 }
 
 // CIFAR10Defaults returns CIFAR10's defaults.
@@ -36,7 +37,7 @@ func (a CIFAR10Args) Validate() error {
 			return stage.Bad("files", "%q is not the name or pattern of a file", f)
 		}
 	}
-	return nil
+	return validNames(a.ClassNames, 10)
 }
 
 // noFiles is a file system that only lets a pattern be parsed.
@@ -64,7 +65,7 @@ func (c cifar10) Spec() stage.Spec {
 		n = c.MaxSamples
 	}
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Len: n, Mean: half, Std: half}
+	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: n, Mean: half, Std: half}
 }
 
 // Files implements stage.Dataset.

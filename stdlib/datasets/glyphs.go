@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"qpipe/interp/stage"
@@ -103,6 +104,7 @@ func (g glyphs) Spec() stage.Spec {
 	return stage.Spec{
 		Shape:   tensor.Shape{H: side, W: side, C: 1},
 		Classes: utf8.RuneCountInString(g.Classes),
+		Names:   strings.Split(g.Classes, ""),
 		Len:     g.NumSamples,
 		Mean:    half, Std: half,
 	}

@@ -11,9 +11,10 @@ import (
 
 // MNISTArgs are the arguments of MNIST.
 type MNISTArgs struct {
-	Root       string `arg:"root" doc:"Folder with the IDX files, plain or as .gz."`
-	Split      string `arg:"split,optional" oneof:"train test" doc:"train is train-*-ubyte (60000 images), test is t10k-*-ubyte (10000)."`
-	MaxSamples int    `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or as .gz."`
+	Split      string   `arg:"split,optional" oneof:"train test" doc:"train is train-*-ubyte (60000 images), test is t10k-*-ubyte (10000)."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it the digits."`
 }
 
 // MNISTDefaults returns MNIST's defaults.
@@ -27,7 +28,7 @@ func (a MNISTArgs) Validate() error {
 	if a.MaxSamples < 0 {
 		return stage.Bad("max_samples", "%d images; it must be 0 (all) or larger", a.MaxSamples)
 	}
-	return nil
+	return validNames(a.ClassNames, 10)
 }
 
 type mnist struct{ MNISTArgs }
@@ -62,7 +63,7 @@ func (m mnist) Spec() stage.Spec {
 		n = m.MaxSamples
 	}
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Len: n, Mean: half, Std: half}
+	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digits()), Len: n, Mean: half, Std: half}
 }
 
 // Files implements stage.Dataset.

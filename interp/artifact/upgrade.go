@@ -1,0 +1,41 @@
+package artifact
+
+import (
+	"slices"
+
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+)
+
+// upgrade makes a snapshot of an older format version one of today's.
+func upgrade(s *stage.Snapshot, version int) error {
+	if version > 1 || len(s.Structure) == 0 {
+		return nil
+	}
+	g, err := nn.Restore(s.Structure)
+	if err != nil {
+		return err
+	}
+	s.Structure = g.Structure()
+	if s.Form == nn.Quantized {
+		ownZeroPoints(s, g)
+	}
+	return nil
+}
+
+// ownZeroPoints moves the zero points of uint8 codes, which version 1 kept less 128.
+func ownZeroPoints(s *stage.Snapshot, g *nn.Graph) {
+	for _, m := range g.Modules() {
+		if m.QConfig.Activation.Spec.DType != quant.UInt8 {
+			continue
+		}
+		i := slices.IndexFunc(s.Model, func(t nn.Tensor) bool { return t.Name == m.Name+".act_zero_point" })
+		if i < 0 {
+			continue
+		}
+		if z, ok := s.Model[i].Data.([]int32); ok && len(z) == 1 {
+			z[0] += 128
+		}
+	}
+}

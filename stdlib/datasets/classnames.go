@@ -1,0 +1,42 @@
+package datasets
+
+import (
+	"slices"
+	"strings"
+
+	"qpipe/interp/stage"
+)
+
+// validNames checks the argument class_names of a data set of n classes; none may be given.
+func validNames(names []string, n int) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if len(names) != n {
+		return stage.Bad("class_names", "%d names for %d classes; give one for every label, label 0 first", len(names), n)
+	}
+	for i, name := range names {
+		if strings.TrimSpace(name) == "" {
+			return stage.Bad("class_names", "the name of label %d is empty", i)
+		}
+		if slices.Contains(names[:i], name) {
+			return stage.Bad("class_names", "%q stands there twice", name)
+		}
+	}
+	return nil
+}
+
+// namesOr is the class names that are given, or else those that the data has by itself.
+func namesOr(given, own []string) []string {
+	if len(given) > 0 {
+		return given
+	}
+	return own
+}
+
+func digits() []string { return strings.Split("0123456789", "") }
+
+// cifarNames are those of CIFAR-10's batches.meta.txt.
+func cifarNames() []string {
+	return []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+}
