@@ -25,7 +25,9 @@ func full() *stage.Snapshot {
 	}
 	return &stage.Snapshot{
 		Stage: "qat", Form: nn.QAT, Mode: nn.ReverseFold, Structure: []byte(`{"nodes":["\"sha256\":\"x\""]}`),
-		Seed: -7, Epoch: 3, Step: 1200, LR: 0.1, Kernels: "portable",
+		Input:   stage.Preprocessing{Height: 1, Width: 2, Channels: 1, Layout: "NHWC", Colors: "gray", Mean: []float64{0.1}, Std: []float64{0.3}},
+		Classes: []string{"no", "yes"},
+		Seed:    -7, Epoch: 3, Step: 1200, LR: 0.1, Kernels: "portable",
 		Absorbed: []stage.Absorption{{Module: "a.conv", BN: "a.bn", Mode: nn.ReverseFold, WeightScale: "keep", Epoch: 1, Step: 400, MaxChange: 1e-7, MaxSteps: 0.5}},
 		FrozenBN: []string{"b.bn"},
 		Position: stage.Position{Hooks: 2, Validated: 1200, LossSum: 0.1 + 0.2, Images: 77},
@@ -100,7 +102,7 @@ func TestEveryFlippedBit(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	sound, _ := Encode(full())
 	huge := binary.LittleEndian.AppendUint64(nil, 1<<40)
-	other := bytes.Replace(bytes.Clone(sound), []byte(`"format_version":"1"`), []byte(`"format_version":"2"`), 1)
+	other := bytes.Replace(bytes.Clone(sound), []byte(`"format_version":"2"`), []byte(`"format_version":"3"`), 1)
 	plainFile := []byte(`{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  `)
 	plainFile = append(binary.LittleEndian.AppendUint64(nil, uint64(len(plainFile))), append(plainFile, 0, 0, 0, 0)...)
 	for _, c := range []struct {
@@ -110,7 +112,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"empty", "cut short", diag.Damaged, nil},
 		{"huge header", "the header claims 1099511627776 bytes", diag.Damaged, huge},
-		{"version", `format version "2"`, diag.UnknownFormat, other},
+		{"version", `format version "3"`, diag.UnknownFormat, other},
 		{"foreign", "not a checkpoint of qpipe", diag.NotCheckpoint, plainFile},
 		{"text", "", diag.Damaged, []byte("#!/bin/sh\necho this is not a checkpoint\n")},
 	} {

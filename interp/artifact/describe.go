@@ -12,41 +12,46 @@ import (
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
+	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
 
 // The kinds of things that Describe knows.
 const (
 	KindCheckpoint = "checkpoint"
-	KindInt8       = "int8 model"
-	KindTensors    = "tensors" // a safetensors file of another tool
+	KindInt8       = "int8 model" // also "int4 model" and mixtures: see kindOf
+	KindTensors    = "tensors"    // a safetensors file of another tool
 	KindRun        = "run"
 )
 
 // Description is what `qpipe show` prints of a file or run.
 type Description struct {
-	Path     string             `json:"path"`
-	Kind     string             `json:"kind"`
-	Bytes    int64              `json:"bytes,omitempty"`
-	SHA256   string             `json:"sha256,omitempty"`  // of the file
-	Content  string             `json:"content,omitempty"` // the hash that the file carries
-	Stage    string             `json:"stage,omitempty"`
-	Form     string             `json:"form,omitempty"`
-	Mode     string             `json:"qat_mode,omitempty"`
-	Seed     int64              `json:"seed"`
-	Epoch    int                `json:"epoch"`
-	Step     int                `json:"step"`
-	LR       float64            `json:"lr,omitempty"`
-	Kernels  string             `json:"kernels,omitempty"`
-	Input    *tensor.Shape      `json:"input,omitempty"`
-	Params   int                `json:"params,omitempty"`
-	Absorbed []stage.Absorption `json:"absorbed,omitempty"`
-	FrozenBN []string           `json:"frozen_bn,omitempty"`
-	Metrics  Metrics            `json:"metrics,omitempty"`
-	Best     Metrics            `json:"best_metrics,omitempty"`
-	Layers   []Layer            `json:"layers,omitempty"`
-	Tensors  []TensorInfo       `json:"tensors,omitempty"`
-	Run      *Manifest          `json:"run,omitempty"`
+	Path    string        `json:"path"`
+	Kind    string        `json:"kind"`
+	Bytes   int64         `json:"bytes,omitempty"`
+	SHA256  string        `json:"sha256,omitempty"`  // of the file
+	Content string        `json:"content,omitempty"` // the hash that the file carries
+	Stage   string        `json:"stage,omitempty"`
+	Form    string        `json:"form,omitempty"`
+	Mode    string        `json:"qat_mode,omitempty"`
+	Seed    int64         `json:"seed"`
+	Epoch   int           `json:"epoch"`
+	Step    int           `json:"step"`
+	LR      float64       `json:"lr,omitempty"`
+	Kernels string        `json:"kernels,omitempty"`
+	Storage string        `json:"storage,omitempty"` // what a reader of the tensors must know
+	Input   *tensor.Shape `json:"input,omitempty"`
+	// Preprocessing and Classes are what the model was made for; nil where the file does not say.
+	Preprocessing *stage.Preprocessing `json:"preprocessing,omitempty"`
+	Classes       []string             `json:"classes,omitempty"`
+	Params        int                  `json:"params,omitempty"`
+	Absorbed      []stage.Absorption   `json:"absorbed,omitempty"`
+	FrozenBN      []string             `json:"frozen_bn,omitempty"`
+	Metrics       Metrics              `json:"metrics,omitempty"`
+	Best          Metrics              `json:"best_metrics,omitempty"`
+	Layers        []Layer              `json:"layers,omitempty"`
+	Tensors       []TensorInfo         `json:"tensors,omitempty"`
+	Run           *Manifest            `json:"run,omitempty"`
 	// Unfinished are the checkpoints of stages that did not come to their end.
 	Unfinished []File `json:"unfinished,omitempty"`
 }
@@ -71,6 +76,7 @@ type TensorInfo struct {
 	Name      string   `json:"name"`
 	Shape     []int    `json:"shape"`
 	DType     string   `json:"dtype"`
+	Codes     string   `json:"codes,omitempty"` // the dtype of the codes, where it is not that of the tensor
 	Bytes     int      `json:"bytes"`
 	Min       *float64 `json:"min,omitempty"`
 	Max       *float64 `json:"max,omitempty"`
@@ -156,6 +162,10 @@ func (d *Description) fill(s *stage.Snapshot) error {
 	if s.Form == nn.Quantized {
 		d.Kind = KindInt8
 	}
+	if s.Input.Height > 0 {
+		d.Preprocessing = &s.Input
+	}
+	d.Classes = s.Classes
 	d.Stage, d.Form, d.Mode = s.Stage, string(s.Form), string(s.Mode)
 	d.Seed, d.Epoch, d.Step, d.LR, d.Kernels = s.Seed, s.Epoch, s.Step, s.LR, s.Kernels
 	d.Absorbed, d.FrozenBN, d.Metrics, d.Best = s.Absorbed, s.FrozenBN, s.Metrics, s.Best
@@ -176,6 +186,7 @@ func (d *Description) fill(s *stage.Snapshot) error {
 	d.Layers = describeLayers(g)
 	if s.Form == nn.Quantized {
 		countIntegers(d.Layers, s.Model)
+		d.codes(g)
 	}
 	for _, l := range d.Layers {
 		d.Params += l.Params
@@ -202,6 +213,36 @@ func describeLayers(g *nn.Graph) []Layer {
 		out = append(out, l)
 	}
 	return out
+}
+
+// codes says of which type the codes of an int8 model are.
+func (d *Description) codes(g *nn.Graph) {
+	d.Kind, d.Storage = kindOf(g)
+	for _, m := range g.Modules() {
+		i := slices.IndexFunc(d.Tensors, func(t TensorInfo) bool { return t.Name == m.Name+".weight" && t.DType == "int8" })
+		if w := m.QConfig.Weight.Spec.DType; i >= 0 && w != quant.Int8 {
+			d.Tensors[i].Codes = w.String()
+		}
+	}
+}
+
+// kindOf names an integer model by its codes: 4-bit ones are part of it or not.
+func kindOf(g *nn.Graph) (kind, storage string) {
+	some, all := false, true
+	for _, m := range g.Modules() {
+		w := m.QConfig.Weight.Spec.DType
+		some = some || w == quant.Int4 || m.QConfig.Activation.Spec.DType == quant.Int4
+		all = all && (w == quant.Int4 || !m.HasWeight)
+	}
+	switch {
+	case !some:
+		return KindInt8, ""
+	case all:
+		kind = "int4 model"
+	default:
+		kind = "int8 model, in part int4"
+	}
+	return kind, "4-bit codes are stored one a byte"
 }
 
 // countIntegers gives the layers of an int8 model their weights and biases, which

@@ -81,7 +81,7 @@ func fields() []field {
 		value("position", func(s *stage.Snapshot) *stage.Position { return &s.Position }),
 		floats("metrics", func(s *stage.Snapshot) *map[string]float64 { return &s.Metrics }),
 		floats("best", func(s *stage.Snapshot) *map[string]float64 { return &s.Best }),
-		since(2, value("preprocessing", func(s *stage.Snapshot) **stage.Preprocessing { return &s.Input })),
+		since(2, value("preprocessing", func(s *stage.Snapshot) *stage.Preprocessing { return &s.Input })),
 		since(2, value("classes", func(s *stage.Snapshot) *[]string { return &s.Classes })),
 		{
 			key: "callbacks",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,20 +99,40 @@ func (s *sheet) file(d *artifact.Description) {
 	}
 	s.row("form", strings.TrimSuffix(d.Form+", "+d.Mode, ", "))
 	if d.Input != nil {
-		s.row("input", d.Input.String())
+		s.row("input", d.Input.String()+pixels(d.Preprocessing))
 	}
+	s.row("classes", strings.Join(d.Classes, ", "))
 	if d.Params > 0 {
 		s.row("parameters", strconv.Itoa(d.Params))
 	}
 	s.row("metrics", strings.TrimSpace(metrics(map[string]float64(d.Metrics))))
 	s.row("best", strings.TrimSpace(metrics(map[string]float64(d.Best))))
 	s.row("size", size(d.Bytes))
+	s.row("storage", d.Storage)
 	s.row("sha256", d.SHA256)
 	s.row("kernels", d.Kernels)
 	s.row("frozen bn", strings.Join(d.FrozenBN, ", "))
 	s.section("absorbed", "lrrlrr", absorbedRows(d.Absorbed))
 	s.section("layers", "lllrllll", layerRows(d.Layers))
 	s.section("tensors", "lllrr", tensorRows(d.Tensors))
+}
+
+// pixels says how an image's bytes become the input.
+func pixels(p *stage.Preprocessing) string {
+	if p == nil {
+		return ""
+	}
+	text := func(v []float64) string {
+		if len(slices.Compact(slices.Clone(v))) == 1 {
+			return fmt.Sprint(float32(v[0]))
+		}
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = fmt.Sprint(float32(x))
+		}
+		return "(" + strings.Join(parts, ", ") + ")"
+	}
+	return fmt.Sprintf(" %s, (pixel/255 - %s) / %s", p.Colors, text(p.Mean), text(p.Std))
 }
 
 func absorbedRows(absorbed []stage.Absorption) [][]string {
@@ -136,7 +157,11 @@ func layerRows(layers []artifact.Layer) [][]string {
 func tensorRows(tensors []artifact.TensorInfo) [][]string {
 	rows := [][]string{{"name", "type", "shape", "smallest", "largest"}}
 	for _, t := range tensors {
-		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape), extreme(t.Min), extreme(t.Max)})
+		dtype := t.DType
+		if t.Codes != "" {
+			dtype += " (" + t.Codes + " codes)"
+		}
+		rows = append(rows, []string{t.Name, dtype, fmt.Sprint(t.Shape), extreme(t.Min), extreme(t.Max)})
 	}
 	return rows
 }

@@ -44,17 +44,17 @@ type Preprocessing struct {
 	Std      []float64 `json:"std"`
 }
 
-// Preprocessing is what the data's images go through; nil where the spec contradicts itself.
-func (s Spec) Preprocessing() *Preprocessing {
+// Preprocessing is what the data's images go through; zero where the spec contradicts itself.
+func (s Spec) Preprocessing() Preprocessing {
 	mean, err := perChannel("mean", s.Mean, s.Shape.C)
 	if err != nil {
-		return nil
+		return Preprocessing{}
 	}
 	std, err := perChannel("std", s.Std, s.Shape.C)
 	if err != nil {
-		return nil
+		return Preprocessing{}
 	}
-	return &Preprocessing{
+	return Preprocessing{
 		Height: s.Shape.H, Width: s.Shape.W, Channels: s.Shape.C, Layout: "NHWC",
 		Colors: map[int]string{1: "gray", 3: "RGB"}[s.Shape.C], Mean: mean, Std: std,
 	}

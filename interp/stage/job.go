@@ -108,9 +108,9 @@ type Snapshot struct {
 	Stage     string
 	Form      nn.Form
 	Mode      nn.Mode
-	Structure []byte         // nn.Graph.Structure
-	Input     *Preprocessing // nil where it is not known
-	Classes   []string       // their names by label, nil where the data has none
+	Structure []byte        // nn.Graph.Structure
+	Input     Preprocessing // zero where it is not known
+	Classes   []string      // their names by label, nil where the data has none
 	Seed      int64
 	Epoch     int // completed epochs
 	Step      int // completed steps

@@ -34,7 +34,7 @@ func namesOr(given, own []string) []string {
 	return own
 }
 
-func digits() []string { return strings.Split("0123456789", "") }
+func digitNames() []string { return strings.Split("0123456789", "") }
 
 // cifarNames are those of CIFAR-10's batches.meta.txt.
 func cifarNames() []string {

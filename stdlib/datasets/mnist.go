@@ -63,7 +63,7 @@ func (m mnist) Spec() stage.Spec {
 		n = m.MaxSamples
 	}
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digits()), Len: n, Mean: half, Std: half}
+	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: n, Mean: half, Std: half}
 }
 
 // Files implements stage.Dataset.
