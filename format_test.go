@@ -1,0 +1,239 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/stage"
+	"qpipe/ops/kernel"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// TestFormatPage: docs/format.md names every key, field and tensor that files
+// have, and none that they do not have.
+func TestFormatPage(t *testing.T) {
+	page := readPage(t)
+	files := [][]byte{}
+	for _, g := range lives(t) {
+		files = append(files, encode(t, g))
+	}
+	meta, structure, tensors := keys{}, keys{}, keys{}
+	for i, data := range files {
+		header := headerOf(t, data)
+		texts := header["__metadata__"].(map[string]any)
+		for key, text := range texts {
+			meta[key] = true
+			switch key {
+			case "structure":
+				structure.collect(t, text.(string))
+			case "preprocessing", "absorbed", "position":
+				meta.collect(t, text.(string))
+			}
+		}
+		delete(header, "__metadata__")
+		for name, v := range header {
+			tensors[page.rowOf(t, lives(t)[i], name, v.(map[string]any)["dtype"].(string))] = true
+		}
+	}
+	page.same(t, "Metadata", meta)
+	page.same(t, "Structure", structure)
+	page.same(t, "Tensors", tensors)
+	manifest := keys{}
+	manifest.fields(reflect.TypeFor[artifact.Manifest]())
+	page.same(t, "A run's folder", manifest)
+}
+
+// keys are the names that were found in files.
+type keys map[string]bool
+
+// collect adds the names of all fields in a JSON text.
+func (k keys) collect(t *testing.T, text string) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	k.walk(v)
+}
+
+func (k keys) walk(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			k.walk(x)
+		}
+	case map[string]any:
+		for name, x := range v {
+			k[name] = true
+			k.walk(x)
+		}
+	}
+}
+
+// fields adds the JSON names of a struct's fields, and of those that it holds.
+func (k keys) fields(t reflect.Type) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if !k[name] {
+			k[name] = true
+			k.fields(t.Field(i).Type)
+		}
+	}
+}
+
+// formatPage is docs/format.md by its sections.
+type formatPage map[string]string
+
+func readPage(t *testing.T) formatPage {
+	t.Helper()
+	text, err := os.ReadFile("docs/format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := formatPage{}
+	for _, section := range strings.Split(string(text), "\n## ")[1:] {
+		title, body, _ := strings.Cut(section, "\n")
+		p[title] = body
+	}
+	return p
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// same compares the names in a section with those found: what was found stands
+// anywhere in it in code type, and what the tables' first columns name was found.
+func (p formatPage) same(t *testing.T, section string, found keys) {
+	t.Helper()
+	named := keys{}
+	for _, m := range quoted.FindAllStringSubmatch(p[section], -1) {
+		named[m[1]] = true
+	}
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		if !named[key] {
+			t.Errorf("docs/format.md, %q does not describe `%s`", section, key)
+		}
+	}
+	for line := range strings.Lines(p[section]) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 || strings.Contains(cells[1], "/") {
+			continue
+		}
+		for _, m := range quoted.FindAllStringSubmatch(cells[1], -1) {
+			if !found[m[1]] && !strings.Contains(m[1], ".json") && m[1] != "lock" {
+				t.Errorf("docs/format.md, %q describes `%s`, which no file has", section, m[1])
+			}
+		}
+	}
+}
+
+// rowOf finds the row of a tensor in the table: X stands for its node, B for its BN.
+func (p formatPage) rowOf(t *testing.T, g *nn.Graph, name, dtype string) string {
+	t.Helper()
+	row := name
+	for _, m := range g.Modules() {
+		if rest, ok := strings.CutPrefix(name, m.BN+"."); ok && m.BN != "" && !strings.HasPrefix(rest, "act_") && g.Form() != nn.Quantized {
+			row = "B." + rest
+		} else if rest, ok := strings.CutPrefix(name, m.Name+"."); ok {
+			row = "X." + rest
+		}
+	}
+	if !strings.Contains(p["Tensors"], "| `"+row+"` | "+dtype+" |") {
+		t.Errorf("docs/format.md has no row for the tensor `%s` (%s) of dtype %s", row, name, dtype)
+	}
+	return row
+}
+
+type wide struct{}
+
+func (wide) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+func (wide) Averaging() float32                                                 { return 1 }
+func (wide) Fixed() bool                                                        { return false }
+
+// lives are a small network with every op in all its forms.
+func lives(t *testing.T) []*nn.Graph {
+	t.Helper()
+	build := func() *nn.Graph {
+		b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 2})
+		x := b.BatchNorm("n0", b.MaxPool("mp", b.Input(), nn.PoolAttrs{Kernel: [2]int{2, 2}}), 0, 0)
+		y := b.BatchNorm("n1", b.Conv("c1", x, nn.ConvAttrs{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
+		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
+		k := b.Concat("k", y, b.AvgPool("ap", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Init(1)
+		return g
+	}
+	q := nn.Quant{Spec: quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}}
+	a := nn.Quant{Spec: quant.Spec{DType: quant.UInt8, Scheme: quant.Affine}, Observer: wide{}}
+	graphs := []*nn.Graph{build()}
+	for _, f := range []nn.Form{nn.Calibration, nn.QAT} {
+		g := build()
+		g.SetQConfig(func(nn.Module) nn.QConfig { return nn.QConfig{Activation: a, Weight: q} })
+		if err := g.Prepare(f, nn.WithBN); err != nil {
+			t.Fatal(err)
+		}
+		for _, ts := range g.Tensors() {
+			if strings.HasSuffix(ts.Name, ".min_max") {
+				ts.Data = []float32{-1, 2}
+				if err := g.SetTensor(ts); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		graphs = append(graphs, g)
+	}
+	int8, err := graphs[1].Convert()
+	if err != nil {
+		t.Fatal(err)
+	}
+	qat := graphs[2]
+	if err := qat.FreezeBN([]string{"n0"}); err != nil {
+		t.Fatal(err)
+	}
+	absorbed := qat.Clone()
+	if err := absorbed.ReplayAbsorbed([]nn.Absorbed{{Node: "c1", BN: "n1", Recompute: true, Frozen: true}}); err != nil {
+		t.Fatal(err)
+	}
+	return append(graphs, absorbed, int8)
+}
+
+func encode(t *testing.T, g *nn.Graph) []byte {
+	t.Helper()
+	spec := stage.Spec{Shape: g.Input(), Mean: []float32{0.1}}
+	spec.Shape.C = 3
+	data, err := artifact.Encode(&stage.Snapshot{
+		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Input: spec.Preprocessing(),
+		Absorbed: []stage.Absorption{{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func headerOf(t *testing.T, data []byte) map[string]any {
+	t.Helper()
+	var header map[string]any
+	if err := json.Unmarshal(data[8:8+binary.LittleEndian.Uint64(data)], &header); err != nil {
+		t.Fatal(err)
+	}
+	return header
+}
