@@ -98,16 +98,20 @@ type Output struct {
 	Value       any    `json:"value"`
 }
 
-// Proof compares an int8 model with the QAT model that it was converted from,
-// over one batch: how many integers differ, and by how much at most.
+// Proof compares an int8 model with the model that was trained or calibrated, node by
+// node: how many integers differ, and by how much at most. Against says which model that
+// was: a checkpoint's file, or the model in front of the conversion.
 type Proof struct {
 	Images  int         `json:"images"`
+	Against string      `json:"against"`
 	Nodes   []NodeProof `json:"nodes"`
+	Total   int         `json:"total"`
 	Changed int         `json:"changed"`
 	MaxStep int         `json:"max_step"`
 }
 
-// NodeProof is a node's line of a Proof.
+// NodeProof is a node's line of a Proof. Of a float32 output it counts the values that
+// are not the same to the last bit, without a step.
 type NodeProof struct {
 	Node    string `json:"node"`
 	Total   int    `json:"total"`

@@ -124,6 +124,13 @@ func (n *narrator) receipt(e stage.Event) string {
 	if steps := number(e.Data["max_steps"]); steps > 0 {
 		s += fmt.Sprintf(", %.3g steps", steps)
 	}
+	if all := number(e.Data["integers"]); all > 0 {
+		changed := number(e.Data["changed"])
+		s += fmt.Sprintf("; %.0f of %.0f integers change", changed, all)
+		if changed > 0 {
+			s += fmt.Sprintf(" (%.2g %%)", 100*changed/all)
+		}
+	}
 	return s
 }
 

@@ -112,7 +112,7 @@ func (s *sheet) file(d *artifact.Description) {
 	s.row("sha256", d.SHA256)
 	s.row("kernels", d.Kernels)
 	s.row("frozen bn", strings.Join(d.FrozenBN, ", "))
-	s.section("absorbed", "lrrlrr", absorbedRows(d.Absorbed))
+	s.section("absorbed", "lrrlrrr", absorbedRows(d.Absorbed))
 	s.section("layers", "lllrllll", layerRows(d.Layers))
 	s.section("tensors", "lllrr", tensorRows(d.Tensors))
 }
@@ -136,11 +136,11 @@ func pixels(p *stage.Preprocessing) string {
 }
 
 func absorbedRows(absorbed []stage.Absorption) [][]string {
-	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps"}}
+	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps", "integers changed"}}
 	for _, r := range absorbed {
 		rows = append(rows, []string{
 			r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), kept(r.WeightScale),
-			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps),
+			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps), fmt.Sprintf("%d of %d", r.Changed, r.Integers),
 		})
 	}
 	return rows

@@ -18,6 +18,8 @@ import (
 type conversion struct {
 	stage.Conversion
 	last     *stage.Snapshot    // what the last LoadCheckpoint loaded
+	from     string             // from where, as the pipeline says it
+	options  stage.LoadOptions  // and how
 	absorbed []stage.Absorption // by the models whose checkpoints were loaded
 	proof    *artifact.Proof
 }
@@ -66,7 +68,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if feed == nil {
 		feed = j.Train
 	}
-	m := &measured{session: s, stage: st, conversion: c, feed: feed, batch: max(j.ValBatch, 1)}
+	m := &measured{session: s, stage: st, conversion: c, feed: feed, call: call}
 	switch from, to := before.Form(), c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:
 		err = m.quantized(before, c.Model)
@@ -91,10 +93,10 @@ func cannotConvert(call program.Call, err error) error {
 
 // load loads a checkpoint into the model as it is now.
 func (s *session) load(c *conversion, call program.Call, from program.Checkpoint, o stage.LoadOptions) error {
-	path := s.resolve(from.Path)
+	path, said := s.resolve(from.Path), from.Path
 	read := func() (*stage.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
 	if from.Stage != "" {
-		path = s.folder(from.Stage).File(from.Which)
+		path, said = s.folder(from.Stage).File(from.Which), fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
 		if o.CheckHash {
 			read = func() (*stage.Snapshot, error) { return artifact.Read(path) }
 		}
@@ -106,7 +108,7 @@ func (s *session) load(c *conversion, call program.Call, from program.Checkpoint
 	if err := stage.LoadTensors(c.Model, snap, o); err != nil {
 		return cannotLoad(call, path, err)
 	}
-	c.last = snap
+	c.last, c.from, c.options = snap, said, o
 	for _, a := range snap.Absorbed {
 		if !slices.ContainsFunc(c.absorbed, func(b stage.Absorption) bool { return a.Module == b.Module }) {
 			c.absorbed = append(c.absorbed, a)

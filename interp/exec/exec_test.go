@@ -199,7 +199,7 @@ func TestProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	proof := m.Stage("int_infer").Proof
-	if proof == nil || proof.Changed != 0 || len(proof.Nodes) < 4 || proof.Images != 16 {
+	if proof == nil || proof.Changed != 0 || len(proof.Nodes) != 6 || proof.Total == 0 || proof.Images != 24 || proof.Against != "stage.qat.checkpoint.best" && proof.Against != "stage.qat.checkpoint.last" {
 		t.Errorf("%+v", proof)
 	}
 	if log, _ := os.ReadFile(filepath.Join(dir, "events.jsonl")); !bytes.Contains(log, []byte(`"event":"int8_proof"`)) {
@@ -215,13 +215,30 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// TestProofImages: the stage says on how many images its conversion is proved.
+func TestProofImages(t *testing.T) {
+	dir := t.TempDir()
+	for images, want := range map[int]int{0: 24, program.AllImages: 24, 7: 7, 1000: 24} {
+		p, _ := parttest.Flow()
+		p.Stages[3].Proof = images
+		ran(t, p, world(dir))
+		m, err := artifact.ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Stage("int_infer").Proof.Images; got != want {
+			t.Errorf("proof_images = %d proves %d images, want %d", images, got, want)
+		}
+	}
+}
+
 // TestReceipts: also what a conversion absorbs or folds leaves a receipt.
 func TestReceipts(t *testing.T) {
 	for _, c := range []struct {
 		mode, stage string
-		steps       float64 // the most that an output may change by
+		exact       bool // no integer may change; else no value visibly
 	}{
-		{"with_bn", "int_infer", 1}, {"with_bn_reverse_fold", "int_infer", 1}, {"fuse_bn", "calibration", 0},
+		{"with_bn", "int_infer", true}, {"with_bn_reverse_fold", "int_infer", true}, {"fuse_bn", "calibration", false},
 	} {
 		p, _ := parttest.Flow()
 		for _, s := range p.Stages[1:] {
@@ -236,8 +253,8 @@ func TestReceipts(t *testing.T) {
 			if e.Kind != stage.EventAbsorb {
 				continue
 			}
-			change, steps := e.Data["max_change"].(float64), e.Data["max_steps"].(float64)
-			if e.Stage != c.stage || e.Step == 0 || steps > c.steps+1e-3 || c.steps == 0 && !(change < 1e-4) {
+			change, integers := e.Data["max_change"].(float64), e.Data["integers"].(int)
+			if e.Stage != c.stage || e.Step == 0 || c.exact && (change != 0 || e.Data["changed"] != 0 || integers == 0) || !(change < 1e-4) {
 				t.Errorf("%s: %+v", c.mode, e)
 			}
 			modules = append(modules, e.Data["module"].(string))
@@ -447,6 +464,11 @@ func TestPlaces(t *testing.T) {
 			p.Stages = p.Stages[3:]
 			return c.Converters[1].Origin.Header
 		}, diag.CannotConvert, "QAT2Quantize", "int_infer: failed"},
+		{"an int8 model with other integers", func(p *program.Program, _ *parttest.Text, _ *Options) diag.Range {
+			c := &p.Stages[3].Convert.Converters[2]
+			c.Type = "Misquantize"
+			return c.Origin.Header
+		}, diag.UnequalIntegers, "stage.qat.checkpoint.", "float: ran (first run)\ncalibration: ran (first run)\nqat: ran (first run)\nint_infer: failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, text := parttest.Flow()

@@ -72,6 +72,7 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 			return nil, err
 		}
 	}
+	in.put("proof_images", st.Proof)
 	in.solver(st)
 	in.convert(st.Convert)
 	in.put("validation.batch_size", st.Validation.BatchSize)

@@ -2,76 +2,196 @@ package exec
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
 
-// measured is a conversion that is held against the model before it, on the first
-// batch of the validation data.
+// measured is a conversion that is held against the model before it.
 type measured struct {
 	*session
 	*conversion
 	stage *graph.Stage
 	feed  *stage.Feed
-	batch int
+	call  program.Call // the converter
 }
 
-// both runs two models on the batch.
-func (m *measured) both(a, b *nn.Graph) (before, after *nn.Net, n int, err error) {
-	x, n, err := m.feed.First(m.batch, m.prog.Settings.Seed)
+// probeImages bounds the images that receipts are measured on, and that a proof runs
+// at a time: every node's output is kept meanwhile.
+const probeImages = 32
+
+// both runs two models on the first images.
+func (m *measured) both(a, b *nn.Graph) (before, after *nn.Net, err error) {
+	x, n, err := m.feed.First(probeImages, m.prog.Settings.Seed)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, err
 	}
 	if before, err = m.forward(a, x, n); err == nil {
 		after, err = m.forward(b, x, n)
 	}
-	return before, after, n, err
+	return before, after, err
 }
 
 func (s *session) forward(g *nn.Graph, x []float32, n int) (*nn.Net, error) {
-	net, err := nn.Compile(g, n, false, s.Kernels, s.pool)
+	net, err := s.keeping(g, n)
 	if err != nil {
 		return nil, err
 	}
-	net.Keep()
 	net.Forward(x, n, nn.Eval)
 	return net, nil
 }
 
-// quantized compares the integers of the int8 model with those of the QAT model's
-// eval forward, node by node, and leaves a receipt of every BN that the conversion
-// has absorbed.
+// keeping is a net for up to n images that keeps every node's output.
+func (s *session) keeping(g *nn.Graph, n int) (*nn.Net, error) {
+	net, err := nn.Compile(g, n, false, s.Kernels, s.pool)
+	if err == nil {
+		net.Keep()
+	}
+	return net, err
+}
+
+// quantized compares the integers of the int8 model with those of the eval forward of
+// the model that was trained, node by node, and leaves a receipt of every BN that the
+// conversion has absorbed. Integers that differ are an error.
 func (m *measured) quantized(qat, int8 *nn.Graph) error {
-	a, b, n, err := m.both(qat, int8)
+	trained, against, err := m.trained(qat)
 	if err != nil {
 		return err
 	}
-	p := &artifact.Proof{Images: n}
-	for _, node := range qat.Modules() {
-		want, ok := a.Codes(node.Name)
-		got, also := b.Codes(node.Name)
-		if ok && also && len(want) == len(got) {
-			c := compare(want, got)
-			c.Node = node.Name
-			p.Nodes = append(p.Nodes, c)
-			p.Changed += c.Changed
-			p.MaxStep = max(p.MaxStep, c.MaxStep)
-		}
+	p, err := m.prove(trained, int8)
+	if err != nil {
+		return err
 	}
+	p.Against = against
 	m.proof = p
 	if err := m.absorb(qat); err != nil {
 		return err
 	}
 	m.emit(EventProof, m.stage.Name, sentence(p), map[string]any{"proof": p})
+	if p.Changed > 0 {
+		return &placed{m.unequal(p)}
+	}
 	return nil
 }
 
-// probeImages bounds the images that the receipts of a conversion are measured on.
-const probeImages = 32
+// trained is the model of the checkpoint that was loaded last, as it was when the
+// checkpoint was written, with that time's qconfig: the stage's own may be another. Where
+// no such model was loaded, or the stage has made other tensors of it, it is the model
+// in front of the conversion.
+func (m *measured) trained(qat *nn.Graph) (g *nn.Graph, against string, err error) {
+	const front = "the model in front of QAT2Quantize"
+	snap := m.last
+	if snap == nil || snap.Form != nn.QAT && snap.Form != nn.Calibration || len(snap.Structure) == 0 {
+		return qat, front, nil
+	}
+	if g, err = nn.Restore(snap.Structure); err != nil {
+		return nil, "", err
+	}
+	if err := stage.LoadTensors(g, snap, stage.LoadOptions{LoadEMAModel: m.options.LoadEMAModel}); err != nil {
+		return nil, "", err
+	}
+	if !sameTensors(g, qat) {
+		return qat, front, nil
+	}
+	return g, m.conversion.from, nil
+}
+
+// sameTensors reports whether two models have the same tensors with the same values.
+func sameTensors(a, b *nn.Graph) bool {
+	return slices.EqualFunc(a.Tensors(), b.Tensors(), func(s, t nn.Tensor) bool {
+		return s.Name == t.Name && reflect.DeepEqual(s.Data, t.Data)
+	})
+}
+
+// images is on how many images the stage's conversion is proved.
+func (m *measured) images() int {
+	switch n := m.stage.Proof; {
+	case n == 0:
+		return min(program.DefaultProof, m.feed.Samples.Len())
+	case n == program.AllImages:
+		return m.feed.Samples.Len()
+	default:
+		return min(n, m.feed.Samples.Len())
+	}
+}
+
+// prove runs both models on the images and compares every node.
+func (m *measured) prove(trained, int8 *nn.Graph) (*artifact.Proof, error) {
+	p := &artifact.Proof{Images: m.images()}
+	batch := min(probeImages, p.Images)
+	a, err := m.keeping(trained, batch)
+	if err != nil {
+		return nil, err
+	}
+	b, err := m.keeping(int8, batch)
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range trained.Modules() {
+		p.Nodes = append(p.Nodes, artifact.NodeProof{Node: node.Name})
+	}
+	began, done := m.now(), 0
+	err = m.feed.Each(p.Images, batch, m.prog.Settings.Seed, func(x []float32, labels []int32) error {
+		if err := m.stopping(); err != nil {
+			return err
+		}
+		a.Forward(x, len(labels), nn.Eval)
+		b.Forward(x, len(labels), nn.Eval)
+		for i := range p.Nodes {
+			compare(&p.Nodes[i], stage.ReadOutput(a, p.Nodes[i].Node), stage.ReadOutput(b, p.Nodes[i].Node))
+		}
+		done += len(labels)
+		m.progress(done, p.Images, m.now().Sub(began).Seconds())
+		return nil
+	})
+	for _, n := range p.Nodes {
+		p.Total, p.Changed, p.MaxStep = p.Total+n.Total, p.Changed+n.Changed, max(p.MaxStep, n.MaxStep)
+	}
+	return p, err
+}
+
+// stopping tells a long proof that the run was interrupted.
+func (m *measured) stopping() error {
+	select {
+	case <-m.Stop:
+		return stage.ErrInterrupted
+	default:
+		return m.ctx.Err()
+	}
+}
+
+// progress shows how far the proof has come.
+func (m *measured) progress(done, total int, seconds float64) {
+	data := map[string]any{"phase": "prove", "done": done, "total": total}
+	if seconds > 0 {
+		rate := float64(done) / seconds
+		data["rate"], data["eta"] = rate, float64(total-done)/rate
+	}
+	m.journal.event(stage.Event{Kind: stage.EventProgress, Stage: m.stage.Name, Data: data})
+}
+
+// unequal is the error of a conversion that has changed integers.
+func (m *measured) unequal(p *artifact.Proof) *diag.Diagnostic {
+	d := &diag.Diagnostic{
+		Code: diag.UnequalIntegers, Subject: m.call.Origin.Header, Address: m.call.Origin.Address,
+		Summary: fmt.Sprintf("%s: %s", m.call.Type, sentence(p)),
+		Detail: "What was trained is not what would ship, so no int8 model is written. Give the stage the qat_mode and the qconfig " +
+			"that the checkpoint was trained with; if it has them, this is a bug of qpipe.",
+	}
+	for _, n := range p.Nodes {
+		if n.Changed > 0 {
+			d.Module = n.Node
+			break
+		}
+	}
+	return d
+}
 
 // absorb leaves a receipt of every BN that the conversion has absorbed. One is
 // absorbed after the other, so that a receipt tells of its own node alone and not
@@ -85,7 +205,7 @@ func (m *measured) absorb(qat *nn.Graph) error {
 	if m.Mode == nn.WithBN {
 		scale = "recompute" // the scale is multiplied by |s|, as the weight is
 	}
-	x, n, err := m.feed.First(min(m.batch, probeImages), m.prog.Settings.Seed)
+	x, n, err := m.feed.First(probeImages, m.prog.Settings.Seed)
 	if err != nil {
 		return err
 	}
@@ -119,7 +239,7 @@ func (m *measured) folded(float, prepared *nn.Graph) error {
 	if err := plain.Prepare(nn.Calibration, nn.FuseBN); err != nil {
 		return err
 	}
-	a, b, _, err := m.both(float, plain)
+	a, b, err := m.both(float, plain)
 	if err != nil {
 		return err
 	}
@@ -142,38 +262,43 @@ func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) 
 	if m.last != nil {
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
 	}
-	want, step, _, ok := before.Output(node.Name)
-	got, _, _, also := after.Output(node.Name)
-	if ok && also && len(want) == len(got) {
-		r.Compare(want, got, float64(step))
-	}
+	r.Compare(stage.ReadOutput(before, node.Name), stage.ReadOutput(after, node.Name))
 	m.journal.event(stage.Event{Kind: stage.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
 	return r
 }
 
-func compare(want, got []int8) artifact.NodeProof {
-	p := artifact.NodeProof{Total: len(want)}
-	for i := range want {
-		if d := int(want[i]) - int(got[i]); d != 0 {
+// compare counts what differs between two outputs of a node: integers where it has
+// them, else values.
+func compare(p *artifact.NodeProof, want, got stage.Output) {
+	p.Total += len(want.Values)
+	if len(want.Codes) != len(got.Codes) || len(want.Values) != len(got.Values) {
+		p.Changed += len(want.Values)
+		return
+	}
+	for i, w := range want.Codes {
+		if d := int(w) - int(got.Codes[i]); d != 0 {
 			p.Changed++
 			p.MaxStep = max(p.MaxStep, d, -d)
 		}
 	}
-	return p
+	if len(want.Codes) > 0 {
+		return
+	}
+	for i, w := range want.Values {
+		if w != got.Values[i] {
+			p.Changed++
+		}
+	}
 }
 
 // sentence says what a proof found.
 func sentence(p *artifact.Proof) string {
 	if p.Changed == 0 {
-		return fmt.Sprintf("the int8 model has the same integers as the QAT model at all %d nodes, on %d images", len(p.Nodes), p.Images)
-	}
-	total := 0
-	for _, n := range p.Nodes {
-		total += n.Total
+		return fmt.Sprintf("the int8 model has the same integers as %s at all %d nodes, on %d images", p.Against, len(p.Nodes), p.Images)
 	}
 	steps := "one step"
 	if p.MaxStep > 1 {
 		steps = fmt.Sprintf("%d steps", p.MaxStep)
 	}
-	return fmt.Sprintf("%d of %d integers of the int8 model differ from the QAT model's, by at most %s, on %d images", p.Changed, total, steps, p.Images)
+	return fmt.Sprintf("%d of %d integers of the int8 model differ from those of %s, by at most %s, on %d images", p.Changed, p.Total, p.Against, steps, p.Images)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"strings"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
@@ -49,6 +50,8 @@ func Catalog() stage.Catalog {
 			func(Nothing) (stage.Converter, error) { return prepare(nn.QAT), nil }),
 		stage.ConverterPart("QAT2Quantize", "Converts.", Nothing{}, program.QAT, program.Quantized,
 			func(Nothing) (stage.Converter, error) { return quantize{}, nil }),
+		stage.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
+			func(Nothing) (stage.Converter, error) { return quantize{spoilt: true}, nil }),
 	}
 }
 
@@ -362,12 +365,21 @@ func (p prepare) Convert(c *stage.Conversion) error {
 	return c.Model.Prepare(nn.Form(p), c.Mode)
 }
 
-type quantize struct{}
+// quantize converts; a spoilt one gets a bias wrong.
+type quantize struct{ spoilt bool }
 
-func (quantize) Convert(c *stage.Conversion) error {
+// Convert implements stage.Converter.
+func (q quantize) Convert(c *stage.Conversion) error {
 	g, err := c.Model.Convert()
-	if err == nil {
-		c.Model = g
+	if err != nil {
+		return err
 	}
-	return err
+	c.Model = g
+	for _, t := range g.Tensors() {
+		if bias, ok := t.Data.([]int32); q.spoilt && ok && strings.HasSuffix(t.Name, ".bias") {
+			bias[0] += 1000
+			return g.SetTensor(t)
+		}
+	}
+	return nil
 }

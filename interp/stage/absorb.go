@@ -45,12 +45,6 @@ func (p *probe) measure() (err error) {
 	return nil
 }
 
-// output returns a node's output, and its quantization step (0 without one).
-func (p *probe) output(node string) ([]float32, float64) {
-	y, scale, _, _ := p.net.Output(node)
-	return y, float64(scale)
-}
-
 // absorb does the work of [State.AbsorbBN].
 func (r *run) absorb(modules []string, recompute bool) error {
 	p, err := newProbe(r)
@@ -93,8 +87,7 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 			return err
 		}
 	}
-	y, _ := p.output(m.Name)
-	before := slices.Clone(y)
+	before := ReadOutput(p.net, m.Name)
 	if err := r.Model.Absorb(m.Name, recompute); err != nil {
 		return &Failure{Module: m.Name, Attr: "modules", Err: err}
 	}
@@ -109,9 +102,8 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 	if node, what, bad := p.net.NotFinite(); bad {
 		return &Failure{Module: node, Attr: "modules", Err: fmt.Errorf("%s is not finite after absorption", what)}
 	}
-	after, step := p.output(m.Name)
 	a := r.receipt(m, recompute)
-	a.Compare(before, after, step)
+	a.Compare(before, ReadOutput(p.net, m.Name))
 	r.absorbed = append(slices.Clip(r.absorbed), a)
 	r.emit(EventAbsorb, a.Data())
 	return nil
@@ -150,17 +142,46 @@ func (a Absorption) Data() map[string]any {
 	return map[string]any{
 		"module": a.Module, "bn": a.BN, "qat_mode": string(a.Mode), "weight_scale": a.WeightScale,
 		"epoch": a.Epoch, "step": a.Step, "max_change": a.MaxChange, "max_steps": a.MaxSteps,
+		"changed": a.Changed, "integers": a.Integers,
 	}
 }
 
-// Compare takes down how the node's output has changed, whose quantization step
-// is given (0 where it is not quantized).
-func (a *Absorption) Compare(before, after []float32, step float64) {
-	for i := range before {
-		a.MaxChange = max(a.MaxChange, math.Abs(float64(before[i])-float64(after[i])))
+// Output is a node's output on a batch: its values and, where it is quantized, their
+// integers and the step between two of them.
+type Output struct {
+	Values []float32
+	Codes  []int8
+	Step   float32
+}
+
+// ReadOutput returns the output of a node in the last forward pass of a net that keeps
+// them all.
+func ReadOutput(net *nn.Net, node string) Output {
+	y, step, _, _ := net.Output(node)
+	codes, _ := net.Codes(node)
+	return Output{y, codes, step}
+}
+
+// Compare takes down how the node's output has changed.
+func (a *Absorption) Compare(before, after Output) {
+	if len(before.Values) != len(after.Values) {
+		return
 	}
-	if step > 0 {
-		a.MaxSteps = a.MaxChange / step
+	for i, v := range before.Values {
+		a.MaxChange = max(a.MaxChange, math.Abs(float64(v)-float64(after.Values[i])))
+	}
+	if before.Step > 0 {
+		a.MaxSteps = a.MaxChange / float64(before.Step)
+	}
+	if len(before.Codes) != len(after.Codes) {
+		return
+	}
+	a.Integers, a.MaxSteps = len(before.Codes), 0
+	for i, v := range before.Codes {
+		if d := math.Abs(float64(v) - float64(after.Codes[i])); d > 0 {
+			a.Changed++
+			a.MaxSteps = max(a.MaxSteps, d)
+		}
 	}
 }
 

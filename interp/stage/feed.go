@@ -118,6 +118,32 @@ func (f *Feed) First(n int, seed int64) (x []float32, count int, err error) {
 	return slices.Clone(b.images()), n, nil
 }
 
+// Each hands do the first images of the data (all with a negative number), in its own
+// order and in batches of up to batch, as the network takes them. What do gets is valid
+// until it returns; an error of its ends the pass.
+func (f *Feed) Each(images, batch int, seed int64, do func(x []float32, labels []int32) error) error {
+	if images < 0 || images > f.Samples.Len() {
+		images = f.Samples.Len()
+	}
+	steps := (images + batch - 1) / batch
+	l, err := f.load(order{seed: uint64(seed), batch: batch, perEpoch: max(f.steps(batch, false), 1), to: steps}, 1)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	for left := images; left > 0; left -= batch {
+		b, err := l.next()
+		if err != nil {
+			return err
+		}
+		n := min(len(b.index), left)
+		if err := do(b.x[:n*b.size], b.labels[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // reader turns images into rows of a batch. Each goroutine has its own.
 type reader struct {
 	feed  *Feed

@@ -137,9 +137,10 @@ type Position struct {
 	StepsPerEpoch int     `json:"steps_per_epoch"` // what Step and Epoch were counted with; 0 in a calibration
 }
 
-// Absorption is a receipt of one absorbed BN. MaxChange is the largest change of
-// the node's eval-mode output on a fixed batch, MaxSteps the same in output
-// quantization steps (0 where the output is not quantized).
+// Absorption is a receipt of one absorbed BN: what it has done to the node's eval-mode
+// output on a fixed batch. MaxChange is the largest change of a value, MaxSteps the same in
+// output quantization steps (0 where the output is not quantized). Of the Integers of a
+// quantized output Changed are no longer the same.
 type Absorption struct {
 	Module      string  `json:"module"`
 	BN          string  `json:"bn"`
@@ -149,6 +150,8 @@ type Absorption struct {
 	Step        int     `json:"step"`
 	MaxChange   float64 `json:"max_change"`
 	MaxSteps    float64 `json:"max_steps"`
+	Changed     int     `json:"changed"`
+	Integers    int     `json:"integers"`
 }
 
 // Event is a line of events.jsonl and what a progress display is fed with. Data
@@ -165,7 +168,7 @@ type Event struct {
 // second, for displays; it is not logged.
 const (
 	EventStart      = "stage_start" // total_steps, steps_per_epoch, train_images, val_images
-	EventProgress   = "progress"    // phase (train|calibrate|validate), done, total, rate (images/s), eta (s), loss, lr
+	EventProgress   = "progress"    // phase (train|calibrate|validate|prove), done, total, rate (images/s), eta (s), loss, lr
 	EventEpoch      = "epoch"       // loss, lr, images_per_second, metrics
 	EventValidation = "validation"  // metrics, images
 	EventAbsorb     = "absorb"      // an Absorption

@@ -42,7 +42,7 @@ func (c *checker) decodeStages() {
 		before := len(c.list)
 		in, ok := inside[config.Stage](c, b)
 		s := &stage{inside: in, broken: !ok && misleading(c.list[before:]), Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
-		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn)
+		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn, in.ProofImages)
 		if ok || in.Model != nil {
 			c.decodeStage(s)
 		}
@@ -77,6 +77,7 @@ func (c *checker) decodeStage(s *stage) {
 	if in.Convert != nil {
 		c.decodeConvert(s, address+".model_convert_pipeline")
 	}
+	c.decodeProof(s)
 	c.decodeTrainer(s, address+".trainer")
 	c.decodeCalibrator(s, address+".calibrator")
 	c.decodeValidation(s, address+".validation")
@@ -160,6 +161,26 @@ func (c *checker) decodeConvert(s *stage, address string) {
 		s.signatures = append(s.signatures, sig)
 	}
 	s.noteCalls(v.Converters)
+}
+
+// decodeProof decodes proof_images: a number, or "all".
+func (c *checker) decodeProof(s *stage) {
+	a, address := s.inside.ProofImages, s.Origin.Address
+	if a == nil {
+		return
+	}
+	if v, ok := c.value(a.Expr, address); !ok {
+		return
+	} else if v.Type() == cty.String && !v.IsNull() && v.AsString() == "all" {
+		s.Proof = program.AllImages
+	} else {
+		c.positive(address, a, &s.Proof)
+	}
+	if !slices.ContainsFunc(s.signatures, func(sig program.Signature) bool { return sig.Kind == "" || sig.To == program.Quantized }) {
+		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.NameRange)},
+			"It says on how many images QAT2Quantize is proved. Remove it, or write it in the stage that converts to int8.",
+			"proof_images in stage %q, which converts nothing to int8", s.Name)
+	}
 }
 
 func (c *checker) decodeTrainer(s *stage, address string) {

@@ -8,6 +8,7 @@ type Stage struct {
 	TrainData     *hcl.Attribute `hcl:"train_data,optional"`
 	ValData       *hcl.Attribute `hcl:"val_data,optional"`
 	DependsOn     *hcl.Attribute `hcl:"depends_on,optional"`
+	ProofImages   *hcl.Attribute `hcl:"proof_images,optional"`
 	Convert       *Convert       `hcl:"model_convert_pipeline,block"`
 	Trainer       *Trainer       `hcl:"trainer,block"`
 	Calibrator    *Calibrator    `hcl:"calibrator,block"`

@@ -34,6 +34,7 @@ const (
 	FellBack        Code = "QP406"
 	CannotResume    Code = "QP407"
 	CannotConvert   Code = "QP408"
+	UnequalIntegers Code = "QP409"
 )
 
 // Files that outlive a run.
@@ -80,6 +81,7 @@ func Meanings() []Meaning {
 		{FellBack, "warning: a damaged checkpoint was passed over for another one"},
 		{CannotResume, "a checkpoint does not belong to the stage that should continue from it"},
 		{CannotConvert, "a converter failed on the model's parameters"},
+		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
 		{UnknownFormat, "a file has a format version that this program does not know"},

@@ -128,8 +128,15 @@ type Stage struct {
 	Callbacks  []Callback
 	Exports    []Call
 	Conditions []Condition
+	Proof      int // images on which QAT2Quantize is proved: 0 for DefaultProof, AllImages for all
 	Origin     Origin
 }
+
+// On how many images a conversion to int8 is proved.
+const (
+	DefaultProof = 256
+	AllImages    = -1
+)
 
 // Convert is `model_convert_pipeline {}`.
 type Convert struct {
