@@ -236,6 +236,10 @@ func TestMistakes(t *testing.T) {
 		{"absent checkpoint file", func(f flow) diag.Range {
 			return loadsFile(f.Program, f.Text, filepath.Join(t.TempDir(), "f.safetensors"))
 		}, diag.AbsentCheckpoint, "is not there"},
+		{"no data", func(f flow) diag.Range {
+			stage(f, "int_infer").Val = nil
+			return stage(f, "int_infer").Origin.Header
+		}, diag.MissingData, "has no data"},
 		{"metric", func(f flow) diag.Range {
 			ref := program.Ref{Stage: "qat", What: "metrics.acuracy", Attr: "value", Range: f.Origin("output.x").Header}
 			f.Outputs = append(f.Outputs, &program.Output{Name: "x", Refs: []program.Ref{ref, ref}})

@@ -117,6 +117,13 @@ func (l *lowerer) stage(s *Stage) {
 	s.Length = l.length(s, train)
 	s.Writes = writes(s.Stage)
 	s.absorbed, s.surely = map[string]*program.Callback{}, map[string]bool{}
+	if s.Train == nil && s.Val == nil && !l.plan.Program.Faulty {
+		l.fail(diag.Diagnostic{
+			Code: diag.MissingData, Subject: s.Origin.Header, Address: s.Origin.Address,
+			Summary: fmt.Sprintf("stage %q has no data", s.Name),
+			Detail:  "Its network is built for the images of a data set, and validated on them. Add to the stage: val_data = dataset.NAME",
+		})
+	}
 	if given == nil || !alike {
 		return
 	}

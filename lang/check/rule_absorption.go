@@ -30,6 +30,11 @@ func (c *checker) ruleAbsorption(s *stage) {
 			c.warnf(diag.AbsorptionJumps, place(cb.Origin, ""),
 				`The weight keeps a scale that has not seen the BatchNorm. qat_mode = "with_bn_reverse_fold" absorbs without loss, and so does weight_scale = "recompute".`,
 				"absorbing under with_bn changes the output of stage %q", s.Name)
+		case s.Convert.QATMode == "with_bn" && s.Convert.QConfig != nil && !s.Convert.QConfig.Weight.PerChannel && s.Trainer != nil:
+			d := c.warnf(diag.AbsorptionJumps, place(cb.Origin, ""),
+				`A weight with one scale for all channels cannot fit the absorbed ones. qat_mode = "with_bn_reverse_fold" absorbs without loss, and so does per_channel = true.`,
+				"absorbing under with_bn changes the output of stage %q", s.Name)
+			d.Related = note("the weight's scale is said here", s.Convert.QConfig.Weight.Origin.Header)
 		}
 	}
 }

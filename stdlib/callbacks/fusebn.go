@@ -7,7 +7,7 @@ import "qpipe/interp/stage"
 
 // FuseBNArgs are the arguments of FuseBN.
 type FuseBNArgs struct {
-	WeightScale string `arg:"weight_scale,optional" oneof:"keep recompute" doc:"keep: the weight's scale stays as it was before the absorption; recompute: it is taken anew from the absorbed weight, which makes the absorption lossless under with_bn."`
+	WeightScale string `arg:"weight_scale,optional" oneof:"keep recompute" doc:"keep: the weight's scale stays as it was before the absorption; recompute: it is taken anew from the absorbed weight, which makes the absorption lossless under with_bn where the weight has a scale per channel."`
 }
 
 // FuseBNDefaults returns FuseBN's defaults.

@@ -58,7 +58,8 @@ stage "other" {
   }
 }
 stage "absorbed" {
-  model = model.net
+  model        = model.net
+  proof_images = "all"
   model_convert_pipeline {
     qconfig = qconfig.int8
     converter "Float2QAT" {}
@@ -67,8 +68,9 @@ stage "absorbed" {
   }
 }
 stage "scratch" {
-  model      = model.net
-  train_data = dataset.train
+  model        = model.net
+  train_data   = dataset.train
+  proof_images = 10 # want "QP205 error proof_images in stage \"scratch\", which converts nothing to int8"
   model_convert_pipeline { # want "QP260 warning stage \"scratch\" trains under fuse_bn without a float checkpoint"
     qconfig = qconfig.int8
     converter "Float2QAT" {}
