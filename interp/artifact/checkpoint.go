@@ -91,46 +91,56 @@ func hashAt(data []byte, digits string) int {
 // Decode is Encode's inverse. It verifies the hash and names the file path in
 // its errors; the snapshot shares no memory with data.
 func Decode(path string, data []byte) (*stage.Snapshot, error) {
-	meta, views, err := parse(path, data)
+	c, err := parse(path, data)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFormat(path, meta); err != nil {
+	if err := checkFormat(path, c.meta); err != nil {
 		return nil, err
 	}
-	if err := checkHash(path, data, meta); err != nil {
+	if err := checkHash(path, data, c.meta); err != nil {
 		return nil, err
 	}
-	return build(path, meta, views)
+	return build(path, c)
 }
 
-func parse(path string, data []byte) (map[string]string, []safetensors.NamedTensorView, error) {
-	if err := checkHeader(path, data); err != nil {
-		return nil, nil, err
+// parse reads a whole file: its texts, its tensors, and the bytes that these lie in.
+func parse(path string, data []byte) (*contents, error) {
+	if len(data) < 8 || headerLen(data) > uint64(len(data))-8 {
+		return nil, notSafetensors(path, data, int64(len(data)))
 	}
-	_, meta, err := safetensors.ReadMetadata(data)
+	n := headerLen(data) + 8
+	meta, tensors, err := decodeHeader(data[8:n], uint64(len(data))-n)
 	if err != nil {
-		return nil, nil, damaged(path, "not a sound safetensors file: %w", err)
+		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
-	st, err := safetensors.Deserialize(data)
-	if err != nil {
-		return nil, nil, damaged(path, "not a sound safetensors file: %w", err)
-	}
-	return meta.Metadata(), sortedViews(st), nil
+	return &contents{meta, tensors, data[n:]}, nil
 }
 
-func checkHeader(path string, data []byte) error {
-	if len(data) < 8 {
-		return damaged(path, "cut short: %d bytes, not even the length of the header", len(data))
-	}
-	n := headerLen(data)
+// contents is what a safetensors file holds.
+type contents struct {
+	meta    map[string]string
+	tensors []entry
+	data    []byte
+}
+
+// notSafetensors says what is wrong with a file of that size which begins with
+// head: it is of another kind, or cut short.
+func notSafetensors(path string, head []byte, size int64) error {
+	what, way := stage.Recognize(head)
 	switch {
-	case n > maxHeader:
-		return damaged(path, "not a safetensors file, or damaged: the header claims %d bytes, more than the %d that are accepted", n, maxHeader)
-	case n+8 > uint64(len(data)):
-		return damaged(path, "cut short: the header claims %d bytes, the file has %d", n, len(data))
+	case what != "" && len(head) > 0:
+		return &FileError{path, diag.NotCheckpoint, fmt.Errorf("is %s, not a safetensors file: %s", what, way)}
+	case len(head) == 0:
+		return damaged(path, "cut short: it is an empty file")
+	case len(head) < 8:
+		return damaged(path, "cut short: %d bytes, not even the length of the header", size)
 	}
-	return nil
+	n := headerLen(head)
+	if n > maxHeader {
+		return damaged(path, "not a safetensors file, or damaged: the header claims %d bytes, more than the %d that are accepted", n, maxHeader)
+	}
+	return damaged(path, "cut short: the header claims %d bytes, the file has %d", n, size)
 }
 
 // checkFormat tells a checkpoint of ours from other safetensors files. A file that
@@ -174,24 +184,42 @@ func checkHash(path string, data []byte, meta map[string]string) error {
 	return nil
 }
 
-func build(path string, meta map[string]string, views []safetensors.NamedTensorView) (*stage.Snapshot, error) {
+func build(path string, c *contents) (*stage.Snapshot, error) {
 	s := &stage.Snapshot{}
-	if err := decodeMeta(s, meta); err != nil {
+	if err := decodeMeta(s, c.meta); err != nil {
 		return nil, damaged(path, "its metadata cannot be read: %w", err)
 	}
-	for _, v := range views {
-		t, err := toTensor(v)
-		if err != nil {
-			return nil, damaged(path, "%w", err)
-		}
-		if err := place(s, t); err != nil {
-			return nil, damaged(path, "%w", err)
-		}
+	if err := c.fill(s); err != nil {
+		return nil, damaged(path, "%w", err)
 	}
-	if err := upgrade(s, versionOf(meta)); err != nil {
+	if err := upgrade(s, versionOf(c.meta)); err != nil {
 		return nil, damaged(path, "%w", err)
 	}
 	return s, nil
+}
+
+// fill puts all tensors into the snapshot, by their names' prefixes where the file
+// is one of ours. Without the data, of a header alone, there are only names, shapes and types.
+func (c *contents) fill(s *stage.Snapshot) error {
+	_, ours := c.meta["format_version"]
+	for _, e := range c.tensors {
+		var b []byte
+		if c.data != nil {
+			b = c.data[e.begin:e.end]
+		}
+		t, err := e.tensor(b)
+		switch {
+		case err != nil:
+		case ours:
+			err = place(s, t)
+		default:
+			s.Model = append(s.Model, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // place puts a tensor where its prefix says.

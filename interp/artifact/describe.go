@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -145,16 +146,45 @@ func describeFile(path string) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, meta, err := decodeAny(path, data, true)
+	s, c, err := decodeAny(path, data, true)
 	if err != nil {
 		return nil, err
 	}
-	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: Sum(data), Content: meta[hashKey]}
-	if _, ours := meta["format_version"]; !ours {
+	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: Sum(data), Content: c.meta[hashKey]}
+	if _, ours := c.meta["format_version"]; !ours {
 		d.Tensors = describeTensors("", s.Model)
+		d.types(c.tensors)
 		return d, nil
 	}
 	return d, d.fill(s)
+}
+
+// types gives the tensors the types and sizes that they have in the file, where
+// these are not those that the program computes with.
+func (d *Description) types(tensors []entry) {
+	in := map[string]entry{}
+	for _, e := range tensors {
+		in[e.name] = e
+	}
+	for i := range d.Tensors {
+		t := &d.Tensors[i]
+		if e, ok := in[t.Name]; ok {
+			t.DType, t.Bytes = typeName(e.dtype), int(e.end-e.begin)
+		}
+	}
+}
+
+// typeName is what a safetensors dtype is called elsewhere: "F32" is float32.
+func typeName(dtype string) string {
+	for prefix, word := range map[string]string{"F": "float", "I": "int", "U": "uint"} {
+		if bits, ok := strings.CutPrefix(dtype, prefix); ok && len(bits) <= 2 {
+			return word + bits
+		}
+	}
+	if dtype == "BF16" {
+		return "bfloat16"
+	}
+	return strings.ToLower(dtype)
 }
 
 func (d *Description) fill(s *stage.Snapshot) error {
@@ -283,8 +313,8 @@ func describeTensor(t nn.Tensor) TensorInfo {
 	case []int8:
 		info.DType, info.Bytes = "int8", len(d)
 		extremes(&info, d)
-	default:
-		info.DType = fmt.Sprintf("%T", d)
+	case stage.Unloadable:
+		info.DType, info.Bytes = d.DType, d.Bytes
 	}
 	return info
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nlpodyssey/safetensors"
-
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
@@ -89,49 +87,33 @@ func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
 
 // decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
 // of another tool's file, whose metadata has no format_version.
-func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, map[string]string, error) {
-	meta, views, err := parse(path, data)
+func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, *contents, error) {
+	c, err := parse(path, data)
 	if err != nil {
 		return nil, nil, err
 	}
-	err = checkFormat(path, meta)
+	err = checkFormat(path, c.meta)
 	var f *FileError
 	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
-		s, err := foreign(path, views)
-		return s, meta, err
+		s := &stage.Snapshot{Form: nn.Float}
+		if err := c.fill(s); err != nil {
+			return nil, nil, &FileError{path, diag.NotCheckpoint, err}
+		}
+		return s, c, nil
 	}
 	if err == nil && check {
-		err = checkHash(path, data, meta)
+		err = checkHash(path, data, c.meta)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := build(path, meta, views)
-	return s, meta, err
+	s, err := build(path, c)
+	return s, c, err
 }
 
-func foreign(path string, views []safetensors.NamedTensorView) (*stage.Snapshot, error) {
-	s := &stage.Snapshot{Form: nn.Float}
-	for _, v := range views {
-		t, err := toTensor(v)
-		if err != nil {
-			return nil, &FileError{path, diag.NotCheckpoint, err}
-		}
-		s.Model = append(s.Model, t)
-	}
-	return s, nil
-}
-
-// load reads a safetensors file, but not more than its header accounts for.
+// load reads a safetensors file, once its header has shown that it is one.
 func load(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &FileError{path, diag.Unreadable, plain(err)}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, diag.Unreadable, errors.New("not a file")}
-	}
-	if err := sniff(path, info.Size()); err != nil {
+	if _, err := readHeader(path); err != nil {
 		return nil, err
 	}
 	data, err := readLimited(path, maxFile)
@@ -139,24 +121,6 @@ func load(path string) ([]byte, error) {
 		return nil, asFileError(path, err)
 	}
 	return data, nil
-}
-
-// sniff looks at the first eight bytes before the rest is read.
-func sniff(path string, size int64) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return &FileError{path, diag.Unreadable, plain(err)}
-	}
-	defer func() { _ = f.Close() }()
-	var head [8]byte
-	n, _ := f.Read(head[:])
-	if n == len(head) && headerLen(head[:]) <= maxHeader && size <= maxFile {
-		return nil
-	}
-	if size > maxFile {
-		return damaged(path, "larger than %d bytes, the most that a checkpoint may have", int64(maxFile))
-	}
-	return checkHeader(path, head[:n])
 }
 
 // plain takes the path out of an operating system's error; it is named already.

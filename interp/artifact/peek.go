@@ -1,13 +1,9 @@
 package artifact
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"strings"
-
-	"github.com/nlpodyssey/safetensors"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -15,95 +11,77 @@ import (
 )
 
 // Peek reads what a checkpoint says of itself: all but the tensors' data, which is
-// nil. It costs a header's reading only, so the hash is not verified. Of another
+// empty. It costs a header's reading only, so the hash is not verified. Of another
 // tool's file there are only tensors, and the form is float.
 func Peek(path string) (*stage.Snapshot, error) {
-	head, err := readHeader(path)
+	c, err := readHeader(path)
 	if err != nil {
 		return nil, err
 	}
-	var header safetensors.Metadata
-	if err := json.Unmarshal(head, &header); err != nil {
-		return nil, damaged(path, "not a sound safetensors file: %w", err)
-	}
 	s := &stage.Snapshot{Form: nn.Float}
-	meta := header.Metadata()
-	err = checkFormat(path, meta)
+	err = checkFormat(path, c.meta)
 	var f *FileError
 	switch {
 	case errors.As(err, &f) && f.Code == diag.NotCheckpoint:
 	case err != nil:
 		return nil, err
 	default:
-		if err := decodeMeta(s, meta); err != nil {
+		if err := decodeMeta(s, c.meta); err != nil {
 			return nil, damaged(path, "its metadata cannot be read: %w", err)
 		}
-		if err := upgrade(s, versionOf(meta)); err != nil {
+		if err := upgrade(s, versionOf(c.meta)); err != nil {
 			return nil, damaged(path, "%w", err)
 		}
 	}
-	infos := header.Tensors()
-	for _, name := range sortedKeys(infos) {
-		t := nn.Tensor{Name: name}
-		for _, d := range infos[name].Shape {
-			t.Shape = append(t.Shape, int(min(d, maxFile)))
-		}
-		if err := place(s, t); err != nil {
-			return nil, damaged(path, "%w", err)
-		}
+	if err := c.fill(s); err != nil {
+		return nil, damaged(path, "%w", err)
 	}
 	return s, nil
 }
 
 // readHeader reads a safetensors file's header, and checks that the file is as
 // long as the header says.
-func readHeader(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func readHeader(path string) (*contents, error) {
+	f, size, err := openFile(path)
 	if err != nil {
-		return nil, &FileError{path, diag.Unreadable, plain(err)}
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	head := make([]byte, 512)
+	k, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, &FileError{path, diag.Unreadable, plain(err)}
+	}
+	head = head[:k]
+	if k < 8 || headerLen(head) > maxHeader || int64(headerLen(head))+8 > size {
+		return nil, notSafetensors(path, head, size)
+	}
+	text := make([]byte, headerLen(head))
+	if _, err := f.ReadAt(text, 8); err != nil {
+		return nil, &FileError{path, diag.Unreadable, plain(err)}
+	}
+	meta, tensors, err := decodeHeader(text, uint64(size)-8-uint64(len(text)))
 	if err != nil {
-		return nil, &FileError{path, diag.Unreadable, plain(err)}
+		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, diag.Unreadable, errors.New("not a file")}
-	}
-	var length [8]byte
-	if n, err := io.ReadFull(f, length[:]); err != nil {
-		return nil, checkHeader(path, length[:n])
-	}
-	n := headerLen(length[:])
-	switch {
-	case n > maxHeader:
-		return nil, checkHeader(path, length[:])
-	case int64(n)+8 > info.Size():
-		return nil, damaged(path, "cut short: the header claims %d bytes, the file has %d", n, info.Size())
-	}
-	head := make([]byte, n)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, &FileError{path, diag.Unreadable, plain(err)}
-	}
-	return head, checkSize(path, head, info.Size())
+	return &contents{meta: meta, tensors: tensors}, nil
 }
 
-// checkSize compares a file's size with what its header accounts for.
-func checkSize(path string, head []byte, size int64) error {
-	var raw map[string]struct {
-		Offsets [2]uint64 `json:"data_offsets"`
+// openFile opens a file, and nothing else that a path may name: of a pipe the
+// reading would never end.
+func openFile(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, 0, &FileError{path, diag.Unreadable, plain(err)}
+	case info.IsDir():
+		return nil, 0, &FileError{path, diag.Unreadable, errors.New("is a folder; name the file in it")}
+	case !info.Mode().IsRegular():
+		return nil, 0, &FileError{path, diag.Unreadable, errors.New("not a regular file")}
 	}
-	if err := json.Unmarshal(head, &raw); err != nil {
-		return damaged(path, "not a sound safetensors file: %w", err)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, &FileError{path, diag.Unreadable, plain(err)}
 	}
-	var end uint64
-	for name, t := range raw {
-		if !strings.HasPrefix(name, "__") {
-			end = max(end, t.Offsets[1])
-		}
-	}
-	if want := uint64(len(head)) + 8 + end; want != uint64(size) {
-		return damaged(path, "cut short or grown: its header accounts for %d bytes, the file has %d", want, size)
-	}
-	return nil
+	return f, info.Size(), nil
 }

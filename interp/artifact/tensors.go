@@ -4,11 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/nlpodyssey/safetensors"
 
+	"qpipe/interp/stage"
 	"qpipe/ops/nn"
 )
 
@@ -72,45 +71,67 @@ func toView(t nn.Tensor) (view, error) {
 	return v, nil
 }
 
-// toTensor reads a view. The library has checked that its length is its shape's.
-func toTensor(v safetensors.NamedTensorView) (nn.Tensor, error) {
-	t := nn.Tensor{Name: v.Name, Shape: make([]int, len(v.TensorView.Shape()))}
-	for i, d := range v.TensorView.Shape() {
-		if d > math.MaxInt32 {
-			return t, fmt.Errorf("the tensor %q has a dimension of %d", clip(v.Name), d)
-		}
-		t.Shape[i] = int(d)
+// tensor makes a tensor of its bytes b. Float types become float32, as the program
+// computes; of a type that it has no use for the data stay what they are.
+func (e *entry) tensor(b []byte) (nn.Tensor, error) {
+	t := nn.Tensor{Name: e.name, Shape: e.shape}
+	if t.Shape == nil {
+		t.Shape = []int{}
 	}
-	b := v.TensorView.Data()
-	switch v.TensorView.DType() {
-	case safetensors.F32:
-		x := make([]float32, len(b)/4)
-		for i := range x {
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	switch e.dtype {
+	case "F32":
+		t.Data = decode(b, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
+	case "F16":
+		t.Data = decode(b, 2, func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) })
+	case "BF16":
+		t.Data = decode(b, 2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) })
+	case "F64":
+		wide := decode(b, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
+		x, err := narrow(wide)
+		if err != nil {
+			return t, fmt.Errorf("the tensor %q: %w", clip(e.name), err)
 		}
 		t.Data = x
-	case safetensors.I32:
-		x := make([]int32, len(b)/4)
-		for i := range x {
-			x[i] = int32(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-		t.Data = x
-	case safetensors.I8:
-		x := make([]int8, len(b))
-		for i := range x {
-			x[i] = int8(b[i])
-		}
-		t.Data = x
+	case "I32":
+		t.Data = decode(b, 4, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
+	case "I8":
+		t.Data = decode(b, 1, func(b []byte) int8 { return int8(b[0]) })
 	default:
-		return t, fmt.Errorf("the tensor %q is of type %s; F32, I32 and I8 can be read", clip(v.Name), v.TensorView.DType())
+		t.Data = stage.Unloadable{DType: e.dtype, Bytes: len(b)}
 	}
 	return t, nil
 }
 
-func sortedViews(st safetensors.SafeTensors) []safetensors.NamedTensorView {
-	views := st.Tensors()
-	slices.SortFunc(views, func(a, b safetensors.NamedTensorView) int { return strings.Compare(a.Name, b.Name) })
-	return views
+func decode[T any](b []byte, size int, of func(b []byte) T) []T {
+	x := make([]T, len(b)/size)
+	for i := range x {
+		x[i] = of(b[i*size:])
+	}
+	return x
+}
+
+// half is the value of an IEEE 754 binary16 number, which float32 holds exactly.
+func half(h uint16) float32 {
+	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&0x1f, uint32(h)&0x3ff
+	switch exp {
+	case 0: // zero and subnormal numbers: frac·2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(frac)*0x1p-24))
+	case 0x1f:
+		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}
+
+// narrow rounds to float32; a finite number that becomes infinite is an error.
+func narrow(x []float64) ([]float32, error) {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v)
+		if math.IsInf(float64(y[i]), 0) && !math.IsInf(v, 0) {
+			return nil, fmt.Errorf("its value %g is beyond float32, which the program computes with", v)
+		}
+	}
+	return y, nil
 }
 
 func headerLen(data []byte) uint64 { return binary.LittleEndian.Uint64(data) }

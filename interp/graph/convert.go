@@ -329,30 +329,39 @@ func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) 
 // hold compares a checkpoint's tensors with those of the loading model. About the
 // checkpoint d says what it is.
 func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) error {
-	missing, extra, shapes := difference(give, w.c.Model.Tensors(), o.Rename)
-	if o.AllowMiss {
-		missing = nil
+	m, err := stage.Match(give, w.c.Model.Tensors(), o)
+	if err != nil {
+		return err
 	}
-	if o.IgnoreExtra {
-		extra = nil
-	}
-	if o.IgnoreTensorShape {
-		shapes = nil
-	}
-	if len(missing)+len(extra)+len(shapes) == 0 {
+	err = m.Err("")
+	if err == nil {
 		return nil
 	}
-	var lines []string
-	add := func(what string, list []string) {
-		if len(list) > 0 {
-			lines = append(lines, what+": "+diag.Enumerate(list)+".")
-		}
-	}
-	add("Missing in the checkpoint", missing)
-	add("Not in the model", extra)
-	add("Of another shape", shapes)
 	if w.call.Faulty {
 		return errReported // what it would have allowed is not known
+	}
+	var lines []string
+	add := func(what string, list []stage.Mismatch) {
+		var names []string
+		for _, x := range list {
+			if x.Reason != "" {
+				x.Name += " (" + x.Reason + ")"
+			}
+			names = append(names, x.Name)
+		}
+		if len(list) > 0 {
+			lines = append(lines, what+": "+diag.Enumerate(names)+".")
+		}
+	}
+	var e *stage.LoadError
+	if errors.As(err, &e) {
+		if e.Why != "" {
+			lines = append(lines, e.Why+".")
+		}
+		add("Missing in the checkpoint", e.Missing)
+		add("Not in the model", e.Extra)
+		add("Of another shape", e.Shapes)
+		add("Of a type that cannot be loaded", e.Types)
 	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
 	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))
@@ -367,23 +376,4 @@ func life(f nn.Form, m nn.Mode) string {
 		return "form " + string(f)
 	}
 	return fmt.Sprintf("form %s, %s", f, m)
-}
-
-// difference names the tensors that a checkpoint and a model do not share.
-func difference(give, take []nn.Tensor, rename map[string]string) (missing, extra, shapes []string) {
-	have := map[string][]int{}
-	for _, t := range give {
-		have[stage.Renamed(t.Name, rename)] = t.Shape
-	}
-	for _, t := range take {
-		got, ok := have[t.Name]
-		switch {
-		case !ok:
-			missing = append(missing, t.Name)
-		case !slices.Equal(got, t.Shape):
-			shapes = append(shapes, fmt.Sprintf("%s (%v, the model has %v)", t.Name, got, t.Shape))
-		}
-		delete(have, t.Name)
-	}
-	return missing, slices.Sorted(maps.Keys(have)), shapes
 }

@@ -3,11 +3,8 @@ package stage
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
-	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
 
@@ -17,13 +14,29 @@ type LoadError struct {
 	Missing []Mismatch // in the model, not in the checkpoint
 	Extra   []Mismatch // in the checkpoint, not in the model
 	Shapes  []Mismatch // in both, but different
+	Types   []Mismatch // in both, but of a type that the model cannot take
+}
+
+// Unloadable stands for the data of a tensor whose type the program has no use for,
+// such as PyTorch's counters of batches. It may be passed over.
+type Unloadable struct {
+	DType string // as the file says
+	Bytes int
+}
+
+// Loaded says what loading a checkpoint has done.
+type Loaded struct {
+	Tensors int      // of the model that have been set
+	Of      int      // tensors of the model
+	Missed  []string // those of the model that keep their values
+	Passed  []string // those of the checkpoint that were passed over
 }
 
 // Mismatch is a tensor that does not fit.
 type Mismatch struct {
 	Name   string
 	Near   string // the nearest name on the other side, "" when none is near
-	Reason string // for Shapes: what differs
+	Reason string // for Shapes and Types: what differs
 }
 
 // Error returns a headline and a line a tensor.
@@ -51,35 +64,48 @@ func (e *LoadError) Error() string {
 	section(e.Missing, "missing in the checkpoint", "allow_miss = true leaves them as they are")
 	section(e.Extra, "not in the model", "ignore_extra = true passes over them")
 	section(e.Shapes, "of another shape", "ignore_tensor_shape = true leaves them as they are")
+	section(e.Types, "of a type that cannot be loaded", "save them as float32")
 	return b.String()
 }
+
+// none reports whether all fits.
+func (e *LoadError) none() bool { return len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0 }
 
 // LoadTensors puts a snapshot's tensors into a graph: it replays the snapshot's
 // absorptions, then matches by name. The error is a *LoadError that names every
 // tensor that does not fit; the graph is of no use after it.
 func LoadTensors(g *nn.Graph, s *Snapshot, o LoadOptions) error {
+	_, err := Load(g, s, o)
+	return err
+}
+
+// Load is LoadTensors and says what it has done.
+func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 	why, ok := formsFit(s, g, o)
 	if !ok {
-		return &LoadError{Why: why}
+		return nil, &LoadError{Why: why}
 	}
 	source := s.Model
 	if o.LoadEMAModel {
 		if source = s.Shadow; source == nil {
-			return Bad("load_ema_model", "the checkpoint holds no averaged weights: set load_ema_model = false")
+			return nil, Bad("load_ema_model", "the checkpoint holds no averaged weights: set load_ema_model = false")
 		}
 	}
 	if err := replay(g, s.Absorbed, o.Rename); err != nil {
-		return err
+		return nil, err
 	}
-	have := make(map[string]nn.Tensor, len(source))
-	for _, t := range source {
-		t.Name = Renamed(t.Name, o.Rename)
-		if _, twice := have[t.Name]; twice {
-			return Bad("rename", "two tensors of the checkpoint become %q", t.Name)
-		}
-		have[t.Name] = t
+	m, err := Match(source, g.Tensors(), o)
+	if err != nil {
+		return nil, err
 	}
-	return put(g, have, o, why)
+	if err := m.Err(why); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, t := range m.fit {
+		errs = append(errs, g.SetTensor(t))
+	}
+	return m.loaded(), errors.Join(errs...)
 }
 
 // formsFit refuses forms between which weights have no meaning, and says in words
@@ -128,95 +154,4 @@ func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error 
 		return fmt.Errorf("replaying the checkpoint's absorptions: %w", err)
 	}
 	return nil
-}
-
-// put matches names and shapes, and copies if all is as the options allow.
-func put(g *nn.Graph, have map[string]nn.Tensor, o LoadOptions, why string) error {
-	e, fit := &LoadError{Why: why}, []nn.Tensor(nil)
-	wanted := map[string]bool{}
-	for _, w := range g.Tensors() {
-		wanted[w.Name] = true
-		h, ok := have[w.Name]
-		switch {
-		case !ok:
-			e.Missing = append(e.Missing, Mismatch{Name: w.Name})
-		case !slices.Equal(w.Shape, h.Shape):
-			e.Shapes = append(e.Shapes, Mismatch{Name: w.Name, Reason: fmt.Sprintf("the checkpoint has %s, the model %s", dims(h.Shape), dims(w.Shape))})
-		default:
-			fit = append(fit, h)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if !wanted[name] {
-			e.Extra = append(e.Extra, Mismatch{Name: name})
-		}
-	}
-	e.suggest()
-	e.forgive(o)
-	if len(e.Missing)+len(e.Extra)+len(e.Shapes) > 0 {
-		return e
-	}
-	var errs []error
-	for _, t := range fit {
-		errs = append(errs, g.SetTensor(t))
-	}
-	return errors.Join(errs...)
-}
-
-// forgive drops what the options allow.
-func (e *LoadError) forgive(o LoadOptions) {
-	if o.AllowMiss {
-		e.Missing = nil
-	}
-	if o.IgnoreExtra {
-		e.Extra = nil
-	}
-	if o.IgnoreTensorShape {
-		e.Shapes = nil
-	}
-}
-
-// suggest gives every missing tensor the nearest extra one, and the other way round.
-func (e *LoadError) suggest() {
-	names := func(list []Mismatch) (out []string) {
-		for _, m := range list {
-			out = append(out, m.Name)
-		}
-		return out
-	}
-	missing, extra := names(e.Missing), names(e.Extra)
-	for i, name := range missing {
-		e.Missing[i].Near = diag.Nearest(name, extra)
-	}
-	for i, name := range extra {
-		e.Extra[i].Near = diag.Nearest(name, missing)
-	}
-}
-
-// Renamed is the name that a checkpoint's tensor has after LoadCheckpoint's
-// rename: the longest prefix that ends at a dot is replaced.
-func Renamed(name string, rename map[string]string) string {
-	best, found := "", false
-	for old := range rename {
-		if (old == "" || name == old || strings.HasPrefix(name, old+".")) && (!found || len(old) > len(best)) {
-			best, found = old, true
-		}
-	}
-	if !found {
-		return name
-	}
-	rest := strings.TrimPrefix(strings.TrimPrefix(name, best), ".")
-	return strings.Trim(rename[best]+"."+rest, ".")
-}
-
-// dims prints a shape as files have it.
-func dims(shape []int) string {
-	if len(shape) == 0 {
-		return "a single value"
-	}
-	text := make([]string, len(shape))
-	for i, n := range shape {
-		text[i] = fmt.Sprint(n)
-	}
-	return strings.Join(text, "×")
 }

@@ -149,6 +149,8 @@ func (s *slot) read(alloced bool) any {
 		return toFile(s.geom, *s.i8)
 	case s.i32 != nil:
 		return slices.Clone(*s.i32)
+	case s.zero != nil:
+		return []int32{*s.zero}
 	case !alloced:
 		return []float32(nil)
 	case s.param != nil:
@@ -157,8 +159,6 @@ func (s *slot) read(alloced bool) any {
 		return slices.Clone(*s.f32)
 	case s.rng != nil:
 		return []float32{s.rng.Min, s.rng.Max}
-	case s.zero != nil:
-		return []int32{*s.zero}
 	}
 	return []float32{*s.scalar}
 }
