@@ -201,7 +201,7 @@ func TestMistakes(t *testing.T) {
 			stage(f, "calibration").Model = wide
 			f.Stages = f.Stages[:2]
 			return f.Stages[1].Convert.Converters[0].Origin.At("checkpoint_path")
-		}, diag.CheckpointMismatch, "head.fc.weight ([3 4], the model has [3 5])"},
+		}, diag.CheckpointMismatch, "head.fc.weight (the checkpoint has 3×4, the model 3×5)"},
 		{"checkpoint with more", func(f flow) diag.Range {
 			deep := f.Model("deep", parttest.TinyArgs{Classes: 3, Width: 4, Deep: true})
 			f.Models = append(f.Models, deep)
@@ -225,7 +225,7 @@ func TestMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			return loadsFile(f.Program, f.Text, path)
-		}, diag.CheckpointMismatch, "body.a.conv.weight ([4 1 5 5], the model has [4 1 3 3])"},
+		}, diag.CheckpointMismatch, "body.a.conv.weight (the checkpoint has 4×1×5×5, the model 4×1×3×3)"},
 		{"checkpoint file of another form", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
 			if err := artifact.Write(nil, path, &stg.Snapshot{Form: nn.QAT, Mode: nn.WithBN}); err != nil {
