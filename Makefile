@@ -52,7 +52,7 @@ race:
 
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies on real data.
 long:
-	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Kill|Anchor|Mutations' ./...
+	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Kill|Anchor|Mutations|Trained' ./...
 
 # The acceptance pipelines, from the built binary.
 accept: build

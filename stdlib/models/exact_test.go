@@ -149,7 +149,7 @@ func converted(t *testing.T, g *nn.Graph) *nn.Graph {
 	return c
 }
 
-func best(t *testing.T) *kernel.Set {
+func best(t testing.TB) *kernel.Set {
 	s, err := sets.ByName("")
 	must(t, err)
 	return s
@@ -164,7 +164,7 @@ func run(t *testing.T, g *nn.Graph, set *kernel.Set, threads int, training bool)
 	return e
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

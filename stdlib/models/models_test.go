@@ -13,7 +13,7 @@ import (
 	"qpipe/ops/tensor"
 )
 
-func build(t *testing.T, m stage.Model, err error, in tensor.Shape) *nn.Graph {
+func build(t testing.TB, m stage.Model, err error, in tensor.Shape) *nn.Graph {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/stage"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/nn"
+	"qpipe/stdlib/datasets"
+)
+
+// exactNets are the nets of TestTrainedNetsAreExact: a model block, the training images,
+// and the learning rate.
+var exactNets = []struct {
+	name, model string
+	images      int
+	lr          float64
+}{
+	{"LeNet", `model "LeNet" "net" {}`, 6000, 0.02},
+	{"ResNet-8", `model "ResNet" "net" { depth = 8 }`, 3000, 0.05},
+	{"ResNet-20", `model "ResNet" "net" { depth = 20 }`, 3000, 0.05},
+	{"MobileNetV2 0.35", `model "MobileNetV2" "net" { width_mult = 0.35 }`, 2000, 0.05},
+	{"MobileNetV2 1.0", `model "MobileNetV2" "net" {}`, 1500, 0.05},
+}
+
+// exactPipeline trains two epochs in float, two quantized in each mode with every BN left
+// to QAT2Quantize, and proves the conversion on all test images.
+func exactPipeline(model string, images int, lr float64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+variable "data_dir" { type = string }
+dataset "MNIST" "train" {
+  root        = var.data_dir
+  max_samples = %d
+}
+dataset "MNIST" "test" {
+  root  = var.data_dir
+  split = "test"
+}
+%s
+qconfig "int8" {
+  override "head.fc" {
+    activation { dtype = "float32" }
+  }
+}
+stage "float" {
+  model      = model.net
+  train_data = dataset.train
+  val_data   = dataset.test
+  trainer {
+    num_epochs = 2
+    batch_size = 50
+    optimizer "SGD" {
+      lr       = %g
+      momentum = 0.9
+    }
+    lr_updater "CosLrUpdater" {
+      warmup_by  = "step"
+      warmup_len = 20
+    }
+  }
+}
+`, images, model, lr)
+	for _, mode := range []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold} {
+		fmt.Fprintf(&b, `
+stage "qat_%[1]s" {
+  model      = model.net
+  train_data = dataset.train
+  val_data   = dataset.test
+  model_convert_pipeline {
+    qat_mode = %[1]q
+    qconfig  = qconfig.int8
+    converter "LoadCheckpoint" { checkpoint_path = stage.float.checkpoint.last }
+    converter "Float2QAT" {}
+  }
+  trainer {
+    num_epochs = 2
+    batch_size = 50
+    optimizer "SGD" { lr = %g }
+  }
+}
+stage "int8_%[1]s" {
+  model        = model.net
+  val_data     = dataset.test
+  proof_images = "all"
+  model_convert_pipeline {
+    qat_mode = %[1]q
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat_%[1]s.checkpoint.last }
+    converter "QAT2Quantize" {}
+  }
+}
+`, mode, lr/10)
+	}
+	return b.String()
+}
+
+// TestTrainedNetsAreExact trains nets on MNIST and counts, on all 10,000 test images, the
+// integers of the whole net that the conversion changes, in each mode, and those that the
+// absorption of every BN changes under reverse fold: none. The accuracies of a mode's two
+// stages are the same number.
+func TestTrainedNetsAreExact(t *testing.T) {
+	data := filepath.Join(longShared(t), "data", "mnist")
+	for _, net := range exactNets {
+		t.Run(net.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file, out := filepath.Join(dir, "exact.hcl"), filepath.Join(dir, "run")
+			if err := os.WriteFile(file, []byte(exactPipeline(net.model, net.images, net.lr)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code := run(t, "run", "-out", out, "-var", "data_dir="+data, file); code != 0 {
+				t.Fatalf("exit code %d", code)
+			}
+			m, err := artifact.ReadManifest(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, mode := range []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"} {
+				int8 := m.Stage("int8_" + mode)
+				qat, accuracy, p := m.Stage("qat_" + mode).Metrics["accuracy"], int8.Metrics["accuracy"], int8.Proof
+				t.Logf("%s, %s: accuracy %.4f trained, %.4f in int8; %d of %d integers changed at %d nodes, %d images", net.name, mode, qat, accuracy, p.Changed, p.Total, len(p.Nodes), p.Images)
+				if p.Changed != 0 || p.Images != 10000 || p.Total < 10000*100 || accuracy != qat {
+					t.Error("not exact")
+				}
+			}
+			absorbedIsExact(t, filepath.Join(out, "qat_with_bn_reverse_fold", "last.safetensors"), data)
+		})
+	}
+}
+
+// absorbedIsExact absorbs every BN of a checkpoint's model and compares the evaluation
+// before and after.
+func absorbedIsExact(t *testing.T, path, data string) {
+	t.Helper()
+	set, err := sets.ByName("")
+	must(t, err)
+	pool := nn.NewPool(2)
+	defer pool.Close()
+	const batch = 50
+	var nodes []string
+	open := func(absorb bool) *nn.Net {
+		snap, err := artifact.Read(path)
+		must(t, err)
+		g, err := nn.Restore(snap.Structure)
+		must(t, err)
+		must(t, stage.LoadTensors(g, snap, stage.LoadOptions{}))
+		nodes = nil
+		for _, m := range g.Modules() {
+			nodes = append(nodes, m.Name)
+			if absorb && m.BN != "" {
+				must(t, g.Absorb(m.Name, false))
+			}
+		}
+		net, err := nn.Compile(g, batch, false, set, pool)
+		must(t, err)
+		net.Keep()
+		return net
+	}
+	before, after := open(false), open(true)
+	args := datasets.MNISTDefaults()
+	args.Root, args.Split = data, "test"
+	test, err := datasets.NewMNIST(args)
+	must(t, err)
+	samples, err := test.Open(os.DirFS)
+	must(t, err)
+	feed := &stage.Feed{Spec: test.Spec(), Samples: samples}
+	total, changed := 0, 0
+	must(t, feed.Each(-1, batch, 0, func(x []float32, labels []int32) error {
+		before.Forward(x, len(labels), nn.Eval)
+		after.Forward(x, len(labels), nn.Eval)
+		for _, node := range nodes {
+			p, q := stage.ReadOutput(before, node), stage.ReadOutput(after, node)
+			total += len(p.Values)
+			for i, v := range p.Values { // as many values as integers, where there are any
+				if v != q.Values[i] || len(p.Codes) > 0 && p.Codes[i] != q.Codes[i] {
+					changed++
+				}
+			}
+		}
+		return nil
+	}))
+	t.Logf("every BN absorbed under reverse fold: %d of %d integers changed", changed, total)
+	if changed != 0 || total < 10000*100 {
+		t.Error("absorption is not exact")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
