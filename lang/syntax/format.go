@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -17,13 +19,13 @@ import (
 )
 
 // Format returns src in canonical form, or diagnostics and nil when it is not
-// HCL. Formatting what is formatted changes nothing.
+// HCL. Formatting what is formatted changes nothing. Heredocs stay as they are.
 func Format(src []byte, name string) ([]byte, diag.List) {
 	if _, list := parseBody(name, src); list.HasErrors() {
 		return nil, list
 	}
+	out, texts := setHeredocsAside(src, name)
 	const rounds = 4 // hcl's formatter may need a second look at its own output
-	out := src
 	for range rounds {
 		next := hclwrite.Format(out)
 		if bytes.Equal(next, out) {
@@ -31,7 +33,39 @@ func Format(src []byte, name string) ([]byte, diag.List) {
 		}
 		out = next
 	}
+	for stand, text := range texts {
+		out = bytes.Replace(out, []byte(stand), text, 1)
+	}
 	return out, nil
+}
+
+// setHeredocsAside puts a name in the place of every heredoc, and returns the texts by
+// name. To hcl's formatter a heredoc with all its lines is a part of one line, and brackets
+// in its interpolations that a later line closes shift whatever comes after it.
+func setHeredocsAside(src []byte, name string) (out []byte, texts map[string][]byte) {
+	stem := "heredoc"
+	for bytes.Contains(src, []byte(stem)) {
+		stem += "_"
+	}
+	texts = map[string][]byte{}
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	depth, from, done := 0, 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOHeredoc:
+			if depth++; depth == 1 {
+				from = t.Range.Start.Byte
+			}
+		case hclsyntax.TokenCHeredoc:
+			if depth--; depth == 0 {
+				stand := fmt.Sprintf("%s%dx", stem, len(texts)) // the x: no name is another's beginning
+				texts[stand] = src[from:t.Range.End.Byte]
+				out = append(append(out, src[done:from]...), stand...)
+				done = t.Range.End.Byte
+			}
+		}
+	}
+	return append(out, src[done:]...), texts
 }
 
 // Diff shows what formatting the file would change, as a unified diff; it is

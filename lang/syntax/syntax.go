@@ -189,6 +189,9 @@ func (f *Files) AutoValues() []string {
 }
 
 func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
+	if list := encoding(name, src); list.HasErrors() {
+		return nil, list
+	}
 	if list := bound(name, src); list.HasErrors() {
 		return nil, list
 	}
