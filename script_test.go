@@ -36,9 +36,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits":  exits,
-			"damage": damage,
-			"cut":    cut,
+			"exits":   exits,
+			"damage":  damage,
+			"cut":     cut,
+			"pytorch": pytorch,
 		},
 	})
 }

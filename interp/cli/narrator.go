@@ -61,7 +61,7 @@ func (n *narrator) sentence(e stage.Event) string {
 		return n.paint.red("failed: ") + text(e.Data["message"])
 	case exec.EventFallback:
 		return n.paint.yellow(text(e.Data["message"]))
-	case exec.EventRun, exec.EventRestore, exec.EventProof, exec.EventNotRun:
+	case exec.EventRun, exec.EventLoad, exec.EventRestore, exec.EventProof, exec.EventNotRun:
 		return text(e.Data["message"])
 	default:
 		return ""

@@ -59,7 +59,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if err != nil {
 		return err
 	}
-	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(c, call, from, o) }
+	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(st, c, call, from, o) }
 	before := c.Model.Clone()
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
@@ -72,7 +72,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	switch from, to := before.Form(), c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:
 		err = m.quantized(before, c.Model)
-	case from == nn.Float && to != nn.Float && c.Mode == nn.FuseBN && c.last != nil:
+	case from == nn.Float && to != nn.Float && to != nn.Quantized && c.Mode == nn.FuseBN && c.last != nil:
 		err = m.folded(before, c.Model)
 	}
 	if err != nil {
@@ -92,7 +92,7 @@ func cannotConvert(call program.Call, err error) error {
 }
 
 // load loads a checkpoint into the model as it is now.
-func (s *session) load(c *conversion, call program.Call, from program.Checkpoint, o stage.LoadOptions) error {
+func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from program.Checkpoint, o stage.LoadOptions) error {
 	path, said := s.resolve(from.Path), from.Path
 	read := func() (*stage.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
 	if from.Stage != "" {
@@ -105,9 +105,14 @@ func (s *session) load(c *conversion, call program.Call, from program.Checkpoint
 	if err != nil {
 		return atArg(call.Origin, "checkpoint_path", err)
 	}
-	if err := stage.LoadTensors(c.Model, snap, o); err != nil {
+	done, err := takeIn(st, c, snap, said, o)
+	if err != nil {
 		return cannotLoad(call, path, err)
 	}
+	if err := s.otherwise(st, c, call, snap, said); err != nil {
+		return err
+	}
+	s.loaded(st, said, done)
 	c.last, c.from, c.options = snap, said, o
 	for _, a := range snap.Absorbed {
 		if !slices.ContainsFunc(c.absorbed, func(b stage.Absorption) bool { return a.Module == b.Module }) {
@@ -117,7 +122,70 @@ func (s *session) load(c *conversion, call program.Call, from program.Checkpoint
 	return nil
 }
 
+// takeIn puts a snapshot's tensors into the model. An int8 model takes its place.
+func takeIn(st *graph.Stage, c *conversion, snap *stage.Snapshot, from string, o stage.LoadOptions) (*stage.Loaded, error) {
+	if snap.Form != nn.Quantized {
+		return stage.Load(c.Model, snap, o)
+	}
+	g, err := stage.Int8Model(c.Model, snap, o)
+	if err != nil {
+		return nil, err
+	}
+	done, err := stage.Load(g, snap, stage.LoadOptions{})
+	if err == nil && c.QConfig != nil {
+		err = configured(st, c, g, from)
+	}
+	c.Model, c.Mode = g, g.Mode()
+	return done, err
+}
+
+// configured refuses a qconfig that is not the int8 model's.
+func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) error {
+	list, err := stage.ConfiguredOtherwise(c.Model, int8, c.QConfig)
+	if err == nil && len(list) > 0 {
+		err = &placed{graph.Otherwise(st, from, "another one", list)}
+	}
+	return err
+}
+
+// loaded reports what a LoadCheckpoint has done.
+func (s *session) loaded(st *graph.Stage, from string, l *stage.Loaded) {
+	text := fmt.Sprintf("loaded %d of %d tensors from %s", l.Tensors, l.Of, from)
+	if n := len(l.Missed); n > 0 {
+		text += fmt.Sprintf("; %d keep their values (%s)", n, some(l.Missed))
+	}
+	if n := len(l.Passed); n > 0 {
+		text += fmt.Sprintf("; %d of the checkpoint were passed over (%s)", n, some(l.Passed))
+	}
+	s.emit(EventLoad, st.Name, text, map[string]any{"checkpoint": from, "tensors": l.Tensors, "of": l.Of, "missed": l.Missed, "passed": l.Passed})
+}
+
+// some names the first few.
+func some(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// otherwise refuses to evaluate or convert a model that is quantized otherwise than
+// it was trained: what would be measured and shipped is another model.
+func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, snap *stage.Snapshot, from string) error {
+	list, err := stage.TrainedOtherwise(c.Model, snap)
+	if err != nil {
+		return cannotLoad(call, from, err)
+	}
+	if len(list) == 0 || st.Trainer != nil || st.Calibrator != nil {
+		return nil
+	}
+	return &placed{graph.Otherwise(st, from, "another one", list)}
+}
+
 func cannotLoad(call program.Call, path string, err error) error {
+	var known *placed
+	if errors.As(err, &known) {
+		return err
+	}
 	d := placeError(call.Origin, err)
 	var arg *program.ArgError
 	if !errors.As(err, &arg) {

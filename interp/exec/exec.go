@@ -43,6 +43,7 @@ const (
 	EventRun      = "stage_run"     // reason: why the stage runs
 	EventFallback = "fallback"      // checkpoint, error: a damaged one is passed over
 	EventRestore  = "restore"       // the result from before a failed attempt is there again
+	EventLoad     = "load"          // checkpoint, tensors, of, missed, passed: what LoadCheckpoint has done
 	EventProof    = "int8_proof"    // an artifact.Proof
 	EventFailed   = "stage_failed"  // error
 	EventNotRun   = "stage_not_run" // reason

@@ -169,7 +169,7 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *conversion) error {
 	data := cmp.Or(j.Val, j.Train).Spec // that its metrics were measured on
 	snap := &stage.Snapshot{
-		Stage: st.Name, Form: nn.Quantized, Mode: st.Mode, Structure: res.Model.Structure(),
+		Stage: st.Name, Form: nn.Quantized, Mode: res.Model.Mode(), Structure: res.Model.Structure(),
 		Input: data.Preprocessing(), Classes: data.Names,
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
 		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),

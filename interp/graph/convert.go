@@ -201,6 +201,13 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 		return w.loadFile(from.Path, o)
 	}
 	up := w.plan.Stage(from.Stage)
+	name := fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
+	if from.Which == program.Int8 {
+		if up == nil || up.Model == nil || up.Model.Form() != nn.Quantized {
+			return errReported
+		}
+		return w.int8(&stage.Snapshot{Form: nn.Quantized, Structure: up.Model.Structure()}, name, o)
+	}
 	if up == nil || up.Model == nil || len(up.Writes) == 0 {
 		return nil
 	}
@@ -228,7 +235,7 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	if mine, theirs := w.s.Stage.Model.Name, up.Stage.Model.Name; mine != theirs {
 		models = fmt.Sprintf("That stage has model.%s, and this one model.%s.", theirs, mine)
 	}
-	return w.hold(give.Tensors(), o, diag.Diagnostic{
+	return w.holdTrained(give, give.Tensors(), name, quantizedBy(up.Stage), o, diag.Diagnostic{
 		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
 		Detail:  models,
 		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
@@ -268,6 +275,12 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	if err != nil {
 		return stage.Bad("checkpoint_path", "%w", err)
 	}
+	if snap.Form == nn.Quantized {
+		if err := w.int8(snap, path, o); err != nil {
+			return err
+		}
+		return w.hold(snap.Model, stage.LoadOptions{}, diag.Diagnostic{Summary: path})
+	}
 	if !formsFit(snap.Form, w.c.Model.Form(), o) {
 		return stage.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
 	}
@@ -285,7 +298,15 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 			return stage.Bad("load_ema_model", "%s holds no averaged weights", path)
 		}
 	}
-	return w.hold(tensors, o, diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))})
+	d := diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))}
+	if len(snap.Structure) == 0 {
+		return w.hold(tensors, o, d)
+	}
+	was, err := nn.Restore(snap.Structure)
+	if err != nil {
+		return stage.Bad("checkpoint_path", "%s: %w", path, err)
+	}
+	return w.holdTrained(was, tensors, path, "another one", o, d)
 }
 
 // absent warns of a checkpoint file that is not there yet: another run may still
@@ -326,6 +347,21 @@ func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) 
 	return nil
 }
 
+// holdTrained is hold for the checkpoint of a model whose quantization is known. A
+// stage that does not train must have the same; where it does, that comes after the tensors.
+func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o stage.LoadOptions, d diag.Diagnostic) error {
+	trains := w.s.Trainer != nil || w.s.Calibrator != nil
+	if !trains {
+		if err := w.trainedOtherwise(was, from, of); err != nil {
+			return err
+		}
+	}
+	if err := w.hold(give, o, d); err != nil || !trains {
+		return err
+	}
+	return w.trainedOtherwise(was, from, of)
+}
+
 // hold compares a checkpoint's tensors with those of the loading model. About the
 // checkpoint d says what it is.
 func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) error {
@@ -341,7 +377,7 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 		return errReported // what it would have allowed is not known
 	}
 	var lines []string
-	add := func(what string, list []stage.Mismatch) {
+	add := func(what string, list []stage.Mismatch, way string) {
 		var names []string
 		for _, x := range list {
 			if x.Reason != "" {
@@ -351,6 +387,9 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 		}
 		if len(list) > 0 {
 			lines = append(lines, what+": "+diag.Enumerate(names)+".")
+			if way != "" {
+				lines = append(lines, way+".")
+			}
 		}
 	}
 	var e *stage.LoadError
@@ -358,10 +397,10 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 		if e.Why != "" {
 			lines = append(lines, e.Why+".")
 		}
-		add("Missing in the checkpoint", e.Missing)
-		add("Not in the model", e.Extra)
-		add("Of another shape", e.Shapes)
-		add("Of a type that cannot be loaded", e.Types)
+		add("Missing in the checkpoint", e.Missing, "")
+		add("Not in the model", e.Extra, "ignore_extra = true passes over them")
+		add("Of another shape", e.Shapes, "")
+		add("Of a type that cannot be loaded", e.Types, "Save them as float32")
 	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
 	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))

@@ -121,6 +121,8 @@ func formsFit(s *Snapshot, g *nn.Graph, o LoadOptions) (why string, ok bool) {
 		return why, true
 	case from == nn.Float && quant(to):
 		return fmt.Sprintf("it is of the float form, the model is already in the %s form: put LoadCheckpoint before the converter", to), o.AllowMiss
+	case from == nn.Quantized:
+		return fmt.Sprintf("it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", to), false
 	case to == nn.Float && quant(from):
 		return fmt.Sprintf("it is of the %s form, the model is still in the float form: put LoadCheckpoint after Float2QAT", from), false
 	case to == nn.Quantized:

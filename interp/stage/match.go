@@ -115,10 +115,10 @@ func unmet(rule string, give []nn.Tensor) error {
 		}
 	}
 	if near := diag.Nearest(rule, starts); near != "" {
-		return Bad("rename", "no tensor of the checkpoint's begins with %q; did you mean %q?", rule, near)
+		return Bad("rename", "no tensor's name in the checkpoint begins with %q; did you mean %q?", rule, near)
 	}
 	first := slices.DeleteFunc(starts, func(s string) bool { return strings.Contains(s, ".") })
-	return Bad("rename", "no tensor of the checkpoint's begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
+	return Bad("rename", "no tensor's name in the checkpoint begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
 }
 
 // sameType reports whether the model can take the data: they are of one type.

@@ -106,10 +106,13 @@ func step(t hcl.Traversal, i int) (string, bool) {
 	return "", false
 }
 
-// resolveStage resolves stage.n.checkpoint.best|last and stage.n.metrics.name.
+// checkpoints are the names of what a stage may leave.
+func checkpoints() []string { return []string{"best", "last", program.Int8} }
+
+// resolveStage resolves stage.n.checkpoint.best|last|int8 and stage.n.metrics.name.
 func (c *checker) resolveStage(t hcl.Traversal, address string) ([]program.Ref, bool) {
 	p := at{address: address, subject: syntax.Range(t.SourceRange())}
-	const forms = "A stage's results are stage.n.checkpoint.best, stage.n.checkpoint.last and stage.n.metrics.name."
+	const forms = "A stage's results are stage.n.checkpoint.best, stage.n.checkpoint.last, stage.n.checkpoint.int8 and stage.n.metrics.name."
 	id, ok := step(t, 1)
 	if !ok {
 		c.errorf(diag.UnknownReference, p, forms, "stage alone is not a value")
@@ -124,7 +127,7 @@ func (c *checker) resolveStage(t hcl.Traversal, address string) ([]program.Ref, 
 	what, _ := step(t, 2)
 	which, named := step(t, 3)
 	switch {
-	case what == "checkpoint" && (which == "best" || which == "last") && len(t) == 4:
+	case what == "checkpoint" && slices.Contains(checkpoints(), which) && len(t) == 4:
 	case what == "checkpoint":
 		c.errorf(diag.UnknownReference, p, checkpointHint(id, which), "stage.%s has no such checkpoint", id)
 		return nil, false
@@ -143,7 +146,7 @@ func checkpointHint(id, which string) string {
 	if which == "" {
 		return fmt.Sprintf("Say which: stage.%s.checkpoint.best or stage.%[1]s.checkpoint.last.", id)
 	}
-	return diag.DidYouMean(which, []string{"best", "last"}, "checkpoints that a stage may leave")
+	return diag.DidYouMean(which, checkpoints(), "checkpoints that a stage may leave")
 }
 
 func stageHint(id, what, forms string) string {

@@ -34,7 +34,10 @@ func (c *checker) ruleConverterOrder(s *stage) {
 		if l, ok := loads[i]; ok && !c.loadFits(s, l, form) {
 			return
 		}
-		if sig.To != program.AnyForm {
+		switch {
+		case loads[i].checkpoint.Which == program.Int8:
+			form = program.Quantized
+		case sig.To != program.AnyForm:
 			form = sig.To
 		}
 	}
@@ -82,6 +85,13 @@ func (c *checker) converterTo(form program.Form) string {
 // loadFits reports a checkpoint of a stage that does not fit the form that the
 // model is in where it is loaded.
 func (c *checker) loadFits(s *stage, l load, form program.Form) bool {
+	if l.checkpoint.Which == program.Int8 {
+		if form != program.Float {
+			c.errorf(diag.ConverterOrder, place(l.call.Origin, l.attr), "A finished int8 model takes the place of the stage's model: let LoadCheckpoint be its only converter.",
+				"an int8 model cannot be loaded into %s model", article(form))
+		}
+		return form == program.Float
+	}
 	from := c.stageNamed(l.checkpoint.Stage)
 	if from == nil || !from.sound || from == s || !from.trains() {
 		return true // a file, or reported elsewhere

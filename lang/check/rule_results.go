@@ -44,6 +44,14 @@ func (c *checker) result(r ref) {
 func (c *checker) checkpointExists(s *stage, which string, p at) {
 	header := s.Origin.Header
 	switch {
+	case which == program.Int8:
+		if s.sound && s.form != program.Quantized && !s.loadsFile() {
+			d := c.errorf(diag.NoCheckpoint, p, `The converter "QAT2Quantize" makes one.`, "stage %q leaves no int8 model: it ends with %s model", s.Name, article(s.form))
+			d.Related = note("the stage is here", header)
+		}
+	case !s.trains() && s.form == program.Quantized:
+		d := c.errorf(diag.NoCheckpoint, p, fmt.Sprintf("Take stage.%s.checkpoint.int8.", s.Name), "stage %q leaves no checkpoint %q, but an int8 model", s.Name, which)
+		d.Related = note("the stage is here", header)
 	case !s.trains():
 		d := c.errorf(diag.NoCheckpoint, p, c.writers(), "stage %q writes no checkpoint: it neither trains nor calibrates", s.Name)
 		d.Related = note("the stage is here", header)

@@ -91,12 +91,25 @@ func checkpointOf(args any) (attr string, cp program.Checkpoint, ok bool) {
 // walkForms finds the form that the converters leave the model in.
 func (s *stage) walkForms() {
 	s.form, s.sound = program.Float, !s.broken
-	for _, sig := range s.signatures {
+	int8 := map[int]bool{}
+	for _, l := range s.loads() {
+		int8[l.index] = l.checkpoint.Which == program.Int8
+	}
+	for i, sig := range s.signatures {
 		s.sound = s.sound && sig.Kind != ""
-		if sig.To != program.AnyForm {
+		switch {
+		case int8[i]:
+			s.form = program.Quantized
+		case sig.To != program.AnyForm:
 			s.form = sig.To
 		}
 	}
+}
+
+// loadsFile reports whether the stage loads a file, which may be an int8 model: the
+// graph looks into it.
+func (s *stage) loadsFile() bool {
+	return slices.ContainsFunc(s.loads(), func(l load) bool { return l.checkpoint.Path != "" })
 }
 
 // trains reports whether the stage has a solver, so that it writes checkpoints.

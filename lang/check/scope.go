@@ -71,7 +71,7 @@ func (c *checker) stageValues(results func(id string) cty.Value) map[string]cty.
 			return cty.CapsuleVal(checkpointType, &program.Checkpoint{Stage: id, Which: which})
 		}
 		out[id] = cty.ObjectVal(map[string]cty.Value{
-			"checkpoint": cty.ObjectVal(map[string]cty.Value{"best": capsule("best"), "last": capsule("last")}),
+			"checkpoint": cty.ObjectVal(map[string]cty.Value{"best": capsule("best"), "last": capsule("last"), program.Int8: capsule(program.Int8)}),
 			"metrics":    cty.DynamicVal,
 		})
 	}

@@ -21,6 +21,7 @@ const (
 	AbsentCheckpoint   Code = "QP314"
 	UnknownMetric      Code = "QP315"
 	LongWarmup         Code = "QP316"
+	TrainedOtherwise   Code = "QP320"
 )
 
 // Run: stages, resuming, conditions.
@@ -71,6 +72,7 @@ func Meanings() []Meaning {
 		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},
 		{UnknownMetric, "a stage's validation measures no such metric"},
 		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
+		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
 
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},

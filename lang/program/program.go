@@ -68,9 +68,12 @@ type Ref struct {
 // a stage (`stage.float.checkpoint.best`) or a file on disk.
 type Checkpoint struct {
 	Stage string `json:"stage,omitempty"`
-	Which string `json:"which,omitempty"` // "best" or "last"
+	Which string `json:"which,omitempty"` // "best", "last" or "int8"
 	Path  string `json:"path,omitempty"`  // as written, relative to the pipeline's folder
 }
+
+// Int8 is the Which of the int8 model that a stage leaves.
+const Int8 = "int8"
 
 // Dataset is `dataset "Type" "name"` with its transforms in written order.
 type Dataset struct {

@@ -10,13 +10,13 @@ import (
 
 // LoadCheckpointArgs are the arguments of LoadCheckpoint.
 type LoadCheckpointArgs struct {
-	CheckpointPath    stage.Checkpoint  `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, stage.NAME.checkpoint.last or the path of a file."`
+	CheckpointPath    stage.Checkpoint  `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file; a safetensors file of another tool is read as a float model."`
 	AllowMiss         bool              `arg:"allow_miss,optional" doc:"Whether tensors of the model may be missing in the checkpoint; they keep their values."`
 	IgnoreExtra       bool              `arg:"ignore_extra,optional" doc:"Whether the checkpoint may have tensors that the model does not have."`
 	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor whose shape differs is skipped instead of being an error."`
 	CheckHash         bool              `arg:"check_hash,optional" doc:"Whether the file's hash is verified."`
 	LoadEMAModel      bool              `arg:"load_ema_model,optional" doc:"Whether to load the averaged weights (of ExponentialMovingAverage) instead of the trained ones."`
-	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint, up to a dot, and what to put in their place; the longest that fits counts."`
+	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint, up to a dot, and what to put in their place; the longest that fits counts. One that no name begins with is an error."`
 }
 
 // LoadCheckpointDefaults returns LoadCheckpoint's defaults.
@@ -25,7 +25,7 @@ func LoadCheckpointDefaults() LoadCheckpointArgs { return LoadCheckpointArgs{Che
 // Validate implements the language's check after decoding.
 func (a LoadCheckpointArgs) Validate() error {
 	if c := a.CheckpointPath; c.Stage == "" && c.Path == "" {
-		return stage.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, stage.NAME.checkpoint.last or the path of a file")
+		return stage.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, last or int8, or the path of a file")
 	}
 	for _, old := range slices.Sorted(maps.Keys(a.Rename)) {
 		if strings.TrimSpace(old) != old {

@@ -1,0 +1,88 @@
+package stage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qpipe/lang/diag"
+	"qpipe/ops/nn"
+)
+
+// Int8Model makes the int8 model that a file holds, in the place of the float model
+// of the same network: the file says how it is quantized. Without data, of a file's
+// header, it has no numbers.
+func Int8Model(float *nn.Graph, s *Snapshot, o LoadOptions) (*nn.Graph, error) {
+	switch {
+	case float.Form() != nn.Float:
+		return nil, Bad("checkpoint_path", "it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", float.Form())
+	case len(o.Rename) > 0:
+		return nil, Bad("rename", "an int8 model is loaded as a whole, with its own names")
+	case o.LoadEMAModel:
+		return nil, Bad("load_ema_model", "an int8 model holds no averaged weights")
+	}
+	g, err := nn.Restore(s.Structure)
+	if err != nil {
+		return nil, err
+	}
+	if err := float.SameNetwork(g); err != nil {
+		return nil, Bad("checkpoint_path", "it is an int8 model of another network: %v", err)
+	}
+	return g, nil
+}
+
+// TrainedOtherwise lists in what a model is quantized otherwise than it was when
+// the snapshot was written, for all that changes integers.
+func TrainedOtherwise(g *nn.Graph, s *Snapshot) ([]nn.Difference, error) {
+	if s.Form == nn.Float || len(s.Structure) == 0 {
+		return nil, nil
+	}
+	was, err := nn.Restore(s.Structure)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range s.Model {
+		node, ok := strings.CutSuffix(t.Name, ".act_quant.min_max")
+		if r, is := t.Data.([]float32); ok && is && len(r) == 2 {
+			was.SetRange(node, r[0], r[1])
+		}
+	}
+	return g.QuantizedOtherwise(was), nil
+}
+
+// ConfiguredOtherwise lists in what the qconfig of a stage differs from the int8
+// model that the stage loads, given the float model before it.
+func ConfiguredOtherwise(float, int8 *nn.Graph, of func(nn.Module) nn.QConfig) ([]nn.Difference, error) {
+	g, err := nn.Restore(float.Structure()) // without numbers
+	if err != nil {
+		return nil, err
+	}
+	g.SetQConfig(of)
+	if err := g.Prepare(nn.QAT, nn.FuseBN); err != nil {
+		return nil, err
+	}
+	return g.QuantizedOtherwise(int8), nil
+}
+
+// Otherwise says differences in words, those of several nodes at once: a headline
+// and, for more than one kind, a line each.
+func Otherwise(list []nn.Difference) (head, rest string) {
+	nodes := map[string][]string{}
+	var kinds []string
+	for _, d := range list {
+		kind := fmt.Sprintf("%s = %s, and here it is %s", d.Attr, d.Was, d.Is)
+		if nodes[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		nodes[kind] = append(nodes[kind], d.Node)
+	}
+	var lines []string
+	for _, kind := range kinds {
+		line := kind
+		if names := slices.DeleteFunc(nodes[kind], func(n string) bool { return n == "" }); len(names) > 0 {
+			line += " (" + diag.Enumerate(names) + ")"
+		}
+		lines = append(lines, line)
+	}
+	return lines[0], strings.Join(lines[1:], "; ")
+}
