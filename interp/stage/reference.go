@@ -39,7 +39,7 @@ var kinds = []struct {
 	kind         program.Kind
 	title, about string
 }{
-	{program.DatasetKind, "Data sets", "`dataset \"Type\" \"name\" {}`"},
+	{program.DatasetKind, "Data sets", "`dataset \"Type\" \"name\" {}`\n\nA pixel becomes the network's input pixel/127.5 - 1, in every channel, unless a `Normalize` says otherwise."},
 	{program.TransformKind, "Transforms", "`transform \"Type\" {}` inside a dataset, in written order"},
 	{program.ModelKind, "Models", "`model \"Type\" \"name\" {}`"},
 	{program.OptimizerKind, "Optimizers", "`optimizer \"Type\" {}` inside `trainer {}`"},

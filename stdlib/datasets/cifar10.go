@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,9 +14,12 @@ import (
 // CIFAR10Args are the arguments of CIFAR10.
 type CIFAR10Args struct {
 	Root       string   `arg:"root" doc:"Folder with the binary files (data_batch_1.bin, …, test_batch.bin)."`
-	Split      string   `arg:"split,optional" oneof:"train validation test" doc:"train is data_batch_*.bin, validation is validation_batch.bin, test is test_batch.bin."`
+	Split      string   `arg:"split,optional" oneof:"train validation val test" doc:"train is data_batch_*.bin without the images held out by val_samples, validation (or val) is those or, with val_samples = 0, validation_batch.bin, test is test_batch.bin."`
 	Files      []string `arg:"files,optional" doc:"The files to read, one after the other, instead of the split's own; patterns like data_batch_*.bin are allowed."`
-	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+	ValSamples int      `arg:"val_samples,optional" doc:"How many of the training images are held out for validation: the last ones. Training and validation data with equal val_samples and seed share no image."`
+	Seed       int      `arg:"seed,optional" doc:"Shuffles the files' images before val_samples, offset and max_samples choose among them; 0 leaves them as they are."`
+	Offset     int      `arg:"offset,optional" doc:"Leave out the split's first so many images."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images, after offset; 0 uses all."`
 	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it those of CIFAR-10 (airplane to truck)."`
 }
 
@@ -29,8 +31,8 @@ func (a CIFAR10Args) Validate() error {
 	if a.Root == "" {
 		return stage.Bad("root", `is empty; name the folder with the binary files ("." is the pipeline's own)`)
 	}
-	if a.MaxSamples < 0 {
-		return stage.Bad("max_samples", "%d images; it must be 0 (all) or larger", a.MaxSamples)
+	if err := a.subset().validate(-1); err != nil {
+		return err
 	}
 	for _, f := range a.Files {
 		if _, err := fs.Glob(noFiles{}, f); err != nil || f == "" {
@@ -38,6 +40,10 @@ func (a CIFAR10Args) Validate() error {
 		}
 	}
 	return validNames(a.ClassNames, 10)
+}
+
+func (a CIFAR10Args) subset() subset {
+	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
 }
 
 // noFiles is a file system that only lets a pattern be parsed.
@@ -57,15 +63,11 @@ func NewCIFAR10(a CIFAR10Args) (stage.Dataset, error) {
 	return cifar10{a}, nil
 }
 
-// Spec implements stage.Dataset. Without max_samples the number of images is
-// known only from the files.
+// Spec implements stage.Dataset. Where the arguments do not tell the number of
+// images, it is known only from the files.
 func (c cifar10) Spec() stage.Spec {
-	n := -1
-	if c.MaxSamples > 0 {
-		n = c.MaxSamples
-	}
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: n, Mean: half, Std: half}
+	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: c.subset().size(-1), Mean: half, Std: half}
 }
 
 // Files implements stage.Dataset.
@@ -75,7 +77,13 @@ func (c cifar10) patterns() []string {
 	if len(c.CIFAR10Args.Files) > 0 {
 		return c.CIFAR10Args.Files
 	}
-	return []string{map[string]string{"train": "data_batch_*.bin", "validation": "validation_batch.bin", "test": "test_batch.bin"}[c.Split]}
+	switch {
+	case c.Split == "test":
+		return []string{"test_batch.bin"}
+	case validation(c.Split) && c.ValSamples == 0:
+		return []string{"validation_batch.bin"}
+	}
+	return []string{"data_batch_*.bin"}
 }
 
 const (
@@ -104,18 +112,12 @@ func (c cifar10) read(fsys fs.FS) (stage.Samples, error) {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			if err := s.read(fsys, name, c.MaxSamples); err != nil {
+			if err := s.read(fsys, name, c.subset().limit()); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
-	if n := len(s.labels); n < c.MaxSamples {
-		return nil, stage.Bad("max_samples", "%d images are asked for, but the files have %d", c.MaxSamples, n)
-	}
-	if len(s.labels) == 0 {
-		return nil, errors.New("the files hold no image")
-	}
-	return s, nil
+	return c.subset().of(s, len(s.labels))
 }
 
 // planes is a data set of images that are stored plane by plane.

@@ -13,8 +13,9 @@ import (
 
 // GlyphsArgs are the arguments of Glyphs.
 type GlyphsArgs struct {
-	Split      string  `arg:"split,optional" oneof:"train test" doc:"The two splits share no image."`
+	Split      string  `arg:"split,optional" oneof:"train validation val test" doc:"Every split is drawn by itself: they share no image. val is validation."`
 	NumSamples int     `arg:"num_samples,optional" doc:"Number of images. The classes take turns, so any number of first images is balanced."`
+	Offset     int     `arg:"offset,optional" doc:"Leave out the split's first so many images: Glyphs never end, num_samples follow."`
 	Classes    string  `arg:"classes,optional" doc:"One character a class; label 0 is the first."`
 	Seed       int     `arg:"seed,optional" doc:"Another seed is another data set of the same kind."`
 	Rotation   float64 `arg:"rotation,optional" doc:"Largest rotation in degrees, either way."`
@@ -39,6 +40,9 @@ func GlyphsDefaults() GlyphsArgs {
 func (a GlyphsArgs) Validate() error {
 	if a.NumSamples < 1 || a.NumSamples > 100_000_000 {
 		return stage.Bad("num_samples", "%d images; there must be 1 to 100000000", a.NumSamples)
+	}
+	if a.Offset < 0 || a.Offset > 100_000_000 {
+		return stage.Bad("offset", "%d images; it must be 0 to 100000000", a.Offset)
 	}
 	if a.Clutter < 0 || a.Clutter > 20 {
 		return stage.Bad("clutter", "%d strokes; there must be 0 to 20", a.Clutter)
@@ -88,7 +92,7 @@ type glyphs struct{ GlyphsArgs }
 // a random face and contrast, over strokes, a slanting background and noise.
 // 28×28 grey.
 //
-// An image is a function of (seed, split, index) and the other arguments alone,
+// An image is a function of (seed, split, offset + index) and the other arguments alone,
 // and computed in integers throughout, so that its bytes are the same on every
 // machine.
 func NewGlyphs(a GlyphsArgs) (stage.Dataset, error) {
@@ -115,10 +119,7 @@ func (g glyphs) Files() (string, []string) { return "", nil }
 
 // Open implements stage.Dataset: it flattens the outlines of all classes in all faces.
 func (g glyphs) Open(func(string) fs.FS) (stage.Samples, error) {
-	s := &drawn{n: g.NumSamples, seed: uint64(g.Seed), limits: g.limits()}
-	if g.Split == "test" {
-		s.split = 1
-	}
+	s := &drawn{n: g.NumSamples, first: g.Offset, seed: uint64(g.Seed), split: g.stream(), limits: g.limits()}
 	for _, ttf := range typefaces() {
 		f := face(ttf)
 		var row []outline
@@ -132,6 +133,17 @@ func (g glyphs) Open(func(string) fs.FS) (stage.Samples, error) {
 		s.faces = append(s.faces, row)
 	}
 	return s, nil
+}
+
+// stream is the split's number, a key of its images' randomness.
+func (g glyphs) stream() uint64 {
+	switch {
+	case g.Split == "test":
+		return 1
+	case validation(g.Split):
+		return 2
+	}
+	return 0
 }
 
 // limits are the arguments as integers: Q16 where a comment says so. They are
@@ -162,7 +174,7 @@ func (g glyphs) limits() limits {
 
 // drawn is the opened data set.
 type drawn struct {
-	n           int
+	n, first    int
 	seed, split uint64
 	limits      limits
 	faces       [][]outline // [face][class]
@@ -173,6 +185,7 @@ func (d *drawn) Len() int { return d.n }
 
 // Image implements stage.Samples.
 func (d *drawn) Image(i int, dst *stage.Image) (int, error) {
+	i += d.first
 	r := stage.NewRand(0x676c797068, d.seed, d.split, uint64(i))
 	label := i % len(d.faces[0])
 	shape := d.faces[r.Intn(len(d.faces))][label]

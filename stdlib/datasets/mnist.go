@@ -12,8 +12,11 @@ import (
 // MNISTArgs are the arguments of MNIST.
 type MNISTArgs struct {
 	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or as .gz."`
-	Split      string   `arg:"split,optional" oneof:"train test" doc:"train is train-*-ubyte (60000 images), test is t10k-*-ubyte (10000)."`
-	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images; 0 uses all."`
+	Split      string   `arg:"split,optional" oneof:"train validation val test" doc:"train is train-*-ubyte (60000 images) without those held out by val_samples, validation (or val) is those, test is t10k-*-ubyte (10000)."`
+	ValSamples int      `arg:"val_samples,optional" doc:"How many of the training images are held out for validation: the last ones. Training and validation data with equal val_samples and seed share no image."`
+	Seed       int      `arg:"seed,optional" doc:"Shuffles the files' images before val_samples, offset and max_samples choose among them; 0 leaves them as they are."`
+	Offset     int      `arg:"offset,optional" doc:"Leave out the split's first so many images."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images, after offset; 0 uses all."`
 	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it the digits."`
 }
 
@@ -25,10 +28,25 @@ func (a MNISTArgs) Validate() error {
 	if a.Root == "" {
 		return stage.Bad("root", `is empty; name the folder with the IDX files ("." is the pipeline's own)`)
 	}
-	if a.MaxSamples < 0 {
-		return stage.Bad("max_samples", "%d images; it must be 0 (all) or larger", a.MaxSamples)
+	if validation(a.Split) && a.ValSamples == 0 {
+		return stage.Bad("split", "MNIST has no validation images of its own; say with val_samples how many of the training images are held out, here and in the training data")
+	}
+	if err := a.subset().validate(a.count()); err != nil {
+		return err
 	}
 	return validNames(a.ClassNames, 10)
+}
+
+func (a MNISTArgs) subset() subset {
+	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
+}
+
+// count is the number of images in MNIST's own files of the split.
+func (a MNISTArgs) count() int {
+	if a.Split == "test" {
+		return 10_000
+	}
+	return 60_000
 }
 
 type mnist struct{ MNISTArgs }
@@ -43,27 +61,19 @@ func NewMNIST(a MNISTArgs) (stage.Dataset, error) {
 	return mnist{a}, nil
 }
 
-// stem is what the file names of the split start with.
-func (m mnist) stem() (prefix string, count int) {
-	if m.Split == "test" {
-		return "t10k", 10_000
-	}
-	return "train", 60_000
-}
-
+// names are the files of the split.
 func (m mnist) names() (images, labels string) {
-	prefix, _ := m.stem()
+	prefix := "train"
+	if m.Split == "test" {
+		prefix = "t10k"
+	}
 	return prefix + "-images-idx3-ubyte", prefix + "-labels-idx1-ubyte"
 }
 
 // Spec implements stage.Dataset.
 func (m mnist) Spec() stage.Spec {
-	_, n := m.stem()
-	if m.MaxSamples > 0 {
-		n = m.MaxSamples
-	}
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: n, Mean: half, Std: half}
+	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: m.subset().size(m.count()), Mean: half, Std: half}
 }
 
 // Files implements stage.Dataset.
@@ -85,18 +95,18 @@ const whereMNIST = "the four files of MNIST are at https://github.com/cvdfoundat
 
 func (m mnist) read(fsys fs.FS) (stage.Samples, error) {
 	imageName, labelName := m.names()
-	images, err := readIDX(fsys, imageName, idxImages, m.MaxSamples)
+	images, err := readIDX(fsys, imageName, idxImages, m.subset().limit())
 	if err != nil {
 		return nil, wayOut(err)
 	}
-	labels, err := readIDX(fsys, labelName, idxLabels, m.MaxSamples)
+	labels, err := readIDX(fsys, labelName, idxLabels, m.subset().limit())
 	if err != nil {
 		return nil, wayOut(err)
 	}
 	if err := m.fits(images, labels); err != nil {
 		return nil, err
 	}
-	return &grey{h: 28, w: 28, pix: images.data, labels: labels.data}, nil
+	return m.subset().of(&grey{h: 28, w: 28, pix: images.data, labels: labels.data}, images.dims[0])
 }
 
 // fits checks the two files against each other and against what Spec promised.
@@ -107,12 +117,13 @@ func (m mnist) fits(images, labels *idx) error {
 	if n, k := images.dims[0], labels.dims[0]; n != k {
 		return fmt.Errorf("%s has %d images, but %s has %d labels; the two do not belong together", images.name, n, labels.name, k)
 	}
-	want, n := m.Spec().Len, len(labels.data)
-	if m.MaxSamples > 0 && n < want {
-		return stage.Bad("max_samples", "%d images are asked for, but %s has %d", want, images.name, images.dims[0])
+	s := m.subset()
+	from, to, err := s.bounds(images.dims[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", images.name, err)
 	}
-	if n != want {
-		return stage.Bad("max_samples", "%s has %d images, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, n, want, n)
+	if n, want := to-from, s.size(m.count()); n != want {
+		return stage.Bad("max_samples", "%s has %d images, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, images.dims[0], m.count(), n)
 	}
 	for i, l := range labels.data {
 		if l > 9 {

@@ -99,14 +99,14 @@ func TestMNISTReadsEverySpelling(t *testing.T) {
 }
 
 func TestMNISTSpecNeedsNoData(t *testing.T) {
-	for split, n := range map[string]int{"train": 60_000, "test": 10_000} {
-		d, err := NewMNIST(MNISTArgs{Root: "nowhere", Split: split})
+	for a, n := range map[[2]any]int{{"train", 0}: 60_000, {"test", 0}: 10_000, {"train", 5000}: 55_000, {"val", 5000}: 5000} {
+		d, err := NewMNIST(MNISTArgs{Root: "nowhere", Split: a[0].(string), ValSamples: a[1].(int)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := d.Spec()
 		if s.Len != n || s.Classes != 10 || s.Shape.Len() != 0 || s.Shape.WithN(1).Len() != 784 {
-			t.Errorf("%s: %+v", split, s)
+			t.Errorf("%v: %+v", a, s)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func TestMNISTRefuses(t *testing.T) {
 		{"other size", imageName, idxFile(idxImages, pix, 8, 14, 28), 4, []string{imageName, "14×28", "28×28"}},
 		{"counts differ", labelName, idxFile(idxLabels, labels[:3], 3), 3, []string{"4 images", labelName, "3 labels"}},
 		{"label out of range", labelName, idxFile(idxLabels, []byte{0, 1, 10, 2}, 4), 4, []string{labelName, "label 10 of image 2"}},
-		{"more than there is", "", nil, 5, []string{"5 images are asked for", "has 4"}},
+		{"more than there is", "", nil, 5, []string{"5 images are asked for", "there are 4"}},
 		{"not MNIST's count", "", nil, 0, []string{"has 4 images", "60000", "max_samples = 4"}},
 		{"not gzip", imageName + ".gz", good, 4, []string{imageName + ".gz", "not a gzip file"}},
 		{"damaged gzip", imageName + ".gz", flipped, 4, []string{imageName + ".gz", "fetch the file again"}},

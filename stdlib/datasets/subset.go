@@ -1,0 +1,123 @@
+package datasets
+
+import (
+	"errors"
+
+	"qpipe/interp/stage"
+)
+
+// subset says which of the images in a split's files a data set has. It is the same for every data set that comes
+// from files, in this order:
+//
+//   - a seed other than 0 shuffles all images;
+//   - the last held of the training images are for validation, the others for training;
+//   - of these the first offset are left out, and then the first most taken (0: all).
+//
+// So training and validation data with equal seed and held share no image.
+type subset struct {
+	split              string
+	seed               int
+	held, offset, most int
+}
+
+// validation reports whether a split's name is that of the validation split.
+func validation(split string) bool { return split == "validation" || split == "val" }
+
+// validate checks what needs no file. n is the number of images in them, where it is known, else -1.
+func (s subset) validate(n int) error {
+	for _, a := range []struct {
+		attr  string
+		value int
+	}{{"val_samples", s.held}, {"offset", s.offset}, {"max_samples", s.most}} {
+		if a.value < 0 {
+			return stage.Bad(a.attr, "%d images; it must be 0 or larger", a.value)
+		}
+	}
+	if s.held > 0 && s.split == "test" {
+		return stage.Bad("val_samples", "images for validation are held out of the training images; this is the test split")
+	}
+	if validation(s.split) && s.held > 0 {
+		n = max(n, s.held) // more than the part's own size need not be known
+	} else if s.most > 0 {
+		n = -1 // other files in the same format have other numbers of images; opening them tells
+	}
+	if n < 0 {
+		return nil
+	}
+	_, _, err := s.bounds(n)
+	return err
+}
+
+// bounds are the places of the first image and of the one behind the last, among n images that are shuffled already.
+func (s subset) bounds(n int) (from, to int, err error) {
+	from, to = 0, n-s.held
+	if validation(s.split) && s.held > 0 {
+		from, to = n-s.held, n
+	}
+	switch have := to - from; {
+	case n == 0:
+		return 0, 0, errors.New("the files hold no image")
+	case s.held > n || have < 1:
+		return 0, 0, stage.Bad("val_samples", "%d images are to be held out for validation, but there are %d", s.held, n)
+	case s.offset >= have:
+		return 0, 0, stage.Bad("offset", "the first %d images are left out, but there are %d", s.offset, have)
+	case s.most > have-s.offset && s.offset > 0:
+		return 0, 0, stage.Bad("max_samples", "%d images are asked for, but there are %d, and %d behind offset", s.most, have, have-s.offset)
+	case s.most > have:
+		return 0, 0, stage.Bad("max_samples", "%d images are asked for, but there are %d", s.most, have)
+	}
+	from += s.offset
+	if s.most > 0 {
+		to = from + s.most
+	}
+	return from, to, nil
+}
+
+// size is the number of images, if n are in the files; -1 where that is not known.
+func (s subset) size(n int) int {
+	switch {
+	case s.most > 0:
+		return s.most
+	case validation(s.split) && s.held > 0:
+		return s.held - s.offset
+	case n < 0:
+		return -1
+	}
+	return n - s.held - s.offset
+}
+
+// limit is how many images must be read to have those of the subset; 0: all.
+func (s subset) limit() int {
+	if s.most == 0 || s.held > 0 || s.seed != 0 {
+		return 0
+	}
+	return s.offset + s.most
+}
+
+// of returns the subset of the n images of a split's files.
+func (s subset) of(all stage.Samples, n int) (stage.Samples, error) {
+	from, to, err := s.bounds(n)
+	if err != nil {
+		return nil, err
+	}
+	if s.seed != 0 {
+		return chosen{all, stage.NewRand(0x73706c6974, uint64(s.seed)).Perm(n)[from:to]}, nil
+	}
+	index := make([]int, to-from)
+	for i := range index {
+		index[i] = from + i
+	}
+	return chosen{all, index}, nil
+}
+
+// chosen are some images of a data set, in the order of index.
+type chosen struct {
+	all   stage.Samples
+	index []int
+}
+
+// Len implements stage.Samples.
+func (c chosen) Len() int { return len(c.index) }
+
+// Image implements stage.Samples.
+func (c chosen) Image(i int, dst *stage.Image) (int, error) { return c.all.Image(c.index[i], dst) }
