@@ -83,14 +83,6 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Digest is what a data file was when it was hashed. Its time is only there to
-// find out quickly that it is still the same.
-type Digest struct {
-	Bytes    int64  `json:"bytes"`
-	Modified int64  `json:"modified"` // nanoseconds since 1970
-	SHA256   string `json:"sha256"`
-}
-
 // Output is an output block's value.
 type Output struct {
 	Name        string `json:"name"`

@@ -72,9 +72,10 @@ func matches(fsys fs.FS, patterns []string) (names []string, err error) {
 }
 
 // digests hashes the files of a data set that are there: a data set may name
-// several spellings of one file, or patterns. A file whose size and time are as when it was
-// hashed last is not read again.
-func (s *session) digests(root string, names []string) (map[string]string, error) {
+// several spellings of one file, or patterns. Folders of such a name are no data. A
+// file that is surely the one that was hashed last is not read again, unless
+// afresh is set.
+func (s *session) digests(root string, names []string, afresh bool) (map[string]string, error) {
 	fsys := s.data(root)
 	out := map[string]string{}
 	found, err := matches(fsys, names)
@@ -82,26 +83,40 @@ func (s *session) digests(root string, names []string) (map[string]string, error
 		return nil, err
 	}
 	for _, name := range found {
-		info, err := fs.Stat(fsys, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		hash, err := s.digest(fsys, name, path.Join(s.resolve(root), name), afresh)
 		if err != nil {
 			return nil, err
 		}
-		key := path.Join(s.resolve(root), name)
-		now := artifact.Digest{Bytes: info.Size(), Modified: info.ModTime().UnixNano()}
-		old := s.manifest.Data[key]
-		if old.Bytes != now.Bytes || old.Modified != now.Modified || old.SHA256 == "" {
-			if now.SHA256, err = sum(fsys, name); err != nil {
-				return nil, err
-			}
-			s.manifest.Data[key] = now
-			old = now
+		if hash != "" {
+			out[name] = hash
 		}
-		out[name] = old.SHA256
 	}
 	return out, nil
+}
+
+// digest hashes a file, or recalls its hash; "" where there is no file.
+func (s *session) digest(fsys fs.FS, name, key string, afresh bool) (string, error) {
+	info, err := fs.Stat(fsys, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.IsDir():
+		return "", nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s: not a regular file", name)
+	}
+	now, old := artifact.Stamp(info, s.now()), s.manifest.Data[key]
+	if now.Same(old) && (!afresh || s.hashed[key]) {
+		return old.SHA256, nil
+	}
+	if now.SHA256, err = sum(fsys, name); err != nil {
+		return "", err
+	}
+	if after, err := fs.Stat(fsys, name); err != nil || !now.Same(artifact.Stamp(after, s.now())) {
+		now.Changed, now.Inode = 0, 0 // it changed while it was read
+	}
+	s.manifest.Data[key], s.hashed[key] = now, true
+	return now.SHA256, nil
 }
 
 func sum(fsys fs.FS, name string) (string, error) {

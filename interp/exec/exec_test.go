@@ -393,6 +393,65 @@ func TestDataFiles(t *testing.T) {
 	}
 }
 
+// TestDataAreContent: other data under the same name, size and time are other data;
+// the same data are not read again once that is sure, and -force reads them.
+func TestDataAreContent(t *testing.T) {
+	p, _ := parttest.Flow()
+	p.Stages = p.Stages[:1]
+	p.Dir = t.TempDir()
+	p.Datasets[0].Args = parttest.DotsArgs{N: 40, Size: 6, Classes: 3, Root: "here"}
+	path := filepath.Join(p.Dir, "here", "dots.txt")
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	put := func(text string) {
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		must(t, os.Chtimes(path, time.Unix(1000, 0), time.Unix(1000, 0)))
+	}
+	o := world(filepath.Join(t.TempDir(), "run"))
+	reads := 0
+	o.FS = func(root string) fs.FS { return counting{os.DirFS(root), &reads} }
+	run := func(after time.Duration, force bool) (state string, read int) {
+		o.Clock, o.Force, reads = func() time.Time { return time.Now().Add(after) }, force, 0
+		return states(ran(t, p, o)), reads
+	}
+	const same, other = "float: up to date (nothing has changed)", "float: ran (the files of train_data changed)"
+	for _, after := range []time.Duration{0, time.Hour} { // just changed, and settled long ago
+		put("a")
+		run(after, false)
+		put("b")
+		if got, _ := run(after, false); got != other {
+			t.Errorf("replaced, %v after: %s", after, got)
+		}
+	}
+	if got, read := run(time.Hour, false); got != same || read != 0 {
+		t.Errorf("settled: %s, read %d times", got, read)
+	}
+	if got, read := run(0, false); got != same || read != 1 {
+		t.Errorf("perhaps changed again within the clock's tick: %s, read %d times", got, read)
+	}
+	run(time.Hour, false)
+	if _, read := run(time.Hour, true); read != 2 {
+		t.Errorf("-force read the file %d times, want once for the hash and once for the training", read)
+	}
+	must(t, os.Remove(path))
+	must(t, os.Mkdir(path, 0o755))
+	if _, d := broke(t, p, o); d.Code != diag.DataUnreadable {
+		t.Errorf("a folder in the file's place: %s %s", d.Code, d.Summary)
+	}
+}
+
+// counting counts the files that are opened.
+type counting struct {
+	fs.FS
+	n *int
+}
+
+func (c counting) Open(name string) (fs.File, error) { *c.n++; return c.FS.Open(name) }
+func (c counting) Stat(name string) (fs.FileInfo, error) {
+	return fs.Stat(c.FS, name)
+}
+
+func (c counting) Glob(pattern string) ([]string, error) { return fs.Glob(c.FS, pattern) }
+
 // TestPlaces: each failure has its code, its place and its coordinates.
 func TestPlaces(t *testing.T) {
 	trip := func(x *parttest.Text, a parttest.TripArgs) program.Callback {

@@ -68,7 +68,7 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 		in.call("model", st.Stage.Model.Call, "")
 	}
 	for key, d := range map[string]*program.Dataset{"train_data": st.Train, "val_data": st.Val} {
-		if err := s.dataset(in, key, d); err != nil {
+		if err := s.dataset(in, key, d, s.Force && s.asked[st.Name]); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +88,7 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 	return in, s.checkpoints(in, st)
 }
 
-func (s *session) dataset(in inputs, key string, d *program.Dataset) error {
+func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool) error {
 	if d == nil {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset) error {
 	if len(names) == 0 {
 		return nil
 	}
-	sums, err := s.digests(root, names)
+	sums, err := s.digests(root, names, afresh)
 	if err != nil {
 		return at(d.Origin, err)
 	}

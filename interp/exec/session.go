@@ -32,6 +32,7 @@ type session struct {
 	journal  *journal
 	pool     *nn.Pool
 	feeds    map[*program.Dataset]*feed
+	hashed   map[string]bool   // the data files that this run has hashed
 	from     *stage.Snapshot   // what Options.From names
 	did      map[string]string // stage → its state in this run
 	halted   string            // the stage at which the run was interrupted: nothing runs after it
@@ -45,7 +46,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options) (*session, diag.L
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
 		disk:  &artifact.Disk{Trace: o.trace, NoSync: o.nosync},
-		feeds: map[*program.Dataset]*feed{}, did: map[string]string{}, without: map[string]string{},
+		feeds: map[*program.Dataset]*feed{}, hashed: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
 		return nil, list

@@ -1,0 +1,19 @@
+//go:build darwin || freebsd || netbsd
+
+package artifact
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// changeOf is when the file's content or attributes changed last, which no program
+// can set, and its inode.
+func changeOf(info fs.FileInfo) (changed int64, inode uint64) {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0
+	}
+	sec, nsec := s.Ctimespec.Unix()
+	return sec*1e9 + nsec, uint64(s.Ino)
+}
