@@ -23,7 +23,7 @@ func SumReader(r io.Reader) (sum string, n int64, err error) {
 
 // SumFile is the sha256 of a file's bytes, and their number.
 func SumFile(path string) (sum string, n int64, err error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return "", 0, asFileError(path, err)
 	}

@@ -3,7 +3,6 @@ package artifact
 import (
 	"errors"
 	"io"
-	"os"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -42,11 +41,16 @@ func Peek(path string) (*stage.Snapshot, error) {
 // readHeader reads a safetensors file's header, and checks that the file is as
 // long as the header says.
 func readHeader(path string) (*contents, error) {
-	f, size, err := openFile(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return nil, err
+		return nil, asFileError(path, err)
 	}
 	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	size := info.Size()
 	head := make([]byte, 512)
 	k, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
@@ -65,23 +69,4 @@ func readHeader(path string) (*contents, error) {
 		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
 	return &contents{meta: meta, tensors: tensors}, nil
-}
-
-// openFile opens a file, and nothing else that a path may name: of a pipe the
-// reading would never end.
-func openFile(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, 0, &FileError{path, diag.Unreadable, plain(err)}
-	case info.IsDir():
-		return nil, 0, &FileError{path, diag.Unreadable, errors.New("is a folder; name the file in it")}
-	case !info.Mode().IsRegular():
-		return nil, 0, &FileError{path, diag.Unreadable, errors.New("not a regular file")}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, &FileError{path, diag.Unreadable, plain(err)}
-	}
-	return f, info.Size(), nil
 }

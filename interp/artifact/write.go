@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -172,9 +173,24 @@ func escape(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
+// openRegular opens a file, and nothing else that a path may name: of a pipe the
+// reading would never end.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("is a folder; name the file in it")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a regular file")
+	}
+	return os.Open(path)
+}
+
 // readLimited reads a file of at most max bytes.
 func readLimited(path string, max int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}

@@ -112,8 +112,8 @@ func (c cifar10) read(fsys fs.FS) (stage.Samples, error) {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			if err := s.read(fsys, name, c.subset().limit()); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+			if err := s.open(fsys, name, c.subset().limit()); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -123,14 +123,20 @@ func (c cifar10) read(fsys fs.FS) (stage.Samples, error) {
 // planes is a data set of images that are stored plane by plane.
 type planes struct{ pix, labels []byte }
 
-// read appends the records of a file, up to limit images in all (0: no limit).
-func (p *planes) read(fsys fs.FS, name string, limit int) error {
-	f, err := fsys.Open(name)
+// open appends the records of the file called name, up to limit images in all (0: no limit).
+func (p *planes) open(fsys fs.FS, name string, limit int) error {
+	r, err := openData(fsys, name, 9)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // only read
-	r := bufio.NewReaderSize(f, 64*cifarRecord)
+	defer func() { _ = r.Close() }() // only read
+	if err := p.read(bufio.NewReaderSize(r, 64*cifarRecord), limit); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (p *planes) read(r io.Reader, limit int) error {
 	var rec [cifarRecord]byte
 	for n := 0; limit == 0 || len(p.labels) < limit; n++ {
 		k, err := io.ReadFull(r, rec[:])

@@ -27,7 +27,7 @@ func records(from, n int) []byte {
 
 func cifarFiles() fstest.MapFS {
 	return fstest.MapFS{
-		"data_batch_2.bin":     {Data: records(3, 2)},
+		"data_batch_2.bin":     {Data: zip(records(3, 2))}, // packed, whatever its name says
 		"data_batch_1.bin":     {Data: records(0, 3)},
 		"validation_batch.bin": {Data: records(5, 4)},
 		"test_batch.bin":       {Data: records(9, 2)},
@@ -87,7 +87,9 @@ func TestCIFAR10Refuses(t *testing.T) {
 		{"cut off", CIFAR10Args{}, records(0, 3)[:2*cifarRecord+5], []string{"data_batch_1.bin", "record 2 has 5 bytes"}},
 		{"label", CIFAR10Args{}, bad, []string{"data_batch_1.bin", "label 10 of record 2"}},
 		{"max_samples", CIFAR10Args{MaxSamples: 6}, records(0, 3), []string{"6 images are asked for", "there are 5"}},
-		{"empty", CIFAR10Args{Files: []string{"data_batch_1.bin"}}, []byte{}, []string{"no image"}},
+		{"empty", CIFAR10Args{Files: []string{"data_batch_1.bin"}}, []byte{}, []string{"data_batch_1.bin", "an empty file"}},
+		{"git lfs", CIFAR10Args{}, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), []string{"data_batch_1.bin", "a Git LFS pointer", "git lfs pull"}},
+		{"the Python version", CIFAR10Args{}, []byte("\x80\x02}q\x01(U\x0bbatch"), []string{"data_batch_1.bin", "a pickle"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := cifarFiles()
@@ -114,7 +116,7 @@ func FuzzCIFAR10(f *testing.F) {
 	f.Add([]byte{11})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p planes
-		err := p.read(fstest.MapFS{"x": {Data: data}}, "x", 0)
+		err := p.read(bytes.NewReader(data), 0)
 		if got := p.Len() * cifarRecord; got > len(data) || (err == nil && got != len(data)) {
 			t.Fatalf("%d images out of %d bytes, %v", p.Len(), len(data), err)
 		}

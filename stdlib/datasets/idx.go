@@ -4,13 +4,11 @@
 package datasets
 
 import (
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"strings"
 )
 
@@ -28,7 +26,7 @@ type idx struct {
 	data []byte
 }
 
-// readIDX reads the IDX file called name, or name.gz, whose magic number must be
+// readIDX reads the IDX file called name, or spelt otherwise, whose magic number must be
 // the given one. limit > 0 stops after so many items of the first dimension.
 func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 	r, name, err := openIDX(fsys, name)
@@ -44,48 +42,43 @@ func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 	return x, nil
 }
 
-// openIDX opens the plain file, or the compressed one and a decompressor.
+// openIDX opens the file, compressed or not, under the first of its spellings that
+// is a file: archives unpack into folders that are called like the file in them.
 func openIDX(fsys fs.FS, name string) (io.ReadCloser, string, error) {
+	missing := &missingError{name: name}
 	for _, n := range spellings(name) {
-		f, err := fsys.Open(n)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		r, err := openData(fsys, n, 0)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errFolder):
+			missing.folders = append(missing.folders, n)
+		default:
+			return r, n, err
 		}
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", n, err)
-		}
-		if path.Ext(n) != ".gz" {
-			return f, n, nil
-		}
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, "", errors.Join(fmt.Errorf("%s: not a gzip file: %w", n, err), f.Close())
-		}
-		return &unzip{z, f}, n, nil
 	}
-	return nil, "", &missingError{name: name}
+	return nil, "", missing
 }
 
-// spellings are the names under which an IDX file is found in the wild.
+// spellings are the names under which an IDX file is found in the wild, the last
+// ones in a folder of its name.
 func spellings(name string) []string {
 	dot := strings.Replace(name, "-idx", ".idx", 1)
-	return []string{name, name + ".gz", dot, dot + ".gz"}
+	return []string{name, name + ".gz", dot, dot + ".gz", name + "/" + name, dot + "/" + dot, name + "/" + dot, dot + "/" + name}
 }
 
 // missingError is a file that is not there.
-type missingError struct{ name string }
+type missingError struct {
+	name    string
+	folders []string // that are called like it
+}
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("there is no %s (and no %s.gz)", e.name, e.name)
+	text := fmt.Sprintf("there is no %s (and no %s.gz)", e.name, e.name)
+	if len(e.folders) > 0 {
+		text += fmt.Sprintf("; %s is a folder, without the file in it", e.folders[0])
+	}
+	return text
 }
-
-// unzip closes the file with its decompressor.
-type unzip struct {
-	*gzip.Reader
-	file io.Closer
-}
-
-func (u *unzip) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
 
 // decodeIDX reads the header and then no more than it announces.
 func decodeIDX(r io.Reader, magic uint32, limit int) (*idx, error) {

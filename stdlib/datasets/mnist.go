@@ -11,7 +11,7 @@ import (
 
 // MNISTArgs are the arguments of MNIST.
 type MNISTArgs struct {
-	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or as .gz."`
+	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or packed by gzip, whatever their names say."`
 	Split      string   `arg:"split,optional" oneof:"train validation val test" doc:"train is train-*-ubyte (60000 images) without those held out by val_samples, validation (or val) is those, test is t10k-*-ubyte (10000)."`
 	ValSamples int      `arg:"val_samples,optional" doc:"How many of the training images are held out for validation: the last ones. Training and validation data with equal val_samples and seed share no image."`
 	Seed       int      `arg:"seed,optional" doc:"Shuffles the files' images before val_samples, offset and max_samples choose among them; 0 leaves them as they are."`
@@ -136,6 +136,10 @@ func (m mnist) fits(images, labels *idx) error {
 // wayOut says where the files are, if one is missing or damaged.
 func wayOut(err error) error {
 	var missing *missingError
+	var kind *kindError
+	if errors.As(err, &kind) {
+		return err
+	}
 	if errors.As(err, &missing) {
 		return fmt.Errorf("%w; %s", err, whereMNIST)
 	}

@@ -77,6 +77,7 @@ func TestMNISTReadsEverySpelling(t *testing.T) {
 		{"t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte"},
 		{"t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"},
 		{"t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte.gz"},
+		{"t10k-images-idx3-ubyte/t10k-images-idx3-ubyte", "t10k-labels.idx1-ubyte"},
 	} {
 		for _, limit := range []int{3, 5} {
 			d, err := NewMNIST(MNISTArgs{Root: "x", Split: "test", MaxSamples: limit})
@@ -127,7 +128,7 @@ func TestMNISTRefuses(t *testing.T) {
 	}{
 		{"missing images", imageName, nil, 4, []string{"there is no " + imageName, ".gz", "fashion-mnist", "in data/m"}},
 		{"missing labels", labelName, nil, 4, []string{"there is no " + labelName, "https://"}},
-		{"empty", imageName, []byte{}, 4, []string{imageName, "ends within its header"}},
+		{"empty", imageName, []byte{}, 4, []string{imageName, "is an empty file"}},
 		{"half a header", imageName, good[:10], 4, []string{imageName, "ends within its header"}},
 		{"labels as images", imageName, idxFile(idxLabels, labels, 4), 4, []string{imageName, "0x00000801", "0x00000803", "fetch the file again"}},
 		{"cut off", imageName, good[:len(good)-1], 4, []string{imageName, "4 items", "holds 3"}},
@@ -138,7 +139,10 @@ func TestMNISTRefuses(t *testing.T) {
 		{"label out of range", labelName, idxFile(idxLabels, []byte{0, 1, 10, 2}, 4), 4, []string{labelName, "label 10 of image 2"}},
 		{"more than there is", "", nil, 5, []string{"5 images are asked for", "there are 4"}},
 		{"not MNIST's count", "", nil, 0, []string{"has 4 images", "60000", "max_samples = 4"}},
-		{"not gzip", imageName + ".gz", good, 4, []string{imageName + ".gz", "not a gzip file"}},
+		{"git lfs", imageName, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"), 4, []string{imageName, "a Git LFS pointer", "git lfs pull"}},
+		{"a page", imageName + ".gz", []byte("<!DOCTYPE html><html>not found"), 4, []string{imageName + ".gz", "a page of the web"}},
+		{"a zip archive", imageName, []byte("PK\x03\x04rest"), 4, []string{imageName, "a zip archive", "unpack it"}},
+		{"a packed archive", imageName + ".gz", zip(append(make([]byte, 0, 600), "train-images"+strings.Repeat("\x00", 245)+"ustar  "...)), 4, []string{imageName + ".gz", "a tar archive"}},
 		{"damaged gzip", imageName + ".gz", flipped, 4, []string{imageName + ".gz", "fetch the file again"}},
 		{"cut gzip", imageName + ".gz", packed[:len(packed)-9], 4, []string{imageName + ".gz", "fetch the file again"}},
 		{"bad checksum", imageName + ".gz", append(bytes.Clone(packed[:len(packed)-8]), 1, 2, 3, 4, 5, 6, 7, 8), 4, []string{imageName + ".gz", "damaged", "checksum"}},
