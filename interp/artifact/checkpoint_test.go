@@ -33,8 +33,8 @@ func full() *stage.Snapshot {
 		Position: stage.Position{Hooks: 2, Validated: 1200, LossSum: 0.1 + 0.2, Images: 77},
 		Metrics:  map[string]float64{"accuracy": 0.1 + 0.7, "loss": math.NaN()},
 		Best:     map[string]float64{"accuracy": 1.0 / 3},
-		Callbacks: []map[string]float64{
-			nil, {"best": math.Inf(-1)}, {},
+		Callbacks: []stage.CallbackState{
+			{Name: "FuseBN[0]"}, {Name: "Checkpoint[0]", State: map[string]float64{"best": math.Inf(-1)}}, {Name: "Odd[0]", State: map[string]float64{}},
 		},
 		Model: []nn.Tensor{
 			f("a.conv.weight", []int{1, 2, 1, 2}, 1, -2, float32(math.Copysign(0, -1)), 1e-45),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"qpipe/interp/stage"
@@ -86,17 +87,16 @@ func fields() []field {
 		{
 			key: "callbacks",
 			of: func(s *stage.Snapshot) any {
-				out := make([]numbers, len(s.Callbacks))
-				for i, m := range s.Callbacks {
-					out[i] = toNumbers(m)
+				out := make([]callback, len(s.Callbacks))
+				for i, c := range s.Callbacks {
+					out[i] = callback{c.Name, toNumbers(c.State)}
 				}
 				return out
 			},
 			to: func(s *stage.Snapshot, text []byte) error {
-				var all []numbers
-				err := json.Unmarshal(text, &all)
-				for _, m := range all {
-					s.Callbacks = append(s.Callbacks, m.floats())
+				all, err := readCallbacks(text)
+				for _, c := range all {
+					s.Callbacks = append(s.Callbacks, stage.CallbackState{Name: c.Name, State: c.State.floats()})
 				}
 				return err
 			},
@@ -107,6 +107,29 @@ func fields() []field {
 			to:  func(s *stage.Snapshot, text []byte) error { s.Structure = text; return nil },
 		},
 	}
+}
+
+// callback is the state of one of the stage's callbacks; null for one without.
+type callback struct {
+	Name  string  `json:"name"`
+	State numbers `json:"state"`
+}
+
+// readCallbacks reads the list. In version 1 it has the bare states: they are named by their place.
+func readCallbacks(text []byte) ([]callback, error) {
+	var all []callback
+	if err := json.Unmarshal(text, &all); err != nil || !slices.ContainsFunc(all, func(c callback) bool { return c.Name == "" }) {
+		return all, err
+	}
+	var states []numbers
+	if err := json.Unmarshal(text, &states); err != nil {
+		return nil, err
+	}
+	all = make([]callback, len(states))
+	for i, m := range states {
+		all[i] = callback{fmt.Sprintf("[%d]", i), m}
+	}
+	return all, nil
 }
 
 func text(key string, at func(*stage.Snapshot) *string) field {

@@ -59,7 +59,7 @@ func (n *narrator) sentence(e stage.Event) string {
 		return n.paint.dim(text(e.Data["message"]))
 	case exec.EventFailed:
 		return n.paint.red("failed: ") + text(e.Data["message"])
-	case exec.EventFallback:
+	case exec.EventFallback, exec.EventWarning:
 		return n.paint.yellow(text(e.Data["message"]))
 	case exec.EventRun, exec.EventLoad, exec.EventRestore, exec.EventProof, exec.EventNotRun:
 		return text(e.Data["message"])

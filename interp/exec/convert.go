@@ -19,6 +19,7 @@ type conversion struct {
 	stage.Conversion
 	last     *stage.Snapshot    // what the last LoadCheckpoint loaded
 	from     string             // from where, as the pipeline says it
+	path     string             // and the file
 	options  stage.LoadOptions  // and how
 	absorbed []stage.Absorption // by the models whose checkpoints were loaded
 	proof    *artifact.Proof
@@ -113,7 +114,7 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 		return err
 	}
 	s.loaded(st, said, done)
-	c.last, c.from, c.options = snap, said, o
+	c.last, c.from, c.path, c.options = snap, said, path, o
 	for _, a := range snap.Absorbed {
 		if !slices.ContainsFunc(c.absorbed, func(b stage.Absorption) bool { return a.Module == b.Module }) {
 			c.absorbed = append(c.absorbed, a)

@@ -45,6 +45,7 @@ const (
 	EventRestore  = "restore"       // the result from before a failed attempt is there again
 	EventLoad     = "load"          // checkpoint, tensors, of, missed, passed: what LoadCheckpoint has done
 	EventProof    = "int8_proof"    // an artifact.Proof
+	EventWarning  = "warning"       // code, detail: what the user should know of the stage
 	EventFailed   = "stage_failed"  // error
 	EventNotRun   = "stage_not_run" // reason
 	EventOutput   = "output"        // name, value

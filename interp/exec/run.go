@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
@@ -134,17 +136,14 @@ func (s *session) unedited(st *graph.Stage, d decision) error {
 // what the trainer's resume_optimizer asks for.
 func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *stage.Snapshot) error {
 	if from != nil {
-		j.Resume = from
-		if j.Trainer != nil {
-			j.Trainer.ResumeOptimizer, j.Trainer.ResumeEpochOrStep = true, true
-		}
+		s.goOn(st, j, from)
 		return nil
 	}
 	if j.Trainer == nil || !j.Trainer.ResumeOptimizer {
 		return nil
 	}
 	if c.last != nil {
-		j.Resume = c.last
+		j.Resume, j.Best = c.last, bestBeside(c.path, c.last)
 		return nil
 	}
 	path := s.folder(st.Name).File("last")
@@ -156,6 +155,7 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 		if j.Resume, err = artifact.Read(path); err != nil {
 			return atArg(st.Trainer.Origin, "resume_optimizer", err)
 		}
+		j.Best = bestBeside(path, j.Resume)
 		return nil
 	}
 	return &placed{&diag.Diagnostic{
@@ -163,6 +163,53 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 		Summary: fmt.Sprintf("resume_optimizer = true, but stage %q has no checkpoint to resume from", st.Name),
 		Detail:  fmt.Sprintf("There is no %s, and no LoadCheckpoint names another one. Set resume_optimizer = false for the first run.", path),
 	}}
+}
+
+// goOn makes the job continue its own attempt. Where the best checkpoint that it has
+// written is not there, or damaged, the best begins anew.
+func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) {
+	j.Resume, j.Interrupted = from, true
+	if j.Trainer != nil {
+		j.Trainer.ResumeOptimizer, j.Trainer.ResumeEpochOrStep = true, true
+	}
+	if from.Best == nil {
+		return
+	}
+	var err error
+	if j.Best, err = artifact.Read(s.folder(st.Name).File("best")); err != nil {
+		s.warn(st, stage.Warning{
+			Code: diag.BestLost, Summary: fmt.Sprintf("the best checkpoint so far is lost: %v", err),
+			Detail: "The best begins anew: it will be that of the epochs from here on. Without --resume the stage starts again.",
+		})
+	}
+}
+
+// bestBeside returns the checkpoint that another one remembers as its best: it lies
+// beside it, as best. Nil where it is not there, damaged, or another one by now.
+func bestBeside(path string, of *stage.Snapshot) *stage.Snapshot {
+	if of.Best == nil {
+		return nil
+	}
+	best, err := artifact.Read(filepath.Join(filepath.Dir(path), "best"+artifact.Ext))
+	if err != nil || !maps.Equal(best.Best, of.Best) {
+		return nil
+	}
+	return best
+}
+
+// warn reports what the user should know of a stage, unless validation has said it.
+func (s *session) warn(st *graph.Stage, w stage.Warning) {
+	if st.Told[w.Code] {
+		return
+	}
+	o := owner(st, &program.ArgError{Attr: w.Attr, Err: errors.New(w.Summary)})
+	if w.Address != "" {
+		o, _ = s.origin(st, w.Address)
+	}
+	s.fail(&diag.Diagnostic{
+		Code: w.Code, Severity: diag.Warning, Subject: o.At(w.Attr), Address: o.Address, Summary: w.Summary, Detail: w.Detail,
+	})
+	s.emit(EventWarning, st.Name, w.Summary, map[string]any{"code": string(w.Code), "detail": w.Detail})
 }
 
 // keepInt8 writes the int8 model.
@@ -182,7 +229,7 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
 		Keeper: keeper{s.folder(st.Name), s.journal}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
-		Kernels: s.Kernels, Pool: s.pool,
+		Kernels: s.Kernels, Pool: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
 	}
 	var err error
 	if j.Train, err = s.feed(st.Train); err != nil {

@@ -31,8 +31,9 @@ type Stage struct {
 	Mode    nn.Mode
 	QConfig func(m nn.Module) nn.QConfig // nil without a qconfig
 	Length  program.Length
-	Modules [][]string // for each callback: the nodes it acts on
-	Writes  []string   // "last", "best": the checkpoints it leaves; none for a stage without training
+	Modules [][]string         // for each callback: the nodes it acts on
+	Told    map[diag.Code]bool // warnings of this stage's run that validation can and does say
+	Writes  []string           // "last", "best": the checkpoints it leaves; none for a stage without training
 
 	// absorbed says which callback absorbs a node's BN by the end of this stage,
 	// or has done so in a stage whose checkpoint this one loads.
@@ -116,6 +117,7 @@ func (l *lowerer) stage(s *Stage) {
 	}
 	s.Length = l.length(s, train)
 	s.Writes = writes(s.Stage)
+	s.Told = map[diag.Code]bool{}
 	s.absorbed, s.surely = map[string]*program.Callback{}, map[string]bool{}
 	if s.Train == nil && s.Val == nil && !l.plan.Program.Faulty {
 		l.fail(diag.Diagnostic{

@@ -70,7 +70,7 @@ func (r *run) absorb(modules []string, recompute bool) error {
 	if len(touched) == 0 {
 		return nil
 	}
-	r.pos.Validated = 0
+	r.unvalidated()
 	if err := r.rebuild(); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (r *run) freeze(modules []string) error {
 		if err != nil {
 			return err
 		}
-		if m.BN != "" && !slices.Contains(r.frozen, m.Name) {
+		if m.BN != "" && !r.isFrozen(m.Name) {
 			names = append(names, m.Name)
 		}
 	}
@@ -208,6 +208,8 @@ func (r *run) freeze(modules []string) error {
 	r.emit(EventFreeze, map[string]any{"modules": names})
 	return r.rebuild()
 }
+
+func (r *run) isFrozen(node string) bool { return slices.Contains(r.frozen, node) }
 
 func (r *run) freezeGraphs(names []string) error {
 	if err := r.Model.FreezeBN(names); err != nil {

@@ -24,13 +24,19 @@ type Job struct {
 	Calibrator *CalibratorJob
 	Callbacks  []BoundCallback
 	Resume     *Snapshot // full recovery or optimizer-only, as Trainer says; nil: fresh
-	Keeper     Keeper
-	Events     func(Event)
-	Clock      func() time.Time // for rates only; never reaches a checkpoint
-	Stop       <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
-	Kernels    *kernel.Set
-	Pool       *nn.Pool
-	Readers    int // goroutines that prepare batches ahead; 0: one for each core
+	// Interrupted: Resume is of this stage's own attempt, which goes on inside of the moment where it
+	// stopped. Otherwise the stage begins at the checkpoint's step, and all before it is behind it.
+	Interrupted bool
+	// Best is the checkpoint whose metrics Resume holds as its best. Without it the best begins anew.
+	Best    *Snapshot
+	Keeper  Keeper
+	Events  func(Event)
+	Warn    func(Warning)    // what the user should know, nil: nobody asks
+	Clock   func() time.Time // for rates only; never reaches a checkpoint
+	Stop    <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
+	Kernels *kernel.Set
+	Pool    *nn.Pool
+	Readers int // goroutines that prepare batches ahead; 0: one for each core
 }
 
 // Feed is a data set with its transforms.
@@ -72,7 +78,7 @@ var ErrInterrupted = errors.New("interrupted")
 // Result is what a finished job reports.
 type Result struct {
 	Model       *nn.Graph
-	Metrics     map[string]float64 // of the last validation, and "loss"
+	Metrics     map[string]float64 // of the validation after the last step, and the last epoch's "loss"
 	BestMetrics map[string]float64 // of the checkpoint named "best", nil without one
 	Steps       int
 }
@@ -121,10 +127,19 @@ type Snapshot struct {
 	Position  Position
 	Metrics   map[string]float64
 	Best      map[string]float64
-	Callbacks []map[string]float64 // state of the Stateful callbacks, one a callback, nil for the others
+	Callbacks []CallbackState // one a callback, as written
 	Model     []nn.Tensor
 	Shadow    []nn.Tensor            // nil without weight averaging
 	Optimizer map[string][]nn.Tensor // slot → tensors named like the parameters
+}
+
+// CallbackState is what a snapshot holds of a callback. Its name is its identity: its
+// type and its place among the stage's callbacks of that type, "FuseBN[1]". State is
+// that of a [Stateful] one, nil for the others. A file of format version 1 names no
+// types: there the name is "[1]", the place among all callbacks.
+type CallbackState struct {
+	Name  string
+	State map[string]float64
 }
 
 // Position is the place between two steps where a snapshot was made, and the
@@ -135,6 +150,7 @@ type Position struct {
 	LossSum       float64 `json:"loss_sum"`        // over the epoch's images so far
 	Images        int     `json:"images"`          // in LossSum
 	StepsPerEpoch int     `json:"steps_per_epoch"` // what Step and Epoch were counted with; 0 in a calibration
+	Begins        bool    `json:"begins"`          // whether the stage has done no step yet: it begins here, at step 0 or where another one has ended
 }
 
 // Absorption is a receipt of one absorbed BN: what it has done to the node's eval-mode

@@ -122,7 +122,7 @@ func TestSteps(t *testing.T) {
 	b := partialEpoch(t)
 	r := b.must(t)
 	s := b.kept.last("last")
-	if r.Steps != 8 || s.Epoch != 3 || s.Callbacks[0]["epochs"] != 3 { // 3 batches of 4 in 14 images
+	if r.Steps != 8 || s.Epoch != 3 || s.Callbacks[0].State["epochs"] != 3 { // 3 batches of 4 in 14 images
 		t.Errorf("%d steps, %d epochs, the callback saw %v", r.Steps, s.Epoch, s.Callbacks[0])
 	}
 }

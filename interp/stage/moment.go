@@ -58,7 +58,7 @@ func (r *run) epochEnds() []hook {
 		})
 	}
 	if r.steps() {
-		hooks = append(hooks, hook{due: r.closes, act: r.emitEpoch, rank: 80})
+		hooks = append(hooks, hook{due: func() bool { return r.closes() && r.stepped() }, act: r.emitEpoch, rank: 80})
 	}
 	if r.steps() && !governs[Checkpointer](r.Callbacks) {
 		hooks = append(hooks, hook{
@@ -72,15 +72,16 @@ func (r *run) epochEnds() []hook {
 
 func byRank(a, b hook) int { return cmp.Compare(a.rank, b.rank) }
 
-// The moments: before the first step, after a step, at the end of an epoch,
-// after the last step, before a step.
-func (r *run) first() bool   { return r.state.Step == 0 }
-func (r *run) stepped() bool { return r.state.Step > 0 }
+// The moments: before the stage's first step, after a step, at the end of an epoch,
+// after the last step, before a step. A stage that continues where another one has
+// ended begins at that one's last step, and its first moment is that before a step.
+func (r *run) first() bool   { return r.pos.Begins }
+func (r *run) stepped() bool { return !r.pos.Begins }
 func (r *run) last() bool    { return r.state.Step >= r.state.Length.Steps }
 func (r *run) goes() bool    { return !r.last() }
 func (r *run) closes() bool {
 	s := r.state
-	return r.last() || (s.Step > 0 && s.Step%s.Length.StepsPerEpoch == 0)
+	return r.last() || (r.stepped() && s.Step%s.Length.StepsPerEpoch == 0)
 }
 
 // steps reports whether the job has steps at all.

@@ -113,8 +113,8 @@ func (r *run) emitStart() {
 // emitEpoch reports a finished epoch.
 func (r *run) emitEpoch() error {
 	data := map[string]any{"metrics": maps.Clone(r.state.Metrics)}
-	if r.Trainer != nil {
-		data["loss"], data["lr"] = r.state.Metrics["loss"], r.state.LR
+	if loss, known := r.state.Metrics["loss"]; known {
+		data["loss"], data["lr"] = loss, r.state.LR
 	}
 	if v := rate(r.meter.epoch.images, r.meter.epoch.busy); v > 0 {
 		data["images_per_second"] = v

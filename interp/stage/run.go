@@ -43,7 +43,7 @@ type run struct {
 // Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
 // training itself failed, or what a part returned.
 func (j *Job) Run(ctx context.Context) (*Result, error) {
-	r := &run{Job: j, ctx: ctx, seed: j.Seed}
+	r := &run{Job: j, ctx: ctx, seed: j.Seed, pos: Position{Begins: true}}
 	defer r.close()
 	if err := r.start(); err != nil {
 		return nil, r.ended(err)
@@ -51,6 +51,7 @@ func (j *Job) Run(ctx context.Context) (*Result, error) {
 	if err := r.loop(); err != nil {
 		return nil, r.ended(err)
 	}
+	r.warnOfChance()
 	r.emit(EventEnd, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
 	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
 }
@@ -92,25 +93,17 @@ func (r *run) loop() error {
 		if err := r.moment(); err != nil {
 			return err
 		}
-		if r.state.Step >= r.state.Length.Steps {
-			return r.handOn()
+		if r.last() {
+			return nil
 		}
 		if err := r.worker.step(); err != nil {
 			return err
 		}
-		r.pos.Hooks = 0
+		r.pos.Hooks, r.pos.Begins = 0, false
+		clear(r.state.Metrics) // what was measured is of the weights before the step
 		r.state.Step++
 		r.state.Epoch = r.epochAt(r.state.Step)
 	}
-}
-
-// handOn writes the checkpoint of a stage that had no step to do, since it
-// continues from another stage's last one: later stages read it under this name.
-func (r *run) handOn() error {
-	if r.Resume == nil || r.Resume.Stage == r.Name || r.kept != "" || r.worker == nil {
-		return nil
-	}
-	return r.save("last")
 }
 
 // epochAt is the number of epochs completed after so many steps. The last one
@@ -174,7 +167,12 @@ func (r *run) measure() error {
 func (r *run) equip() (err error) {
 	switch {
 	case r.Trainer != nil:
-		r.worker, err = newTrainer(r)
+		var t *trainer
+		if t, err = newTrainer(r); err != nil {
+			return err
+		}
+		r.worker = t
+		r.warnOfRecovery(t)
 	case r.Calibrator != nil:
 		r.worker, err = newCalibrator(r)
 	}

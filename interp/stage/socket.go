@@ -112,6 +112,14 @@ type Metric interface {
 	Values() []float64
 }
 
+// Descending is a Metric that is the better the smaller it is. Of the others, larger is better.
+type Descending interface{ SmallerIsBetter() }
+
+// Guesser is a Metric of which it is known what guessing reaches. Chance returns for each
+// name what the best answer that is the same for every image would have reached on the
+// images seen since Reset: 1 where that says nothing.
+type Guesser interface{ Chance() []float64 }
+
 // Callback is any value that has at least one of the hook interfaces below.
 type Callback any
 

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"slices"
 
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -16,7 +17,7 @@ type State struct {
 	Length  program.Length
 	LR      float64
 	Model   *nn.Graph          // the weights being trained
-	Metrics map[string]float64 // of the latest validation, and "loss" of the latest epoch
+	Metrics map[string]float64 // of the present weights: of their validation, and "loss" at the end of an epoch
 	Kernels *Kernels
 
 	run *run
@@ -41,6 +42,22 @@ func (s *State) FreezeBN(modules []string) error {
 		return errNoRun
 	}
 	return s.run.freeze(modules)
+}
+
+// SmallerIsBetter reports the direction of a metric: that of "loss", or of one that the validation measures.
+func (s *State) SmallerIsBetter(metric string) bool {
+	return s.run != nil && SmallerIsBetter(s.run.Metrics, metric)
+}
+
+// SmallerIsBetter reports the direction of a metric of these, or of "loss".
+func SmallerIsBetter(metrics []Metric, name string) bool {
+	for _, m := range metrics {
+		if slices.Contains(m.Names(), name) {
+			_, descends := m.(Descending)
+			return descends
+		}
+	}
+	return name == "loss"
 }
 
 // Validate runs a validation pass (with the shadow weights, if there are) and sets Metrics.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
 
@@ -149,18 +150,25 @@ func (t *trainer) updateOne(i, _ int) {
 }
 
 // rate is the learning rate of the next step.
-func (t *trainer) rate() (float64, error) {
-	s, lr := t.run.state, t.base
-	if u := t.run.Trainer.LRUpdater; u != nil {
-		lr = u.LR(t.base, Progress{
-			Epoch: s.Epoch, Step: s.Step, StepsPerEpoch: s.Length.StepsPerEpoch,
-			Epochs: s.Length.Epochs, Steps: s.Length.Steps,
-		})
-	}
+func (t *trainer) rate() (float64, error) { return t.rateAt(t.run.state.Step) }
+
+func (t *trainer) rateAt(step int) (float64, error) {
+	lr := RateAt(t.base, t.run.Trainer.LRUpdater, step, t.run.state.Length)
 	if !finite64(lr) || lr > math.MaxFloat32 {
 		return 0, &Failure{Attr: "lr_updater", Err: fmt.Errorf("the learning rate is %v", lr)}
 	}
 	return lr, nil
+}
+
+// RateAt is the learning rate of a step in a training of length l; u may be nil.
+func RateAt(base float64, u LRUpdater, step int, l program.Length) float64 {
+	if u == nil {
+		return base
+	}
+	return u.LR(base, Progress{
+		Epoch: step / l.StepsPerEpoch, Step: step, StepsPerEpoch: l.StepsPerEpoch,
+		Epochs: l.Epochs, Steps: l.Steps,
+	})
 }
 
 // closeEpoch turns the epoch's sums into its mean loss.

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"fmt"
+	"maps"
 
 	"qpipe/ops/nn"
 )
@@ -27,6 +28,12 @@ func (e *evaluator) of(r *run, g *nn.Graph) (*nn.Net, error) {
 
 // validated reports whether the model has been validated since the last step.
 func (r *run) validated() bool { return r.pos.Validated == r.state.Step+1 }
+
+// unvalidated forgets the validation: the model is no longer the one that it saw.
+func (r *run) unvalidated() {
+	r.pos.Validated = 0
+	maps.DeleteFunc(r.state.Metrics, func(name string, _ float64) bool { return name != "loss" })
+}
 
 func (r *run) validate() error {
 	net, err := r.eval.of(r, r.weights())

@@ -278,6 +278,7 @@ type bench struct {
 	*Job
 	kept   *memory
 	events []Event
+	warned []Warning
 	stop   chan struct{}
 	metric *meanLogit
 }
@@ -309,12 +310,20 @@ func (b *bench) add(c Callback, when *program.Schedule, modules ...string) *benc
 
 func (b *bench) stopAt(step int) *bench { return b.add(&stopper{step, b.stop}, nil) }
 
-// from makes the job resume in full.
+// from makes the job resume its own interrupted attempt, whose best is there.
 func (b *bench) from(s *Snapshot) *bench {
-	b.Resume = s
+	b.Resume, b.Best, b.Interrupted = s, s, true
 	if b.Trainer != nil {
 		b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = true, true
 	}
+	return b
+}
+
+// after makes the job a later stage that continues from another one's checkpoint.
+func (b *bench) after(s, best *Snapshot) *bench {
+	b.from(s)
+	b.Name, b.Best, b.Interrupted = "later", best, false
+	b.Warn = func(w Warning) { b.warned = append(b.warned, w) }
 	return b
 }
 

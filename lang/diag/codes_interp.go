@@ -24,6 +24,18 @@ const (
 	TrainedOtherwise   Code = "QP320"
 )
 
+// Graph: stages that continue from another one's checkpoint, and what they compare by.
+const (
+	RecoveryMismatch Code = "QP330"
+	SchedulePassed   Code = "QP331"
+	NothingLeft      Code = "QP332"
+	RateJumps        Code = "QP333"
+	NoEffect         Code = "QP334"
+	OtherValues      Code = "QP335"
+	AveragedBest     Code = "QP336"
+	WrongDirection   Code = "QP337"
+)
+
 // Run: stages, resuming, conditions.
 const (
 	StageFailed     Code = "QP400"
@@ -36,6 +48,12 @@ const (
 	CannotResume    Code = "QP407"
 	CannotConvert   Code = "QP408"
 	UnequalIntegers Code = "QP409"
+)
+
+// Run: what a stage's result makes doubtful.
+const (
+	AtChance Code = "QP430"
+	BestLost Code = "QP431"
 )
 
 // Files that outlive a run.
@@ -74,6 +92,15 @@ func Meanings() []Meaning {
 		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
 		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
 
+		{RecoveryMismatch, "what a stage would recover from a checkpoint does not fit the stage"},
+		{SchedulePassed, "a point of a schedule lies before the step at which the stage continues"},
+		{NothingLeft, "warning: the checkpoint that a stage continues from has all its steps behind it"},
+		{RateJumps, "warning: the learning rate does not go on where the checkpoint's training ended"},
+		{NoEffect, "warning: what is written has no effect, since another value counts"},
+		{OtherValues, "warning: a stage's images are normalized otherwise than those that its checkpoint was made with"},
+		{AveragedBest, "warning: the best checkpoint was chosen by averaged weights, and the others are loaded"},
+		{WrongDirection, "the `mode` makes the worst checkpoint the best, by the metric that is monitored"},
+
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},
 		{NothingToResume, "there is no interrupted run, or no checkpoint, to continue from"},
@@ -84,6 +111,9 @@ func Meanings() []Meaning {
 		{CannotResume, "a checkpoint does not belong to the stage that should continue from it"},
 		{CannotConvert, "a converter failed on the model's parameters"},
 		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
+
+		{AtChance, "warning: a stage ends with a model that is no better than guessing"},
+		{BestLost, "warning: the best checkpoint so far is not there, so that the best begins anew"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
 		{UnknownFormat, "a file has a format version that this program does not know"},

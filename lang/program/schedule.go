@@ -66,6 +66,30 @@ func (s *Schedule) Due(epoch, step int, opens bool) bool {
 	return at == s.From || (s.Every > 0 && (at-s.From)%s.Every == 0)
 }
 
+// Passed reports whether a point of the schedule lies before the step at which a run
+// of length l begins, and whether a later one is left. In a run that begins at step 0
+// nothing has passed.
+func (s *Schedule) Passed(step int, l Length) (passed, left bool) {
+	if s.Start || s.End {
+		return false, true
+	}
+	at, n := step, l.Steps
+	if s.Unit == Epoch {
+		if l.StepsPerEpoch <= 0 {
+			return false, true
+		}
+		at, n = (step+l.StepsPerEpoch-1)/l.StepsPerEpoch, l.Epochs
+	}
+	next := s.From
+	if at > s.From {
+		if s.Every <= 0 {
+			return true, false
+		}
+		next += (at - s.From + s.Every - 1) / s.Every * s.Every
+	}
+	return at > s.From, (s.To < 0 || next <= s.To) && (n <= 0 || next < n)
+}
+
 // Late reports whether the schedule's first point lies at or past the end of a
 // run of length l, so that it would never fire, and names the last point that
 // would. It is false where the length is not known.

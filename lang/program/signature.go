@@ -76,6 +76,13 @@ type BestKeeper interface{ KeepsBest() bool }
 // Monitors returns its name, "" for none.
 type Monitor interface{ Monitors() string }
 
+// Director is a Monitor that may say which direction of the metric is better: "max",
+// "min", or "" to follow the metric.
+type Director interface {
+	Monitor
+	Direction() string
+}
+
 // WeightAverager is implemented by the Args of a callback that evaluates with
 // averaged weights (ExponentialMovingAverage).
 type WeightAverager interface{ AveragesWeights() }

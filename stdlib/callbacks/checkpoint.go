@@ -12,14 +12,14 @@ import (
 // CheckpointArgs are the arguments of Checkpoint.
 type CheckpointArgs struct {
 	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best: one of the validation's, or loss (the mean over the epoch's training images). Empty keeps no best."`
-	Mode          string `arg:"mode,optional" oneof:"max min" doc:"Whether a larger or a smaller metric is better."`
+	Mode          string `arg:"mode,optional" oneof:"auto max min" doc:"Whether the largest or the smallest value is the best. auto follows the metric: the smallest loss, the largest accuracy. The other direction is an error."`
 	Interval      int    `arg:"interval,optional" doc:"Keep a numbered checkpoint (epoch-0004) after every so many epochs; 0 keeps none."`
 	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and renew last, after every so many steps; 0 is never."`
 	Keep          int    `arg:"keep,optional" doc:"How many numbered checkpoints of each kind are kept, the newest ones; 0 keeps all."`
 }
 
 // CheckpointDefaults returns Checkpoint's defaults.
-func CheckpointDefaults() CheckpointArgs { return CheckpointArgs{Monitor: "accuracy", Mode: "max"} }
+func CheckpointDefaults() CheckpointArgs { return CheckpointArgs{Monitor: "accuracy", Mode: "auto"} }
 
 // Validate implements the language's check after decoding.
 func (a CheckpointArgs) Validate() error {
@@ -41,6 +41,14 @@ func (a CheckpointArgs) KeepsBest() bool { return a.Monitor != "" }
 
 // Monitors implements the language's question to callbacks that watch a metric.
 func (a CheckpointArgs) Monitors() string { return a.Monitor }
+
+// Direction implements the language's question to callbacks that watch a metric.
+func (a CheckpointArgs) Direction() string {
+	if a.Mode == "auto" {
+		return ""
+	}
+	return a.Mode
+}
 
 type checkpoint struct {
 	CheckpointArgs
@@ -102,6 +110,15 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 	return s.Save("last")
 }
 
+// End implements stage.Ender: where the loss was watched and no epoch has closed in
+// this stage, the best weights are those that it has.
+func (c *checkpoint) End(s *stage.State) error {
+	if c.Monitor != "loss" || len(c.best) > 0 {
+		return nil
+	}
+	return s.Save("best")
+}
+
 // judge saves "best" if the monitored metric, which is that of the present
 // weights, is better than it ever was. A stage without validation has no best.
 func (c *checkpoint) judge(s *stage.State) error {
@@ -109,12 +126,18 @@ func (c *checkpoint) judge(s *stage.State) error {
 		return nil
 	}
 	v, ok := s.Metrics[c.Monitor]
+	if !ok && c.Monitor == "loss" {
+		return nil // no step was left to train
+	}
 	if !ok {
 		names := slices.Sorted(maps.Keys(s.Metrics))
 		return stage.Bad("monitor", "there is no metric %q; there are: %s", c.Monitor, strings.Join(names, ", "))
 	}
 	old, seen := c.best[c.Monitor]
-	better := !seen || c.Mode == "max" && v > old || c.Mode == "min" && v < old
+	better := !seen || v > old
+	if c.Mode == "min" || c.Mode == "auto" && s.SmallerIsBetter(c.Monitor) {
+		better = !seen || v < old
+	}
 	if v != v || !better {
 		return nil
 	}

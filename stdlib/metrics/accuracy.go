@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
 
 	"qpipe/interp/stage"
 )
@@ -47,17 +48,20 @@ type topK struct {
 	name        string
 	k           int
 	hits, total int64
+	seen        []int64 // images by label
 }
 
 // Names implements stage.Metric.
 func (m *topK) Names() []string { return []string{m.name} }
 
 // Reset implements stage.Metric.
-func (m *topK) Reset() { m.hits, m.total = 0, 0 }
+func (m *topK) Reset() { m.hits, m.total, m.seen = 0, 0, nil }
 
 // Update implements stage.Metric.
 func (m *topK) Update(logits []float32, labels []int32, classes int) {
+	m.seen = append(m.seen, make([]int64, max(classes-len(m.seen), 0))...)
 	for i, label := range labels {
+		m.seen[label]++
 		if rank(logits[i*classes:][:classes], int(label)) < m.k {
 			m.hits++
 		}
@@ -68,6 +72,20 @@ func (m *topK) Update(logits []float32, labels []int32, classes int) {
 // Values implements stage.Metric: 0 when nothing was seen.
 func (m *topK) Values() []float64 {
 	return []float64{float64(m.hits) / float64(max(m.total, 1))}
+}
+
+// Chance implements stage.Guesser: the share of the k labels that most images have.
+func (m *topK) Chance() []float64 {
+	most := slices.Clone(m.seen)
+	slices.Sort(most)
+	var hits int64
+	for _, n := range most[max(len(most)-m.k, 0):] {
+		hits += n
+	}
+	if m.total == 0 {
+		return []float64{1}
+	}
+	return []float64{float64(hits) / float64(m.total)}
 }
 
 // rank returns how many classes come before label: those with a larger logit,

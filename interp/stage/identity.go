@@ -1,0 +1,58 @@
+package stage
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// typed reports whether the state's name says of which type its callback is.
+func (c CallbackState) typed() bool { return !strings.HasPrefix(c.Name, "[") }
+
+// has reports whether the snapshot's stage had a callback of the name.
+func (s *Snapshot) has(name string) bool {
+	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
+}
+
+// names are the identities of callbacks: the type, and the place among those of the type.
+func names(callbacks []BoundCallback) []string {
+	count := map[string]int{}
+	out := make([]string, len(callbacks))
+	for i, c := range callbacks {
+		out[i] = fmt.Sprintf("%s[%d]", c.Type, count[c.Type])
+		count[c.Type]++
+	}
+	return out
+}
+
+// named returns the callbacks that are an H, by their names.
+func named[H any](callbacks []BoundCallback) map[string]H {
+	out := map[string]H{}
+	for i, name := range names(callbacks) {
+		if h, ok := callbacks[i].Callback.(H); ok {
+			out[name] = h
+		}
+	}
+	return out
+}
+
+// states takes down what a snapshot holds of the callbacks.
+func states(callbacks []BoundCallback) []CallbackState {
+	out := make([]CallbackState, len(callbacks))
+	for i, name := range names(callbacks) {
+		out[i].Name = name
+		if f, ok := callbacks[i].Callback.(Stateful); ok {
+			out[i].State = maps.Clone(f.State())
+		}
+	}
+	return out
+}
+
+// sameCallbacks reports whether a snapshot's callbacks are these, in this order, so
+// that its hooks are as well. Of a file of format version 1 only their number is known.
+func sameCallbacks(kept []CallbackState, callbacks []BoundCallback) bool {
+	return slices.EqualFunc(kept, names(callbacks), func(c CallbackState, name string) bool {
+		return c.Name == name || !c.typed()
+	})
+}
