@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -32,6 +33,9 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 		return nil
 	}
 	chosen, ok := l.choose(c, s.Model.Modules())
+	if l.behind(s, c) {
+		return nil
+	}
 	if _, absorbs := c.Args.(program.BNAbsorber); absorbs {
 		if s.Model.Form() != nn.QAT || s.Mode == nn.FuseBN {
 			return nil // lang/check has said that there is nothing to absorb
@@ -46,6 +50,17 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 		out = append(out, m.Name)
 	}
 	return out
+}
+
+// behind reports whether all that a callback does was done by the same callback of
+// the stage whose training this one continues.
+func (l *lowerer) behind(s *Stage, c *program.Callback) bool {
+	p := s.past
+	if p == nil || c.When == nil || p.step < 0 || !s.Trainer.ResumeEpochOrStep {
+		return false
+	}
+	passed, left := c.When.Passed(p.step, s.Length)
+	return passed && !left && p.acted(s, c, slices.IndexFunc(s.Callbacks, func(b program.Callback) bool { return b.Origin.Address == c.Origin.Address }))
 }
 
 // late reports a schedule that never fires, where lang/check could not know: in

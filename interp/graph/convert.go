@@ -197,6 +197,7 @@ var errReported = errors.New("reported")
 // load follows a LoadCheckpoint: the model takes over what the checkpoint's model
 // has absorbed, and must have the same tensors.
 func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
+	w.remember(from, o)
 	if from.Stage == "" {
 		return w.loadFile(from.Path, o)
 	}
@@ -284,6 +285,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	if !formsFit(snap.Form, w.c.Model.Form(), o) {
 		return stage.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
 	}
+	w.rememberFile(path, snap, o)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
 	for _, a := range snap.Absorbed {
 		node := stage.Renamed(a.Module, o.Rename)

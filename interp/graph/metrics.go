@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"qpipe/interp/stage"
@@ -10,45 +11,70 @@ import (
 )
 
 // measured reports the metrics that are watched or referred to, and that the
-// stage does not measure. Of stages without validation lang/check has spoken.
+// stage does not measure, and the callbacks that take the worst for the best. Of
+// what a stage without validation lacks lang/check has spoken.
 func (l *lowerer) measured() {
 	for _, s := range l.plan.Stages {
-		names := l.metrics(s.Stage)
-		if names == nil {
+		metrics, ok := l.metrics(s.Stage)
+		if !ok {
 			continue
 		}
 		for _, c := range s.Callbacks {
-			if m, ok := c.Args.(program.Monitor); ok && m.Monitors() != "" {
-				l.measures(s.Stage, names, m.Monitors(), c.Origin.At("monitor"), c.Origin.Address)
+			m, ok := c.Args.(program.Monitor)
+			if !ok || m.Monitors() == "" || c.Faulty {
+				continue
 			}
+			if s.Val != nil {
+				l.measures(s, metrics, m.Monitors(), c.Origin.At("monitor"), c.Origin.Address)
+			}
+			l.direction(c, metrics)
 		}
 		for _, r := range l.metricRefs(s.Name) {
-			l.measures(s.Stage, names, strings.TrimPrefix(r.What, "metrics."), r.Range, r.address)
+			if name := strings.TrimPrefix(r.What, "metrics."); s.Val != nil || name == "loss" {
+				l.measures(s, metrics, name, r.Range, r.address)
+			}
 		}
 	}
 }
 
-// metrics names what a stage with validation measures; nil where it has none, or
-// a part is not known.
-func (l *lowerer) metrics(s *program.Stage) []string {
+// metrics makes what a stage validates with, nothing for one without validation;
+// false where a part is not known.
+func (l *lowerer) metrics(s *program.Stage) (list []stage.Metric, ok bool) {
 	if s.Val == nil {
-		return nil
+		return nil, true
 	}
-	var names []string
 	for _, c := range s.Validation.Metrics {
 		if c.Faulty {
-			return nil
+			return nil, false
 		}
 		m, err := stage.New[stage.Metric](l.plan.Catalog, c)
 		if err != nil {
-			return nil
+			return nil, false
 		}
-		names = append(names, m.Names()...)
+		list = append(list, m)
 	}
-	if s.Trainer != nil {
-		names = append(names, "loss")
+	return list, true
+}
+
+// direction refuses a callback for which the worst checkpoint is the best.
+func (l *lowerer) direction(c program.Callback, metrics []stage.Metric) {
+	d, ok := c.Args.(program.Director)
+	if !ok || d.Direction() == "" {
+		return
 	}
-	return names
+	right, word := "max", "larger"
+	if stage.SmallerIsBetter(metrics, d.Monitors()) {
+		right, word = "min", "smaller"
+	}
+	if d.Direction() == right {
+		return
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.WrongDirection, Subject: c.Origin.At("mode"), Address: c.Origin.Address,
+		Summary: fmt.Sprintf("mode = %q takes the worst %s for the best", d.Direction(), d.Monitors()),
+		Detail:  fmt.Sprintf("Of %s a %s value is better. Write mode = %q, or leave it out.", d.Monitors(), word, right),
+		Related: []diag.Related{{Message: "what is monitored", Range: c.Origin.At("monitor")}},
+	})
 }
 
 // metricRef is a reference to a metric, with the block that makes it.
@@ -82,11 +108,24 @@ func (l *lowerer) metricRefs(name string) []metricRef {
 	return out
 }
 
-func (l *lowerer) measures(s *program.Stage, names []string, metric string, at diag.Range, address string) {
-	for _, n := range names {
-		if n == metric {
-			return
-		}
+func (l *lowerer) measures(s *Stage, metrics []stage.Metric, metric string, at diag.Range, address string) {
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Names()...)
+	}
+	if s.Trainer != nil {
+		names = append(names, "loss")
+	}
+	if s.idle() && metric == "loss" {
+		l.fail(diag.Diagnostic{
+			Code: diag.UnknownMetric, Subject: at, Address: address,
+			Summary: fmt.Sprintf("stage %q measures no loss: no step is left to train there", s.Name),
+			Detail:  fmt.Sprintf("Its recovery begins where %s has ended. Make the stage longer, or refer to that one's loss.", s.past.whence),
+		})
+		return
+	}
+	if slices.Contains(names, metric) {
+		return
 	}
 	l.once(fmt.Sprint("metric ", at), diag.Diagnostic{
 		Code: diag.UnknownMetric, Subject: at, Address: address,

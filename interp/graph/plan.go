@@ -40,6 +40,8 @@ type Stage struct {
 	absorbed map[string]*program.Callback
 	// surely holds those of these nodes whose BN is gone when this stage begins.
 	surely map[string]bool
+	// past is the training whose checkpoint the stage loads last, nil where nothing is known of it.
+	past *past
 }
 
 // Stage returns the stage of that name, nil if there is none.
@@ -133,7 +135,9 @@ func (l *lowerer) stage(s *Stage) {
 	if built == nil {
 		return
 	}
-	if s.Model = l.convert(s, built.Clone()); s.Model != nil {
+	s.Model = l.convert(s, built.Clone())
+	l.recovers(s)
+	if s.Model != nil {
 		l.callbacks(s)
 	}
 }

@@ -15,15 +15,24 @@ func (s *Snapshot) has(name string) bool {
 	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
 }
 
-// names are the identities of callbacks: the type, and the place among those of the type.
-func names(callbacks []BoundCallback) []string {
+// CallbackNames are the identities of callbacks of these types, in written order: the
+// type, and the place among those of the type.
+func CallbackNames(types []string) []string {
 	count := map[string]int{}
-	out := make([]string, len(callbacks))
-	for i, c := range callbacks {
-		out[i] = fmt.Sprintf("%s[%d]", c.Type, count[c.Type])
-		count[c.Type]++
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = fmt.Sprintf("%s[%d]", t, count[t])
+		count[t]++
 	}
 	return out
+}
+
+func names(callbacks []BoundCallback) []string {
+	types := make([]string, len(callbacks))
+	for i, c := range callbacks {
+		types[i] = c.Type
+	}
+	return CallbackNames(types)
 }
 
 // named returns the callbacks that are an H, by their names.

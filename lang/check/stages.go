@@ -65,13 +65,13 @@ func misleading(list diag.List) bool {
 
 func (c *checker) decodeStage(s *stage) {
 	in, address := s.inside, s.Origin.Address
+	s.Model = find(c.prog.Models, c.declared(address, &in.Model, modelType), func(m *program.Model) string { return m.Name })
 	if in.Model == nil {
 		c.missing(address, s.header(c), "model", "Name one: model = model."+orWord(c.known("model"), "name"))
 	}
-	s.Model = find(c.prog.Models, c.declared(address, in.Model, modelType), func(m *program.Model) string { return m.Name })
 	data := func(d *program.Dataset) string { return d.Name }
-	s.Train = find(c.prog.Datasets, c.declared(address, in.TrainData, datasetType), data)
-	s.Val = find(c.prog.Datasets, c.declared(address, in.ValData, datasetType), data)
+	s.Train = find(c.prog.Datasets, c.declared(address, &in.TrainData, datasetType), data)
+	s.Val = find(c.prog.Datasets, c.declared(address, &in.ValData, datasetType), data)
 	s.DependsOn = c.stageList(in.DependsOn, address)
 	s.note(address, s.DependsOn)
 	if in.Convert != nil {
@@ -114,8 +114,10 @@ func find[T any](list []*T, name string, of func(*T) string) *T {
 }
 
 // declared evaluates an attribute whose value is a reference to a block of the
-// wanted kind, and returns the block's name, or "" without one.
-func (c *checker) declared(address string, a *hcl.Attribute, want cty.Type) string {
+// wanted kind, and returns the block's name, or "" without one. A null is as good as
+// not written: the attribute is taken away.
+func (c *checker) declared(address string, attr **hcl.Attribute, want cty.Type) string {
+	a := *attr
 	if a == nil {
 		return ""
 	}
@@ -130,7 +132,11 @@ func (c *checker) declared(address string, a *hcl.Attribute, want cty.Type) stri
 		return ""
 	}
 	v, ok := c.value(a.Expr, address)
-	if !ok || v.IsNull() {
+	if !ok {
+		return ""
+	}
+	if v.IsNull() {
+		*attr = nil
 		return ""
 	}
 	if !v.Type().Equals(want) {
@@ -148,13 +154,13 @@ func (c *checker) decodeConvert(s *stage, address string) {
 	in := s.inside.Convert
 	v := &program.Convert{QATMode: "fuse_bn", Origin: c.origin(address, in.Header)}
 	s.Convert = v
-	record(&v.Origin, in.QATMode, in.QConfig)
 	if in.QATMode != nil && c.get(address, in.QATMode, &v.QATMode) {
 		if !c.oneOf(address, in.QATMode, v.QATMode, []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"}) {
 			v.QATMode = ""
 		}
 	}
-	v.QConfig = find(c.prog.QConfigs, c.declared(address, in.QConfig, qconfigType), func(q *program.QConfig) string { return q.Name })
+	v.QConfig = find(c.prog.QConfigs, c.declared(address, &in.QConfig, qconfigType), func(q *program.QConfig) string { return q.Name })
+	record(&v.Origin, in.QATMode, in.QConfig)
 	v.Converters = c.calls(program.ConverterKind, in.Converters, address+".converter")
 	for _, call := range v.Converters {
 		sig, _ := c.opt.Signatures.Signature(program.ConverterKind, call.Type)
