@@ -215,6 +215,8 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	if !w.comparable(up) {
 		return errReported
 	}
+	w.otherValues(up)
+	w.rawBest(up, from, o)
 	gone := up.surely // of "best" nobody knows at which epoch it will be written
 	if from.Which == "last" {
 		gone = map[string]bool{}
@@ -255,12 +257,7 @@ func (w *walk) comparable(up *Stage) bool {
 }
 
 // averages reports whether a stage keeps averaged weights.
-func averages(s *program.Stage) bool {
-	return slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
-		_, ok := c.Args.(program.WeightAverager)
-		return ok
-	})
-}
+func averages(s *program.Stage) bool { return averager(s) != nil }
 
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
 func (w *walk) loadFile(path string, o stage.LoadOptions) error {
@@ -286,6 +283,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 		return stage.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
 	}
 	w.rememberFile(path, snap, o)
+	w.valuesOfFile(path, snap)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
 	for _, a := range snap.Absorbed {
 		node := stage.Renamed(a.Module, o.Rename)

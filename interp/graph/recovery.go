@@ -8,6 +8,7 @@ import (
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
+	"qpipe/ops/nn"
 )
 
 // past is what is known of the training that a stage with resume_optimizer continues.
@@ -15,6 +16,7 @@ type past struct {
 	call      *program.Call // the LoadCheckpoint
 	options   stage.LoadOptions
 	up        *Stage // the stage that writes the checkpoint, nil for a file
+	form      nn.Form
 	whence    string // `stage "float"`, or the file
 	step      int    // completed; -1 where only the run will know
 	perEpoch  int    // steps; -1 where nobody knows
@@ -31,11 +33,11 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 		return
 	}
 	up := w.plan.Stage(from.Stage)
-	if up == nil || up.Trainer == nil || from.Which == program.Int8 {
+	if up == nil || up.Trainer == nil || up.Model == nil || from.Which == program.Int8 {
 		return
 	}
 	p := &past{
-		call: w.call, options: o, up: up, whence: fmt.Sprintf("stage %q", up.Name), step: -1, perEpoch: up.Length.StepsPerEpoch,
+		call: w.call, options: o, up: up, form: up.Model.Form(), whence: fmt.Sprintf("stage %q", up.Name), step: -1, perEpoch: up.Length.StepsPerEpoch,
 		rate: up.rateAt(up.Length.Steps-1, w.plan.Catalog), callbacks: callbackNames(up.Stage), states: w.states(up),
 	}
 	if opt := w.optimizer(up.Trainer); opt != nil {
@@ -53,7 +55,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 // rememberFile is remember for a file that is there.
 func (w *walk) rememberFile(path string, snap *stage.Snapshot, o stage.LoadOptions) {
 	p := &past{
-		call: w.call, options: o, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, slots: []string{},
+		call: w.call, options: o, form: snap.Form, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, slots: []string{},
 	}
 	for slot := range snap.Optimizer {
 		p.slots = append(p.slots, slot)
@@ -131,21 +133,24 @@ func (s *Stage) rateAt(step int, c stage.Catalog) float64 {
 // than its text may make one think.
 func (l *lowerer) recovers(s *Stage) {
 	t, p := s.Trainer, s.past
-	if t == nil || !t.ResumeOptimizer || p == nil {
+	if t == nil || !t.ResumeOptimizer || p == nil || s.Model == nil {
 		s.past = nil
 		return
 	}
-	if !l.recoversWeights(s, p) || !l.recoversSlots(s, p) {
+	if !l.recoversForm(s, p) || !l.recoversWeights(s, p) || !l.recoversSlots(s, p) {
 		return
 	}
 	if !t.ResumeEpochOrStep {
 		l.writtenRate(s, p)
 		return
 	}
-	if l.recoversPlace(s, p) && l.recoversStates(s, p) && p.step >= 0 {
+	place := l.recoversPlace(s, p)
+	switch states := l.recoversStates(s, p); {
+	case !place || !states:
+	case p.step >= 0:
 		l.passed(s, p, p.step, true)
 		l.jumps(s, p)
-	} else if p.step < 0 && p.up != nil {
+	case p.up != nil:
 		l.passed(s, p, p.up.Length.Steps, false)
 	}
 }
@@ -174,6 +179,20 @@ func (p *past) related() []diag.Related {
 		return nil
 	}
 	return []diag.Related{{Message: "it continues from this training", Range: p.up.Trainer.Origin.Header}}
+}
+
+// recoversForm: an optimizer goes on with a model in its form. Of another stage's
+// lang/check has spoken.
+func (l *lowerer) recoversForm(s *Stage, p *past) bool {
+	if p.form == s.Model.Form() {
+		return true
+	}
+	if p.up == nil {
+		return l.mismatch(s, p, "resume_optimizer", fmt.Sprintf("the optimizer of %s has trained a %s model, and stage %q trains a %s model", p.whence, p.form, s.Name, s.Model.Form()),
+			"Set resume_optimizer = false.")
+	}
+	s.past = nil
+	return false
 }
 
 // recoversWeights: recovery loads the very tensors that were trained.
@@ -217,7 +236,7 @@ func (l *lowerer) recoversSlots(s *Stage, p *past) bool {
 func (l *lowerer) recoversPlace(s *Stage, p *past) bool {
 	mine := s.Length
 	if mine.StepsPerEpoch > 0 && p.perEpoch > 0 && mine.StepsPerEpoch != p.perEpoch {
-		return l.mismatch(s, p, "batch_size", fmt.Sprintf("an epoch has %s here, and %d in %s", count(mine.StepsPerEpoch, "step"), p.perEpoch, p.whence),
+		return l.mismatch(s, p, "batch_size", fmt.Sprintf("an epoch has %s in stage %q, and %d in %s", count(mine.StepsPerEpoch, "step"), s.Name, p.perEpoch, p.whence),
 			"Full recovery goes on counting epochs and steps: they follow from the training data, batch_size and drop_last. Make these the same, or set resume_epoch_or_step = false.")
 	}
 	end := p.step

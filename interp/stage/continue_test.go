@@ -257,3 +257,27 @@ func TestGuessed(t *testing.T) {
 		}
 	}
 }
+
+// guesses is a metric of a model that has learned nothing.
+type guesses struct{ meanLogit }
+
+func (*guesses) Values() []float64 { return []float64{0.11, 0.5} }
+func (*guesses) Chance() []float64 { return []float64{0.1, 1} }
+
+// TestChanceIsSaid: in every form a stage that ends no better than guessing says so.
+func TestChanceIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		images int
+		metric Metric
+		want   int
+	}{{200, &guesses{}, 1}, {5, &guesses{}, 0}, {200, &meanLogit{}, 0}} {
+		for _, b := range []*bench{newBench(t, nn.Float, ""), plain(t), calibrating(t)} {
+			b.Val, b.ValBatch, b.Metrics = newFeed(c.images, 3, 5, 1), 64, []Metric{c.metric}
+			b.Warn = func(w Warning) { b.warned = append(b.warned, w) }
+			b.must(t)
+			if len(b.warned) != c.want || c.want > 0 && b.warned[0].Code != diag.AtChance {
+				t.Errorf("%d images, %T, %s: %v", c.images, c.metric, b.Model.Form(), b.warned)
+			}
+		}
+	}
+}

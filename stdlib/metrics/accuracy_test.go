@@ -83,3 +83,29 @@ func TestTopKAgainstSorting(t *testing.T) {
 		}
 	}
 }
+
+// TestChance: the best answer that is the same for every image has the share of the
+// most frequent labels.
+func TestChance(t *testing.T) {
+	m, err := NewAccuracy(AccuracyArgs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := NewTopKAccuracy(TopKArgs{K: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := []int32{0, 1, 1, 1, 2, 2}
+	for _, c := range []struct {
+		m    stage.Metric
+		want float64
+	}{{m, 3.0 / 6}, {two, 5.0 / 6}} {
+		for range 2 {
+			c.m.Reset()
+			c.m.Update(make([]float32, 3*len(labels)), labels, 3)
+		}
+		if got := c.m.(stage.Guesser).Chance(); got[0] != c.want {
+			t.Errorf("%v: chance %v, want %v", c.m.Names(), got, c.want)
+		}
+	}
+}
