@@ -249,8 +249,15 @@ func TestGuessed(t *testing.T) {
 		n    int
 		want bool
 	}{
-		{0.1, 0.1, 500, true}, {0.12, 0.1, 500, true}, {0.2, 0.1, 500, false}, {0.1, 0.1, 5, false},
-		{0.5, 0.5, 40, false}, {0.5, 0.5, 400, true}, {0.97, 0.97, 500, false}, {1, 1, 500, false}, {0.09, 0.1, 10000, true},
+		{0.1, 0.1, 500, true},
+		{0.12, 0.1, 500, true},
+		{0.2, 0.1, 500, false},
+		{0.1, 0.1, 5, false},
+		{0.5, 0.5, 40, false},
+		{0.5, 0.5, 400, true},
+		{0.97, 0.97, 500, false},
+		{1, 1, 500, false},
+		{0.09, 0.1, 10000, true},
 	} {
 		if got := guessed(c.v, c.p, c.n); got != c.want {
 			t.Errorf("%v of %d where guessing has %v: %v", c.v, c.n, c.p, got)
