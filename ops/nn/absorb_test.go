@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"qpipe/ops/refvec"
 	"qpipe/ops/tensor"
 )
 
@@ -19,7 +20,8 @@ func images(t testing.TB, n int) ([]float32, []int32) {
 		root = filepath.Join("..", "..", "..", "shared")
 	}
 	if _, err := os.Stat(filepath.Join(root, "data", "mnist")); err == nil || os.Getenv("CI") == "true" {
-		return mnist(t, "train", n)
+		x, labels, _ := refvec.Images(t, refvec.Folder(t, "data/mnist"), "train", n)
+		return x, labels
 	}
 	t.Log("no MNIST; blobs instead (set QPIPE_SHARED to the shared material)")
 	r := rand.New(rand.NewPCG(1, 2))

@@ -1,17 +1,10 @@
 package nn
 
 import (
-	"compress/gzip"
-	"encoding/binary"
-	"errors"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"qpipe/ops/kernel"
-	"qpipe/ops/refvec"
 	"qpipe/ops/tensor"
 )
 
@@ -37,8 +30,10 @@ func resnet8Units(w int) []unit {
 	}
 }
 
-// resnet8 builds the anchors' net.
-func resnet8(t testing.TB, in tensor.Shape, w int) *Graph {
+// resnet8 builds the anchors' net, for ten classes.
+func resnet8(t testing.TB, in tensor.Shape, w int) *Graph { return resnet8For(t, in, w, 10) }
+
+func resnet8For(t testing.TB, in tensor.Shape, w, classes int) *Graph {
 	b := NewBuilder(in)
 	v := map[string]Value{"input": b.Input()}
 	for _, u := range resnet8Units(w) {
@@ -51,37 +46,9 @@ func resnet8(t testing.TB, in tensor.Shape, w int) *Graph {
 		}
 		v[u.name] = x
 	}
-	g, err := b.Graph(b.Linear("fc", b.GlobalAvgPool("gap", v["b3.conv2"]), 10, true))
+	g, err := b.Graph(b.Linear("fc", b.GlobalAvgPool("gap", v["b3.conv2"]), classes, true))
 	must(t, err)
 	return g
-}
-
-// mnist reads images (pixel/127.5 - 1) and labels of a split, at most n of them.
-func mnist(t testing.TB, split string, n int) (x []float32, labels []int32) {
-	dir := refvec.Folder(t, "data/mnist")
-	read := func(kind string, header, size int) []byte {
-		f, err := os.Open(filepath.Join(dir, split+kind))
-		must(t, err)
-		defer func() { _ = f.Close() }()
-		z, err := gzip.NewReader(f)
-		must(t, err)
-		b := make([]byte, header+size*n)
-		k, err := io.ReadFull(z, b)
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatal(err)
-		}
-		if have := int(binary.BigEndian.Uint32(b[4:])); k < len(b) || have < n {
-			t.Fatalf("%s has %d entries, not %d", split+kind, have, n)
-		}
-		return b[header:]
-	}
-	for _, p := range read("-images-idx3-ubyte.gz", 16, 28*28) {
-		x = append(x, float32(float64(p)/127.5-1))
-	}
-	for _, l := range read("-labels-idx1-ubyte.gz", 8, 1) {
-		labels = append(labels, int32(l))
-	}
-	return x, labels
 }
 
 // crossEntropy is the mean loss over rows of classes, and its gradient.

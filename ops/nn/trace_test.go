@@ -11,30 +11,39 @@ import (
 
 	"qpipe/ops/quant"
 	"qpipe/ops/refvec"
-	"qpipe/ops/tensor"
 )
 
-// traceFile is ../shared/anchors/trace_resnet8_mnist/trace.json.
+// traceFile is a trace.json in a folder of ../shared/anchors.
 type traceFile struct {
+	Net         string  `json:"net"`
+	Data        string  `json:"data"` // begins with the name of a folder of ../shared/data
 	Width       int     `json:"width"`
 	Batch       int     `json:"batch"`
 	Steps       int     `json:"steps"`
 	WeightDecay float64 `json:"weight_decay"`
+	Momentum    float64 `json:"momentum"`
 	Averaging   float64 `json:"averaging_constant"`
+	WeightMin   int     `json:"w_quant_min"`
+	WeightMax   int     `json:"w_quant_max"`
+	ActMin      int     `json:"a_quant_min"`
+	ActMax      int     `json:"a_quant_max"`
 	Runs        map[string]struct {
 		LR      float64 `json:"lr"`
 		Float64 struct {
 			Loss []float64 `json:"loss"`
 		} `json:"float64"`
+		Float32Off []float64 `json:"float32_vs_float64_loss_diff"` // by step, of the anchor itself
 	} `json:"runs"`
 }
 
-// traceConfig is the anchor's: activations -127..127, the input with the fixed
-// scale 1/127, float32 logits; the anchor does not quantize biases (see biasBound).
-func traceConfig(averaging float32) func(Module) QConfig {
+// config is the trace's quantization: the input with the fixed scale 1/127, float32
+// logits; the anchor does not quantize biases (see biasLoss).
+func (f *traceFile) config() func(Module) QConfig {
 	return func(m Module) QConfig {
-		a := quant.Spec{DType: quant.Int8, Narrow: true}
-		q := QConfig{Activation: Quant{a, minMax{averaging}}, Weight: weight8()}
+		a := quant.Spec{DType: quant.Int8, Narrow: f.ActMin == -f.ActMax}
+		w := weight8()
+		w.Spec.Narrow = f.WeightMin == -f.WeightMax
+		q := QConfig{Activation: Quant{a, minMax{float32(f.Averaging)}}, Weight: w}
 		switch m.Name {
 		case "input":
 			q.Activation.Observer = fixedScale{1.0 / 127}
@@ -60,40 +69,53 @@ func anchorName(param string) string {
 	return strings.NewReplacer(".bn.weight", ".gamma", ".bn.bias", ".beta").Replace(param)
 }
 
-// TestAnchorTrace follows the anchors: the gradients of the first step, and the losses
-// of 10 steps, or of all with QPIPE_LONG=1.
+// TestAnchorTrace follows every trace in the folder of anchors: the gradients of the first step,
+// and the losses of 10 steps, or of all with QPIPE_LONG=1.
 func TestAnchorTrace(t *testing.T) {
-	dir := refvec.Folder(t, "anchors/trace_resnet8_mnist")
+	files, err := filepath.Glob(filepath.Join(refvec.Folder(t, "anchors"), "*", "trace.json"))
+	must(t, err)
+	if len(files) == 0 {
+		t.Fatal("the folder of anchors has no trace.json")
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) { followTrace(t, filepath.Dir(file)) })
+	}
+}
+
+func followTrace(t *testing.T, dir string) {
 	text, err := os.ReadFile(filepath.Join(dir, "trace.json"))
 	must(t, err)
 	var f traceFile
 	must(t, json.Unmarshal(text, &f))
+	if f.Net != "resnet8" || f.Momentum != 0.9 {
+		t.Fatalf("the test builds resnet8 and trains with momentum 0.9; the trace is of %s with %g", f.Net, f.Momentum)
+	}
 	tensors, err := refvec.ReadNPZ(filepath.Join(dir, "trace_tensors.npz"))
 	must(t, err)
 	steps := min(10, f.Steps)
 	if os.Getenv("QPIPE_LONG") != "" {
 		steps = f.Steps
 	}
-	x, labels := mnist(t, "train", steps*f.Batch)
+	x, labels, in := refvec.Images(t, refvec.DataFolder(t, f.Data), "train", steps*f.Batch)
 	for name, run := range f.Runs {
 		t.Run(name, func(t *testing.T) {
 			start, mode, _ := strings.Cut(name, ".")
-			g := resnet8(t, tensor.Shape{H: 28, W: 28, C: 1}, f.Width)
 			weights, err := refvec.ReadNPZ(filepath.Join(dir, start+".npz"))
 			must(t, err)
+			g := resnet8For(t, in, f.Width, weights["fc.bias"].Len())
 			loadAnchor(t, g, weights)
 			if mode != "float" {
-				if errs := g.SetQConfig(traceConfig(float32(f.Averaging))); len(errs) > 0 {
+				if errs := g.SetQConfig(f.config()); len(errs) > 0 {
 					t.Fatal(errs)
 				}
 				must(t, g.Prepare(QAT, Mode(mode)))
 			}
+			size := f.Batch * in.WithN(1).Len()
 			grads := biasGradients(t, g, f.Batch, x, labels)
-			loss0 := biasLoss(t, g, Mode(mode), x[:f.Batch*28*28], labels[:f.Batch], run.Float64.Loss[0])
+			loss0 := biasLoss(t, g, Mode(mode), x[:size], labels[:f.Batch], run.Float64.Loss[0])
 			tr := newTrainer(compile(t, g, f.Batch, true), float32(run.LR), float32(f.WeightDecay))
-			size := f.Batch * 28 * 28
 			for s := range steps {
-				look := func() { firstGradients(t, g, grads, name, mode, tensors) }
+				look := func() { firstGradients(t, g, grads, name, tensors) }
 				if s > 0 {
 					look = nil
 				}
@@ -101,6 +123,9 @@ func TestAnchorTrace(t *testing.T) {
 				limit := band(start, mode, s)
 				if s == 0 {
 					limit += loss0
+				}
+				if s < len(run.Float32Off) {
+					limit = max(limit, 2*run.Float32Off[s])
 				}
 				if d := math.Abs(loss - run.Float64.Loss[s]); d > limit {
 					t.Errorf("step %d: loss %.6f, want %.6f (off by %.2g, band %.2g)", s, loss, run.Float64.Loss[s], d, limit)
@@ -201,7 +226,7 @@ func distance[T, U float32 | float64](got []T, want []U) float64 {
 	return math.Sqrt(d / (norm + 1e-24))
 }
 
-func firstGradients(t *testing.T, g *Graph, grid map[string]float64, run, mode string, tensors map[string]*refvec.Array) {
+func firstGradients(t *testing.T, g *Graph, grid map[string]float64, run string, tensors map[string]*refvec.Array) {
 	for _, p := range g.Params() {
 		want := tensors[run+".step0_grad."+anchorName(p.Name)]
 		if want == nil {
