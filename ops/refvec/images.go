@@ -41,13 +41,14 @@ func DataFolder(t testing.TB, text string) string {
 // or CIFAR-10's binary files (records of a label and 3·32·32 bytes).
 func Images(t testing.TB, dir, split string, n int) (x []float32, labels []int32, shape tensor.Shape) {
 	t.Helper()
-	if idx, _ := filepath.Glob(filepath.Join(dir, split+"-images*")); len(idx) > 0 {
-		return idxImages(t, dir, split, n)
+	idx := map[string]string{"train": "train", "test": "t10k"}[split]
+	if found, _ := filepath.Glob(filepath.Join(dir, idx+"-images*")); len(found) > 0 {
+		return idxImages(t, dir, idx, n)
 	}
 	pattern := map[string]string{"train": "data_batch_*.bin", "test": "test_batch.bin"}[split]
 	files, _ := filepath.Glob(filepath.Join(dir, pattern))
 	if len(files) == 0 {
-		t.Fatalf("%s has neither %s-images* nor %s", dir, split, pattern)
+		t.Fatalf("%s has neither %s-images* nor %s", dir, idx, pattern)
 	}
 	const size = 32 * 32
 	for _, name := range files {
@@ -70,12 +71,12 @@ func Images(t testing.TB, dir, split string, n int) (x []float32, labels []int32
 	return x, labels, tensor.Shape{H: 32, W: 32, C: 3}
 }
 
-func idxImages(t testing.TB, dir, split string, n int) (x []float32, labels []int32, shape tensor.Shape) {
+func idxImages(t testing.TB, dir, prefix string, n int) (x []float32, labels []int32, shape tensor.Shape) {
 	t.Helper()
 	read := func(kind string, header, size int) []byte {
-		files, _ := filepath.Glob(filepath.Join(dir, split+kind+"*"))
+		files, _ := filepath.Glob(filepath.Join(dir, prefix+kind+"*"))
 		if len(files) == 0 {
-			t.Fatalf("%s has no %s%s", dir, split, kind)
+			t.Fatalf("%s has no %s%s", dir, prefix, kind)
 		}
 		f, err := os.Open(files[0])
 		if err != nil {
