@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
+	"strconv"
 	"testing"
 
 	"qpipe/interp/stage"
@@ -71,7 +73,7 @@ func TestPercentileAgainstSorting(t *testing.T) {
 			byValue := slices.Sorted(slices.Values(x))
 			byMagnitude := slices.Clone(x)
 			slices.SortFunc(byMagnitude, func(a, b float32) int { return cmp.Compare(abs(a), abs(b)) })
-			k := min(max(int(math.Ceil(p/100*float64(n)))-1, 0), n-1)
+			k := exactRank(p, n) - 1
 			lo, hi := byValue[0], byValue[n-1]
 
 			gotLo, gotHi := o.Range(x, lo, hi, quant.Spec{DType: quant.Int8, Scheme: quant.Affine})
@@ -89,10 +91,48 @@ func TestPercentileAgainstSorting(t *testing.T) {
 					inside++
 				}
 			}
-			if float64(inside) < p/100*float64(n)-1e-9 {
+			if inside < exactRank(p, n) {
 				t.Errorf("n %d, p %v: the range holds %d", n, p, inside)
 			}
 		}
+	}
+}
+
+// exactRank is ⌈n·p/100⌉ in rational numbers, with p as it is written.
+func exactRank(p float64, n int) int {
+	r, _ := new(big.Rat).SetString(strconv.FormatFloat(p, 'g', -1, 64))
+	r.Mul(r, big.NewRat(int64(n), 100))
+	q, rest := new(big.Int).QuoRem(r.Num(), r.Denom(), new(big.Int))
+	if rest.Sign() > 0 {
+		q.Add(q, big.NewInt(1))
+	}
+	return min(max(int(q.Int64()), 1), n)
+}
+
+// TestRanks: the rank is that of exact arithmetic, for customary and for odd percentiles and
+// for all numbers of values.
+func TestRanks(t *testing.T) {
+	percentiles := []float64{50.1, 66.6, 90, 95, 99, 99.5, 99.89, 99.9, 99.95, 99.99, 99.995, 99.999, 99.9999, 100, math.Nextafter(100, 0), math.Nextafter(50, 100)}
+	r := stage.NewRand(4)
+	for range 50 {
+		percentiles = append(percentiles, 50+50*r.Float64(), math.Ceil(1e4*(50+49*r.Float64()))/1e4)
+	}
+	for _, p := range percentiles {
+		s := percent(p)
+		check := func(n int) {
+			if got, want := s.rank(n), exactRank(p, n); got != want {
+				t.Fatalf("%v %% of %d values: rank %d, want %d", p, n, got, want)
+			}
+		}
+		for n := 1; n < 1200; n++ {
+			check(n)
+		}
+		for _, n := range []int{98000, 1_000_000, 802_816, 1 << 31, 1 << 40} {
+			check(n)
+		}
+	}
+	if got := percent(99.9).rank(98000); got != 97902 {
+		t.Errorf("99.9 %% of 98000 is rank %d", got)
 	}
 }
 

@@ -2,6 +2,9 @@ package observers
 
 import (
 	"math"
+	"math/bits"
+	"strconv"
+	"strings"
 
 	"qpipe/interp/stage"
 	"qpipe/ops/quant"
@@ -28,18 +31,43 @@ func (a PercentileArgs) Validate() error {
 
 type percentile struct {
 	moving
-	p float64
+	share
+}
+
+// share is a part of a hundred as the decimal number that was written, num/den of the
+// whole: 99.9 % is 999/1000, which no float64 is.
+type share struct{ num, den uint64 }
+
+// percent reads p as the shortest decimal that stands for it.
+func percent(p float64) share {
+	digits, fraction, _ := strings.Cut(strconv.FormatFloat(p, 'f', -1, 64), ".")
+	s := share{den: 100}
+	for range fraction {
+		s.den *= 10
+	}
+	s.num, _ = strconv.ParseUint(digits+fraction, 10, 64) // at most 100 with 16 decimals: 19 digits
+	return s
+}
+
+// rank is ⌈n·num/den⌉, exactly, and between 1 and n.
+func (s share) rank(n int) int {
+	hi, lo := bits.Mul64(uint64(n), s.num)
+	lo, carry := bits.Add64(lo, s.den-1, 0)
+	rank, _ := bits.Div64(hi+carry, lo, s.den)
+	return min(max(int(rank), 1), n)
 }
 
 // NewPercentile returns the observer that leaves out the outermost values. With
 // a symmetric scheme its range is that of the smallest magnitude which at least
 // that share of the values does not exceed; with a zero point each side leaves
-// out its own share. The order statistic is exact, not read off a histogram.
+// out its own share. The order statistic is exact, not read off a histogram: of n
+// values it is the one of rank ⌈n·percentile/100⌉, with the percentile as the decimal
+// number that was written.
 func NewPercentile(a PercentileArgs) (stage.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	return percentile{moving(a.AveragingConstant), a.Percentile / 100}, nil
+	return percentile{moving(a.AveragingConstant), percent(a.Percentile)}, nil
 }
 
 // Range implements quant.Observer.
@@ -47,7 +75,7 @@ func (o percentile) Range(x []float32, lo, hi float32, s quant.Spec) (float32, f
 	if len(x) == 0 || lo != lo || hi != hi {
 		return lo, hi
 	}
-	k := min(max(int(math.Ceil(o.p*float64(len(x))))-1, 0), len(x)-1)
+	k := o.rank(len(x)) - 1
 	if s.Scheme == quant.Affine {
 		return ordered(kth(x, len(x)-1-k, orderKey)), ordered(kth(x, k, orderKey))
 	}
