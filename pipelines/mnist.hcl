@@ -34,7 +34,7 @@ qconfig "int8" {
     dtype       = "int8"
     per_channel = true
   }
-  # what a submodule's own set_qconfig says: the last block that matches a node wins
+  # what a submodule's own set_qconfig says; of several the later one wins, attribute by attribute
   override "head.fc" {
     activation { dtype = "float32" } # high-precision output
   }

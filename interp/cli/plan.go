@@ -11,26 +11,28 @@ import (
 )
 
 const aboutPlan = `Show what a run would do, and why, without doing it: which stages are up to date,
-which would run, which cannot because of another.
+which would run, which cannot because of another; and how each node of a network is
+quantized, with the overrides that say so.
 
 With -detailed-exitcode the exit code is 0 if there is nothing to do, 2 if something
 would run, 1 if the pipeline is wrong.`
 
 func (a *app) planCmd() *cobra.Command {
 	var f runFlags
-	var detailed bool
+	var detailed, nodes bool
 	cmd := &cobra.Command{
 		Use:               "plan [PIPELINE]",
 		Short:             "Show what a run would do, and why",
 		Long:              aboutPlan,
 		Example:           "  qpipe plan pipelines/mnist.hcl\n  qpipe plan -detailed-exitcode -json pipelines/mnist.hcl",
 		ValidArgsFunction: completePipeline,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.showPlan(f, args, detailed) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.showPlan(f, args, detailed, nodes) },
 	}
 	fl := cmd.Flags()
 	f.register(fl)
 	f.choose(fl)
 	fl.BoolVar(&f.json, "json", false, "as JSON")
+	fl.BoolVar(&nodes, "nodes", false, "every node, also those that no override meets")
 	fl.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if something would run")
 	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
 	return cmd
@@ -38,14 +40,15 @@ func (a *app) planCmd() *cobra.Command {
 
 // planDocument is what `plan -json` prints.
 type planDocument struct {
-	FormatVersion string            `json:"format_version"`
-	Out           string            `json:"out"`
-	Changes       bool              `json:"changes"` // something would run
-	Stages        []exec.Decision   `json:"stages"`
-	Diagnostics   []diag.ReportItem `json:"diagnostics"`
+	FormatVersion string             `json:"format_version"`
+	Out           string             `json:"out"`
+	Changes       bool               `json:"changes"` // something would run
+	Stages        []exec.Decision    `json:"stages"`
+	Quantization  []quantizationItem `json:"quantization"`
+	Diagnostics   []diag.ReportItem  `json:"diagnostics"`
 }
 
-func (a *app) showPlan(f runFlags, args []string, detailed bool) error {
+func (a *app) showPlan(f runFlags, args []string, detailed, nodes bool) error {
 	path, err := one(args)
 	if err != nil {
 		return err
@@ -63,10 +66,10 @@ func (a *app) showPlan(f runFlags, args []string, detailed bool) error {
 	if f.json {
 		err = a.writeJSON(planDocument{
 			diag.FormatVersion, o.Out, changes, append([]exec.Decision{}, decisions...),
-			l.report(list),
+			quantizationItems(l.plan), l.report(list),
 		})
-	} else {
-		err = a.decisions(l, o.Out, decisions, list)
+	} else if err = a.decisions(l, o.Out, decisions, list); err == nil {
+		a.quantization(l.plan, nodes)
 	}
 	if err == nil {
 		err = failed(list)

@@ -146,8 +146,8 @@ func (in inputs) convert(c *program.Convert) {
 		for i, o := range q.Overrides {
 			key := fmt.Sprintf("qconfig.override[%d]", i)
 			in.put(key, o.Selector.Text)
-			in.quant(key+".activation", o.Activation)
-			in.quant(key+".weight", o.Weight)
+			in.written(key+".activation", o.Activation)
+			in.written(key+".weight", o.Weight)
 		}
 	}
 }
@@ -159,6 +159,14 @@ func (in inputs) quant(key string, q program.Quant) {
 	in.put(key+".rounding", q.Rounding)
 	in.put(key+".per_channel", q.PerChannel)
 	in.call(key+".observer", q.Observer, "")
+}
+
+// written adds an override's block, with the attributes that it has written.
+func (in inputs) written(key string, q *program.Quant) {
+	if q != nil {
+		in.put(key, slices.Sorted(maps.Keys(q.Origin.Attrs)))
+		in.quant(key, *q)
+	}
 }
 
 func (in inputs) callback(key string, c program.Callback) {

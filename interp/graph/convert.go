@@ -39,12 +39,11 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 	w := &walk{lowerer: l, s: s, c: &stage.Conversion{Model: g, Mode: s.Mode}}
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
-		if w.q = l.qconfig(b); w.q == nil {
+		if w.q = l.qconfig(b); !l.settle(w.q, g) {
 			return nil
 		}
-		w.q.note(g)
 		l.dtypes(w.q, g)
-		w.c.QConfig, s.QConfig = w.q.of, w.q.of
+		w.c.QConfig, s.QConfig, s.Nodes = w.q.of, w.q.of, w.q.configs(g)
 	}
 	for i := range s.Convert.Converters {
 		w.call = &s.Convert.Converters[i]
@@ -79,7 +78,6 @@ func (w *walk) step() bool {
 		return false
 	}
 	if sig.To == program.Quantized {
-		w.leftForConversion()
 		if !w.convertible() {
 			return false
 		}
@@ -134,17 +132,18 @@ func (w *walk) configuredBy(node string) diag.Range {
 	if w.q == nil {
 		return diag.Range{}
 	}
-	a, weight := w.q.origins(w.c.Model, node)
-	base := w.q.block.Activation.Origin
+	c := w.q.settled[node]
+	s := c.activation
 	for _, m := range w.c.Model.Modules() {
 		if m.Name == node && m.HasWeight && m.QConfig.Weight.Spec.DType == quant.Float32 {
-			a, base = weight, w.q.block.Weight.Origin
+			s = c.weight
 		}
 	}
-	if _, written := a.Attrs["dtype"]; !written && a.Address == base.Address {
+	o, written := s.by["dtype"]
+	if !written {
 		return diag.Range{}
 	}
-	return a.At("dtype")
+	return o.At("dtype")
 }
 
 func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
@@ -167,29 +166,6 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// leftForConversion warns of BNs that no callback absorbs.
-func (w *walk) leftForConversion() {
-	var left []string
-	for _, m := range w.c.Model.Modules() {
-		if m.BN != "" && w.s.absorbed[m.Name] == nil {
-			left = append(left, m.BN)
-		}
-	}
-	if len(left) == 0 || w.s.Mode == nn.FuseBN {
-		return
-	}
-	what := left[0] + " is"
-	if len(left) > 1 {
-		what = fmt.Sprintf("%d BNs are", len(left))
-	}
-	w.once("left "+strings.Join(left, " "), diag.Diagnostic{
-		Code: diag.LeftForConversion, Severity: diag.Warning, Subject: w.call.Origin.Header, Address: w.call.Origin.Address,
-		Summary: what + " absorbed by the conversion only",
-		Detail: "The int8 model may then differ from the trained one by one output step. A FuseBN callback in the QAT stage absorbs them during training: " +
-			diag.Enumerate(left) + ".",
-	})
 }
 
 var errReported = errors.New("reported")

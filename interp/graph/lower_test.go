@@ -191,10 +191,6 @@ func TestMistakes(t *testing.T) {
 			f.QConfigs[0].Overrides = append(f.QConfigs[0].Overrides, o)
 			return stage(f, "int_infer").Convert.Converters[2].Origin.Header
 		}, diag.NotConvertible, "body.a.conv"},
-		{"left for the conversion", func(f flow) diag.Range {
-			stage(f, "qat").Callbacks = stage(f, "qat").Callbacks[:1]
-			return stage(f, "int_infer").Convert.Converters[2].Origin.Header
-		}, diag.LeftForConversion, "body.b.bn"},
 		{"checkpoint of another model", func(f flow) diag.Range {
 			wide := f.Model("wide", parttest.TinyArgs{Classes: 3, Width: 5})
 			f.Models = append(f.Models, wide)

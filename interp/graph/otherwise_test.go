@@ -21,7 +21,7 @@ func TestTrainedOtherwise(t *testing.T) {
 		{"activation.rounding = half_even, and here it is half_up", func(q *program.QConfig) { q.Activation.Rounding = "half_up" }},
 		{"activation.scale_rule = max", func(q *program.QConfig) { q.Activation.ScaleRule = "half_range" }},
 		{"activation.scheme = symmetric", func(q *program.QConfig) { q.Activation.Scheme = "affine" }},
-		{"activation.dtype = int8, and here it is uint8", func(q *program.QConfig) { q.Activation.DType = "uint8" }},
+		{"activation.dtype = int8, and here it is uint8", func(q *program.QConfig) { q.Activation.DType, q.Activation.Scheme = "uint8", "affine" }},
 		{"activation.dtype = int8, and here it is int4", func(q *program.QConfig) { q.Activation.DType = "int4" }},
 		{"weight.dtype = int8, and here it is int4", func(q *program.QConfig) { q.Weight.DType = "int4" }},
 		{"weight.rounding = half_even", func(q *program.QConfig) { q.Weight.Rounding = "half_up" }},

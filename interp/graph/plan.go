@@ -8,7 +8,6 @@ package graph
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -30,6 +29,7 @@ type Stage struct {
 	Model   *nn.Graph // after the converters, without parameters
 	Mode    nn.Mode
 	QConfig func(m nn.Module) nn.QConfig // nil without a qconfig
+	Nodes   []NodeQConfig                // what QConfig says of each node, and who said it
 	Length  program.Length
 	Modules [][]string         // for each callback: the nodes it acts on
 	Told    map[diag.Code]bool // warnings of this stage's run that validation can and does say
@@ -69,10 +69,6 @@ func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
 	}
 	l.unmatchedOverrides()
 	l.measured()
-	if p.Faulty || l.list.HasErrors() {
-		// What is absorbed where is not known for sure.
-		l.list = slices.DeleteFunc(l.list, func(d *diag.Diagnostic) bool { return d.Code == diag.LeftForConversion })
-	}
 	return l.plan, l.list.Sorted()
 }
 

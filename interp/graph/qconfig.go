@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 
 	"qpipe/interp/stage"
@@ -14,102 +16,139 @@ import (
 // qconfig is a qconfig block made ready: what each node gets.
 type qconfig struct {
 	block     *program.QConfig
-	all       nn.QConfig
 	overrides []override
-	nodes     []string // names of all nodes that it has been asked about
+	nodes     []string              // names of all nodes that it has been asked about
+	settled   map[string]nodeConfig // by node
+	faulty    bool                  // a node's configuration is no good: reported
 }
 
 type override struct {
 	block   *program.Override
-	cfg     nn.QConfig
 	matched bool // some node
 	takes   bool // some node that has something to quantize
 }
 
-// qconfig makes a qconfig block ready; nil after a mistake in it.
+// nodeConfig is a node's configuration: what the blocks say of it, and the same for the network.
+type nodeConfig struct {
+	activation, weight setting
+	cfg                nn.QConfig
+}
+
+// setting is an activation or weight block as a node gets it: that of the qconfig with what the
+// overrides that match the node have changed in it, attribute by attribute.
+type setting struct {
+	program.Quant
+	by map[string]program.Origin // attribute → the block that says it; none for a default
+}
+
+// qconfig makes a qconfig block ready.
 func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
 	if q, known := l.qconfigs[b]; known {
 		return q
 	}
-	l.qconfigs[b] = nil
-	q := &qconfig{block: b}
-	var ok bool
-	if q.all, ok = l.pair(b.Activation, b.Weight); !ok {
-		return nil
-	}
+	q := &qconfig{block: b, settled: map[string]nodeConfig{}}
 	for i := range b.Overrides {
-		o := override{block: &b.Overrides[i]}
-		if o.cfg, ok = l.pair(o.block.Activation, o.block.Weight); !ok {
-			return nil
-		}
-		q.overrides = append(q.overrides, o)
+		q.overrides = append(q.overrides, override{block: &b.Overrides[i]})
 	}
 	l.qconfigs[b] = q
 	return q
 }
 
-func (l *lowerer) pair(activation, weight program.Quant) (nn.QConfig, bool) {
-	a, ok := l.quant(activation, false)
-	if !ok {
-		return nn.QConfig{}, false
+// base is a block of the qconfig itself.
+func base(q program.Quant) setting {
+	s := setting{Quant: q, by: map[string]program.Origin{}}
+	for attr := range q.Origin.Attrs {
+		s.by[attr] = q.Origin
 	}
-	w, ok := l.quant(weight, true)
-	return nn.QConfig{Activation: a, Weight: w}, ok
+	return s
 }
 
-// quant makes an activation or weight block ready.
-func (l *lowerer) quant(q program.Quant, weight bool) (nn.Quant, bool) {
-	s, err := spec(q, weight)
-	if err != nil {
-		l.fail(diag.Diagnostic{Code: diag.BadDType, Subject: q.Origin.Header, Address: q.Origin.Address, Summary: err.Error()})
-		return nn.Quant{}, false
+// over changes what an override's block has written; a nil one changes nothing.
+func (s setting) over(o *program.Quant) setting {
+	if o == nil {
+		return s
 	}
-	if s.DType == quant.Float32 {
-		return nn.Quant{}, true
+	s.by = maps.Clone(s.by)
+	if _, written := o.Origin.Attrs["observer"]; written && o.Observer.Type != s.Observer.Type {
+		s.observe(o.Observer)
 	}
-	out := nn.Quant{Spec: s}
-	if q.Observer.Type == "" && weight {
-		return out, true
+	for _, attr := range slices.Sorted(maps.Keys(o.Origin.Attrs)) {
+		switch attr {
+		case "dtype":
+			s.DType = o.DType
+		case "scheme":
+			s.Scheme = o.Scheme
+		case "scale_rule":
+			s.ScaleRule = o.ScaleRule
+		case "rounding":
+			s.Rounding = o.Rounding
+		case "per_channel":
+			s.PerChannel = o.PerChannel
+		case "observer":
+		default:
+			s.argue(o.Observer, attr)
+		}
+		s.by[attr] = o.Origin
 	}
-	out.Observer, err = stage.New[stage.Observer](l.plan.Catalog, q.Observer)
-	if err != nil {
-		l.part(diag.BadPart, q.Observer, err)
-		return nn.Quant{}, false
-	}
-	return out, true
+	return s
 }
 
-// spec translates the words. Weights leave out the most negative code, so that
-// the negative of every weight is one; scale_rule = "half_range" uses them all.
-func spec(q program.Quant, weight bool) (s quant.Spec, err error) {
-	if s.DType, err = quant.ParseDType(q.DType); err != nil {
-		return s, err
-	}
-	if s.Scheme, err = quant.ParseScheme(q.Scheme); err != nil {
-		return s, err
-	}
-	if s.Rule, err = quant.ParseScaleRule(q.ScaleRule); err != nil {
-		return s, err
-	}
-	s.Rounding, err = quant.ParseRounding(q.Rounding)
-	s.PerChannel = q.PerChannel
-	s.Narrow = weight && s.Scheme == quant.Symmetric && s.Rule == quant.MaxRule
-	return s, err
-}
-
-// of is the node's configuration: that of the last override that matches.
-func (q *qconfig) of(m nn.Module) nn.QConfig {
-	cfg := q.all
-	for i := range q.overrides {
-		if matches(q.overrides[i].block.Selector, m) {
-			cfg = q.overrides[i].cfg
+// observe takes another observer, with its own arguments.
+func (s *setting) observe(o program.Call) {
+	for _, attr := range slices.Collect(maps.Keys(s.by)) {
+		if argument(reflect.ValueOf(s.Observer.Args), attr).IsValid() {
+			delete(s.by, attr)
 		}
 	}
-	return cfg
+	s.Observer = o
 }
 
-// note remembers which nodes the overrides meet.
-func (q *qconfig) note(g *nn.Graph) {
+// argue takes over one argument of an observer, where this one has it too.
+func (s *setting) argue(from program.Call, attr string) {
+	value := argument(reflect.ValueOf(from.Args), attr)
+	if !value.IsValid() || s.Observer.Args == nil {
+		return
+	}
+	args := reflect.New(reflect.TypeOf(s.Observer.Args)).Elem()
+	args.Set(reflect.ValueOf(s.Observer.Args))
+	if to := argument(args, attr); to.IsValid() && to.Type() == value.Type() {
+		to.Set(value)
+		s.Observer.Args = args.Interface()
+	}
+}
+
+// argument finds an argument of an Args struct; the zero Value where it has none.
+func argument(args reflect.Value, name string) (found reflect.Value) {
+	eachArgument(args, func(n string, v reflect.Value) {
+		if n == name {
+			found = v
+		}
+	})
+	return found
+}
+
+// at is the block that says an attribute, the qconfig's own where none does.
+func (s *setting) at(attr string) program.Origin {
+	if o, ok := s.by[attr]; ok {
+		return o
+	}
+	return s.Origin
+}
+
+// settings are what the blocks say of a node.
+func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
+	activation, weight = base(q.block.Activation), base(q.block.Weight)
+	for i := range q.overrides {
+		if o := q.overrides[i].block; matches(o.Selector, m) {
+			activation, weight = activation.over(o.Activation), weight.over(o.Weight)
+		}
+	}
+	return activation, weight
+}
+
+// settle works out the configuration of every node of a network, and remembers which
+// nodes the overrides meet. It is false after a mistake.
+func (l *lowerer) settle(q *qconfig, g *nn.Graph) bool {
 	for _, m := range g.Modules() {
 		for _, name := range names(m) {
 			if !slices.Contains(q.nodes, name) {
@@ -123,7 +162,80 @@ func (q *qconfig) note(g *nn.Graph) {
 				o.takes = o.takes || m.HasQuant || m.HasWeight
 			}
 		}
+		c := nodeConfig{}
+		c.activation, c.weight = q.settings(m)
+		var fine, too bool
+		c.cfg.Activation, fine = l.quant(&c.activation, false)
+		c.cfg.Weight, too = l.quant(&c.weight, true)
+		q.faulty = q.faulty || !fine || !too
+		q.settled[m.Name] = c
 	}
+	return !q.faulty
+}
+
+// of is the node's configuration.
+func (q *qconfig) of(m nn.Module) nn.QConfig { return q.settled[m.Name].cfg }
+
+// quant makes an activation or weight block ready.
+func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
+	sp, err := spec(s, weight)
+	if err != nil {
+		o := s.at(err.attr)
+		l.once(fmt.Sprint("spec ", o.Address, err.text), diag.Diagnostic{Code: diag.BadDType, Subject: o.At(err.attr), Address: o.Address, Summary: err.text, Detail: err.way})
+		return nn.Quant{}, false
+	}
+	if sp.DType == quant.Float32 {
+		return nn.Quant{}, true
+	}
+	out := nn.Quant{Spec: sp}
+	if s.Observer.Type == "" && weight {
+		return out, true
+	}
+	o, bad := stage.New[stage.Observer](l.plan.Catalog, s.Observer)
+	if bad != nil {
+		if key := "observer " + s.Observer.Origin.Address; !l.said[key] {
+			l.said[key] = true
+			l.part(diag.BadPart, s.Observer, bad)
+		}
+		return nn.Quant{}, false
+	}
+	out.Observer = o
+	return out, true
+}
+
+// misfit is a value that does not go with the others.
+type misfit struct{ attr, text, way string }
+
+// spec translates the words. Weights leave out the most negative code, so that
+// the negative of every weight is one; scale_rule = "half_range" uses them all.
+func spec(q *setting, weight bool) (s quant.Spec, bad *misfit) {
+	parse := func(attr string, err error) {
+		if err != nil && bad == nil {
+			bad = &misfit{attr: attr, text: err.Error()}
+		}
+	}
+	var err error
+	s.DType, err = quant.ParseDType(q.DType)
+	parse("dtype", err)
+	s.Scheme, err = quant.ParseScheme(q.Scheme)
+	parse("scheme", err)
+	s.Rule, err = quant.ParseScaleRule(q.ScaleRule)
+	parse("scale_rule", err)
+	s.Rounding, err = quant.ParseRounding(q.Rounding)
+	parse("rounding", err)
+	if bad != nil {
+		return s, bad
+	}
+	_, ruled := q.by["scale_rule"]
+	switch {
+	case !weight && s.DType == quant.UInt8 && s.Scheme == quant.Symmetric:
+		return s, &misfit{"dtype", "uint8 has no symmetric range", `Add scheme = "affine" (a zero point), or take dtype = "int8".`}
+	case s.Quantized() && s.Scheme == quant.Affine && s.Rule == quant.HalfRange && ruled:
+		return s, &misfit{"scale_rule", "scale_rule has no effect with a zero point", `An affine scale divides the whole range by all codes. Remove scale_rule, or take scheme = "symmetric".`}
+	}
+	s.PerChannel = q.PerChannel
+	s.Narrow = weight && s.Scheme == quant.Symmetric && s.Rule == quant.MaxRule
+	return s, nil
 }
 
 // unmatchedOverrides reports the overrides that met no node in any stage.
@@ -154,12 +266,12 @@ func (l *lowerer) dtypes(q *qconfig, g *nn.Graph) {
 	activations := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Activation: q.of(m).Activation} })
 	weights := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Weight: q.of(m).Weight} })
 	for _, e := range activations {
-		a, _ := q.origins(g, e.Node)
-		l.dtype(a, e)
+		c := q.settled[e.Node]
+		l.dtype(c.activation.at("dtype"), e)
 	}
 	for _, e := range weights {
-		_, w := q.origins(g, e.Node)
-		l.dtype(w, e)
+		c := q.settled[e.Node]
+		l.dtype(c.weight.at("dtype"), e)
 	}
 }
 
@@ -168,20 +280,4 @@ func (l *lowerer) dtype(o program.Origin, e nn.NodeError) {
 		Code: diag.BadDType, Subject: o.At("dtype"), Address: o.Address, Module: e.Node,
 		Summary: e.Err.Error(), Detail: way(e.Way),
 	})
-}
-
-// origins are the places of the blocks that configure a node.
-func (q *qconfig) origins(g *nn.Graph, node string) (activation, weight program.Origin) {
-	activation, weight = q.block.Activation.Origin, q.block.Weight.Origin
-	for _, m := range g.Modules() {
-		if m.Name != node {
-			continue
-		}
-		for i := range q.overrides {
-			if o := q.overrides[i].block; matches(o.Selector, m) {
-				activation, weight = o.Activation.Origin, o.Weight.Origin
-			}
-		}
-	}
-	return activation, weight
 }

@@ -90,9 +90,9 @@ func (t *Text) QConfig(name string) *program.QConfig {
 	q := &program.QConfig{Name: name, Origin: t.Origin("qconfig." + name)}
 	q.Activation = quant("qconfig."+name+".activation", "int8", false)
 	q.Weight = quant("qconfig."+name+".weight", "int8", true)
+	float := quant("qconfig."+name+".override[0].activation", "float32", false)
 	q.Overrides = []program.Override{{
-		Selector: t.Selector("head.fc"), Weight: q.Weight, Origin: t.Origin("qconfig." + name + ".override[0]"),
-		Activation: quant("qconfig."+name+".override[0].activation", "float32", false),
+		Selector: t.Selector("head.fc"), Origin: t.Origin("qconfig." + name + ".override[0]"), Activation: &float,
 	}}
 	return q
 }

@@ -49,7 +49,7 @@ func TestExample(t *testing.T) {
 		{"the model's defaults", p.Models[0].Args, resnetArgs{Depth: 8, NumClasses: 10}},
 		{"the stages' model", calibration.Model, p.Models[0]},
 		{"the weight's defaults", []any{q.Weight.DType, q.Weight.Scheme, q.Weight.ScaleRule, q.Weight.Rounding, q.Weight.PerChannel, q.Weight.Observer.Type}, []any{"int8", "symmetric", "max", "half_even", true, "min_max"}},
-		{"an override", []any{q.Overrides[0].Activation.DType, q.Overrides[0].Activation.Observer.Args, q.Overrides[0].Weight.DType, q.Overrides[0].Selector.Match("head.fc")}, []any{"float32", averaging{0.01}, "int8", true}},
+		{"an override", []any{q.Overrides[0].Activation.DType, q.Overrides[0].Activation.Observer.Args, q.Overrides[0].Weight == nil, q.Overrides[0].Selector.Match("head.fc")}, []any{"float32", averaging{0.01}, true, true}},
 		{"a checkpoint", calibration.Convert.Converters[0].Args, loadArgs{CheckpointPath: program.Checkpoint{Stage: "float", Which: "best"}}},
 		{"its reference", []any{calibration.Convert.Converters[0].Refs[0].Stage, calibration.Convert.Converters[0].Refs[0].What, calibration.Convert.Converters[0].Refs[0].Attr}, []any{"float", "checkpoint.best", "checkpoint_path"}},
 		{"the calibrator", []any{calibration.Calibrator.NumSteps, calibration.Calibrator.BatchSize}, []any{20, 64}},

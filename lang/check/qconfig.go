@@ -29,6 +29,10 @@ func (c *checker) qconfigs() {
 		before := len(c.list)
 		q := &program.QConfig{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}
 		q.Activation = c.quant(in.Activation, c.defaultQuant(false, q.Origin), b.Address()+".activation", false)
+		if q.Activation.DType == "uint8" && q.Activation.Scheme == "symmetric" { // in an override: interp/graph, which knows what it is over
+			c.errorf(diag.BadValue, at{address: q.Activation.Origin.Address, subject: q.Activation.Origin.At("dtype")},
+				`Add scheme = "affine" (a zero point), or take dtype = "int8".`, "uint8 has no symmetric range")
+		}
 		q.Weight = c.quant(in.Weight, c.defaultQuant(true, q.Origin), b.Address()+".weight", true)
 		for i, o := range in.Overrides {
 			q.Overrides = append(q.Overrides, c.override(o, q, fmt.Sprintf("%s.override[%d]", b.Address(), i), ok))
@@ -61,8 +65,14 @@ func (c *checker) override(o *config.Override, q *program.QConfig, address strin
 	}
 	sel.Range = syntax.Range(o.SelectorRange)
 	out.Selector = sel
-	out.Activation = c.quant(o.Activation, q.Activation, address+".activation", false)
-	out.Weight = c.quant(o.Weight, q.Weight, address+".weight", true)
+	if o.Activation != nil {
+		a := c.quant(o.Activation, q.Activation, address+".activation", false)
+		out.Activation = &a
+	}
+	if o.Weight != nil {
+		w := c.quant(o.Weight, q.Weight, address+".weight", true)
+		out.Weight = &w
+	}
 	if whole && o.Activation == nil && o.Weight == nil {
 		c.errorf(diag.MissingBlock, at{address: address, subject: out.Origin.Header},
 			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this override overrides nothing")
@@ -88,7 +98,11 @@ func (c *checker) quant(b *config.Quant, q program.Quant, address string, weight
 	if fine = c.get(address, b.Observer, &q.Observer.Type) && fine; fine {
 		c.quantRules(b, q, address, weight)
 	}
-	c.observer(b, &q, before, address)
+	if weight {
+		c.weightObserver(b, &q, address)
+	} else {
+		c.observer(b, &q, before, address)
+	}
 	return q
 }
 
@@ -122,15 +136,38 @@ func (c *checker) quantRules(b *config.Quant, q program.Quant, address string, w
 	}
 	if weight && q.DType == "uint8" {
 		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("dtype")},
-			"Weights take int4, int8, int16 or float32.", "weights are quantized to signed integers")
-	} else if q.DType == "uint8" && q.Scheme == "symmetric" {
-		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("dtype")},
-			`Add scheme = "affine" (a zero point), or take dtype = "int8".`, "uint8 has no symmetric range")
+			"Weights take int4, int8 or float32.", "weights are quantized to signed integers")
 	}
 	if weight && q.Scheme == "affine" && b.Scheme != nil {
 		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("scheme")},
 			"Weights have no zero point: the integer kernels need it to be 0.", "weights are quantized symmetrically")
 	}
+}
+
+// weightObserver refuses what has no meaning for a weight: its range is that of its values,
+// which are all there at every step, so nothing is observed and nothing averaged.
+func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address string) {
+	const way = "A weight's scale follows from its present values at every step, channel by channel or over all. Remove the line."
+	attrs, list := config.Arguments(b.Rest, "weight")
+	c.add(address, list)
+	if b.Observer != nil && q.Observer.Type != "min_max" {
+		if _, known := c.signature(program.ObserverKind, q.Observer.Type, at{address: address, subject: q.Origin.At("observer")}); !known {
+			return
+		}
+		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("observer")}, way, "a weight has no observer %q", q.Observer.Type)
+		for _, a := range attrs {
+			delete(attrs, a.Name)
+		}
+	}
+	q.Observer.Type = "min_max"
+	for _, a := range sortedAttrs(attrs) {
+		c.errorf(diag.UnknownAttribute, at{address: address, subject: syntax.Range(a.NameRange)},
+			way+" "+diag.DidYouMean(a.Name, weightAttributes(), "attributes of weight"), "a weight has no %q", a.Name)
+	}
+}
+
+func weightAttributes() []string {
+	return []string{"dtype", "scheme", "scale_rule", "rounding", "per_channel"}
 }
 
 // observer decodes the attributes that are not the block's own as the observer's

@@ -15,7 +15,6 @@ const (
 	BadDType           Code = "QP308"
 	NotConvertible     Code = "QP309"
 	CheckpointMismatch Code = "QP310"
-	LeftForConversion  Code = "QP311"
 	DataDiffer         Code = "QP312"
 	BadPart            Code = "QP313"
 	AbsentCheckpoint   Code = "QP314"
@@ -84,7 +83,6 @@ func Meanings() []Meaning {
 		{BadDType, "a node cannot have the data type that its qconfig says"},
 		{NotConvertible, "a node keeps the model from being converted to int8"},
 		{CheckpointMismatch, "a checkpoint does not fit the model that loads it"},
-		{LeftForConversion, "warning: a BN is absorbed by the conversion only, not during training"},
 		{DataDiffer, "the training and the validation data of a stage differ in shape or classes"},
 		{BadPart, "a part refuses its arguments"},
 		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},

@@ -97,17 +97,18 @@ type QConfig struct {
 	Origin     Origin
 }
 
-// Override is what a submodule's own set_qconfig says. Activation and Weight
-// are complete: what the block leaves out is taken from the qconfig around it.
-// The last override that matches a node wins.
+// Override is what a submodule's own set_qconfig says: the attributes that its blocks have
+// written (Origin.Attrs of each), over what is in force for the node already. Of several
+// overrides that match a node the later one wins, attribute by attribute.
 type Override struct {
 	Selector   Selector
-	Activation Quant
-	Weight     Quant
+	Activation *Quant // nil where the override says nothing of it
+	Weight     *Quant
 	Origin     Origin
 }
 
-// Quant is an `activation {}` or `weight {}` block with its defaults filled in.
+// Quant is an `activation {}` or `weight {}` block with its defaults filled in; in an
+// override with what the qconfig around it says.
 type Quant struct {
 	DType      string // "float32", "int4", "int8", "int16", "uint8"
 	Scheme     string // "symmetric" or "affine"

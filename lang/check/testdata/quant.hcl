@@ -3,8 +3,9 @@ qconfig "a" {
   activation {
     per_channel = true # want "QP205 error activations are not quantized per channel"
   }
-  weight { # want "QP206 error \"scale\" is missing: observer \"fixed_scale\" requires it"
-    observer = "fixed_scale"
+  weight {
+    observer = "fixed_scale" # want "QP205 error a weight has no observer \"fixed_scale\": A weight's scale follows from its present values"
+    scale    = 0.1
   }
 }
 qconfig "b" {
@@ -37,6 +38,13 @@ qconfig "c" {
       observer   = "percentile"
       percentile = 99
     }
+  }
+}
+qconfig "e" {
+  weight {
+    observer           = "min_max"
+    averaging_constant = 0 # want "QP201 error a weight has no \"averaging_constant\": A weight's scale follows from its present values"
+    dtyp               = "int8" # want "QP201 error a weight has no \"dtyp\": .* Did you mean \"dtype\""
   }
 }
 qconfig "d" {

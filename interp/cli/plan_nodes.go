@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"qpipe/interp/graph"
+	"qpipe/lang/program"
+)
+
+// quantized is what a qconfig says of the nodes of a model, in the stages that use it.
+type quantized struct {
+	stages []string
+	qc     *program.QConfig
+	model  string
+	nodes  []graph.NodeQConfig
+}
+
+// quantizations lists what each qconfig says of the nodes of each model.
+func quantizations(p *graph.Plan) []*quantized {
+	var list []*quantized
+	for _, s := range p.Stages {
+		if len(s.Nodes) == 0 {
+			continue
+		}
+		qc, model := s.Convert.QConfig, s.Stage.Model.Name
+		i := slices.IndexFunc(list, func(q *quantized) bool { return q.qc == qc && q.model == model })
+		if i < 0 {
+			i, list = len(list), append(list, &quantized{qc: qc, model: model, nodes: s.Nodes})
+		}
+		list[i].stages = append(list[i].stages, s.Name)
+	}
+	return list
+}
+
+// nodeItem is a node in `plan -json`.
+type nodeItem struct {
+	Node       string                   `json:"node"`
+	Activation map[string]attributeItem `json:"activation,omitempty"`
+	Weight     map[string]attributeItem `json:"weight,omitempty"`
+}
+
+// attributeItem is a value with the block that says it, if one does.
+type attributeItem struct {
+	Value string `json:"value"`
+	By    string `json:"by,omitempty"`   // the block's address
+	File  string `json:"file,omitempty"` // and where it is
+	Line  int    `json:"line,omitempty"`
+}
+
+// quantizationItem is a qconfig and a model in `plan -json`.
+type quantizationItem struct {
+	QConfig string     `json:"qconfig"`
+	Model   string     `json:"model"`
+	Stages  []string   `json:"stages"`
+	Nodes   []nodeItem `json:"nodes"`
+}
+
+func quantizationItems(p *graph.Plan) []quantizationItem {
+	out := []quantizationItem{}
+	items := func(attrs []graph.Attribute) map[string]attributeItem {
+		m := map[string]attributeItem{}
+		for _, a := range attrs {
+			i := attributeItem{Value: a.Value, By: a.Origin.Address}
+			if i.By != "" {
+				at := a.Origin.At(a.Name)
+				i.File, i.Line = at.File, at.Start.Line
+			}
+			m[a.Name] = i
+		}
+		return m
+	}
+	for _, q := range quantizations(p) {
+		item := quantizationItem{QConfig: q.qc.Name, Model: q.model, Stages: q.stages}
+		for _, n := range q.nodes {
+			item.Nodes = append(item.Nodes, nodeItem{n.Node, items(n.Activation), items(n.Weight)})
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
+// quantization prints how the nodes are quantized and who said it: those that an override
+// meets, and the others in one line, or with all every one.
+func (a *app) quantization(p *graph.Plan, all bool) {
+	for _, q := range quantizations(p) {
+		fmt.Fprintf(a.Out, "\nqconfig.%s on model.%s (%s)\n", q.qc.Name, q.model, strings.Join(q.stages, ", "))
+		rows, rest := [][]string{}, 0
+		for _, n := range q.nodes {
+			said := overridden(q.qc, n)
+			if said == "" && !all {
+				rest++
+				continue
+			}
+			rows = append(rows, []string{"  " + n.Node, words(n.Activation), words(n.Weight), said})
+		}
+		if rest > 0 {
+			c := graph.NodeQConfig{}
+			for _, n := range q.nodes {
+				if overridden(q.qc, n) == "" {
+					c.Activation, c.Weight = longer(c.Activation, n.Activation), longer(c.Weight, n.Weight)
+				}
+			}
+			rows = append(rows, []string{"  " + count(rest, "node") + " more", words(c.Activation), words(c.Weight), ""})
+		}
+		for _, line := range table(append([][]string{{"  node", "activation", "weight", "said by an override"}}, rows...), "llll") {
+			fmt.Fprintln(a.Out, strings.TrimRight(line, " "))
+		}
+	}
+}
+
+func longer(a, b []graph.Attribute) []graph.Attribute {
+	if len(b) > len(a) {
+		return b
+	}
+	return a
+}
+
+// words says an attribute list shortly: the values, of numbers with their names.
+func words(attrs []graph.Attribute) string {
+	var out []string
+	for _, a := range attrs {
+		switch {
+		case a.Value == "symmetric" || a.Value == "half_even" || a.Value == "max" || a.Name == "per_channel" && a.Value == "false":
+			// the defaults go without saying
+		case a.Name == "per_channel":
+			out = append(out, "per channel")
+		case strings.Trim(a.Value, "0123456789.e-") == "":
+			out = append(out, a.Name+" "+a.Value)
+		default:
+			out = append(out, a.Value)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// overridden says which attributes of a node overrides have written, and where.
+func overridden(qc *program.QConfig, n graph.NodeQConfig) string {
+	var out []string
+	for part, attrs := range map[string][]graph.Attribute{"activation": n.Activation, "weight": n.Weight} {
+		for _, a := range attrs {
+			own := a.Origin.Address == qc.Activation.Origin.Address || a.Origin.Address == qc.Weight.Origin.Address
+			if a.Origin.Address == "" || own {
+				continue
+			}
+			at := a.Origin.At(a.Name)
+			out = append(out, fmt.Sprintf("%s.%s (%s:%d)", part, a.Name, filepath.Base(at.File), at.Start.Line))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
