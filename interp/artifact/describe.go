@@ -20,7 +20,7 @@ import (
 // The kinds of things that Describe knows.
 const (
 	KindCheckpoint = "checkpoint"
-	KindInt8       = "int8 model" // also "int4 model" and mixtures: see kindOf
+	KindInt8       = "int8 model" // also "int4 model" and mixtures: see KindOf
 	KindTensors    = "tensors"    // a safetensors file of another tool
 	KindRun        = "run"
 )
@@ -247,7 +247,7 @@ func describeLayers(g *nn.Graph) []Layer {
 
 // codes says of which type the codes of an int8 model are.
 func (d *Description) codes(g *nn.Graph) {
-	d.Kind, d.Storage = kindOf(g)
+	d.Kind, d.Storage = KindOf(g)
 	for _, m := range g.Modules() {
 		i := slices.IndexFunc(d.Tensors, func(t TensorInfo) bool { return t.Name == m.Name+".weight" && t.DType == "int8" })
 		if w := m.QConfig.Weight.Spec.DType; i >= 0 && w != quant.Int8 {
@@ -256,8 +256,9 @@ func (d *Description) codes(g *nn.Graph) {
 	}
 }
 
-// kindOf names an integer model by its codes: 4-bit ones are part of it or not.
-func kindOf(g *nn.Graph) (kind, storage string) {
+// KindOf names an integer model by its codes: "int8 model", "int4 model" or in part
+// so; storage is what is to say about how the file holds them, "" for nothing.
+func KindOf(g *nn.Graph) (kind, storage string) {
 	some, all := false, true
 	for _, m := range g.Modules() {
 		w := m.QConfig.Weight.Spec.DType

@@ -94,6 +94,7 @@ type Output struct {
 // node: how many integers differ, and by how much at most. Against says which model that
 // was: a checkpoint's file, or the model in front of the conversion.
 type Proof struct {
+	Model   string      `json:"model"` // what was proved: "int8 model", "int4 model", …
 	Images  int         `json:"images"`
 	Against string      `json:"against"`
 	Nodes   []NodeProof `json:"nodes"`

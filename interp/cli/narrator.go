@@ -61,6 +61,11 @@ func (n *narrator) sentence(e stage.Event) string {
 		return n.paint.red("failed: ") + text(e.Data["message"])
 	case exec.EventFallback, exec.EventWarning:
 		return n.paint.yellow(text(e.Data["message"]))
+	case exec.EventModel:
+		if text(e.Data["storage"]) == "" {
+			return "" // an int8 model, as the table says
+		}
+		return text(e.Data["message"])
 	case exec.EventRun, exec.EventLoad, exec.EventRestore, exec.EventProof, exec.EventNotRun:
 		return text(e.Data["message"])
 	default:

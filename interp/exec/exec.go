@@ -44,6 +44,7 @@ const (
 	EventFallback = "fallback"      // checkpoint, error: a damaged one is passed over
 	EventRestore  = "restore"       // the result from before a failed attempt is there again
 	EventLoad     = "load"          // checkpoint, tensors, of, missed, passed: what LoadCheckpoint has done
+	EventModel    = "model"         // kind, storage: the integer model that was written
 	EventProof    = "int8_proof"    // an artifact.Proof
 	EventWarning  = "warning"       // code, detail: what the user should know of the stage
 	EventFailed   = "stage_failed"  // error

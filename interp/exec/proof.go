@@ -68,6 +68,7 @@ func (m *measured) quantized(qat, int8 *nn.Graph) error {
 	if err != nil {
 		return err
 	}
+	p.Model, _ = artifact.KindOf(int8)
 	p.Against = against
 	m.proof = p
 	if err := m.absorb(qat); err != nil {
@@ -294,11 +295,11 @@ func compare(p *artifact.NodeProof, want, got stage.Output) {
 // sentence says what a proof found.
 func sentence(p *artifact.Proof) string {
 	if p.Changed == 0 {
-		return fmt.Sprintf("the int8 model has the same integers as %s at all %d nodes, on %d images", p.Against, len(p.Nodes), p.Images)
+		return fmt.Sprintf("the %s has the same integers as %s at all %d nodes, on %d images", p.Model, p.Against, len(p.Nodes), p.Images)
 	}
 	steps := "one step"
 	if p.MaxStep > 1 {
 		steps = fmt.Sprintf("%d steps", p.MaxStep)
 	}
-	return fmt.Sprintf("%d of %d integers of the int8 model differ from those of %s, by at most %s, on %d images", p.Changed, p.Total, p.Against, steps, p.Images)
+	return fmt.Sprintf("%d of %d integers of the %s differ from those of %s, by at most %s, on %d images", p.Changed, p.Total, p.Model, p.Against, steps, p.Images)
 }

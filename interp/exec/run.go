@@ -221,7 +221,16 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
 		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),
 	}
-	return s.folder(st.Name).Save("int8", snap)
+	if err := s.folder(st.Name).Save(program.Int8, snap); err != nil {
+		return err
+	}
+	kind, storage := artifact.KindOf(res.Model)
+	text := "wrote the " + kind
+	if storage != "" {
+		text += "; its " + storage + ", so that the file is no smaller than with int8"
+	}
+	s.emit(EventModel, st.Name, text, map[string]any{"kind": kind, "storage": storage})
+	return nil
 }
 
 // job makes a stage ready to run.
