@@ -29,10 +29,14 @@ dataset "CIFAR10" "train" {
   transform "RandomFlip" {}
 }
 
-# The two small held-out files together.
+dataset "CIFAR10" "validation" {
+  root  = var.data_dir
+  split = "validation"
+}
+
 dataset "CIFAR10" "test" {
   root  = var.data_dir
-  files = ["validation_batch.bin", "test_batch.bin"]
+  split = "test"
 }
 
 model "ResNet" "net" {
@@ -58,7 +62,7 @@ qconfig "int8" {
 stage "float" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   trainer {
     num_epochs = var.num_epochs
@@ -90,7 +94,7 @@ stage "float" {
 stage "calibration" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
@@ -107,7 +111,7 @@ stage "calibration" {
 stage "qat" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
@@ -136,6 +140,19 @@ stage "qat" {
   }
 }
 
+# The QAT model on the test data, to compare the int8 model with.
+stage "qat_test" {
+  model    = model.net
+  val_data = dataset.test
+
+  model_convert_pipeline {
+    qat_mode = "with_bn_reverse_fold"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat.checkpoint.last }
+  }
+}
+
 stage "int_infer" {
   model    = model.net
   val_data = dataset.test
@@ -151,4 +168,9 @@ stage "int_infer" {
 
 output "int8_accuracy" {
   value = stage.int_infer.metrics.accuracy
+
+  assert {
+    condition     = stage.int_infer.metrics.accuracy == stage.qat_test.metrics.accuracy
+    error_message = "The int8 model computes the integers of the QAT model."
+  }
 }

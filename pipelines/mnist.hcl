@@ -5,13 +5,20 @@ variable "data_dir" {
 }
 
 dataset "MNIST" "train" {
-  root  = var.data_dir
-  split = "train"
+  root        = var.data_dir
+  split       = "train"
+  val_samples = 5000
 
   transform "RandomCrop" {
     size    = 28
     padding = 2
   }
+}
+
+dataset "MNIST" "validation" {
+  root        = var.data_dir
+  split       = "validation"
+  val_samples = 5000
 }
 
 dataset "MNIST" "test" {
@@ -43,7 +50,7 @@ qconfig "int8" {
 stage "float" {
   model      = model.classifier
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   trainer {
     num_epochs = 10
@@ -68,7 +75,7 @@ stage "float" {
 stage "calibration" {
   model      = model.classifier
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
@@ -82,7 +89,7 @@ stage "calibration" {
 stage "qat" {
   model      = model.classifier
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
@@ -111,6 +118,19 @@ stage "qat" {
   }
 }
 
+# The QAT model on the test data, to compare the int8 model with.
+stage "qat_test" {
+  model    = model.classifier
+  val_data = dataset.test
+
+  model_convert_pipeline {
+    qat_mode = "with_bn_reverse_fold"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat.checkpoint.best }
+  }
+}
+
 stage "int_infer" {
   model    = model.classifier
   val_data = dataset.test
@@ -126,4 +146,14 @@ stage "int_infer" {
 
 output "int8_accuracy" {
   value = stage.int_infer.metrics.accuracy
+
+  assert {
+    condition     = stage.int_infer.metrics.accuracy > 0.98
+    error_message = "The int8 model should reach 98 percent."
+  }
+
+  assert {
+    condition     = stage.int_infer.metrics.accuracy == stage.qat_test.metrics.accuracy
+    error_message = "The int8 model computes the integers of the QAT model."
+  }
 }

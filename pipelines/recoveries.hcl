@@ -16,8 +16,8 @@ dataset "Glyphs" "train" {
   num_samples = 4000
 }
 
-dataset "Glyphs" "test" {
-  split       = "test"
+dataset "Glyphs" "validation" {
+  split       = "validation"
   num_samples = 500
 }
 
@@ -30,7 +30,7 @@ model "LeNet" "net" {
 stage "first" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   trainer {
     num_epochs = 2
@@ -48,7 +48,7 @@ stage "first" {
 stage "full" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     converter "LoadCheckpoint" { checkpoint_path = stage.first.checkpoint.last }
@@ -70,7 +70,7 @@ stage "full" {
 stage "optimizer" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     converter "LoadCheckpoint" { checkpoint_path = stage.first.checkpoint.last }
@@ -92,7 +92,7 @@ stage "optimizer" {
 stage "parameters" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     converter "LoadCheckpoint" { checkpoint_path = stage.first.checkpoint.last }
@@ -111,6 +111,7 @@ stage "parameters" {
 }
 
 output "accuracies" {
+  description = "On validation data."
   value = {
     first      = stage.first.metrics.accuracy
     full       = stage.full.metrics.accuracy
@@ -121,5 +122,9 @@ output "accuracies" {
   assert {
     condition     = stage.full.metrics.accuracy > stage.first.metrics.accuracy
     error_message = "Two more epochs should help."
+  }
+  assert {
+    condition     = stage.full.metrics.accuracy > 0.9
+    error_message = "Four epochs should reach 90 percent."
   }
 }

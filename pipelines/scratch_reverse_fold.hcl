@@ -15,7 +15,14 @@ variable "data_dir" {
 dataset "MNIST" "train" {
   root        = var.data_dir
   split       = "train"
+  val_samples = 5000
   max_samples = 12000
+}
+
+dataset "MNIST" "validation" {
+  root        = var.data_dir
+  split       = "validation"
+  val_samples = 5000
 }
 
 dataset "MNIST" "test" {
@@ -39,7 +46,7 @@ qconfig "int8" {
 stage "qat" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
+  val_data   = dataset.validation
 
   model_convert_pipeline {
     qat_mode = "with_bn_reverse_fold"
@@ -55,7 +62,10 @@ stage "qat" {
       momentum     = 0.9
       weight_decay = 1e-4
     }
-    lr_updater "CosLrUpdater" {}
+    lr_updater "CosLrUpdater" {
+      warmup_by  = "epoch"
+      warmup_len = 1
+    }
   }
 
   callback "FuseBN" {
@@ -67,6 +77,19 @@ stage "qat" {
     modules = ["backbone.stage2"]
   }
   # backbone.stage3 keeps its BNs to the end: QAT2Quantize absorbs them.
+}
+
+# The QAT model on the test data, to compare the int8 model with.
+stage "qat_test" {
+  model    = model.net
+  val_data = dataset.test
+
+  model_convert_pipeline {
+    qat_mode = "with_bn_reverse_fold"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat.checkpoint.last }
+  }
 }
 
 stage "int_infer" {
@@ -85,6 +108,10 @@ stage "int_infer" {
 output "int8_accuracy" {
   value = stage.int_infer.metrics.accuracy
 
+  assert {
+    condition     = stage.int_infer.metrics.accuracy == stage.qat_test.metrics.accuracy
+    error_message = "The int8 model computes the integers of the QAT model."
+  }
   assert {
     condition     = stage.int_infer.metrics.accuracy > 0.95
     error_message = "Trained from scratch, the int8 model should reach 95 percent."

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"qpipe/interp/cli"
+	"qpipe/lang/syntax"
+	"qpipe/stdlib"
+)
+
+// shown is a text in the language that a reader may copy: a file of pipelines/, or a block on a page.
+type shown struct {
+	name string // README.md:25
+	text string
+}
+
+// pages finds every text in the language that the repository shows, each text once.
+func pages(t *testing.T) []shown {
+	t.Helper()
+	var all []shown
+	seen := map[string]bool{}
+	add := func(name, text string) {
+		if !seen[text] {
+			seen[text] = true
+			all = append(all, shown{name, text})
+		}
+	}
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && path != "." && (e.Name()[0] == '.' || slices.Contains([]string{"testdata", "bin", "runs"}, e.Name())):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".md":
+			for line, text := range blocks(string(read(path))) {
+				add(fmt.Sprintf("%s:%d", path, line), text)
+			}
+		case filepath.Ext(path) == ".hcl":
+			add(path, string(read(path)))
+		}
+		return nil
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d texts, %v", len(all), err)
+	}
+	return all
+}
+
+var fence = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$")
+
+// blocks are the blocks of a page, by their lines.
+func blocks(page string) map[int]string {
+	out := map[int]string{}
+	for _, at := range fence.FindAllStringSubmatchIndex(page, -1) {
+		out[1+strings.Count(page[:at[0]], "\n")] = page[at[2]:at[3]]
+	}
+	return out
+}
+
+var stageBlock = regexp.MustCompile(`(?m)^stage "`)
+
+// whole reports whether the text is a pipeline by itself.
+func (s shown) whole() bool { return stageBlock.MatchString(s.text) }
+
+var dataDir = regexp.MustCompile(`(?s)variable "data_dir" \{[^}]*default += "([^"]+)"`)
+
+// data is the folder of its data, relative to the shared folder; "" for built-in data.
+func (s shown) data() string {
+	if m := dataDir.FindStringSubmatch(s.text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// args are the arguments with which the pipeline finds its data. Real data takes longer: the test is skipped
+// unless QPIPE_LONG is set and the data is there.
+func (s shown) args(t *testing.T) []string {
+	t.Helper()
+	if s.data() == "" {
+		if testing.Short() {
+			t.Skip("takes seconds")
+		}
+		return nil
+	}
+	return []string{"-var", "data_dir=" + filepath.Join(longShared(t), s.data())}
+}
+
+var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.accuracy > 0\.\d`)
+
+// TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of
+// the tests. Each says what accuracy it reaches, in an assert block, and so the exit code tells.
+func TestPagesRun(t *testing.T) {
+	for _, s := range pages(t) {
+		if !s.whole() {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			if !claim.MatchString(s.text) {
+				t.Error("no assert block claims an accuracy")
+			}
+			args := s.args(t)
+			if code := run(t, append(append([]string{"run", "-out", t.TempDir()}, args...), written(t, s.text))...); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// frame is what a piece of a pipeline on a page may refer to. %s stands where the rest of a stage goes.
+const frame = `
+variable "data_dir" { default = "data" }
+dataset "Glyphs" "train" {}
+dataset "Glyphs" "validation" { split = "validation" }
+dataset "Glyphs" "test" { split = "test" }
+model "LeNet" "net" {}
+qconfig "int8" {}
+
+stage "framed" {
+  model    = model.net
+  val_data = dataset.test
+  %s
+}
+`
+
+// TestPagesPieces checks what is shown of a pipeline in part: by itself it parses, and beside a pipeline
+// (or in a stage, if it is something of a stage) it is valid.
+func TestPagesPieces(t *testing.T) {
+	for _, s := range pages(t) {
+		if s.whole() {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			if _, list := syntax.Parse(written(t, s.text)); list.HasErrors() {
+				t.Fatal(list)
+			}
+			beside, _ := validated(t, fmt.Sprintf(frame, "")+s.text)
+			inside, _ := validated(t, fmt.Sprintf(frame, s.text))
+			if beside.HasErrors() && inside.HasErrors() {
+				t.Errorf("beside a pipeline: %v\nin a stage: %v", beside, inside)
+			}
+		})
+	}
+}
+
+// written puts a text into a file.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "pipeline.hcl")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestSeeds runs the pipelines with the seeds 0 to QPIPE_SEEDS-1 and prints what each stage reached (make seeds).
+// None may end near chance, and the int8 model is as good as the QAT model, digit for digit.
+func TestSeeds(t *testing.T) {
+	seeds, err := strconv.Atoi(os.Getenv("QPIPE_SEEDS"))
+	if err != nil {
+		t.Skip("takes minutes: set QPIPE_SEEDS to the number of seeds (make seeds)")
+	}
+	for _, s := range pages(t) {
+		if !s.whole() {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			args := s.args(t)
+			var table strings.Builder
+			for seed := range seeds {
+				file := written(t, fmt.Sprintf("%s\nqpipe {\n  seed = %d\n}\n", s.text, seed))
+				out := t.TempDir()
+				var said strings.Builder
+				code := cli.Main(append(append([]string{"run", "-out", out}, args...), file),
+					cli.Streams{In: strings.NewReader(""), Out: &said, Err: &said}, stdlib.Catalog())
+				if code != 0 {
+					t.Errorf("seed %d: exit code %d\n%s", seed, code, &said)
+				}
+				row(t, &table, seed, readAccuracies(t, out))
+			}
+			fmt.Printf("\n%s\n\n%s\n", s.name, &table)
+		})
+	}
+}
+
+// row adds what a seed gave to the table, and checks it.
+func row(t *testing.T, table *strings.Builder, seed int, got map[string]float64) {
+	t.Helper()
+	stages := slices.Sorted(maps.Keys(got))
+	if seed == 0 {
+		fmt.Fprintf(table, "| seed | %s | int8 = QAT | collapsed |\n|%s\n", strings.Join(stages, " | "), strings.Repeat(" --- |", len(stages)+3))
+	}
+	fmt.Fprintf(table, "| %d |", seed)
+	collapsed := "no"
+	for _, s := range stages {
+		fmt.Fprintf(table, " %.2f %% |", 100*got[s])
+		if got[s] < 0.5 {
+			collapsed = "yes"
+			t.Errorf("seed %d: %s ends at %.4f", seed, s, got[s])
+		}
+	}
+	equal := "-"
+	if int8, ok := got["int_infer"]; ok {
+		equal = "yes"
+		if qat, known := got["qat_test"]; !known || qat != int8 {
+			equal = "no"
+			t.Errorf("seed %d: QAT %v, int8 %v", seed, qat, int8)
+		}
+	}
+	fmt.Fprintf(table, " %s | %s |\n", equal, collapsed)
+}
