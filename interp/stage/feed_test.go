@@ -105,6 +105,61 @@ func TestBatchesDependOnlyOnSeedEpochAndIndex(t *testing.T) {
 	}
 }
 
+// TestOrderIsAsDocumented holds order and augmentation against docs/numerics.md, written anew from the page.
+func TestOrderIsAsDocumented(t *testing.T) {
+	const n, seed, batch = 23, -6, 5
+	f := newFeed(n, 4, 5, 1)
+	wrapped := int64(seed)
+	got := drain(t, f, order{seed: uint64(wrapped), shuffle: true, batch: batch, perEpoch: n / batch, to: 2 * (n / batch)}, 2)
+	var want []string
+	for e := range 2 {
+		p, next := make([]int, n), documented(uint64(wrapped), uint64(e))
+		for i := range p {
+			p[i] = i
+		}
+		for i := n - 1; i >= 1; i-- {
+			j := int(next() % uint64(i+1))
+			p[i], p[j] = p[j], p[i]
+		}
+		for k := 0; k+batch <= n; k += batch {
+			var labels []int32
+			var x []float32
+			for _, i := range p[k : k+batch] {
+				var m Image
+				label, _ := f.Samples.Image(i, &m)
+				draw := documented(uint64(wrapped), uint64(e), uint64(i))
+				at := int(draw() % uint64(len(m.Pix))) // what jitter draws
+				m.Pix[at] ^= uint8(draw())
+				labels = append(labels, int32(label))
+				for _, v := range m.Pix {
+					x = append(x, float32((float64(v)/255-0.5)/0.5))
+				}
+			}
+			want = append(want, fmt.Sprint(e, p[k:k+batch], labels, x))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Error("the batches are not those of the page")
+	}
+}
+
+// documented is the page's generator of some keys.
+func documented(keys ...uint64) func() uint64 {
+	var state uint64
+	next := func() uint64 {
+		state += 0x9e3779b97f4a7c15
+		z := state
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		return z ^ z>>31
+	}
+	for _, k := range keys {
+		state = next() ^ k
+		next()
+	}
+	return next
+}
+
 func TestEveryEpochIsAPermutation(t *testing.T) {
 	f := newFeed(23, 4, 5, 1)
 	l, err := f.load(order{seed: 1, shuffle: true, batch: 5, perEpoch: 5, to: 15}, 2)
