@@ -2,7 +2,7 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long accept bench fuzz clean
+.PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long seeds accept bench fuzz clean
 
 all: format-check vet lint generated-check asm-check build test race
 
@@ -53,6 +53,12 @@ race:
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies on real data.
 long:
 	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Kill|Anchor|Mutations|Trained' ./...
+
+# What every pipeline on built-in data reaches with the seeds 0 to SEEDS-1, as tables. With QPIPE_LONG=1 those on real
+# data too; ONLY=mnist_small chooses.
+SEEDS ?= 20
+seeds:
+	QPIPE_SEEDS=$(SEEDS) $(GO) test -timeout 6h -count=1 -run 'TestSeeds/$(ONLY)' -v .
 
 # The acceptance pipelines, from the built binary.
 accept: build

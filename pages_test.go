@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"qpipe/interp/cli"
+	"qpipe/lang/diag"
 	"qpipe/lang/syntax"
 	"qpipe/stdlib"
 )
@@ -42,10 +43,10 @@ func pages(t *testing.T) []shown {
 			return filepath.SkipDir
 		case filepath.Ext(path) == ".md":
 			for line, text := range blocks(string(read(path))) {
-				add(fmt.Sprintf("%s:%d", path, line), text)
+				add(fmt.Sprintf("%s:%d", e.Name(), line), text)
 			}
 		case filepath.Ext(path) == ".hcl":
-			add(path, string(read(path)))
+			add(e.Name(), string(read(path)))
 		}
 		return nil
 	})
@@ -94,6 +95,18 @@ func (s shown) args(t *testing.T) []string {
 	return []string{"-var", "data_dir=" + filepath.Join(longShared(t), s.data())}
 }
 
+// TestPagesAreSound: what a page shows is formatted, and a whole pipeline is valid. (TestPipelines does so for files.)
+func TestPagesAreSound(t *testing.T) {
+	for _, s := range pages(t) {
+		t.Run(s.name, func(t *testing.T) {
+			file := written(t, s.text)
+			if run(t, "fmt", "-check", "-diff", file) != 0 || s.whole() && run(t, "validate", file) != 0 {
+				t.Error("it is not formatted, or not valid")
+			}
+		})
+	}
+}
+
 var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.accuracy > 0\.\d`)
 
 // TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of
@@ -125,8 +138,9 @@ model "LeNet" "net" {}
 qconfig "int8" {}
 
 stage "framed" {
-  model    = model.net
-  val_data = dataset.test
+  model      = model.net
+  train_data = dataset.train
+  val_data   = dataset.validation
   %s
 }
 `
@@ -140,15 +154,24 @@ func TestPagesPieces(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			if _, list := syntax.Parse(written(t, s.text)); list.HasErrors() {
-				t.Fatal(list)
+				t.Fatal(said(list))
 			}
 			beside, _ := validated(t, fmt.Sprintf(frame, "")+s.text)
 			inside, _ := validated(t, fmt.Sprintf(frame, s.text))
 			if beside.HasErrors() && inside.HasErrors() {
-				t.Errorf("beside a pipeline: %v\nin a stage: %v", beside, inside)
+				t.Errorf("beside a pipeline: %s\nin a stage: %s", said(beside), said(inside))
 			}
 		})
 	}
+}
+
+// said are the mistakes of a list in words.
+func said(list diag.List) string {
+	var text []string
+	for _, d := range list {
+		text = append(text, d.Summary)
+	}
+	return strings.Join(text, "; ")
 }
 
 // written puts a text into a file.

@@ -127,27 +127,3 @@ func TestLanguageExample(t *testing.T) {
 		t.Error("docs/language.md does not show pipelines/mnist.hcl as it is")
 	}
 }
-
-// TestReadmePipeline checks the pipeline that the README shows.
-func TestReadmePipeline(t *testing.T) {
-	page, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, ok := strings.Cut(string(page), "```hcl\n")
-	text, _, ok2 := strings.Cut(rest, "```\n")
-	if !ok || !ok2 {
-		t.Fatal("the README shows no pipeline")
-	}
-	file := filepath.Join(t.TempDir(), "readme.hcl")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var out, errs strings.Builder
-	s := cli.Streams{Out: &out, Err: &errs}
-	for _, args := range [][]string{{"fmt", "-check", file}, {"validate", file}} {
-		if code := cli.Main(args, s, stdlib.Catalog()); code != 0 {
-			t.Errorf("qpipe %s: exit code %d\n%s%s", args[0], code, &out, &errs)
-		}
-	}
-}

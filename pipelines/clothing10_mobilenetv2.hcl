@@ -159,6 +159,10 @@ output "int8_accuracy" {
   value = stage.int_infer.metrics.accuracy
 
   assert {
+    condition     = stage.int_infer.metrics.accuracy > 0.5
+    error_message = "The int8 model should reach 50 percent."
+  }
+  assert {
     condition     = stage.int_infer.metrics.accuracy == stage.qat_test.metrics.accuracy
     error_message = "The int8 model computes the integers of the QAT model."
   }

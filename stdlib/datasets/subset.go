@@ -34,7 +34,7 @@ func (s subset) validate(n int) error {
 		}
 	}
 	if s.held > 0 && s.split == "test" {
-		return stage.Bad("val_samples", "images for validation are held out of the training images; this is the test split")
+		return stage.Bad("val_samples", "is for training and validation data; this is the test split")
 	}
 	if validation(s.split) && s.held > 0 {
 		n = max(n, s.held) // more than the part's own size need not be known
