@@ -37,8 +37,9 @@ func part[A any](k program.Kind, name string, defaults A) program.Signature {
 type (
 	noArgs    struct{}
 	mnistArgs struct {
-		Root  string `arg:"root" doc:"Folder with the IDX files."`
-		Split string `arg:"split,optional" oneof:"train test" doc:"Which part."`
+		Root       string `arg:"root" doc:"Folder with the IDX files."`
+		Split      string `arg:"split,optional" oneof:"train validation test" doc:"Which part."`
+		ValSamples int    `arg:"val_samples,optional" doc:"How many images are held out."`
 	}
 	cropArgs struct {
 		Size    int `arg:"size" doc:"Height and width in pixels."`

@@ -37,13 +37,13 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := checked(t, string(src), Options{Vars: []Var{{Name: "data_dir", Value: "/data"}}})
-	calibration, qat, infer := p.Stages[1], p.Stages[2], p.Stages[3]
+	calibration, qat, infer := p.Stages[1], p.Stages[2], p.Stages[4]
 	q := p.QConfigs[0]
 	for _, c := range []struct {
 		what      string
 		got, want any
 	}{
-		{"the variable", p.Datasets[0].Args, mnistArgs{Root: "/data", Split: "train"}},
+		{"the variable", p.Datasets[0].Args, mnistArgs{Root: "/data", Split: "train", ValSamples: 5000}},
 		{"a transform", p.Datasets[0].Transforms[0].Args, cropArgs{Size: 28, Padding: 2}},
 		{"an address", p.Datasets[0].Transforms[0].Origin.Address, "dataset.train.transform.RandomCrop[0]"},
 		{"the model's defaults", p.Models[0].Args, resnetArgs{Depth: 8, NumClasses: 10}},
@@ -56,8 +56,8 @@ func TestExample(t *testing.T) {
 		{"the trainer", []any{qat.Trainer.NumEpochs, qat.Trainer.NumSteps, qat.Trainer.BatchSize, qat.Trainer.DropLast, qat.Trainer.ResumeOptimizer, qat.Trainer.ResumeEpochOrStep, qat.Trainer.Loss.Type, qat.Trainer.LRUpdater == nil}, []any{4, 0, 128, true, false, false, "CrossEntropyLoss", true}},
 		{"a schedule", []any{qat.Callbacks[1].When.Unit, qat.Callbacks[1].When.From, qat.Callbacks[0].When.Unit}, []any{program.Step, 1600, program.Epoch}},
 		{"selectors", []any{len(qat.Callbacks[0].Modules), program.Select(qat.Callbacks[1].Modules, "backbone.stage3.0.conv1"), program.Select(qat.Callbacks[1].Modules, "backbone.stage1.0")}, []any{2, true, false}},
-		{"the validation", []any{infer.Validation.BatchSize, infer.Validation.Metrics[0].Type, infer.Trainer == nil, infer.Val}, []any{256, "Accuracy", true, p.Datasets[1]}},
-		{"a range", p.Stages[0].Trainer.Optimizer.Origin.Attrs["lr"].Start.Line, 53},
+		{"the validation", []any{infer.Validation.BatchSize, infer.Validation.Metrics[0].Type, infer.Trainer == nil, infer.Val}, []any{256, "Accuracy", true, p.Datasets[2]}},
+		{"a range", p.Stages[0].Trainer.Optimizer.Origin.Attrs["lr"].Start.Line, 60},
 		{"an output", []any{p.Outputs[0].Name, p.Outputs[0].Refs[0].Stage, p.Outputs[0].Refs[0].What}, []any{"int8_accuracy", "int_infer", "metrics.accuracy"}},
 	} {
 		if d := cmp.Diff(c.want, c.got); d != "" {
