@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -203,11 +204,16 @@ func (c *checker) results(refs []program.Ref, address string, r program.Results)
 	return out, later.list
 }
 
-// number makes a value of a metric; one that is not finite is null, since the
+// number makes a value of a metric: the shortest decimal that stands for it, 0.46 of 46
+// among 100; one that is not finite is null, since the
 // language has no such number.
 func number(f float64) cty.Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return cty.NullVal(cty.Number)
 	}
-	return cty.NumberFloatVal(f)
+	v, err := cty.ParseNumberVal(strconv.FormatFloat(f, 'g', -1, 64))
+	if err != nil {
+		return cty.NumberFloatVal(f)
+	}
+	return v
 }

@@ -12,13 +12,15 @@ import (
 // much. No text can spell the name.
 const Charge = "\x00charge"
 
-// meter puts the calls into a tree that was just parsed, and reports whether the
+// meter puts the calls, and exact arithmetic, into a tree that was just parsed, and reports whether the
 // text calls functions of its own.
 func meter(node hclsyntax.Node) (calls bool) {
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch n := n.(type) {
 		case *hclsyntax.FunctionCallExpr:
 			calls = calls || n.Name != Charge
+		case *hclsyntax.BinaryOpExpr:
+			decimals(n)
 		case *hclsyntax.ForExpr:
 			n.CollExpr = charged(n.CollExpr)
 			n.ValExpr = charged(n.ValExpr)

@@ -3,7 +3,6 @@ package functions
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"regexp"
 	"strings"
 
@@ -11,6 +10,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"qpipe/lang/syntax"
 )
 
 // The functions of the HCL family that go-cty does not bring, or brings in
@@ -64,7 +65,7 @@ func sumFunc() function.Function {
 			if !args[0].CanIterateElements() {
 				return cty.NilVal, function.NewArgErrorf(0, "needs a list of numbers")
 			}
-			total := new(big.Float)
+			total := cty.Zero
 			for it := args[0].ElementIterator(); it.Next(); {
 				_, e := it.Element()
 				n, err := convert.Convert(e, cty.Number)
@@ -74,9 +75,11 @@ func sumFunc() function.Function {
 				if !n.IsKnown() {
 					return cty.UnknownVal(cty.Number), nil
 				}
-				total.Add(total, n.AsBigFloat())
+				if total, err = syntax.Sum(total, n); err != nil {
+					return cty.NilVal, err
+				}
 			}
-			return cty.NumberVal(total), nil
+			return total, nil
 		},
 	})
 }

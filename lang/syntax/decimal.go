@@ -1,0 +1,96 @@
+package syntax
+
+import (
+	"math/big"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+// Numbers are binary inside, with 512 bits, and 0.83 is none of them exactly. So
+// that 0.83 - 0.82 is 0.01 all the same, +, -, *, / and % work on the shortest
+// decimals that stand for their operands, which are those that were written. A
+// result that is no decimal (1/3), or a long one, is rounded as it always was.
+
+// exactDigits is the length up to which a number counts as a decimal; one that came
+// about by rounding has 154 digits.
+const exactDigits = 60
+
+// decimals puts exact operations in the place of an operator's.
+func decimals(e *hclsyntax.BinaryOpExpr) {
+	switch e.Op {
+	case hclsyntax.OpAdd:
+		e.Op = exactly(stdlib.AddFunc, (*big.Rat).Add)
+	case hclsyntax.OpSubtract:
+		e.Op = exactly(stdlib.SubtractFunc, (*big.Rat).Sub)
+	case hclsyntax.OpMultiply:
+		e.Op = exactly(stdlib.MultiplyFunc, (*big.Rat).Mul)
+	case hclsyntax.OpDivide:
+		e.Op = exactly(stdlib.DivideFunc, quotient)
+	case hclsyntax.OpModulo:
+		e.Op = exactly(stdlib.ModuloFunc, remainder)
+	}
+}
+
+// Sum adds two known numbers as + does.
+func Sum(a, b cty.Value) (cty.Value, error) {
+	return exactly(stdlib.AddFunc, (*big.Rat).Add).Impl.Call([]cty.Value{a, b})
+}
+
+// exactly makes the operation whose result is that of exact, where there is one as
+// a decimal, else that of rounded.
+func exactly(rounded function.Function, exact func(z, x, y *big.Rat) *big.Rat) *hclsyntax.Operation {
+	return &hclsyntax.Operation{Type: cty.Number, Impl: function.New(&function.Spec{
+		Params: rounded.Params(),
+		Type:   function.StaticReturnType(cty.Number),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			x, y := decimal(args[0]), decimal(args[1])
+			if x != nil && y != nil {
+				if z := exact(new(big.Rat), x, y); z != nil {
+					if n, ends := z.FloatPrec(); ends && n <= exactDigits {
+						return cty.ParseNumberVal(z.FloatString(n))
+					}
+				}
+			}
+			return rounded.Call(args)
+		},
+	})}
+}
+
+// decimal is the shortest decimal that stands for a number, nil where that is long.
+func decimal(v cty.Value) *big.Rat {
+	f := v.AsBigFloat()
+	if e := f.MantExp(nil); f.IsInf() || e > 4*exactDigits || e < -4*exactDigits {
+		return nil
+	}
+	text := f.Text('g', -1)
+	digits, _, _ := strings.Cut(text, "e")
+	if len(digits) > exactDigits {
+		return nil
+	}
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return nil
+	}
+	return r
+}
+
+// quotient is nil for a division by zero.
+func quotient(z, x, y *big.Rat) *big.Rat {
+	if y.Sign() == 0 {
+		return nil
+	}
+	return z.Quo(x, y)
+}
+
+// remainder has the sign of x; nil for a division by zero.
+func remainder(z, x, y *big.Rat) *big.Rat {
+	if quotient(z, x, y) == nil {
+		return nil
+	}
+	whole := new(big.Rat).SetInt(new(big.Int).Quo(z.Num(), z.Denom()))
+	return z.Sub(x, whole.Mul(whole, y))
+}
