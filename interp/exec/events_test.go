@@ -1,0 +1,215 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"qpipe/interp/parttest"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// documented reads docs/events.md: for each kind its fields, true for those that may be left out.
+func documented(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "events.md"))
+	must(t, err)
+	_, table, _ := strings.Cut(string(page), "| `event` | when | `data` |")
+	table, _, _ = strings.Cut(table, "\n## ")
+	kinds := map[string]map[string]bool{}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.Contains(cells[1], "`") {
+			continue
+		}
+		fields := map[string]bool{}
+		aside := regexp.MustCompile(`\([^)]*\)|: as .*`)
+		for _, m := range regexp.MustCompile("`(\\w+)`(\\??)").FindAllStringSubmatch(aside.ReplaceAllString(cells[3], ""), -1) {
+			fields[m[1]] = m[2] == "?"
+		}
+		kinds[strings.Trim(cells[1], " `")] = fields
+	}
+	return kinds
+}
+
+// TestEventsPage: every event that a run emits is one of docs/events.md with the
+// fields that it has there, and every field there is emitted.
+func TestEventsPage(t *testing.T) {
+	page := documented(t)
+	if len(page) < 15 {
+		t.Fatalf("the page has %d kinds of events", len(page))
+	}
+	seen := map[string]bool{}
+	hear := func(e stage.Event) {
+		fields, known := page[e.Kind]
+		if !known {
+			t.Errorf("the page has no event %s", e.Kind)
+			return
+		}
+		seen[e.Kind] = true
+		for name := range e.Data {
+			if _, known := fields[name]; !known {
+				t.Errorf("%s: the page has no field %s", e.Kind, name)
+			}
+			seen[e.Kind+" "+name] = true
+		}
+		for name, optional := range fields {
+			if _, there := e.Data[name]; !there && !optional {
+				t.Errorf("%s has no field %s: %v", e.Kind, name, e.Data)
+			}
+		}
+	}
+	everything(t, hear)
+	for kind, fields := range page {
+		if !seen[kind] {
+			t.Errorf("nothing emits %s", kind)
+		}
+		for name := range fields {
+			if !seen[kind+" "+name] {
+				t.Errorf("nothing emits the field %s of %s", name, kind)
+			}
+		}
+	}
+}
+
+// everything lets all kinds of events happen.
+func everything(t *testing.T, hear func(stage.Event)) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	run := func(p *program.Program, change func(o *Options)) diag.List {
+		o := world(dir)
+		now := time.Unix(1_700_000_000, 0)
+		o.Clock = func() time.Time { now = now.Add(150 * time.Millisecond); return now } // progress at every look
+		o.Events = hear
+		if change != nil {
+			change(&o)
+		}
+		_, list := Run(context.Background(), lowered(t, p), o)
+		return list
+	}
+	flow := func() (*program.Program, *parttest.Text) {
+		p, x := parttest.Flow()
+		freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "stage.float.callback.FreezeBN[0]", parttest.Nothing{}), When: x.At(program.Epoch, 1)}
+		p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, freeze)
+		p.Outputs = []*program.Output{{Name: "one", Value: func(program.Results) (any, diag.List) { return 1, nil }}}
+		return p, x
+	}
+	p, _ := flow()
+	run(p, func(o *Options) { // stopped in qat
+		stop, n := make(chan struct{}), 0
+		o.Stop = stop
+		o.Events = func(e stage.Event) {
+			hear(e)
+			if e.Kind == stage.EventCheckpoint && e.Stage == "qat" {
+				if n++; n == 4 {
+					close(stop)
+				}
+			}
+		}
+	})
+	flip(t, filepath.Join(dir, "qat", "last.safetensors"))
+	run(p, func(o *Options) { o.Resume = true }) // falls back
+	run(p, nil)                                  // up to date
+	bad, x := flow()
+	bad.Stages[0].Callbacks = append(bad.Stages[0].Callbacks, program.Callback{
+		Call: x.Call(program.CallbackKind, "Trip", "stage.float.callback.Trip[0]", parttest.TripArgs{}), When: x.At(program.Step, 7),
+	})
+	run(bad, nil) // fails
+	run(p, nil)   // restores
+	run(continued(), nil)
+	metricsLines(t, filepath.Join(dir, "metrics.jsonl"))
+}
+
+// continued is a pipeline of stages that recover: one by the best of a training with
+// a schedule of rates, one with the best of the other handed on.
+func continued() *program.Program {
+	p, x := parttest.Flow()
+	ramp := x.Call(program.LRUpdaterKind, "Ramp", "stage.float.trainer.lr_updater.Ramp", parttest.RampArgs{WarmupLen: 8}, "warmup_len")
+	p.Stages[0].Trainer.LRUpdater = &ramp
+	more := func(name, from string, place bool) {
+		s := x.Stage(name, p.Models[0], p.Datasets[0], p.Datasets[1], x.Convert(name, "", nil, from))
+		s.Trainer = x.Trainer(name, 3, 0.07)
+		s.Trainer.ResumeOptimizer, s.Trainer.ResumeEpochOrStep = true, place
+		s.Callbacks = []program.Callback{x.Checkpoint(name, 0)}
+		p.Stages = append(p.Stages, s)
+	}
+	p.Stages = p.Stages[:1]
+	more("tuned", "float.best", false)
+	more("more", "float.last", true)
+	return p
+}
+
+// metricsLines checks the fields of metrics.jsonl.
+func metricsLines(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	for line := range strings.Lines(string(data)) {
+		var fields map[string]any
+		must(t, json.Unmarshal([]byte(line), &fields))
+		for _, name := range []string{"stage", "event", "epoch", "step", "metrics"} {
+			if _, there := fields[name]; !there {
+				t.Errorf("no %s in %s", name, line)
+			}
+			delete(fields, name)
+		}
+		delete(fields, "lr")
+		if len(fields) > 0 {
+			t.Errorf("more than the page has: %v", fields)
+		}
+	}
+}
+
+// TestBestIsHandedOn: a later stage that loads the best of one that continued another,
+// and never beat it, finds the file; its metrics are those that the manifest has.
+func TestBestIsHandedOn(t *testing.T) {
+	p := continued()
+	x := &parttest.Text{}
+	p.Stages[0].Trainer.NumEpochs, p.Stages[2].Trainer.NumEpochs = 20, 21
+	p.Stages[2].Trainer.Optimizer.Args = parttest.SGDArgs{LR: 1, Momentum: 0.9} // it gets worse
+	last := x.Stage("last", p.Models[0], nil, p.Datasets[1], x.Convert("last", "", nil, "more.best"))
+	p.Stages = append(p.Stages, last)
+	dir := filepath.Join(t.TempDir(), "run")
+	r, list := Run(context.Background(), lowered(t, p), world(dir))
+	if list.HasErrors() {
+		t.Fatal(first(list).Summary)
+	}
+	best := metricsOf(t, dir, "more").BestMetrics
+	for _, s := range r.Stages {
+		if s.Name == "last" && s.Metrics["accuracy"] != best["accuracy"] {
+			t.Errorf("the best has %v, and as the manifest says %v", s.Metrics, best)
+		}
+		if s.Name == "more" && s.Metrics["accuracy"] >= best["accuracy"] {
+			t.Errorf("the stage did not get worse: the test shows nothing: %v, %v", s.Metrics, best)
+		}
+	}
+}
+
+type manifestEntry struct {
+	Name        string             `json:"name"`
+	BestMetrics map[string]float64 `json:"best_metrics"`
+}
+
+func metricsOf(t *testing.T, dir, stageName string) manifestEntry {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	must(t, err)
+	var m struct {
+		Stages []manifestEntry `json:"stages"`
+	}
+	must(t, json.Unmarshal(data, &m))
+	for _, e := range m.Stages {
+		if e.Name == stageName {
+			return e
+		}
+	}
+	t.Fatalf("no stage %s", stageName)
+	return manifestEntry{}
+}
