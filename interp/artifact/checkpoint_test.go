@@ -114,6 +114,11 @@ func TestRefusals(t *testing.T) {
 		{"huge header", "the header claims 1099511627776 bytes", diag.Damaged, huge},
 		{"version", `format version "3"`, diag.UnknownFormat, other},
 		{"foreign", "not a checkpoint of qpipe", diag.NotCheckpoint, plainFile},
+		{"a Git LFS pointer", "`git lfs pull`", diag.NotCheckpoint, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")},
+		{"a page", "a page of the web", diag.NotCheckpoint, []byte("\n<!doctype html>\n<title>404</title>")},
+		{"a PyTorch file", "safetensors.torch.save_file", diag.NotCheckpoint, []byte("PK\x03\x04\x00\x00\x08\x08archive/data.pkl")},
+		{"an old PyTorch file", "a pickle", diag.NotCheckpoint, []byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")},
+		{"gzip", "a gzip file", diag.NotCheckpoint, []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")},
 		{"text", "", diag.Damaged, []byte("#!/bin/sh\necho this is not a checkpoint\n")},
 	} {
 		path := filepath.Join(t.TempDir(), "f.safetensors")
@@ -123,6 +128,9 @@ func TestRefusals(t *testing.T) {
 		if !errors.As(err, &f) || f.Code != c.code || f.Path != path || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder; name the file in it") {
+		t.Error(err)
 	}
 	if _, err := Read(filepath.Join(t.TempDir(), "gone")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Error(err)

@@ -513,6 +513,12 @@ func TestPlaces(t *testing.T) {
 			p.Stages[0].Convert.Converters = []program.Call{load}
 			return load.Origin.At("checkpoint_path")
 		}, diag.CannotLoad, "body.c.conv.weight", "float: failed"},
+		{"a late file that was trained otherwise", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
+			return late(t, p, x, o, "qat/last", "Float2QAT", "file", "QAT2Quantize")
+		}, diag.TrainedOtherwise, "late.safetensors was trained with activation.rounding = half_even, and here it is half_up", "int_infer: failed"},
+		{"a late int8 model of another qconfig", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
+			return late(t, p, x, o, "int_infer/int8", "file")
+		}, diag.TrainedOtherwise, "activation.rounding = half_even, and here it is half_up", "int_infer: failed"},
 		{"no checkpoint to resume from", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
 			p.Stages[0].Trainer.ResumeOptimizer, p.Stages[0].Trainer.ResumeEpochOrStep = true, true
 			return p.Stages[0].Trainer.Origin.At("resume_optimizer")
@@ -543,6 +549,31 @@ func TestPlaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// late makes int_infer the only stage, with another rounding and these converters,
+// of which "file" loads a file of an earlier run that is not there yet when the
+// pipeline is checked.
+func late(t *testing.T, p *program.Program, x *parttest.Text, o *Options, file string, converters ...string) diag.Range {
+	before, _ := parttest.Flow()
+	w := world(filepath.Join(filepath.Dir(o.Out), "before"))
+	ran(t, before, w)
+	path := filepath.Join(w.Out, "late.safetensors")
+	st := p.Stages[3]
+	p.Stages = []*program.Stage{st}
+	q := x.QConfig("other")
+	q.Activation.Rounding = "half_up"
+	st.Convert = x.Convert("int_infer", "with_bn_reverse_fold", q, converters...)
+	st.Convert.Origin.Attrs["qconfig"] = x.Selector("other").Range
+	st.Conditions = []program.Condition{{Kind: "precondition", Holds: func(program.Results) (any, diag.List) {
+		return os.Rename(filepath.Join(w.Out, file+artifact.Ext), path) == nil, nil
+	}}}
+	for i, c := range st.Convert.Converters {
+		if c.Type == "file" {
+			st.Convert.Converters[i] = x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: path}}, "checkpoint_path")
+		}
+	}
+	return st.Convert.Origin.Attrs["qconfig"]
 }
 
 // TestBranches: what needs no failed stage is run all the same.

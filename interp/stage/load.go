@@ -103,6 +103,9 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 	}
 	var errs []error
 	for _, t := range m.fit {
+		if data, ok := t.Data.([]float32); ok && !finite(data) && !unobserved(t.Name, data) {
+			return nil, Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
+		}
 		errs = append(errs, g.SetTensor(t))
 	}
 	return m.loaded(), errors.Join(errs...)

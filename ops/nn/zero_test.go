@@ -13,8 +13,11 @@ import (
 // a code of the node's own dtype.
 func TestFilesSayWhatTheyContain(t *testing.T) {
 	for _, spec := range []quant.Spec{
-		{DType: quant.Int8}, {DType: quant.Int8, Scheme: quant.Affine}, {DType: quant.UInt8, Scheme: quant.Affine},
-		{DType: quant.Int4}, {DType: quant.Int4, Scheme: quant.Affine, Rounding: quant.HalfUp},
+		{DType: quant.Int8},
+		{DType: quant.Int8, Scheme: quant.Affine},
+		{DType: quant.UInt8, Scheme: quant.Affine},
+		{DType: quant.Int4},
+		{DType: quant.Int4, Scheme: quant.Affine, Rounding: quant.HalfUp},
 	} {
 		t.Run(fmt.Sprint(spec.DType, spec.Scheme), func(t *testing.T) {
 			g := everyOp(t)
