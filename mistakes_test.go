@@ -83,6 +83,7 @@ func mistakes() []mistake {
 	)
 	return []mistake{
 		{"nothing", nil, nil},
+		{"validation by training data", []string{`split       = "test"`, `split       = "train"`}, []string{"QP317 dataset.test"}},
 		{"no such checkpoint", []string{"stage.float.checkpoint.best", "stage.float.checkpoint.bset"}, []string{"QP203 stage.float.checkpoint.bset"}},
 		{"no such stage", []string{"stage.float.checkpoint.best", "stage.flaot.checkpoint.best"}, []string{"QP203 stage.flaot.checkpoint.best"}},
 		{"empty path", []string{"stage.float.checkpoint.best", `""`}, []string{`QP204 ""`}},

@@ -13,7 +13,14 @@ import (
 // feed is what is known of a data set after its transforms.
 type feed struct {
 	set  *program.Dataset
+	part stage.Dataset
 	spec stage.Spec
+}
+
+// shares reports whether two different data sets are known to have images in common.
+func (f *feed) shares(other *feed) bool {
+	s, ok := f.part.(stage.Sharer)
+	return ok && f.set != other.set && s.Shares(other.part)
 }
 
 // feed asks a data set and its transforms what they give; nil for none and after
@@ -43,7 +50,7 @@ func (l *lowerer) feed(d *program.Dataset) *feed {
 			return nil
 		}
 	}
-	f = &feed{d, spec}
+	f = &feed{d, set, spec}
 	l.data[d] = f
 	return f
 }
@@ -97,6 +104,10 @@ func (l *lowerer) compare(s *Stage, train, val *feed) bool {
 		d.Severity = diag.Warning
 		d.Summary = "the training and the validation images are normalized differently"
 		d.Detail = "The network then sees other values than it was trained on: give both data sets the same Normalize."
+	case train.shares(val):
+		d.Code, d.Severity = diag.SharedImages, diag.Warning
+		d.Summary = "the validation data has images that the stage trains on"
+		d.Detail = `What is chosen by them, like "best", is chosen by what was learnt. Take another split, or give both data sets the same seed and val_samples.`
 	default:
 		return true
 	}

@@ -46,6 +46,11 @@ type Dataset interface {
 	Files() (root string, names []string)
 }
 
+// Sharer is a Dataset that can tell, without reading, whether it and another one have images in common.
+type Sharer interface {
+	Shares(other Dataset) bool
+}
+
 // Samples is an opened data set. Image may be called from several goroutines.
 // It fills dst (reusing dst.Pix) and returns the label.
 type Samples interface {

@@ -20,6 +20,7 @@ const (
 	AbsentCheckpoint   Code = "QP314"
 	UnknownMetric      Code = "QP315"
 	LongWarmup         Code = "QP316"
+	SharedImages       Code = "QP317"
 	TrainedOtherwise   Code = "QP320"
 )
 
@@ -88,6 +89,7 @@ func Meanings() []Meaning {
 		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},
 		{UnknownMetric, "a stage's validation measures no such metric"},
 		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
+		{SharedImages, "warning: a stage validates on images that it trains on"},
 		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
 
 		{RecoveryMismatch, "what a stage would recover from a checkpoint does not fit the stage"},

@@ -86,6 +86,12 @@ func (c cifar10) patterns() []string {
 	return []string{"data_batch_*.bin"}
 }
 
+// Shares implements stage.Sharer.
+func (c cifar10) Shares(other stage.Dataset) bool {
+	o, ok := other.(cifar10)
+	return ok && c.Root == o.Root && slices.Equal(c.patterns(), o.patterns()) && c.subset().shares(o.subset(), -1)
+}
+
 const (
 	cifarPlane  = 32 * 32
 	cifarRecord = 1 + 3*cifarPlane

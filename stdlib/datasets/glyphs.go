@@ -117,6 +117,16 @@ func (g glyphs) Spec() stage.Spec {
 // Files implements stage.Dataset: there are none.
 func (g glyphs) Files() (string, []string) { return "", nil }
 
+// Shares implements stage.Sharer.
+func (g glyphs) Shares(other stage.Dataset) bool {
+	o, ok := other.(glyphs)
+	if !ok || g.stream() != o.stream() || g.Offset >= o.Offset+o.NumSamples || o.Offset >= g.Offset+g.NumSamples {
+		return false
+	}
+	o.Split, o.Offset, o.NumSamples = g.Split, g.Offset, g.NumSamples
+	return g == o
+}
+
 // Open implements stage.Dataset: it flattens the outlines of all classes in all faces.
 func (g glyphs) Open(func(string) fs.FS) (stage.Samples, error) {
 	s := &drawn{n: g.NumSamples, first: g.Offset, seed: uint64(g.Seed), split: g.stream(), limits: g.limits()}

@@ -82,6 +82,12 @@ func (m mnist) Files() (string, []string) {
 	return m.Root, append(spellings(images), spellings(labels)...)
 }
 
+// Shares implements stage.Sharer.
+func (m mnist) Shares(other stage.Dataset) bool {
+	o, ok := other.(mnist)
+	return ok && m.Root == o.Root && m.count() == o.count() && m.subset().shares(o.subset(), m.count())
+}
+
 // Open implements stage.Dataset.
 func (m mnist) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
 	s, err := m.read(fsys(m.Root))

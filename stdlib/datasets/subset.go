@@ -48,12 +48,17 @@ func (s subset) validate(n int) error {
 	return err
 }
 
-// bounds are the places of the first image and of the one behind the last, among n images that are shuffled already.
-func (s subset) bounds(n int) (from, to int, err error) {
-	from, to = 0, n-s.held
+// part are the places of the split's first image and of the one behind its last, among n images that are shuffled already.
+func (s subset) part(n int) (from, to int) {
 	if validation(s.split) && s.held > 0 {
-		from, to = n-s.held, n
+		return n - s.held, n
 	}
+	return 0, n - s.held
+}
+
+// bounds are those of the subset.
+func (s subset) bounds(n int) (from, to int, err error) {
+	from, to = s.part(n)
 	switch have := to - from; {
 	case n == 0:
 		return 0, 0, errors.New("the files hold no image")
@@ -84,6 +89,17 @@ func (s subset) size(n int) int {
 		return -1
 	}
 	return n - s.held - s.offset
+}
+
+// shares reports whether two subsets of the same n images (-1: not known how many) have some in common. Of
+// differently shuffled ones it takes that for granted.
+func (s subset) shares(o subset, n int) bool {
+	if n < 0 {
+		n = 1 << 40 // more than any file has
+	}
+	from, to, err := s.bounds(n)
+	first, last, err2 := o.bounds(n)
+	return err == nil && err2 == nil && (s.seed != o.seed || from < last && first < to)
 }
 
 // limit is how many images must be read to have those of the subset; 0: all.

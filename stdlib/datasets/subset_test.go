@@ -143,6 +143,64 @@ func TestPiecesMakeTheWhole(t *testing.T) {
 	}
 }
 
+// TestShares: whether two data sets have images in common is known before they are read, and true. Only of
+// differently shuffled ones it is taken for granted.
+func TestShares(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 13))
+	some := func(name string) piece {
+		p := piece{split: []string{"train", "val", "test"}[r.IntN(3)], most: 1 + r.IntN(8), offset: r.IntN(4)}
+		if p.split != "test" && name != "Glyphs" {
+			p.held = 12 + r.IntN(9)
+		}
+		return p
+	}
+	for name, source := range sources() {
+		answers := map[bool]int{}
+		for range 200 {
+			p, q := some(name), some(name)
+			a, _, err := source(p)
+			b, _, err2 := source(q)
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			got := a.(stage.Sharer).Shares(b)
+			if got != b.(stage.Sharer).Shares(a) {
+				t.Fatalf("%s: %+v and %+v: it depends on who is asked", name, p, q)
+			}
+			if name == "MNIST" && (p.split == "test") != (q.split == "test") {
+				continue // its files are the same here
+			}
+			answers[got]++
+			all := append(images(t, source, p), images(t, source, q)...)
+			slices.Sort(all)
+			if want := len(slices.Compact(slices.Clone(all))) < len(all); got != want {
+				t.Fatalf("%s: %+v and %+v: %t, want %t", name, p, q, got, want)
+			}
+		}
+		if answers[true] == 0 || answers[false] == 0 {
+			t.Errorf("%s: %v", name, answers)
+		}
+		for _, c := range []struct {
+			a, b piece
+			want bool
+		}{
+			{piece{split: "train", most: 30}, piece{split: "train", offset: 30, most: 10}, false},
+			{piece{split: "train", most: 30, seed: 1}, piece{split: "train", offset: 30, most: 10, seed: 2}, name != "Glyphs"},
+		} {
+			a, _, _ := source(c.a)
+			b, _, _ := source(c.b)
+			if got := a.(stage.Sharer).Shares(b); got != c.want {
+				t.Errorf("%s: %+v and %+v: %t", name, c.a, c.b, got)
+			}
+		}
+	}
+	forgotten, _ := NewMNIST(MNISTArgs{Root: "x", Split: "train"})
+	val, _ := NewMNIST(MNISTArgs{Root: "x", Split: "validation", ValSamples: 5000})
+	if !forgotten.(stage.Sharer).Shares(val) {
+		t.Error("training data that holds nothing out shares images with validation data")
+	}
+}
+
 // TestSubsetRefuses: what does not fit is said at the argument that is wrong, without the files where it can be.
 func TestSubsetRefuses(t *testing.T) {
 	for _, c := range []struct {
