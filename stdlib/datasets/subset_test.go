@@ -156,7 +156,7 @@ func TestShares(t *testing.T) {
 	}
 	for name, source := range sources() {
 		answers := map[bool]int{}
-		for range 200 {
+		for range 60 {
 			p, q := some(name), some(name)
 			a, _, err := source(p)
 			b, _, err2 := source(q)
