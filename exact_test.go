@@ -175,10 +175,21 @@ func absorbedIsExact(t *testing.T, path, data string) {
 		before.Forward(x, len(labels), nn.Eval)
 		after.Forward(x, len(labels), nn.Eval)
 		for _, node := range nodes {
-			p, q := stage.ReadOutput(before, node), stage.ReadOutput(after, node)
-			total += len(p.Values)
-			for i, v := range p.Values { // as many values as integers, where there are any
-				if v != q.Values[i] || len(p.Codes) > 0 && p.Codes[i] != q.Codes[i] {
+			p, ok := before.Codes(node)
+			q, _ := after.Codes(node)
+			if !ok { // float32
+				x, _, _, _ := before.Output(node)
+				y, _, _, _ := after.Output(node)
+				p, q = make([]int8, len(x)), make([]int8, len(x))
+				for i, v := range x {
+					if v != y[i] {
+						q[i] = 1
+					}
+				}
+			}
+			total += len(p)
+			for i, c := range p {
+				if c != q[i] {
 					changed++
 				}
 			}
