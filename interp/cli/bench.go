@@ -51,7 +51,7 @@ func (a *app) benchCmd() *cobra.Command {
 		Example: `  qpipe bench resnet18c
   qpipe bench -batch 1,64 -threads 1,2 -what float,int8 -layers mnv2c
   qpipe bench -model net pipelines/mnist.hcl
-  qpipe bench -batch 1 runs/mnist/int_infer/model.safetensors`,
+  qpipe bench -batch 1 runs/mnist/int_infer/int8.safetensors`,
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: completeBench,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.bench(f, args[0]) },

@@ -17,10 +17,11 @@ comments. Nothing else changes.
 Each argument is a file, a folder (its .hcl files; -recursive: also those in its
 subfolders), or "-" for standard input to standard output; without one, the current
 folder. The names of the files that change are listed. With -check nothing is written
-and the exit code is 3 if a file is not formatted.`
+and the exit code is 3 if a file is not formatted. -json lists every file that was looked
+at, with what changes.`
 
 // fmtFlags are the flags of `qpipe fmt`.
-type fmtFlags struct{ check, diff, recursive, write, list bool }
+type fmtFlags struct{ check, diff, recursive, write, list, json bool }
 
 func (a *app) fmtCmd() *cobra.Command {
 	var f fmtFlags
@@ -38,6 +39,7 @@ func (a *app) fmtCmd() *cobra.Command {
 	fl.BoolVar(&f.recursive, "recursive", false, "also the folders below")
 	fl.BoolVar(&f.write, "write", true, "write the files")
 	fl.BoolVar(&f.list, "list", true, "list the files that change")
+	fl.BoolVar(&f.json, "json", false, "as JSON")
 	return cmd
 }
 
@@ -48,8 +50,12 @@ func (a *app) format(f fmtFlags, args []string) error {
 	var all diag.List
 	sources := texts{}
 	unformatted := false
+	doc := fmtDocument{FormatVersion: diag.FormatVersion, Files: []fmtItem{}}
 	for _, arg := range args {
 		if arg == "-" {
+			if f.json {
+				return usagef("-json does not go with -: the formatted text is the output")
+			}
 			changed, list := a.formatInput(f, sources)
 			unformatted, all = unformatted || changed, append(all, list...)
 			continue
@@ -57,11 +63,18 @@ func (a *app) format(f fmtFlags, args []string) error {
 		files, list := syntax.Find(arg, f.recursive)
 		all = append(all, list...)
 		for _, name := range files {
-			changed, list := a.formatFile(f, name, sources)
+			changed, list := a.formatFile(f, name, sources, &doc)
 			unformatted, all = unformatted || changed, append(all, list...)
 		}
 	}
-	if err := a.diagnostics(sources.text, all); err != nil {
+	var err error
+	if f.json {
+		doc.Diagnostics = diag.NewReport(all, sources.text).Diagnostics
+		err = a.writeJSON(doc)
+	} else {
+		err = a.diagnostics(sources.text, all)
+	}
+	if err != nil {
 		return err
 	}
 	if err := failed(all); err != nil || !f.check || !unformatted {
@@ -75,27 +88,48 @@ type texts map[string][]byte
 
 func (t texts) text(name string) []byte { return t[name] }
 
+// fmtDocument is what `fmt -json` prints.
+type fmtDocument struct {
+	FormatVersion string            `json:"format_version"`
+	Files         []fmtItem         `json:"files"`
+	Diagnostics   []diag.ReportItem `json:"diagnostics"`
+}
+
+// fmtItem is a file that could be read as HCL.
+type fmtItem struct {
+	File    string `json:"file"`
+	Changed bool   `json:"changed"` // its text is not the canonical one
+	Written bool   `json:"written"`
+	Diff    string `json:"diff,omitempty"` // with -diff
+}
+
 // formatFile formats one file and says whether that changes it.
-func (a *app) formatFile(f fmtFlags, name string, sources texts) (changed bool, list diag.List) {
+func (a *app) formatFile(f fmtFlags, name string, sources texts, doc *fmtDocument) (changed bool, list diag.List) {
 	before, list := syntax.Read(name)
 	if list.HasErrors() {
 		return false, list
 	}
 	sources[name] = before
 	after, list := syntax.Format(before, name)
-	if list.HasErrors() || bytes.Equal(before, after) {
+	if list.HasErrors() {
 		return false, list
 	}
-	if f.list {
-		fmt.Fprintln(a.Out, name)
+	item := fmtItem{File: name, Changed: !bytes.Equal(before, after)}
+	if item.Changed && f.write && !f.check {
+		list = syntax.Write(name, after)
+		item.Written = !list.HasErrors()
 	}
-	if f.diff {
-		fmt.Fprintf(a.Out, "%s", syntax.Diff(name, before, after))
+	if item.Changed && f.diff {
+		item.Diff = string(syntax.Diff(name, before, after))
 	}
-	if f.write && !f.check {
-		return true, syntax.Write(name, after)
+	doc.Files = append(doc.Files, item)
+	if item.Changed && !f.json {
+		if f.list {
+			fmt.Fprintln(a.Out, name)
+		}
+		fmt.Fprint(a.Out, item.Diff)
 	}
-	return true, nil
+	return item.Changed, list
 }
 
 // formatInput formats standard input to standard output.

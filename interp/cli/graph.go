@@ -3,12 +3,12 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/graph"
+	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -17,25 +17,29 @@ const aboutGraph = `Draw the stage graph: what runs after what, what each stage 
 
   text     a tree for people (default)
   dot      for Graphviz: qpipe graph -format=dot x.hcl | dot -Tsvg
-  mermaid  for pages that render it`
+  mermaid  for pages that render it
+
+-json prints it as data.`
 
 func (a *app) graphCmd() *cobra.Command {
 	var in inputs
 	var format string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:               "graph [PIPELINE]",
 		Short:             "Draw the stage graph",
 		Long:              aboutGraph,
 		ValidArgsFunction: completePipeline,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.graph(in, args, format) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.graph(in, args, format, asJSON) },
 	}
 	in.register(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, dot or mermaid")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "dot", "mermaid"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) graph(in inputs, args []string, format string) error {
+func (a *app) graph(in inputs, args []string, format string, asJSON bool) error {
 	draw := map[string]func(*bytes.Buffer, *graph.Plan){"text": drawText, "dot": drawDOT, "mermaid": drawMermaid}[format]
 	if draw == nil {
 		return usagef("-format must be text, dot or mermaid, not %q", format)
@@ -44,14 +48,66 @@ func (a *app) graph(in inputs, args []string, format string) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.sound(path, in, false)
+	l, err := a.sound(path, in, asJSON)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return a.writeJSON(graphDocument{diag.FormatVersion, l.program.Name, stageItems(l.plan), l.report(nil)})
 	}
 	var b bytes.Buffer
 	draw(&b, l.plan)
 	_, err = a.Out.Write(b.Bytes())
 	return err
+}
+
+// graphDocument is what `graph -json` prints.
+type graphDocument struct {
+	FormatVersion string            `json:"format_version"`
+	Program       string            `json:"program"`
+	Stages        []stageItem       `json:"stages"` // in an order in which they can run
+	Diagnostics   []diag.ReportItem `json:"diagnostics"`
+}
+
+// stageItem is a stage in `graph -json`.
+type stageItem struct {
+	Stage   string     `json:"stage"`
+	Does    string     `json:"does"`
+	Model   string     `json:"model"`
+	Form    string     `json:"form"`
+	QATMode string     `json:"qat_mode,omitempty"`
+	Reads   []readItem `json:"reads"`
+	Writes  []string   `json:"writes"`
+}
+
+// readItem is an edge: what a stage reads of another.
+type readItem struct {
+	Stage string `json:"stage"`
+	What  string `json:"what,omitempty"` // "last", "best", "int8", several with commas; "" for depends_on and metrics alone
+}
+
+func stageItems(p *graph.Plan) []stageItem {
+	list := []stageItem{}
+	for _, s := range p.Stages {
+		i := stageItem{Stage: s.Name, Does: does(s), Model: s.Stage.Model.Name, Form: string(s.Model.Form()), Reads: []readItem{}, Writes: written(s)}
+		if s.Model.Form() != nn.Float {
+			i.QATMode = string(s.Mode)
+		}
+		for _, r := range s.Reads {
+			i.Reads = append(i.Reads, readItem{r.Name, reads(s, r.Name)})
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+// written lists the files of a model that a stage leaves.
+func written(s *graph.Stage) []string {
+	list := append([]string{}, s.Writes...)
+	if s.Model != nil && s.Model.Form() == nn.Quantized {
+		list = append(list, "int8")
+	}
+	return list
 }
 
 // drawText draws each stage below the last of those that it reads.
@@ -120,11 +176,7 @@ func traits(p *graph.Plan, s *graph.Stage) []string {
 	if len(in) > 0 {
 		flow = "reads " + strings.Join(in, ", ")
 	}
-	writes := s.Writes
-	if s.Model != nil && s.Model.Form() == nn.Quantized {
-		writes = append(slices.Clone(writes), "int8")
-	}
-	if len(writes) > 0 {
+	if writes := written(s); len(writes) > 0 {
 		flow = strings.TrimPrefix(flow+"; writes "+strings.Join(writes, ", "), "; ")
 	}
 	return []string{model, form, flow}
