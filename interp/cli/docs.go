@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/notation"
 )
@@ -25,15 +26,18 @@ func (a *app) docsCmd() *cobra.Command {
 }
 
 func (a *app) docs(dir string) error {
-	var reference, codes bytes.Buffer
+	var reference, codes, functions bytes.Buffer
 	if err := a.catalog.WriteReference(&reference); err != nil {
+		return err
+	}
+	if err := check.WriteFunctions(&functions); err != nil {
 		return err
 	}
 	codes.WriteString("# The diagnostics\n\nThis page is generated from the table of codes.\n\n| code | says |\n|---|---|\n")
 	for _, m := range diag.Meanings() {
 		fmt.Fprintf(&codes, "| %s | %s |\n", m.Code, m.Text)
 	}
-	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes()} {
+	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes()} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}

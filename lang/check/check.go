@@ -9,6 +9,7 @@ package check
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty/function"
@@ -141,3 +142,6 @@ func (c *checker) add(address string, list diag.List) bool {
 	c.list = append(c.list, list...)
 	return !list.HasErrors()
 }
+
+// WriteFunctions writes the page of the functions that expressions can call.
+func WriteFunctions(w io.Writer) error { return functions.WritePage(w) }
