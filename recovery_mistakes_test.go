@@ -90,6 +90,7 @@ func recoveryMistakes() []mistake {
 		{"passed in part", []string{later, "callback \"FreezeBN\" { when = \"every epoch\" }\n" + later}, []string{`QP331 "every epoch"`}},
 		{"passed maybe", []string{last, best, later, fuse("epoch 1") + later}, []string{`QP331 "epoch 1"`}},
 		{"done in the other stage", []string{first, fuse("epoch 1"), later, fuse("epoch 1") + later}, nil},
+		{"the best of both", []string{first, fuse("epoch 1"), later, later + "\n}\nstage \"third\" {\n model = model.net\n val_data = dataset.test\n model_convert_pipeline {\n qat_mode = \"with_bn_reverse_fold\"\n qconfig = qconfig.int8\n converter \"Float2QAT\" {}\n converter \"LoadCheckpoint\" { checkpoint_path = stage.later.checkpoint.best }\n }"}, nil},
 		{"done twice", []string{first, fuse("epoch 1"), later, fuse("epoch 2") + later}, []string{`QP301 ["backbone.conv1"] !`}},
 		{"the optimizer only", []string{optimize, only}, nil},
 		{"the optimizer only, any schedule", []string{optimize, only, later, fuse("epoch 1") + later}, nil},

@@ -41,10 +41,11 @@ func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	return f()
 }
 
-// at places an error at a block, or at the argument that it names.
+// at places an error at a block, or at the argument that it names. An interrupt has
+// no place.
 func at(o program.Origin, err error) error {
 	var known *placed
-	if errors.As(err, &known) {
+	if errors.As(err, &known) || errors.Is(err, stage.ErrInterrupted) {
 		return err
 	}
 	return &placed{placeError(o, err)}

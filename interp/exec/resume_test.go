@@ -175,6 +175,9 @@ func interrupted(t *testing.T, p *program.Program, dir, stageName string, n int)
 	}
 	r, list := Run(context.Background(), lowered(t, p), o)
 	if list.HasErrors() || !r.Interrupted {
+		for _, d := range list {
+			t.Log(d.Code, d.Summary)
+		}
 		t.Fatalf("%v\n%s", list, states(r))
 	}
 }
@@ -211,6 +214,36 @@ func TestFallBack(t *testing.T) {
 	o.Resume = true
 	if _, d := broke(t, p, o); d.Code != diag.Damaged || !strings.Contains(d.Summary, "safetensors") {
 		t.Errorf("all damaged: %s %s", d.Code, d.Summary)
+	}
+}
+
+// TestBestLost: an interrupted stage whose best checkpoint is damaged, or gone, goes on
+// with a warning, and leaves a best that is sound: at whatever moment it stopped.
+func TestBestLost(t *testing.T) {
+	p, _ := parttest.Flow()
+	for n := 1; n <= 4; n++ {
+		dir := filepath.Join(t.TempDir(), "run")
+		interrupted(t, p, dir, "qat", n)
+		path := filepath.Join(dir, "qat", "best.safetensors")
+		if !exists(path) {
+			continue
+		}
+		if flip(t, path); n%2 == 0 {
+			must(t, os.Remove(path))
+		}
+		o := world(dir)
+		o.Resume = true
+		r, list := Run(context.Background(), lowered(t, p), o)
+		if list.HasErrors() {
+			t.Fatalf("stopped after %d checkpoints: %v", n, first(list).Summary)
+		}
+		s, err := artifact.Read(path)
+		if err != nil || s.Stage != "qat" {
+			t.Errorf("stopped after %d checkpoints: %v\n%s", n, err, states(r))
+		}
+		if len(list) != 1 || list[0].Code != diag.BestLost {
+			t.Errorf("stopped after %d checkpoints: %v", n, list)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
 // unbegun notes an attempt that failed before it touched anything: what the
 // manifest says of an earlier one stays.
 func (s *session) unbegun(st *graph.Stage, d decision, err error) error {
-	if s.manifest.Stage(st.Name) == nil {
+	if s.manifest.Stage(st.Name) == nil && !errors.Is(err, stage.ErrInterrupted) {
 		s.manifest.Set(&artifact.StageEntry{Name: st.Name, State: artifact.Failed, Hash: d.hash, Inputs: d.inputs, Error: err.Error()})
 		return errors.Join(err, s.save())
 	}

@@ -193,8 +193,10 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	}
 	w.otherValues(up)
 	w.rawBest(up, from, o)
-	gone := up.surely // of "best" nobody knows at which epoch it will be written
+	writer := up.bestOf()
+	gone := writer.surely // of "best" nobody knows at which epoch it will be written
 	if from.Which == "last" {
+		writer = up
 		gone = map[string]bool{}
 		for node := range up.absorbed {
 			gone[node] = true
@@ -203,7 +205,7 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	if err := w.takeOver(gone, up.absorbed); err != nil {
 		return err
 	}
-	give := up.Model.Clone()
+	give := writer.Model.Clone()
 	if err := replay(give, gone, up.absorbed); err != nil {
 		return err
 	}

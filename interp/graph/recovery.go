@@ -358,6 +358,15 @@ func (p *past) acted(s *Stage, c *program.Callback, i int) bool {
 	})
 }
 
+// bestOf is the stage whose best checkpoint this one's may be: the first of those
+// whose training it continues. Later absorptions are not surely in it.
+func (s *Stage) bestOf() *Stage {
+	for s.past != nil && s.past.up != nil && s.Trainer.ResumeEpochOrStep && slices.Contains(s.past.up.Writes, "best") {
+		s = s.past.up
+	}
+	return s
+}
+
 // idle reports whether it is known that the stage has no step to do.
 func (s *Stage) idle() bool {
 	return s.past != nil && s.Trainer.ResumeEpochOrStep && s.past.step >= 0 && s.past.step == s.Length.Steps

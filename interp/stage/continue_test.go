@@ -57,6 +57,7 @@ func TestStatesFollowNames(t *testing.T) {
 			later.add(kinds[k](0), &program.Schedule{End: true})
 		}
 		s := &Snapshot{Callbacks: states(first.Callbacks)}
+		later.Resume = s
 		if err := (&run{Job: later.Job}).recallStates(s); err != nil {
 			r.Fatal(err)
 		}

@@ -56,13 +56,16 @@ func (r *run) recallPlace(s *Snapshot) error {
 	r.state.LR = s.LR
 	r.pos = s.Position
 	r.pos.Begins = s.Position.Begins || s.Step == 0
-	if r.Interrupted && sameCallbacks(s.Callbacks, r.Callbacks) {
+	if r.Interrupted && !r.bestLost() && sameCallbacks(s.Callbacks, r.Callbacks) {
 		maps.Copy(r.state.Metrics, s.Metrics)
 		return nil
 	}
 	r.begins()
 	return nil
 }
+
+// bestLost reports whether the checkpoint remembers a best that is not there.
+func (r *run) bestLost() bool { return r.Resume.Best != nil && r.Best == nil }
 
 // begins makes the place one where the stage begins: the step that the checkpoint
 // has reached. The sums of an epoch that is under way go on; nothing of what another
@@ -79,7 +82,7 @@ func (r *run) begins() {
 // checkpoints remembers goes with the best of them: where that is not there, the best
 // begins anew.
 func (r *run) recallStates(s *Snapshot) error {
-	anew := s.Best != nil && r.Best == nil
+	anew := r.bestLost()
 	if !anew {
 		r.best = maps.Clone(s.Best)
 	}

@@ -38,7 +38,7 @@ func (r *run) warnOfRecovery(t *trainer) {
 		}
 		return
 	}
-	if s.Best != nil && r.Best == nil {
+	if r.bestLost() {
 		r.warn(bestLost(whence))
 	}
 	if r.last() {
