@@ -45,6 +45,9 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 		l.dtypes(w.q, g)
 		w.c.QConfig, s.QConfig, s.Nodes = w.q.of, w.q.of, w.q.configs(g)
 	}
+	if w.finished() {
+		return nil
+	}
 	for i := range s.Convert.Converters {
 		w.call = &s.Convert.Converters[i]
 		if !w.step() {
@@ -237,12 +240,18 @@ func (w *walk) comparable(up *Stage) bool {
 // averages reports whether a stage keeps averaged weights.
 func averages(s *program.Stage) bool { return averager(s) != nil }
 
+// file is where a path of the pipeline's text lies.
+func (w *walk) file(path string) string {
+	full := filepath.FromSlash(path)
+	if filepath.IsAbs(full) {
+		return full
+	}
+	return filepath.Join(w.plan.Program.Dir, full)
+}
+
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
 func (w *walk) loadFile(path string, o stage.LoadOptions) error {
-	full := filepath.FromSlash(path)
-	if !filepath.IsAbs(full) {
-		full = filepath.Join(w.plan.Program.Dir, full)
-	}
+	full := w.file(path)
 	if _, err := os.Stat(full); err != nil {
 		w.absent(path, full)
 		return nil

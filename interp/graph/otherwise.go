@@ -68,39 +68,3 @@ func (w *walk) trainedOtherwise(was *nn.Graph, from, of string) error {
 	w.fail(*d)
 	return nil
 }
-
-// int8 lets a finished int8 model take the place of the stage's float model.
-func (w *walk) int8(snap *stage.Snapshot, from string, o stage.LoadOptions) error {
-	g, err := stage.Int8Model(w.c.Model, snap, o)
-	if err != nil {
-		return err
-	}
-	if t := w.s.Trainer; t != nil {
-		w.fail(diag.Diagnostic{
-			Code: diag.BadConversion, Subject: t.Origin.Header, Address: t.Origin.Address,
-			Summary: fmt.Sprintf("%s is an int8 model, which cannot be trained", from),
-			Detail:  "Load a float or QAT checkpoint, or leave out the trainer to evaluate the int8 model.",
-		})
-		return errReported
-	}
-	if c := w.s.Calibrator; c != nil {
-		w.fail(diag.Diagnostic{
-			Code: diag.BadConversion, Subject: c.Origin.Header, Address: c.Origin.Address,
-			Summary: fmt.Sprintf("%s is an int8 model, whose ranges are settled", from),
-			Detail:  "Leave out the calibrator to evaluate the int8 model.",
-		})
-		return errReported
-	}
-	if w.q != nil {
-		list, err := stage.ConfiguredOtherwise(w.c.Model, g, w.q.of)
-		if err != nil {
-			return err
-		}
-		if len(list) > 0 {
-			w.fail(*Otherwise(w.s, from, "another one", list))
-			return errReported
-		}
-	}
-	w.c.Model, w.s.Mode = g, g.Mode()
-	return nil
-}

@@ -1,0 +1,90 @@
+package graph
+
+import (
+	"fmt"
+	"reflect"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// finished refuses converters in front of a file that is a finished int8 model: it
+// takes the place of what they would make. Of another stage's int8 model lang/check
+// has said so.
+func (w *walk) finished() bool {
+	for i, call := range w.s.Convert.Converters {
+		path := fileOf(call)
+		if path == "" || i == 0 {
+			continue
+		}
+		snap, err := artifact.Peek(w.file(path))
+		if err != nil || snap.Form != nn.Quantized {
+			continue
+		}
+		o := w.s.Convert.Converters[0].Origin
+		w.fail(diag.Diagnostic{
+			Code: diag.BadConversion, Subject: o.Header, Address: o.Address,
+			Summary: fmt.Sprintf("%s is a finished int8 model, which is loaded as it is", path),
+			Detail:  "It takes the place of the stage's model: let LoadCheckpoint be the only converter.",
+			Related: []diag.Related{{Message: "the file is loaded here", Range: call.Origin.At("checkpoint_path")}},
+		})
+		return true
+	}
+	return false
+}
+
+// fileOf is the file that a converter loads, "" for none.
+func fileOf(c program.Call) string {
+	v := reflect.ValueOf(c.Args)
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		if p, ok := v.Field(i).Interface().(program.Checkpoint); ok {
+			return p.Path
+		}
+	}
+	return ""
+}
+
+// int8 lets a finished int8 model take the place of the stage's float model.
+func (w *walk) int8(snap *stage.Snapshot, from string, o stage.LoadOptions) error {
+	g, err := stage.Int8Model(w.c.Model, snap, o)
+	if err != nil {
+		return err
+	}
+	if t := w.s.Trainer; t != nil {
+		w.fail(diag.Diagnostic{
+			Code: diag.BadConversion, Subject: t.Origin.Header, Address: t.Origin.Address,
+			Summary: fmt.Sprintf("%s is an int8 model, which cannot be trained", from),
+			Detail:  "Load a float or QAT checkpoint, or leave out the trainer to evaluate the int8 model.",
+		})
+		return errReported
+	}
+	if c := w.s.Calibrator; c != nil {
+		w.fail(diag.Diagnostic{
+			Code: diag.BadConversion, Subject: c.Origin.Header, Address: c.Origin.Address,
+			Summary: fmt.Sprintf("%s is an int8 model, whose ranges are settled", from),
+			Detail:  "Leave out the calibrator to evaluate the int8 model.",
+		})
+		return errReported
+	}
+	if w.q != nil {
+		list, err := stage.ConfiguredOtherwise(w.c.Model, g, w.q.of)
+		if err != nil {
+			return err
+		}
+		if len(list) > 0 {
+			w.fail(*Otherwise(w.s, from, "another one", list))
+			return errReported
+		}
+	}
+	w.c.Model, w.s.Mode = g, g.Mode()
+	return nil
+}
