@@ -265,6 +265,41 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
+// TestLoneBN: a BN that follows no convolution is trained, frozen and converted like any
+// other, and absorbed by nobody.
+func TestLoneBN(t *testing.T) {
+	for _, mode := range []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"} {
+		for _, fused := range []bool{false, true} {
+			if fused && mode == "fuse_bn" {
+				continue
+			}
+			p, x := parttest.Flow()
+			p.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 4, Norms: true}
+			for _, s := range p.Stages[1:] {
+				s.Convert.QATMode = mode
+			}
+			qat := p.Stages[2]
+			qat.Callbacks = qat.Callbacks[2:]
+			if fused {
+				qat.Callbacks = append(qat.Callbacks, x.FuseBN("all", x.At(program.Step, 3), "body"))
+			}
+			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "freeze", parttest.Nothing{}), When: x.At(program.Step, 7)}
+			qat.Callbacks = append(qat.Callbacks, freeze)
+			o := world(t.TempDir())
+			heard := events(&o)
+			ran(t, p, o)
+			if got := count(*heard, stage.EventAbsorb); got != 2 {
+				t.Errorf("%s: %d BNs were absorbed", mode, got)
+			}
+			m, err := artifact.ReadManifest(o.Out)
+			must(t, err)
+			if proof := m.Stage("int_infer").Proof; proof.Changed != 0 || len(proof.Nodes) != 8 {
+				t.Errorf("%s: %+v", mode, proof)
+			}
+		}
+	}
+}
+
 // TestReasons changes one thing at a time: what runs, and why. Explain says the
 // same before.
 func TestReasons(t *testing.T) {

@@ -198,8 +198,7 @@ func (m *measured) unequal(p *artifact.Proof) *diag.Diagnostic {
 // absorbed after the other, so that a receipt tells of its own node alone and not
 // of what those before it have changed.
 func (m *measured) absorb(qat *nn.Graph) error {
-	absorbed := func(node nn.Module) bool { return node.BN != "" }
-	if !slices.ContainsFunc(qat.Modules(), absorbed) {
+	if !slices.ContainsFunc(qat.Modules(), nn.Module.Absorbable) {
 		return nil
 	}
 	g, scale := qat, "keep"
@@ -215,7 +214,7 @@ func (m *measured) absorb(qat *nn.Graph) error {
 		return err
 	}
 	for _, node := range qat.Modules() {
-		if !absorbed(node) {
+		if !node.Absorbable() {
 			continue
 		}
 		g = g.Clone()

@@ -136,14 +136,14 @@ func (l *lowerer) absorbs(s *Stage, c *program.Callback, chosen []nn.Module) []n
 	for _, m := range chosen {
 		by := s.absorbed[m.Name]
 		switch {
-		case by == nil && m.BN != "":
+		case by == nil && m.Absorbable():
 			own = append(own, m)
 			s.absorbed[m.Name] = c
 		case by == nil, c.Modules == nil:
 			// Without selectors a callback absorbs what is left.
-		case s.surely[m.Name] || m.BN != "" && here(s, by):
+		case s.surely[m.Name] || m.Absorbable() && here(s, by):
 			twice, first = append(twice, m.Name), by
-		case m.BN != "":
+		case m.Absorbable():
 			own = append(own, m) // the checkpoint may be older than that absorption
 			s.absorbed[m.Name] = c
 		}
@@ -166,7 +166,7 @@ func (l *lowerer) namedTwice(s *Stage, c *program.Callback) {
 		var again string
 		fresh := sel.Negated
 		for _, m := range s.Model.Modules() {
-			if m.BN == "" || !matches(sel, m) || sel.Negated {
+			if !m.Absorbable() || !matches(sel, m) || sel.Negated {
 				continue
 			}
 			if _, named := first[m.Name]; !named {
@@ -217,19 +217,25 @@ func (l *lowerer) absorbedTwice(c, first *program.Callback, twice []string) {
 }
 
 func (l *lowerer) selectsNoBN(s *Stage, c *program.Callback) {
-	var with []string
+	var with, alone []string
 	for _, m := range s.Model.Modules() {
-		if m.BN != "" {
+		switch {
+		case m.Absorbable():
 			with = append(with, m.Name)
+		case m.BN != "" && (c.Modules == nil || selects(c.Modules, m)):
+			alone = append(alone, m.Name)
 		}
 	}
 	detail := "No node of the network has a BN that could be absorbed."
 	if len(with) > 0 {
 		detail = "These nodes have one: " + diag.Enumerate(with) + "."
 	}
+	if len(alone) > 0 {
+		detail += " A BN that follows no convolution stays a node of its own, in the int8 model too: " + diag.Enumerate(alone) + "."
+	}
 	l.fail(diag.Diagnostic{
 		Code: diag.SelectsNoBN, Subject: modulesOf(c), Address: c.Origin.Address,
-		Summary: c.Type + " selects no node with a BN", Detail: detail,
+		Summary: c.Type + " selects no node with a BN that it could absorb", Detail: detail,
 	})
 }
 

@@ -323,7 +323,7 @@ func (w *walk) takeOver(gone map[string]bool, by map[string]*program.Callback) e
 // callbacks that did it would.
 func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) error {
 	for _, m := range g.Modules() {
-		if m.BN == "" || !gone[m.Name] {
+		if !m.Absorbable() || !gone[m.Name] {
 			continue
 		}
 		a, _ := by[m.Name].Args.(program.BNAbsorber)

@@ -139,6 +139,12 @@ func TestMistakes(t *testing.T) {
 			stage(f, "qat").Callbacks[1].Modules = nil
 			return cb.Origin.At("modules")
 		}, diag.SelectsNoBN, "body.a.conv"},
+		{"no BN that a convolution could absorb", func(f flow) diag.Range {
+			f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 4, Norms: true}
+			qat := stage(f, "qat")
+			qat.Callbacks = append(qat.Callbacks, f.FuseBN("alone", f.At(program.Step, 5), "body.mid"))
+			return qat.Callbacks[3].Origin.At("modules")
+		}, diag.SelectsNoBN, "follows no convolution stays a node of its own, in the int8 model too: body.mid"},
 		{"too late", func(f flow) diag.Range {
 			cb := &stage(f, "qat").Callbacks[0]
 			cb.When.From = 10

@@ -148,12 +148,14 @@ type TinyArgs struct {
 	Width   int  `arg:"width,optional"`
 	Kernel  int  `arg:"kernel,optional"`
 	Deep    bool `arg:"deep,optional"`
+	Norms   bool `arg:"norms,optional"`
 }
 
 type tiny struct{ TinyArgs }
 
 // Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act}, with Deep also
-// body.c.{conv,bn}, and head.{pool,fc}.
+// body.c.{conv,bn}, with Norms BNs of their own, body.in and body.mid, on the input and
+// behind the pool, and head.{pool,fc}.
 func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 	if t.Width < 1 {
 		return nil, stage.Bad("width", "must be positive")
@@ -168,12 +170,19 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 		x = b.BatchNorm(name+".bn", x, 0, 0)
 		return b.Act(name+".act", x, kernel.ReLU)
 	}
-	x := unit("body.a", b.Input(), k, 0)
+	x := b.Input()
+	if t.Norms {
+		x = b.BatchNorm("body.in", x, 0, 0)
+	}
+	x = unit("body.a", x, k, 0)
 	x = unit("body.b", x, 3, 1)
 	if t.Deep {
 		x = unit("body.c", x, 3, 1)
 	}
 	x = b.MaxPool("body.pool", x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+	if t.Norms {
+		x = b.BatchNorm("body.mid", x, 0, 0)
+	}
 	x = b.GlobalAvgPool("head.pool", x)
 	return b.Graph(b.Linear("head.fc", x, t.Classes, true))
 }

@@ -57,7 +57,7 @@ func (r *run) absorb(modules []string, recompute bool) error {
 		if err != nil {
 			return err
 		}
-		if m.BN == "" {
+		if !m.Absorbable() {
 			continue
 		}
 		if err := r.absorbOne(p, m, recompute); err != nil {

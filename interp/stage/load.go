@@ -143,7 +143,7 @@ func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error 
 	}
 	left := map[string]bool{}
 	for _, m := range g.Modules() {
-		left[m.Name] = m.BN != ""
+		left[m.Name] = m.Absorbable()
 	}
 	var list []nn.Absorbed
 	for _, a := range absorbed {

@@ -125,6 +125,10 @@ type Module struct {
 	Act                 kernel.Act
 }
 
+// Absorbable reports whether the node has a BN that its convolution can absorb. A BN
+// that follows no convolution is a node of its own, in the int8 model too.
+func (m Module) Absorbable() bool { return m.HasWeight && m.BN != "" }
+
 // Form returns the life that the graph is in.
 func (g *Graph) Form() Form { return g.form }
 

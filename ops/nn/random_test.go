@@ -10,11 +10,21 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// randomGraph builds a network of 3 to 12 nodes out of every op.
+// randomGraph is a random body with a vector of everything that is still unread, and a
+// linear layer, flattened or averaged.
 func randomGraph(t testing.TB, r *rand.Rand) *Graph {
-	b := NewBuilder(tensor.Shape{H: 5 + r.IntN(5), W: 5 + r.IntN(5), C: 1 + r.IntN(4)})
-	open := []Value{b.Input()} // values that nothing may have read yet
-	used := map[int]bool{}
+	b, open, used := randomBody(t, r)
+	x := joinLoose(b, r, open, used)
+	g, err := b.Graph(b.Linear("fc", b.Flatten("flat", x), 5, true))
+	must(t, err)
+	return g
+}
+
+// randomBody makes 3 to 12 nodes out of every op, and tells which values there are.
+func randomBody(t testing.TB, r *rand.Rand) (b *Builder, open []Value, used map[int]bool) {
+	b = NewBuilder(tensor.Shape{H: 5 + r.IntN(5), W: 5 + r.IntN(5), C: 1 + r.IntN(4)})
+	open = []Value{b.Input()} // values that nothing may have read yet
+	used = map[int]bool{}
 	pick := func() Value {
 		v := open[r.IntN(len(open))]
 		for _, o := range open { // rather one that is not used yet
@@ -34,7 +44,7 @@ func randomGraph(t testing.TB, r *rand.Rand) *Graph {
 		case 0:
 			y = b.MaxPool(name("max", i), x, PoolAttrs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 		case 1:
-			y = b.AvgPool(name("avg", i), x, PoolAttrs{Kernel: [2]int{3, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 0}, CountIncludePad: r.IntN(2) == 0})
+			y = b.AvgPool(name("avg", i), x, PoolAttrs{Kernel: [2]int{3, min(2, s.W-1)}, Stride: [2]int{1, 1}, Padding: [2]int{1, 0}, CountIncludePad: r.IntN(2) == 0})
 		case 2:
 			y = b.BatchNorm(name("bn", i), x, 0, 0)
 		case 3:
@@ -53,7 +63,7 @@ func randomGraph(t testing.TB, r *rand.Rand) *Graph {
 		}
 		open = append(open, y)
 	}
-	return finishRandom(t, b, r, open, used)
+	return b, open, used
 }
 
 // randomUnit is a conv [+bn] [+add] [+act].
@@ -84,9 +94,8 @@ func randomUnit(b *Builder, r *rand.Rand, i int, x Value, open []Value, used map
 	return y
 }
 
-// finishRandom makes a vector of everything that is still unread and ends with
-// a linear layer, flattened or averaged.
-func finishRandom(t testing.TB, b *Builder, r *rand.Rand, open []Value, used map[int]bool) *Graph {
+// joinLoose makes a vector of everything that is still unread.
+func joinLoose(b *Builder, r *rand.Rand, open []Value, used map[int]bool) Value {
 	var loose []Value
 	clear(used)
 	for _, o := range b.ops {
@@ -107,9 +116,7 @@ func finishRandom(t testing.TB, b *Builder, r *rand.Rand, open []Value, used map
 	if r.IntN(2) == 0 {
 		x = b.Act("lact", b.Linear("hidden", x, 7, true), kernel.ReLU)
 	}
-	g, err := b.Graph(b.Linear("fc", b.Flatten("flat", x), 5, true))
-	must(t, err)
-	return g
+	return x
 }
 
 // randomConfig draws types, schemes and roundings.
@@ -211,7 +218,7 @@ func prepareRandom(t testing.TB, r *rand.Rand, g *Graph, n int) {
 	e := compile(t, g, n, true)
 	for range 2 {
 		e.Forward(randn(r, in, 1), n, Train)
-		e.Backward(randn(r, n*5, 0.1))
+		e.Backward(randn(r, n*g.Output().WithN(1).Len(), 0.1))
 	}
 }
 
