@@ -203,7 +203,7 @@ func build(path string, c *contents) (*stage.Snapshot, error) {
 func (c *contents) fill(s *stage.Snapshot) error {
 	_, ours := c.meta["format_version"]
 	for _, e := range c.tensors {
-		var b []byte
+		b := e.data
 		if c.data != nil {
 			b = c.data[e.begin:e.end]
 		}

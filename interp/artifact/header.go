@@ -14,6 +14,7 @@ type entry struct {
 	dtype      string // "F32", …, also one that this program does not know
 	shape      []int
 	begin, end uint64 // in the data behind the header
+	data       []byte // where it has been read by itself
 }
 
 // metaKey is the header's key that is no tensor.

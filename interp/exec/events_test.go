@@ -96,7 +96,7 @@ func everything(t *testing.T, hear func(stage.Event)) {
 	}
 	flow := func() (*program.Program, *parttest.Text) {
 		p, x := parttest.Flow()
-		freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "stage.float.callback.FreezeBN[0]", parttest.Nothing{}), When: x.At(program.Epoch, 1)}
+		freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "stage.float.callback.FreezeBN[0]", parttest.FreezeBNArgs{}), When: x.At(program.Epoch, 1)}
 		p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, freeze)
 		p.Outputs = []*program.Output{{Name: "one", Value: func(program.Results) (any, diag.List) { return 1, nil }}}
 		return p, x

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel/ref"
+	"qpipe/ops/nn"
 )
 
 // world are options with a clock that ticks by itself.
@@ -283,7 +285,7 @@ func TestLoneBN(t *testing.T) {
 			if fused {
 				qat.Callbacks = append(qat.Callbacks, x.FuseBN("all", x.At(program.Step, 3), "body"))
 			}
-			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "freeze", parttest.Nothing{}), When: x.At(program.Step, 7)}
+			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "freeze", parttest.FreezeBNArgs{}), When: x.At(program.Step, 7)}
 			qat.Callbacks = append(qat.Callbacks, freeze)
 			o := world(t.TempDir())
 			heard := events(&o)
@@ -559,11 +561,26 @@ func TestPlaces(t *testing.T) {
 			return p.Stages[0].Trainer.Origin.At("resume_optimizer")
 		}, diag.NothingToResume, "resume_optimizer = true", "float: failed"},
 		{"conversion", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
+			p.QConfigs[0].Activation.Scheme = "affine"
+			g := lowered(t, p).Stage("qat").Model.Clone()
+			g.Init(1)
+			for _, m := range g.Modules() {
+				g.SetRange(m.Name, -math.MaxFloat32, math.MaxFloat32) // which is wider than a float32
+			}
+			path := filepath.Join(t.TempDir(), "wide.safetensors")
+			must(t, artifact.Write(nil, path, &stage.Snapshot{Form: nn.QAT, Mode: nn.ReverseFold, Structure: g.Structure(), Model: g.Tensors()}))
+			load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: path}}, "checkpoint_path")
 			c := p.Stages[3].Convert
-			c.Converters = []program.Call{c.Converters[0], c.Converters[2]} // nothing was ever observed
+			c.Converters[1] = load
 			p.Stages = p.Stages[3:]
-			return c.Converters[1].Origin.Header
-		}, diag.CannotConvert, "QAT2Quantize", "int_infer: failed"},
+			return c.Converters[2].Origin.Header
+		}, diag.CannotConvert, "scale is +Inf", "int_infer: failed"},
+		{"a single value", func(p *program.Program, x *parttest.Text, _ *Options) diag.Range {
+			p.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 4, Kernel: 5, Norms: true}
+			p.Datasets[0].Args = parttest.DotsArgs{N: 41, Size: 6, Classes: 3, Uncounted: true}
+			p.Stages[0].Trainer.DropLast = false
+			return p.Stages[0].Trainer.Origin.At("drop_last")
+		}, diag.SingleValue, "(41 in batches of 8)", "float: failed"},
 		{"an int8 model with other integers", func(p *program.Program, _ *parttest.Text, _ *Options) diag.Range {
 			c := &p.Stages[3].Convert.Converters[2]
 			c.Type = "Misquantize"

@@ -247,6 +247,11 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	if j.Val, err = s.feed(st.Val); err != nil {
 		return nil, nil, err
 	}
+	if st.Trainer != nil && j.Train != nil {
+		if d := graph.SingleValue(st, j.Train.Samples.Len()); d != nil {
+			return nil, nil, &placed{d}
+		}
+	}
 	if err := s.parts(st, j); err != nil {
 		return nil, nil, err
 	}

@@ -23,6 +23,7 @@ type walk struct {
 	s    *Stage
 	q    *qconfig
 	call *program.Call // the converter at work
+	last *program.Call // the LoadCheckpoint before it
 	c    *stage.Conversion
 }
 
@@ -81,13 +82,16 @@ func (w *walk) step() bool {
 		return false
 	}
 	if sig.To == program.Quantized {
-		if !w.convertible() {
+		if fits, known := w.convertible(), w.observed(); !fits || !known {
 			return false
 		}
 	}
 	if err := conv.Convert(w.c); err != nil {
 		w.cannot(err)
 		return false
+	}
+	if sig.From == program.AnyForm {
+		w.last = w.call
 	}
 	return true
 }
@@ -155,7 +159,7 @@ func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
 		Summary: fmt.Sprintf("%s cannot become int8: %v", e.Node, e.Err), Detail: way(e.Way),
 	}
 	if more := len(nodes) - 1; more > 0 {
-		d.Summary = fmt.Sprintf("%s and %s cannot become int8: %v", e.Node, count(more, "more node"), e.Err)
+		d.Summary = fmt.Sprintf("%s cannot become int8: %v", some(nodes), e.Err)
 		d.Detail += " The nodes: " + diag.Enumerate(nodes) + "."
 	}
 	if !by.Empty() {
@@ -189,6 +193,7 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 		return w.int8(&stage.Snapshot{Form: nn.Quantized, Structure: up.Model.Structure()}, name, o)
 	}
 	if up == nil || up.Model == nil || len(up.Writes) == 0 {
+		w.allObserved() // for all that is known
 		return nil
 	}
 	if !w.comparable(up) {
@@ -219,11 +224,13 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 	if mine, theirs := w.s.Stage.Model.Name, up.Stage.Model.Name; mine != theirs {
 		models = fmt.Sprintf("That stage has model.%s, and this one model.%s.", theirs, mine)
 	}
-	return w.holdTrained(give, give.Tensors(), name, quantizedBy(up.Stage), o, diag.Diagnostic{
+	err := w.holdTrained(give, give.Tensors(), name, quantizedBy(up.Stage), o, diag.Diagnostic{
 		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
 		Detail:  models,
 		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
 	})
+	w.takeRanges(stageRanges(give), o)
+	return err
 }
 
 // comparable reports whether a stage's checkpoint is of the form and mode that
@@ -254,6 +261,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	full := w.file(path)
 	if _, err := os.Stat(full); err != nil {
 		w.absent(path, full)
+		w.allObserved() // for all that is known
 		return nil
 	}
 	snap, err := artifact.Peek(full)
@@ -286,6 +294,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 		}
 	}
 	d := diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))}
+	w.takeRanges(fileRanges(tensors), o)
 	if len(snap.Structure) == 0 {
 		return w.hold(tensors, o, d)
 	}

@@ -84,13 +84,15 @@ func TestFlow(t *testing.T) {
 	}
 }
 
+// flow is the sound pipeline with the text that it stands in.
+type flow struct {
+	*program.Program
+	*parttest.Text
+}
+
 // TestMistakes changes the sound pipeline in one way each and expects exactly
 // one diagnostic, at its place.
 func TestMistakes(t *testing.T) {
-	type flow struct {
-		*program.Program
-		*parttest.Text
-	}
 	stage := func(f flow, name string) *program.Stage {
 		i := slices.IndexFunc(f.Stages, func(s *program.Stage) bool { return s.Name == name })
 		return f.Stages[i]

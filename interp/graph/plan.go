@@ -134,7 +134,9 @@ func (l *lowerer) stage(s *Stage) {
 	s.Model = l.convert(s, built.Clone())
 	l.recovers(s)
 	if s.Model != nil {
+		l.unquantized(s)
 		l.callbacks(s)
+		l.singleValue(s, train)
 	}
 }
 

@@ -24,6 +24,7 @@ type past struct {
 	slots     []string // nil where nobody knows
 	callbacks []string // their names
 	states    []string // of those that have a state in the checkpoint
+	frozen    []string // nodes whose BN it may have frozen
 }
 
 // remember notes that the stage loads a checkpoint; the last one is what it recovers from.
@@ -39,6 +40,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 	p := &past{
 		call: w.call, options: o, up: up, form: up.Model.Form(), whence: fmt.Sprintf("stage %q", up.Name), step: -1, perEpoch: up.Length.StepsPerEpoch,
 		rate: up.rateAt(up.Length.Steps-1, w.plan.Catalog), callbacks: callbackNames(up.Stage), states: w.states(up),
+		frozen: up.frozen(),
 	}
 	if opt := w.optimizer(up.Trainer); opt != nil {
 		p.slots = opt.Slots()
@@ -56,6 +58,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 func (w *walk) rememberFile(path string, snap *stage.Snapshot, o stage.LoadOptions) {
 	p := &past{
 		call: w.call, options: o, form: snap.Form, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, slots: []string{},
+		frozen: snap.FrozenBN,
 	}
 	for slot := range snap.Optimizer {
 		p.slots = append(p.slots, slot)

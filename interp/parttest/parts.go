@@ -36,8 +36,8 @@ func Catalog() stage.Catalog {
 			newObserver),
 		stage.CallbackPart("FuseBN", "Absorbs.", FuseBNArgs{}, program.Required, program.Optional,
 			func(FuseBNArgs) (stage.Callback, error) { return fuseBN{}, nil }),
-		stage.CallbackPart("FreezeBN", "Freezes.", Nothing{}, program.Optional, program.Optional,
-			func(Nothing) (stage.Callback, error) { return freezeBN{}, nil }),
+		stage.CallbackPart("FreezeBN", "Freezes.", FreezeBNArgs{}, program.Optional, program.Optional,
+			func(FreezeBNArgs) (stage.Callback, error) { return freezeBN{}, nil }),
 		stage.CallbackPart("Checkpoint", "Keeps the best.", CheckpointArgs{}, program.NotTaken, program.NotTaken,
 			func(a CheckpointArgs) (stage.Callback, error) { return &checkpoint{args: a}, nil }),
 		stage.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
@@ -59,19 +59,25 @@ func Catalog() stage.Catalog {
 type Nothing struct{}
 
 // DotsArgs are the arguments of Dots. With a Root its images are shifted by the
-// byte in the file dots.txt there.
+// byte in the file dots.txt there. Of Uncounted ones the number is known only when they are opened.
 type DotsArgs struct {
 	N       int    `arg:"n,optional"`
 	Size    int    `arg:"size,optional"`
 	Classes int    `arg:"classes,optional"`
 	From    int    `arg:"from,optional"`
 	Root    string `arg:"root,optional"`
+
+	Uncounted bool `arg:"uncounted,optional"`
 }
 
 type dots struct{ DotsArgs }
 
 func (d dots) Spec() stage.Spec {
-	return stage.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
+	spec := stage.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
+	if d.Uncounted {
+		spec.Len = -1
+	}
+	return spec
 }
 
 func (d dots) Files() (string, []string) {
@@ -149,6 +155,7 @@ type TinyArgs struct {
 	Kernel  int  `arg:"kernel,optional"`
 	Deep    bool `arg:"deep,optional"`
 	Norms   bool `arg:"norms,optional"`
+	Flat    bool `arg:"flat,optional"` // without the pool
 }
 
 type tiny struct{ TinyArgs }
@@ -179,7 +186,9 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 	if t.Deep {
 		x = unit("body.c", x, 3, 1)
 	}
-	x = b.MaxPool("body.pool", x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+	if !t.Flat {
+		x = b.MaxPool("body.pool", x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+	}
 	if t.Norms {
 		x = b.BatchNorm("body.mid", x, 0, 0)
 	}
@@ -263,6 +272,7 @@ func (a *accuracy) Values() []float64 { return []float64{float64(a.right) / floa
 // ObserverArgs are the arguments of min_max.
 type ObserverArgs struct {
 	Constant float64 `arg:"averaging_constant,optional"`
+	Fixed    bool    `arg:"fixed,optional"` // the range is -1 to 1, whatever the data
 }
 
 type observer struct{ ObserverArgs }
@@ -274,11 +284,16 @@ func newObserver(a ObserverArgs) (stage.Observer, error) {
 	return observer{a}, nil
 }
 
-func (o observer) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+func (o observer) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) {
+	if o.ObserverArgs.Fixed {
+		return -1, 1
+	}
+	return lo, hi
+}
 
 func (o observer) Averaging() float32 { return float32(o.Constant) }
 
-func (observer) Fixed() bool { return false }
+func (o observer) Fixed() bool { return o.ObserverArgs.Fixed }
 
 // FuseBNArgs are the arguments of FuseBN.
 type FuseBNArgs struct{}
@@ -289,6 +304,12 @@ func (FuseBNArgs) KeepsScale() bool { return true }
 type fuseBN struct{}
 
 func (fuseBN) Fire(s *stage.State, modules []string) error { return s.AbsorbBN(modules, false) }
+
+// FreezeBNArgs are the arguments of FreezeBN.
+type FreezeBNArgs struct{}
+
+// FreezesBN implements program.BNFreezer.
+func (FreezeBNArgs) FreezesBN() {}
 
 type freezeBN struct{}
 
@@ -355,14 +376,15 @@ func (t trip) Fire(*stage.State, []string) error {
 
 // LoadArgs are the arguments of LoadCheckpoint.
 type LoadArgs struct {
-	CheckpointPath stage.Checkpoint `arg:"checkpoint_path"`
-	AllowMiss      bool             `arg:"allow_miss,optional"`
-	CheckHash      bool             `arg:"check_hash,optional"`
+	CheckpointPath stage.Checkpoint  `arg:"checkpoint_path"`
+	AllowMiss      bool              `arg:"allow_miss,optional"`
+	CheckHash      bool              `arg:"check_hash,optional"`
+	Rename         map[string]string `arg:"rename,optional"`
 }
 
 // Convert implements stage.Converter.
 func (a LoadArgs) Convert(c *stage.Conversion) error {
-	return c.Load(a.CheckpointPath, stage.LoadOptions{AllowMiss: a.AllowMiss, CheckHash: a.CheckHash})
+	return c.Load(a.CheckpointPath, stage.LoadOptions{AllowMiss: a.AllowMiss, CheckHash: a.CheckHash, Rename: a.Rename})
 }
 
 type prepare nn.Form

@@ -42,7 +42,7 @@ func TrainedOtherwise(g *nn.Graph, s *Snapshot) ([]nn.Difference, error) {
 		return nil, err
 	}
 	for _, t := range s.Model {
-		node, ok := strings.CutSuffix(t.Name, ".act_quant.min_max")
+		node, ok := nn.RangeOf(t.Name)
 		if r, is := t.Data.([]float32); ok && is && len(r) == 2 {
 			was.SetRange(node, r[0], r[1])
 		}

@@ -21,6 +21,8 @@ const (
 	UnknownMetric      Code = "QP315"
 	LongWarmup         Code = "QP316"
 	SharedImages       Code = "QP317"
+	NoRange            Code = "QP318"
+	SingleValue        Code = "QP319"
 	TrainedOtherwise   Code = "QP320"
 )
 
@@ -90,6 +92,8 @@ func Meanings() []Meaning {
 		{UnknownMetric, "a stage's validation measures no such metric"},
 		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
 		{SharedImages, "warning: a stage validates on images that it trains on"},
+		{NoRange, "nodes have no range to be quantized with: nothing has observed them"},
+		{SingleValue, "a BN would be trained on a single value per channel, which has no variance"},
 		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
 
 		{RecoveryMismatch, "what a stage would recover from a checkpoint does not fit the stage"},

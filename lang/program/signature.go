@@ -68,6 +68,10 @@ type Signature struct {
 // KeepsScale reports whether the weight's scale stays as it was.
 type BNAbsorber interface{ KeepsScale() bool }
 
+// BNFreezer is implemented by the Args of a callback after which BNs keep their running
+// statistics (FreezeBN).
+type BNFreezer interface{ FreezesBN() }
+
 // BestKeeper is implemented by the Args of a callback that writes checkpoints
 // (Checkpoint); KeepsBest reports whether "best" is among them.
 type BestKeeper interface{ KeepsBest() bool }

@@ -18,6 +18,9 @@ func (g *Graph) Convert() (*Graph, error) {
 		}
 		return nil, errors.Join(list...)
 	}
+	if names := g.Unobserved(); g.alloced && len(names) > 0 {
+		return nil, NodeError{names[0], fmt.Errorf("%d nodes have no range, this one first: nothing has observed their outputs", len(names)), "calibrate or train before converting"}
+	}
 	c := g.Clone()
 	for i, n := range c.nodes {
 		if err := g.convertNode(i, n); err != nil {
@@ -36,10 +39,7 @@ func (g *Graph) convertNode(i int, n *node) error {
 		return nil
 	}
 	if n.hasQuant() && n.quant.Spec.Quantized() {
-		f, ok := g.format(i)
-		if !ok {
-			return NodeError{n.name, fmt.Errorf("its output has not been observed, so it has no scale"), "calibrate or train before converting"}
-		}
+		f, _ := g.format(i)
 		if !finite(f.Scale) {
 			return NodeError{n.name, fmt.Errorf("its output's scale is %v", f.Scale), "look for the step at which training became unsound"}
 		}

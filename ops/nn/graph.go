@@ -101,6 +101,8 @@ type node struct {
 	quant   quant.Node // of the output; Spec Float32 where there is none
 	scale   float32    // int8 form: of the output
 	zero    int32      // likewise, in the codes of its dtype
+
+	observed bool // of a graph without parameters: it will have a range when it has them
 }
 
 // affine is the int8 form of a bn of its own: y = (x + Bias)·Mul in units of

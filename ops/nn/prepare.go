@@ -47,7 +47,7 @@ func (g *Graph) prepareNode(n *node, mode convbn.Mode, from Form) {
 	if from == Calibration && n.quant.Spec == a.Spec && !(a.Observer != nil && a.Observer.Fixed()) {
 		n.quant.Observer = a.Observer // keeps the range that calibration found
 	} else {
-		n.quant = quant.NewNode(a.Spec, a.Observer)
+		n.quant, n.observed = quant.NewNode(a.Spec, a.Observer), false
 	}
 	if n.conv == nil {
 		return

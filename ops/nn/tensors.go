@@ -67,7 +67,7 @@ func (g *Graph) slots(n *node) []slot {
 		s = append(s, slot{name: n.name + ".act_scale", shape: []int{1}, scalar: &n.scale},
 			slot{name: n.name + ".act_zero_point", shape: []int{1}, zero: &n.zero})
 	case g.form != Float:
-		s = append(s, slot{name: n.name + ".act_quant.min_max", shape: []int{2}, rng: &n.quant})
+		s = append(s, slot{name: n.name + rangeSuffix, shape: []int{2}, rng: &n.quant})
 	}
 	return s
 }

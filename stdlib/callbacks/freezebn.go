@@ -5,6 +5,9 @@ import "qpipe/interp/stage"
 // FreezeBNArgs are the arguments of FreezeBN: it has none of its own.
 type FreezeBNArgs struct{}
 
+// FreezesBN implements program.BNFreezer.
+func (FreezeBNArgs) FreezesBN() {}
+
 type freezeBN struct{}
 
 // NewFreezeBN returns the callback that makes the selected BNs normalize with
