@@ -126,7 +126,16 @@ func TestManifest(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	path := filepath.Join(dir, ManifestName)
-	for _, bad := range []string{"", "{", `{"format_version":9}`, `{"format_version":1,"stages":[null]}`, `{"format_version":1,"stages":3}`} {
+	sound, err := os.ReadFile(path)
+	must(t, err)
+	for i := range sound {
+		bad := bytes.Clone(sound)
+		bad[i] ^= 1 << (i % 8)
+		if _, err := decodeManifest(path, bad); err == nil {
+			t.Fatalf("a bit of byte %d was flipped, and nobody noticed: %q", i, bad)
+		}
+	}
+	for _, bad := range []string{"", "{", `{"format_version":9}`, `{"format_version":1,"stages":[null]}`, `{"format_version":1,"stages":3}`, `{"format_version":1,"stages":[{"name":"../../mine"}]}`, `{"format_version":1,"stages":[{"name":".."}]}`} {
 		must(t, os.WriteFile(path, []byte(bad), 0o600))
 		if _, err := ReadManifest(dir); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", bad, err)

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"qpipe/lang/diag"
 )
 
-// ManifestVersion is the version of the manifest's format.
-const ManifestVersion = 1
+// ManifestVersion is the version of the manifest's format; since version 2 it
+// carries a hash.
+const ManifestVersion = 2
 
 // ManifestName is the manifest's file name in a run's folder.
 const ManifestName = "manifest.json"
@@ -32,6 +34,7 @@ const (
 // to date.
 type Manifest struct {
 	FormatVersion int               `json:"format_version"`
+	SHA256        string            `json:"sha256"` // of the file with zeros in the place of these digits
 	Program       string            `json:"program"`
 	Files         []string          `json:"files"`
 	Version       string            `json:"version"`
@@ -167,25 +170,34 @@ func decodeManifest(path string, data []byte) (*Manifest, error) {
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, damaged(path, "not a manifest: %w", err)
 	}
-	if head.FormatVersion != ManifestVersion {
-		return nil, &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %d; this program reads version %d", head.FormatVersion, ManifestVersion)}
+	if head.FormatVersion < 1 || head.FormatVersion > ManifestVersion {
+		return nil, &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %d; this program reads versions 1 to %d", head.FormatVersion, ManifestVersion)}
 	}
 	m := &Manifest{}
 	if err := json.Unmarshal(data, m); err != nil {
 		return nil, damaged(path, "not a manifest: %w", err)
 	}
+	if head.FormatVersion > 1 && Sum(bytes.Replace(data, manifestHash(m.SHA256), manifestHash(noHash()), 1)) != m.SHA256 {
+		return nil, damaged(path, "its content does not match its hash: it was changed, or damaged")
+	}
 	for _, s := range m.Stages {
-		if s == nil {
+		switch {
+		case s == nil:
 			return nil, damaged(path, "not a manifest: a stage is null")
+		case s.Name == "" || s.Name == "." || s.Name == ".." || strings.ContainsAny(s.Name, `/\`):
+			return nil, damaged(path, "no stage is named %q: its files would lie outside of the run's folder", clip(s.Name))
 		}
 	}
 	return m, nil
 }
 
+// manifestHash is how the hash stands in the file.
+func manifestHash(digits string) []byte { return []byte(`"sha256": "` + digits + `"`) }
+
 // WriteManifest replaces the manifest of the run in dir.
 func WriteManifest(d *Disk, dir string, m *Manifest) error {
 	path := filepath.Join(dir, ManifestName)
-	m.FormatVersion = ManifestVersion
+	m.FormatVersion, m.SHA256 = ManifestVersion, noHash()
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -193,7 +205,9 @@ func WriteManifest(d *Disk, dir string, m *Manifest) error {
 	if err := enc.Encode(m); err != nil {
 		return &FileError{path, diag.Unwritable, err}
 	}
-	if err := d.Write(path, buf.Bytes()); err != nil {
+	m.SHA256 = Sum(buf.Bytes())
+	data := bytes.Replace(buf.Bytes(), manifestHash(noHash()), manifestHash(m.SHA256), 1)
+	if err := d.Write(path, data); err != nil {
 		return &FileError{path, diag.Unwritable, err}
 	}
 	return nil
