@@ -263,17 +263,54 @@ func TestCheckpointFollowsValidation(t *testing.T) {
 }
 
 func TestCheckpointMonitorsTheLoss(t *testing.T) {
-	b := newBench(t, nn.Float, 4)
-	b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "loss", Mode: "min"}))
-	b.run(t)
-	least := math.Inf(1)
-	for _, e := range b.events {
-		if loss, ok := e.Data["loss"].(float64); ok && e.Kind == stage.EventEpoch {
-			least = min(least, loss)
+	for _, mode := range []string{"min", "auto"} {
+		b := newBench(t, nn.Float, 4)
+		b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "loss", Mode: mode}))
+		b.run(t)
+		least := math.Inf(1)
+		for _, e := range b.events {
+			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == stage.EventEpoch {
+				least = min(least, loss)
+			}
+		}
+		if best := b.keeper.kept["best"]; best == nil || best.Metrics["loss"] != least {
+			t.Errorf("%s: the least loss is %v, the best checkpoint's %+v", mode, least, best)
 		}
 	}
-	if best := b.keeper.kept["best"]; best == nil || best.Metrics["loss"] != least {
-		t.Errorf("the least loss is %v, the best checkpoint's %+v", least, best)
+}
+
+// falling is a metric that is the better the smaller it is.
+type falling struct{ *script }
+
+func (falling) SmallerIsBetter() {}
+
+// Without a mode the best is what the metric says: the largest, or the smallest.
+func TestCheckpointFollowsTheMetric(t *testing.T) {
+	for _, falls := range []bool{false, true} {
+		b := newBench(t, nn.Float, 3, 0.5, 0.2, 0.7)
+		want := 0.7
+		if falls {
+			b.Metrics[0], want = falling{b.Metrics[0].(*script)}, 0.2
+		}
+		b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "score", Mode: "auto"}))
+		b.run(t)
+		if got := b.keeper.kept["best"].Metrics["score"]; got != want {
+			t.Errorf("falls %v: the best has %v, want %v", falls, got, want)
+		}
+	}
+}
+
+// A stage without a step to do keeps a best all the same, by the loss too.
+func TestCheckpointWithNothingLeft(t *testing.T) {
+	a := newBench(t, nn.Float, 1)
+	a.run(t)
+	b := newBench(t, nn.Float, 1)
+	b.add(t)(NewCheckpoint(CheckpointArgs{Monitor: "loss", Mode: "auto"}))
+	b.resume(a.keeper.kept["last"])
+	b.Interrupted = false
+	b.run(t)
+	if got, want := strings.Join(b.keeper.log, " "), "3:last 3:best 3:last"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

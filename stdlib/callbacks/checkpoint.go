@@ -135,7 +135,7 @@ func (c *checkpoint) judge(s *stage.State) error {
 	}
 	old, seen := c.best[c.Monitor]
 	better := !seen || v > old
-	if c.Mode == "min" || c.Mode == "auto" && s.SmallerIsBetter(c.Monitor) {
+	if c.Mode == "min" || c.Mode != "max" && s.SmallerIsBetter(c.Monitor) {
 		better = !seen || v < old
 	}
 	if v != v || !better {
