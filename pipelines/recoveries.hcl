@@ -44,7 +44,7 @@ stage "first" {
 }
 
 # Full recovery: epochs 2 and 3 follow as if the stage above had been told to do
-# four epochs. The result is that of an uninterrupted run, byte for byte.
+# four epochs. Weights and metrics are those of an uninterrupted run, to the last bit.
 stage "full" {
   model      = model.net
   train_data = dataset.train

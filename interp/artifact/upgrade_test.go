@@ -1,6 +1,8 @@
 package artifact
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -44,6 +46,21 @@ func TestVersion1(t *testing.T) {
 			if z, ok := ts.Data.([]int32); ok && ts.Name == "c0.act_zero_point" && z[0] != 0 {
 				t.Errorf("%s: the zero point of uint8 codes of a ReLU6 is %d, want 0", file, z[0])
 			}
+		}
+	}
+}
+
+// TestCallbacksOfVersion1: version 1 has the states alone, by the place of their callback.
+func TestCallbacksOfVersion1(t *testing.T) {
+	for text, want := range map[string][]callback{
+		`[null,{"updates":5},{}]`: {{"[0]", nil}, {"[1]", numbers{"updates": 5}}, {"[2]", numbers{}}},
+		`[null]`:                  {{"[0]", nil}},
+		`[]`:                      {},
+		`[{"name":"A[0]","state":null},{"name":"A[1]","state":{"name":"NaN"}}]`: {{"A[0]", nil}, {"A[1]", numbers{"name": number(math.NaN())}}},
+	} {
+		got, err := readCallbacks([]byte(text))
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type past struct {
 	step      int    // completed; -1 where only the run will know
 	perEpoch  int    // steps; -1 where nobody knows
 	rate      float64
+	seed      int64    // that orders the images
 	slots     []string // nil where nobody knows
 	callbacks []string // their names
 	states    []string // of those that have a state in the checkpoint
@@ -38,7 +39,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 		return
 	}
 	p := &past{
-		call: w.call, options: o, up: up, form: up.Model.Form(), whence: fmt.Sprintf("stage %q", up.Name), step: -1, perEpoch: up.Length.StepsPerEpoch,
+		call: w.call, options: o, up: up, form: up.Model.Form(), whence: fmt.Sprintf("stage %q", up.Name), step: -1, perEpoch: up.Length.StepsPerEpoch, seed: w.plan.Program.Settings.Seed,
 		rate: up.rateAt(up.Length.Steps-1, w.plan.Catalog), callbacks: callbackNames(up.Stage), states: w.states(up),
 		frozen: up.frozen(),
 	}
@@ -57,7 +58,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 // rememberFile is remember for a file that is there.
 func (w *walk) rememberFile(path string, snap *stage.Snapshot, o stage.LoadOptions) {
 	p := &past{
-		call: w.call, options: o, form: snap.Form, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, slots: []string{},
+		call: w.call, options: o, form: snap.Form, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, seed: snap.Seed, slots: []string{},
 		frozen: snap.FrozenBN,
 	}
 	for slot := range snap.Optimizer {
@@ -147,6 +148,7 @@ func (l *lowerer) recovers(s *Stage) {
 		l.writtenRate(s, p)
 		return
 	}
+	l.otherSeed(s, p)
 	place := l.recoversPlace(s, p)
 	switch states := l.recoversStates(s, p); {
 	case !place || !states:
@@ -283,6 +285,21 @@ func (l *lowerer) recoversStates(s *Stage, p *past) bool {
 		}
 	}
 	return true
+}
+
+// otherSeed warns of a seed that a full recovery overrules.
+func (l *lowerer) otherSeed(s *Stage, p *past) {
+	set := l.plan.Program.Settings
+	at, written := set.Origin.Attrs["seed"]
+	if !written || set.Seed == p.seed {
+		return
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.NoEffect, Severity: diag.Warning, Subject: at, Address: set.Origin.Address,
+		Summary: fmt.Sprintf("seed = %d does not order the images of stage %q: the seed %d counts, with which %s was trained", set.Seed, s.Name, p.seed, p.whence),
+		Detail:  fmt.Sprintf("Full recovery goes on in the order that training began with. Write seed = %d, or set resume_epoch_or_step = false.", p.seed),
+		Related: []diag.Related{{Message: "the recovery is asked for here", Range: trainerAt(s, "resume_optimizer")}},
+	})
 }
 
 // writtenRate warns of a rate that resuming the optimizer overrules.

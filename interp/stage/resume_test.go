@@ -228,9 +228,14 @@ func TestRefusedResumes(t *testing.T) {
 		"past the end":      {func(b *bench) { b.Trainer.Epochs = 1 }, "resume_epoch_or_step"},
 		"another batch":     {func(b *bench) { b.Trainer.BatchSize = 2 }, "batch_size"},
 		"another optimizer": {func(b *bench) { b.Trainer.Optimizer = renamedSlots{} }, "resume_optimizer"},
-		"a lost state":      {func(b *bench) { b.Resume = counted.kept.last("last") }, "resume_epoch_or_step"},
-		"a calibration":     {func(b *bench) { b.Resume = calibration.kept.last("last") }, "resume_optimizer"},
-		"another form":      {func(b *bench) { b.Resume = float.kept.last("last") }, "resume_optimizer"},
+		"a nameless state": {func(b *bench) {
+			old := *s
+			old.Callbacks = []CallbackState{{Name: "[0]", State: map[string]float64{"epochs": 1}}}
+			b.Resume, b.Interrupted = &old, false
+		}, "resume_epoch_or_step"},
+		"a lost state":  {func(b *bench) { b.Resume = counted.kept.last("last") }, "resume_epoch_or_step"},
+		"a calibration": {func(b *bench) { b.Resume = calibration.kept.last("last") }, "resume_optimizer"},
+		"another form":  {func(b *bench) { b.Resume = float.kept.last("last") }, "resume_optimizer"},
 	} {
 		b := plain(t).stopAt(-1).from(s)
 		c.change(b)
