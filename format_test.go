@@ -51,6 +51,9 @@ func TestFormatPage(t *testing.T) {
 	manifest := keys{}
 	manifest.fields(reflect.TypeFor[artifact.Manifest]())
 	page.same(t, "A run's folder", manifest)
+	dump := keys{}
+	dump.fields(reflect.TypeFor[artifact.DumpIndex]())
+	page.same(t, "A dump", dump)
 }
 
 // keys are the names that were found in files.

@@ -12,12 +12,18 @@ func completePipeline(*cobra.Command, []string, string) ([]string, cobra.ShellCo
 }
 
 // completeStage offers the names of the stages of the pipeline on the command
-// line. They are read from the text alone, so that a file with mistakes, or one
-// whose variables have no value yet, completes too.
+// line.
 func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return blockNames(args, "stage"), cobra.ShellCompDirectiveNoFileComp
+}
+
+// blockNames are the names of the pipeline's blocks of a type. They are read from
+// the text alone, so that a file with mistakes, or one whose variables have no value
+// yet, completes too.
+func blockNames(args []string, block string) []string {
 	path, err := one(args)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return nil
 	}
 	files, _ := syntax.Parse(path)
 	var names []string
@@ -26,10 +32,10 @@ func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 			continue
 		}
 		for _, b := range f.Body.Blocks {
-			if b.Type == "stage" && len(b.Labels) == 1 {
-				names = append(names, b.Labels[0])
+			if n := len(b.Labels); b.Type == block && n > 0 {
+				names = append(names, b.Labels[n-1])
 			}
 		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names
 }

@@ -72,7 +72,7 @@ func subcommands(cmd *cobra.Command) (commands, topics [][2]string) {
 
 // rank is a command's place in the list.
 func rank(c *cobra.Command) int {
-	order := []string{"validate", "plan", "run", "show", "bench", "graph", "fmt", "parts", "version"}
+	order := []string{"validate", "plan", "run", "show", "eval", "bench", "graph", "fmt", "parts", "version"}
 	if i := slices.Index(order, c.Name()); i >= 0 {
 		return i
 	}

@@ -48,6 +48,20 @@ func (a *app) load(path string, in inputs) *loaded {
 	return l
 }
 
+// checked loads a pipeline of which a verb needs the words alone, shows its mistakes,
+// and fails where there are any.
+func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
+	l := a.load(path, in)
+	err := failed(l.diags)
+	switch {
+	case err == nil:
+		return l, nil
+	case asJSON:
+		return nil, cmp.Or(diag.WriteJSON(a.Out, l.diags, l.files.Source), err)
+	}
+	return nil, cmp.Or(a.diagnostics(l.files.Source, l.diags), err)
+}
+
 // lower loads the pipeline and lowers it; one with mistakes as far as it goes, so
 // that all of them come up at once.
 func (a *app) lower(path string, in inputs) *loaded {

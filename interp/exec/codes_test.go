@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,11 @@ func TestEveryCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = append(files, whole...)
+	scripts, err := filepath.Glob(filepath.Join("..", "..", "testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = slices.Concat(files, whole, scripts)
 	var tests strings.Builder
 	for _, f := range files {
 		data, err := os.ReadFile(f)
@@ -37,7 +42,7 @@ func TestEveryCode(t *testing.T) {
 		t.Fatalf("only %d codes found", len(names))
 	}
 	for _, n := range names {
-		if !strings.Contains(tests.String(), "diag."+n[1]) && !strings.Contains(tests.String(), n[2]+" ") {
+		if !strings.Contains(tests.String(), "diag."+n[1]) && !regexp.MustCompile(n[2]+`\b`).MatchString(tests.String()) {
 			t.Errorf("%s (%s): no test expects it", n[2], n[1])
 		}
 	}

@@ -154,15 +154,18 @@ func (s *session) start(existed bool) *diag.Diagnostic {
 	if err != nil {
 		return fileError(err)
 	}
-	threads := s.Threads
-	if threads <= 0 {
-		threads = s.prog.Settings.Threads
-	}
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	s.pool = nn.NewPool(threads)
+	s.pool = nn.NewPool(s.threads())
 	return nil
+}
+
+// threads is how many threads compute: as the options or the pipeline say, else one a core.
+func (s *session) threads() int {
+	for _, n := range []int{s.Threads, s.prog.Settings.Threads} {
+		if n > 0 {
+			return n
+		}
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 func (s *session) describe() {

@@ -3,8 +3,6 @@ package graph
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -43,30 +41,15 @@ func (w *walk) differ(mine *feed, theirs stage.Preprocessing, whence string, rel
 	if slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std) {
 		return
 	}
-	pair := []string{normalized(own), normalized(theirs)}
+	pair := []string{own.Normalization(), theirs.Normalization()}
 	slices.Sort(pair) // the way back to the first values is no mistake of its own
 	w.once(fmt.Sprint("values ", pair), diag.Diagnostic{
 		Code: diag.OtherValues, Severity: diag.Warning, Subject: mine.set.Origin.Header, Address: w.s.Origin.Address,
 		Summary: fmt.Sprintf("stage %q sees other values than %s, whose checkpoint it loads", w.s.Name, whence),
 		Detail: fmt.Sprintf("Its images are normalized with %s, and those of the other with %s: what the network has learned does not fit them. Give both data sets the same Normalize.",
-			normalized(own), normalized(theirs)),
+			own.Normalization(), theirs.Normalization()),
 		Related: append(related, diag.Related{Message: "the checkpoint is loaded here", Range: w.call.Origin.At("checkpoint_path")}),
 	})
-}
-
-// normalized says in words how pixels become values.
-func normalized(p stage.Preprocessing) string {
-	text := func(v []float64) string {
-		if len(v) > 0 && !slices.ContainsFunc(v, func(x float64) bool { return x != v[0] }) {
-			v = v[:1]
-		}
-		out := make([]string, len(v))
-		for i, x := range v {
-			out[i] = strconv.FormatFloat(x, 'g', -1, 32)
-		}
-		return strings.Join(out, ", ")
-	}
-	return fmt.Sprintf("mean %s and std %s", text(p.Mean), text(p.Std))
 }
 
 // rawBest warns where the weights that are loaded are not those that were found best.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // table holds the network's input for every byte of every channel.
@@ -58,6 +60,21 @@ func (s Spec) Preprocessing() Preprocessing {
 		Height: s.Shape.H, Width: s.Shape.W, Channels: s.Shape.C, Layout: "NHWC",
 		Colors: map[int]string{1: "gray", 3: "RGB"}[s.Shape.C], Mean: mean, Std: std,
 	}
+}
+
+// Normalization says in words how pixels become values.
+func (p Preprocessing) Normalization() string {
+	text := func(v []float64) string {
+		if len(v) > 0 && !slices.ContainsFunc(v, func(x float64) bool { return x != v[0] }) {
+			v = v[:1]
+		}
+		out := make([]string, len(v))
+		for i, x := range v {
+			out[i] = strconv.FormatFloat(x, 'g', -1, 32)
+		}
+		return strings.Join(out, ", ")
+	}
+	return fmt.Sprintf("mean %s and std %s", text(p.Mean), text(p.Std))
 }
 
 // perChannel spreads the values that a Spec gives over c channels; none means 0.5.

@@ -52,6 +52,12 @@ const (
 	UnequalIntegers Code = "QP409"
 )
 
+// Evaluation of a file: `qpipe eval`.
+const (
+	OtherData   Code = "QP420"
+	OtherLabels Code = "QP421"
+)
+
 // Run: what a stage's result makes doubtful.
 const (
 	AtChance Code = "QP430"
@@ -115,6 +121,9 @@ func Meanings() []Meaning {
 		{CannotResume, "a checkpoint does not belong to the stage that should continue from it"},
 		{CannotConvert, "a converter failed on the model's parameters"},
 		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
+
+		{OtherData, "a model is evaluated on images or classes that it was not made for"},
+		{OtherLabels, "warning: a model is evaluated on classes of other names or number"},
 
 		{AtChance, "warning: a stage ends with a model that is no better than guessing"},
 		{BestLost, "warning: the best checkpoint so far is not there, so that the best begins anew"},

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/cli"
+	"qpipe/interp/stage"
+	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/refvec"
+	"qpipe/ops/tensor"
+	"qpipe/stdlib"
+)
+
+// evalJSON runs `qpipe eval -json` and returns what it prints.
+func evalJSON(t *testing.T, args ...string) (doc struct {
+	Images  int
+	Metrics map[string]float64
+},
+) {
+	t.Helper()
+	var out, errs strings.Builder
+	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: os.Environ()}
+	if code := cli.Main(append([]string{"eval", "-json"}, args...), s, stdlib.Catalog()); code != 0 {
+		t.Fatalf("qpipe eval %s: exit code %d\n%s%s", strings.Join(args, " "), code, &out, &errs)
+	}
+	must(t, json.Unmarshal([]byte(out.String()), &doc))
+	return doc
+}
+
+// TestEvalSaysWhatTheRunSaid evaluates every file that a run leaves: the metrics are
+// those of the stage, to the last digit.
+func TestEvalSaysWhatTheRunSaid(t *testing.T) {
+	out, file := filepath.Join(t.TempDir(), "run"), "testdata/pipelines/tiny.hcl"
+	if code := run(t, "run", "-out", out, file); code != 0 {
+		t.Fatal("the run failed")
+	}
+	m, err := artifact.ReadManifest(out)
+	must(t, err)
+	for _, c := range []struct {
+		stage, which string
+		want         artifact.Metrics
+		flags        []string
+	}{
+		{"float", "last", m.Stage("float").Metrics, nil},
+		{"float", "best", m.Stage("float").Best, nil},
+		{"calibration", "last", m.Stage("calibration").Metrics, nil},
+		{"qat", "last", m.Stage("qat").Metrics, []string{"-ema"}},
+		{"qat", "last", m.Stage("int_infer").Metrics, nil},
+		{"int_infer", "int8", m.Stage("int_infer").Metrics, nil},
+	} {
+		for _, flags := range [][]string{{"-threads", "1", "-batch", "128"}, {"-threads", "3", "-batch", "7"}} {
+			ref := fmt.Sprintf("stage.%s.checkpoint.%s", c.stage, c.which)
+			doc := evalJSON(t, slices.Concat(c.flags, flags, []string{ref, "-out", out, "-data", "dataset.test", file})...)
+			if doc.Images != 128 || doc.Metrics["accuracy"] != c.want["accuracy"] || !(doc.Metrics["loss"] > 0) {
+				t.Errorf("%s %v: %+v, the stage has %v", ref, c.flags, doc, c.want)
+			}
+		}
+	}
+}
+
+// evalQuants are the ways in which activations and weights may be quantized.
+func evalQuants() map[string]nn.QConfig {
+	w := quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}
+	of := func(a, w quant.Spec) nn.QConfig {
+		return nn.QConfig{Activation: nn.Quant{Spec: a, Observer: wide{}}, Weight: nn.Quant{Spec: w}}
+	}
+	tensorWise, half := w, w
+	tensorWise.PerChannel = false
+	half.Rule, half.Rounding = quant.HalfRange, quant.HalfUp
+	return map[string]nn.QConfig{
+		"int8":       of(quant.Spec{DType: quant.Int8}, w),
+		"int8 half":  of(quant.Spec{DType: quant.Int8, Rule: quant.HalfRange, Rounding: quant.HalfUp}, half),
+		"affine":     of(quant.Spec{DType: quant.Int8, Scheme: quant.Affine}, tensorWise),
+		"uint8":      of(quant.Spec{DType: quant.UInt8, Scheme: quant.Affine}, w),
+		"int4":       of(quant.Spec{DType: quant.Int4}, quant.Spec{DType: quant.Int4, PerChannel: true, Narrow: true}),
+		"float ends": of(quant.Spec{DType: quant.Int8}, w),
+	}
+}
+
+// oddNet is a network with every op, for images of 8×8×1.
+func oddNet(t *testing.T) *nn.Graph {
+	t.Helper()
+	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
+	x := b.Conv("c0", b.Input(), nn.ConvAttrs{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
+	x = b.BatchNorm("n0", b.MaxPool("mp", x, nn.PoolAttrs{Kernel: [2]int{2, 2}}), 0, 0)
+	y := b.BatchNorm("n1", b.Conv("c1", x, nn.ConvAttrs{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
+	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
+	z := b.Add("a2", b.AvgPool("ap", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
+	k := b.Concat("k", y, z, b.AvgPool("ac", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	f := b.Flatten("f", k)
+	g, err := b.Graph(b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true))
+	must(t, err)
+	g.Init(1)
+	return g
+}
+
+// oddLives are the network in the forms that files hold, calibrated.
+func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
+	t.Helper()
+	prepared := func(f nn.Form) *nn.Graph {
+		g := oddNet(t)
+		g.SetQConfig(func(m nn.Module) nn.QConfig {
+			if floatEnds && m.Name == "fc" {
+				return nn.QConfig{Weight: q.Weight}
+			}
+			return q
+		})
+		must(t, g.Prepare(f, nn.WithBN))
+		return g
+	}
+	calibration, qat := prepared(nn.Calibration), prepared(nn.QAT)
+	net, x := evalNet(t, calibration, 16), make([]float32, 16*64)
+	for i := range x {
+		x[i] = float32(i*7919%1000)/500 - 1
+	}
+	net.Forward(x, 16, nn.Calibrate)
+	for _, ts := range calibration.Tensors() {
+		must(t, qat.SetTensor(ts))
+	}
+	int8, err := qat.Convert()
+	must(t, err)
+	return []*nn.Graph{oddNet(t), calibration, qat, int8}
+}
+
+func evalNet(t *testing.T, g *nn.Graph, batch int) *nn.Net {
+	t.Helper()
+	set, err := sets.ByName("")
+	must(t, err)
+	pool := nn.NewPool(1)
+	t.Cleanup(pool.Close)
+	net, err := nn.Compile(g, batch, false, set, pool)
+	must(t, err)
+	net.Keep()
+	return net
+}
+
+// saveGraph writes a model's file and a pipeline with a data set that fits it.
+func saveGraph(t *testing.T, dir string, g *nn.Graph) (model, pipeline string) {
+	t.Helper()
+	model, pipeline = filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "x.hcl")
+	must(t, artifact.Write(&artifact.Disk{}, model, &stage.Snapshot{Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}))
+	must(t, os.WriteFile(pipeline, []byte(`
+dataset "Glyphs" "d" {
+  num_samples = 10
+  classes     = "012"
+  transform "RandomCrop" { size = 8 }
+}`), 0o600))
+	return model, pipeline
+}
+
+// readDump reads all arrays of a dump, by the names of their files.
+func readDump(t *testing.T, dir string) (artifact.DumpIndex, map[string]*refvec.Array) {
+	t.Helper()
+	var index artifact.DumpIndex
+	text, err := os.ReadFile(filepath.Join(dir, artifact.DumpIndexName))
+	must(t, err)
+	must(t, json.Unmarshal(text, &index))
+	arrays := map[string]*refvec.Array{}
+	for _, a := range index.Arrays {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(a.File)))
+		must(t, err)
+		arrays[a.File], err = refvec.ReadNPY(bytes.NewReader(data))
+		must(t, err)
+		if kind := strings.TrimPrefix(fmt.Sprintf("%T", arrays[a.File].Data), "[]"); kind != a.DType || !slices.Equal(arrays[a.File].Shape, a.Shape) {
+			t.Errorf("%s: %s %v, the index says %s %v", a.File, kind, arrays[a.File].Shape, a.DType, a.Shape)
+		}
+	}
+	return index, arrays
+}
+
+// TestDumpIsWhatTheNetComputes dumps a network with every op, in every form and every
+// quantization, in batches, and compares each array with a pass of ops/nn over all images.
+func TestDumpIsWhatTheNetComputes(t *testing.T) {
+	for name, q := range evalQuants() {
+		for _, g := range oddLives(t, q, name == "float ends") {
+			t.Run(fmt.Sprintf("%s, %s", name, g.Form()), func(t *testing.T) {
+				dir := t.TempDir()
+				model, pipeline := saveGraph(t, dir, g)
+				dump := filepath.Join(dir, "dump")
+				evalJSON(t, model, "-data", "dataset.d", "-batch", "4", "-dump", dump, pipeline)
+				index, arrays := readDump(t, dump)
+				net := evalNet(t, g, 10)
+				y := net.Forward(arrays["images.npy"].Float32s(), 10, nn.Eval)
+				if logits := arrays["logits.npy"].Float32s(); !slices.Equal(logits, y[:30]) {
+					t.Errorf("logits %v, want %v", logits, y[:30])
+				}
+				for i, p := range arrays["predictions.npy"].Int32s() {
+					row := y[3*i:][:3]
+					if row[p] != slices.Max(row) {
+						t.Errorf("image %d: prediction %d of %v", i, p, row)
+					}
+				}
+				if labels := arrays["labels.npy"].Int32s(); !slices.Equal(labels, []int32{0, 1, 2, 0, 1, 2, 0, 1, 2, 0}) {
+					t.Errorf("labels %v", labels)
+				}
+				nodes := 0
+				for _, a := range index.Arrays {
+					if a.Node != "" {
+						nodes++
+						sameOutput(t, net, a, arrays[a.File])
+					}
+				}
+				if nodes != len(g.Modules()) {
+					t.Errorf("%d nodes in the dump, %d in the model", nodes, len(g.Modules()))
+				}
+			})
+		}
+	}
+}
+
+// sameOutput compares a node's array with the net's output, code by code and value by value.
+func sameOutput(t *testing.T, net *nn.Net, a artifact.DumpArray, array *refvec.Array) {
+	t.Helper()
+	want := stage.ReadOutput(net, a.Node)
+	got, codes := array.Float32s(), a.Scale != nil
+	if codes != (want.Codes != nil) || codes && (a.DType == "uint8") != (a.Codes == "uint8") {
+		t.Fatalf("%s: %+v, codes %t", a.Node, a, want.Codes != nil)
+	}
+	if strings.HasPrefix(a.Node, "f") && a.Node != "fc" {
+		want.Values = channelsFirst(want.Values, 4, 2, 12)
+	}
+	for i, v := range got {
+		if codes {
+			v = (v - float32(*a.ZeroPoint)) * float32(*a.Scale)
+		}
+		if v != want.Values[i] {
+			t.Fatalf("%s, element %d: %v, want %v", a.Node, i, v, want.Values[i])
+		}
+	}
+}
+
+// channelsFirst reorders images from row, column, channel to channel, row, column.
+func channelsFirst(x []float32, h, w, c int) (y []float32) {
+	for ; len(x) > 0; x = x[h*w*c:] {
+		for k := range c {
+			for p := range h * w {
+				y = append(y, x[p*c+k])
+			}
+		}
+	}
+	return y
+}

@@ -1,0 +1,213 @@
+package artifact
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"qpipe/lang/diag"
+)
+
+// DumpVersion is the version of a dump's format; docs/format.md describes it.
+const DumpVersion = 1
+
+// DumpIndexName is the file that says what a dump holds.
+const DumpIndexName = "index.json"
+
+const maxDumpIndex = 16 << 20
+
+// DumpIndex says what a dump holds, and where it comes from.
+type DumpIndex struct {
+	DumpVersion int         `json:"dump_version"`
+	Model       string      `json:"model"` // as the command line named it
+	EMA         bool        `json:"ema"`   // the averaged weights were taken
+	Data        string      `json:"data"`
+	Form        string      `json:"form"`
+	Mode        string      `json:"qat_mode"`
+	Images      int         `json:"images"`
+	Arrays      []DumpArray `json:"arrays"`
+}
+
+// DumpArray is an array of a dump. Scale and ZeroPoint are there for codes alone.
+type DumpArray struct {
+	File      string   `json:"file"` // relative to the dump, with slashes
+	Node      string   `json:"node,omitempty"`
+	DType     string   `json:"dtype"` // of the file's elements: int8, uint8, int64 or float32
+	Shape     []int    `json:"shape"`
+	Codes     string   `json:"codes,omitempty"` // the node's dtype, which may be int4
+	Scale     *float64 `json:"scale,omitempty"`
+	ZeroPoint *int32   `json:"zero_point,omitempty"`
+}
+
+// Dump is a folder of arrays that is being written. It lies beside its place until
+// Commit puts it there as a whole.
+type Dump struct {
+	Index DumpIndex
+
+	disk  *Disk
+	place string // where the dump is to be
+	tmp   string // where it is written
+	files []*npyFile
+	taken map[string]bool
+}
+
+// NewDump begins a dump in the folder dir, which must not exist, be empty, or hold
+// nothing but an earlier dump: that is then replaced.
+func NewDump(d *Disk, dir string) (*Dump, error) {
+	fail := func(err error) (*Dump, error) { return nil, &FileError{dir, diag.Unwritable, plain(err)} }
+	place, err := filepath.Abs(dir)
+	if err != nil {
+		return fail(err)
+	}
+	if real, err := filepath.EvalSymlinks(place); err == nil {
+		place = real
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return fail(err)
+	}
+	if within(here, place) {
+		return fail(errors.New("is the present folder, or one around it; name a new folder for the dump"))
+	}
+	if err := replaceable(place); err != nil {
+		return fail(err)
+	}
+	w := &Dump{
+		disk: d, place: place, taken: map[string]bool{},
+		tmp: filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+tmpExt),
+	}
+	if err := d.RemoveAll(w.tmp); err != nil {
+		return fail(err)
+	}
+	if err := os.MkdirAll(w.tmp, 0o755); err != nil {
+		return fail(err)
+	}
+	return w, nil
+}
+
+// within reports whether the path lies in the folder, or is it.
+func within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// replaceable reports what keeps a folder from being replaced by a dump: a file in
+// it that no earlier dump has written.
+func replaceable(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return errors.New("is not a folder")
+	}
+	listed := map[string]bool{DumpIndexName: true}
+	var earlier DumpIndex
+	if text, err := readLimited(filepath.Join(dir, DumpIndexName), maxDumpIndex); err == nil && json.Unmarshal(text, &earlier) == nil && earlier.DumpVersion > 0 {
+		for _, a := range earlier.Arrays {
+			listed[a.File] = true
+		}
+	} else {
+		listed = nil
+	}
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		if err != nil || e.IsDir() && (rel == "." || rel == nodesDir && listed != nil) || listed[filepath.ToSlash(rel)] {
+			return err
+		}
+		return fmt.Errorf("holds %s, which is not of an earlier dump; name a new or an empty folder", filepath.ToSlash(rel))
+	})
+}
+
+// nodesDir is the folder of the nodes' arrays within a dump.
+const nodesDir = "nodes"
+
+// NodeFile is the name of the file for a node's array: the node's own where it can
+// be a file's name and is not taken.
+func (w *Dump) NodeFile(node string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '_'
+	}, node)
+	clean = strings.TrimLeft(clean[:min(len(clean), 100)], ".")
+	name := clean
+	for i := 2; name == "" || w.taken[strings.ToLower(name)]; i++ {
+		name = fmt.Sprintf("%s-%d", clean, i)
+	}
+	w.taken[strings.ToLower(name)] = true
+	return nodesDir + "/" + name + ".npy"
+}
+
+// Array begins an array. Its elements come with Append.
+func (w *Dump) Array(a DumpArray) (int, error) {
+	f, err := createNPY(filepath.Join(w.tmp, filepath.FromSlash(a.File)), a.DType, a.Shape)
+	if err != nil {
+		return 0, w.unwritable(err)
+	}
+	w.files = append(w.files, f)
+	w.Index.Arrays = append(w.Index.Arrays, a)
+	return len(w.files) - 1, nil
+}
+
+// Append writes the next elements of an array, in its own type.
+func (w *Dump) Append(array int, data any) error {
+	if err := w.files[array].append(data); err != nil {
+		return w.unwritable(err)
+	}
+	return nil
+}
+
+// Commit ends the dump and puts it in its place. The arrays must be complete.
+func (w *Dump) Commit() error {
+	for len(w.files) > 0 {
+		f := w.files[0]
+		w.files = w.files[1:]
+		if err := f.close(w.disk); err != nil {
+			return w.unwritable(err)
+		}
+	}
+	w.Index.DumpVersion = DumpVersion
+	text, err := json.MarshalIndent(w.Index, "", "  ")
+	if err == nil {
+		err = w.disk.Write(filepath.Join(w.tmp, DumpIndexName), append(text, '\n'))
+	}
+	if err == nil {
+		err = replaceable(w.place) // still
+	}
+	if err == nil {
+		err = w.disk.Move(w.tmp, w.place)
+	}
+	if err != nil {
+		return w.unwritable(err)
+	}
+	return nil
+}
+
+// Discard gives up a dump that was not committed: nothing of it stays.
+func (w *Dump) Discard() {
+	for _, f := range w.files {
+		_ = f.file.Close()
+	}
+	_ = os.RemoveAll(w.tmp)
+}
+
+// Bytes is the size of the arrays' elements.
+func (w *Dump) Bytes() (n int64) {
+	size := map[string]int64{"int8": 1, "uint8": 1, "float32": 4, "int64": 8}
+	for _, a := range w.Index.Arrays {
+		n += int64(elements(a.Shape)) * size[a.DType]
+	}
+	return n
+}
+
+func (w *Dump) unwritable(err error) error {
+	return &FileError{w.place, diag.Unwritable, plain(err)}
+}

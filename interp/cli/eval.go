@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"qpipe/interp/exec"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+const aboutEval = `Evaluate a checkpoint or an int8 model on a data set of a pipeline, as the model
+stands in its file: accuracy, the mean cross-entropy loss, and images a second. MODEL is
+
+  a file        runs/mnist/qat/last.safetensors
+  a reference   stage.qat.checkpoint.best, in the run's folder (-out)
+
+Of the pipeline only the data set counts. Images or classes that do not fit the
+model are an error; another Normalize than the model was made with is a warning.
+
+-dump writes what the network computes into a folder that is new, empty, or holds
+an earlier dump: logits, predictions, labels, the input images, and every node's
+output, its integers where it has them, as .npy files that index.json lists.
+docs/format.md describes them.`
+
+// evalFlags are the flags of `qpipe eval`.
+type evalFlags struct {
+	inputs
+	data, out, dump        string
+	images, batch, threads int
+	ema, json              bool
+}
+
+func (a *app) evalCmd() *cobra.Command {
+	var f evalFlags
+	cmd := &cobra.Command{
+		Use:   "eval MODEL [PIPELINE]",
+		Short: "Evaluate a checkpoint or an int8 model, and dump what it computes",
+		Long:  aboutEval,
+		Example: `  qpipe eval runs/mnist/int_infer/int8.safetensors -data dataset.test pipelines/mnist.hcl
+  qpipe eval stage.qat.checkpoint.best -data dataset.test -ema pipelines/mnist.hcl
+  qpipe eval stage.int_infer.checkpoint.int8 -data dataset.test -images 100 -dump dump pipelines/mnist.hcl`,
+		Args:              args(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: completeEval,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0], args[1:]) },
+	}
+	fl := cmd.Flags()
+	f.register(fl)
+	fl.StringVar(&f.data, "data", "", "the data set, as `dataset.NAME`")
+	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run, for a reference (default runs/<name of the pipeline>)")
+	fl.IntVar(&f.images, "images", 0, "the first `NUMBER` of images (default: all)")
+	fl.IntVar(&f.batch, "batch", 64, "`NUMBER` of images at a time; never changes a result")
+	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: the pipeline's setting, else all cores); never changes a result")
+	fl.BoolVar(&f.ema, "ema", false, "take the averaged weights of a checkpoint")
+	fl.StringVar(&f.dump, "dump", "", "write what the network computes into this `FOLDER`")
+	fl.BoolVar(&f.json, "json", false, "as JSON")
+	_ = cmd.RegisterFlagCompletionFunc("data", completeData)
+	return cmd
+}
+
+// completeEval offers models, then pipelines.
+func completeEval(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return completePipeline(cmd, args, word)
+	}
+	return []string{"safetensors"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// completeData offers the data sets of the pipeline behind the model.
+func completeData(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if len(args) > 0 {
+		for _, name := range blockNames(args[1:], "dataset") {
+			names = append(names, "dataset."+name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) eval(f evalFlags, model string, args []string) error {
+	if filepath.Ext(model) == ".hcl" {
+		return usagef("%s is a pipeline; name the model before it: qpipe eval MODEL -data dataset.NAME %[1]s", model)
+	}
+	switch {
+	case f.images < 0:
+		return usagef("-images must not be negative")
+	case f.batch < 1:
+		return usagef("-batch must be at least 1")
+	case f.threads < 0:
+		return usagef("-threads must not be negative")
+	}
+	path, err := one(args)
+	if err != nil {
+		return err
+	}
+	set, err := a.kernels()
+	if err != nil {
+		return err
+	}
+	l, err := a.checked(path, f.inputs, f.json)
+	if err != nil {
+		return err
+	}
+	data, err := dataNamed(l.program, f.data)
+	if err != nil {
+		return err
+	}
+	return a.evaluate(l, f, exec.EvalOptions{
+		Options: exec.Options{
+			Out: cmp.Or(f.out, filepath.Join("runs", l.program.Name)), Threads: f.threads, Kernels: set,
+			Clock: time.Now, FS: func(root string) fs.FS { return os.DirFS(root) },
+		},
+		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump,
+	})
+}
+
+// dataNamed finds the data set that -data names.
+func dataNamed(p *program.Program, address string) (*program.Dataset, error) {
+	var all []string
+	for _, d := range p.Datasets {
+		all = append(all, "dataset."+d.Name)
+		if address == all[len(all)-1] {
+			return d, nil
+		}
+	}
+	switch have := strings.Join(all, ", "); {
+	case len(all) == 0:
+		return nil, usagef("-data: the pipeline has no data set")
+	case address == "":
+		return nil, usagef("on which data set? -data names one of %s", have)
+	default:
+		return nil, usagef("-data: the pipeline has no %s; it has %s%s", address, have, didYouMean(address, all, ""))
+	}
+}
+
+// evalDocument is what `eval -json` prints.
+type evalDocument struct {
+	FormatVersion string `json:"format_version"`
+	*exec.Evaluation
+	Diagnostics []diag.ReportItem `json:"diagnostics"`
+}
+
+// evaluate runs the evaluation until it ends or is interrupted, and shows what it found.
+func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	report, list := func() (*exec.Evaluation, diag.List) {
+		if !f.json {
+			show := a.display(false)
+			defer show.Close()
+			o.Events = show.Event
+		}
+		return exec.Eval(ctx, l.program, a.catalog, o)
+	}()
+	switch {
+	case report == nil && ctx.Err() != nil:
+		fmt.Fprintln(a.Err, "Interrupted; nothing was written.")
+		return exit(exitInterrupted)
+	case f.json && report == nil:
+		return cmp.Or(diag.WriteJSON(a.Out, list, l.files.Source), failed(list))
+	case f.json:
+		doc := evalDocument{diag.FormatVersion, report, diag.NewReport(list, l.files.Source).Diagnostics}
+		return a.writeJSON(doc)
+	}
+	if err := a.diagnostics(l.files.Source, list); err != nil || report == nil {
+		return cmp.Or(err, failed(list))
+	}
+	return a.showEvaluation(report)
+}
+
+// showEvaluation prints what an evaluation found.
+func (a *app) showEvaluation(r *exec.Evaluation) error {
+	s := &sheet{paint: a.paint(a.Out)}
+	fmt.Fprintf(s, "%s\n", s.paint.bold(r.Model))
+	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")
+	if r.EMA {
+		form += ", averaged weights"
+	}
+	s.row("form", form)
+	s.row("data", fmt.Sprintf("%s, %s", r.Data, count(r.Images, "image")))
+	s.row("accuracy", accuracy(r.Metrics))
+	s.row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
+	s.row("speed", fmt.Sprintf("%s images/s, %s", short(r.PerSecond), count(r.Threads, "thread")))
+	if d := r.Dump; d != nil {
+		s.row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, count(d.Arrays, "array"), size(d.Bytes)))
+	}
+	_, err := a.Out.Write(s.Bytes())
+	return err
+}

@@ -1,0 +1,342 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// EvalOptions say what Eval evaluates, on what, and what it leaves. Of the Options
+// Out, Threads, Kernels, Events, Clock and FS count.
+type EvalOptions struct {
+	Options
+	Model  string // a file, or stage.NAME.checkpoint.WHICH of the run in Out
+	Data   *program.Dataset
+	Images int    // at most so many, the first ones; 0: all
+	Batch  int    // images at a time
+	EMA    bool   // take a checkpoint's averaged weights
+	Dump   string // folder for what the network computes, "" for none
+}
+
+// Evaluation is what Eval found.
+type Evaluation struct {
+	Model     string           `json:"model"`
+	Form      nn.Form          `json:"form"`
+	Mode      nn.Mode          `json:"qat_mode,omitempty"`
+	EMA       bool             `json:"ema"`
+	Data      string           `json:"data"`
+	Images    int              `json:"images"`
+	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss: the mean cross-entropy
+	Kernels   string           `json:"kernels"`
+	Threads   int              `json:"threads"`
+	Batch     int              `json:"batch"`
+	Seconds   float64          `json:"seconds"`
+	PerSecond float64          `json:"images_per_second"`
+	Dump      *Dumped          `json:"dump,omitempty"`
+}
+
+// Dumped says what a dump holds.
+type Dumped struct {
+	Folder string `json:"folder"`
+	Arrays int    `json:"arrays"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Eval evaluates a checkpoint or an int8 model, as its file holds it, on a data set of
+// the program. Diagnostics carry the place in the pipeline's text where there is one;
+// warnings may come with a result. Where ctx ends before, nothing is left of a dump.
+func Eval(ctx context.Context, p *program.Program, c stage.Catalog, o EvalOptions) (*Evaluation, diag.List) {
+	e := &evaluation{
+		session: session{Options: o.Options, ctx: ctx, plan: &graph.Plan{Program: p, Catalog: c}, prog: p},
+		o:       o,
+	}
+	err := e.load()
+	if err == nil {
+		err = e.open()
+	}
+	if err == nil {
+		err = e.evaluate()
+	}
+	if err != nil {
+		e.fail(asPlaced(err).d)
+		return nil, e.list
+	}
+	return e.report(), e.list
+}
+
+// evaluation is one under way.
+type evaluation struct {
+	session
+	o       EvalOptions
+	path    string // of the model
+	snap    *stage.Snapshot
+	model   *nn.Graph
+	feed    *stage.Feed
+	images  int
+	classes int // the model's
+
+	metric  stage.Metric
+	loss    stage.Loss
+	losses  float64 // their sum
+	grad    []float32
+	done    int
+	seconds float64
+	dump    *dump
+}
+
+// asPlaced is the error with its place, or without one where it has none.
+func asPlaced(err error) *placed {
+	if p, ok := at(program.Origin{}, err).(*placed); ok { //nolint:errorlint // at makes it
+		return p
+	}
+	return &placed{placeError(program.Origin{}, err)}
+}
+
+// load reads the model.
+func (e *evaluation) load() error {
+	ref, err := e.locate()
+	if err != nil {
+		return err
+	}
+	if e.snap, err = artifact.Read(e.path); err != nil {
+		p := asPlaced(err)
+		if ref {
+			p.d.Detail = "Run the stage first; -out names the folder of the run."
+		}
+		return p
+	}
+	if e.model, err = nn.Restore(e.snap.Structure); err != nil {
+		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
+	}
+	averaged := len(e.snap.Shadow) > 0
+	switch {
+	case e.o.EMA && !averaged:
+		return &placed{&diag.Diagnostic{
+			Code: diag.CannotLoad, Summary: fmt.Sprintf("%s holds no averaged weights", e.path),
+			Detail: "Leave out -ema. Only checkpoints of a stage with ExponentialMovingAverage have them, and an int8 model has one set of weights.",
+		}}
+	case averaged && !e.o.EMA:
+		e.fail(&diag.Diagnostic{
+			Code: diag.AveragedBest, Severity: diag.Warning,
+			Summary: fmt.Sprintf("%s also holds averaged weights, and those are not evaluated", e.path),
+			Detail:  "The metrics that the file carries are those of the averaged weights: -ema evaluates them.",
+		})
+	}
+	if err := stage.LoadTensors(e.model, e.snap, stage.LoadOptions{LoadEMAModel: e.o.EMA}); err != nil {
+		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
+	}
+	return nil
+}
+
+var checkpointRef = regexp.MustCompile(`^stage\.([^.]+)\.checkpoint\.(last|best|int8)$`)
+
+// locate finds the model's file; ref says that it was named by its stage.
+func (e *evaluation) locate() (ref bool, err error) {
+	e.path = e.o.Model
+	m := checkpointRef.FindStringSubmatch(e.o.Model)
+	if m == nil {
+		return false, nil
+	}
+	var names []string
+	for _, st := range e.prog.Stages {
+		names = append(names, st.Name)
+	}
+	if !slices.Contains(names, m[1]) {
+		return true, &placed{&diag.Diagnostic{
+			Code: diag.UnknownStage, Summary: fmt.Sprintf("no stage is named %q", m[1]),
+			Detail: diag.DidYouMean(m[1], names, "stages"),
+		}}
+	}
+	e.path = e.folder(m[1]).File(m[2])
+	return true, nil
+}
+
+// open opens the data and holds it against the model.
+func (e *evaluation) open() (err error) {
+	if e.feed, err = e.openFeed(e.o.Data); err != nil {
+		return err
+	}
+	if e.images = e.feed.Samples.Len(); e.o.Images > 0 {
+		e.images = min(e.images, e.o.Images)
+	}
+	e.classes = e.model.Output().WithN(1).Len()
+	if err := e.fits(); err != nil {
+		return err
+	}
+	e.compare()
+	if e.metric, err = standard[stage.Metric](e, program.MetricKind, "Accuracy"); err != nil {
+		return err
+	}
+	e.loss, err = standard[stage.Loss](e, program.LossKind, "CrossEntropyLoss")
+	return err
+}
+
+// standard makes a part with its defaults.
+func standard[S any](e *evaluation, kind program.Kind, name string) (S, error) {
+	sig, ok := e.plan.Catalog.Signature(kind, name)
+	if !ok {
+		var none S
+		return none, fmt.Errorf("this program has no %s %q", kind, name)
+	}
+	return stage.New[S](e.plan.Catalog, program.Call{Kind: kind, Type: name, Args: reflect.ValueOf(sig.Args()).Elem().Interface()})
+}
+
+// fits refuses images and classes that the model cannot take.
+func (e *evaluation) fits() error {
+	spec, origin := e.feed.Spec, e.o.Data.Origin
+	got, want := spec.Shape.WithN(0), e.model.Input().WithN(0)
+	d := &diag.Diagnostic{Code: diag.OtherData, Subject: origin.Header, Address: origin.Address}
+	switch {
+	case e.images < 1:
+		d.Summary, d.Detail = "the data set has no images", "Give it at least one: look at its split, offset and number of samples."
+	case got != want:
+		d.Summary = fmt.Sprintf("the images are %v, and %s takes %v", got, e.path, want)
+		d.Detail = "Choose the data set that the model was made for, or give this one the transforms of size that it had."
+	case spec.Classes > e.classes:
+		d.Summary = fmt.Sprintf("the data has %d classes, and %s tells %d apart", spec.Classes, e.path, e.classes)
+		d.Detail = "Choose the data set that the model was made for."
+	default:
+		return nil
+	}
+	return &placed{d}
+}
+
+// compare warns of data that the model takes, but was not made for.
+func (e *evaluation) compare() {
+	spec, origin := e.feed.Spec, e.o.Data.Origin
+	warn := func(code diag.Code, summary, detail string) {
+		e.fail(&diag.Diagnostic{
+			Code: code, Severity: diag.Warning, Subject: origin.Header, Address: origin.Address, Summary: summary, Detail: detail,
+		})
+	}
+	own, theirs := spec.Preprocessing(), e.snap.Input
+	if theirs.Height > 0 && !(slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std)) {
+		warn(diag.OtherValues, fmt.Sprintf("the images are normalized with %s, and %s was made for %s", own.Normalization(), e.path, theirs.Normalization()),
+			"The network sees other values than it was made for. Give the data set the Normalize that it had.")
+	}
+	switch names := e.snap.Classes; {
+	case spec.Classes > 0 && spec.Classes < e.classes:
+		warn(diag.OtherLabels, fmt.Sprintf("%s tells %d classes apart, and the data has %d", e.path, e.classes, spec.Classes),
+			fmt.Sprintf("The last %d can never be right.", e.classes-spec.Classes))
+	case len(names) > 0 && len(spec.Names) > 0 && !slices.Equal(names, spec.Names):
+		i := 0
+		for i < min(len(names), len(spec.Names)) && names[i] == spec.Names[i] {
+			i++
+		}
+		warn(diag.OtherLabels, fmt.Sprintf("label %d is %q in the data, and %q in %s", i, spec.Names[i], names[i], e.path),
+			"Accuracy counts labels, whatever they are called. Give the data set the classes that the model was made for, in their order.")
+	}
+}
+
+// evaluate runs the model on the images.
+func (e *evaluation) evaluate() (err error) {
+	e.pool = nn.NewPool(e.threads())
+	defer e.pool.Close()
+	batch := min(e.o.Batch, e.images)
+	net, err := nn.Compile(e.model, batch, false, e.Kernels, e.pool)
+	if err != nil {
+		return err
+	}
+	if e.o.Dump != "" {
+		if e.dump, err = newDump(e, net); err != nil {
+			return err
+		}
+		defer e.dump.Discard() // nothing is left to discard after Commit
+	}
+	e.metric.Reset()
+	e.grad = make([]float32, e.classes)
+	began := e.now()
+	err = e.feed.Each(e.images, batch, e.prog.Settings.Seed, func(x []float32, labels []int32) error {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
+		if err := e.judge(net.Forward(x, len(labels), nn.Eval), labels); err != nil {
+			return err
+		}
+		if e.dump != nil {
+			if err := e.dump.batch(x, labels); err != nil {
+				return err
+			}
+		}
+		e.done += len(labels)
+		e.seconds = e.now().Sub(began).Seconds()
+		e.tick()
+		return nil
+	})
+	switch {
+	case err == nil && e.dump != nil:
+		return e.dump.Commit()
+	case err != nil && e.ctx.Err() == nil:
+		return e.misread(err)
+	}
+	return err
+}
+
+// judge counts the network's answers y to images of these labels.
+func (e *evaluation) judge(y []float32, labels []int32) error {
+	for i, label := range labels {
+		if int(label) >= e.classes {
+			return fmt.Errorf("image %d: its label is %d, and %s knows 0 to %d", e.done+i, label, e.path, e.classes-1)
+		}
+		row := y[i*e.classes:][:e.classes]
+		e.losses += float64(e.loss.Loss(row, labels[i:i+1], e.classes, e.grad))
+	}
+	e.metric.Update(y[:len(labels)*e.classes], labels, e.classes)
+	if e.dump != nil {
+		return e.dump.answers(y[:len(labels)*e.classes])
+	}
+	return nil
+}
+
+// misread places an error of a pass over the data: it is the dump's, or the data's.
+func (e *evaluation) misread(err error) error {
+	var file *artifact.FileError
+	if errors.As(err, &file) {
+		return err
+	}
+	return unreadable(e.o.Data.Origin, err)
+}
+
+// tick shows how far the evaluation has come.
+func (e *evaluation) tick() {
+	if e.Events == nil {
+		return
+	}
+	data := map[string]any{"phase": e.address(), "done": e.done, "total": e.images}
+	if e.seconds > 0 {
+		rate := float64(e.done) / e.seconds
+		data["rate"], data["eta"] = rate, float64(e.images-e.done)/rate
+	}
+	e.Events(stage.Event{Kind: stage.EventProgress, Stage: "eval", Data: data})
+}
+
+// address is the data set's in the pipeline.
+func (e *evaluation) address() string { return "dataset." + e.o.Data.Name }
+
+func (e *evaluation) report() *Evaluation {
+	r := &Evaluation{
+		Model: e.o.Model, Form: e.model.Form(), Mode: e.model.Mode(), EMA: e.o.EMA, Data: e.address(), Images: e.images,
+		Metrics: artifact.Metrics{"loss": e.losses / float64(e.images)},
+		Kernels: e.Kernels.Name, Threads: e.threads(), Batch: e.o.Batch, Seconds: e.seconds,
+	}
+	for i, v := range e.metric.Values() {
+		r.Metrics[e.metric.Names()[i]] = v
+	}
+	if e.seconds > 0 {
+		r.PerSecond = float64(e.images) / e.seconds
+	}
+	if d := e.dump; d != nil {
+		r.Dump = &Dumped{Folder: e.o.Dump, Arrays: len(d.Index.Arrays), Bytes: d.Bytes()}
+	}
+	return r
+}
