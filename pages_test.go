@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,10 +66,19 @@ func blocks(page string) map[int]string {
 	return out
 }
 
-var stageBlock = regexp.MustCompile(`(?m)^stage "`)
+var stageBlock = regexp.MustCompile(`(?m)^stage "(\w+)"`)
 
 // whole reports whether the text is a pipeline by itself.
 func (s shown) whole() bool { return stageBlock.MatchString(s.text) }
+
+// stages are the names of its stages.
+func (s shown) stages() []string {
+	var names []string
+	for _, m := range stageBlock.FindAllStringSubmatch(s.text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
 
 var dataDir = regexp.MustCompile(`(?s)variable "data_dir" \{[^}]*default += "([^"]+)"`)
 
@@ -196,35 +204,29 @@ func TestSeeds(t *testing.T) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			args := s.args(t)
-			var table strings.Builder
+			args, stages := s.args(t), s.stages()
+			fmt.Printf("\n%s\n\n| seed | %s | int8 = QAT | collapsed |\n|%s\n", s.name, strings.Join(stages, " | "), strings.Repeat(" --- |", len(stages)+3))
 			for seed := range seeds {
 				file := written(t, fmt.Sprintf("%s\nqpipe {\n  seed = %d\n}\n", s.text, seed))
 				out := t.TempDir()
-				var said strings.Builder
+				var told strings.Builder
 				code := cli.Main(append(append([]string{"run", "-out", out}, args...), file),
-					cli.Streams{In: strings.NewReader(""), Out: &said, Err: &said}, stdlib.Catalog())
+					cli.Streams{In: strings.NewReader(""), Out: &told, Err: &told}, stdlib.Catalog())
 				if code != 0 {
-					t.Errorf("seed %d: exit code %d\n%s", seed, code, &said)
+					t.Errorf("seed %d: exit code %d\n%s", seed, code, &told)
 				}
-				row(t, &table, seed, readAccuracies(t, out))
+				fmt.Println(row(t, seed, stages, readAccuracies(t, out)))
 			}
-			fmt.Printf("\n%s\n\n%s\n", s.name, &table)
 		})
 	}
 }
 
-// row adds what a seed gave to the table, and checks it.
-func row(t *testing.T, table *strings.Builder, seed int, got map[string]float64) {
+// row is what a seed gave, as a row of the table, and checks it.
+func row(t *testing.T, seed int, stages []string, got map[string]float64) string {
 	t.Helper()
-	stages := slices.Sorted(maps.Keys(got))
-	if seed == 0 {
-		fmt.Fprintf(table, "| seed | %s | int8 = QAT | collapsed |\n|%s\n", strings.Join(stages, " | "), strings.Repeat(" --- |", len(stages)+3))
-	}
-	fmt.Fprintf(table, "| %d |", seed)
-	collapsed := "no"
+	cells, collapsed := []string{strconv.Itoa(seed)}, "no"
 	for _, s := range stages {
-		fmt.Fprintf(table, " %.2f %% |", 100*got[s])
+		cells = append(cells, fmt.Sprintf("%.2f %%", 100*got[s]))
 		if got[s] < 0.5 {
 			collapsed = "yes"
 			t.Errorf("seed %d: %s ends at %.4f", seed, s, got[s])
@@ -238,5 +240,5 @@ func row(t *testing.T, table *strings.Builder, seed int, got map[string]float64)
 			t.Errorf("seed %d: QAT %v, int8 %v", seed, qat, int8)
 		}
 	}
-	fmt.Fprintf(table, " %s | %s |\n", equal, collapsed)
+	return "| " + strings.Join(append(cells, equal, collapsed), " | ") + " |"
 }
