@@ -68,8 +68,8 @@ stage "float" {
       weight_decay = 1e-4
     }
     lr_updater "CosLrUpdater" {
-      warmup_by  = "epoch"
-      warmup_len = 1
+      warmup_by  = "step"
+      warmup_len = 50
     }
   }
 }

@@ -64,8 +64,8 @@ stage "qat" {
       weight_decay = 1e-4
     }
     lr_updater "CosLrUpdater" {
-      warmup_by  = "epoch"
-      warmup_len = 1
+      warmup_by  = "step"
+      warmup_len = 50
     }
   }
 
