@@ -33,11 +33,15 @@ func (a *app) docs(dir string) error {
 	if err := check.WriteFunctions(&functions); err != nil {
 		return err
 	}
+	qconfig, err := a.qconfigPage()
+	if err != nil {
+		return err
+	}
 	codes.WriteString("# The diagnostics\n\nThis page is generated from the table of codes.\n\n| code | says |\n|---|---|\n")
 	for _, m := range diag.Meanings() {
 		fmt.Fprintf(&codes, "| %s | %s |\n", m.Code, m.Text)
 	}
-	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes()} {
+	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "qconfig.md": []byte(qconfig)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}

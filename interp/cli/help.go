@@ -145,6 +145,7 @@ func (a *app) topics() []*cobra.Command {
 		return c
 	}
 	return []*cobra.Command{
+		page("qconfig", "the attributes of `activation` and `weight`", a.aboutQConfig),
 		page("schedules", "the notation of `when`", func() string {
 			return "A schedule says when a callback acts. Points count from 0 and name the moment before\n" +
 				"the epoch or step of that number.\n\n" + notation.ScheduleEBNF() + "\n"

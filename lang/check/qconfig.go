@@ -13,16 +13,6 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// The values that the fixed attributes of an activation or weight block take.
-func quantValues() map[string][]string {
-	return map[string][]string{
-		"dtype":      {"float32", "int4", "int8", "int16", "uint8"},
-		"scheme":     {"symmetric", "affine"},
-		"scale_rule": {"max", "half_range"},
-		"rounding":   {"half_even", "half_up"},
-	}
-}
-
 func (c *checker) qconfigs() {
 	for _, b := range c.cfg.QConfigs {
 		in, ok := inside[config.QConfig](c, b)
@@ -46,12 +36,13 @@ func (c *checker) qconfigs() {
 
 // defaultQuant is what stands for a block that is not written. The default
 // observer may be unknown to the catalogue: then its arguments are nil.
-func (c *checker) defaultQuant(perChannel bool, o program.Origin) program.Quant {
+func (c *checker) defaultQuant(weight bool, o program.Origin) program.Quant {
+	of := func(attr string) string { return quantDefault(attr, weight) }
 	q := program.Quant{
-		DType: "int8", Scheme: "symmetric", ScaleRule: "max", Rounding: "half_even", PerChannel: perChannel, Origin: o,
-		Observer: program.Call{Kind: program.ObserverKind, Type: "min_max", Origin: o},
+		DType: of("dtype"), Scheme: of("scheme"), ScaleRule: of("scale_rule"), Rounding: of("rounding"), PerChannel: of("per_channel") == "true", Origin: o,
+		Observer: program.Call{Kind: program.ObserverKind, Type: quantDefault("observer", false), Origin: o},
 	}
-	if sig, ok := c.opt.Signatures.Signature(program.ObserverKind, "min_max"); ok {
+	if sig, ok := c.opt.Signatures.Signature(program.ObserverKind, q.Observer.Type); ok {
 		q.Observer.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
 	}
 	return q
@@ -114,8 +105,7 @@ func (c *checker) choice(address string, a *hcl.Attribute, to *string) bool {
 	if !c.get(address, a, to) {
 		return false
 	}
-	words := quantValues()[a.Name]
-	return c.oneOf(address, a, *to, words)
+	return c.oneOf(address, a, *to, quantWords(a.Name))
 }
 
 func (c *checker) oneOf(address string, a *hcl.Attribute, word string, words []string) bool {
@@ -162,12 +152,8 @@ func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address stri
 	q.Observer.Type = "min_max"
 	for _, a := range sortedAttrs(attrs) {
 		c.errorf(diag.UnknownAttribute, at{address: address, subject: syntax.Range(a.NameRange)},
-			way+" "+diag.DidYouMean(a.Name, weightAttributes(), "attributes of weight"), "a weight has no %q", a.Name)
+			way+" "+diag.DidYouMean(a.Name, quantAttributes(true), "attributes of weight"), "a weight has no %q", a.Name)
 	}
-}
-
-func weightAttributes() []string {
-	return []string{"dtype", "scheme", "scale_rule", "rounding", "per_channel"}
 }
 
 // observer decodes the attributes that are not the block's own as the observer's
@@ -190,6 +176,6 @@ func (c *checker) observer(b *config.Quant, q *program.Quant, before, address st
 	}
 	q.Observer.Origin = q.Origin
 	q.Observer.Args, _, ok = c.arguments(sig, base, attrs, &q.Observer.Origin,
-		"dtype", "scheme", "scale_rule", "rounding", "per_channel", "observer")
+		quantAttributes(false)...)
 	q.Observer.Faulty = !ok
 }

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"qpipe/interp/graph"
+	"qpipe/lang/check"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/syntax"
+	"qpipe/ops/quant"
+)
+
+const qconfigHead = `# The qconfig
+
+This page is generated: from the table of attributes that ` + "`qpipe validate`" + ` checks by, and by asking it.
+
+A qconfig says how every node of a network is quantized. A node is a convolution or linear layer with the BN, the addition and
+the activation behind it, or an addition, a pooling, a concatenation or a BN of its own; the network's input is one, too, with
+the name ` + "`input`" + `. ` + "`activation {}`" + ` is about a node's output, ` + "`weight {}`" + ` about the weight of a convolution or linear layer. Max
+pooling, flatten and an activation of its own pass on the codes that they get, and have no quantization of their own.
+
+` + "```hcl\n" + qconfigExample + "```" + `
+
+A block or attribute that is left out has its default. ` + "`override \"selector\" {}`" + ` ([language.md](language.md)) changes, for the nodes that it
+selects, the attributes that it writes, and leaves the others; of several that select a node the later one wins, attribute by
+attribute. Another observer begins with its own defaults. ` + "`qpipe plan`" + ` shows what every node gets, and which block says so. What the words compute is in
+[numerics.md](numerics.md).
+
+## Attributes
+
+`
+
+const qconfigExample = `qconfig "mixed" {
+  activation {
+    observer           = "percentile"
+    percentile         = 99.9
+    averaging_constant = 0.05
+  }
+  weight {
+    dtype = "int4"
+  }
+  override "head.fc" {
+    activation { dtype = "float32" } # high-precision output
+    weight { dtype = "int8" }
+  }
+}
+`
+
+// qconfigPage writes docs/qconfig.md.
+func (a *app) qconfigPage() (string, error) {
+	var b strings.Builder
+	b.WriteString(qconfigHead)
+	b.WriteString("| attribute | values | default in `activation` | in `weight` | says |\n|---|---|---|---|---|\n")
+	for _, q := range check.QuantAttributes() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", q.Name, a.quantValues(q), asWritten(q, q.Activation), asWritten(q, q.Weight), q.Doc)
+	}
+	codeSpans(&b)
+	a.observers(&b)
+	if err := a.combinations(&b); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// quantValues lists an attribute's values as they are written.
+func (a *app) quantValues(q check.QuantAttribute) string {
+	words := q.Words
+	switch {
+	case q.Name == "observer":
+		words = a.catalog.Names(program.ObserverKind)
+	case words == nil:
+		return "`true`, `false`"
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = fmt.Sprintf("`%q`", w)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func asWritten(q check.QuantAttribute, value string) string {
+	switch {
+	case value == "":
+		return "not taken"
+	case q.Words == nil && q.Name != "observer":
+		return "`" + value + "`"
+	}
+	return fmt.Sprintf("`%q`", value)
+}
+
+// aboutQConfig is the table of attributes for a terminal.
+func (a *app) aboutQConfig() string {
+	var rows [][2]string
+	for _, q := range check.QuantAttributes() {
+		text := fmt.Sprintf("%s Values: %s. ", q.Doc, a.quantValues(q))
+		switch {
+		case q.Weight == "":
+			text += fmt.Sprintf("In activation alone, default %s.", asWritten(q, q.Activation))
+		case q.Activation == "":
+			text += fmt.Sprintf("In weight alone, default %s.", asWritten(q, q.Weight))
+		default:
+			text += fmt.Sprintf("Default %s.", asWritten(q, q.Activation))
+		}
+		rows = append(rows, [2]string{q.Name, strings.ReplaceAll(text, "`", "")})
+	}
+	return "A qconfig says how nodes are quantized: activation {} their outputs, weight {} the weights of\n" +
+		"convolutions and linear layers; override \"selector\" {} changes some attributes for some nodes.\n\n  " +
+		strings.Join(twoColumns(rows, min(width(a.Out), 100)), "\n  ") +
+		"\n\nThe scale of a weight follows from its present values: nothing observes it. An observer's arguments:\nqpipe parts NAME.\n"
+}
+
+// codeSpans writes the table of the types' codes.
+func codeSpans(b *strings.Builder) {
+	b.WriteString("\nThe codes. A symmetric weight with `scale_rule = \"max\"` leaves out the smallest, so that the negative of every code is one.\n\n")
+	b.WriteString("| dtype | activation | weight | weight, `half_range` |\n|---|---|---|---|\n")
+	for _, d := range []quant.DType{quant.Int4, quant.Int8, quant.Int16, quant.UInt8} {
+		span := func(narrow bool) string {
+			lo, hi := quant.Spec{DType: d, Narrow: narrow}.Limits()
+			return fmt.Sprintf("%d to %d", lo, hi)
+		}
+		weight, wide := span(true), span(false)
+		if d == quant.Int16 || d == quant.UInt8 {
+			weight, wide = "not taken", "not taken"
+		}
+		fmt.Fprintf(b, "| `%v` | %s | %s | %s |\n", d, span(false), weight, wide)
+	}
+}
+
+// observers lists the observers.
+func (a *app) observers(b *strings.Builder) {
+	b.WriteString("\n## Observers\n\nIn `activation {}` alone: the scale of a weight follows from its present values at every step. Their arguments are in [reference.md](reference.md#observers), their formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
+	for _, d := range a.catalog.Reference() {
+		if d.Kind == program.ObserverKind {
+			fmt.Fprintf(b, "| `%s` | %s |\n", d.Name, d.Doc)
+		}
+	}
+}
+
+// combinations writes what goes together, as validation says it of a small network.
+func (a *app) combinations(b *strings.Builder) error {
+	if said, _ := a.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); said != "" {
+		return fmt.Errorf("the example of the page: %s", said)
+	}
+	b.WriteString("\n## What goes together\n\nWhether a stage may train with it, and whether `QAT2Quantize` then makes an int8 model of it, where all nodes have it and where the network's last layer alone has it.\n\n")
+	b.WriteString("| block | dtype | scheme | trains | becomes int8 | the last layer alone |\n|---|---|---|---|---|---|\n")
+	for _, block := range []string{"activation", "weight"} {
+		for _, dtype := range check.QuantAttributes()[0].Words {
+			for _, scheme := range check.QuantAttributes()[1].Words {
+				inside := fmt.Sprintf("%s {\n dtype = %q\n scheme = %q\n}", block, dtype, scheme)
+				trains, int8 := a.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
+				bad, last := a.judge("qconfig \"int8\" {\n override \"head.fc\" {\n" + inside + "\n}\n}\n")
+				row := []string{yes(trains), yes(int8), yes(last)}
+				if trains != "" || bad != "" {
+					row[1], row[2] = "no", "no"
+				}
+				fmt.Fprintf(b, "| `%s` | `%s` | `%s` | %s |\n", block, dtype, scheme, strings.Join(row, " | "))
+			}
+		}
+	}
+	half, _ := a.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
+	fmt.Fprintf(b, "\nEvery row goes with either `rounding`, a weight's with either `per_channel`. `scale_rule = \"half_range\"` goes with `scheme = \"symmetric\"` alone: %s.\n", half)
+	b.WriteString("A `float32` output in the middle of a network trains, but has no int8 form: only the network's output may stay float32.\n")
+	return nil
+}
+
+func yes(reason string) string {
+	if reason == "" {
+		return "yes"
+	}
+	return "no: " + reason
+}
+
+const judged = `
+dataset "Glyphs" "d" {}
+model "LeNet" "net" {}
+stage "qat" {
+  model      = model.net
+  train_data = dataset.d
+  model_convert_pipeline {
+    qat_mode = "with_bn"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+  }
+  trainer {
+    num_epochs = 1
+    batch_size = 64
+    optimizer "SGD" { lr = 0.01 }
+  }
+}
+stage "int8" {
+  model    = model.net
+  val_data = dataset.d
+  model_convert_pipeline {
+    qat_mode = "with_bn"
+    qconfig  = qconfig.int8
+    converter "Float2QAT" {}
+    converter "LoadCheckpoint" { checkpoint_path = stage.qat.checkpoint.last }
+    converter "QAT2Quantize" {}
+  }
+}
+`
+
+// judge asks validation about a qconfig: why a stage may not train with it, and why
+// what it trains does not become int8; both empty where nothing is wrong.
+func (a *app) judge(qconfig string) (trains, int8 string) {
+	files, list := syntax.ParseSource("qconfig.hcl", []byte(qconfig+judged))
+	p, more := check.Check(files, check.Options{Signatures: a.catalog})
+	list = append(list, more...)
+	if p != nil {
+		_, more = graph.Lower(p, a.catalog)
+		list = append(list, more...)
+	}
+	for _, d := range list {
+		_, why, ok := strings.Cut(d.Summary, "cannot become int8: ")
+		switch {
+		case d.Severity != diag.Error:
+		case !ok && trains == "":
+			trains = d.Summary
+		case ok && int8 == "":
+			int8 = why
+		}
+	}
+	return trains, int8
+}
