@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -88,8 +90,9 @@ func evalQuants() map[string]nn.QConfig {
 	}
 }
 
-// oddNet is a network with every op, for images of 8×8×1.
-func oddNet(t *testing.T) *nn.Graph {
+// oddNet is a network with every op, for images of 8×8×1. With acts the last layer is
+// followed by an activation.
+func oddNet(t *testing.T, acts bool) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
 	x := b.Conv("c0", b.Input(), nn.ConvAttrs{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
@@ -99,17 +102,22 @@ func oddNet(t *testing.T) *nn.Graph {
 	z := b.Add("a2", b.AvgPool("ap", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	k := b.Concat("k", y, z, b.AvgPool("ac", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
-	g, err := b.Graph(b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true))
+	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true)
+	if acts {
+		y = b.Act("act", b.Flatten("end", y), kernel.ReLU6)
+	}
+	g, err := b.Graph(y)
 	must(t, err)
 	g.Init(1)
 	return g
 }
 
-// oddLives are the network in the forms that files hold, calibrated.
+// oddLives are the network in the forms that files hold, calibrated. With floatEnds
+// its last layer has a float32 output.
 func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	t.Helper()
 	prepared := func(f nn.Form) *nn.Graph {
-		g := oddNet(t)
+		g := oddNet(t, floatEnds)
 		g.SetQConfig(func(m nn.Module) nn.QConfig {
 			if floatEnds && m.Name == "fc" {
 				return nn.QConfig{Weight: q.Weight}
@@ -130,7 +138,7 @@ func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	}
 	int8, err := qat.Convert()
 	must(t, err)
-	return []*nn.Graph{oddNet(t), calibration, qat, int8}
+	return []*nn.Graph{oddNet(t, floatEnds), calibration, qat, int8}
 }
 
 func evalNet(t *testing.T, g *nn.Graph, batch int) *nn.Net {
@@ -217,6 +225,43 @@ func TestDumpIsWhatTheNetComputes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestDumpIsTheSameEverywhere dumps int8 models with every kernel set, several numbers of
+// threads and batches: the files are the same, byte for byte.
+func TestDumpIsTheSameEverywhere(t *testing.T) {
+	for name, q := range evalQuants() {
+		dir := t.TempDir()
+		model, pipeline := saveGraph(t, dir, oddLives(t, q, name == "float ends")[3])
+		var first map[string][]byte
+		for _, set := range sets.All() {
+			t.Setenv("QPIPE_KERNELS", set.Name)
+			for _, threads := range []string{"1", "2", "3", "7"} {
+				dump := filepath.Join(dir, set.Name+threads)
+				evalJSON(t, model, "-data", "dataset.d", "-threads", threads, "-batch", threads, "-dump", dump, pipeline)
+				files := filesOf(t, dump)
+				if first == nil {
+					first = files
+				}
+				if !reflect.DeepEqual(files, first) {
+					t.Errorf("%s: kernel set %s, %s threads: another dump", name, set.Name, threads)
+				}
+			}
+		}
+	}
+}
+
+// filesOf reads all files in a folder, by their paths.
+func filesOf(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	must(t, fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files[path], err = os.ReadFile(filepath.Join(dir, path))
+		}
+		return err
+	}))
+	return files
 }
 
 // sameOutput compares a node's array with the net's output, code by code and value by value.

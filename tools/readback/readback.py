@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Computes an int8 model a second time, and compares every node with qpipe.
+
+    qpipe eval model.safetensors -data dataset.test -dump DUMP pipeline.hcl
+    python3 readback.py model.safetensors DUMP
+
+It is written from docs/format.md alone and shares no code with qpipe. From the model's
+file and the dump's images it computes every node's integers, each from its own before,
+and prints for each node how many differ from the dump's. The exit code is 1 where any does.
+Needs NumPy.
+"""
+import hashlib
+import json
+import os
+import sys
+
+import numpy as np
+
+f32 = np.float32
+LIMITS = {"int4": (-8, 7), "int8": (-128, 127), "uint8": (0, 255)}
+DTYPES = {"F32": "<f4", "I32": "<i4", "I8": "<i1"}
+
+
+def read(path):
+    """The metadata's structure and the tensors of a model's file."""
+    data = open(path, "rb").read()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    meta = header.pop("__metadata__")
+    digits = meta["sha256"].encode()
+    if hashlib.sha256(data.replace(digits, b"0" * 64, 1)).hexdigest().encode() != digits:
+        sys.exit(path + ": the content does not match its sha256")
+    tensors = {}
+    for name, t in header.items():
+        a, b = t["data_offsets"]
+        tensors[name] = np.frombuffer(data[end + a:end + b], DTYPES[t["dtype"]]).reshape(t["shape"])
+    structure = json.loads(meta["structure"])
+    if meta["form"] != "quantized" or structure["version"] != 2:
+        sys.exit(path + ": not an int8 model of the format that this program reads")
+    return structure, tensors
+
+
+class Output:
+    """A node's output: integers with their format, or float32 values (scale None)."""
+
+    def __init__(self, data, scale=None, zero=0, quant=None):
+        self.data, self.scale, self.zero, self.quant = data, scale, zero, quant
+
+    def centered(self):
+        return self.data.astype(np.int64) - self.zero
+
+    def like(self, data):
+        return Output(data, self.scale, self.zero, self.quant)
+
+
+def rounded(v, quant):
+    """v rounded to integers, as floats: ties to even, or up."""
+    return np.floor(v + f32(0.5)) if quant["rounding"] == "half_up" else np.rint(v)
+
+
+def bounds(node, scale, zero, quant):
+    """The codes between which the activation keeps the output."""
+    lo, hi = LIMITS[quant["dtype"]]
+    if quant.get("narrow"):
+        lo += 1
+    if node.get("act"):
+        lo = max(lo, zero)
+    if node.get("act") == "relu6":
+        hi = min(hi, int(rounded(f32(6) / scale, quant)) + zero)
+    return lo, hi
+
+
+class Model:
+    def __init__(self, path):
+        self.structure, self.tensors = read(path)
+        self.nodes = self.structure["nodes"]
+
+    def run(self, images):
+        """Every node's output for the images, by name."""
+        out = {}
+        for node in self.nodes:
+            inputs = [out[name] for name in node.get("inputs", [])]
+            out[node["name"]] = getattr(self, node["op"])(node, *inputs) if inputs else self.input(node, images)
+        return out
+
+    def tensor(self, node, name):
+        return self.tensors[node["name"] + "." + name]
+
+    def format(self, node):
+        """Scale, zero point and quantization of a node's output; 1, 0, None where it is float32."""
+        if "act_quant" not in node:
+            return f32(1), 0, None
+        return self.tensor(node, "act_scale")[0], int(self.tensor(node, "act_zero_point")[0]), node["act_quant"]
+
+    def requantize(self, node, v):
+        scale, zero, quant = self.format(node)
+        if quant is None:
+            if node.get("act"):
+                v = np.maximum(v, f32(0))
+            if node.get("act") == "relu6":
+                v = np.minimum(v, f32(6))
+            return Output(v)
+        lo, hi = bounds(node, scale, zero, quant)
+        codes = np.clip(rounded(v, quant).astype(np.float64) + zero, lo, hi)
+        return Output(codes.astype(np.int16), scale, zero, quant)
+
+    def input(self, node, images):
+        return self.requantize(node, images / self.format(node)[0])
+
+    def conv(self, node, x, z=None):
+        c, weight = node["conv"], self.tensor(node, "weight").astype(np.float64)
+        acc = convolve(x.centered(), weight, c, node["shape"])
+        return self.accumulated(node, acc, x, z)
+
+    def linear(self, node, x, z=None):
+        rows = x.centered()
+        if rows.shape[1] * rows.shape[2] > 1:
+            rows = rows.transpose(0, 3, 1, 2)
+        acc = rows.reshape(len(rows), -1).astype(np.float64) @ self.tensor(node, "weight").astype(np.float64).T
+        return self.accumulated(node, acc[:, None, None, :].astype(np.int64), x, z)
+
+    def accumulated(self, node, acc, x, z):
+        if node["conv"].get("bias"):
+            acc = acc + self.tensor(node, "bias")
+        assert abs(acc).max(initial=0) < 2**31
+        scale = self.format(node)[0]
+        v = acc.astype(f32) * (x.scale * self.tensor(node, "weight_scale") / scale)
+        if z is not None:
+            v = v + z.centered().astype(f32) * (z.scale / scale)
+        return self.requantize(node, v)
+
+    def bn(self, node, x):
+        scale = self.format(node)[0]
+        acc = x.centered() + self.tensor(node, "bias")
+        return self.requantize(node, acc.astype(f32) * (x.scale * self.tensor(node, "multiplier") / scale))
+
+    def add(self, node, a, b):
+        scale = self.format(node)[0]
+        return self.requantize(node, a.centered().astype(f32) * (a.scale / scale) + b.centered().astype(f32) * (b.scale / scale))
+
+    def concat(self, node, *inputs):
+        scale = self.format(node)[0]
+        parts = [self.requantize(node, x.centered().astype(f32) * (x.scale / scale)) for x in inputs]
+        return parts[0].like(np.concatenate([p.data for p in parts], axis=3))
+
+    def max_pool(self, node, x):
+        y = None
+        for _, part, inside in windows(x.data, node["pool"], node["shape"]):
+            part = np.where(inside, part, -(2**15))
+            y = part if y is None else np.maximum(y, part)
+        return x.like(y)
+
+    def avg_pool(self, node, x):
+        total, count = 0, 0
+        for _, part, inside in windows(x.centered(), node["pool"], node["shape"]):
+            total, count = total + np.where(inside, part, 0), count + inside.astype(np.int64)
+        if node["pool"].get("count_include_pad"):
+            kh, kw = node["pool"]["kernel_shape"]
+            count = np.full_like(count, kh * kw)
+        m = (x.scale / count.astype(f32)) / self.format(node)[0]
+        return self.requantize(node, total.astype(f32) * m)
+
+    global_avg_pool = avg_pool
+
+    def flatten(self, node, x):
+        return x.like(x.data.transpose(0, 3, 1, 2).reshape(len(x.data), 1, 1, -1))
+
+    def act(self, node, x):
+        if x.quant is None:
+            return self.requantize(node, x.data)
+        return x.like(np.clip(x.data, *bounds(node, x.scale, x.zero, x.quant)))
+
+
+def windows(x, window, shape):
+    """For each place (kh, kw) of a window: the elements there for every output, and which lie in the image."""
+    (kh, kw), (sh, sw), (top, left, _, _) = window["kernel_shape"], window["strides"], window["pads"]
+    dh, dw = window.get("dilations", (1, 1))
+    for i in range(kh):
+        for j in range(kw):
+            rows = np.arange(shape["height"]) * sh - top + i * dh
+            columns = np.arange(shape["width"]) * sw - left + j * dw
+            inside = ((rows >= 0) & (rows < x.shape[1]))[:, None] & ((columns >= 0) & (columns < x.shape[2]))
+            part = x[:, rows.clip(0, x.shape[1] - 1)][:, :, columns.clip(0, x.shape[2] - 1)]
+            yield (i, j), part, inside[None, :, :, None]
+
+
+def convolve(x, weight, conv, shape):
+    """The sums of a convolution. Integers as float64: every sum is far below 2^53, so exact in any order."""
+    group = conv["group"]
+    weight = weight.reshape(group, shape["channels"] // group, -1, *weight.shape[2:])
+    acc = 0
+    for (i, j), part, inside in windows(x.astype(np.float64), conv, shape):
+        part, w = np.where(inside, part, 0), weight[:, :, :, i, j]
+        grouped = part.reshape(-1, group, w.shape[2])
+        if w.shape[2] == 1:
+            sums = grouped * w[None, :, :, 0]
+        else:
+            sums = np.matmul(grouped.transpose(1, 0, 2), w.transpose(0, 2, 1)).transpose(1, 0, 2)
+        acc = acc + sums
+    return acc.reshape(len(x), shape["height"], shape["width"], shape["channels"]).astype(np.int64)
+
+
+def main(path, dump, batch=50):
+    model = Model(path)
+    index = json.load(open(os.path.join(dump, "index.json")))
+    arrays = {a.get("node", a["file"]): np.load(os.path.join(dump, a["file"]), mmap_mode="r") for a in index["arrays"]}
+    assert {n["name"] for n in model.nodes} == {a["node"] for a in index["arrays"] if "node" in a}
+    total, differ = {}, {}
+
+    def compare(name, got, want):
+        assert got.shape == want.shape, (name, got.shape, want.shape)
+        total[name] = total.get(name, 0) + want.size
+        differ[name] = differ.get(name, 0) + int((got != want).sum())
+
+    for at in range(0, index["images"], batch):
+        part = slice(at, at + batch)
+        out = model.run(np.array(arrays["images.npy"][part]))
+        for name, y in out.items():
+            compare(name, y.data, arrays[name][part])
+        y = out[model.structure["output"]]
+        logits = y.data if y.quant is None else y.centered().astype(f32) * y.scale
+        logits = logits.reshape(len(logits), -1)
+        compare("logits", logits, arrays["logits.npy"][part])
+        compare("predictions", logits.argmax(axis=1), arrays["predictions.npy"][part])
+    for a in index["arrays"]:
+        if "scale" in a:
+            y = out[a["node"]]
+            assert (f32(a["scale"]), a["zero_point"], a["codes"]) == (y.scale, y.zero, y.quant["dtype"]), a
+    for name, n in total.items():
+        print(f"{name}: {differ[name]} of {n} differ")
+    print(f"{sum(differ.values())} of {sum(total.values())} numbers differ, {index['images']} images")
+    return sum(differ.values()) > 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
