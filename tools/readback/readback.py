@@ -55,7 +55,8 @@ class Output:
 
 def rounded(v, quant):
     """v rounded to integers, as floats: ties to even, or up."""
-    return np.floor(v + f32(0.5)) if quant["rounding"] == "half_up" else np.rint(v)
+    v = np.asarray(v, np.float64)
+    return np.floor(v + 0.5) if quant["rounding"] == "half_up" else np.rint(v)
 
 
 def bounds(node, scale, zero, quant):
@@ -101,7 +102,7 @@ class Model:
                 v = np.minimum(v, f32(6))
             return Output(v)
         lo, hi = bounds(node, scale, zero, quant)
-        codes = np.clip(rounded(v, quant).astype(np.float64) + zero, lo, hi)
+        codes = np.clip(rounded(v, quant) + zero, lo, hi)
         return Output(codes.astype(np.int16), scale, zero, quant)
 
     def input(self, node, images):
