@@ -25,7 +25,7 @@ var exactNets = []struct {
 	{"ResNet-8", `model "ResNet" "net" { depth = 8 }`, 3000, 0.05},
 	{"ResNet-20", `model "ResNet" "net" { depth = 20 }`, 3000, 0.05},
 	{"MobileNetV2 0.35", `model "MobileNetV2" "net" { width_mult = 0.35 }`, 2000, 0.05},
-	{"MobileNetV2 1.0", `model "MobileNetV2" "net" {}`, 1500, 0.05},
+	{"MobileNetV2 1.0", `model "MobileNetV2" "net" {}`, 1000, 0.05},
 }
 
 // exactPipeline trains two epochs in float, two quantized in each mode with every BN left
@@ -51,7 +51,6 @@ qconfig "int8" {
 stage "float" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.test
   trainer {
     num_epochs = 2
     batch_size = 50
@@ -83,6 +82,7 @@ stage "qat_%[1]s" {
     batch_size = 50
     optimizer "SGD" { lr = %g }
   }
+  callback "Validation" { interval = 2 }
 }
 stage "int8_%[1]s" {
   model        = model.net
