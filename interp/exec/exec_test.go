@@ -298,6 +298,11 @@ func TestLoneBN(t *testing.T) {
 			if proof := m.Stage("int_infer").Proof; proof.Changed != 0 || len(proof.Nodes) != 8 {
 				t.Errorf("%s: %+v", mode, proof)
 			}
+			snap, err := artifact.Read(filepath.Join(o.Out, "int_infer", "int8.safetensors"))
+			must(t, err)
+			g, err := nn.Restore(snap.Structure)
+			must(t, err)
+			must(t, stage.LoadTensors(g, snap, stage.LoadOptions{}))
 		}
 	}
 }
