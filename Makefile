@@ -50,10 +50,10 @@ race:
 	$(GO) test -race ./interp/... ./stdlib/callbacks ./stdlib/datasets
 	$(GO) test -race -run Threads ./ops/nn
 
-# Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies on real data, and
+# Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies and pipelines on real data, and
 # int8 models read by a second implementation (QPIPE_PYTHON, or python3, with NumPy).
 long:
-	QPIPE_LONG=1 $(GO) test -timeout 60m -count=1 -v -run 'Kill|Anchor|Mutations|Trained|Readback' ./...
+	QPIPE_LONG=1 $(GO) test -timeout 120m -count=1 -v -run 'Kill|Anchor|Mutations|Trained|Readback|Pages' ./...
 
 # What every pipeline on built-in data reaches with the seeds 0 to SEEDS-1, as tables. With QPIPE_LONG=1 those on real
 # data too; ONLY=mnist_small chooses.
