@@ -38,6 +38,24 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// TestEvalOnTerminal shows how far an evaluation has come, on a terminal alone.
+func TestEvalOnTerminal(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	if code, _, _ := plain(t, "run", "-out", out, "-stage", "float", tiny); code != 0 {
+		t.Fatal("the run failed")
+	}
+	args := []string{"eval", "-var", "train_images=12000", "-batch", "8", "-out", out, "-data", "dataset.train", "stage.float.checkpoint.last", tiny}
+	shown := onTerminal(t, nil, args...)
+	for _, want := range []string{"eval: dataset.train ", "/12000", "images/s", " left", "━", "12000 images"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the terminal does not show %q:\n%q", want, shown)
+		}
+	}
+	if _, stdout, stderr := plain(t, args...); strings.ContainsAny(stdout+stderr, "\x1b\r━") {
+		t.Errorf("a pipe gets %q", stdout)
+	}
+}
+
 // onTerminal runs the program on a pseudo-terminal of 100 columns and returns
 // what it shows.
 func onTerminal(t *testing.T, env []string, args ...string) string {

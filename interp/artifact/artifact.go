@@ -1,6 +1,6 @@
 // Package artifact reads and writes the files that outlive a run: checkpoints
-// and int8 models (safetensors), the manifest, the event and metrics logs.
-// Every file is versioned, hashed and replaced atomically. It trains nothing and
+// and int8 models (safetensors), the manifest, the event and metrics logs, dumps
+// of what a network computes. Every file is versioned and replaced atomically. It trains nothing and
 // judges no pipeline.
 package artifact
 
