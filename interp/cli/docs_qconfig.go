@@ -130,7 +130,7 @@ func codeSpans(b *strings.Builder) {
 
 // observers lists the observers.
 func (a *app) observers(b *strings.Builder) {
-	b.WriteString("\n## Observers\n\nIn `activation {}` alone: the scale of a weight follows from its present values at every step. Their arguments are in [reference.md](reference.md#observers), their formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
+	b.WriteString("\n## Observers\n\nIn `activation {}` alone: the scale of a weight follows from its present values at every step, as `min_max`, which may be written there, says. Their arguments are in [reference.md](reference.md#observers), their formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
 	for _, d := range a.catalog.Reference() {
 		if d.Kind == program.ObserverKind {
 			fmt.Fprintf(b, "| `%s` | %s |\n", d.Name, d.Doc)

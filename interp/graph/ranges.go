@@ -65,7 +65,7 @@ func (w *walk) observed() bool {
 	}
 	d := diag.Diagnostic{
 		Code: diag.NoRange, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: none[0],
-		Summary: fmt.Sprintf("no range is known for the output of %s, which is to become int8", some(none)),
+		Summary: fmt.Sprintf("%s cannot become int8: no range is known to quantize with", some(none)),
 		Detail:  "Nothing has observed these nodes: " + diag.Enumerate(none) + ". " + w.observer(),
 	}
 	if w.last != nil {
