@@ -14,23 +14,34 @@ import (
 	"qpipe/stdlib/datasets"
 )
 
-// exactNets are the nets of TestTrainedNetsAreExact: a model block, the training images,
-// and the learning rate.
-var exactNets = []struct {
-	name, model string
-	images      int
-	lr          float64
-}{
-	{"LeNet", `model "LeNet" "net" {}`, 6000, 0.02},
-	{"ResNet-8", `model "ResNet" "net" { depth = 8 }`, 3000, 0.05},
-	{"ResNet-20", `model "ResNet" "net" { depth = 20 }`, 3000, 0.05},
-	{"MobileNetV2 0.35", `model "MobileNetV2" "net" { width_mult = 0.35 }`, 2000, 0.05},
-	{"MobileNetV2 1.0", `model "MobileNetV2" "net" {}`, 1000, 0.05},
+// exactNet is a net of TestTrainedNetsAreExact: a model block, the images that it is
+// trained and tested on, and the learning rate.
+type exactNet struct {
+	name, model   string
+	images, tests int
+	lr            float64
+}
+
+// exactNets are the nets: with QPIPE_LONG=all on all test images, else the slow ones on fewer.
+func exactNets() []exactNet {
+	nets := []exactNet{
+		{"LeNet", `model "LeNet" "net" {}`, 6000, 10000, 0.02},
+		{"ResNet-8", `model "ResNet" "net" { depth = 8 }`, 3000, 10000, 0.05},
+		{"ResNet-20", `model "ResNet" "net" { depth = 20 }`, 3000, 2000, 0.05},
+		{"MobileNetV2 0.35", `model "MobileNetV2" "net" { width_mult = 0.35 }`, 2000, 1000, 0.05},
+		{"MobileNetV2 1.0", `model "MobileNetV2" "net" {}`, 500, 500, 0.05},
+	}
+	for i := range nets {
+		if os.Getenv("QPIPE_LONG") == "all" {
+			nets[i].tests = 10000
+		}
+	}
+	return nets
 }
 
 // exactPipeline trains two epochs in float, two quantized in each mode with every BN left
 // to QAT2Quantize, and proves the conversion on all test images.
-func exactPipeline(model string, images int, lr float64) string {
+func exactPipeline(n exactNet) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
 variable "data_dir" { type = string }
@@ -39,8 +50,9 @@ dataset "MNIST" "train" {
   max_samples = %d
 }
 dataset "MNIST" "test" {
-  root  = var.data_dir
-  split = "test"
+  root        = var.data_dir
+  split       = "test"
+  max_samples = %d
 }
 %s
 qconfig "int8" {
@@ -64,7 +76,7 @@ stage "float" {
     }
   }
 }
-`, images, model, lr)
+`, n.images, n.tests, n.model, n.lr)
 	for _, mode := range []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold} {
 		fmt.Fprintf(&b, `
 stage "qat_%[1]s" {
@@ -96,22 +108,22 @@ stage "int8_%[1]s" {
     converter "QAT2Quantize" {}
   }
 }
-`, mode, lr/10)
+`, mode, n.lr/10)
 	}
 	return b.String()
 }
 
-// TestTrainedNetsAreExact trains nets on MNIST and counts, on all 10,000 test images, the
+// TestTrainedNetsAreExact trains nets on MNIST and counts, on test images, the
 // integers of the whole net that the conversion changes, in each mode, and those that the
 // absorption of every BN changes under reverse fold: none. The accuracies of a mode's two
 // stages are the same number.
 func TestTrainedNetsAreExact(t *testing.T) {
 	data := filepath.Join(longShared(t), "data", "mnist")
-	for _, net := range exactNets {
+	for _, net := range exactNets() {
 		t.Run(net.name, func(t *testing.T) {
 			dir := t.TempDir()
 			file, out := filepath.Join(dir, "exact.hcl"), filepath.Join(dir, "run")
-			if err := os.WriteFile(file, []byte(exactPipeline(net.model, net.images, net.lr)), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(exactPipeline(net)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if code := run(t, "run", "-out", out, "-var", "data_dir="+data, file); code != 0 {
@@ -125,18 +137,18 @@ func TestTrainedNetsAreExact(t *testing.T) {
 				int8 := m.Stage("int8_" + mode)
 				qat, accuracy, p := m.Stage("qat_" + mode).Metrics["accuracy"], int8.Metrics["accuracy"], int8.Proof
 				t.Logf("%s, %s: accuracy %.4f trained, %.4f in int8; %d of %d integers changed at %d nodes, %d images", net.name, mode, qat, accuracy, p.Changed, p.Total, len(p.Nodes), p.Images)
-				if p.Changed != 0 || p.Images != 10000 || p.Total < 10000*100 || accuracy != qat {
+				if p.Changed != 0 || p.Images != net.tests || p.Total < net.tests*100 || accuracy != qat {
 					t.Error("not exact")
 				}
 			}
-			absorbedIsExact(t, filepath.Join(out, "qat_with_bn_reverse_fold", "last.safetensors"), data)
+			absorbedIsExact(t, filepath.Join(out, "qat_with_bn_reverse_fold", "last.safetensors"), data, net.tests)
 		})
 	}
 }
 
 // absorbedIsExact absorbs every BN of a checkpoint's model and compares the evaluation
 // before and after.
-func absorbedIsExact(t *testing.T, path, data string) {
+func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	t.Helper()
 	set, err := sets.ByName("")
 	must(t, err)
@@ -171,7 +183,7 @@ func absorbedIsExact(t *testing.T, path, data string) {
 	must(t, err)
 	feed := &stage.Feed{Spec: test.Spec(), Samples: samples}
 	total, changed := 0, 0
-	must(t, feed.Each(-1, batch, 0, func(x []float32, labels []int32) error {
+	must(t, feed.Each(tests, batch, 0, func(x []float32, labels []int32) error {
 		before.Forward(x, len(labels), nn.Eval)
 		after.Forward(x, len(labels), nn.Eval)
 		for _, node := range nodes {
@@ -197,7 +209,7 @@ func absorbedIsExact(t *testing.T, path, data string) {
 		return nil
 	}))
 	t.Logf("every BN absorbed under reverse fold: %d of %d integers changed", changed, total)
-	if changed != 0 || total < 10000*100 {
+	if changed != 0 || total < tests*100 {
 		t.Error("absorption is not exact")
 	}
 }
