@@ -179,7 +179,8 @@ func checkHash(path string, data []byte, meta map[string]string) error {
 	h.Write([]byte(noHash()))
 	h.Write(data[at+len(want):])
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return damaged(path, "its content does not match its hash (sha256 %s…, the file says %s…)", got[:12], clip(want)[:12])
+		return damaged(path, "its content does not match its hash (sha256 %s…, the file says %s…): it was changed or cut. "+
+			"Copy it again, or run stage %q again, which wrote it", got[:12], clip(want)[:12], clip(meta["stage"]))
 	}
 	return nil
 }
