@@ -159,9 +159,8 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	open := func(absorb bool) *nn.Net {
 		snap, err := artifact.Read(path)
 		must(t, err)
-		g, err := nn.Restore(snap.Structure)
+		g, err := stage.Restore(snap, false)
 		must(t, err)
-		must(t, stage.LoadTensors(g, snap, stage.LoadOptions{}))
 		nodes = nil
 		for _, m := range g.Modules() {
 			nodes = append(nodes, m.Name)

@@ -194,13 +194,7 @@ func (a *app) readSubject(s *subject, path string) error {
 	if len(snap.Structure) == 0 {
 		return usagef("%s does not say how its network is built; bench the pipeline that it comes from", path)
 	}
-	restore := func(bool) (*nn.Graph, error) {
-		g, err := nn.Restore(snap.Structure)
-		if err == nil {
-			err = stage.LoadTensors(g, snap, stage.LoadOptions{})
-		}
-		return g, err
-	}
+	restore := func(bool) (*nn.Graph, error) { return stage.Restore(snap, false) }
 	g, err := restore(false)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

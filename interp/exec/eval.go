@@ -115,9 +115,6 @@ func (e *evaluation) load() error {
 		}
 		return p
 	}
-	if e.model, err = nn.Restore(e.snap.Structure); err != nil {
-		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
-	}
 	averaged := len(e.snap.Shadow) > 0
 	switch {
 	case e.o.EMA && !averaged:
@@ -132,7 +129,7 @@ func (e *evaluation) load() error {
 			Detail:  "The metrics that the file carries are those of the averaged weights: -ema evaluates them.",
 		})
 	}
-	if err := stage.LoadTensors(e.model, e.snap, stage.LoadOptions{LoadEMAModel: e.o.EMA}); err != nil {
+	if e.model, err = stage.Restore(e.snap, e.o.EMA); err != nil {
 		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
 	}
 	return nil

@@ -91,10 +91,7 @@ func (m *measured) trained(qat *nn.Graph) (g *nn.Graph, against string, err erro
 	if snap == nil || snap.Form != nn.QAT && snap.Form != nn.Calibration || len(snap.Structure) == 0 {
 		return qat, front, nil
 	}
-	if g, err = nn.Restore(snap.Structure); err != nil {
-		return nil, "", err
-	}
-	if err := stage.LoadTensors(g, snap, stage.LoadOptions{LoadEMAModel: m.options.LoadEMAModel}); err != nil {
+	if g, err = stage.Restore(snap, m.options.LoadEMAModel); err != nil {
 		return nil, "", err
 	}
 	if !sameTensors(g, qat) {

@@ -71,6 +71,16 @@ func (e *LoadError) Error() string {
 // none reports whether all fits.
 func (e *LoadError) none() bool { return len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0 }
 
+// Restore makes the model that a snapshot was written from: its structure with its weights, or
+// with the averaged ones.
+func Restore(s *Snapshot, averaged bool) (*nn.Graph, error) {
+	g, err := nn.Restore(s.Structure)
+	if err != nil {
+		return nil, err
+	}
+	return g, LoadTensors(g, s, LoadOptions{LoadEMAModel: averaged})
+}
+
 // LoadTensors puts a snapshot's tensors into a graph: it replays the snapshot's
 // absorptions, then matches by name. The error is a *LoadError that names every
 // tensor that does not fit; the graph is of no use after it.

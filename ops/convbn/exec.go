@@ -187,21 +187,20 @@ func (e *Exec) blocks(c int) (tasks, step int) {
 // weights settles what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
 	n := e.n
-	switch {
-	case quantized:
+	if quantized {
 		if !n.Weight.PerChannel || n.WScale == nil {
 			n.UpdateScale()
 		}
 		e.m.Pool.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
-	case e.run.absorb:
-		if e.c.V == nil {
-			e.c.V = make([]float32, n.Geom.WeightLen())
-		}
-		n.foldWeight(e.c.V)
-	}
-	if !quantized {
+	} else {
 		for o := range e.c.Scale {
 			e.c.Scale[o] = 1
+		}
+		if e.run.absorb {
+			if e.c.V == nil {
+				e.c.V = make([]float32, n.Geom.WeightLen())
+			}
+			n.foldWeight(e.c.V)
 		}
 	}
 	tasks, _ := e.blocks(n.Geom.OutC)
