@@ -1,0 +1,108 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for _, n := range []int{0, 1, 511, 512, 513, 100_000} {
+		want := bytes.Repeat([]byte{'x'}, n)
+		if err := os.WriteFile(path, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Read(path, int64(n)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: %d came, %v", n, len(got), err)
+		}
+		if _, err := Read(path, int64(n)-1); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%d bytes where one less is allowed: %v", n, err)
+		}
+	}
+	if _, err := Read(dir, 1); !errors.Is(err, ErrFolder) {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err := Read(path+"x", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing: %v", err)
+	}
+}
+
+// TestWorldly opens what is no regular file: the answer comes at once.
+func TestWorldly(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := mkfifo(fifo); err != nil {
+		t.Skip("no FIFO here:", err)
+	}
+	if err := os.Symlink(fifo, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	for name, open := range map[string]func() error{
+		"a FIFO":            func() error { _, err := Open(fifo); return err },
+		"a link to a FIFO":  func() error { _, err := Read(filepath.Join(dir, "link"), 1); return err },
+		"a FIFO below":      func() error { _, err := ReadIn(root, "fifo", 1); return err },
+		"a FIFO in folder":  func() error { _, err := Folder(dir).Open("fifo"); return err },
+		"a device":          func() error { _, err := Read("/dev/zero", 1); return err },
+		"an endless device": func() error { _, err := Read("/dev/urandom", 1<<40); return err },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- open() }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, ErrNotRegular) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: it waits", name)
+		}
+	}
+}
+
+// TestReadNamed reads a pipe, as a command line may name one.
+func TestReadNamed(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := mkfifo(fifo); err != nil {
+		t.Skip("no FIFO here:", err)
+	}
+	go func() { _ = os.WriteFile(fifo, []byte("text"), 0o600) }()
+	if got, err := ReadNamed(fifo, 4); err != nil || string(got) != "text" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := ReadNamed("/dev/zero", 1<<20); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("an endless device: %v", err)
+	}
+}
+
+// TestOpenIn follows no link out of the root.
+func TestOpenIn(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(outside, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	for _, name := range []string{"link", "../f", outside} {
+		if f, err := OpenIn(root, name); err == nil {
+			t.Errorf("%s was opened", name)
+			_ = f.Close()
+		}
+	}
+}
