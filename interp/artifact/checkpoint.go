@@ -156,6 +156,9 @@ func checkFormat(path string, meta map[string]string) error {
 	if n := versionOf(meta); n < oldest || n > Version {
 		return &FileError{path, diag.UnknownFormat, fmt.Errorf("has the format version %q; this program reads versions %d to %d", clip(v), oldest, Version)}
 	}
+	if err := nn.Later([]byte(meta["structure"])); err != nil {
+		return &FileError{path, diag.UnknownFormat, err}
+	}
 	return nil
 }
 

@@ -190,6 +190,22 @@ func Restore(structure []byte) (*Graph, error) {
 	return g, nil
 }
 
+// Later says of a structure that a later program wrote it; nil for one of any other
+// kind, readable or not.
+func Later(structure []byte) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if json.Unmarshal(structure, &head) != nil || head.Version <= structureVersion {
+		return nil
+	}
+	return errVersion(head.Version)
+}
+
+func errVersion(v int) error {
+	return fmt.Errorf("the model's structure has version %d, and this program reads versions 1 to %d", v, structureVersion)
+}
+
 func decodeStructure(structure []byte) (j graphJSON, err error) {
 	var head struct {
 		Version int `json:"version"`
@@ -201,7 +217,7 @@ func decodeStructure(structure []byte) (j graphJSON, err error) {
 		case structureVersion:
 			err = json.Unmarshal(structure, &j)
 		default:
-			return j, fmt.Errorf("the model's structure has version %d, and this program reads versions 1 to %d", head.Version, structureVersion)
+			return j, errVersion(head.Version)
 		}
 	}
 	if err != nil {
