@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/lang/program"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -58,8 +59,8 @@ func (a *app) benchCmd() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	f.register(fl)
-	fl.Var(countsFlag{&f.batches}, "batch", "`NUMBERS` of images at a time, as 1,64 (default: 1 and a large one)")
-	fl.Var(countsFlag{&f.threads}, "threads", "`NUMBERS` of threads, as 1,2 (default: all cores)")
+	fl.Var(countsFlag{&f.batches, mostBatch}, "batch", "`NUMBERS` of images at a time, as 1,64 (default: 1 and a large one)")
+	fl.Var(countsFlag{&f.threads, program.MostThreads}, "threads", "`NUMBERS` of threads, as 1,2 (default: all cores)")
 	fl.StringSliceVar(&f.what, "what", nil, "what to measure: `FORMS` among float, fuse_bn, with_bn, with_bn_reverse_fold and int8 (default all)")
 	fl.StringArrayVar(&f.stages, "stage", nil, "of a pipeline: the model of this stage `NAME` (repeatable)")
 	fl.StringArrayVar(&f.models, "model", nil, "of a pipeline: the model of this `NAME` (repeatable)")
@@ -76,15 +77,24 @@ func completeBench(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return benchNames(), cobra.ShellCompDirectiveDefault
 }
 
-// countsFlag is a list of numbers above 0.
-type countsFlag struct{ list *[]int }
+// What bench takes at most: images at a time, and time for a measurement.
+const (
+	mostBatch = 4096
+	mostTime  = time.Hour
+)
+
+// countsFlag is a list of numbers from 1 to most.
+type countsFlag struct {
+	list *[]int
+	most int
+}
 
 func (f countsFlag) Set(s string) error {
 	*f.list = nil
 	for _, word := range strings.Split(s, ",") {
 		n, err := strconv.Atoi(word)
-		if err != nil || n < 1 || n > 4096 {
-			return fmt.Errorf("%q is not a number from 1 to 4096", word)
+		if err != nil || n < 1 || n > f.most {
+			return fmt.Errorf("%q is not a number from 1 to %d", word, f.most)
 		}
 		*f.list = append(*f.list, n)
 	}
@@ -95,6 +105,9 @@ func (countsFlag) Type() string   { return "NUMBERS" }
 func (countsFlag) String() string { return "" }
 
 func (a *app) bench(f benchFlags, word string) error {
+	if f.time < 0 || f.time > mostTime {
+		return usagef("-time: %v is not a time from 0 to %v", f.time, mostTime)
+	}
 	set, err := a.kernels()
 	if err != nil {
 		return err

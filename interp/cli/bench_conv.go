@@ -101,8 +101,8 @@ func convWork(set *kernel.Set, pool *nn.Pool, shape, kind string, n int) (*work,
 		}
 		return nil, usagef("no convolution is called %q; there are %s", shape, strings.Join(names, ", "))
 	}
-	if n < 1 {
-		return nil, usagef("%d images", n)
+	if n < 1 || n > mostBatch {
+		return nil, usagef("%d is not a number of images from 1 to %d", n, mostBatch)
 	}
 	c := &convCase{p: list[i].geometry(n), set: set, pool: pool}
 	run, ok := map[string]func() func(){

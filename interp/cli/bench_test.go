@@ -24,7 +24,7 @@ func TestFine(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	var list []int
-	f := countsFlag{&list}
+	f := countsFlag{&list, mostBatch}
 	if err := f.Set("1,64,4096"); err != nil || !slices.Equal(list, []int{1, 64, 4096}) {
 		t.Errorf("%v, %v", list, err)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -56,8 +57,8 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.threads < 0 || f.batch < 0 {
-		return usagef("-batch and -threads must not be negative")
+	if err := cmp.Or(batchFlag(f.batch, 0, mostBatch), threadsFlag(f.threads)); err != nil {
+		return err
 	}
 	if f.threads == 0 {
 		f.threads = runtime.GOMAXPROCS(0)

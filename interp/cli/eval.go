@@ -91,13 +91,11 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	if filepath.Ext(model) == ".hcl" {
 		return usagef("%s is a pipeline; name the model before it: qpipe eval MODEL -data dataset.NAME %[1]s", model)
 	}
-	switch {
-	case f.images < 0:
+	if f.images < 0 {
 		return usagef("-images must not be negative")
-	case f.batch < 1:
-		return usagef("-batch must be at least 1")
-	case f.threads < 0:
-		return usagef("-threads must not be negative")
+	}
+	if err := cmp.Or(batchFlag(f.batch, 1, program.MostImages), threadsFlag(f.threads)); err != nil {
+		return err
 	}
 	path, err := one(args)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qpipe/lang/diag"
+	"qpipe/lang/program"
 )
 
 // doubleDashes lets the HCL family's way of writing flags work: -var and
@@ -67,6 +68,22 @@ func flagError(cmd *cobra.Command, err error) error {
 	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	name := unknown.GetSpecifiedName()
 	return usagef("unknown flag -%s%s", name, didYouMean(name, names, "-"))
+}
+
+// threadsFlag checks a -threads flag: 0 is the default.
+func threadsFlag(n int) error {
+	if n < 0 || n > program.MostThreads {
+		return usagef("-threads: %d is not a number from 0 (the default) to %d", n, program.MostThreads)
+	}
+	return nil
+}
+
+// batchFlag checks a -batch flag.
+func batchFlag(n, least, most int) error {
+	if n < least || n > most {
+		return usagef("-batch: %d is not a number from %d to %d", n, least, most)
+	}
+	return nil
 }
 
 // didYouMean is the end of a message about an unknown word.

@@ -78,8 +78,8 @@ func (f *runFlags) choose(fl *pflag.FlagSet) {
 
 func (a *app) run(f runFlags, args []string) error {
 	args = f.takeCheckpoint(args)
-	if f.threads < 0 {
-		return usagef("-threads must not be negative")
+	if err := threadsFlag(f.threads); err != nil {
+		return err
 	}
 	path, err := one(args)
 	if err != nil {

@@ -130,15 +130,20 @@ func (l *lowerer) length(s *Stage, train *feed) program.Length {
 	if train == nil || train.spec.Len < 0 || t.BatchSize <= 0 {
 		return n
 	}
-	per := train.spec.Len / t.BatchSize
-	if !t.DropLast {
-		per = (train.spec.Len + t.BatchSize - 1) / t.BatchSize
-	}
+	per := program.Batches(train.spec.Len, t.BatchSize, t.DropLast)
 	if per == 0 {
 		l.fail(diag.Diagnostic{
 			Code: diag.BadData, Subject: t.Origin.At("batch_size"), Address: t.Origin.Address,
 			Summary: fmt.Sprintf("%d training images do not fill one batch of %d", train.spec.Len, t.BatchSize),
 			Detail:  "Make batch_size smaller, or set drop_last = false.",
+		})
+		return n
+	}
+	if t.NumEpochs > program.MostSteps/per {
+		l.fail(diag.Diagnostic{
+			Code: diag.BadData, Subject: t.Origin.At("num_epochs"), Address: t.Origin.Address,
+			Summary: fmt.Sprintf("%d epochs of %d steps are more than the %d steps that a stage may have", t.NumEpochs, per, program.MostSteps),
+			Detail:  fmt.Sprintf("Make num_epochs at most %d.", program.MostSteps/per),
 		})
 		return n
 	}

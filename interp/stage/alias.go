@@ -19,6 +19,10 @@ const (
 	Optional = program.Optional
 	Required = program.Required
 
+	MostImages = program.MostImages
+	MostEpochs = program.MostEpochs
+	MostSteps  = program.MostSteps
+
 	AnyForm         = program.AnyForm
 	FloatForm       = program.Float
 	CalibrationForm = program.Calibration

@@ -20,12 +20,11 @@ func newCalibrator(r *run) (*calibrator, error) {
 	if err := c.rebuild(); err != nil {
 		return nil, err
 	}
-	batch := r.Calibrator.BatchSize
-	full := r.Train.Samples.Len() >= batch // a short batch would weigh as much as a full one
+	const full = true // a short batch would weigh as much as a full one
 	var err error
 	c.loader, err = r.Train.load(order{
 		seed: uint64(r.seed), shuffle: true,
-		batch: batch, perEpoch: r.Train.steps(batch, full),
+		batch: r.batch, perEpoch: r.Train.steps(r.batch, full),
 		from: r.state.Step, to: r.state.Length.Steps,
 	}, r.readers())
 	return c, err
@@ -33,7 +32,7 @@ func newCalibrator(r *run) (*calibrator, error) {
 
 func (c *calibrator) rebuild() (err error) {
 	r := c.run
-	c.net, err = nn.Compile(r.Model, r.Calibrator.BatchSize, false, r.Kernels, r.Pool)
+	c.net, err = nn.Compile(r.Model, r.batch, false, r.Kernels, r.Pool)
 	return err
 }
 
@@ -59,6 +58,6 @@ func (c *calibrator) step() error {
 		return &Failure{Module: node, Err: fmt.Errorf("%s is not finite", what)}
 	}
 	r.meter.end(r.now(), n)
-	r.progress("calibrate", r.Calibrator.BatchSize, 0)
+	r.progress("calibrate", r.batch, 0)
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"qpipe/lang/program"
 )
 
 // table holds the network's input for every byte of every channel.
@@ -111,12 +113,13 @@ func (t table) spread(pix []uint8, dst []float32) {
 	}
 }
 
+// batch is how many images at a time are read where n are asked for: never more than
+// there are, so that no room is made for others.
+func (f *Feed) batch(n int) int { return min(n, f.Samples.Len()) }
+
 // steps is the number of batches in an epoch.
 func (f *Feed) steps(batch int, dropLast bool) int {
-	if dropLast {
-		return f.Samples.Len() / batch
-	}
-	return (f.Samples.Len() + batch - 1) / batch
+	return program.Batches(f.Samples.Len(), batch, dropLast)
 }
 
 // First reads up to n images from the beginning of the data, in its own order, as
@@ -142,6 +145,7 @@ func (f *Feed) Each(images, batch int, seed int64, do func(x []float32, labels [
 	if images < 0 || images > f.Samples.Len() {
 		images = f.Samples.Len()
 	}
+	batch = min(batch, max(images, 1))
 	steps := (images + batch - 1) / batch
 	l, err := f.load(order{seed: uint64(seed), batch: batch, perEpoch: max(f.steps(batch, false), 1), to: steps}, 1)
 	if err != nil {

@@ -61,14 +61,14 @@ func (r *run) progress(phase string, images int, loss float64) {
 	if r.Trainer != nil {
 		data["loss"], data["lr"] = loss, r.state.LR
 	}
-	left := (r.state.Length.Steps - r.state.Step - 1) * images
+	left := float64(r.state.Length.Steps-r.state.Step-1) * float64(images)
 	r.report(&r.meter, phase, r.state.Step+1, r.state.Length.Steps, left, data)
 }
 
 // tick tells how far a pass over done of total images has come.
 func (r *run) tick(m *meter, phase string, done, total int) {
 	if r.ticks(m) {
-		r.report(m, phase, done, total, total-done, map[string]any{})
+		r.report(m, phase, done, total, float64(total-done), map[string]any{})
 	}
 }
 
@@ -77,11 +77,11 @@ func (r *run) ticks(m *meter) bool {
 	return r.Events != nil && r.Clock != nil && m.began.Sub(m.last) >= interval
 }
 
-func (r *run) report(m *meter, phase string, done, total, left int, data map[string]any) {
+func (r *run) report(m *meter, phase string, done, total int, left float64, data map[string]any) {
 	m.last = m.began
 	data["phase"], data["done"], data["total"] = phase, done, total
 	if v := rate(m.images, m.busy); v > 0 {
-		data["rate"], data["eta"] = v, float64(left)/v
+		data["rate"], data["eta"] = v, left/v
 	}
 	r.emit(EventProgress, data)
 }

@@ -37,6 +37,8 @@ type run struct {
 	eval     evaluator
 	kept     string
 	meter    meter
+	batch    int // images of a step
+	valBatch int // and of a validation step
 	began    time.Time
 }
 
@@ -151,13 +153,21 @@ func (r *run) measure() error {
 		if per == 0 {
 			return Bad("batch_size", "the %d training images do not fill one batch of %d: make batch_size smaller, or set drop_last = false", r.Train.Samples.Len(), t.BatchSize)
 		}
+		if t.Epochs > program.MostSteps/per {
+			return Bad("num_epochs", "%d epochs of %d steps are more than the %d steps that a stage may have", t.Epochs, per, program.MostSteps)
+		}
+		r.batch = r.Train.batch(t.BatchSize)
 		l = program.Length{Epochs: t.Epochs, Steps: t.Epochs * per, StepsPerEpoch: per}
 		if t.Steps > 0 {
 			l.Steps, l.Epochs = t.Steps, (t.Steps+per-1)/per
 		}
 		r.pos.StepsPerEpoch = per
 	case r.Calibrator != nil:
+		r.batch = r.Train.batch(r.Calibrator.BatchSize)
 		l = program.Length{Epochs: 1, Steps: r.Calibrator.Steps, StepsPerEpoch: r.Calibrator.Steps}
+	}
+	if r.Val != nil {
+		r.valBatch = r.Val.batch(r.ValBatch)
 	}
 	r.state.Length = l
 	return nil

@@ -25,7 +25,7 @@ type trainer struct {
 
 func newTrainer(r *run) (*trainer, error) {
 	t := &trainer{run: r, classes: classes(r.Model), base: r.Trainer.Optimizer.LR()}
-	t.grad = make([]float32, r.Trainer.BatchSize*t.classes)
+	t.grad = make([]float32, r.batch*t.classes)
 	t.updateTask = t.updateOne
 	t.state = newSlots(r.Trainer.Optimizer.Slots())
 	if r.Resume != nil && !r.full() {
@@ -40,7 +40,7 @@ func newTrainer(r *run) (*trainer, error) {
 	var err error
 	t.loader, err = r.Train.load(order{
 		seed: uint64(r.seed), shuffle: true,
-		batch: r.Trainer.BatchSize, perEpoch: r.state.Length.StepsPerEpoch,
+		batch: r.batch, perEpoch: r.state.Length.StepsPerEpoch,
 		from: r.state.Step, to: r.state.Length.Steps,
 	}, r.readers())
 	return t, err
@@ -49,7 +49,7 @@ func newTrainer(r *run) (*trainer, error) {
 // rebuild compiles the net anew and lets the slots follow the parameters.
 func (t *trainer) rebuild() (err error) {
 	r := t.run
-	t.net, err = nn.Compile(r.Model, r.Trainer.BatchSize, true, r.Kernels, r.Pool)
+	t.net, err = nn.Compile(r.Model, r.batch, true, r.Kernels, r.Pool)
 	if err == nil {
 		t.state.follow(r.Model.Params(), r.Kernels)
 	}

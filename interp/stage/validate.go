@@ -18,7 +18,7 @@ func (e *evaluator) of(r *run, g *nn.Graph) (*nn.Net, error) {
 	if e.graph == g && e.net != nil {
 		return e.net, nil
 	}
-	net, err := nn.Compile(g, r.ValBatch, false, r.Kernels, r.Pool)
+	net, err := nn.Compile(g, r.valBatch, false, r.Kernels, r.Pool)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func (r *run) validate() error {
 	if err != nil {
 		return err
 	}
-	n := r.Val.steps(r.ValBatch, false)
-	l, err := r.Val.load(order{seed: uint64(r.seed), batch: r.ValBatch, perEpoch: n, to: n}, r.readers())
+	n := r.Val.steps(r.valBatch, false)
+	l, err := r.Val.load(order{seed: uint64(r.seed), batch: r.valBatch, perEpoch: n, to: n}, r.readers())
 	if err != nil {
 		return err
 	}

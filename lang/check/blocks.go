@@ -32,8 +32,14 @@ func (c *checker) settings() {
 			c.version(text, inside.RequiredVersion)
 		}
 		c.get("qpipe", inside.Seed, &s.Seed)
-		if c.get("qpipe", inside.Threads, &s.Threads) && s.Threads < 0 {
-			c.errorf(diag.BadValue, at{address: "qpipe", subject: s.Origin.At("threads")}, "0 takes all cores.", "threads must not be negative")
+		if !c.get("qpipe", inside.Threads, &s.Threads) {
+			continue
+		}
+		switch p := (at{address: "qpipe", subject: s.Origin.At("threads")}); {
+		case s.Threads < 0:
+			c.errorf(diag.BadValue, p, "0 takes all cores.", "threads must not be negative")
+		case s.Threads > program.MostThreads:
+			c.errorf(diag.BadValue, p, "0 takes all cores.", "threads must be at most %d, and is %d", program.MostThreads, s.Threads)
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (c *checker) decodeProof(s *stage) {
 	} else if v.Type() == cty.String && !v.IsNull() && v.AsString() == "all" {
 		s.Proof = program.AllImages
 	} else {
-		c.positive(address, a, &s.Proof)
+		c.positive(address, a, &s.Proof, program.MostImages)
 	}
 	if !slices.ContainsFunc(s.signatures, func(sig program.Signature) bool { return sig.Kind == "" || sig.To == program.Quantized }) {
 		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.NameRange)},
@@ -201,7 +201,7 @@ func (c *checker) decodeTrainer(s *stage, address string) {
 	if in.BatchSize == nil {
 		c.missing(address, in.Header, "batch_size", "Add: batch_size = 128")
 	} else {
-		c.positive(address, in.BatchSize, &t.BatchSize)
+		c.positive(address, in.BatchSize, &t.BatchSize, program.MostImages)
 	}
 	c.get(address, in.DropLast, &t.DropLast)
 	c.get(address, in.ResumeOptimizer, &t.ResumeOptimizer)
@@ -253,15 +253,15 @@ func (c *checker) lengthOf(in *config.Trainer, t *program.Trainer, address strin
 		d := c.errorf(diag.EpochsOrSteps, p, "Remove one of the two.", "the trainer has both num_epochs and num_steps")
 		d.Related = []diag.Related{{Message: "num_epochs is here", Range: t.Origin.Names["num_epochs"]}}
 	case in.NumEpochs != nil:
-		c.positive(address, in.NumEpochs, &t.NumEpochs)
+		c.positive(address, in.NumEpochs, &t.NumEpochs, program.MostEpochs)
 	default:
-		c.positive(address, in.NumSteps, &t.NumSteps)
+		c.positive(address, in.NumSteps, &t.NumSteps, program.MostSteps)
 	}
 }
 
-// positive is get for a number that must be at least 1; with a mistake the
-// variable keeps its value.
-func (c *checker) positive(address string, a *hcl.Attribute, to *int) {
+// positive is get for a number that must be at least 1 and at most most; with a
+// mistake the variable keeps its value.
+func (c *checker) positive(address string, a *hcl.Attribute, to *int, most int) {
 	if a == nil {
 		return
 	}
@@ -269,12 +269,17 @@ func (c *checker) positive(address string, a *hcl.Attribute, to *int) {
 	if !c.get(address, a, &n) {
 		return
 	}
-	if n < 1 {
-		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())},
-			fmt.Sprintf("Write a number from 1 up, as in %s = 10.", a.Name), "%q must be at least 1, and is %d", a.Name, n)
-		return
+	fail := func(detail, format string, args ...any) {
+		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())}, detail, format, args...)
 	}
-	*to = n
+	switch {
+	case n < 1:
+		fail(fmt.Sprintf("Write a number from 1 up, as in %s = 10.", a.Name), "%q must be at least 1, and is %d", a.Name, n)
+	case n > most:
+		fail(fmt.Sprintf("Write a number from 1 to %d.", most), "%q must be at most %d, and is %d", a.Name, most, n)
+	default:
+		*to = n
+	}
 }
 
 func (c *checker) decodeCalibrator(s *stage, address string) {
@@ -288,8 +293,8 @@ func (c *checker) decodeCalibrator(s *stage, address string) {
 	if in.NumSteps == nil {
 		c.missing(address, in.Header, "num_steps", "Say on how many batches the observers look: num_steps = 20")
 	}
-	c.positive(address, in.NumSteps, &v.NumSteps)
-	c.positive(address, in.BatchSize, &v.BatchSize)
+	c.positive(address, in.NumSteps, &v.NumSteps, program.MostSteps)
+	c.positive(address, in.BatchSize, &v.BatchSize, program.MostImages)
 }
 
 func (c *checker) decodeValidation(s *stage, address string) {
@@ -298,7 +303,7 @@ func (c *checker) decodeValidation(s *stage, address string) {
 	if in := s.inside.Validation; in != nil {
 		v.Origin = c.origin(address, in.Header)
 		record(&v.Origin, in.BatchSize)
-		c.positive(address, in.BatchSize, &v.BatchSize)
+		c.positive(address, in.BatchSize, &v.BatchSize, program.MostImages)
 		v.Metrics = c.calls(program.MetricKind, in.Metrics, address+".metric")
 		s.noteCalls(v.Metrics)
 	}

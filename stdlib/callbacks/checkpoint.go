@@ -18,18 +18,20 @@ type CheckpointArgs struct {
 	Keep          int    `arg:"keep,optional" doc:"How many numbered checkpoints of each kind are kept, the newest ones; 0 keeps all."`
 }
 
+// mostKept is how many numbered checkpoints may be asked for.
+const mostKept = 1_000_000
+
 // CheckpointDefaults returns Checkpoint's defaults.
 func CheckpointDefaults() CheckpointArgs { return CheckpointArgs{Monitor: "accuracy", Mode: "auto"} }
 
 // Validate implements the language's check after decoding.
 func (a CheckpointArgs) Validate() error {
+	if err := intervals(a.Interval, a.IntervalSteps); err != nil {
+		return err
+	}
 	switch {
-	case a.Interval < 0:
-		return stage.Bad("interval", "%d epochs; it must be 0 or larger", a.Interval)
-	case a.IntervalSteps < 0:
-		return stage.Bad("interval_steps", "%d steps; it must be 0 or larger", a.IntervalSteps)
-	case a.Keep < 0:
-		return stage.Bad("keep", "%d checkpoints; it must be 0 or larger", a.Keep)
+	case a.Keep < 0 || a.Keep > mostKept:
+		return stage.Bad("keep", "%d checkpoints; it must be 0 to %d", a.Keep, mostKept)
 	case a.Keep > 0 && a.Interval == 0 && a.IntervalSteps == 0:
 		return stage.Bad("keep", "counts numbered checkpoints, and there are none: set interval or interval_steps")
 	}

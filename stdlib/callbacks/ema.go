@@ -21,8 +21,8 @@ func (a EMAArgs) Validate() error {
 	if !(a.Decay >= 0 && a.Decay < 1) {
 		return stage.Bad("decay", "%v must be at least 0 and below 1; 0.99 to 0.9999 is customary", a.Decay)
 	}
-	if a.WarmupSteps < 0 {
-		return stage.Bad("warmup_steps", "%d steps; it must be 0 or larger", a.WarmupSteps)
+	if a.WarmupSteps < 0 || a.WarmupSteps > stage.MostSteps {
+		return stage.Bad("warmup_steps", "%d steps; it must be 0 to %d", a.WarmupSteps, stage.MostSteps)
 	}
 	return nil
 }

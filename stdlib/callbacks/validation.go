@@ -12,12 +12,15 @@ type ValidationArgs struct {
 func ValidationDefaults() ValidationArgs { return ValidationArgs{Interval: 1} }
 
 // Validate implements the language's check after decoding.
-func (a ValidationArgs) Validate() error {
-	if a.Interval < 0 {
-		return stage.Bad("interval", "%d epochs; it must be 0 or larger", a.Interval)
-	}
-	if a.IntervalSteps < 0 {
-		return stage.Bad("interval_steps", "%d steps; it must be 0 or larger", a.IntervalSteps)
+func (a ValidationArgs) Validate() error { return intervals(a.Interval, a.IntervalSteps) }
+
+// intervals checks the two arguments that count epochs and steps.
+func intervals(epochs, steps int) error {
+	switch {
+	case epochs < 0 || epochs > stage.MostEpochs:
+		return stage.Bad("interval", "%d epochs; it must be 0 to %d", epochs, stage.MostEpochs)
+	case steps < 0 || steps > stage.MostSteps:
+		return stage.Bad("interval_steps", "%d steps; it must be 0 to %d", steps, stage.MostSteps)
 	}
 	return nil
 }

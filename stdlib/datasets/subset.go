@@ -29,8 +29,8 @@ func (s subset) validate(n int) error {
 		attr  string
 		value int
 	}{{"val_samples", s.held}, {"offset", s.offset}, {"max_samples", s.most}} {
-		if a.value < 0 {
-			return stage.Bad(a.attr, "%d images; it must be 0 or larger", a.value)
+		if a.value < 0 || a.value > stage.MostImages {
+			return stage.Bad(a.attr, "%d images; it must be 0 to %d", a.value, stage.MostImages)
 		}
 	}
 	if s.held > 0 && s.split == "test" {

@@ -27,8 +27,8 @@ func (a StepDecayArgs) Validate() error {
 	if len(a.LRDecayID) == 0 {
 		return stage.Bad("lr_decay_id", "is empty; name the %ss at which the rate falls, or leave the lr_updater out to keep the rate", a.UpdateBy)
 	}
-	if a.LRDecayID[0] < 0 || !slices.IsSorted(a.LRDecayID) {
-		return stage.Bad("lr_decay_id", "%v must be 0 or larger and ascending", a.LRDecayID)
+	if first, most := a.LRDecayID[0], mostOf(a.UpdateBy); first < 0 || a.LRDecayID[len(a.LRDecayID)-1] > most || !slices.IsSorted(a.LRDecayID) {
+		return stage.Bad("lr_decay_id", "must be 0 to %d and ascending, and begins with %d", most, first)
 	}
 	if !(a.LRDecayFactor >= 0 && a.LRDecayFactor <= 1) {
 		return stage.Bad("lr_decay_factor", "%v must lie between 0 and 1", a.LRDecayFactor)

@@ -19,13 +19,21 @@ type warmup struct {
 }
 
 func newWarmup(by string, length int, begin float64) (warmup, error) {
-	if length < 0 {
-		return warmup{}, stage.Bad("warmup_len", "%d %ss; it must be 0 or larger", length, by)
+	if most := mostOf(by); length < 0 || length > most {
+		return warmup{}, stage.Bad("warmup_len", "%d %ss; it must be 0 to %d", length, by, most)
 	}
 	if !rate(begin) {
 		return warmup{}, stage.Bad("warmup_begin_lr", "%v is not a learning rate; it must be 0 or larger", begin)
 	}
 	return warmup{by == "step", length, begin}, nil
+}
+
+// mostOf is how many epochs or steps a stage can have.
+func mostOf(unit string) int {
+	if unit == "step" {
+		return stage.MostSteps
+	}
+	return stage.MostEpochs
 }
 
 // rate reports whether v can be a learning rate.

@@ -27,10 +27,13 @@ type TopKArgs struct {
 // TopKDefaults returns TopKAccuracy's defaults.
 func TopKDefaults() TopKArgs { return TopKArgs{K: 5} }
 
+// mostK is as many as a network can have classes.
+const mostK = 100_000
+
 // Validate implements the language's check after decoding.
 func (a TopKArgs) Validate() error {
-	if a.K < 1 {
-		return stage.Bad("k", "%d; it must be 1 or larger", a.K)
+	if a.K < 1 || a.K > mostK {
+		return stage.Bad("k", "%d; it must be 1 to %d", a.K, mostK)
 	}
 	return nil
 }
