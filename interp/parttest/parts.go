@@ -407,7 +407,7 @@ func (q quantize) Convert(c *stage.Conversion) error {
 	}
 	c.Model = g
 	for _, t := range g.Tensors() {
-		if bias, ok := t.Data.([]int32); q.spoilt && ok && strings.HasSuffix(t.Name, ".bias") {
+		if bias, ok := t.Data.([]int32); q.spoilt && ok && len(bias) > 0 && strings.HasSuffix(t.Name, ".bias") {
 			bias[0] += 1000
 			return g.SetTensor(t)
 		}

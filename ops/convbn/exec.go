@@ -377,5 +377,24 @@ func (n *Node) Rooms(set *kernel.Set, batch int, training bool) (scratch, block 
 	return scratch, block
 }
 
+// ExecBytes is how many bytes NewExec takes, and, with forward, the weights that the
+// float32 kernel reads.
+func (n *Node) ExecBytes(set *kernel.Set, batch int, training, forward bool) int64 {
+	c, w := n.Geom.OutC, n.Geom.WeightLen()
+	p := n.Geom
+	p.N = batch
+	total := 92 * int64(c) // coefficients, and those of BN in float64
+	if n.Weight.Quantized() {
+		total += int64(5*w+c*maskBytes(n.Geom.K())) + int64(set.ConvInt8PackSize(&p)+16*c)
+	}
+	if forward {
+		total += 4 * int64(set.ConvPackSize(&p))
+	}
+	if training {
+		total += 4 * int64(set.ConvDataPackSize(&p))
+	}
+	return total
+}
+
 // PartsSize is the number of floats of partial weight gradients.
 func (n *Node) PartsSize(batch int) int { return newDWCut(&n.Geom, batch).images * n.Geom.WeightLen() }

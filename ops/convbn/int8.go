@@ -20,13 +20,19 @@ func (q *Int8) clone() *Int8 {
 	return &Int8{slices.Clone(q.W), slices.Clone(q.WScale), slices.Clone(q.Bias)}
 }
 
+// BecomeInt8 drops the float parameters for an int8 form without tensors.
+func (n *Node) BecomeInt8() {
+	n.Int8 = &Int8{}
+	n.W, n.B, n.WScale = Tensor{}, Tensor{}, nil
+}
+
 // AllocInt8 makes the int8 form without numbers and drops the float parameters.
 func (n *Node) AllocInt8() {
+	n.BecomeInt8()
 	n.Int8 = &Int8{W: make([]int8, n.Geom.WeightLen()), WScale: make([]float32, n.Geom.OutC)}
 	if n.Bias {
 		n.Int8.Bias = make([]int32, n.Geom.OutC)
 	}
-	n.W, n.B, n.WScale = Tensor{}, Tensor{}, nil
 }
 
 // Convert makes the int8 form for an input of scale sx: the weight's codes, scales

@@ -229,6 +229,9 @@ func (r Room) Max(o Room) Room {
 	return Room{max(r.F32, o.F32), max(r.I32, o.I32), max(r.U8, o.U8)}
 }
 
+// Bytes is how many bytes it has.
+func (r Room) Bytes() int64 { return 4*int64(r.F32+r.I32) + int64(r.U8) }
+
 // Make returns a scratch of this room.
 func (r Room) Make() *Scratch {
 	return &Scratch{make([]float32, r.F32), make([]int32, r.I32), make([]uint8, r.U8)}

@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"qpipe/ops/kernel"
@@ -277,7 +278,28 @@ func ones(v [2]int) [2]int {
 	return v
 }
 
+// maxElements bounds the values that a node has for an image, and its weights, so that
+// no product of extents overflows and offsets fit into the kernels' 32 bits.
+const maxElements = math.MaxInt32
+
+// volume is a product of extents that may be too large for an int.
+func volume(extents ...int) float64 {
+	v := 1.0
+	for _, e := range extents {
+		v *= float64(e)
+	}
+	return v
+}
+
 func (b *Builder) add(o rawOp) Value {
+	switch s, g := o.shape, &o.conv; {
+	case volume(s.H, s.W, s.C) > maxElements:
+		return b.fail(o.name, "", "%d×%d×%d values for an image are more than the %d that a node may have", s.H, s.W, s.C, maxElements)
+	case volume(o.pool.KH, o.pool.KW) > maxElements:
+		return b.fail(o.name, "Kernel", "a window of %d×%d is more than the %d elements that a node may have", o.pool.KH, o.pool.KW, maxElements)
+	case g.OutC > 0 && volume(g.OutC, g.KH, g.KW, g.C/g.Groups) > maxElements:
+		return b.fail(o.name, "", "%d×%d×%d×%d weights are more than the %d that a node may have", g.OutC, g.C/g.Groups, g.KH, g.KW, maxElements)
+	}
 	if o.origin == (tensor.Shape{}) {
 		o.origin = o.shape
 	}

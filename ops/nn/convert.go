@@ -35,7 +35,7 @@ func (g *Graph) Convert() (*Graph, error) {
 // convertNode makes n, the copy of node i, an int8 node.
 func (g *Graph) convertNode(i int, n *node) error {
 	if !g.alloced {
-		n.allocInt8()
+		n.becomeInt8()
 		return nil
 	}
 	if n.hasQuant() && n.quant.Spec.Quantized() {
@@ -62,16 +62,26 @@ func (g *Graph) convertNode(i int, n *node) error {
 	return nil
 }
 
-// allocInt8 gives the node the int8 form's tensors without numbers.
-func (n *node) allocInt8() {
+// becomeInt8 gives the node the int8 form, without its tensors.
+func (n *node) becomeInt8() {
 	if n.conv != nil {
 		if n.conv.BN != nil {
 			n.conv.BN, n.conv.Bias = nil, true
 		}
 		n.bnName = ""
-		n.conv.AllocInt8()
+		n.conv.BecomeInt8()
 	}
 	if n.bn != nil {
+		n.affine = &affine{}
+	}
+}
+
+// allocInt8 makes the tensors of the int8 form where there are none yet.
+func (n *node) allocInt8() {
+	if n.conv != nil && n.conv.Int8.W == nil {
+		n.conv.AllocInt8()
+	}
+	if n.bn != nil && n.affine.Mul == nil {
 		n.affine = &affine{make([]float32, n.bn.C), make([]int32, n.bn.C)}
 	}
 }

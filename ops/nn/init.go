@@ -37,10 +37,14 @@ func (g *Graph) alloc() {
 	g.alloced = true
 	g.version++
 	for _, n := range g.nodes {
-		if n.conv != nil && g.form != Quantized {
+		switch {
+		case g.form == Quantized:
+			n.allocInt8()
+			continue
+		case n.conv != nil:
 			n.conv.Alloc()
 		}
-		if n.bn != nil && g.form != Quantized {
+		if n.bn != nil {
 			n.bn.Alloc()
 		}
 	}

@@ -81,6 +81,20 @@ func (e *Net) build() {
 		e.q = newNet8(e)
 		return
 	}
+	e.live()
+	p := &plan{}
+	for _, c := range e.cells {
+		e.lay(c, p)
+	}
+	e.scratch()
+	p.allocate()
+	for _, c := range e.cells {
+		e.bind(c)
+	}
+}
+
+// live makes the cells, and finds out until when each of them is read.
+func (e *Net) live() {
 	for i, n := range e.g.nodes {
 		c := &cell{node: n, i: i, root: i, last: i}
 		if n.op == opFlatten {
@@ -93,15 +107,6 @@ func (e *Net) build() {
 		}
 	}
 	e.root(e.g.out).last = len(e.cells)
-	p := &plan{}
-	for _, c := range e.cells {
-		e.lay(c, p)
-	}
-	e.scratch()
-	p.allocate()
-	for _, c := range e.cells {
-		e.bind(c)
-	}
 }
 
 func (e *Net) root(j int) *cell { return e.cells[e.cells[j].root] }
@@ -128,7 +133,6 @@ func (e *Net) lay(c *cell, p *plan) {
 	if c.root != c.i {
 		return
 	}
-	size, until := e.batch*c.shape.WithN(1).Len(), e.until(c)
 	switch {
 	case c.op == nil && c.node.op == opInput:
 		c.op = newInputOp(e, c)
@@ -147,6 +151,12 @@ func (e *Net) lay(c *cell, p *plan) {
 	default:
 		c.op = newAvgPoolOp(e, c, p)
 	}
+	e.leases(c, p)
+}
+
+// leases leases the cell's buffers, besides those that its op has of its own.
+func (e *Net) leases(c *cell, p *plan) {
+	size, until := e.batch*c.shape.WithN(1).Len(), e.until(c)
 	if c.coded {
 		p.u8.lease(&c.codes, size, c.i, until)
 	}
@@ -209,6 +219,22 @@ func (e *Net) bind(c *cell) {
 
 // scratch makes what the nodes share while they run.
 func (e *Net) scratch() {
+	r := e.rooms()
+	for range e.pool.Size() {
+		e.m.Scratch, e.m.Block = append(e.m.Scratch, r.scratch.Make()), append(e.m.Block, r.block.Make())
+	}
+	e.m.Values, e.m.Acc, e.m.Plain = make([]float32, r.values), make([]int32, r.acc), make([]float32, r.plain)
+	e.m.Sums, e.m.Ends = make([]float64, r.sums), make([]float32, r.sums)
+	e.m.Parts = make([]float32, r.parts)
+}
+
+// rooms are the sizes of what the nodes share, in elements.
+type rooms struct {
+	scratch, block                  kernel.Room // of each worker
+	values, acc, plain, sums, parts int
+}
+
+func (e *Net) rooms() rooms {
 	var scratch, block kernel.Room
 	var parts, channels, largest, acc, operand int
 	for _, c := range e.cells {
@@ -230,14 +256,10 @@ func (e *Net) scratch() {
 		}
 	}
 	block.I32, block.U8 = max(block.I32, block.F32), max(block.U8, 2*block.F32)
-	for range e.pool.Size() {
-		e.m.Scratch, e.m.Block = append(e.m.Scratch, scratch.Make()), append(e.m.Block, block.Make())
+	if !e.training {
+		parts = 0
 	}
-	e.m.Values, e.m.Acc, e.m.Plain = make([]float32, largest), make([]int32, acc), make([]float32, operand)
-	e.m.Sums, e.m.Ends = make([]float64, grid.Chunks()*2*channels), make([]float32, grid.Chunks()*2*channels)
-	if e.training {
-		e.m.Parts = make([]float32, parts)
-	}
+	return rooms{scratch, block, largest, acc, operand, grid.Chunks() * 2 * channels, parts}
 }
 
 // accumulates reports whether the node may need room for its integer accumulators: it

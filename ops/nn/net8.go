@@ -157,8 +157,11 @@ func (c *cell8) prepare(e *Net) (scratch, block kernel.Room, acc int) {
 	if !c.on {
 		c.one, c.zero = constant(c.shape.C, 1), make([]float32, c.shape.C)
 	}
-	return scratch, kernel.Room{F32: c.width, I32: c.width, U8: c.width}, acc
+	return scratch, c.block(), acc
 }
+
+// block is the room for a row.
+func (c *cell8) block() kernel.Room { return kernel.Room{F32: c.width, I32: c.width, U8: c.width} }
 
 func (c *cell8) prepareConv(e *Net) kernel.Room {
 	q, x := c.node.conv.Int8, c.in[0]

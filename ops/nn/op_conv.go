@@ -15,11 +15,16 @@ type convOp struct {
 
 func newConvOp(e *Net, c *cell, p *plan) *convOp {
 	o := &convOp{e: e, c: c, exec: convbn.NewExec(c.conv, e.m, e.batch, e.training)}
-	if e.training && c.conv.BN != nil {
-		p.f32.lease(&o.acc, e.batch*c.shape.WithN(1).Len(), c.i, e.back(c.i))
-	}
+	e.leaseAcc(c, p, &o.acc)
 	o.exec.Remakes = e.remade(c)
 	return o
+}
+
+// leaseAcc leases room for the accumulators that BN's backward pass reads.
+func (e *Net) leaseAcc(c *cell, p *plan, dst *[]float32) {
+	if e.training && c.conv.BN != nil {
+		p.f32.lease(dst, e.batch*c.shape.WithN(1).Len(), c.i, e.back(c.i))
+	}
 }
 
 // readers lists the cells that read c's buffer.

@@ -21,12 +21,20 @@ type maxPoolOp struct {
 
 func newMaxPoolOp(e *Net, c *cell, p *plan) *maxPoolOp {
 	o := &maxPoolOp{e: e, c: c, p: c.pool}
-	if e.training || e.plain(c) {
-		o.index = make([]int32, e.batch*c.shape.WithN(1).Len())
+	if n := e.indexSize(c); n > 0 {
+		o.index = make([]int32, n)
 	}
 	o.forth, o.back = o.forwardChunk, o.backChunk
 	e.leaseTmp(c, p, &o.tmp)
 	return o
+}
+
+// indexSize is of how many elements a maximum's place is kept.
+func (e *Net) indexSize(c *cell) int {
+	if e.training || e.plain(c) {
+		return e.batch * c.shape.WithN(1).Len()
+	}
+	return 0
 }
 
 // leaseTmp leases room for the gradient of an operand that others read too.

@@ -27,23 +27,27 @@ func (a *arena[T]) lease(dst *[]T, size, from, to int) {
 	a.leases = append(a.leases, lease[T]{dst: dst, size: size, from: from, to: to})
 }
 
-// allocate places the largest buffers first, each at the lowest offset that is
-// free all through its lifetime, and makes the memory.
+// allocate places the buffers and makes the memory.
 func (a *arena[T]) allocate() {
+	mem := make([]T, a.place())
+	for _, l := range a.leases {
+		*l.dst = mem[l.offset : l.offset+l.size : l.offset+l.size]
+	}
+}
+
+// place places the largest buffers first, each at the lowest offset that is free all
+// through its lifetime, and returns how many elements they take in all.
+func (a *arena[T]) place() (total int) {
 	order := make([]*lease[T], len(a.leases))
 	for i := range a.leases {
 		order[i] = &a.leases[i]
 	}
 	slices.SortStableFunc(order, func(x, y *lease[T]) int { return y.size - x.size })
-	total := 0
 	for i, l := range order {
 		l.offset = lowest(order[:i], l)
 		total = max(total, l.offset+padded(l.size))
 	}
-	mem := make([]T, total)
-	for _, l := range order {
-		*l.dst = mem[l.offset : l.offset+l.size : l.offset+l.size]
-	}
+	return total
 }
 
 // lowest finds the lowest offset for l beside those that are placed already.

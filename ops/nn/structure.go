@@ -3,7 +3,6 @@ package nn
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 
 	"qpipe/ops/convbn"
@@ -262,7 +261,7 @@ func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
 		n.qcfg.Weight.Spec = n.conv.Weight
 	}
 	if g.form == Quantized {
-		n.allocInt8()
+		n.becomeInt8()
 	}
 	at[n.name] = len(g.nodes)
 	g.nodes = append(g.nodes, n)
@@ -287,36 +286,33 @@ const maxExtent = 1 << 20
 func (j *nodeJSON) check() error {
 	ops := []string{opInput, opConv, opLinear, opBN, opAdd, opConcat, opMaxPool, opAvgPool, opGlobalAvgPool, opFlatten, opAct}
 	pos := []int{j.Shape.Height, j.Shape.Width, j.Shape.Channels}
-	volume := slices.Clone(pos)
+	size := volume(pos...)
 	nonneg := []int{}
 	var windows []*windowJSON
 	if c := j.Conv; c != nil {
 		windows = append(windows, &c.windowJSON)
 		pos = append(pos, c.Dilation[0], c.Dilation[1], c.Group)
-		volume = []int{j.Shape.Channels, c.Kernel[0], c.Kernel[1], c.Input.Channels}
+		size = max(size, volume(j.Shape.Channels, c.Kernel[0], c.Kernel[1], c.Input.Channels/max(c.Group, 1)))
 		if c.Group > 0 && (c.Input.Channels%c.Group != 0 || j.Shape.Channels%c.Group != 0) {
 			return fmt.Errorf("%d groups do not divide its channels", c.Group)
 		}
 	}
 	if p := j.Pool; p != nil {
 		windows = append(windows, &p.windowJSON)
+		size = max(size, volume(p.Kernel[:]...))
 	}
 	for _, w := range windows {
 		pos = append(pos, w.Input.Height, w.Input.Width, w.Input.Channels, w.Kernel[0], w.Kernel[1], w.Stride[0], w.Stride[1])
 		nonneg = append(nonneg, w.Pads[:]...)
 	}
 	bad := func(least int) func(int) bool { return func(v int) bool { return v < least || v > maxExtent } }
-	size := 1.0
-	for _, v := range volume {
-		size *= float64(v)
-	}
 	switch {
 	case !slices.Contains(ops, j.Op):
 		return fmt.Errorf("there is no op %q", j.Op)
 	case slices.ContainsFunc(pos, bad(1)) || slices.ContainsFunc(nonneg, bad(0)):
 		return fmt.Errorf("an extent is outside 1…%d", maxExtent)
-	case size > math.MaxInt32:
-		return fmt.Errorf("it has more than 2^31 elements")
+	case size > maxElements:
+		return fmt.Errorf("it has more than %d elements", maxElements)
 	}
 	return j.checkParts()
 }

@@ -145,6 +145,8 @@ func (g *Graph) Tensors() []Tensor {
 
 func (s *slot) read(alloced bool) any {
 	switch {
+	case s.i8 != nil && !alloced:
+		return []int8(nil)
 	case s.i8 != nil:
 		return toFile(s.geom, *s.i8)
 	case s.i32 != nil:

@@ -1,0 +1,114 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"qpipe/ops/kernel"
+	"qpipe/ops/tensor"
+)
+
+// allocated is how many bytes f allocates.
+func allocated(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// near fails unless the estimate is within a tenth, and some bytes of small things, of what is.
+func near(t *testing.T, what string, estimate, is int64) {
+	t.Helper()
+	const small = 100 << 10
+	if estimate > is+is/10+small || is > estimate+estimate/10+small {
+		t.Errorf("%s: %d bytes are expected, %d it is", what, estimate, is)
+	}
+}
+
+// inForm takes a float graph to a form; see shows it images where it must observe some.
+func inForm(t *testing.T, g *Graph, form Form, see func(g *Graph)) *Graph {
+	t.Helper()
+	if form == Float {
+		return g
+	}
+	g.SetQConfig(int8Config())
+	must(t, g.Prepare(Calibration, ReverseFold))
+	see(g)
+	if form == Calibration {
+		return g
+	}
+	must(t, g.Prepare(QAT, ReverseFold))
+	if form == QAT {
+		return g
+	}
+	c, err := g.Convert()
+	must(t, err)
+	return c
+}
+
+// TestNeed holds what Need says of graphs without parameters against what Compile
+// and Forward allocate: in every form, and in training.
+func TestNeed(t *testing.T) {
+	in := tensor.Shape{H: 16, W: 16, C: 3}
+	graphs := map[string]func() *Graph{
+		"every op": func() *Graph { return everyOp(t) },
+		"resnet":   func() *Graph { return resnet8(t, in, 16) },
+		"random":   func() *Graph { return randomGraph(t, rand.New(rand.NewPCG(5, 5))) },
+	}
+	for name, build := range graphs {
+		for _, set := range []*kernel.Set{kernels(t, "portable"), kernels(t, "")} {
+			pool := newPool(t, 2)
+			for _, form := range []Form{Float, Calibration, QAT, Quantized} {
+				bare := inForm(t, build(), form, func(*Graph) {})
+				g := build()
+				g.Init(1)
+				x := randn(rand.New(rand.NewPCG(1, 1)), 16*g.Input().WithN(1).Len(), 1)
+				g = inForm(t, g, form, func(g *Graph) {
+					e, err := Compile(g, 2, false, set, pool)
+					must(t, err)
+					e.Forward(x, 2, Calibrate)
+				})
+				for _, batch := range []int{1, 16} {
+					for _, training := range []bool{false, true} {
+						if training && (form == Quantized || form == Calibration) {
+							continue
+						}
+						is := allocated(func() {
+							e, err := Compile(g, batch, training, set, pool)
+							must(t, err)
+							phase := Eval
+							switch {
+							case training:
+								phase = Train
+							case form == Calibration:
+								phase = Calibrate
+							}
+							e.Forward(x, batch, phase)
+						})
+						near(t, fmt.Sprint(name, " ", set.Name, " ", form, " ", batch, " ", training),
+							Need(bare, batch, Use{Training: training, Set: set, Workers: pool.Size()}), is)
+					}
+				}
+				if form != Quantized {
+					near(t, name+" parameters", bare.Bytes(), allocated(bare.alloc))
+				}
+			}
+		}
+	}
+}
+
+// TestNeedOfLargeBatches grows in proportion beyond what is planned, and never overflows.
+func TestNeedOfLargeBatches(t *testing.T) {
+	g, u := resnet8(t, tensor.Shape{H: 8, W: 8, C: 3}, 8), Use{Training: true, Set: kernels(t, "ref"), Workers: 1}
+	exact, grown := need(g, 4*planned, u), Need(g, 4*planned, u)
+	if d := float64(grown)/float64(exact) - 1; d > 0.01 || d < -0.01 {
+		t.Errorf("a batch of %d takes %d bytes, and %d are expected", 4*planned, exact, grown)
+	}
+	if n := Need(g, math.MaxInt, u); n <= grown {
+		t.Errorf("the largest batch takes %d bytes", n)
+	}
+}
