@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
+	"qpipe/lang/files"
 	"qpipe/lang/syntax"
 )
 
@@ -25,9 +28,14 @@ func blockNames(args []string, block string) []string {
 	if err != nil {
 		return nil
 	}
-	files, _ := syntax.Parse(path)
+	if f, err := files.Open(path); err == nil {
+		_ = f.Close()
+	} else if !errors.Is(err, files.ErrFolder) {
+		return nil // a pipe is for the command itself
+	}
+	pipeline, _ := syntax.Parse(path)
 	var names []string
-	for _, f := range files.Files {
+	for _, f := range pipeline.Files {
 		if f.Body == nil {
 			continue
 		}

@@ -10,7 +10,9 @@ import (
 
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/notation"
+	"qpipe/lang/syntax"
 )
 
 // docsCmd is for qpipe's own repository: the reference pages are written by the
@@ -57,7 +59,7 @@ const (
 
 // writeGrammars puts the grammars, as the parsers print them, into the page.
 func writeGrammars(page string) error {
-	text, err := os.ReadFile(page)
+	text, err := files.Read(page, syntax.MaxBytes)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 )
 
@@ -116,7 +116,7 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	return a.evaluate(l, f, exec.EvalOptions{
 		Options: exec.Options{
 			Out: cmp.Or(f.out, filepath.Join("runs", l.program.Name)), Threads: f.threads, Kernels: set,
-			Clock: time.Now, FS: func(root string) fs.FS { return os.DirFS(root) },
+			Clock: time.Now, FS: files.Folder,
 		},
 		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump,
 	})

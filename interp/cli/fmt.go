@@ -123,7 +123,7 @@ func (a *app) formatFile(f fmtFlags, name string, sources texts, doc *fmtDocumen
 		item.Diff = string(syntax.Diff(name, before, after))
 	}
 	doc.Files = append(doc.Files, item)
-	if item.Changed && !f.json {
+	if item.Changed && !f.json && !list.HasErrors() {
 		if f.list {
 			fmt.Fprintln(a.Out, name)
 		}

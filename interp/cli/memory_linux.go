@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+
+	"qpipe/lang/files"
 )
 
 // clearPeak restarts the kernel's mark of the process's peak memory (proc(5),
@@ -13,7 +15,7 @@ func clearPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200)
 // peakMemory is the process's peak resident memory in bytes since the mark, 0
 // where it is not known.
 func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
+	status, err := files.Read("/proc/self/status", 1<<20)
 	if err != nil {
 		return 0
 	}

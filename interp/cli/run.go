@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"qpipe/interp/exec"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 const aboutRun = `Run a pipeline: its stages in the order of their references, each leaving its
@@ -127,7 +126,7 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 	o := exec.Options{
 		Out: f.out, Only: f.stages, Force: f.force, Resume: f.resume != "", Threads: f.threads,
 		Kernels: set, Version: version, Clock: time.Now,
-		FS: func(root string) fs.FS { return os.DirFS(root) },
+		FS: files.Folder,
 	}
 	if o.Out == "" {
 		o.Out = filepath.Join("runs", l.program.Name)

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -259,7 +260,7 @@ func (w *walk) file(path string) string {
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
 func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	full := w.file(path)
-	if _, err := os.Stat(full); err != nil {
+	if _, err := os.Lstat(full); errors.Is(err, fs.ErrNotExist) {
 		w.absent(path, full)
 		w.allObserved() // for all that is known
 		return nil

@@ -201,12 +201,12 @@ func (c *checker) outsideValues() map[string]given {
 		}
 	}
 	for _, path := range c.files.AutoValues() {
-		c.valuesFile(path, out, !c.files.Folder)
+		c.valuesFile(path, out, false, !c.files.Folder)
 	}
 	for _, v := range c.opt.Vars {
 		switch {
 		case v.File != "":
-			c.valuesFile(v.File, out, false)
+			c.valuesFile(v.File, out, true, false)
 		case c.names["var"][v.Name] == nil:
 			c.errorf(diag.UndeclaredVar, at{}, c.suggest("var", v.Name), "-var %s: the pipeline declares no such variable", v.Name)
 		default:
@@ -219,9 +219,9 @@ func (c *checker) outsideValues() map[string]given {
 
 // valuesFile reads a file of variable values. A value for a variable that is not
 // declared is a warning, since such a file may serve several pipelines, and
-// nothing at all when lenient.
-func (c *checker) valuesFile(path string, out map[string]given, lenient bool) {
-	body, list := c.files.ReadValues(path)
+// nothing at all when lenient. named is set of a file that the command line names.
+func (c *checker) valuesFile(path string, out map[string]given, named, lenient bool) {
+	body, list := c.files.ReadValues(path, named)
 	if !c.add("", list) || body == nil {
 		c.valuesLost = true
 		return

@@ -10,43 +10,80 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
 )
 
 // What keeps a file from being read, besides what the operating system says. The
-// texts follow a file's name.
+// texts follow a file's name. A link to nothing is not fs.ErrNotExist: there is
+// something of that name.
 var (
 	ErrFolder     = errors.New("is a folder, not a file")
-	ErrNotRegular = errors.New("not a regular file")
-	ErrTooLarge   = errors.New("too large")
+	ErrNotRegular = errors.New("is not a regular file")
+	ErrBrokenLink = errors.New("is a link to a file that is not there")
+	ErrLinkCircle = errors.New("is a link that leads in a circle")
+	ErrNoWriter   = errors.New("is a pipe that nobody writes into")
+	ErrTooLarge   = errors.New("is too large")
 )
+
+// kindError is an ErrNotRegular that says what the file is instead.
+type kindError struct{ kind string }
+
+func (e *kindError) Error() string        { return "is a " + e.kind + ", not a regular file" }
+func (e *kindError) Is(target error) bool { return target == ErrNotRegular }
+
+// Cause is what is wrong with a file, without its name and what was tried.
+func Cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
 
 // Open opens a regular file. The error is an *fs.PathError, also about what is no
 // regular file.
-func Open(path string) (*os.File, error) {
-	return open(path, os.Stat, func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noWait, 0) })
-}
+func Open(path string) (*os.File, error) { return open(world{}, path, false) }
 
 // OpenIn opens a regular file below root; a name or link that leads out of it is an error.
-func OpenIn(root *os.Root, name string) (*os.File, error) {
-	return open(name, root.Stat, func() (*os.File, error) { return root.OpenFile(name, os.O_RDONLY|noWait, 0) })
+func OpenIn(root *os.Root, name string) (*os.File, error) { return open(root, name, false) }
+
+// place is where names are looked up.
+type place interface {
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}
+
+// world is the whole file system.
+type world struct{}
+
+func (world) Stat(name string) (fs.FileInfo, error)  { return os.Stat(name) }
+func (world) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+func (world) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
 }
 
 // open looks before it opens, since opening a device can act on it, and again
-// after, since the name can mean another thing by then.
-func open(path string, stat func(string) (fs.FileInfo, error), opened func() (*os.File, error)) (*os.File, error) {
-	info, err := stat(path)
+// after, since the name can mean another thing by then. With folders set it opens
+// those, too.
+func open(in place, path string, folders bool) (*os.File, error) {
+	info, err := stat(in, path)
+	if err == nil {
+		err = regular(path, info, folders)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(path, info); err != nil {
-		return nil, err
-	}
-	f, err := opened()
+	f, err := in.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = regular(path, info)
+		err = regular(path, info, folders)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -55,14 +92,37 @@ func open(path string, stat func(string) (fs.FileInfo, error), opened func() (*o
 	return f, nil
 }
 
-func regular(path string, info fs.FileInfo) error {
+// stat says of a link that leads nowhere that it is one.
+func stat(in place, path string) (fs.FileInfo, error) {
+	info, err := in.Stat(path)
 	switch {
-	case info.IsDir():
-		return &fs.PathError{Op: "open", Path: path, Err: ErrFolder}
-	case !info.Mode().IsRegular():
-		return &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+	case errors.Is(err, syscall.ELOOP):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrLinkCircle}
+	case errors.Is(err, fs.ErrNotExist):
+		if link, lerr := in.Lstat(path); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: ErrBrokenLink}
+		}
 	}
-	return nil
+	return info, err
+}
+
+func regular(path string, info fs.FileInfo, folders bool) error {
+	mode := info.Mode()
+	if mode.IsRegular() || folders && mode.IsDir() {
+		return nil
+	}
+	err := ErrNotRegular
+	switch {
+	case mode.IsDir():
+		err = ErrFolder
+	case mode&fs.ModeNamedPipe != 0:
+		err = &kindError{"pipe"}
+	case mode&fs.ModeSocket != 0:
+		err = &kindError{"socket"}
+	case mode&fs.ModeDevice != 0:
+		err = &kindError{"device"}
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: err}
 }
 
 // Read reads a regular file of at most most bytes. A larger one is refused before
@@ -86,35 +146,91 @@ func ReadIn(root *os.Root, name string, most int64) ([]byte, error) {
 
 // ReadNamed is Read for a file that the command line itself names: it may also be a
 // pipe, as a shell's <(…) makes one, or a terminal.
-func ReadNamed(path string, most int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
+func ReadNamed(path string, most int64) ([]byte, error) { return readNamed(path, most, patience) }
+
+// patience is how long a pipe may be without anybody who writes into it.
+const patience = time.Second
+
+func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {
+	info, err := stat(world{}, path)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {
+	case info.Mode()&fs.ModeCharDevice != 0:
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return ReadAll(f, path, most)
+	case info.Mode()&fs.ModeNamedPipe == 0:
 		return Read(path, most)
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
 	}
-	return ReadAll(f, path, most)
+	defer func() { _ = f.Close() }()
+	if Passed(path) { // its writer was there before this program
+		wait = 0
+	}
+	p := &pipe{f: f, wait: wait}
+	data, err := readAll(p, 0, path, most)
+	if err == nil && len(data) == 0 && wait > 0 {
+		err = &fs.PathError{Op: "read", Path: path, Err: ErrNoWriter}
+	}
+	return data, err
+}
+
+// Passed reports whether the path names a file that whoever started this program has
+// opened for it, such as a shell's <(…): it lies in no folder of the user's.
+func Passed(path string) bool {
+	path = filepath.ToSlash(path)
+	return strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/") || path == "/dev/stdin"
+}
+
+// pipe is a pipe that was opened without waiting. It reads as empty while nobody
+// has opened it for writing; wait is for how long that is no end.
+type pipe struct {
+	f    *os.File
+	wait time.Duration
+}
+
+func (p *pipe) Read(b []byte) (int, error) {
+	const pause = 10 * time.Millisecond
+	for {
+		n, err := p.f.Read(b)
+		switch {
+		case n > 0:
+			p.wait = 0
+			return n, err
+		case errors.Is(err, syscall.EAGAIN): // a system whose pipes cannot be waited for
+		case err == io.EOF && p.wait > 0:
+			p.wait -= pause
+		default:
+			return n, err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // ReadAll reads an open file of at most most bytes and closes it.
 func ReadAll(f *os.File, path string, most int64) ([]byte, error) {
 	defer func() { _ = f.Close() }()
-	large := &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: more than %s", ErrTooLarge, Size(most))}
 	size := int64(0)
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		size = info.Size()
 	}
+	return readAll(f, size, path, most)
+}
+
+func readAll(r io.Reader, size int64, path string, most int64) ([]byte, error) {
+	large := &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: more than %s", ErrTooLarge, Size(most))}
 	if size > most {
 		return nil, large
 	}
 	data := make([]byte, 0, size+512)
 	for int64(len(data)) <= most {
-		n, err := f.Read(data[len(data):cap(data)])
+		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		if err == io.EOF {
 			break
@@ -130,6 +246,19 @@ func ReadAll(f *os.File, path string, most int64) ([]byte, error) {
 		return nil, large
 	}
 	return data, nil
+}
+
+// SyncFolder makes what was renamed in a folder durable. Windows cannot sync a
+// folder, and does not need it.
+func SyncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := open(world{}, path, true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Size says a number of bytes as people do.
@@ -149,24 +278,56 @@ func Size(n int64) string {
 
 // Folder is the folder root as a file system whose Open gives regular files and
 // folders alone.
-func Folder(root string) fs.FS { return folder{os.DirFS(root)} }
+func Folder(root string) fs.FS { return folder(root) }
 
-type folder struct{ fs.FS }
+type folder string
 
 // Open implements fs.FS.
 func (d folder) Open(name string) (fs.File, error) {
-	info, err := fs.Stat(d.FS, name)
+	path, err := d.path("open", name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() && !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
+	f, err := open(world{}, path, true)
+	if err != nil {
+		return nil, named(err, name)
 	}
-	return d.FS.Open(name)
+	return f, nil
 }
 
 // Stat implements fs.StatFS.
-func (d folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(d.FS, name) }
+func (d folder) Stat(name string) (fs.FileInfo, error) {
+	path, err := d.path("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := stat(world{}, path)
+	return info, named(err, name)
+}
 
 // ReadDir implements fs.ReadDirFS.
-func (d folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(d.FS, name) }
+func (d folder) ReadDir(name string) ([]fs.DirEntry, error) {
+	path, err := d.path("open", name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(path)
+	return entries, named(err, name)
+}
+
+func (d folder) path(op, name string) (string, error) {
+	local, err := filepath.Localize(name)
+	if err != nil {
+		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return filepath.Join(string(d), local), nil
+}
+
+// named gives an error the name that the file has in the folder.
+func named(err error, name string) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return &fs.PathError{Op: pe.Op, Path: name, Err: pe.Err}
+	}
+	return err
+}

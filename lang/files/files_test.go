@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -30,6 +31,55 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := Read(path+"x", 1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing: %v", err)
+	}
+}
+
+// TestLinks: a link that leads to no file is not the same as nothing.
+func TestLinks(t *testing.T) {
+	dir := t.TempDir()
+	for name, to := range map[string]string{"broken": "nothing", "circle": "again", "again": "circle", "good": "f", "below": "."} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	for name, want := range map[string]error{"broken": ErrBrokenLink, "circle": ErrLinkCircle, "below": ErrFolder, "good": nil, "nothing": fs.ErrNotExist} {
+		for how, read := range map[string]func() ([]byte, error){
+			"Read":      func() ([]byte, error) { return Read(filepath.Join(dir, name), 1) },
+			"ReadNamed": func() ([]byte, error) { return ReadNamed(filepath.Join(dir, name), 1) },
+			"ReadIn":    func() ([]byte, error) { return ReadIn(root, name, 1) },
+			"Folder":    func() ([]byte, error) { return fs.ReadFile(Folder(dir), name) },
+		} {
+			if name == "below" && how == "Folder" {
+				continue // it opens folders
+			}
+			got, err := read()
+			if !errors.Is(err, want) || want != fs.ErrNotExist && errors.Is(err, fs.ErrNotExist) || want == nil && string(got) != "x" {
+				t.Errorf("%s, %s: %q, %v", how, name, got, err)
+			}
+		}
+	}
+}
+
+// TestFolder: below a folder all is as os.DirFS has it.
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, fstest.MapFS{"a/b/c": {Data: []byte("x")}, "a/d": {}, "e": {Data: []byte("y")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(Folder(dir), "a/b/c", "a/d", "e"); err != nil {
+		t.Error(err)
+	}
+	var pe *fs.PathError
+	if _, err := Folder(dir).Open("gone"); !errors.As(err, &pe) || pe.Path != "gone" || !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
@@ -78,6 +128,25 @@ func TestReadNamed(t *testing.T) {
 	go func() { _ = os.WriteFile(fifo, []byte("text"), 0o600) }()
 	if got, err := ReadNamed(fifo, 4); err != nil || string(got) != "text" {
 		t.Errorf("%q, %v", got, err)
+	}
+	slow := func() { // it comes late, and writes slowly
+		time.Sleep(20 * time.Millisecond)
+		f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+		if err != nil {
+			return
+		}
+		for range 4 {
+			time.Sleep(5 * time.Millisecond)
+			_, _ = f.WriteString("slow")
+		}
+		_ = f.Close()
+	}
+	go slow()
+	if got, err := ReadNamed(fifo, 100); err != nil || string(got) != "slowslowslowslow" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := readNamed(fifo, 4, 20*time.Millisecond); !errors.Is(err, ErrNoWriter) {
+		t.Errorf("a pipe without a writer: %q, %v", got, err)
 	}
 	if _, err := ReadNamed("/dev/zero", 1<<20); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("an endless device: %v", err)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 // Format returns src in canonical form, or diagnostics and nil when it is not
@@ -79,10 +79,11 @@ func Diff(name string, before, after []byte) []byte {
 // Hidden folders are left out.
 func Find(path string, recursive bool) ([]string, diag.List) {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, diag.List{unreadable(path, err)}
-	}
-	if !info.IsDir() {
+	switch {
+	case err != nil:
+		_, list := Read(path) // says what is wrong with it
+		return nil, list
+	case !info.IsDir():
 		return []string{path}, nil
 	}
 	var out []string
@@ -90,10 +91,13 @@ func Find(path string, recursive bool) ([]string, diag.List) {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && p != path && (!recursive || strings.HasPrefix(e.Name(), ".")):
-			return fs.SkipDir
-		case isPipeline(e) || !e.IsDir() && strings.HasSuffix(e.Name(), ".qvars"):
+		case p == path:
+			return nil
+		case isPipeline(e) || strings.HasSuffix(e.Name(), ".qvars"):
 			out = append(out, p)
+		}
+		if e.IsDir() && (!recursive || strings.HasPrefix(e.Name(), ".")) {
+			return fs.SkipDir
 		}
 		return nil
 	})
@@ -105,7 +109,7 @@ func Find(path string, recursive bool) ([]string, diag.List) {
 
 // Read returns the text of a file that fmt works on.
 func Read(path string) ([]byte, diag.List) {
-	src, err := readFile(path)
+	src, err := text(path, files.Read)
 	if err != nil {
 		return nil, diag.List{unreadable(path, err)}
 	}
@@ -115,14 +119,21 @@ func Read(path string) ([]byte, diag.List) {
 // Write replaces the file by text, whole or not at all; it is on disk when Write
 // returns. A link is followed, permissions stay.
 func Write(path string, text []byte) diag.List {
-	if err := write(path, text); err != nil {
-		return diag.List{{
-			Code: diag.FileUnwritable, Summary: fmt.Sprintf("cannot write %s: %s", path, cause(err)),
-			Detail: "The file is as it was. Its folder must be writable, because the new text is written beside the old one first.",
-		}}
+	err := write(path, text)
+	if err == nil {
+		return nil
 	}
-	return nil
+	d := &diag.Diagnostic{
+		Code: diag.FileUnwritable, Summary: fmt.Sprintf("cannot write %s: %s", path, files.Cause(err)),
+		Detail: "The file is as it was. Its folder must be writable, because the new text is written beside the old one first.",
+	}
+	if errors.Is(err, errReadOnly) {
+		d.Detail = "The file is as it was. Make it writable, or look at the changes with -diff."
+	}
+	return diag.List{d}
 }
+
+var errReadOnly = errors.New("it is read-only")
 
 // write puts the text beside the file and renames it over the file.
 func write(path string, text []byte) error {
@@ -133,6 +144,9 @@ func write(path string, text []byte) error {
 	info, err := os.Stat(real)
 	if err != nil {
 		return err
+	}
+	if info.Mode().Perm()&0o222 == 0 {
+		return errReadOnly
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
 	if err != nil {
@@ -145,7 +159,7 @@ func write(path string, text []byte) error {
 	if err := os.Rename(tmp.Name(), real); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(real))
+	return files.SyncFolder(filepath.Dir(real))
 }
 
 func fill(f *os.File, text []byte, perm fs.FileMode) error {
@@ -156,18 +170,4 @@ func fill(f *os.File, text []byte, perm fs.FileMode) error {
 		return err
 	}
 	return f.Sync()
-}
-
-// syncFolder makes a rename durable. Windows cannot sync a folder, and does not
-// need it.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	return dir.Sync()
 }

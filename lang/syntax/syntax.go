@@ -12,17 +12,18 @@ package syntax
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 // Limits of what is read. A pipeline is a text that people write.
@@ -69,27 +70,28 @@ func (f *Files) Names() []string {
 	return names
 }
 
-// Parse reads the pipeline at path: a file, or a folder. With errors in the list
-// the files may be incomplete, but their sources can be shown.
+// Parse reads the pipeline at path: a file, which may be a pipe, or a folder. With
+// errors in the list the files may be incomplete, but their sources can be shown.
 func Parse(path string) (*Files, diag.List) {
 	out := &Files{sources: map[string][]byte{}}
+	names, read := []string{path}, files.ReadNamed
 	info, err := os.Stat(path)
-	if err != nil {
-		return out, diag.List{unreadable(path, err)}
-	}
-	names := []string{path}
-	if out.Folder = info.IsDir(); out.Folder {
+	if out.Folder = err == nil && info.IsDir(); out.Folder {
 		out.Name, out.Dir = folderName(path), path
+		read = files.Read
 		var list diag.List
 		if names, list = pipelineFiles(path); list.HasErrors() {
 			return out, list
 		}
 	} else {
 		out.Name, out.Dir = strings.TrimSuffix(filepath.Base(path), ".hcl"), filepath.Dir(path)
+		if files.Passed(path) {
+			out.Dir = "."
+		}
 	}
 	var list diag.List
 	for _, name := range names {
-		src, err := readFile(name)
+		src, err := text(name, read)
 		if err != nil {
 			list = append(list, unreadable(name, err))
 			continue
@@ -163,9 +165,14 @@ func Template(name string, src []byte) (hclsyntax.Expression, diag.List) {
 	return expr, nil
 }
 
-// ReadValues reads a file of variable values and keeps its source.
-func (f *Files) ReadValues(path string) (*hclsyntax.Body, diag.List) {
-	src, err := readFile(path)
+// ReadValues reads a file of variable values and keeps its source. One that the
+// command line names may be a pipe.
+func (f *Files) ReadValues(path string, named bool) (*hclsyntax.Body, diag.List) {
+	read := files.Read
+	if named {
+		read = files.ReadNamed
+	}
+	src, err := text(path, read)
 	if err != nil {
 		return nil, diag.List{unreadable(path, err)}
 	}
@@ -181,7 +188,7 @@ func (f *Files) AutoValues() []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".auto.qvars") && !e.IsDir() {
+		if strings.HasSuffix(e.Name(), ".auto.qvars") {
 			out = append(out, filepath.Join(f.Dir, e.Name()))
 		}
 	}
@@ -239,51 +246,55 @@ func pipelineFiles(dir string) ([]string, diag.List) {
 	return names, nil
 }
 
+// isPipeline goes by the name alone: what is called like a pipeline and is none is a
+// mistake to be told.
 func isPipeline(e fs.DirEntry) bool {
-	return !e.IsDir() && strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".")
+	return strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".")
 }
 
-var errTooLarge = fmt.Errorf("larger than %d MiB", MaxBytes>>20)
+var (
+	errTooLarge = fmt.Errorf("larger than %d MiB", MaxBytes>>20)
+	errName     = errors.New("its name is not UTF-8")
+)
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// text reads a file that people write.
+func text(path string, read func(path string, most int64) ([]byte, error)) ([]byte, error) {
+	if !utf8.ValidString(path) {
+		return nil, errName
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, errors.New("it is a folder")
-	}
-	src, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
-	if err == nil && len(src) > MaxBytes {
+	src, err := read(path, MaxBytes)
+	if errors.Is(err, files.ErrTooLarge) {
 		err = errTooLarge
 	}
 	return src, err
 }
 
 func unreadable(path string, err error) *diag.Diagnostic {
-	d := &diag.Diagnostic{Code: diag.FileUnreadable, Summary: fmt.Sprintf("cannot read %s: %s", path, cause(err))}
+	name, why := path, files.Cause(err).Error()
+	if !utf8.ValidString(path) {
+		name = fmt.Sprintf("%q", path)
+	}
+	if strings.HasPrefix(why, "is ") {
+		why = "it " + why
+	}
+	d := &diag.Diagnostic{Code: diag.FileUnreadable, Summary: fmt.Sprintf("cannot read %s: %s", name, why)}
 	switch {
 	case errors.Is(err, errTooLarge):
 		d.Code, d.Detail = diag.FileTooLarge, "A pipeline is a text that people write. Is this the right file?"
+	case errors.Is(err, errName):
+		d.Detail = "Rename the file."
+	case errors.Is(err, files.ErrNoWriter):
+		d.Detail = "Start what writes into it first, or name a file."
+	case errors.Is(err, files.ErrFolder), errors.Is(err, files.ErrNotRegular):
+		d.Detail = "What ends in .hcl or .qvars is read as a text. Move it away, or give it another name."
+	case errors.Is(err, files.ErrBrokenLink), errors.Is(err, files.ErrLinkCircle):
+		d.Detail = "Remove the link, or make it lead to a file."
 	case errors.Is(err, fs.ErrNotExist):
 		d.Detail = "Check the spelling, and the folder that the command runs in." + siblings(path)
 	case errors.Is(err, fs.ErrPermission):
 		d.Detail = "The file must be readable for the user who runs the command."
 	}
 	return d
-}
-
-func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // siblings suggests the file that was probably meant.

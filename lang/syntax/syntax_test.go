@@ -45,11 +45,11 @@ func TestParse(t *testing.T) {
 	}{
 		{"pipe", "", []string{"a.hcl", "b.hcl"}, "pipe"},
 		{"pipe/a.hcl", "", []string{"a.hcl"}, "a"},
-		{"pipe/c.hcl", "QP100", nil, ""},
+		{"pipe/c.hcl", "QP100", nil, "c"},
 		{"empty", "QP101", nil, "empty"},
 		{"broken.hcl", "QP106", []string{"broken.hcl"}, "broken"},
 		{"large.hcl", "QP102", nil, "large"},
-		{"nothing/at/all.hcl", "QP100", nil, ""},
+		{"nothing/at/all.hcl", "QP100", nil, "all"},
 	} {
 		files, list := Parse(filepath.Join(dir, c.path))
 		if got := codes(list); got != c.codes {

@@ -4,25 +4,27 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"qpipe/lang/files"
 	"qpipe/lang/syntax"
 )
 
 // maxRead is the size of the largest file that an expression may read.
 const maxRead = 4 << 20
 
-// files makes the functions that look at the file system; relative paths start
+// fileFuncs makes the functions that look at the file system; relative paths start
 // from dir, the pipeline's folder.
-func files(dir string, b *Budget) map[string]function.Function {
+func fileFuncs(dir string, b *Budget) map[string]function.Function {
 	abs := func(path string) string {
 		if filepath.IsAbs(path) {
 			return path
@@ -48,23 +50,16 @@ func files(dir string, b *Budget) map[string]function.Function {
 }
 
 func readBounded(path, name string) ([]byte, error) {
-	info, err := os.Stat(path)
+	out, err := files.Read(path, maxRead)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("there is no file %s (relative paths start from the pipeline's folder)", name)
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	out, err := io.ReadAll(io.LimitReader(f, maxRead+1))
-	if err == nil && len(out) > maxRead {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("there is no file %s (relative paths start from the pipeline's folder)", name)
+	case errors.Is(err, files.ErrTooLarge):
 		err = fmt.Errorf("%s is larger than %d MiB", name, maxRead>>20)
+	case err != nil && strings.HasPrefix(files.Cause(err).Error(), "is "):
+		err = fmt.Errorf("%s %w", name, files.Cause(err))
+	case err != nil:
+		err = fmt.Errorf("%s: %w", name, files.Cause(err))
 	}
 	return out, err
 }

@@ -21,7 +21,7 @@ import (
 func Table(dir string, b *Budget) map[string]function.Function {
 	table := Meter(b)
 	for _, set := range []map[string]function.Function{
-		numeric(), text(), collections(), encodings(), files(dir, b),
+		numeric(), text(), collections(), encodings(), fileFuncs(dir, b),
 	} {
 		for name, f := range set {
 			table[name] = metered(f, b, cost(name))

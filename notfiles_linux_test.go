@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// notFiles are the things that can stand where a file is expected. Each is made at the path.
+var notFiles = map[string]func(t *testing.T, path string){
+	"pipe":        func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o600)) },
+	"folder":      func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) },
+	"device":      func(t *testing.T, path string) { must(t, os.Symlink("/dev/zero", path)) },
+	"broken link": func(t *testing.T, path string) { must(t, os.Symlink("nothing", path)) },
+	"link circle": func(t *testing.T, path string) { must(t, os.Symlink(filepath.Base(path), path)) },
+	"socket":      socket,
+}
+
+func socket(t *testing.T, path string) {
+	t.Helper()
+	short := filepath.Join(os.TempDir(), fmt.Sprintf("qpipe-%d.socket", time.Now().UnixNano())) // addresses are short
+	l, err := net.Listen("unix", short)
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	must(t, os.Rename(short, path))
+}
+
+// notFilePipeline takes what stands in the place of X, a value, and of Y, a stage's converters.
+const notFilePipeline = `
+variable "x" { default = "" }
+dataset "Glyphs" "train" { num_samples = 32 }
+dataset "MNIST" "files" { root = "data" }
+dataset "CIFAR10" "batches" {
+  root  = "data"
+  files = ["batch.bin"]
+}
+model "LeNet" "net" { width = 1 }
+stage "float" {
+  model      = model.net
+  train_data = dataset.%s
+  %s
+  trainer {
+    num_epochs = 1
+    batch_size = 16
+    optimizer "SGD" { lr = 0.1 }
+  }
+}
+output "x" { value = %s }
+`
+
+// input is a file that the program reads: where it lies, in the folder that the
+// command is started in, and commands that read it.
+type input struct {
+	name, path string
+	commands   []string // words; P is the pipeline
+	data       string   // of the stage
+	inside     string   // the stage's block
+	value      string   // of the output
+	folder     bool     // it may be a folder
+	lenient    bool     // it is a mistake for some of the commands alone
+}
+
+func inputsOfAll() []input {
+	const load = "model_convert_pipeline {\n converter \"LoadCheckpoint\" { checkpoint_path = \"f.safetensors\" }\n }"
+	run := "run -out w P"
+	return []input{
+		{name: "pipeline", path: "f.hcl", commands: []string{"validate f.hcl", "bench f.hcl"}},
+		{name: "a file of a pipeline", path: "d/f.hcl", commands: []string{"validate d", "run -out w d"}},
+		{name: "values", path: "f.auto.qvars", commands: []string{"validate P"}},
+		{name: "named values", path: "f.qvars", commands: []string{"validate -var-file f.qvars P"}},
+		{name: "file", path: "f.txt", commands: []string{"validate P"}, value: `file("f.txt")`},
+		{name: "filebase64", path: "f.txt", commands: []string{"validate P"}, value: `filebase64("f.txt")`},
+		{name: "templatefile", path: "f.txt", commands: []string{"validate P"}, value: `templatefile("f.txt", {})`},
+		{name: "checkpoint", path: "f.safetensors", commands: []string{"validate P", run}, inside: load},
+		{name: "model", path: "f.safetensors", commands: []string{"show f.safetensors", "eval f.safetensors -data dataset.train P", "bench ./f.safetensors"}},
+		{name: "resumed", path: "f.safetensors", commands: []string{"run -out done --resume f.safetensors done.hcl"}},
+		{name: "manifest", path: "w/manifest.json", commands: []string{"show w", "plan -out w P", run}, lenient: true},
+		{name: "checkpoint of a run", path: "done/qat/last.safetensors", commands: []string{"eval stage.qat.checkpoint.last -out done -data dataset.test done.hcl"}},
+		{name: "data set", path: "data/train-images-idx3-ubyte", commands: []string{run}, data: "files"},
+		{name: "data set's folder", path: "data", commands: []string{run}, data: "files", folder: true},
+		{name: "batch", path: "data/batch.bin", commands: []string{run}, data: "batches"},
+		{name: "text to format", path: "f.hcl", commands: []string{"fmt f.hcl", "fmt -check f.hcl"}, folder: true},
+		{name: "text in a folder to format", path: "d/f.hcl", commands: []string{"fmt d", "fmt -recursive ."}},
+		{name: "page", path: "d/language.md", commands: []string{"docs d"}},
+		{name: "index of a dump", path: "dump/index.json", commands: []string{"eval done/qat/last.safetensors -data dataset.test -dump dump done.hcl"}},
+	}
+}
+
+// TestNotFiles puts what is no file in the place of every file that the program reads:
+// it answers at once, names the file, and ends as after any mistake.
+func TestNotFiles(t *testing.T) {
+	t.Parallel()
+	for kind, make := range notFiles {
+		t.Run(kind, func(t *testing.T) {
+			for _, in := range inputsOfAll() {
+				if kind == "folder" && in.folder {
+					continue
+				}
+				t.Run(in.name, func(t *testing.T) { t.Parallel(); in.try(t, make) })
+			}
+		})
+	}
+}
+
+func (in input) try(t *testing.T, make func(*testing.T, string)) {
+	dir := t.TempDir()
+	if strings.Contains(strings.Join(in.commands, " ")+in.path, "done") {
+		must(t, os.CopyFS(dir, os.DirFS(earlierFormats+"/manifest-2")))
+		must(t, os.Rename(filepath.Join(dir, "complete"), filepath.Join(dir, "done")))
+		must(t, os.Rename(filepath.Join(dir, "tiny.hcl"), filepath.Join(dir, "done.hcl")))
+	}
+	or := func(s, other string) string {
+		if s == "" {
+			return other
+		}
+		return s
+	}
+	text := fmt.Sprintf(notFilePipeline, or(in.data, "train"), in.inside, or(in.value, "var.x"))
+	must(t, os.WriteFile(filepath.Join(dir, "P"), []byte(text), 0o600))
+	path := filepath.Join(dir, filepath.FromSlash(in.path))
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	_ = os.Remove(path)
+	make(t, path)
+	for _, command := range in.commands {
+		said, code, took, memory := bounded(t, dir, command)
+		if code != 1 && !(in.lenient && code == 0) && code != 2 {
+			t.Errorf("%s: exit code %d\n%s", command, code, said)
+		}
+		if !in.lenient && !strings.Contains(said, filepath.Base(path)) {
+			t.Errorf("%s: does not name the file\n%s", command, said)
+		}
+		if strings.Contains(said, "goroutine ") || strings.Contains(said, "QP900") {
+			t.Errorf("%s: a trace\n%s", command, said)
+		}
+		if took > 15*time.Second {
+			t.Errorf("%s: took %v\n%s", command, took, said)
+		}
+		if memory > 256<<20 {
+			t.Errorf("%s: %d MiB of memory", command, memory>>20)
+		}
+	}
+}
+
+// bounded runs a command line in the folder dir, for a limited time.
+func bounded(t *testing.T, dir, command string) (said string, code int, took time.Duration, memory int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "qpipe", strings.Fields(command)...)
+	var out bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, &out, &out, append(os.Environ(), "QPIPE_KERNELS=portable", "NO_COLOR=1")
+	began := time.Now()
+	code = exitCode(t, cmd.Run())
+	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return out.String(), code, time.Since(began), usage.Maxrss << 10
+}
+
+// TestNamedPipes: a pipeline and a file of values that the command line names may come from a pipe.
+func TestNamedPipes(t *testing.T) {
+	dir := t.TempDir()
+	text := fmt.Sprintf(notFilePipeline, "train", "", "var.x")
+	for _, name := range []string{"p.hcl", "v.qvars"} {
+		must(t, syscall.Mkfifo(filepath.Join(dir, name), 0o600))
+	}
+	for path, content := range map[string]string{"p.hcl": text, "v.qvars": `x = "of a pipe"`} {
+		go func() { _ = os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600) }()
+	}
+	if said, code, _, _ := bounded(t, dir, "validate -var-file v.qvars p.hcl"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+	bash := exec.Command("bash", "-c", `qpipe validate -var-file <(echo 'x = 1') <(cat; true) && qpipe validate -var-file <(true) /dev/stdin <<<"$TEXT"`)
+	bash.Stdin, bash.Env = strings.NewReader(text), append(os.Environ(), "TEXT="+text)
+	if out, err := bash.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestFileSets: functions that ask for files see no others.
+func TestFileSets(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "sound.txt"), nil, 0o600))
+	var names []string
+	for kind, make := range notFiles {
+		name := strings.ReplaceAll(kind, " ", "-") + ".txt"
+		make(t, filepath.Join(dir, name))
+		names = append(names, fmt.Sprintf("%q", name))
+	}
+	slices.Sort(names)
+	value := fmt.Sprintf(`fileset(".", "*.txt") == toset(["sound.txt"]) && !anytrue([for f in [%s] : fileexists(f)]) ? "" : file("wrong")`, strings.Join(names, ", "))
+	must(t, os.WriteFile(filepath.Join(dir, "P"), []byte(fmt.Sprintf(notFilePipeline, "train", "", value)), 0o600))
+	if said, code, _, _ := bounded(t, dir, "validate P"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+}
+
+// TestNamesThatAreNoText: a file whose name is not UTF-8 is named, and not read.
+func TestNamesThatAreNoText(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "P"), []byte(fmt.Sprintf(notFilePipeline, "train", "", "var.x")), 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "d"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "d", "sound.hcl"), nil, 0o600))
+	for path, commands := range map[string][]string{
+		"d/\xff.hcl":       {"validate d", "fmt d", "validate d/\xff.hcl", "fmt d/\xff.hcl"},
+		"\xff.auto.qvars":  {"validate P"},
+		"\xff.qvars":       {"validate -var-file \xff.qvars P", "fmt ."},
+		"\xff.safetensors": {"show \xff.safetensors"},
+	} {
+		full := filepath.Join(dir, path)
+		if err := os.WriteFile(full, nil, 0o600); err != nil {
+			t.Skip("this file system has no such names:", err)
+		}
+		for _, command := range commands {
+			if said, code, _, _ := bounded(t, dir, command); code != 1 || !strings.Contains(said, `\xff`) && !strings.Contains(said, "�") {
+				t.Errorf("%q: exit code %d\n%s", command, code, said)
+			}
+		}
+		must(t, os.Remove(full))
+	}
+}
