@@ -1,17 +1,13 @@
 package artifact
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"qpipe/interp/disk"
 	"qpipe/interp/stage"
-	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -22,10 +18,9 @@ const (
 	KindCheckpoint = "checkpoint"
 	KindInt8       = "int8 model" // also "int4 model" and mixtures: see KindOf
 	KindTensors    = "tensors"    // a safetensors file of another tool
-	KindRun        = "run"
 )
 
-// Description is what `qpipe show` prints of a file or run.
+// Description is what `qpipe show` prints of a file.
 type Description struct {
 	Path    string        `json:"path"`
 	Kind    string        `json:"kind"`
@@ -52,9 +47,6 @@ type Description struct {
 	Best          Metrics              `json:"best_metrics,omitempty"`
 	Layers        []Layer              `json:"layers,omitempty"`
 	Tensors       []TensorInfo         `json:"tensors,omitempty"`
-	Run           *Manifest            `json:"run,omitempty"`
-	// Unfinished are the checkpoints of stages that did not come to their end.
-	Unfinished []File `json:"unfinished,omitempty"`
 }
 
 // Layer is a node of the network.
@@ -84,65 +76,9 @@ type TensorInfo struct {
 	NotFinite int      `json:"not_finite,omitempty"`
 }
 
-// Describe tells what a file or a run's folder holds.
+// Describe tells what a file holds.
 func Describe(path string) (*Description, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &FileError{path, diag.Unreadable, plain(err)}
-	}
-	if filepath.Base(path) == ManifestName {
-		return describeRun(filepath.Dir(path))
-	}
-	if info.IsDir() {
-		return describeRun(path)
-	}
-	return describeFile(path)
-}
-
-func describeRun(dir string) (*Description, error) {
-	m, err := ReadManifest(dir)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		return nil, &FileError{dir, diag.Unreadable, notRun(dir)}
-	}
-	d := &Description{Path: dir, Kind: KindRun, Run: m, Seed: m.Seed, Kernels: m.Kernels}
-	for _, e := range m.Stages {
-		if e.State != Complete {
-			d.Unfinished = append(d.Unfinished, unfinished(dir, e.Name)...)
-		}
-	}
-	return d, nil
-}
-
-// unfinished lists the checkpoints that a stage has written so far.
-func unfinished(dir, stageName string) []File {
-	folder := Folder{Path: filepath.Join(dir, stageName)}
-	names, _ := folder.Names() // a folder that cannot be read has nothing to show
-	var out []File
-	for _, n := range names {
-		if info, err := os.Stat(folder.File(n)); err == nil {
-			out = append(out, File{Name: n, Path: stageName + "/" + n + Ext, Bytes: info.Size()})
-		}
-	}
-	return out
-}
-
-// notRun says of a folder that it is not a run's, and which of its folders are.
-func notRun(dir string) error {
-	inside, _ := filepath.Glob(filepath.Join(escape(dir), "*", ManifestName))
-	if len(inside) == 0 {
-		return errors.New("not a run: it has no manifest.json; a run's folder is runs/<name>")
-	}
-	for i, path := range inside {
-		inside[i] = filepath.Dir(path)
-	}
-	return fmt.Errorf("not a run, but a folder of runs: %s", diag.Enumerate(inside))
-}
-
-func describeFile(path string) (*Description, error) {
-	data, err := load(path)
+	data, err := load(path, at(path))
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +86,7 @@ func describeFile(path string) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: Sum(data), Content: c.meta[hashKey]}
+	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: disk.Sum(data), Content: c.meta[hashKey]}
 	if _, ours := c.meta["format_version"]; !ours {
 		d.Tensors = describeTensors("", s.Model)
 		d.types(c.tensors)

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"qpipe/interp/disk"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 // DumpVersion is the version of a dump's format; docs/format.md describes it.
@@ -48,16 +50,17 @@ type DumpArray struct {
 type Dump struct {
 	Index DumpIndex
 
-	disk  *Disk
-	place string // where the dump is to be
-	tmp   string // where it is written
+	disk  *disk.Disk // the folder that the dump's lies in
+	path  string     // where the dump is to be, as the user knows it
+	place string     // its name in the disk
+	tmp   string     // where it is written
 	files []*npyFile
 	taken map[string]bool
 }
 
 // NewDump begins a dump in the folder dir, which must not exist, be empty, or hold
 // nothing but an earlier dump: that is then replaced.
-func NewDump(d *Disk, dir string) (*Dump, error) {
+func NewDump(o disk.Options, dir string) (*Dump, error) {
 	fail := func(err error) (*Dump, error) { return nil, &FileError{dir, diag.Unwritable, plain(err)} }
 	place, err := filepath.Abs(dir)
 	if err != nil {
@@ -73,17 +76,19 @@ func NewDump(d *Disk, dir string) (*Dump, error) {
 	if within(here, place) {
 		return fail(errors.New("is the present folder, or one around it; name a new folder for the dump"))
 	}
-	if err := replaceable(place); err != nil {
+	if _, err := replaceable(place); err != nil {
 		return fail(err)
 	}
-	w := &Dump{
-		disk: d, place: place, taken: map[string]bool{},
-		tmp: filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+tmpExt),
-	}
-	if err := d.RemoveAll(w.tmp); err != nil {
+	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return fail(err)
 	}
-	if err := os.MkdirAll(w.tmp, 0o755); err != nil {
+	d, err := disk.Open(filepath.Dir(place), o)
+	if err != nil {
+		return fail(err)
+	}
+	w := &Dump{disk: d, path: place, place: filepath.Base(place), taken: map[string]bool{}}
+	if w.tmp, err = d.TemporaryFolder(w.place); err != nil {
+		_ = d.Close()
 		return fail(err)
 	}
 	return w, nil
@@ -96,33 +101,41 @@ func within(path, folder string) bool {
 }
 
 // replaceable reports what keeps a folder from being replaced by a dump: a file in
-// it that no earlier dump has written.
-func replaceable(dir string) error {
+// it that no earlier dump has written. Otherwise it lists the files of the earlier dump, relative to the folder.
+func replaceable(dir string) (earlier []string, err error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
+		return nil, err
 	case !info.IsDir():
-		return errors.New("is not a folder")
+		return nil, errors.New("is not a folder")
 	}
 	listed := map[string]bool{DumpIndexName: true}
-	var earlier DumpIndex
-	if text, err := readLimited(filepath.Join(dir, DumpIndexName), maxDumpIndex); err == nil && json.Unmarshal(text, &earlier) == nil && earlier.DumpVersion > 0 {
-		for _, a := range earlier.Arrays {
+	var index DumpIndex
+	if text, err := files.Read(filepath.Join(dir, DumpIndexName), maxDumpIndex); err == nil && json.Unmarshal(text, &index) == nil && index.DumpVersion > 0 {
+		for _, a := range index.Arrays {
 			listed[a.File] = true
 		}
 	} else {
 		listed = nil
 	}
-	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(dir, path)
-		if err != nil || e.IsDir() && (rel == "." || rel == nodesDir && listed != nil) || listed[filepath.ToSlash(rel)] {
+		rel = filepath.ToSlash(rel)
+		switch {
+		case err != nil:
 			return err
+		case e.IsDir() && (rel == "." || rel == nodesDir && listed != nil):
+			return nil
+		case e.Type().IsRegular() && listed[rel]:
+			earlier = append(earlier, rel)
+			return nil
 		}
-		return fmt.Errorf("holds %s, which is not of an earlier dump; name a new or an empty folder", filepath.ToSlash(rel))
+		return fmt.Errorf("holds %s, which is not of an earlier dump; name a new or an empty folder", rel)
 	})
+	return earlier, err
 }
 
 // nodesDir is the folder of the nodes' arrays within a dump.
@@ -148,7 +161,7 @@ func (w *Dump) NodeFile(node string) string {
 
 // Array begins an array. Its elements come with Append.
 func (w *Dump) Array(a DumpArray) (int, error) {
-	f, err := createNPY(filepath.Join(w.tmp, filepath.FromSlash(a.File)), a.DType, a.Shape)
+	f, err := createNPY(w.disk, w.tmp+"/"+a.File, a.DType, a.Shape)
 	if err != nil {
 		return 0, w.unwritable(err)
 	}
@@ -177,18 +190,34 @@ func (w *Dump) Commit() error {
 	w.Index.DumpVersion = DumpVersion
 	text, err := json.MarshalIndent(w.Index, "", "  ")
 	if err == nil {
-		err = w.disk.Write(filepath.Join(w.tmp, DumpIndexName), append(text, '\n'))
+		err = w.disk.Write(w.tmp+"/"+DumpIndexName, append(text, '\n'))
 	}
 	if err == nil {
-		err = replaceable(w.place) // still
-	}
-	if err == nil {
-		err = w.disk.Move(w.tmp, w.place)
+		err = w.replace()
 	}
 	if err != nil {
 		return w.unwritable(err)
 	}
-	return nil
+	return w.disk.Close()
+}
+
+// replace removes the earlier dump, if there still is nothing else, and puts the new one there.
+func (w *Dump) replace() error {
+	earlier, err := replaceable(w.path)
+	if err != nil {
+		return err
+	}
+	for _, name := range earlier {
+		if err := w.disk.Remove(w.place + "/" + name); err != nil {
+			return err
+		}
+	}
+	for _, folder := range []string{w.place + "/" + nodesDir, w.place} {
+		if err := w.disk.RemoveFolder(folder); err != nil {
+			return err
+		}
+	}
+	return w.disk.Move(w.tmp, w.place)
 }
 
 // Discard gives up a dump that was not committed: nothing of it stays.
@@ -196,7 +225,8 @@ func (w *Dump) Discard() {
 	for _, f := range w.files {
 		_ = f.file.Close()
 	}
-	_ = os.RemoveAll(w.tmp)
+	_ = w.disk.Root().RemoveAll(w.tmp)
+	_ = w.disk.Close()
 }
 
 // Bytes is the size of the arrays' elements.
@@ -209,5 +239,5 @@ func (w *Dump) Bytes() (n int64) {
 }
 
 func (w *Dump) unwritable(err error) error {
-	return &FileError{w.place, diag.Unwritable, plain(err)}
+	return &FileError{w.path, diag.Unwritable, plain(err)}
 }

@@ -33,6 +33,20 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// Metrics are values by name; JSON holds them also when they are not finite.
+type Metrics map[string]float64
+
+// MarshalJSON writes the metrics in the order of their names.
+func (m Metrics) MarshalJSON() ([]byte, error) { return json.Marshal(toNumbers(m)) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (m *Metrics) UnmarshalJSON(data []byte) error {
+	var n numbers
+	err := json.Unmarshal(data, &n)
+	*m = n.floats()
+	return err
+}
+
 type numbers map[string]number
 
 func toNumbers(m map[string]float64) numbers {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"qpipe/interp/disk"
 )
 
 // npyMagic begins a file of NumPy's format, version 1.0.
@@ -45,11 +47,8 @@ type npyFile struct {
 }
 
 // createNPY creates an .npy file of elements of the type dtype (a key of npyKinds).
-func createNPY(path, dtype string, shape []int) (*npyFile, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	f, err := os.Create(path)
+func createNPY(d *disk.Disk, name, dtype string, shape []int) (*npyFile, error) {
+	f, err := d.Create(name)
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +101,13 @@ func (a *npyFile) append(data any) error {
 }
 
 // close ends the file, which must be complete.
-func (a *npyFile) close(d *Disk) error {
+func (a *npyFile) close(d *disk.Disk) error {
 	err := a.w.Flush()
 	if err == nil && a.left != 0 {
 		err = fmt.Errorf("%s: %d elements are missing", filepath.Base(a.file.Name()), a.left)
 	}
 	if err == nil {
-		err = d.sync(a.file)
+		err = d.SyncFile(a.file)
 	}
 	if closed := a.file.Close(); err == nil {
 		err = closed

@@ -14,7 +14,7 @@ import (
 // the hash is not verified. Of another
 // tool's file there are only tensors, and the form is float.
 func Peek(path string) (*stage.Snapshot, error) {
-	c, err := readHeader(path)
+	c, err := readHeader(path, at(path))
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +41,8 @@ func Peek(path string) (*stage.Snapshot, error) {
 
 // readHeader reads a safetensors file's header, and checks that the file is as
 // long as the header says.
-func readHeader(path string) (*contents, error) {
-	f, err := openRegular(path)
+func readHeader(path string, open opener) (*contents, error) {
+	f, err := open()
 	if err != nil {
 		return nil, asFileError(path, err)
 	}

@@ -157,7 +157,7 @@ func (a *app) saveModel(net, path string, set *kernel.Set, pool *nn.Pool) error 
 	if err != nil {
 		return err
 	}
-	return artifact.Write(&artifact.Disk{}, path, &stage.Snapshot{
+	return artifact.Write(path, &stage.Snapshot{
 		Stage: "bench", Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Seed: 1,
 		Kernels: set.Name, Model: g.Tensors(),
 	})

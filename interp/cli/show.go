@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
@@ -34,20 +36,27 @@ func (a *app) showCmd() *cobra.Command {
 }
 
 func (a *app) show(path string, asJSON bool) error {
-	d, err := artifact.Describe(path)
-	if err != nil {
-		return a.fileError(err)
-	}
-	if asJSON {
-		return a.writeJSON(d)
-	}
 	s := &sheet{paint: a.paint(a.Out)}
-	if d.Run != nil {
+	var described any
+	if dir := runs.Folder(path); dir != "" {
+		d, err := runs.Describe(dir)
+		if err != nil {
+			return a.fileError(err)
+		}
+		described = d
 		s.run(d)
 	} else {
+		d, err := artifact.Describe(path)
+		if err != nil {
+			return a.fileError(err)
+		}
+		described = d
 		s.file(d)
 	}
-	_, err = a.Out.Write(s.Bytes())
+	if asJSON {
+		return a.writeJSON(described)
+	}
+	_, err := a.Out.Write(s.Bytes())
 	return err
 }
 
@@ -173,7 +182,7 @@ func extreme(v *float64) string {
 	return fmt.Sprintf("%.5g", *v)
 }
 
-func (s *sheet) run(d *artifact.Description) {
+func (s *sheet) run(d *runs.Description) {
 	m := d.Run
 	fmt.Fprintln(s, s.paint.bold(d.Path))
 	s.row("kind", d.Kind)
@@ -199,11 +208,27 @@ func (s *sheet) run(d *artifact.Description) {
 		}
 	}
 	s.section("files", "lrl", files)
+	s.section("kept until a stage is complete", "llrrl", keptRows(m))
 	outputs := [][]string{{"output", "value"}}
 	for _, o := range m.Outputs {
 		outputs = append(outputs, []string{o.Name, value(o.Value)})
 	}
 	s.section("outputs", "ll", outputs)
+}
+
+// keptRows lists earlier results and attempts that wait until another one is complete.
+func keptRows(m *runs.Manifest) [][]string {
+	rows := [][]string{{"stage", "state", "accuracy", "steps", "files"}}
+	for _, e := range m.Stages {
+		for _, k := range e.Kept {
+			if len(k.Artifacts) > 0 && !k.Dropped {
+				rows = append(rows, []string{
+					k.Name, k.State, accuracy(k.Metrics), steps(k.Steps), path.Dir(k.Artifacts[0].Path) + ": " + count(len(k.Artifacts), "file"),
+				})
+			}
+		}
+	}
+	return rows
 }
 
 // steps prints a stage's steps: none for one that does not train, or has not ended.

@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -22,7 +23,7 @@ type conversion struct {
 	path     string             // and the file
 	options  stage.LoadOptions  // and how
 	absorbed []stage.Absorption // by the models whose checkpoints were loaded
-	proof    *artifact.Proof
+	proof    *runs.Proof
 }
 
 // convert builds the stage's model, fills it from the seed and runs the converters.
@@ -97,10 +98,8 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 	path, said := s.resolve(from.Path), from.Path
 	read := func() (*stage.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
 	if from.Stage != "" {
-		path, said = s.folder(from.Stage).File(from.Which), fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
-		if o.CheckHash {
-			read = func() (*stage.Snapshot, error) { return artifact.Read(path) }
-		}
+		path, said = s.folder.File(from.Stage, from.Which), fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
+		read = func() (*stage.Snapshot, error) { return s.folder.Own(from.Stage, from.Which) }
 	}
 	snap, err := read()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"path"
 	"slices"
 
-	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
 )
@@ -105,14 +105,14 @@ func (s *session) digest(fsys fs.FS, name, key string, afresh bool) (string, err
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%s: not a regular file", name)
 	}
-	now, old := artifact.Stamp(info, s.now()), s.manifest.Data[key]
+	now, old := disk.Stamp(info, s.now()), s.manifest.Data[key]
 	if now.Same(old) && (!afresh || s.hashed[key]) {
 		return old.SHA256, nil
 	}
 	if now.SHA256, err = sum(fsys, name); err != nil {
 		return "", err
 	}
-	if after, err := fs.Stat(fsys, name); err != nil || !now.Same(artifact.Stamp(after, s.now())) {
+	if after, err := fs.Stat(fsys, name); err != nil || !now.Same(disk.Stamp(after, s.now())) {
 		now.Changed, now.Inode = 0, 0 // it changed while it was read
 	}
 	s.manifest.Data[key], s.hashed[key] = now, true
@@ -125,6 +125,6 @@ func sum(fsys fs.FS, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	hash, _, err := artifact.SumReader(f)
+	hash, _, err := disk.SumReader(f)
 	return hash, err
 }

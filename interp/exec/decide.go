@@ -2,24 +2,24 @@ package exec
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 )
 
 // decision is what happens with a stage, and why.
 type decision struct {
-	run     bool
-	restore bool // bring back the result from before a failed attempt
-	resume  bool // continue the attempt that is in the manifest
-	reason  string
-	inputs  inputs
-	hash    string
+	run    bool
+	back   *runs.Kept // a kept result that comes back first
+	resume bool       // continue the attempt that is there then
+	insist bool       // --resume asks for it
+	reason string
+	inputs inputs
+	hash   string
 }
 
-// decide compares a stage's inputs with those of its last run.
+// decide compares a stage's inputs with those of its last run, and of the results that are kept.
 func (s *session) decide(st *graph.Stage) (decision, error) {
 	in, err := s.inputs(st)
 	if err != nil {
@@ -29,12 +29,12 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 	e := s.manifest.Stage(st.Name)
 	switch {
 	case s.from != nil && s.from.Stage == st.Name:
-		d.run, d.resume, d.reason = true, true, "continues from "+s.From
+		d.run, d.resume, d.insist, d.reason = true, true, true, "continues from "+s.From
 	case s.Force && s.asked[st.Name]:
 		d.run, d.reason = true, "forced"
 	case e == nil:
 		d.run, d.reason = true, "first run"
-	case e.State != artifact.Complete:
+	case e.State != runs.Complete:
 		s.unfinished(e, &d)
 	default:
 		s.finished(e, &d)
@@ -43,51 +43,67 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 }
 
 // finished decides about a stage whose last run was complete.
-func (s *session) finished(e *artifact.StageEntry, d *decision) {
-	switch {
-	case e.Hash != d.hash:
-		d.run, d.reason = true, d.inputs.changes(e.Inputs, s.did)
-	default:
-		d.reason = unsound(s.Out, e)
-		d.run = d.reason != ""
+func (s *session) finished(e *runs.StageEntry, d *decision) {
+	if e.Hash == d.hash {
+		d.reason = s.unsound(e, e)
+		if d.run = d.reason != ""; !d.run {
+			d.reason = "nothing has changed"
+		}
+		return
 	}
-	if !d.run {
-		d.reason = "nothing has changed"
+	if s.comesBack(e, d) {
+		return
 	}
+	d.run, d.reason = true, d.inputs.changes(e.Inputs, s.did)
 }
 
-// unfinished decides about a stage whose last run was not completed.
-func (s *session) unfinished(e *artifact.StageEntry, d *decision) {
-	what := map[string]string{artifact.Interrupted: "it was interrupted", artifact.Failed: "it failed"}[e.State]
+// unfinished decides about a stage whose last run was not completed: it is continued, unless something
+// that it depends on has changed.
+func (s *session) unfinished(e *runs.StageEntry, d *decision) {
+	what := map[string]string{runs.Interrupted: "it was interrupted", runs.Failed: "it failed"}[e.State]
 	if what == "" {
 		what = "its run was cut off"
 	}
-	p := e.Previous
 	switch {
-	case !s.Resume && p != nil && p.State == artifact.Complete && p.Hash == d.hash && unsound(filepath.Dir(s.before(e.Name)), p) == "":
-		d.restore, d.reason = true, "as before the attempt that was not completed"
 	case s.Resume:
-		d.run, d.resume, d.reason = true, true, "continues: "+what
+		d.run, d.resume, d.insist, d.reason = true, true, true, "continues: "+what
+	case s.comesBack(e, d):
+	case e.Hash != d.hash:
+		d.run, d.reason = true, fmt.Sprintf("starts over: %s, and since then %s", what, d.inputs.changes(e.Inputs, s.did))
+	case e.Lost != "":
+		d.run, d.reason = true, fmt.Sprintf("starts over: its checkpoint %s was lost", e.Lost)
 	default:
-		d.run, d.reason = true, "starts again: "+what+" (--resume continues it)"
+		d.run, d.resume, d.reason = true, true, "continues: "+what
 	}
 }
 
-// unsound says what is wrong with the files of a complete stage, "" for nothing.
-func unsound(dir string, e *artifact.StageEntry) string {
-	for _, f := range e.Artifacts {
-		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Sprintf("its %s is missing", f.Path)
+// comesBack looks for a kept result of the same inputs. A complete one is as good as a run; an attempt is continued.
+func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
+	fits := func(complete bool) int {
+		return slices.IndexFunc(e.Kept, func(k *runs.Kept) bool {
+			return k.Hash == d.hash && !k.Dropped && (k.State == runs.Complete) == complete && k.Lost == ""
+		})
+	}
+	if i := fits(true); i >= 0 && s.unsound(e, &e.Kept[i].StageEntry) == "" {
+		d.back, d.reason = e.Kept[i], "as before the attempt that was not completed"
+		if e.State == runs.Complete {
+			d.reason = "as before the change"
 		}
-		if !f.Sound(dir) {
-			return fmt.Sprintf("its %s is damaged", f.Path)
+		return true
+	}
+	if i := fits(false); i >= 0 && e.Hash != d.hash {
+		d.back, d.run, d.resume, d.reason = e.Kept[i], true, true, "continues what was kept of an earlier attempt"
+		return true
+	}
+	return false
+}
+
+// unsound says what is wrong with the files of a complete result of the stage, "" for nothing.
+func (s *session) unsound(e, result *runs.StageEntry) string {
+	for _, f := range result.Artifacts {
+		if fault := s.folder.Fault(e, f); fault != "" {
+			return fault
 		}
 	}
 	return ""
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -33,7 +34,7 @@ func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &crash{v, debug.Stack()}
-			if e := s.manifest.Stage(st.Name); e != nil && e.State == artifact.Running {
+			if e := s.manifest.Stage(st.Name); e != nil && e.State == runs.Running {
 				err = errors.Join(err, s.stopped(e, err))
 			}
 		}
@@ -198,12 +199,12 @@ func (s *session) origin(st *graph.Stage, address string) (program.Origin, *prog
 // kept says which checkpoint survives and how to go on from it.
 func (s *session) kept(d *diag.Diagnostic, st *graph.Stage, name string) {
 	if name == "" {
-		if e := s.manifest.Stage(st.Name); e == nil || e.State == artifact.Complete || !exists(s.folder(st.Name).File("last")) {
+		if e := s.manifest.Stage(st.Name); e == nil || e.State == runs.Complete || e.Artifact("last") == nil {
 			return
 		}
 		name = "last"
 	}
-	d.Kept = filepath.ToSlash(s.folder(st.Name).File(name))
+	d.Kept = filepath.ToSlash(s.folder.File(st.Name, name))
 	d.Next = "qpipe run --resume " + s.pipeline()
 }
 

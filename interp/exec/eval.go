@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -154,7 +155,7 @@ func (e *evaluation) locate() (ref bool, err error) {
 			Detail: diag.DidYouMean(m[1], names, "stages"),
 		}}
 	}
-	e.path = e.folder(m[1]).File(m[2])
+	e.path = filepath.Join(e.Out, m[1], m[2]+artifact.Ext)
 	return true, nil
 }
 

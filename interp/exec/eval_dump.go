@@ -2,6 +2,7 @@ package exec
 
 import (
 	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/stage"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -30,7 +31,7 @@ type dumpNode struct {
 
 // newDump begins a dump of a net that has not run.
 func newDump(e *evaluation, net *nn.Net) (*dump, error) {
-	w, err := artifact.NewDump(&artifact.Disk{NoSync: e.nosync}, e.o.Dump)
+	w, err := artifact.NewDump(disk.Options{NoSync: e.nosync}, e.o.Dump)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type Options struct {
 	Force   bool     // run also what is up to date: the stages of Only, or all
 	Resume  bool     // continue an interrupted run from its checkpoints
 	From    string   // with Resume: a checkpoint file to continue from, "" for the newest sound one
+	Adopt   bool     // take over the folder of a pipeline that lay elsewhere
 	Threads int      // 0: the program's setting, else all cores
 	Kernels *kernel.Set
 	Version string // of the program, part of every stage's hash

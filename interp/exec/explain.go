@@ -6,6 +6,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 )
 
@@ -19,10 +20,11 @@ type Decision struct {
 // Explain says what Run would do with the same options. It takes no lock, writes
 // nothing and trains nothing; it reads the manifest and the data files.
 func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) {
-	s, list := newSession(context.Background(), p, o)
+	s, list := newSession(context.Background(), p, o, runs.Look)
 	if list.HasErrors() {
 		return nil, list
 	}
+	defer s.folder.Close()
 	if d := s.readFrom(); d != nil {
 		return nil, diag.List{d}
 	}

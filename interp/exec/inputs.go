@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/graph"
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
@@ -34,7 +35,7 @@ func (in inputs) hash() string {
 	if err != nil {
 		return fmt.Sprint(in) // a map of strings is always JSON
 	}
-	return artifact.Sum(data)
+	return disk.Sum(data)
 }
 
 // call adds a part and its arguments. An argument whose value is skip is left
@@ -194,7 +195,7 @@ func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 				}
 				continue
 			}
-			sum, _, err := artifact.SumFile(s.resolve(from.Path))
+			sum, err := artifact.Sum(s.resolve(from.Path))
 			if err != nil {
 				return atArg(c.Origin, "checkpoint_path", err)
 			}

@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 )
-
-const metricsName = "metrics.jsonl"
 
 // journal writes events.jsonl and metrics.jsonl and passes events on. The
 // metrics file has no times: that of a resumed run equals that of one that was
@@ -21,18 +19,18 @@ type journal struct {
 	mu      sync.Mutex
 	clock   func() time.Time
 	show    func(stage.Event)
-	events  *artifact.Log
-	metrics *artifact.Log
+	events  *runs.Log
+	metrics *runs.Log
 	seen    map[string]bool // the lines of metrics that are there already
 	err     error           // the first one of a write
 }
 
-func openJournal(d *artifact.Disk, dir string, clock func() time.Time, show func(stage.Event)) (*journal, error) {
-	events, err := artifact.OpenLog(d, filepath.Join(dir, "events.jsonl"))
+func openJournal(r *runs.Run, clock func() time.Time, show func(stage.Event)) (*journal, error) {
+	events, err := r.OpenLog(runs.EventsName)
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := artifact.OpenLog(d, filepath.Join(dir, metricsName))
+	metrics, err := r.OpenLog(runs.MetricsName)
 	if err != nil {
 		_ = events.Close()
 		return nil, err
@@ -114,32 +112,32 @@ func (j *journal) rewind(stageName string, step int) error {
 }
 
 // lines returns the metrics of a stage as they stand in the file.
-func (j *journal) lines(stageName string) (out []byte, err error) {
+func (j *journal) lines(stageName string) (out []json.RawMessage, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err = j.metrics.Trim(func(text []byte) bool {
 		var l metricLine
 		if json.Unmarshal(text, &l) == nil && l.Stage == stageName {
-			out = append(out, text...)
+			out = append(out, json.RawMessage(bytes.TrimSpace(bytes.Clone(text))))
 		}
 		return true
 	})
 	return out, err
 }
 
-// refill appends lines that lines has returned.
-func (j *journal) refill(lines []byte) error {
+// replace puts the lines in the place of a stage's.
+func (j *journal) replace(stageName string, lines []json.RawMessage) error {
+	if err := j.rewind(stageName, -1); err != nil {
+		return err
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for line := range bytes.Lines(lines) {
-		if !json.Valid(line) {
-			continue
-		}
-		if err := j.metrics.Append(json.RawMessage(bytes.TrimSpace(line))); err != nil {
+	for _, line := range lines {
+		if err := j.metrics.Append(line); err != nil {
 			return err
 		}
 	}
-	return nil
+	return j.metrics.Sync()
 }
 
 // sync makes the metrics durable; a checkpoint must not be ahead of them.
@@ -155,18 +153,4 @@ func (j *journal) sync() error {
 func (j *journal) close() {
 	_ = j.events.Close()
 	_ = j.metrics.Close()
-}
-
-// keeper keeps a stage's checkpoints, each after the metrics that lead to it.
-type keeper struct {
-	artifact.Folder
-	journal *journal
-}
-
-// Save implements stage.Keeper.
-func (k keeper) Save(name string, s *stage.Snapshot) error {
-	if err := k.journal.sync(); err != nil {
-		return err
-	}
-	return k.Folder.Save(name, s)
 }

@@ -7,6 +7,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -120,8 +121,8 @@ func (m *measured) images() int {
 }
 
 // prove runs both models on the images and compares every node.
-func (m *measured) prove(trained, int8 *nn.Graph) (*artifact.Proof, error) {
-	p := &artifact.Proof{Images: m.images()}
+func (m *measured) prove(trained, int8 *nn.Graph) (*runs.Proof, error) {
+	p := &runs.Proof{Images: m.images()}
 	batch := min(probeImages, p.Images)
 	a, err := m.keeping(trained, batch)
 	if err != nil {
@@ -132,7 +133,7 @@ func (m *measured) prove(trained, int8 *nn.Graph) (*artifact.Proof, error) {
 		return nil, err
 	}
 	for _, node := range trained.Modules() {
-		p.Nodes = append(p.Nodes, artifact.NodeProof{Node: node.Name})
+		p.Nodes = append(p.Nodes, runs.NodeProof{Node: node.Name})
 	}
 	began, done := m.now(), 0
 	err = m.feed.Each(p.Images, batch, m.prog.Settings.Seed, func(x []float32, labels []int32) error {
@@ -175,7 +176,7 @@ func (m *measured) progress(done, total int, seconds float64) {
 }
 
 // unequal is the error of a conversion that has changed integers.
-func (m *measured) unequal(p *artifact.Proof) *diag.Diagnostic {
+func (m *measured) unequal(p *runs.Proof) *diag.Diagnostic {
 	d := &diag.Diagnostic{
 		Code: diag.UnequalIntegers, Subject: m.call.Origin.Header, Address: m.call.Origin.Address,
 		Summary: fmt.Sprintf("%s: %s", m.call.Type, sentence(p)),
@@ -266,7 +267,7 @@ func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) 
 
 // compare counts what differs between a node's outputs in the last forward passes of two
 // nets: integers where it has them, else values.
-func compare(p *artifact.NodeProof, want, got *nn.Net) {
+func compare(p *runs.NodeProof, want, got *nn.Net) {
 	codes, quantized := want.Codes(p.Node)
 	others, also := got.Codes(p.Node)
 	switch {
@@ -293,7 +294,7 @@ func compare(p *artifact.NodeProof, want, got *nn.Net) {
 }
 
 // sentence says what a proof found.
-func sentence(p *artifact.Proof) string {
+func sentence(p *runs.Proof) string {
 	if p.Changed == 0 {
 		return fmt.Sprintf("the %s has the same integers as %s at all %d nodes, on %d images", p.Model, p.Against, len(p.Nodes), p.Images)
 	}

@@ -2,10 +2,9 @@ package exec
 
 import (
 	"fmt"
-	"path/filepath"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -29,13 +28,13 @@ func (r results) Checkpoint(stageName, which string) (string, bool) {
 	if f == nil {
 		return "", false
 	}
-	return filepath.Join(r.s.Out, filepath.FromSlash(f.Path)), true
+	return r.s.folder.Path(f.Path), true
 }
 
 // done is the entry of a stage that is complete and up to date, else nil.
-func (s *session) done(name string) *artifact.StageEntry {
+func (s *session) done(name string) *runs.StageEntry {
 	e := s.manifest.Stage(name)
-	if e == nil || e.State != artifact.Complete {
+	if e == nil || e.State != runs.Complete {
 		return nil
 	}
 	if d, visited := s.did[name]; visited && d != Ran && d != UpToDate && d != Failed {
@@ -108,7 +107,7 @@ func (s *session) outputs() {
 			}
 		}
 	}
-	if err := s.save(); err != nil {
+	if err := s.folder.Save(); err != nil {
 		s.fail(fileError(err))
 	}
 	if s.journal.err != nil {
@@ -145,7 +144,7 @@ func (s *session) output(o *program.Output) {
 	if list.HasErrors() || !s.hold(o.Conditions, "assert") {
 		return
 	}
-	s.manifest.Outputs = append(s.manifest.Outputs, artifact.Output{Name: o.Name, Description: o.Description, Value: v})
+	s.manifest.Outputs = append(s.manifest.Outputs, runs.Output{Name: o.Name, Description: o.Description, Value: v})
 	s.report.Outputs = append(s.report.Outputs, OutputReport{Name: o.Name, Description: o.Description, Value: v})
 	s.emit(EventOutput, "", fmt.Sprintf("%s = %v", o.Name, v), map[string]any{"name": o.Name, "value": v})
 }

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -29,7 +30,7 @@ func (s *session) run(st *graph.Stage, d decision) error {
 		return s.unbegun(st, d, err)
 	}
 	step, keep := continues(st, j)
-	if err := s.begin(st, d, keep || d.resume); err != nil {
+	if err := s.begin(st, d, keep || from != nil); err != nil {
 		return err
 	}
 	if err := s.journal.rewind(st.Name, step); err != nil {
@@ -54,6 +55,18 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	return s.complete(st, e)
 }
 
+// complete makes the manifest say what the stage has left, once every file of it has been verified.
+func (s *session) complete(st *graph.Stage, e *runs.StageEntry) error {
+	if s.bestLost[st.Name] && e.Artifact("best") == nil {
+		e.Lost = "best"
+		return s.stopped(e, errors.New("the best checkpoint is lost, and no epoch was left to choose another one; the next run starts the stage over"))
+	}
+	if err := s.folder.Verify(st.Name); err != nil {
+		return s.stopped(e, err)
+	}
+	return s.record(e, s.folder.Complete(st.Name))
+}
+
 // continues reports whether a job goes on from a checkpoint of its own stage, and
 // from which step: -1 where it begins anew.
 func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
@@ -68,19 +81,19 @@ func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
 // manifest says of an earlier one stays.
 func (s *session) unbegun(st *graph.Stage, d decision, err error) error {
 	if s.manifest.Stage(st.Name) == nil && !errors.Is(err, stage.ErrInterrupted) {
-		s.manifest.Set(&artifact.StageEntry{Name: st.Name, State: artifact.Failed, Hash: d.hash, Inputs: d.inputs, Error: err.Error()})
-		return errors.Join(err, s.save())
+		s.manifest.Set(&runs.StageEntry{Name: st.Name, State: runs.Failed, Hash: d.hash, Inputs: d.inputs, Error: err.Error()})
+		return errors.Join(err, s.folder.Save())
 	}
 	return err
 }
 
 // stopped notes an attempt that did not come to its end.
-func (s *session) stopped(e *artifact.StageEntry, err error) error {
-	e.State, e.Error = artifact.Failed, err.Error()
+func (s *session) stopped(e *runs.StageEntry, err error) error {
+	e.State, e.Error = runs.Failed, err.Error()
 	if errors.Is(err, stage.ErrInterrupted) || s.ctx.Err() != nil {
-		e.State, e.Error = artifact.Interrupted, ""
+		e.State, e.Error = runs.Interrupted, ""
 	}
-	if saved := s.save(); saved != nil {
+	if saved := s.record(e, s.folder.Save()); saved != nil {
 		return errors.Join(err, saved)
 	}
 	return err
@@ -98,8 +111,17 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*stage.Snapshot, erro
 		return nil, err
 	}
 	snap, err := s.newest(st)
-	if snap == nil && err == nil {
+	var none *noSound
+	switch {
+	case snap == nil && err == nil:
 		s.emit(EventFallback, st.Name, "no checkpoint had been written yet: starts from the beginning", nil)
+	case errors.As(err, &none) && !d.insist:
+		s.fail(&diag.Diagnostic{
+			Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
+			Summary: "the stage starts over: no checkpoint of it is sound", Detail: none.err.Error() + ".",
+		})
+		s.emit(EventFallback, st.Name, "no checkpoint is sound: starts over", map[string]any{"error": none.err.Error()})
+		return nil, nil
 	}
 	return snap, err
 }
@@ -146,13 +168,11 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 		j.Resume, j.Best = c.last, bestBeside(c.path, c.last)
 		return nil
 	}
-	path := s.folder(st.Name).File("last")
-	if aside := (artifact.Folder{Path: s.before(st.Name)}).File("last"); !exists(path) && exists(aside) {
-		path = aside
-	}
-	if exists(path) {
+	path := s.folder.File(st.Name, "last")
+	if at := s.lastOf(st.Name); at != "" {
+		path = s.folder.Path(at)
 		var err error
-		if j.Resume, err = artifact.Read(path); err != nil {
+		if j.Resume, err = s.folder.Checkpoint(at); err != nil {
 			return atArg(st.Trainer.Origin, "resume_optimizer", err)
 		}
 		j.Best = bestBeside(path, j.Resume)
@@ -163,6 +183,24 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *s
 		Summary: fmt.Sprintf("resume_optimizer = true, but stage %q has no checkpoint to resume from", st.Name),
 		Detail:  fmt.Sprintf("There is no %s, and no LoadCheckpoint names another one. Set resume_optimizer = false for the first run.", path),
 	}}
+}
+
+// lastOf is where the stage's newest checkpoint lies that resume_optimizer goes on from: its own, or that
+// of the newest result that is kept; "" for none.
+func (s *session) lastOf(stageName string) string {
+	e := s.manifest.Stage(stageName)
+	if f := e.Artifact("last"); f != nil {
+		return f.Path
+	}
+	if e == nil {
+		return ""
+	}
+	for _, k := range e.Kept {
+		if f := k.Artifact("last"); f != nil && !k.Dropped {
+			return f.Path
+		}
+	}
+	return ""
 }
 
 // goOn makes the job continue its own attempt. Where the best checkpoint that it has
@@ -176,7 +214,9 @@ func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) {
 		return
 	}
 	var err error
-	if j.Best, err = artifact.Read(s.folder(st.Name).File("best")); err != nil {
+	if j.Best, err = s.folder.Own(st.Name, "best"); err != nil {
+		s.folder.Forget(st.Name, "best")
+		s.bestLost[st.Name] = true
 		s.warn(st, stage.Warning{
 			Code: diag.BestLost, Summary: fmt.Sprintf("the best checkpoint so far is lost: %v", err),
 			Detail: "The best begins anew: it will be that of the epochs from here on. Without --resume the stage starts again.",
@@ -221,7 +261,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
 		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),
 	}
-	if err := s.folder(st.Name).Save(program.Int8, snap); err != nil {
+	if err := s.folder.Put(st.Name, program.Int8, snap); err != nil {
 		return err
 	}
 	kind, storage := artifact.KindOf(res.Model)
@@ -237,7 +277,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
-		Keeper: keeper{s.folder(st.Name), s.journal}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
+		Keeper: keeper{s, st.Name}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
 		Kernels: s.Kernels, Pool: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
 	}
 	var err error

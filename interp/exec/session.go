@@ -10,8 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/graph"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -26,13 +27,13 @@ type session struct {
 	prog     *program.Program
 	wanted   []*graph.Stage // in order
 	asked    map[string]bool
-	disk     *artifact.Disk
-	lock     *artifact.Lock
-	manifest *artifact.Manifest
+	folder   *runs.Run
+	manifest *runs.Manifest // the folder's
 	journal  *journal
 	pool     *nn.Pool
 	feeds    map[*program.Dataset]*feed
 	hashed   map[string]bool   // the data files that this run has hashed
+	bestLost map[string]bool   // the stages whose best checkpoint could not be read
 	from     *stage.Snapshot   // what Options.From names
 	did      map[string]string // stage → its state in this run
 	halted   string            // the stage at which the run was interrupted: nothing runs after it
@@ -41,29 +42,24 @@ type session struct {
 	report   Report
 }
 
-// newSession prepares what Run and Explain share: it only reads.
-func newSession(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
+// newSession prepares what Run and Explain share. The folder is opened by the given function.
+func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string, disk.Options) (*runs.Run, error)) (*session, diag.List) {
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
-		disk:  &artifact.Disk{Trace: o.trace, NoSync: o.nosync},
-		feeds: map[*program.Dataset]*feed{}, hashed: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
+		feeds: map[*program.Dataset]*feed{}, hashed: map[string]bool{}, bestLost: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
 		return nil, list
 	}
-	m, err := artifact.ReadManifest(o.Out)
+	folder, err := open(o.Out, disk.Options{Trace: o.trace, NoSync: o.nosync})
 	if err != nil {
-		d := fileError(err)
-		d.Detail = "Remove it, and every stage is run again; its checkpoints stay."
+		return nil, diag.List{fileError(err)}
+	}
+	s.folder, s.manifest = folder, folder.Manifest
+	if d := s.otherPipeline(); d != nil {
+		folder.Close()
 		return nil, diag.List{d}
 	}
-	if m == nil {
-		m = &artifact.Manifest{}
-	}
-	if m.Data == nil {
-		m.Data = map[string]artifact.Digest{}
-	}
-	s.manifest = m
 	return s, nil
 }
 
@@ -118,40 +114,36 @@ func (s *session) unknownStage(name string) *diag.Diagnostic {
 
 // open begins a run: from here on the folder is ours.
 func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
-	existed := exists(o.Out)
-	lock, err := artifact.TakeLock(o.Out)
-	if err != nil {
-		return nil, diag.List{fileError(err)}
+	if d := resumable(o); d != nil {
+		return nil, diag.List{d}
 	}
-	s, list := newSession(ctx, p, o)
+	s, list := newSession(ctx, p, o, runs.Open)
 	if list.HasErrors() {
-		lock.Release()
 		return nil, list
 	}
-	s.lock = lock
-	if err := s.start(existed); err != nil {
+	if err := s.start(); err != nil {
 		s.close()
 		return nil, diag.List{err}
 	}
 	return s, nil
 }
 
-// start heals what a crash has left, opens the logs and reads Options.From.
-func (s *session) start(existed bool) *diag.Diagnostic {
-	if s.Resume {
-		if d := s.resumable(existed); d != nil {
-			return d
+// start reads Options.From and opens the logs.
+func (s *session) start() (d *diag.Diagnostic) {
+	if d := s.readFrom(); d != nil {
+		return d
+	}
+	var err error
+	if s.journal, err = openJournal(s.folder, s.Clock, s.Events); err != nil {
+		return fileError(err)
+	}
+	for _, e := range s.manifest.Stages {
+		if err := s.linesBack(e); err != nil {
+			return fileError(err)
 		}
 	}
-	err := s.heal()
-	if err == nil {
-		s.journal, err = openJournal(s.disk, s.Out, s.Clock, s.Events)
-	}
-	if err == nil {
-		s.describe()
-		err = s.save()
-	}
-	if err != nil {
+	s.describe()
+	if err := s.folder.Save(); err != nil {
 		return fileError(err)
 	}
 	s.pool = nn.NewPool(s.threads())
@@ -171,10 +163,8 @@ func (s *session) threads() int {
 func (s *session) describe() {
 	m := s.manifest
 	m.Program, m.Files, m.Version = s.prog.Name, slices.Clone(s.prog.Files), s.Version
-	m.Kernels, m.Seed = s.Kernels.Name, s.prog.Settings.Seed
+	m.Kernels, m.Seed, m.Pipeline = s.Kernels.Name, s.prog.Settings.Seed, s.pipelineHere()
 }
-
-func (s *session) save() error { return artifact.WriteManifest(s.disk, s.Out, s.manifest) }
 
 func (s *session) close() {
 	if s.pool != nil {
@@ -183,7 +173,7 @@ func (s *session) close() {
 	if s.journal != nil {
 		s.journal.close()
 	}
-	s.lock.Release()
+	s.folder.Close()
 }
 
 // fail adds a diagnostic.
@@ -202,15 +192,6 @@ func (s *session) emit(kind, stageName, message string, data map[string]any) {
 	maps.Copy(all, data)
 	s.journal.event(stage.Event{Kind: kind, Stage: stageName, Data: all})
 }
-
-// folder is the place of a stage's files.
-func (s *session) folder(name string) artifact.Folder {
-	return artifact.Folder{Disk: s.disk, Path: filepath.Join(s.Out, name)}
-}
-
-// before is where the files of a stage's earlier result wait until the attempt
-// under way has replaced them.
-func (s *session) before(name string) string { return filepath.Join(s.Out, ".previous", name) }
 
 // visit deals with one stage: it is skipped, run, or not run since a stage that it
 // needs has failed. What needs no failed stage is run all the same.
@@ -288,8 +269,8 @@ func (s *session) execute(st *graph.Stage, r *StageReport) error {
 		return err
 	}
 	r.Reason = d.reason
-	if d.restore {
-		if err := s.restore(st, d); err != nil {
+	if d.back != nil {
+		if err := s.bringBack(st, d); err != nil {
 			return err
 		}
 	}

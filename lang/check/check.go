@@ -76,7 +76,7 @@ func newChecker(files *syntax.Files, o Options) *checker {
 	b.Refill()
 	return &checker{
 		files: files, opt: o, budget: b,
-		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names()},
+		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names(), SHA256: files.SHA256()},
 		names: map[string]map[string]*name{},
 		context: &hcl.EvalContext{
 			Variables: roots(nil), Functions: tableFor(files, b),

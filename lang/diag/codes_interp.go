@@ -72,6 +72,8 @@ const (
 	Locked        Code = "QP453"
 	Unwritable    Code = "QP454"
 	Unreadable    Code = "QP455"
+	Foreign       Code = "QP456"
+	OtherPipeline Code = "QP457"
 )
 
 // Bug is qpipe's own failure.
@@ -134,6 +136,8 @@ func Meanings() []Meaning {
 		{Locked, "another run is writing into the same folder"},
 		{Unwritable, "a file or folder cannot be written"},
 		{Unreadable, "a file cannot be opened or read"},
+		{Foreign, "a file that is not the run's lies where the run writes one"},
+		{OtherPipeline, "a run's folder is that of another pipeline"},
 
 		{Bug, "qpipe itself failed"},
 	})

@@ -12,6 +12,7 @@ type Program struct {
 	Name     string   // default name of the run: the file's or folder's base name without .hcl
 	Dir      string   // the folder of the file, against which relative paths are resolved
 	Files    []string // as named on the command line
+	SHA256   string   // of their texts
 	Settings Settings
 	Datasets []*Dataset
 	Models   []*Model

@@ -10,6 +10,8 @@
 package syntax
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,6 +61,17 @@ func (f *Files) Source(name string) []byte {
 		return nil
 	}
 	return f.sources[name]
+}
+
+// SHA256 is the hash of the files' texts.
+func (f *Files) SHA256() string {
+	h := sha256.New()
+	for _, file := range f.Files {
+		text := f.sources[file.Name]
+		fmt.Fprintln(h, filepath.Base(file.Name), len(text))
+		h.Write(text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Names returns the names of the pipeline's files.

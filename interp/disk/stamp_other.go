@@ -1,6 +1,6 @@
 //go:build !linux && !openbsd && !dragonfly && !darwin && !freebsd && !netbsd
 
-package artifact
+package disk
 
 import "io/fs"
 

@@ -1,34 +1,41 @@
-package artifact
+package runs
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 
+	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 const maxLog = 1 << 30
 
 // Log is a file of JSON lines that grows at its end.
 type Log struct {
-	disk *Disk
-	path string
+	run  *Run
+	name string
 	file *os.File
 }
 
-// OpenLog opens the log at path, making it if need be. What a crash left of a
+// OpenLog opens a log of the run, making it if need be. What a crash left of a
 // torn last line is cut off.
-func OpenLog(d *Disk, path string) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, &FileError{path, diag.Unwritable, plain(err)}
+func (r *Run) OpenLog(name string) (*Log, error) {
+	if err := r.mine(name); err != nil {
+		return nil, err
 	}
-	l := &Log{d, path, f}
+	f, err := r.Root().OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, r.unwritable(name, err)
+	}
+	l := &Log{r, name, f}
 	if err := l.repair(); err != nil {
 		_ = f.Close()
-		return nil, asFileError(path, err)
+		return nil, &artifact.FileError{Path: r.Path(name), Code: diag.Unreadable, Err: err}
 	}
 	return l, nil
 }
@@ -71,22 +78,22 @@ func (l *Log) lastNewline(size int64) (int64, error) {
 // Append adds v as a line.
 func (l *Log) Append(v any) error {
 	line, err := json.Marshal(v)
+	if err == nil {
+		err = l.run.Trace(disk.StepAppend, l.name)
+	}
+	if err == nil {
+		_, err = l.file.Write(append(line, '\n'))
+	}
 	if err != nil {
-		return &FileError{l.path, diag.Unwritable, err}
-	}
-	if err := l.disk.trace(StepAppend, l.path); err != nil {
-		return &FileError{l.path, diag.Unwritable, err}
-	}
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
-		return &FileError{l.path, diag.Unwritable, plain(err)}
+		return l.run.unwritable(l.name, err)
 	}
 	return nil
 }
 
 // Sync makes the lines durable.
 func (l *Log) Sync() error {
-	if err := l.disk.sync(l.file); err != nil {
-		return &FileError{l.path, diag.Unwritable, plain(err)}
+	if err := l.run.SyncFile(l.file); err != nil {
+		return l.run.unwritable(l.name, err)
 	}
 	return nil
 }
@@ -96,28 +103,28 @@ func (l *Log) Close() error { return l.file.Close() }
 
 // Trim drops the lines that keep does not want, and those that are not JSON.
 func (l *Log) Trim(keep func(line []byte) bool) error {
-	data, err := readLimited(l.path, maxLog)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return asFileError(l.path, err)
+	data, err := files.ReadIn(l.run.Root(), l.name, maxLog)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l.run.unwritable(l.name, err)
 	}
 	var kept []byte
 	for line := range bytes.Lines(data) {
-		if json.Valid(line) && keep(line) {
+		if sealed(line) && keep(line) {
 			kept = append(kept, line...)
 		}
 	}
 	if bytes.Equal(kept, data) {
 		return nil
 	}
-	if err := l.disk.Write(l.path, kept); err != nil {
-		return &FileError{l.path, diag.Unwritable, err}
+	if err := l.run.Write(l.name, kept); err != nil {
+		return l.run.unwritable(l.name, err)
 	}
 	return l.reopen()
 }
 
 // reopen follows the name to the file that has replaced the old one.
 func (l *Log) reopen() error {
-	next, err := OpenLog(l.disk, l.path)
+	next, err := l.run.OpenLog(l.name)
 	if err != nil {
 		return err
 	}
@@ -125,3 +132,6 @@ func (l *Log) reopen() error {
 	l.file = next.file
 	return nil
 }
+
+// sealed reports whether a line is as it was written.
+func sealed(line []byte) bool { return json.Valid(line) }

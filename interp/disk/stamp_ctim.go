@@ -1,6 +1,6 @@
 //go:build linux || openbsd || dragonfly
 
-package artifact
+package disk
 
 import (
 	"io/fs"

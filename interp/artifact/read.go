@@ -1,0 +1,161 @@
+package artifact
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"qpipe/interp/disk"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/files"
+	"qpipe/ops/nn"
+)
+
+// Read reads and verifies a snapshot.
+func Read(path string) (*stage.Snapshot, error) {
+	data, err := load(path, at(path))
+	if err != nil {
+		return nil, err
+	}
+	return Decode(path, data)
+}
+
+// ReadIn reads and verifies the snapshot in the file name below root; its path is for messages.
+func ReadIn(root *os.Root, name, path string) (*stage.Snapshot, error) {
+	data, err := load(path, below(root, name))
+	if err != nil {
+		return nil, err
+	}
+	return Decode(path, data)
+}
+
+// Ours reports whether a file looks like a checkpoint of qpipe, however damaged: the
+// texts that all of them have are there.
+func Ours(root *os.Root, name string) bool {
+	f, err := files.OpenIn(root, name)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	head, _ := io.ReadAll(io.LimitReader(f, maxHeader)) // what can be read of it
+	marks := 0
+	for _, key := range []string{`"format_version":"`, `"` + hashKey + `":"`, metaKey, `"qat_mode":"`} {
+		if bytes.Contains(head, []byte(key)) {
+			marks++
+		}
+	}
+	return marks >= 2
+}
+
+// ReadWeights reads a snapshot like Read, or the plain tensors of any other
+// safetensors file: those of a float model that another tool has written. With
+// check false a hash that does not match is passed over.
+func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
+	data, err := load(path, at(path))
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := decodeAny(path, data, check)
+	return s, err
+}
+
+// decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
+// of another tool's file, whose metadata has no format_version.
+func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, *contents, error) {
+	c, err := parse(path, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = checkFormat(path, c.meta)
+	var f *FileError
+	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
+		s := &stage.Snapshot{Form: nn.Float}
+		if err := c.fill(s); err != nil {
+			return nil, nil, &FileError{path, diag.NotCheckpoint, err}
+		}
+		return s, c, nil
+	}
+	if err == nil && check {
+		err = checkHash(path, data, c.meta)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := build(path, c)
+	return s, c, err
+}
+
+// opener opens the file that a reader reads.
+type opener func() (*os.File, error)
+
+func at(path string) opener { return func() (*os.File, error) { return files.Open(path) } }
+
+func below(root *os.Root, name string) opener {
+	return func() (*os.File, error) { return files.OpenIn(root, name) }
+}
+
+// load reads a safetensors file, once its header has shown that it is one.
+func load(path string, open opener) ([]byte, error) {
+	if _, err := readHeader(path, open); err != nil {
+		return nil, err
+	}
+	f, err := open()
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	data, err := files.ReadAll(f, path, maxFile)
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	return data, nil
+}
+
+// plain takes the path out of an operating system's error; it is named already.
+func plain(err error) error {
+	var p *os.PathError
+	if !errors.As(err, &p) {
+		return err
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
+	return fmt.Errorf("%s: %w", p.Op, p.Err)
+}
+
+func asFileError(path string, err error) error {
+	var f *FileError
+	if errors.As(err, &f) {
+		return err
+	}
+	return &FileError{path, diag.Unreadable, plain(err)}
+}
+
+// Write writes a snapshot to path, in a folder that is there.
+func Write(path string, s *stage.Snapshot) error {
+	data, err := Encode(s)
+	if err != nil {
+		return &FileError{path, diag.Unwritable, err}
+	}
+	d, err := disk.Open(filepath.Dir(path), disk.Options{})
+	if err == nil {
+		err = d.Write(filepath.Base(path), data)
+		_ = d.Close()
+	}
+	if err != nil {
+		return &FileError{path, diag.Unwritable, plain(err)}
+	}
+	return nil
+}
+
+// Sum is the sha256 of a file's bytes.
+func Sum(path string) (string, error) {
+	sum, err := disk.SumFile(path)
+	if err != nil {
+		return "", asFileError(path, err)
+	}
+	return sum, nil
+}

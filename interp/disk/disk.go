@@ -1,0 +1,312 @@
+// Package disk changes the files of one folder so that nothing is lost: a file is
+// replaced as a whole or not at all, no name and no link leads out of the folder, and
+// nothing is overwritten by accident. It knows nothing of what the files hold.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"qpipe/lang/files"
+)
+
+// Disk is a folder, open for reading and writing below it. Names are relative to it,
+// with slashes.
+//
+// The steps of a write are here and not a library's: renameio does not sync the folder after the rename, does not
+// exist on Windows, and knows no os.Root.
+type Disk struct {
+	root *os.Root
+	path string
+	o    Options
+}
+
+// Options are for tests.
+type Options struct {
+	// Trace, if set, is called between the steps of every change, with the step's name and the
+	// file's; an error stops the change there. Tests crash with it.
+	Trace func(step, name string) error
+	// NoSync leaves out what makes data survive a power cut, for tests that only
+	// look at the order of writes.
+	NoSync bool
+}
+
+// The steps of a write, in order. In the middle of the data there is one more.
+const (
+	StepBegin   = "begin"   // nothing has happened yet
+	StepHalf    = "half"    // a part of the data is in the temporary file
+	StepWritten = "written" // all of it is, and it is on disk
+	StepRenamed = "renamed" // the file is the new one
+	StepAppend  = "append"  // before a line is added to a log
+	StepMove    = "move"    // before a file is moved
+	StepRemove  = "remove"  // before a file or folder is removed
+)
+
+// Open opens the folder at path.
+func Open(path string, o Options) (*Disk, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Disk{root, path, o}, nil
+}
+
+// Close closes the folder.
+func (d *Disk) Close() error { return d.root.Close() }
+
+// Root is the folder itself.
+func (d *Disk) Root() *os.Root { return d.root }
+
+// Path is the path of the file name as the user knows it, for messages.
+func (d *Disk) Path(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
+
+// Trace tells the tests of a step.
+func (d *Disk) Trace(step, name string) error {
+	if d.o.Trace == nil {
+		return nil
+	}
+	return d.o.Trace(step, name)
+}
+
+// Lstat describes what has the name, without following a link.
+func (d *Disk) Lstat(name string) (fs.FileInfo, error) { return d.root.Lstat(filepath.FromSlash(name)) }
+
+// Read reads a regular file of at most most bytes.
+func (d *Disk) Read(name string, most int64) ([]byte, error) {
+	return files.ReadIn(d.root, filepath.FromSlash(name), most)
+}
+
+// Sum is the sha256 of a regular file's bytes.
+func (d *Disk) Sum(name string) (string, error) {
+	f, err := files.OpenIn(d.root, filepath.FromSlash(name))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	sum, _, err := SumReader(f)
+	return sum, err
+}
+
+// Entries lists a folder; one that is not there has none.
+func (d *Disk) Entries(name string) ([]fs.DirEntry, error) {
+	f, err := d.root.Open(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.ReadDir(-1)
+}
+
+// MkdirAll makes a folder. Nothing on the way to it may be a link.
+func (d *Disk) MkdirAll(name string) error {
+	for at, rest := "", name; rest != "" && rest != "."; {
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		at = path.Join(at, part)
+		info, err := d.Lstat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if err := d.root.Mkdir(filepath.FromSlash(at), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return &fs.PathError{Op: "mkdir", Path: at, Err: errors.New("is not a folder")}
+		}
+	}
+	return nil
+}
+
+// Write replaces the file name with what the parts say, one after the other. It is
+// on disk when Write returns. What has the name is replaced, whatever it is: see
+// that it may be.
+func (d *Disk) Write(name string, parts ...[]byte) (err error) {
+	if err := d.Trace(StepBegin, name); err != nil {
+		return err
+	}
+	if err := d.MkdirAll(path.Dir(name)); err != nil {
+		return err
+	}
+	f, tmp, err := d.temporary(name)
+	if err != nil {
+		return err
+	}
+	if err := d.fill(f, name, tmp, parts); err != nil {
+		_ = f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := d.Trace(StepWritten, name); err != nil {
+		return err
+	}
+	if err := d.rename(tmp, name); err != nil {
+		return err
+	}
+	if err := d.syncDir(path.Dir(name)); err != nil {
+		return err
+	}
+	return d.Trace(StepRenamed, name)
+}
+
+// temporary makes a new file beside the file name; nothing that is there is opened.
+func (d *Disk) temporary(name string) (f *os.File, tmp string, err error) {
+	for n := range uint32(1 << 10) {
+		tmp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%08x%s", path.Base(name), n, tmpExt))
+		f, err = d.root.OpenFile(filepath.FromSlash(tmp), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, tmp, err
+		}
+	}
+	return nil, "", err
+}
+
+// Create makes a new file, and its folder; one that is there is an error.
+func (d *Disk) Create(name string) (*os.File, error) {
+	if err := d.MkdirAll(path.Dir(name)); err != nil {
+		return nil, err
+	}
+	return d.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+}
+
+// TemporaryFolder makes a new folder beside the folder name, and returns what it is called.
+func (d *Disk) TemporaryFolder(name string) (tmp string, err error) {
+	for n := range uint32(1 << 10) {
+		tmp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%08x%s", path.Base(name), n, tmpExt))
+		if err = d.root.Mkdir(filepath.FromSlash(tmp), 0o755); !errors.Is(err, fs.ErrExist) {
+			return tmp, err
+		}
+	}
+	return "", err
+}
+
+func (d *Disk) fill(f *os.File, name, tmp string, parts [][]byte) error {
+	for _, p := range parts {
+		half := len(p) / 2
+		if _, err := f.Write(p[:half]); err != nil {
+			return d.discard(tmp, err)
+		}
+		if err := d.Trace(StepHalf, name); err != nil {
+			return err
+		}
+		if _, err := f.Write(p[half:]); err != nil {
+			return d.discard(tmp, err)
+		}
+	}
+	if err := d.SyncFile(f); err != nil {
+		return d.discard(tmp, err)
+	}
+	return nil
+}
+
+// discard removes a temporary file that could not be filled: on a full disk its
+// room is needed.
+func (d *Disk) discard(tmp string, err error) error {
+	_ = d.root.Remove(filepath.FromSlash(tmp))
+	return err
+}
+
+// SyncFile makes an open file's content durable.
+func (d *Disk) SyncFile(f *os.File) error {
+	if d.o.NoSync {
+		return nil
+	}
+	return f.Sync()
+}
+
+// syncDir makes a change of names in a folder durable.
+func (d *Disk) syncDir(name string) error {
+	if d.o.NoSync || !syncsFolders {
+		return nil
+	}
+	f, err := d.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	return f.Sync()
+}
+
+func (d *Disk) rename(from, to string) error {
+	return d.root.Rename(filepath.FromSlash(from), filepath.FromSlash(to))
+}
+
+// Move gives a file another name, which nothing may have.
+func (d *Disk) Move(from, to string) error {
+	if _, err := d.Lstat(to); err == nil {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	if err := d.Trace(StepMove, from); err != nil {
+		return err
+	}
+	if err := d.MkdirAll(path.Dir(to)); err != nil {
+		return err
+	}
+	if err := d.rename(from, to); err != nil {
+		return err
+	}
+	if err := d.syncDir(path.Dir(to)); err != nil {
+		return err
+	}
+	return d.syncDir(path.Dir(from))
+}
+
+// Remove removes a file, or a folder that is empty; nothing there is fine.
+func (d *Disk) Remove(name string) error {
+	if _, err := d.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := d.Trace(StepRemove, name); err != nil {
+		return err
+	}
+	if err := d.root.Remove(filepath.FromSlash(name)); err != nil {
+		return err
+	}
+	return d.syncDir(path.Dir(name))
+}
+
+// RemoveFolder removes a folder if nothing is in it.
+func (d *Disk) RemoveFolder(name string) error {
+	if entries, err := d.Entries(name); err != nil || len(entries) > 0 {
+		return err
+	}
+	return d.Remove(name)
+}
+
+const tmpExt = ".tmp"
+
+// temporaryName is the shape of temporary files' names.
+var temporaryName = regexp.MustCompile(`^\.(.+)\.[0-9a-f]{8}\` + tmpExt + `$`)
+
+// Sweep removes the temporary files that writes cut off by a crash have left in
+// the folder dir, of the files that ours says are the caller's.
+func (d *Disk) Sweep(dir string, ours func(name string) bool) error {
+	entries, err := d.Entries(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		m := temporaryName.FindStringSubmatch(e.Name())
+		if m == nil || !e.Type().IsRegular() || !ours(path.Join(dir, m[1])) {
+			continue
+		}
+		if err := d.Remove(path.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrLocked says that another process has locked a file.
+var ErrLocked = errors.New("locked by another process")

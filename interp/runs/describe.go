@@ -1,0 +1,75 @@
+package runs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
+	"qpipe/lang/diag"
+)
+
+// Description is what `qpipe show` prints of a run.
+type Description struct {
+	Path    string    `json:"path"`
+	Kind    string    `json:"kind"`
+	Seed    int64     `json:"seed"`
+	Kernels string    `json:"kernels,omitempty"`
+	Run     *Manifest `json:"run"`
+	// Unfinished are the checkpoints of stages that did not come to their end.
+	Unfinished []File `json:"unfinished,omitempty"`
+}
+
+// Kind is the kind of a run's description.
+const Kind = "run"
+
+// Folder is the run's folder that a path names: itself, or by its manifest; "" for none.
+func Folder(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return path
+	case err == nil && filepath.Base(path) == ManifestName:
+		return filepath.Dir(path)
+	}
+	return ""
+}
+
+// Describe tells what a run's folder holds.
+func Describe(dir string) (*Description, error) {
+	r, err := Look(dir, disk.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	m := r.Manifest
+	if m.FormatVersion == 0 && len(m.Stages) == 0 {
+		return nil, &artifact.FileError{Path: dir, Code: diag.Unreadable, Err: notRun(dir)}
+	}
+	d := &Description{Path: dir, Kind: Kind, Run: m, Seed: m.Seed, Kernels: m.Kernels}
+	for _, e := range m.Stages {
+		if e.State != Complete {
+			d.Unfinished = append(d.Unfinished, e.Artifacts...)
+		}
+	}
+	return d, nil
+}
+
+// notRun says of a folder that it is not a run's, and which of its folders are.
+func notRun(dir string) error {
+	var inside []string
+	entries, _ := os.ReadDir(dir) // one that cannot be read has none
+	for _, e := range entries {
+		sub := filepath.Join(dir, e.Name())
+		if info, err := os.Lstat(filepath.Join(sub, ManifestName)); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			inside = append(inside, sub)
+		}
+	}
+	if len(inside) == 0 {
+		return errors.New("not a run: it has no manifest.json; a run's folder is runs/<name>")
+	}
+	return fmt.Errorf("not a run, but a folder of runs: %s", diag.Enumerate(inside))
+}

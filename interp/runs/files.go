@@ -1,0 +1,295 @@
+package runs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+)
+
+// claim is whose a file is.
+type claim int
+
+const (
+	absent  claim = iota
+	ours          // what the manifest lists
+	damaged       // was ours
+	foreign       // somebody's
+)
+
+// whose finds out whose the file name is. The run's are those with the content of one of the files.
+func (r *Run) whose(name string, files ...File) (claim, error) {
+	info, err := r.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return absent, nil
+	case err != nil:
+		return absent, err
+	case !info.Mode().IsRegular():
+		return foreign, nil
+	}
+	now := stamp(info)
+	if old, known := r.stamps[name]; known && now.Same(old) && lists(files, old.SHA256) {
+		return ours, nil
+	}
+	if now.SHA256, err = r.Sum(name); err != nil {
+		return absent, err
+	}
+	if lists(files, now.SHA256) {
+		r.stamps[name] = now
+		return ours, nil
+	}
+	sameSize := slices.ContainsFunc(files, func(f File) bool { return f.Bytes == info.Size() })
+	return r.remains(name, info.Size(), sameSize)
+}
+
+func lists(files []File, sum string) bool {
+	return slices.ContainsFunc(files, func(f File) bool { return f.SHA256 == sum })
+}
+
+// stamp tells a file from a later one of that name, within this process.
+func stamp(info fs.FileInfo) disk.Digest { return disk.Stamp(info, time.Unix(1<<40, 0)) }
+
+// remains tells what is left of a checkpoint of the run's from somebody's file: it has its
+// size or its head, and is no sound checkpoint, which somebody may have copied there.
+func (r *Run) remains(name string, size int64, sameSize bool) (claim, error) {
+	_, err := r.Checkpoint(name)
+	var f *artifact.FileError
+	switch {
+	case err == nil:
+		return foreign, nil
+	case !errors.As(err, &f) || f.Code == diag.Unreadable:
+		return absent, err
+	case f.Code == diag.UnknownFormat: // of a later qpipe
+		return foreign, nil
+	case size == 0, sameSize:
+		return damaged, nil
+	}
+	if artifact.Ours(r.Root(), name) {
+		return damaged, nil
+	}
+	return foreign, nil
+}
+
+// Checkpoint reads and verifies a checkpoint in the folder.
+func (r *Run) Checkpoint(name string) (*stage.Snapshot, error) {
+	return artifact.ReadIn(r.Root(), name, r.Path(name))
+}
+
+// file is where a stage's checkpoint of that name lies.
+func file(stageName, name string) string { return stageName + "/" + name + artifact.Ext }
+
+// File is the path of a stage's checkpoint as the user knows it.
+func (r *Run) File(stageName, name string) string { return r.Path(file(stageName, name)) }
+
+// candidates are what the manifest says may lie under a stage's file name.
+func (e *StageEntry) candidates(name string) (out []File) {
+	if f := e.Artifact(name); f != nil {
+		out = append(out, *f)
+	}
+	if e.Writing != nil && e.Writing.Name == name {
+		out = append(out, *e.Writing)
+	}
+	return out
+}
+
+// vacant makes sure that the stage may write the file: it is not there, or the run's.
+func (r *Run) vacant(e *StageEntry, name string) error {
+	c, err := r.whose(file(e.Name, name), e.candidates(name)...)
+	if err == nil && c == foreign {
+		err = r.foreign(file(e.Name, name))
+	}
+	return err
+}
+
+// Put writes a checkpoint of the stage under the name. The manifest lists it before it is there.
+func (r *Run) Put(stageName, name string, s *stage.Snapshot) error {
+	e, at := r.Manifest.Stage(stageName), file(stageName, name)
+	data, err := artifact.Encode(s)
+	if err == nil {
+		err = r.vacant(e, name)
+	}
+	if err != nil {
+		return r.unwritable(at, err)
+	}
+	f := File{Name: name, Path: at, Bytes: int64(len(data)), SHA256: disk.Sum(data)}
+	e.Writing = &f
+	if err := r.Save(); err != nil {
+		return err
+	}
+	if err := r.Write(at, data); err != nil {
+		return r.unwritable(at, err)
+	}
+	r.remember(f)
+	e.put(f)
+	e.Writing = nil
+	return nil
+}
+
+// remember spares the reading of a file that was just written.
+func (r *Run) remember(f File) {
+	if info, err := r.Lstat(f.Path); err == nil {
+		now := stamp(info)
+		now.SHA256 = f.SHA256
+		r.stamps[f.Path] = now
+	}
+}
+
+// Remove removes a checkpoint of the stage, if it still is one.
+func (r *Run) Remove(stageName, name string) error {
+	e, at := r.Manifest.Stage(stageName), file(stageName, name)
+	c, err := r.whose(at, e.candidates(name)...)
+	if err == nil && c == ours {
+		err = r.Disk.Remove(at)
+	}
+	if err != nil {
+		return r.unwritable(at, err)
+	}
+	e.forget(name)
+	return nil
+}
+
+// Forget takes a file off the stage's list, wherever it is.
+func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forget(name) }
+
+// Fault says what is wrong with a file that the entry lists, "" for nothing.
+func (r *Run) Fault(e *StageEntry, f File) string {
+	c, err := r.whose(r.Where(e, f), f)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("its %s cannot be read (%v)", f.Path, plain(err))
+	case c == absent:
+		return fmt.Sprintf("its %s is missing", f.Path)
+	case c == damaged:
+		return fmt.Sprintf("its %s is damaged", f.Path)
+	case c == foreign:
+		return fmt.Sprintf("its %s is another file by now", f.Path)
+	}
+	return ""
+}
+
+// Verify reads every file of the stage and compares it with what was written.
+func (r *Run) Verify(stageName string) error {
+	e := r.Manifest.Stage(stageName)
+	for _, f := range e.Artifacts {
+		delete(r.stamps, f.Path)
+		if fault := r.Fault(e, f); fault != "" {
+			return &artifact.FileError{Path: r.Path(f.Path), Code: diag.Damaged, Err: errors.New("was removed or changed while the stage ran. The next run continues from what is sound")}
+		}
+	}
+	slices.SortFunc(e.Artifacts, func(a, b File) int { return cmpText(a.Name, b.Name) })
+	return nil
+}
+
+func cmpText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// written finds out whether the file that was being written came to its place.
+func (r *Run) written(e *StageEntry) {
+	if e.Writing == nil {
+		return
+	}
+	if c, err := r.whose(e.Writing.Path, *e.Writing); err == nil && c == ours {
+		e.put(*e.Writing)
+	}
+	e.Writing = nil
+}
+
+// standard are the names under which stages write: those that a run takes for its own where no list says so.
+func standard(name string) bool {
+	for _, pattern := range []string{"last", "best", "int8", "epoch-[0-9][0-9][0-9][0-9]*", "step-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*"} {
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// adopt lists the sound checkpoints that lie in a stage's folder under names that stages write.
+func (r *Run) adopt(e *StageEntry) {
+	names, _ := r.Names(e.Name) // a folder that cannot be read has nothing to adopt
+	for _, name := range names {
+		if !standard(name) || e.Artifact(name) != nil {
+			continue
+		}
+		at := file(e.Name, name)
+		if _, err := r.Checkpoint(at); err != nil {
+			continue
+		}
+		info, err := r.Lstat(at)
+		sum, sumErr := r.Sum(at)
+		if err == nil && sumErr == nil {
+			e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
+		}
+	}
+}
+
+// Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.
+func (r *Run) Names(stageName string) ([]string, error) {
+	entries, err := r.Entries(stageName)
+	if err != nil {
+		return nil, r.unwritable(stageName, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := cutExt(e.Name()); ok && e.Type().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func cutExt(base string) (string, bool) {
+	if ext := path.Ext(base); ext != artifact.Ext || base[0] == '.' {
+		return "", false
+	}
+	return base[:len(base)-len(artifact.Ext)], true
+}
+
+// Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error.
+func (r *Run) Own(stageName, name string) (*stage.Snapshot, error) {
+	e, at := r.Manifest.Stage(stageName), file(stageName, name)
+	c, err := r.whose(at, e.candidates(name)...)
+	switch {
+	case err != nil:
+		return nil, r.unwritable(at, err)
+	case c == foreign:
+		return nil, r.foreign(at)
+	}
+	return r.Checkpoint(at)
+}
+
+// Vacant makes sure, before a stage works for hours, that the files which most stages write can be written.
+func (r *Run) Vacant(stageName string) error {
+	e := r.Manifest.Stage(stageName)
+	info, err := r.Lstat(stageName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return r.unwritable(stageName, err)
+	case !info.IsDir():
+		return r.foreign(stageName)
+	}
+	for _, name := range []string{"last", "best", "int8"} {
+		if err := r.vacant(e, name); err != nil {
+			return r.unwritable(file(stageName, name), err)
+		}
+	}
+	return nil
+}

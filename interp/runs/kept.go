@@ -1,0 +1,339 @@
+package runs
+
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strconv"
+)
+
+// maxKept is how many earlier results and attempts of a stage are kept, until a new result is complete.
+const maxKept = 3
+
+// Begin makes next the stage's entry. The one that was there is kept, with its files and its lines
+// of metrics.jsonl. With stay the files are next's as well: it goes on from them.
+func (r *Run) Begin(next *StageEntry, lines []json.RawMessage, stay bool) error {
+	if err := r.keep(next, lines, stay); err != nil {
+		return r.unwritable(next.Name, err)
+	}
+	r.Manifest.Set(next)
+	return r.arrange(next)
+}
+
+// Continue makes the manifest say that the stage's own attempt goes on.
+func (r *Run) Continue(next *StageEntry) error {
+	r.Manifest.Set(next)
+	return r.Save()
+}
+
+// BringBack makes a kept result the stage's again, in exchange for the one that was there. Its lines are
+// then to be put back: see [Run.LinesBack].
+func (r *Run) BringBack(stageName string, k *Kept, lines []json.RawMessage) (*StageEntry, error) {
+	e := r.Manifest.Stage(stageName)
+	next := k.StageEntry
+	e.Kept = slices.DeleteFunc(slices.Clone(e.Kept), func(other *Kept) bool { return other == k })
+	next.Artifacts = moved(k.Artifacts, stageName)
+	if next.Lines == nil {
+		next.Lines = []json.RawMessage{}
+	}
+	if err := r.keep(&next, lines, false); err != nil {
+		return nil, r.unwritable(stageName, err)
+	}
+	r.Manifest.Set(&next)
+	return &next, r.arrange(&next)
+}
+
+// LinesBack says that the lines of a result that has come back stand in metrics.jsonl.
+func (r *Run) LinesBack(stageName string) error {
+	r.Manifest.Stage(stageName).Lines = nil
+	return r.Save()
+}
+
+// moved lists the files for another folder.
+func moved(files []File, folder string) []File {
+	out := slices.Clone(files)
+	for i := range out {
+		out[i].Path = file(folder, out[i].Name)
+	}
+	return out
+}
+
+// keep puts the stage's present entry among what next keeps.
+func (r *Run) keep(next *StageEntry, lines []json.RawMessage, stay bool) error {
+	e := r.Manifest.Stage(next.Name)
+	if e == nil {
+		return nil
+	}
+	next.Kept = e.Kept
+	k := &Kept{StageEntry: *e}
+	k.Kept, k.Artifacts = nil, nil
+	for _, f := range e.Artifacts {
+		c, err := r.whose(r.Where(e, f), f)
+		if err != nil {
+			return err
+		}
+		if c == ours {
+			k.Artifacts = append(k.Artifacts, f)
+			continue
+		}
+		if k.State == Complete { // what is left of it is no result
+			k.State = Failed
+		}
+	}
+	if len(k.Artifacts) == 0 {
+		return nil
+	}
+	if stay {
+		next.Artifacts = slices.Clone(k.Artifacts)
+	}
+	if k.Lines == nil {
+		k.Lines = lines
+	}
+	var err error
+	if k.Folder, err = r.freeFolder(e); err != nil {
+		return err
+	}
+	k.Artifacts = moved(k.Artifacts, k.folder())
+	next.Kept = append([]*Kept{k}, next.Kept...)
+	drop(next.Kept)
+	return nil
+}
+
+// freeFolder is a number that no kept result has, and no folder.
+func (r *Run) freeFolder(e *StageEntry) (int, error) {
+	n := 0
+	for _, k := range e.Kept {
+		n = max(n, k.Folder)
+	}
+	entries, err := r.Entries(keptFolder(e.Name))
+	for _, f := range entries {
+		if i, err := strconv.Atoi(f.Name()); err == nil {
+			n = max(n, i)
+		}
+	}
+	return n + 1, err
+}
+
+// drop marks what is too much: the oldest, but not the newest complete result.
+func drop(kept []*Kept) {
+	newest := slices.IndexFunc(kept, func(k *Kept) bool { return k.State == Complete })
+	left := len(kept)
+	for i := len(kept) - 1; i >= 0 && left > maxKept; i-- {
+		if i != newest {
+			kept[i].Dropped = true
+			left--
+		}
+	}
+}
+
+// Complete makes the manifest say what the stage has left, and removes what was kept for it.
+func (r *Run) Complete(stageName string) error {
+	e := r.Manifest.Stage(stageName)
+	e.State, e.Error, e.Lost = Complete, "", ""
+	for _, k := range e.Kept {
+		k.Dropped = true
+	}
+	if err := r.Save(); err != nil || len(e.Kept) == 0 {
+		return err
+	}
+	return r.removeDropped(e)
+}
+
+// removeDropped removes the files of kept results that nobody needs.
+func (r *Run) removeDropped(e *StageEntry) error {
+	if !slices.ContainsFunc(e.Kept, func(k *Kept) bool { return k.Dropped }) {
+		return nil
+	}
+	for _, k := range e.Kept {
+		if !k.Dropped {
+			continue
+		}
+		for _, f := range k.Artifacts {
+			c, err := r.whose(f.Path, f)
+			if err == nil && c == ours {
+				err = r.Disk.Remove(f.Path)
+			}
+			if err != nil {
+				return r.unwritable(f.Path, err)
+			}
+		}
+		if err := r.leave(k.folder()); err != nil {
+			return err
+		}
+	}
+	e.Kept = slices.DeleteFunc(e.Kept, func(k *Kept) bool { return k.Dropped })
+	return r.Save()
+}
+
+// leave removes a folder of kept results, and those around it, where nothing is left in them.
+func (r *Run) leave(folder string) error {
+	for ; folder != "."; folder = path.Dir(folder) {
+		if err := r.RemoveFolder(folder); err != nil {
+			return r.unwritable(folder, err)
+		}
+	}
+	return nil
+}
+
+// arrange saves the manifest, and moves the entry's files, and those of what it keeps, to their places.
+func (r *Run) arrange(e *StageEntry) error {
+	if err := r.Save(); err != nil {
+		return err
+	}
+	if err := r.settle(e); err != nil {
+		return r.unwritable(e.Name, err)
+	}
+	return r.removeDropped(e)
+}
+
+// settle moves the files of an entry, and of what it keeps, to the places that the manifest says. It does
+// nothing where they are there; so it finishes what was begun.
+func (r *Run) settle(e *StageEntry) error {
+	if len(e.Kept) == 0 && e.Lines == nil {
+		return nil
+	}
+	// What leaves the stage's folder goes first: nothing else lies where it goes.
+	for _, k := range slices.Backward(e.Kept) {
+		if k.Dropped {
+			continue
+		}
+		for _, f := range k.Artifacts {
+			if err := r.fetch(e, f); err != nil {
+				return err
+			}
+		}
+	}
+	for _, f := range e.Artifacts {
+		if err := r.fetch(e, f); err != nil {
+			return err
+		}
+	}
+	for _, folder := range e.folders()[1:] {
+		if err := r.leave(folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch brings a file to its place, from wherever else it lies: by moving it, or where it belongs there as well, as a copy.
+func (r *Run) fetch(e *StageEntry, f File) error {
+	c, err := r.whose(f.Path, f)
+	if err != nil || c == ours {
+		return err
+	}
+	from := r.Where(e, f)
+	if from == f.Path {
+		return nil // it is nowhere: whoever needs it will say so
+	}
+	if c != absent {
+		return r.foreign(f.Path)
+	}
+	if e.belongs(from, f) {
+		err = r.copy(from, f.Path)
+	} else {
+		err = r.Move(from, f.Path)
+	}
+	if err == nil {
+		r.remember(f)
+	}
+	return err
+}
+
+func (r *Run) copy(from, to string) error {
+	data, err := r.Read(from, maxCopy)
+	if err != nil {
+		return err
+	}
+	return r.Write(to, data)
+}
+
+// maxCopy is the largest checkpoint that is copied.
+const maxCopy = 4 << 30
+
+// belongs reports whether a file with this content has its place there.
+func (e *StageEntry) belongs(at string, f File) bool {
+	all := slices.Clone(e.Artifacts)
+	for _, k := range e.Kept {
+		all = append(all, k.Artifacts...)
+	}
+	return slices.ContainsFunc(all, func(o File) bool { return o.Path == at && o.SHA256 == f.SHA256 })
+}
+
+// folders are the places where files of a stage can lie, its own first.
+func (e *StageEntry) folders() []string {
+	out := []string{e.Name, keptFolder(e.Name)}
+	for _, k := range e.Kept {
+		if k.Folder > 0 {
+			out = append(out, k.folder())
+		}
+	}
+	return out
+}
+
+// Where is the place at which a file of the stage lies: its own, or, where a move was cut off, another one.
+func (r *Run) Where(e *StageEntry, f File) string {
+	if c, err := r.whose(f.Path, f); err != nil || c == ours {
+		return f.Path
+	}
+	if r.Manifest.Stage(e.Name) != nil {
+		e = r.Manifest.Stage(e.Name)
+	}
+	for _, folder := range e.folders() {
+		at := file(folder, f.Name)
+		if c, err := r.whose(at, f); at != f.Path && err == nil && c == ours {
+			return at
+		}
+	}
+	return f.Path
+}
+
+// upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
+// was complete, and one earlier result was kept, in .previous/<stage>.
+func (r *Run) upgrade(e *StageEntry) {
+	if p := e.Previous; p != nil {
+		k := &Kept{StageEntry: *p}
+		k.Artifacts = moved(p.Artifacts, k.folder())
+		e.Kept, e.Previous = []*Kept{k}, nil
+	}
+	if e.State != Complete {
+		e.Artifacts = nil
+		r.adopt(e)
+		if len(e.Kept) == 1 { // the earlier result may have come back already
+			e.Artifacts = slices.DeleteFunc(e.Artifacts, func(f File) bool {
+				old := e.Kept[0].Artifact(f.Name)
+				return old != nil && old.SHA256 == f.SHA256
+			})
+		}
+	}
+}
+
+// heal puts right what a crash has left: temporary files, and changes that were begun.
+func (r *Run) heal() error {
+	if err := r.Sweep(".", func(name string) bool {
+		return slices.Contains([]string{ManifestName, MetricsName, EventsName}, name)
+	}); err != nil {
+		return err
+	}
+	for _, e := range r.Manifest.Stages {
+		for _, folder := range e.folders() {
+			if err := r.Sweep(folder, func(name string) bool { return e.writes(path.Base(name)) }); err != nil {
+				return err
+			}
+		}
+		r.written(e)
+		if err := r.settle(e); err != nil {
+			return err
+		}
+		if err := r.removeDropped(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writes reports whether the stage writes a file of that base name.
+func (e *StageEntry) writes(base string) bool {
+	name, ok := cutExt(base)
+	return ok && (standard(name) || e.Artifact(name) != nil || e.Writing != nil && e.Writing.Name == name)
+}

@@ -1,0 +1,353 @@
+package runs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// ManifestVersion is the version of the manifest's format; docs/format.md describes it. Since version 2 it
+// carries a hash, since version 3 it lists every file when it is written.
+const ManifestVersion = 3
+
+// ManifestName is the manifest's file name in a run's folder.
+const ManifestName = "manifest.json"
+
+const maxManifest = 64 << 20
+
+// The states of a stage in the manifest. A stage that is Running and whose run
+// holds no lock was killed.
+const (
+	Running     = "running"
+	Complete    = "complete"
+	Interrupted = "interrupted"
+	Failed      = "failed"
+)
+
+// Manifest says what a run's folder holds: a run reads it to find out what is up
+// to date.
+type Manifest struct {
+	FormatVersion int                    `json:"format_version"`
+	SHA256        string                 `json:"sha256"` // of the file with zeros in the place of these digits
+	Program       string                 `json:"program"`
+	Files         []string               `json:"files"`
+	Pipeline      *Pipeline              `json:"pipeline,omitempty"`
+	Version       string                 `json:"version"`
+	Kernels       string                 `json:"kernels"`
+	Seed          int64                  `json:"seed"`
+	Stages        []*StageEntry          `json:"stages"`
+	Outputs       []Output               `json:"outputs,omitempty"`
+	Data          map[string]disk.Digest `json:"data,omitempty"` // file → what it was when it was hashed
+}
+
+// Pipeline says whose run it is.
+type Pipeline struct {
+	Path     string `json:"path"`     // absolute, with slashes
+	Relative string `json:"relative"` // to the run's folder
+	SHA256   string `json:"sha256"`   // of its text
+}
+
+// StageEntry is a stage's line in the manifest.
+type StageEntry struct {
+	Name   string            `json:"name"`
+	State  string            `json:"state"`
+	Hash   string            `json:"hash"`   // of Inputs
+	Inputs map[string]string `json:"inputs"` // all that the stage's result depends on, as canonical JSON
+	Form   string            `json:"form,omitempty"`
+	// Artifacts are the files that the stage has written and not removed.
+	Artifacts []File `json:"artifacts,omitempty"`
+	// Writing is the file that is being written: the old one or this one lies there.
+	Writing *File            `json:"writing,omitempty"`
+	Metrics artifact.Metrics `json:"metrics,omitempty"`
+	Best    artifact.Metrics `json:"best_metrics,omitempty"`
+	Steps   int              `json:"steps,omitempty"`
+	Seconds float64          `json:"seconds,omitempty"`
+	Proof   *Proof           `json:"int8_proof,omitempty"`
+	Error   string           `json:"error,omitempty"`
+	// Lost is a file without which the attempt cannot come to a good end.
+	Lost string `json:"lost,omitempty"`
+	// Lines are those of metrics.jsonl, of a result that is kept, or that has come back until they stand there again.
+	Lines []json.RawMessage `json:"lines,omitempty"`
+	// Kept are earlier results and attempts, the newest first, until the stage is complete.
+	Kept []*Kept `json:"kept,omitempty"`
+	// Previous is format version 2's only kept result.
+	Previous *StageEntry `json:"previous,omitempty"`
+}
+
+// Kept is a result or an attempt that another one is to replace.
+type Kept struct {
+	StageEntry
+
+	Folder  int  `json:"folder"`            // its files lie in .previous/<stage>/<folder>
+	Dropped bool `json:"dropped,omitempty"` // its files are being removed
+}
+
+// File is an artifact with the sha256 of its bytes.
+type File struct {
+	Name   string `json:"name"`
+	Path   string `json:"path"` // relative to the run's folder, with slashes
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Output is an output block's value.
+type Output struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Value       any    `json:"value"`
+}
+
+// Proof compares an int8 model with the model that was trained or calibrated, node by
+// node: how many integers differ, and by how much at most. Against says which model that
+// was: a checkpoint's file, or the model in front of the conversion.
+type Proof struct {
+	Model   string      `json:"model"` // what was proved: "int8 model", "int4 model", …
+	Images  int         `json:"images"`
+	Against string      `json:"against"`
+	Nodes   []NodeProof `json:"nodes"`
+	Total   int         `json:"total"`
+	Changed int         `json:"changed"`
+	MaxStep int         `json:"max_step"`
+}
+
+// NodeProof is a node's line of a Proof. Of a float32 output it counts the values that
+// are not the same to the last bit, without a step.
+type NodeProof struct {
+	Node    string `json:"node"`
+	Total   int    `json:"total"`
+	Changed int    `json:"changed"`
+	MaxStep int    `json:"max_step"`
+}
+
+// Stage returns the entry of that name, nil if there is none.
+func (m *Manifest) Stage(name string) *StageEntry {
+	for _, s := range m.Stages {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Set puts an entry in the place of the one with its name, or appends it.
+func (m *Manifest) Set(e *StageEntry) {
+	for i, s := range m.Stages {
+		if s.Name == e.Name {
+			m.Stages[i] = e
+			return
+		}
+	}
+	m.Stages = append(m.Stages, e)
+}
+
+// Artifact returns the artifact of that name, nil if there is none.
+func (e *StageEntry) Artifact(name string) *File {
+	if e == nil {
+		return nil
+	}
+	for i := range e.Artifacts {
+		if e.Artifacts[i].Name == name {
+			return &e.Artifacts[i]
+		}
+	}
+	return nil
+}
+
+// put lists a file that was written, forget one that is not the stage's any more.
+func (e *StageEntry) put(f File) {
+	if old := e.Artifact(f.Name); old != nil {
+		*old = f
+		return
+	}
+	e.Artifacts = append(e.Artifacts, f)
+}
+
+func (e *StageEntry) forget(name string) {
+	for i := range e.Artifacts {
+		if e.Artifacts[i].Name == name {
+			e.Artifacts = append(e.Artifacts[:i:i], e.Artifacts[i+1:]...)
+			return
+		}
+	}
+}
+
+// read reads the manifest; without one the folder holds nothing of a run.
+func (r *Run) read() error {
+	data, err := r.Read(ManifestName, maxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.Manifest, err = r.rebuilt()
+		return err
+	}
+	file := r.Path(ManifestName)
+	if err != nil {
+		return &artifact.FileError{Path: file, Code: diag.Unreadable, Err: plain(err)}
+	}
+	r.Manifest, err = decodeManifest(file, data)
+	if err != nil {
+		return err
+	}
+	if r.Manifest.FormatVersion < 3 {
+		for _, e := range r.Manifest.Stages {
+			r.upgrade(e)
+		}
+	}
+	return nil
+}
+
+func decodeManifest(path string, data []byte) (*Manifest, error) {
+	damaged := func(format string, a ...any) error {
+		return &artifact.FileError{Path: path, Code: diag.Damaged, Err: fmt.Errorf(format, a...)}
+	}
+	var head struct {
+		FormatVersion int `json:"format_version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, damaged("not a manifest: %w", err)
+	}
+	if head.FormatVersion < 1 || head.FormatVersion > ManifestVersion {
+		return nil, &artifact.FileError{Path: path, Code: diag.UnknownFormat, Err: fmt.Errorf(
+			"has the format version %d; this program reads versions 1 to %d", head.FormatVersion, ManifestVersion)}
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, damaged("not a manifest: %w", err)
+	}
+	if head.FormatVersion > 1 && disk.Sum(bytes.Replace(data, manifestHash(m.SHA256), manifestHash(noHash()), 1)) != m.SHA256 {
+		return nil, damaged("its content does not match its hash: it was changed, or damaged")
+	}
+	if m.Data == nil {
+		m.Data = map[string]disk.Digest{}
+	}
+	if err := m.check(); err != nil {
+		return nil, damaged("not a manifest: %w", err)
+	}
+	return m, nil
+}
+
+// check checks every name that will be used as one of a file, and all that must be there.
+func (m *Manifest) check() error {
+	folders := map[string]string{}
+	for _, e := range m.Stages {
+		if e == nil {
+			return errors.New("a stage is null")
+		}
+		if err := program.StageName(e.Name); err != nil {
+			return fmt.Errorf("no stage is named %q: its files would not lie in a folder of their own in the run's", clip(e.Name))
+		}
+		if twin, taken := folders[strings.ToLower(e.Name)]; taken {
+			return fmt.Errorf("the stages %q and %q have one folder", twin, e.Name)
+		}
+		folders[strings.ToLower(e.Name)] = e.Name
+		if err := e.check(e.Name, e.Name); err != nil {
+			return fmt.Errorf("stage %q: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+func (e *StageEntry) check(stageName, folder string) error {
+	if e.Name != stageName {
+		return fmt.Errorf("the kept result is of %q", clip(e.Name))
+	}
+	files := e.Artifacts
+	if e.Writing != nil {
+		files = append(files[:len(files):len(files)], *e.Writing)
+	}
+	for _, f := range files {
+		if err := f.check(folder); err != nil {
+			return err
+		}
+	}
+	if e.Previous != nil {
+		if e.Previous.Previous != nil || len(e.Previous.Kept) > 0 || e.Previous.Writing != nil {
+			return errors.New("a kept result keeps another one")
+		}
+		if err := e.Previous.check(stageName, folder); err != nil { // version 2 says where the files were
+			return err
+		}
+	}
+	numbers := map[int]bool{}
+	for _, k := range e.Kept {
+		switch {
+		case k == nil:
+			return errors.New("a kept result is null")
+		case k.Folder < 0 || numbers[k.Folder] || len(k.Kept) > 0 || k.Previous != nil || k.Writing != nil:
+			return fmt.Errorf("the kept result %d cannot be one", k.Folder)
+		}
+		numbers[k.Folder] = true
+		if err := k.check(stageName, k.folder()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder is the folder of a kept result.
+func (k *Kept) folder() string {
+	if k.Folder == 0 { // of version 2
+		return keptFolder(k.Name)
+	}
+	return path.Join(keptFolder(k.Name), strconv.Itoa(k.Folder))
+}
+
+var (
+	fileName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,150}$`)
+	hexHash  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// check checks that the file lies in the folder, under its own name.
+func (f File) check(folder string) error {
+	switch {
+	case !fileName.MatchString(f.Name) || f.Path != folder+"/"+f.Name+artifact.Ext:
+		return fmt.Errorf("no file of it is named %q, at %q", clip(f.Name), clip(f.Path))
+	case f.Bytes < 0 || !hexHash.MatchString(f.SHA256):
+		return fmt.Errorf("%s has no size or hash", f.Path)
+	}
+	return nil
+}
+
+func noHash() string { return strings.Repeat("0", 64) }
+
+// manifestHash is how the hash stands in the file.
+func manifestHash(digits string) []byte { return []byte(`"sha256": "` + digits + `"`) }
+
+// Save replaces the manifest.
+func (r *Run) Save() error {
+	m := r.Manifest
+	m.FormatVersion, m.SHA256 = ManifestVersion, noHash()
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(m); err != nil {
+		return r.unwritable(ManifestName, err)
+	}
+	m.SHA256 = disk.Sum(buf.Bytes())
+	data := bytes.Replace(buf.Bytes(), manifestHash(noHash()), manifestHash(m.SHA256), 1)
+	if err := r.mine(ManifestName); err != nil {
+		return err
+	}
+	if err := r.Write(ManifestName, data); err != nil {
+		return r.unwritable(ManifestName, err)
+	}
+	return nil
+}
+
+// clip shortens text from a file before it reaches a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

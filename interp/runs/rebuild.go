@@ -1,0 +1,56 @@
+package runs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+
+	"qpipe/interp/disk"
+)
+
+// The run's logs.
+const (
+	EventsName  = "events.jsonl"
+	MetricsName = "metrics.jsonl"
+)
+
+// EventEntry is the event that has an entry of the manifest under "entry", each time that it
+// changes: from these a lost manifest is made again.
+const EventEntry = "stage_entry"
+
+// rebuilt makes a manifest that is not there again, from the log of events and the checkpoints. In a folder
+// that is no run's, it is empty.
+func (r *Run) rebuilt() (*Manifest, error) {
+	m := &Manifest{Data: map[string]disk.Digest{}}
+	data, err := r.Read(EventsName, maxLog)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, r.unwritable(EventsName, err)
+	}
+	for line := range bytes.Lines(data) {
+		if !bytes.Contains(line, []byte(EventEntry)) || !sealed(line) {
+			continue
+		}
+		var l struct {
+			Event string `json:"event"`
+			Data  struct {
+				Entry *StageEntry `json:"entry"`
+			} `json:"data"`
+		}
+		if json.Unmarshal(line, &l) == nil && l.Event == EventEntry && l.Data.Entry != nil {
+			m.Set(l.Data.Entry)
+		}
+	}
+	if err := m.check(); err != nil {
+		return m, nil //nolint:nilerr // somebody's log: nothing of it is believed
+	}
+	for _, e := range m.Stages {
+		if e.State != Complete {
+			r.adopt(e)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,158 @@
+// Package runs is a run's folder: what lies in it, whose it is, and how it changes
+// without anything being lost. The manifest lists every file that a run has written, with the hash of
+// what was written; these files are the run's. All else in the folder is somebody's, and is never moved, removed or
+// written over.
+//
+// A change of several files is written into the manifest first and done then: who finds it half done finishes it.
+package runs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
+	"qpipe/lang/diag"
+)
+
+// Run is a run's folder. One that was opened by [Look] is only read.
+type Run struct {
+	*disk.Disk
+	Manifest *Manifest
+
+	lock   *os.File
+	stamps map[string]disk.Digest // of the files that this process has written or verified
+}
+
+const lockName = "lock"
+
+var errLocked = errors.New("another run is writing into this folder; wait for it, or give this one another folder with -out")
+
+// Open makes the folder if need be, keeps every other run out of it, and puts right
+// what a crash has left half done. Close gives it back; so does the end of the process, however it ends.
+func Open(dir string, o disk.Options) (*Run, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, &artifact.FileError{Path: dir, Code: diag.Unwritable, Err: plain(err)}
+	}
+	r, err := open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.begin(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Run) begin() (err error) {
+	if r.lock, err = r.takeLock(); err != nil {
+		return err
+	}
+	if err := r.read(); err != nil {
+		return err
+	}
+	if err := r.heal(); err != nil {
+		return r.unwritable(".", err)
+	}
+	return nil
+}
+
+func (r *Run) takeLock() (*os.File, error) {
+	if err := r.mine(lockName); err != nil {
+		return nil, err
+	}
+	f, err := r.Lock(lockName)
+	switch {
+	case errors.Is(err, disk.ErrLocked):
+		return nil, &artifact.FileError{Path: r.Path("."), Code: diag.Locked, Err: errLocked}
+	case err != nil:
+		return nil, r.unwritable(lockName, err)
+	}
+	return f, nil
+}
+
+// Look opens the folder to read alone: nothing is locked, written or put right. A
+// folder that is not there is one without a manifest.
+func Look(dir string, o disk.Options) (*Run, error) {
+	r, err := open(dir, o)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Run{Manifest: &Manifest{Data: map[string]disk.Digest{}}}, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := r.read(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	for _, e := range r.Manifest.Stages {
+		r.written(e)
+	}
+	return r, nil
+}
+
+func open(dir string, o disk.Options) (*Run, error) {
+	d, err := disk.Open(dir, o)
+	if err != nil {
+		return nil, &artifact.FileError{Path: dir, Code: diag.Unreadable, Err: plain(err)}
+	}
+	return &Run{Disk: d, stamps: map[string]disk.Digest{}}, nil
+}
+
+// Close gives the folder back.
+func (r *Run) Close() {
+	if r.lock != nil {
+		_ = r.lock.Close()
+	}
+	if r.Disk != nil {
+		_ = r.Disk.Close()
+	}
+}
+
+// mine refuses to write a file of the run's own, as the logs, where a link, a folder or a device has
+// its name.
+func (r *Run) mine(name string) error {
+	info, err := r.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	if err != nil {
+		return r.unwritable(name, err)
+	}
+	return r.foreign(name)
+}
+
+// foreign says that a file which is not the run's lies where the run writes.
+func (r *Run) foreign(name string) error {
+	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: errors.New(
+		"is in the way: this run writes a file of that name, and has not written this one. Move it away, or give the run another folder with -out")}
+}
+
+func (r *Run) unwritable(name string, err error) error {
+	var f *artifact.FileError
+	if errors.As(err, &f) {
+		return err
+	}
+	return &artifact.FileError{Path: r.Path(name), Code: diag.Unwritable, Err: plain(err)}
+}
+
+// plain takes the path out of an operating system's error; it is named already, unless it
+// is another one.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) && !strings.ContainsAny(filepath.ToSlash(p.Path), "/") {
+		return err
+	}
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// keptFolder is where the kept results of a stage lie.
+func keptFolder(stageName string) string { return path.Join(".previous", stageName) }
