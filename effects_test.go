@@ -19,6 +19,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
+	"qpipe/interp/runs"
 	"qpipe/lang/config"
 	"qpipe/lang/program"
 	"qpipe/stdlib"
@@ -492,7 +493,7 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 	var stdout, stderr bytes.Buffer
 	streams := cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr, Environ: os.Environ()}
 	code := cli.Main([]string{"run", "-out", out, "-stage", until, file}, streams, stdlib.Catalog())
-	m, err := artifact.ReadManifest(out)
+	m, err := runs.ReadManifest(out)
 	if code != 0 || err != nil || m == nil {
 		return fmt.Sprintf("exit code %d", code), stderr.String()
 	}

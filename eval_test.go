@@ -14,6 +14,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
@@ -47,7 +48,7 @@ func TestEvalSaysWhatTheRunSaid(t *testing.T) {
 	if code := run(t, "run", "-out", out, file); code != 0 {
 		t.Fatal("the run failed")
 	}
-	m, err := artifact.ReadManifest(out)
+	m, err := runs.ReadManifest(out)
 	must(t, err)
 	for _, c := range []struct {
 		stage, which string
@@ -157,7 +158,7 @@ func evalNet(t *testing.T, g *nn.Graph, batch int) *nn.Net {
 func saveGraph(t *testing.T, dir string, g *nn.Graph) (model, pipeline string) {
 	t.Helper()
 	model, pipeline = filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "x.hcl")
-	must(t, artifact.Write(&artifact.Disk{}, model, &stage.Snapshot{Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}))
+	must(t, artifact.Write(model, &stage.Snapshot{Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}))
 	must(t, os.WriteFile(pipeline, []byte(`
 dataset "Glyphs" "d" {
   num_samples = 10

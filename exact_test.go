@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
@@ -129,7 +130,7 @@ func TestTrainedNetsAreExact(t *testing.T) {
 			if code := run(t, "run", "-out", out, "-var", "data_dir="+data, file); code != 0 {
 				t.Fatalf("exit code %d", code)
 			}
-			m, err := artifact.ReadManifest(out)
+			m, err := runs.ReadManifest(out)
 			if err != nil {
 				t.Fatal(err)
 			}

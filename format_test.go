@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -49,7 +50,7 @@ func TestFormatPage(t *testing.T) {
 	page.same(t, "Structure", structure)
 	page.same(t, "Tensors", tensors)
 	manifest := keys{}
-	manifest.fields(reflect.TypeFor[artifact.Manifest]())
+	manifest.fields(reflect.TypeFor[runs.Manifest]())
 	page.same(t, "A run's folder", manifest)
 	dump := keys{}
 	dump.fields(reflect.TypeFor[artifact.DumpIndex]())
@@ -93,6 +94,9 @@ func (k keys) fields(t reflect.Type) {
 	}
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if t.Field(i).Anonymous && name == "" {
+			continue // its fields are this one's, and those of an entry are there
+		}
 		if !k[name] {
 			k[name] = true
 			k.fields(t.Field(i).Type)

@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 // TestPeek: the header alone says all but the data.
 func TestPeek(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "last.safetensors")
-	if err := Write(nil, path, full()); err != nil {
+	if err := Write(path, full()); err != nil {
 		t.Fatal(err)
 	}
 	got, err := Peek(path)
@@ -184,10 +184,14 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("an error that does not name the file: %v", err)
 			}
 		}
-		if _, err := decodeManifest(path, data); err != nil && !strings.Contains(err.Error(), path) {
-			t.Fatal(err)
-		}
 	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -120,8 +120,13 @@ func plain(err error) error {
 	if !errors.As(err, &p) {
 		return err
 	}
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return errors.New("there is no such file")
+	case errors.Is(err, files.ErrFolder):
+		return errors.New("is a folder; name the file in it")
+	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
+		return p.Err
 	}
 	return fmt.Errorf("%s: %w", p.Op, p.Err)
 }

@@ -26,8 +26,14 @@ ended is up to date and is not run again; -force runs it anyway. When a stage fa
 those that need it are not run; the others are.
 
 Ctrl-C (or SIGTERM) finishes the step, writes a checkpoint and exits 130; a second
-one aborts at once. --resume continues from the newest sound checkpoint, and ends in
-the same bytes as a run that was never interrupted.`
+one aborts at once. The next run continues an interrupted stage from its newest sound
+checkpoint, and ends in the same bytes as a run that was never interrupted; --resume
+insists on it, -force starts over. Where the stage's text or inputs have changed it
+starts over too; what was there is kept until the new result is complete, and comes
+back when the change is taken back.
+
+Files in the run's folder that no run has written are never moved, removed or written
+over.`
 
 // runFlags are the flags of `qpipe run`.
 type runFlags struct {
@@ -35,6 +41,7 @@ type runFlags struct {
 	out     string
 	stages  []string
 	force   bool
+	adopt   bool
 	resume  string
 	threads int
 	json    bool
@@ -72,7 +79,8 @@ func (a *app) runCmd() *cobra.Command {
 func (f *runFlags) choose(fl *pflag.FlagSet) {
 	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run (default runs/<name of the pipeline>)")
 	fl.StringArrayVar(&f.stages, "stage", nil, "only this stage `NAME` and what it needs (repeatable)")
-	fl.BoolVar(&f.force, "force", false, "also what is up to date (with -stage: those stages)")
+	fl.BoolVar(&f.force, "force", false, "also what is up to date (with -stage: those stages), from the beginning")
+	fl.BoolVar(&f.adopt, "adopt", false, "take over the folder of a run whose pipeline was moved and edited since")
 }
 
 func (a *app) run(f runFlags, args []string) error {
@@ -124,7 +132,7 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 		return exec.Options{}, err
 	}
 	o := exec.Options{
-		Out: f.out, Only: f.stages, Force: f.force, Resume: f.resume != "", Threads: f.threads,
+		Out: f.out, Only: f.stages, Force: f.force, Adopt: f.adopt, Resume: f.resume != "", Threads: f.threads,
 		Kernels: set, Version: version, Clock: time.Now,
 		FS: files.Folder,
 	}

@@ -48,7 +48,7 @@ func (s *session) begin(st *graph.Stage, d decision, keep bool) error {
 // record logs an entry of the manifest once it is there: a lost manifest is made of the log.
 func (s *session) record(e *runs.StageEntry, err error) error {
 	if err == nil {
-		s.emit(runs.EventEntry, e.Name, "", map[string]any{"entry": e})
+		s.journal.event(stage.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}})
 	}
 	return err
 }

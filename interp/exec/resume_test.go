@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/parttest"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -25,8 +26,8 @@ func crashes(t *testing.T, p *program.Program, o Options) []crashed {
 	root := t.TempDir()
 	var all []crashed
 	o.trace = func(step, path string) error {
-		rel, _ := filepath.Rel(o.Out, path)
-		if step == artifact.StepAppend && rel == "events.jsonl" {
+		rel := path
+		if step == disk.StepAppend && rel == "events.jsonl" {
 			return nil
 		}
 		c := crashed{fmt.Sprint(len(all), " ", step, " of ", rel), filepath.Join(root, fmt.Sprint(len(all)))}
@@ -118,8 +119,12 @@ func TestKillsOfASecondRun(t *testing.T) {
 			t.Errorf("killed at %s: %v", c.what, d)
 		}
 		ran(t, old, world(back))
-		if d := differences(sorted(before), sorted(products(t, back))); d != nil {
+		if d := differences(sorted(before), sorted(current(products(t, back)))); d != nil {
 			t.Errorf("killed at %s, the edit taken back: %v", c.what, d)
+		}
+		ran(t, edited, world(back))
+		if d := differences(sorted(after), sorted(current(products(t, back)))); d != nil {
+			t.Errorf("killed at %s, the edit taken back and made again: %v", c.what, d)
 		}
 	}
 }
@@ -225,7 +230,7 @@ func TestBestLost(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		interrupted(t, p, dir, "qat", n)
 		path := filepath.Join(dir, "qat", "best.safetensors")
-		if !exists(path) {
+		if !fileExists(path) {
 			continue
 		}
 		if flip(t, path); n%2 == 0 {
@@ -262,7 +267,7 @@ func TestResumeNeedsNoEdit(t *testing.T) {
 	}
 	o = world(dir)
 	r := ran(t, edited, o)
-	if got := states(r); !strings.HasPrefix(got, "float: ran (starts again: it was interrupted (--resume continues it))") {
+	if got := states(r); !strings.HasPrefix(got, "float: ran (starts over: it was interrupted, and since then trainer.num_epochs changed from 2 to 3)") {
 		t.Errorf("%s", got)
 	}
 	next := filepath.Join(t.TempDir(), "next")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"qpipe/interp/artifact"
 	"qpipe/interp/disk"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
@@ -53,7 +54,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string,
 	}
 	folder, err := open(o.Out, disk.Options{Trace: o.trace, NoSync: o.nosync})
 	if err != nil {
-		return nil, diag.List{fileError(err)}
+		return nil, diag.List{unusable(err)}
 	}
 	s.folder, s.manifest = folder, folder.Manifest
 	if d := s.otherPipeline(); d != nil {
@@ -61,6 +62,17 @@ func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string,
 		return nil, diag.List{d}
 	}
 	return s, nil
+}
+
+// unusable says what keeps a run's folder from being opened. A manifest that cannot be believed can be
+// done without.
+func unusable(err error) *diag.Diagnostic {
+	d := fileError(err)
+	var f *artifact.FileError
+	if d.Code == diag.Damaged && errors.As(err, &f) && filepath.Base(f.Path) == runs.ManifestName {
+		d.Detail = "Move it away: it is then made again from events.jsonl and the checkpoints, and what is sound is not run again."
+	}
+	return d
 }
 
 // want finds the stages to look at: all, or those of Only and what they need.

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
+	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -37,7 +37,7 @@ func TestAcceptedRuns(t *testing.T) {
 				t.Errorf("flow %d: %s: %s. %s", seed, d.Code, d.Summary, d.Detail)
 			}
 		}
-		m, err := artifact.ReadManifest(o.Out)
+		m, err := runs.ReadManifest(o.Out)
 		must(t, err)
 		if e := m.Stage("int_infer"); e == nil || e.Proof == nil || e.Proof.Changed > 0 {
 			t.Errorf("flow %d: the proof is %+v", seed, e)

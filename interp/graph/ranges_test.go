@@ -41,7 +41,7 @@ func TestRanges(t *testing.T) {
 			}
 		}
 		path := filepath.Join(t.TempDir(), "f.safetensors")
-		must(t, artifact.Write(nil, path, s))
+		must(t, artifact.Write(path, s))
 		return path
 	}
 	float := func(t *testing.T) string {
@@ -50,7 +50,7 @@ func TestRanges(t *testing.T) {
 		g := plan.Stage("float").Model.Clone()
 		g.Init(1)
 		path := filepath.Join(t.TempDir(), "f.safetensors")
-		must(t, artifact.Write(nil, path, &stg.Snapshot{Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()}))
+		must(t, artifact.Write(path, &stg.Snapshot{Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()}))
 		return path
 	}
 	loads := func(f flow, a parttest.LoadArgs) []program.Call {

@@ -68,7 +68,7 @@ func TestRecoversAFile(t *testing.T) {
 				c.file(snap)
 			}
 			path := filepath.Join(t.TempDir(), "f.safetensors")
-			must(t, artifact.Write(nil, path, snap))
+			must(t, artifact.Write(path, snap))
 			loadsFile(p, x, path)
 			s := p.Stages[0]
 			s.Trainer.ResumeOptimizer, s.Trainer.ResumeEpochOrStep = true, true

@@ -142,7 +142,7 @@ func resumes(t *testing.T, f flow, s *program.Stage, full bool) {
 		}
 	}
 	path := t.TempDir() + "/f.safetensors"
-	must(t, artifact.Write(nil, path, snap))
+	must(t, artifact.Write(path, snap))
 	s.Convert.Converters[1] = f.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: path}}, "checkpoint_path")
 	s.Trainer.ResumeOptimizer, s.Trainer.ResumeEpochOrStep = full, full
 }

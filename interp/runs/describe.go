@@ -58,6 +58,16 @@ func Describe(dir string) (*Description, error) {
 	return d, nil
 }
 
+// ReadManifest reads the manifest of the run in the folder; that of a folder that is no run's has no stages.
+func ReadManifest(dir string) (*Manifest, error) {
+	r, err := Look(dir, disk.Options{})
+	if err != nil {
+		return nil, err
+	}
+	r.Close()
+	return r.Manifest, nil
+}
+
 // notRun says of a folder that it is not a run's, and which of its folders are.
 func notRun(dir string) error {
 	var inside []string

@@ -101,17 +101,11 @@ func (r *Run) keep(next *StageEntry, lines []json.RawMessage, stay bool) error {
 
 // freeFolder is a number that no kept result has, and no folder.
 func (r *Run) freeFolder(e *StageEntry) (int, error) {
-	n := 0
+	numbers, err := r.keptNumbers(e.Name)
 	for _, k := range e.Kept {
-		n = max(n, k.Folder)
+		numbers = append(numbers, k.Folder)
 	}
-	entries, err := r.Entries(keptFolder(e.Name))
-	for _, f := range entries {
-		if i, err := strconv.Atoi(f.Name()); err == nil {
-			n = max(n, i)
-		}
-	}
-	return n + 1, err
+	return slices.Max(append(numbers, 0)) + 1, err
 }
 
 // drop marks what is too much: the oldest, but not the newest complete result.
@@ -208,7 +202,7 @@ func (r *Run) settle(e *StageEntry) error {
 			return err
 		}
 	}
-	for _, folder := range e.folders()[1:] {
+	for _, folder := range r.folders(e.Name)[1:] {
 		if err := r.leave(folder); err != nil {
 			return err
 		}
@@ -222,17 +216,18 @@ func (r *Run) fetch(e *StageEntry, f File) error {
 	if err != nil || c == ours {
 		return err
 	}
-	from := r.Where(e, f)
-	if from == f.Path {
+	places := r.places(e, f)
+	if len(places) == 0 {
 		return nil // it is nowhere: whoever needs it will say so
 	}
 	if c != absent {
 		return r.foreign(f.Path)
 	}
-	if e.belongs(from, f) {
-		err = r.copy(from, f.Path)
+	spare := slices.IndexFunc(places, func(at string) bool { return !e.belongs(at, f) })
+	if spare < 0 {
+		err = r.copy(places[0], f.Path)
 	} else {
-		err = r.Move(from, f.Path)
+		err = r.Move(places[spare], f.Path)
 	}
 	if err == nil {
 		r.remember(f)
@@ -261,14 +256,25 @@ func (e *StageEntry) belongs(at string, f File) bool {
 }
 
 // folders are the places where files of a stage can lie, its own first.
-func (e *StageEntry) folders() []string {
-	out := []string{e.Name, keptFolder(e.Name)}
-	for _, k := range e.Kept {
-		if k.Folder > 0 {
-			out = append(out, k.folder())
-		}
+func (r *Run) folders(stageName string) []string {
+	out := []string{stageName, keptFolder(stageName)}
+	numbers, _ := r.keptNumbers(stageName) // where nothing can be listed, nothing is found
+	for _, n := range numbers {
+		out = append(out, path.Join(keptFolder(stageName), strconv.Itoa(n)))
 	}
 	return out
+}
+
+// keptNumbers are the folders of kept results that are there.
+func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
+	entries, err := r.Entries(keptFolder(stageName))
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && e.IsDir() && n > 0 {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, err
 }
 
 // Where is the place at which a file of the stage lies: its own, or, where a move was cut off, another one.
@@ -276,16 +282,21 @@ func (r *Run) Where(e *StageEntry, f File) string {
 	if c, err := r.whose(f.Path, f); err != nil || c == ours {
 		return f.Path
 	}
-	if r.Manifest.Stage(e.Name) != nil {
-		e = r.Manifest.Stage(e.Name)
-	}
-	for _, folder := range e.folders() {
-		at := file(folder, f.Name)
-		if c, err := r.whose(at, f); at != f.Path && err == nil && c == ours {
-			return at
-		}
+	if others := r.places(e, f); len(others) > 0 {
+		return others[0]
 	}
 	return f.Path
+}
+
+// places are the other places at which a file with this name and content lies.
+func (r *Run) places(e *StageEntry, f File) (out []string) {
+	for _, folder := range r.folders(e.Name) {
+		at := file(folder, f.Name)
+		if c, err := r.whose(at, f); at != f.Path && err == nil && c == ours {
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
@@ -316,7 +327,7 @@ func (r *Run) heal() error {
 		return err
 	}
 	for _, e := range r.Manifest.Stages {
-		for _, folder := range e.folders() {
+		for _, folder := range r.folders(e.Name) {
 			if err := r.Sweep(folder, func(name string) bool { return e.writes(path.Base(name)) }); err != nil {
 				return err
 			}

@@ -62,6 +62,7 @@ type checker struct {
 	cfg     *config.Pipeline
 	prog    *program.Program
 	names   map[string]map[string]*name // by kind, as in references: "var", "local", "dataset", …
+	folders map[string]*name            // of stages, in lower case
 	locals  []*name                     // in an order in which they can be evaluated
 	budget  *functions.Budget
 	blocks  int // made by dynamic blocks so far
@@ -77,7 +78,7 @@ func newChecker(files *syntax.Files, o Options) *checker {
 	return &checker{
 		files: files, opt: o, budget: b,
 		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names(), SHA256: files.SHA256()},
-		names: map[string]map[string]*name{},
+		names: map[string]map[string]*name{}, folders: map[string]*name{},
 		context: &hcl.EvalContext{
 			Variables: roots(nil), Functions: tableFor(files, b),
 		},

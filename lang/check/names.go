@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -59,6 +60,9 @@ func (c *checker) define(n *name) {
 		c.errorf(diag.BadLabel, at{n.address, syntax.Range(n.where), diag.Range{}},
 			"A name has letters, digits, _ and -, and begins with a letter: it is used in references.", "%q is not a name", n.name)
 	}
+	if n.kind == "stage" && hclsyntax.ValidIdentifier(n.name) {
+		c.stageName(n)
+	}
 	first, taken := c.names[n.kind][n.name]
 	if !taken {
 		c.names[n.kind][n.name] = n
@@ -71,6 +75,20 @@ func (c *checker) define(n *name) {
 	d := c.errorf(diag.DuplicateName, at{address: n.address, subject: syntax.Range(n.where)},
 		"Rename one of the two; names are unique among the blocks of a kind.", "a second %s is named %q", word, n.name)
 	d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(first.where)}}
+}
+
+// stageName checks that the stage can have a folder of its name, of its own on every system.
+func (c *checker) stageName(n *name) {
+	where := at{n.address, syntax.Range(n.where), diag.Range{}}
+	if err := program.StageName(n.name); err != nil {
+		c.errorf(diag.BadLabel, where, "Rename the stage.", "%v", err)
+	}
+	folder := strings.ToLower(n.name)
+	if other := c.folders[folder]; other != nil && other.name != n.name {
+		d := c.errorf(diag.DuplicateName, where, "Rename one of the two: on some systems their folders would be one.", "the stages %q and %q differ in case alone", other.name, n.name)
+		d.Related = []diag.Related{{Message: "the other is here", Range: syntax.Range(other.where)}}
+	}
+	c.folders[folder] = n
 }
 
 func (c *checker) declareLocals(b *config.Block) {

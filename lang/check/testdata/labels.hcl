@@ -18,3 +18,6 @@ stage "s" { model = model.net }
 stage "s" { model = model.net } # want "QP208 error a second stage is named \"s\""
 output "o" { value = 1 }
 output "o" { value = 2 } # want "QP208 error a second output is named \"o\""
+stage "lock" { model = model.net } # want "QP210 error no stage can be named \"lock\""
+stage "NUL" { model = model.net } # want "QP210 error no stage can be named \"NUL\""
+stage "S" { model = model.net } # want "QP208 error the stages \"s\" and \"S\" differ in case alone"

@@ -1,0 +1,170 @@
+package exec
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"qpipe/interp/parttest"
+	"qpipe/interp/runs"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// edited is the flow with another learning rate in qat.
+func edited() *program.Program {
+	p, _ := parttest.Flow()
+	p.Stages[2].Trainer.Optimizer.Args = parttest.SGDArgs{LR: 0.02, Momentum: 0.9}
+	return p
+}
+
+// TestNothingIsThrownAway: whatever is edited or forced in between, an attempt that was interrupted goes on
+// where it stopped as soon as its text is there again.
+func TestNothingIsThrownAway(t *testing.T) {
+	p, _ := parttest.Flow()
+	clean := t.TempDir()
+	ran(t, p, world(clean))
+	want := products(t, clean)
+
+	dir := filepath.Join(t.TempDir(), "run")
+	interrupted(t, p, dir, "qat", 3)
+	interrupted(t, edited(), dir, "qat", 1)
+	interrupted(t, edited(), dir, "qat", 1)
+	steps := 0
+	o := world(dir)
+	o.Events = func(e stage.Event) {
+		if e.Kind == stage.EventResume && e.Stage == "qat" {
+			steps = int(e.Data["checkpoint_step"].(int))
+		}
+	}
+	r := ran(t, p, o)
+	if got := states(r); !strings.Contains(got, "qat: ran (continues what was kept of an earlier attempt)") || steps == 0 {
+		t.Errorf("from step %d:\n%s", steps, got)
+	}
+	if d := differences(sorted(want), sorted(products(t, dir))); d != nil {
+		t.Errorf("%v", d)
+	}
+}
+
+// TestContinues: an interrupted stage is continued without being asked for, -force starts over.
+func TestContinues(t *testing.T) {
+	p, _ := parttest.Flow()
+	clean := t.TempDir()
+	ran(t, p, world(clean))
+	for _, force := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "run")
+		interrupted(t, p, dir, "float", 2)
+		o := world(dir)
+		o.Force = force
+		heard := events(&o)
+		r := ran(t, p, o)
+		if got := count(*heard, stage.EventResume); got > 0 == force || !force && !strings.HasPrefix(states(r), "float: ran (continues: it was interrupted)") {
+			t.Errorf("force %t: %d resumed\n%s", force, got, states(r))
+		}
+		if d := differences(products(t, clean), products(t, dir)); d != nil {
+			t.Errorf("force %t: %v", force, d)
+		}
+	}
+}
+
+// TestLostManifest: a damaged manifest is named; where it is gone, it is made again from the log, and
+// nothing is trained twice.
+func TestLostManifest(t *testing.T) {
+	p, _ := parttest.Flow()
+	clean := t.TempDir()
+	ran(t, p, world(clean))
+
+	dir := t.TempDir()
+	ran(t, p, world(dir))
+	flip(t, filepath.Join(dir, runs.ManifestName))
+	for range 2 {
+		if _, d := broke(t, p, world(dir)); d.Code != diag.Damaged || !strings.Contains(d.Summary, "manifest.json") || !strings.Contains(d.Detail, "made again") {
+			t.Errorf("%s %s %s", d.Code, d.Summary, d.Detail)
+		}
+	}
+	must(t, os.Remove(filepath.Join(dir, runs.ManifestName)))
+	r := ran(t, p, world(dir))
+	if got := states(r); strings.Count(got, "up to date (nothing has changed)") != 4 {
+		t.Errorf("%s", got)
+	}
+
+	half := filepath.Join(t.TempDir(), "run")
+	interrupted(t, p, half, "qat", 3)
+	must(t, os.Remove(filepath.Join(half, runs.ManifestName)))
+	r = ran(t, p, world(half))
+	if got := states(r); !strings.Contains(got, "qat: ran (continues: it was interrupted)") {
+		t.Errorf("%s", got)
+	}
+	if d := differences(products(t, clean), products(t, half)); d != nil {
+		t.Errorf("%v", d)
+	}
+}
+
+// TestOtherPipeline: a folder is one pipeline's, which may be edited or moved, and both together when that is said.
+func TestOtherPipeline(t *testing.T) {
+	p, _ := parttest.Flow()
+	p.Stages = p.Stages[:1]
+	at := func(file, text string) *program.Program {
+		q := *p
+		q.Files, q.SHA256 = []string{file}, text
+		return &q
+	}
+	dir := t.TempDir()
+	ran(t, at("a/p.hcl", "1"), world(dir))
+	ran(t, at("a/p.hcl", "2"), world(dir))
+	ran(t, at("b/p.hcl", "2"), world(dir))
+	_, d := broke(t, at("a/p.hcl", "3"), world(dir))
+	if d.Code != diag.OtherPipeline || !strings.Contains(d.Summary, filepath.FromSlash("b/p.hcl")) || !strings.Contains(d.Detail, "-out") {
+		t.Errorf("%s %s %s", d.Code, d.Summary, d.Detail)
+	}
+	if _, list := Explain(lowered(t, at("a/p.hcl", "3")), world(dir)); !list.HasErrors() {
+		t.Error("plan says nothing")
+	}
+	o := world(dir)
+	o.Adopt = true
+	ran(t, at("a/p.hcl", "3"), o)
+	ran(t, at("a/p.hcl", "4"), world(dir))
+}
+
+// TestOwnFiles: what a user puts into a run's folder is there after everything that a run can do, and what lies
+// where the run must write is named, before hours are lost.
+func TestOwnFiles(t *testing.T) {
+	p, _ := parttest.Flow()
+	dir := t.TempDir()
+	ran(t, p, world(dir))
+	mine := map[string]string{
+		"notes.txt": "n", "qat/notes.txt": "n", "qat/plots/p.png": "p", "qat/.last.safetensors.tmp": "t", ".x.00000000.tmp": "t",
+		"float/favourite.safetensors": products(t, dir)["float/best.safetensors"], "qat/epoch-copy.safetensors": "x", ".previous/qat/notes": "n",
+	}
+	for name, text := range mine {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	o := world(dir)
+	o.Force = true
+	ran(t, edited(), o)
+	ran(t, p, world(dir))
+	interrupted(t, edited(), dir, "qat", 1)
+	ran(t, p, world(dir))
+	for name, text := range mine {
+		if got := products(t, dir)[name]; got != text {
+			t.Errorf("%s is %.20q", name, got)
+		}
+	}
+
+	in := filepath.Join(t.TempDir(), "run")
+	must(t, os.MkdirAll(filepath.Join(in, "float"), 0o755))
+	must(t, os.WriteFile(filepath.Join(in, "float", "best.safetensors"), []byte("mine"), 0o600))
+	o = world(in)
+	heard := events(&o)
+	_, list := Run(context.Background(), lowered(t, p), o)
+	if len(list) != 1 || list[0].Code != diag.Foreign || !strings.Contains(list[0].Summary, filepath.Join("float", "best.safetensors")) || count(*heard, stage.EventStart) > 0 {
+		t.Errorf("%v", list)
+	}
+	if got := products(t, in)["float/best.safetensors"]; got != "mine" {
+		t.Errorf("it is %q", got)
+	}
+}
