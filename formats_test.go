@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
+	"qpipe/interp/runs"
 )
 
 // What the runs in testdata/formats have reached; its README says how they were made.
@@ -26,7 +28,7 @@ func earlier(t *testing.T, run string) (out, pipeline string) {
 		text, err := os.ReadFile(earlierFormats + "/manifest-1/manifest.json")
 		must(t, err)
 		run = "complete"
-		must(t, os.WriteFile(filepath.Join(dir, run, artifact.ManifestName), text, 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, run, runs.ManifestName), text, 0o600))
 	}
 	t.Chdir(dir) // as the run was made: the pipeline's name is a part of it
 	return run, "tiny.hcl"
@@ -153,7 +155,7 @@ func TestLaterFormats(t *testing.T) {
 			}
 			must(t, os.WriteFile(path, []byte(later), 0o600))
 			commands := [][]string{{"show", path}, {"eval", path, "-data", "dataset.test", pipeline}}
-			if c.file == artifact.ManifestName {
+			if c.file == runs.ManifestName {
 				commands = [][]string{{"show", out}, {"plan", "-out", out, pipeline}, {"run", "-out", out, pipeline}, {"run", "-force", "-out", out, pipeline}, {"run", "--resume", "-out", out, pipeline}}
 			}
 			for _, args := range commands {
@@ -174,5 +176,5 @@ func resealed(text string) string {
 	_, rest, _ := strings.Cut(text, `"sha256":"`)
 	old := rest[:64]
 	zero := strings.Replace(text, old, strings.Repeat("0", 64), 1)
-	return strings.Replace(text, old, artifact.Sum([]byte(zero)), 1)
+	return strings.Replace(text, old, disk.Sum([]byte(zero)), 1)
 }

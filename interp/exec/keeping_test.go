@@ -37,7 +37,7 @@ func TestNothingIsThrownAway(t *testing.T) {
 	o := world(dir)
 	o.Events = func(e stage.Event) {
 		if e.Kind == stage.EventResume && e.Stage == "qat" {
-			steps = int(e.Data["checkpoint_step"].(int))
+			steps = e.Data["checkpoint_step"].(int)
 		}
 	}
 	r := ran(t, p, o)
