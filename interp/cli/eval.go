@@ -145,7 +145,7 @@ func dataNamed(p *program.Program, address string) (*program.Dataset, error) {
 type evalDocument struct {
 	FormatVersion string `json:"format_version"`
 	*exec.Evaluation
-	Diagnostics []diag.ReportItem `json:"diagnostics"`
+	diag.Items
 }
 
 // evaluate runs the evaluation until it ends or is interrupted, and shows what it found.
@@ -167,7 +167,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 	case f.json && report == nil:
 		return cmp.Or(diag.WriteJSON(a.Out, list, l.files.Source), failed(list))
 	case f.json:
-		doc := evalDocument{diag.FormatVersion, report, diag.NewReport(list, l.files.Source).Diagnostics}
+		doc := evalDocument{diag.FormatVersion, report, diag.NewItems(list, l.files.Source)}
 		return a.writeJSON(doc)
 	}
 	if err := a.diagnostics(l.files.Source, list); err != nil || report == nil {

@@ -69,7 +69,7 @@ func (a *app) format(f fmtFlags, args []string) error {
 	}
 	var err error
 	if f.json {
-		doc.Diagnostics = diag.NewReport(all, sources.text).Diagnostics
+		doc.Items = diag.NewItems(all, sources.text)
 		err = a.writeJSON(doc)
 	} else {
 		err = a.diagnostics(sources.text, all)
@@ -90,9 +90,9 @@ func (t texts) text(name string) []byte { return t[name] }
 
 // fmtDocument is what `fmt -json` prints.
 type fmtDocument struct {
-	FormatVersion string            `json:"format_version"`
-	Files         []fmtItem         `json:"files"`
-	Diagnostics   []diag.ReportItem `json:"diagnostics"`
+	FormatVersion string    `json:"format_version"`
+	Files         []fmtItem `json:"files"`
+	diag.Items
 }
 
 // fmtItem is a file that could be read as HCL.

@@ -63,10 +63,10 @@ func (a *app) graph(in inputs, args []string, format string, asJSON bool) error 
 
 // graphDocument is what `graph -json` prints.
 type graphDocument struct {
-	FormatVersion string            `json:"format_version"`
-	Program       string            `json:"program"`
-	Stages        []stageItem       `json:"stages"` // in an order in which they can run
-	Diagnostics   []diag.ReportItem `json:"diagnostics"`
+	FormatVersion string      `json:"format_version"`
+	Program       string      `json:"program"`
+	Stages        []stageItem `json:"stages"` // in an order in which they can run
+	diag.Items
 }
 
 // stageItem is a stage in `graph -json`.

@@ -45,7 +45,7 @@ type planDocument struct {
 	Changes       bool               `json:"changes"` // something would run
 	Stages        []exec.Decision    `json:"stages"`
 	Quantization  []quantizationItem `json:"quantization"`
-	Diagnostics   []diag.ReportItem  `json:"diagnostics"`
+	diag.Items
 }
 
 func (a *app) showPlan(f runFlags, args []string, detailed, nodes bool) error {

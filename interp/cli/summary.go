@@ -123,18 +123,18 @@ type endLine struct {
 	Seconds     float64             `json:"seconds"`
 	Stages      []exec.StageReport  `json:"stages"`
 	Outputs     []exec.OutputReport `json:"outputs"`
-	Diagnostics []diag.ReportItem   `json:"diagnostics"`
+	diag.Items
 }
 
 // report is the JSON form of all that is to say about a pipeline and its run.
-func (l *loaded) report(more diag.List) []diag.ReportItem {
-	return diag.NewReport(slices.Concat(l.diags, more), l.files.Source).Diagnostics
+func (l *loaded) report(more diag.List) diag.Items {
+	return diag.NewItems(slices.Concat(l.diags, more), l.files.Source)
 }
 
 func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) error {
 	end := endLine{
 		Time: now(), Kind: "run_end", Out: out, Seconds: took.Seconds(),
-		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Diagnostics: l.report(o.diags),
+		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Items: l.report(o.diags),
 	}
 	if o.report != nil {
 		end.Interrupted = o.report.Interrupted

@@ -68,6 +68,10 @@ type checker struct {
 	blocks  int // made by dynamic blocks so far
 	context *hcl.EvalContext
 	stages  []*stage
+	byName  map[string]*stage
+	sorted  map[string][]string // names by kind, when they have been asked for
+	said    said
+	hints   int // work that suggestions may still take
 
 	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }
@@ -76,7 +80,7 @@ func newChecker(files *syntax.Files, o Options) *checker {
 	b := &functions.Budget{}
 	b.Refill()
 	return &checker{
-		files: files, opt: o, budget: b,
+		files: files, opt: o, budget: b, hints: maxHints,
 		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names(), SHA256: files.SHA256()},
 		names: map[string]map[string]*name{}, folders: map[string]*name{},
 		context: &hcl.EvalContext{

@@ -107,8 +107,18 @@ func sortedAttrs(attrs hcl.Attributes) []*hcl.Attribute {
 }
 
 func (c *checker) known(kind string) []string {
-	return slices.Sorted(maps.Keys(c.names[kind]))
+	if len(c.sorted[kind]) != len(c.names[kind]) {
+		if c.sorted == nil {
+			c.sorted = map[string][]string{}
+		}
+		c.sorted[kind] = slices.Sorted(maps.Keys(c.names[kind]))
+	}
+	return c.sorted[kind]
 }
+
+// maxHints bounds the work of looking for names that are near to unknown ones: where
+// thousands are unknown nobody reads what each was meant to be.
+const maxHints = 4_000_000
 
 // suggest words the way out for a name that is not there.
 func (c *checker) suggest(kind, missing string) string {
@@ -116,6 +126,9 @@ func (c *checker) suggest(kind, missing string) string {
 		"var": "variables", "local": "local values", "dataset": "datasets", "model": "models", "qconfig": "qconfigs", "stage": "stages",
 	}[kind]
 	names := c.known(kind)
+	if c.hints -= diag.NearestCost(missing, names); c.hints < 0 {
+		return "The text has too many unknown names to look for what each was meant to be."
+	}
 	if len(names) > 0 {
 		return diag.DidYouMean(missing, names, plural)
 	}

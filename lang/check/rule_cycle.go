@@ -11,49 +11,71 @@ import (
 // ruleStageCycle: stages that wait for each other can never run. Each circle is
 // shown whole, once.
 func (c *checker) ruleStageCycle() {
-	state := map[string]int{} // 0 new, 1 on the path, 2 done
-	var path []ref            // the references walked: path[i] leads out of the i-th stage
-	var names []string
-	var visit func(s *stage)
-	visit = func(s *stage) {
-		state[s.Name] = 1
-		names = append(names, s.Name)
-		for _, r := range s.refs {
-			next := c.stageNamed(r.Stage)
-			if next == nil || r.Stage == s.Name && strings.Contains(r.address, ".assert[") {
-				continue // a stage may judge itself when it is done
-			}
-			path = append(path, r)
-			switch state[r.Stage] {
-			case 0:
-				visit(next)
-			case 1:
-				i := slices.Index(names, r.Stage)
-				c.reportCycle(names[i:], path[i:])
-			}
-			path = path[:len(path)-1]
-		}
-		names = names[:len(names)-1]
-		state[s.Name] = 2
-	}
+	w := cycles{checker: c, at: map[string]int{}, done: map[string]bool{}}
 	for _, s := range c.stages {
-		if state[s.Name] == 0 && !s.broken {
-			visit(s)
+		if !w.done[s.Name] && !s.broken {
+			w.visit(s)
 		}
 	}
 }
 
-func (c *checker) reportCycle(names []string, path []ref) {
+// cycles is a walk along the stages' references.
+type cycles struct {
+	*checker
+	path  []ref    // the references walked: path[i] leads out of the i-th stage
+	names []string // the stages on the path
+	at    map[string]int
+	done  map[string]bool
+	found int
+}
+
+func (w *cycles) visit(s *stage) {
+	w.at[s.Name] = len(w.names)
+	w.names = append(w.names, s.Name)
+	for _, r := range s.refs {
+		next := w.stageNamed(r.Stage)
+		if next == nil || w.done[r.Stage] || r.Stage == s.Name && strings.Contains(r.address, ".assert[") {
+			continue // a stage may judge itself when it is done
+		}
+		w.path = append(w.path, r)
+		if i, on := w.at[r.Stage]; on {
+			w.report(w.names[i:], w.path[i:])
+		} else {
+			w.visit(next)
+		}
+		w.path = w.path[:len(w.path)-1]
+	}
+	w.names = w.names[:len(w.names)-1]
+	delete(w.at, s.Name)
+	w.done[s.Name] = true
+}
+
+// The circles that are shown, and the stages that are named of one. There can be as many as
+// references, each as long as there are stages.
+const (
+	mostCycles = diag.Most
+	mostLinks  = 20
+)
+
+func (w *cycles) report(names []string, path []ref) {
+	if w.found++; w.found > mostCycles {
+		w.list[len(w.list)-1].Unfinished = true
+		return
+	}
 	last := path[len(path)-1]
 	p := at{address: last.address, subject: last.Range}
 	if len(path) == 1 {
-		c.errorf(diag.StageCycle, p, "A stage can read only what another stage has left. An assert may look at the stage's own metrics.",
+		w.errorf(diag.StageCycle, p, "A stage can read only what another stage has left. An assert may look at the stage's own metrics.",
 			"stage %q waits for itself", names[0])
 		return
 	}
-	d := c.errorf(diag.StageCycle, p, "One of them must not need another's result. To continue a stage's own training, use resume_optimizer.",
-		"stages wait for each other in a circle: %s", strings.Join(append(slices.Clone(names), names[0]), " → "))
-	for i, r := range path[:len(path)-1] {
+	shown := slices.Clone(names[:min(len(names), mostLinks)])
+	if n := len(names) - len(shown); n > 0 {
+		shown = append(shown, fmt.Sprintf("… (%d more)", n))
+	}
+	d := w.errorf(diag.StageCycle, p, "One of them must not need another's result. To continue a stage's own training, use resume_optimizer.",
+		"stages wait for each other in a circle: %s", strings.Join(append(shown, names[0]), " → "))
+	for i, r := range path[:min(len(path)-1, mostLinks)] {
 		d.Related = append(d.Related, diag.Related{Message: fmt.Sprintf("%s waits for %s here", names[i], r.Stage), Range: r.Range})
 	}
 }

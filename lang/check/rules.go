@@ -45,11 +45,11 @@ func (c *checker) rules() {
 
 // stageNamed returns the stage of that name if the rules may look at it.
 func (c *checker) stageNamed(id string) *stage {
-	i := slices.IndexFunc(c.stages, func(s *stage) bool { return s.Name == id })
-	if i < 0 || c.stages[i].broken {
+	s := c.byName[id]
+	if s == nil || s.broken {
 		return nil
 	}
-	return c.stages[i]
+	return s
 }
 
 // load is a converter that loads a checkpoint.

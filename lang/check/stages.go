@@ -35,6 +35,7 @@ type ref struct {
 
 // decodeStages decodes the stages, without looking from one to another.
 func (c *checker) decodeStages() {
+	c.byName = map[string]*stage{}
 	for _, b := range c.cfg.Stages {
 		if n := c.names["stage"][b.Name]; n.block != b {
 			continue // a second one of the name: reported
@@ -46,7 +47,7 @@ func (c *checker) decodeStages() {
 		if ok || in.Model != nil {
 			c.decodeStage(s)
 		}
-		c.stages = append(c.stages, s)
+		c.stages, c.byName[s.Name] = append(c.stages, s), s
 		c.prog.Stages = append(c.prog.Stages, s.Stage)
 	}
 }

@@ -301,13 +301,16 @@ func (c *checker) missing(address string, header hcl.Range, attr, detail string)
 // meant reports whether an unknown name in the block (or a block around) has been
 // reported with the suggestion that this one was meant.
 func (c *checker) meant(address, attr string) bool {
-	want := fmt.Sprintf("Did you mean %q?", attr)
-	for _, d := range c.list {
-		if d.Code == diag.DuplicateBlock && strings.HasPrefix(d.Summary, "a second "+attr+" block") && strings.HasPrefix(address, d.Address) {
-			return true
-		}
-		if (d.Code == diag.UnknownAttribute || d.Code == diag.UnknownBlock) && d.Detail == want && strings.HasPrefix(address, d.Address) {
-			return true
+	said := c.reported()
+	if said.meant[hint{attr, ""}] || said.meant[hint{attr, address}] {
+		return true
+	}
+	const around = 16 // blocks around a block
+	for i, n := 0, 0; i < len(address) && n < around; i++ {
+		if address[i] == '.' || address[i] == '[' {
+			if n++; said.meant[hint{attr, address[:i]}] {
+				return true
+			}
 		}
 	}
 	return false
@@ -328,10 +331,5 @@ func (c *checker) unlabelled(kind string) bool {
 	if keyword == "" {
 		keyword = kind
 	}
-	for _, d := range c.list {
-		if d.Code == diag.BadLabel && (strings.HasSuffix(d.Summary, " for "+keyword) || strings.HasPrefix(d.Address, kind+".")) {
-			return true
-		}
-	}
-	return false
+	return c.reported().unlabelled[keyword]
 }

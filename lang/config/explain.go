@@ -15,25 +15,52 @@ import (
 )
 
 // explain says gohcl's diagnostics in the language's words: an unknown name gets
-// the names that could stand there, from the struct that was decoded into.
+// the names that could stand there, from the struct that was decoded into. They are put
+// in the order of the text, and those behind the first that are shown keep hcl's words.
 func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string) diag.List {
+	if len(diags) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return startOf(a) - startOf(b) })
 	var list diag.List
-	for _, d := range diags {
+	typ := reflect.TypeOf(into).Elem()
+	places := map[hcl.Range]found{}
+	index(places, body, typ, what)
+	for i, d := range diags {
 		t := syntax.TranslateAs(hcl.Diagnostics{d}, diag.BadDynamic)[0]
 		if strings.HasPrefix(d.Summary, "Duplicate ") {
 			t.Code = diag.DuplicateBlock
 		}
-		if f, ok := find(body, reflect.TypeOf(into).Elem(), what, d.Subject); ok {
-			f.reword(t)
-		} else if t.Code == diag.BadLabel {
-			rewordLabel(t, reflect.TypeOf(into).Elem())
-		} else if t.Code == diag.UnknownBlock && strings.Contains(d.Detail, `"dynamic"`) {
-			t.Summary = "no dynamic block in " + what
-			t.Detail = "Blocks of the top level are written out; a dynamic block stands inside one of them."
+		if i < diag.Most {
+			explainOne(t, d, places, typ, what)
 		}
 		list = append(list, t)
 	}
 	return list
+}
+
+func startOf(d *hcl.Diagnostic) int {
+	if d.Subject == nil {
+		return 0
+	}
+	return d.Subject.Start.Byte
+}
+
+func explainOne(t *diag.Diagnostic, d *hcl.Diagnostic, places map[hcl.Range]found, typ reflect.Type, what string) {
+	var f found
+	ok := false
+	if d.Subject != nil {
+		f, ok = places[*d.Subject]
+	}
+	switch {
+	case ok:
+		f.reword(t)
+	case t.Code == diag.BadLabel:
+		rewordLabel(t, typ)
+	case t.Code == diag.UnknownBlock && strings.Contains(d.Detail, `"dynamic"`):
+		t.Summary = "no dynamic block in " + what
+		t.Detail = "Blocks of the top level are written out; a dynamic block stands inside one of them."
+	}
 }
 
 // rewordLabel shows how a block is written whose labels are too few or too many.
@@ -55,42 +82,44 @@ type found struct {
 	first *hclsyntax.Block // of the same name, when the one found is not the first
 }
 
-// find walks the blocks and the types of their structs side by side.
-func find(body *hclsyntax.Body, typ reflect.Type, what string, at *hcl.Range) (found, bool) {
-	if body == nil || at == nil || typ == nil {
-		return found{}, false
+// index walks the blocks and the types of their structs side by side, and notes the
+// places that gohcl's diagnostics can be about.
+func index(places map[hcl.Range]found, body *hclsyntax.Body, typ reflect.Type, what string) {
+	if body == nil || typ == nil {
+		return
+	}
+	note := func(at hcl.Range, f found) {
+		if _, taken := places[at]; !taken {
+			places[at] = f
+		}
 	}
 	given := map[string]bool{}
 	for name := range body.Attributes {
 		given[name] = true
 	}
 	for name, attr := range body.Attributes {
-		if attr.NameRange == *at {
-			return found{name: name, typ: typ, what: what, given: given}, true
-		}
+		note(attr.NameRange, found{name: name, typ: typ, what: what, given: given})
 	}
+	types := fields(typ)
 	first := map[string]*hclsyntax.Block{}
 	for _, b := range body.Blocks {
 		name, inner, where := b.Type, b.Body, b.TypeRange
 		if b.Type == "dynamic" && len(b.Labels) == 1 {
 			name, inner, where = b.Labels[0], content(b.Body), b.LabelRanges[0]
 		}
-		if where == *at || b.DefRange() == *at {
-			return found{name: name, typ: typ, what: what, given: given, block: true, first: first[name]}, true
-		}
+		f := found{name: name, typ: typ, what: what, given: given, block: true, first: first[name]}
+		note(where, f)
+		note(b.DefRange(), f)
 		if first[name] == nil {
 			first[name] = b
 		}
-		if f, ok := find(inner, blockType(typ, name), inBlock(name), at); ok {
-			return f, ok
-		}
+		index(places, inner, types[name], inBlock(name))
 	}
-	return found{}, false
 }
 
 // inBlock says "a trainer block", "an output block".
 func inBlock(keyword string) string {
-	if strings.ContainsAny(keyword[:1], "aeiou") {
+	if keyword != "" && strings.ContainsAny(keyword[:1], "aeiou") {
 		return "an " + keyword + " block"
 	}
 	return "a " + keyword + " block"

@@ -75,6 +75,10 @@ type Diagnostic struct {
 	Time     string
 	Kept     string
 	Next     string // a command that continues from here
+
+	// Unfinished says that what is wrong was not looked for to the end: there may be more
+	// of the kind behind this one.
+	Unfinished bool
 }
 
 // List is a set of diagnostics in the order in which they were found.
@@ -95,6 +99,43 @@ func (l List) Counts() (errors, warnings int) {
 		}
 	}
 	return errors, warnings
+}
+
+// Most is the number of diagnostics that are shown of a list. Nobody reads on.
+const Most = 100
+
+// Rest counts what of a list is not shown.
+type Rest struct {
+	Errors, Warnings int
+	AtLeast          bool // there may be more than that
+}
+
+// Total is the number of diagnostics that are not shown.
+func (r Rest) Total() int { return r.Errors + r.Warnings }
+
+// Shown returns the first [Most] diagnostics in the list's order, and counts the others.
+// A warning gives way to an error, so that no error hides behind warnings.
+func (l List) Shown() (List, Rest) {
+	var rest Rest
+	rest.AtLeast = slices.ContainsFunc(l, func(d *Diagnostic) bool { return d.Unfinished })
+	if len(l) <= Most {
+		return l, rest
+	}
+	errors, _ := l.Counts()
+	room := map[Severity]int{Error: min(errors, Most), Warning: max(Most-errors, 0)}
+	shown := make(List, 0, Most)
+	for _, d := range l {
+		switch {
+		case room[d.Severity] > 0:
+			room[d.Severity]--
+			shown = append(shown, d)
+		case d.Severity == Error:
+			rest.Errors++
+		default:
+			rest.Warnings++
+		}
+	}
+	return shown, rest
 }
 
 // Sorted returns the list ordered by file, place and severity, each mistake

@@ -96,7 +96,7 @@ func TestWriteJSON(t *testing.T) {
 	snippet := first["snippet"].(map[string]any)
 	code := snippet["code"].(string)
 	for what, pair := range map[string][2]any{
-		"format_version": {got["format_version"], "1.0"},
+		"format_version": {got["format_version"], "1.1"},
 		"valid":          {got["valid"], false},
 		"errors":         {got["error_count"], 2.0},
 		"warnings":       {got["warning_count"], 1.0},
@@ -115,6 +115,77 @@ func TestWriteJSON(t *testing.T) {
 	b.Reset()
 	if err := WriteJSON(&b, nil, src); err != nil || !strings.Contains(b.String(), `"valid": true`) || !strings.Contains(b.String(), `"diagnostics": []`) {
 		t.Errorf("%v %s", err, b.String())
+	}
+}
+
+// TestMost: of a long list the first hundred are shown in order, errors before warnings,
+// and how many more there are.
+func TestMost(t *testing.T) {
+	var list List
+	for i := range 3 * Most {
+		d := &Diagnostic{Code: Unused, Severity: Warning, Summary: "w", Subject: Range{"y.hcl", Pos{i + 1, 1, i}, Pos{i + 1, 2, i + 1}}}
+		if i%2 == 1 && i > 2*Most {
+			d.Code, d.Severity, d.Summary = Unclosed, Error, "e"
+		}
+		list = append(list, d)
+	}
+	shown, rest := list.Shown()
+	if errors, warnings := shown.Counts(); len(shown) != Most || errors != Most/2 || warnings != Most/2 || rest != (Rest{Warnings: 2 * Most}) {
+		t.Errorf("%d errors, %d warnings and %+v", errors, warnings, rest)
+	}
+	for i := 1; i < len(shown); i++ {
+		if shown[i-1].Subject.Start.Line >= shown[i].Subject.Start.Line {
+			t.Fatalf("line %d before line %d", shown[i-1].Subject.Start.Line, shown[i].Subject.Start.Line)
+		}
+	}
+	var b strings.Builder
+	if err := WriteText(&b, list, src, Style{}); err != nil || !strings.HasSuffix(b.String(), "\n\nand 200 more warnings\n") {
+		t.Errorf("%v %q", err, b.String()[max(0, b.Len()-100):])
+	}
+	r := NewReport(list, src)
+	if r.ErrorCount != Most/2 || r.WarningCount != 3*Most-Most/2 || len(r.Diagnostics) != Most || r.More != 2*Most {
+		t.Errorf("%d, %d, %d, %d", r.ErrorCount, r.WarningCount, len(r.Diagnostics), r.More)
+	}
+	for _, d := range list {
+		d.Severity = Error
+	}
+	list[Most].Severity, list[0].Unfinished = Warning, true
+	b.Reset()
+	if err := WriteText(&b, list, src, Style{}); err != nil || !strings.HasSuffix(b.String(), "\n\nand at least 199 more errors and 1 more warning\n") {
+		t.Errorf("%v %q", err, b.String()[max(0, b.Len()-100):])
+	}
+	b.Reset()
+	if err := WriteText(&b, list[:1], src, Style{}); err != nil || !strings.HasSuffix(b.String(), "\n\nThere may be more: the check stopped here.\n") {
+		t.Errorf("%v %q", err, b.String())
+	}
+}
+
+// TestLongLines: what a diagnostic quotes does not grow with the text, and the mistake is in it.
+func TestLongLines(t *testing.T) {
+	for _, filler := range []string{"x", "\u0301", "日", "\t", "\xff"} {
+		for _, at := range []int{0, 1, 150, 5_000, 99_990} {
+			line := strings.Repeat(filler, at) + "MISTAKE" + strings.Repeat(filler, 100_000-at)
+			start := at * len(filler)
+			d := &Diagnostic{
+				Code: BadValue, Summary: strings.Repeat("s", 100_000), Detail: strings.Repeat("ü", 100_000), Address: strings.Repeat("a.", 50_000),
+				Subject: Range{"l.hcl", Pos{1, at + 1, start}, Pos{1, at + 8, start + 7}},
+			}
+			one := func(string) []byte { return []byte(line) }
+			var text, doc strings.Builder
+			if err := WriteText(&text, List{d}, one, Style{Width: 80}); err != nil {
+				t.Fatal(err)
+			}
+			if text.Len() > 20_000 || !strings.Contains(text.String(), "MISTAKE") && filler != "\u0301" {
+				t.Errorf("%q at %d: %d bytes, %q", filler, at, text.Len(), text.String()[:min(text.Len(), 300)])
+			}
+			if err := WriteJSON(&doc, List{d}, one); err != nil || doc.Len() > 20_000 {
+				t.Errorf("%q at %d: %v, %d bytes of JSON", filler, at, err, doc.Len())
+			}
+			s := newSnippet(d, one)
+			if got := s.Code[s.HighlightStart:s.HighlightEnd]; got != "MISTAKE" {
+				t.Errorf("%q at %d: %q is highlighted", filler, at, got)
+			}
+		}
 	}
 }
 

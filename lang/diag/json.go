@@ -7,15 +7,23 @@ import (
 )
 
 // FormatVersion is the version of the JSON form. A minor version adds fields.
-const FormatVersion = "1.0"
+const FormatVersion = "1.1"
 
-// Report is the JSON form of a list.
+// Report is the JSON form of a list. The counts are of all diagnostics.
 type Report struct {
-	FormatVersion string       `json:"format_version"`
-	Valid         bool         `json:"valid"`
-	ErrorCount    int          `json:"error_count"`
-	WarningCount  int          `json:"warning_count"`
-	Diagnostics   []ReportItem `json:"diagnostics"`
+	FormatVersion string `json:"format_version"`
+	Valid         bool   `json:"valid"`
+	ErrorCount    int    `json:"error_count"`
+	WarningCount  int    `json:"warning_count"`
+	Items
+}
+
+// Items are the diagnostics of a list in JSON, as they stand in every document: the first
+// [Most], and how many there are beyond them. More is a lower bound where the check did not
+// look for the rest.
+type Items struct {
+	Diagnostics []ReportItem `json:"diagnostics"`
+	More        int          `json:"more_diagnostics"`
 }
 
 // ReportItem is a diagnostic in JSON.
@@ -34,8 +42,8 @@ type ReportItem struct {
 	Next     string    `json:"next,omitempty"`
 }
 
-// Snippet is the line that a diagnostic is about. The highlight's offsets are
-// bytes of Code.
+// Snippet is the line that a diagnostic is about, or of a long line the part around the
+// highlight. The highlight's offsets are bytes of Code.
 type Snippet struct {
 	Context        string `json:"context,omitempty"` // the line where the block opens
 	Code           string `json:"code"`
@@ -46,13 +54,20 @@ type Snippet struct {
 
 // NewReport makes the JSON form of the list.
 func NewReport(list List, src Sources) Report {
-	r := Report{FormatVersion: FormatVersion, Diagnostics: []ReportItem{}}
+	r := Report{FormatVersion: FormatVersion, Items: NewItems(list, src)}
 	r.ErrorCount, r.WarningCount = list.Counts()
 	r.Valid = r.ErrorCount == 0
-	for _, d := range list {
-		r.Diagnostics = append(r.Diagnostics, newItem(d, src))
-	}
 	return r
+}
+
+// NewItems makes the JSON form of the list's diagnostics.
+func NewItems(list List, src Sources) Items {
+	shown, rest := list.Shown()
+	out := Items{Diagnostics: []ReportItem{}, More: rest.Total()}
+	for _, d := range shown {
+		out.Diagnostics = append(out.Diagnostics, newItem(d, src))
+	}
+	return out
 }
 
 // WriteJSON prints the list as one indented JSON object.
@@ -65,7 +80,7 @@ func WriteJSON(w io.Writer, list List, src Sources) error {
 
 func newItem(d *Diagnostic, src Sources) ReportItem {
 	item := ReportItem{
-		Code: d.Code, Severity: d.Severity.String(), Summary: d.Summary, Detail: d.Detail, Address: d.Address,
+		Code: d.Code, Severity: d.Severity.String(), Summary: cut(d.Summary, mostText), Detail: cut(d.Detail, mostText), Address: cut(d.Address, mostText),
 		Related: d.Related, Module: d.Module, Time: d.Time, Kept: d.Kept, Next: d.Next,
 	}
 	if !d.Subject.Empty() {
@@ -74,6 +89,9 @@ func newItem(d *Diagnostic, src Sources) ReportItem {
 	}
 	return item
 }
+
+// mostCode is the length of a line that is quoted whole.
+const mostCode = 500
 
 func newSnippet(d *Diagnostic, src Sources) *Snippet {
 	if src == nil {
@@ -84,12 +102,12 @@ func newSnippet(d *Diagnostic, src Sources) *Snippet {
 	if !ok {
 		return nil
 	}
-	from := min(max(d.Subject.Start.Byte-line.start, 0), len(line.text))
-	to := min(max(d.Subject.End.Byte-line.start, from), len(line.text))
-	s := &Snippet{Code: string(line.text), StartLine: d.Subject.Start.Line, HighlightStart: from, HighlightEnd: to}
+	code, from, to := line.around(d.Subject.Start.Byte-line.start, d.Subject.End.Byte-line.start, mostCode)
+	s := &Snippet{Code: string(code), StartLine: d.Subject.Start.Line, HighlightStart: from, HighlightEnd: to}
 	if d.Context.File == d.Subject.File && d.Context.Start.Line < d.Subject.Start.Line {
 		if above, ok := lineOf(text, d.Context.Start); ok {
-			s.Context = strings.TrimSpace(string(above.text))
+			code, _, _ := above.around(0, 0, mostCode)
+			s.Context = strings.TrimSpace(string(code))
 		}
 	}
 	return s

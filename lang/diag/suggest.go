@@ -14,12 +14,31 @@ func Nearest(name string, names []string) string {
 	return ""
 }
 
+// The distance up to which a name can be meant by another, and the length up to which a
+// name is looked at.
+const (
+	mostEdits = 8
+	longName  = 200
+)
+
+// NearestCost is the work of looking for the name nearest to name, in steps.
+func NearestCost(name string, names []string) int {
+	return len(names) * min(len(name)+1, longName)
+}
+
 // nearest returns all names at the least distance, in their order.
 func nearest(name string, names []string) []string {
+	if len(name) > longName {
+		return nil
+	}
 	var best []string
-	limit := 1 + max(1, (len(name)+1)/3)
+	limit := 1 + min(max(1, (len(name)+1)/3), mostEdits)
+	name = strings.ToLower(name)
 	for _, n := range names {
-		d := distance(strings.ToLower(name), strings.ToLower(n), limit)
+		if len(n)-len(name) >= limit || len(name)-len(n) >= limit {
+			continue
+		}
+		d := distance(name, strings.ToLower(n), limit)
 		switch {
 		case d < limit-1 || d < limit && len(best) == 0:
 			best, limit = []string{n}, d+1
@@ -47,7 +66,10 @@ func DidYouMean(name string, names []string, what string) string {
 // Enumerate joins sorted names with commas; a long list is cut.
 func Enumerate(names []string) string {
 	const most = 20
-	sorted := slices.Sorted(slices.Values(names))
+	sorted := names
+	if !slices.IsSorted(sorted) {
+		sorted = slices.Sorted(slices.Values(names))
+	}
 	if len(sorted) > most {
 		sorted = append(sorted[:most:most], "…")
 	}

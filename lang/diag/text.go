@@ -20,17 +20,47 @@ type Style struct {
 
 // WriteText prints the list for people: each diagnostic with its place, the
 // lines it is about with the mistake underlined, and the way out. An empty line
-// stands between two.
+// stands between two. Of a long list the first [Most] are printed, and how many
+// there are beyond.
 func WriteText(w io.Writer, list List, src Sources, style Style) error {
 	p := printer{src: src, style: style}
-	for i, d := range list {
+	shown, rest := list.Shown()
+	for i, d := range shown {
 		if i > 0 {
 			p.buf.WriteByte('\n')
 		}
 		p.diagnostic(d)
 	}
+	if line := rest.line(); line != "" {
+		p.line("", "\n"+line)
+	}
 	_, err := w.Write(p.buf.Bytes())
 	return err
+}
+
+// line is the last line of a list that is not shown whole.
+func (r Rest) line() string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{r.Errors, "error"}, {r.Warnings, "warning"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 more "+c.word)
+		case c.n > 1:
+			parts = append(parts, fmt.Sprintf("%d more %ss", c.n, c.word))
+		}
+	}
+	switch {
+	case len(parts) == 0 && !r.AtLeast:
+		return ""
+	case len(parts) == 0:
+		return "There may be more: the check stopped here."
+	case r.AtLeast:
+		return "and at least " + strings.Join(parts, " and ")
+	}
+	return "and " + strings.Join(parts, " and ")
 }
 
 type printer struct {
@@ -63,7 +93,7 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	if d.Code != "" {
 		head += " " + string(d.Code)
 	}
-	for i, line := range wrap(strings.Repeat("_", columns(head)+2)+d.Summary, p.style.Width) {
+	for i, line := range wrap(strings.Repeat("_", columns(head)+2)+cut(d.Summary, mostText), p.style.Width) {
 		if i == 0 {
 			line = line[min(columns(head)+2, len(line)):]
 			p.line("", p.paint(tint, head+":")+p.paint(bold, " "+line))
@@ -74,7 +104,7 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	p.place(d.Subject, d.Address)
 	p.snippet(d.Subject, d.Context, tint)
 	p.coordinates(d)
-	for _, line := range wrap(d.Detail, p.style.Width-2) {
+	for _, line := range wrap(cut(d.Detail, mostText), p.style.Width-2) {
 		p.line("  ", line)
 	}
 	for _, r := range d.Related {
@@ -93,7 +123,7 @@ func (p *printer) line(indent, text string) {
 }
 
 func (p *printer) place(r Range, address string) {
-	in := Where(address)
+	in := cut(Where(cut(address, mostText)), mostText)
 	switch {
 	case r.Empty() && in == "":
 	case r.Empty():
@@ -141,19 +171,21 @@ func (p *printer) snippet(subject, context Range, tint string) {
 			}
 		}
 	}
-	p.code(digits, subject.Start.Line, code)
-	p.underline(digits, code, subject, tint)
+	p.underlined(digits, code, subject, tint)
 }
 
 func (p *printer) code(digits, number int, code sourceLine) {
-	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, number))+" "+clip(display(code.text)))
+	text, _, _ := code.around(0, 0, clipAt)
+	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, number))+" "+clip(display(text)))
 }
 
-func (p *printer) underline(digits int, code sourceLine, r Range, tint string) {
-	from := min(max(r.Start.Byte-code.start, 0), len(code.text))
-	to := min(max(r.End.Byte-code.start, from), len(code.text))
-	left := columns(display(code.text[:from]))
-	width := columns(display(code.text[:to])) - left
+// underlined prints the line of the subject, or of a long one the part around it, and
+// underlines the subject.
+func (p *printer) underlined(digits int, code sourceLine, r Range, tint string) {
+	text, from, to := code.around(r.Start.Byte-code.start, r.End.Byte-code.start, clipAt)
+	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, r.Start.Line))+" "+clip(display(text)))
+	left := columns(display(text[:from]))
+	width := columns(display(text[:to])) - left
 	if left >= clipAt {
 		return
 	}
@@ -179,6 +211,49 @@ func lineOf(text []byte, at Pos) (sourceLine, bool) {
 	}
 	line := bytes.TrimSuffix(text[start:end], []byte("\r"))
 	return sourceLine{start, line}, len(line) > 0 || end > start
+}
+
+// around returns the line's text and the place of a subject in it. Of a line that is
+// longer than most bytes it returns the part around the subject, with an ellipsis where
+// something is left out before it. (Behind it the text is cut where it is shown.)
+func (l sourceLine) around(from, to, most int) (text []byte, start, end int) {
+	from = min(max(from, 0), len(l.text))
+	to = min(max(to, from), len(l.text))
+	if len(l.text) <= most {
+		return l.text, from, to
+	}
+	begin := 0
+	if before := most / 5; from > before && (to > most || columns(display(l.text[:to])) > most) { // a tab takes four columns
+		begin = boundary(l.text, from-before)
+	}
+	// A character has up to four bytes, and one that takes no column any number.
+	stop := boundary(l.text, min(begin+4*most, len(l.text)))
+	text = l.text[begin:stop]
+	if begin > 0 {
+		const ellipsis = "…"
+		text, begin = append([]byte(ellipsis), text...), begin-len(ellipsis)
+	}
+	return text, min(from-begin, len(text)), min(to-begin, len(text))
+}
+
+// boundary is the place at or before i where a character begins.
+func boundary(text []byte, i int) int {
+	for i > 0 && i < len(text) && !utf8.RuneStart(text[i]) {
+		i--
+	}
+	return i
+}
+
+// mostText is the number of bytes that are shown of a summary, a detail and an address. They
+// may quote a name or a message that the user's text makes as long as it likes.
+const mostText = 2000
+
+// cut shortens a text to at most most bytes.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:boundary([]byte(s[:most+1]), most)] + "…"
 }
 
 // display makes a line safe and aligned for a terminal: tabs become four

@@ -9,9 +9,9 @@ import (
 	"qpipe/lang/diag"
 )
 
-// maxDiagnostics bounds what is reported of hcl's own complaints about one text;
-// after a few dozen the rest are echoes.
-const maxDiagnostics = 50
+// maxDiagnostics bounds what is kept of hcl's own complaints about one text, which can
+// be as many as its characters.
+const maxDiagnostics = 1000
 
 // openLine is hcl's summary for a string that its line does not close, openString ours.
 const (
@@ -55,6 +55,7 @@ func TranslateAs(diags hcl.Diagnostics, fallback diag.Code) diag.List {
 	var out diag.List
 	for _, d := range diags {
 		if len(out) == maxDiagnostics {
+			out[0].Unfinished = true
 			break
 		}
 		out = append(out, translate(d, fallback))
