@@ -69,6 +69,27 @@ func (s *subject) settled(set *kernel.Set, pool *nn.Pool) (*nn.Graph, error) {
 	return g, see(g, nn.Train, set, pool)
 }
 
+// fits refuses a batch that the machine cannot hold.
+func (s *subject) fits(g *nn.Graph, batch int, ph nn.Phase, set *kernel.Set, pool *nn.Pool) error {
+	memory := func(batch int) int64 {
+		model := g.Bytes()
+		if ph == nn.Train {
+			model *= 2 // with the optimizer's state
+		}
+		images := 4 * int64(batch) * int64(g.Input().WithN(1).Len())
+		return model + images + nn.Need(g, batch, nn.Use{Phase: ph, Set: set, Workers: pool.Size()})
+	}
+	need := memory(batch)
+	if s.memory <= 0 || need <= s.memory {
+		return nil
+	}
+	way := "not even one image at a time fits"
+	if fits := stage.LargestBatch(batch, s.memory, memory); fits > 0 {
+		way = fmt.Sprintf("the largest -batch that fits is %d", fits)
+	}
+	return fmt.Errorf("a batch of %d needs about %s of memory, and this machine has %s: %s", batch, size(need), size(s.memory), way)
+}
+
 // see shows the network a batch of images.
 func see(g *nn.Graph, p nn.Phase, set *kernel.Set, pool *nn.Pool) error {
 	e, err := nn.Compile(g, settleBatch, p == nn.Train, set, pool)
@@ -134,6 +155,9 @@ type work struct {
 
 // inference is the forward pass of a batch.
 func (s *subject) inference(g *nn.Graph, batch int, set *kernel.Set, pool *nn.Pool) (*work, error) {
+	if err := s.fits(g, batch, nn.Eval, set, pool); err != nil {
+		return nil, err
+	}
 	e, err := nn.Compile(g, batch, false, set, pool)
 	if err != nil {
 		return nil, err
@@ -152,6 +176,9 @@ const benchRate = 1e-5
 // training is a step as a stage's trainer does it: forward, loss, backward, a look
 // at what is not finite, and the optimizer's update of every parameter.
 func (s *subject) training(g *nn.Graph, batch int, set *kernel.Set, pool *nn.Pool) (*work, error) {
+	if err := s.fits(g, batch, nn.Train, set, pool); err != nil {
+		return nil, err
+	}
 	e, err := nn.Compile(g, batch, true, set, pool)
 	if err != nil {
 		return nil, err

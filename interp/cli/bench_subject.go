@@ -70,6 +70,7 @@ type subject struct {
 	int8      *nn.Graph
 	optimizer stage.Optimizer
 	loss      stage.Loss
+	memory    int64 // that the process may have, 0 where that is not known
 }
 
 // batchNormMomentum is the argument by which every model of the zoo takes the
@@ -85,7 +86,7 @@ func (a *app) subjectOf(word string) (*subject, error) {
 		return nil, usagef("%q is no network%s; there are %s, and files: pipelines (.hcl) and models (%s)",
 			word, didYouMean(word, benchNames(), ""), strings.Join(benchNames(), ", "), artifact.Ext)
 	}
-	s := &subject{name: word, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+	s := &subject{name: word, memory: a.machine().Memory, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
 	var err error
 	if s.qconfig, err = a.int8Everywhere(); err != nil {
 		return nil, err
@@ -259,7 +260,7 @@ func knownNames(l *loaded, stages, models []string) error {
 // subjectIn is a model of a pipeline, with the quantization, optimizer and loss
 // of the first stages that have one for it.
 func (a *app) subjectIn(p *graph.Plan, m *program.Model) (*subject, error) {
-	s := &subject{name: m.Name, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+	s := &subject{name: m.Name, memory: a.machine().Memory, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
 	for _, st := range p.Stages {
 		if st.Stage.Model != m {
 			continue

@@ -33,12 +33,13 @@ const (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	Environ  []string // "NAME=value"
+	Environ  []string     // "NAME=value"
+	Memory   func() int64 // bytes that the process may have, 0 where that is not known; nil: nobody asks
 }
 
 // System returns the streams and the environment of the process.
 func System() Streams {
-	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()}
+	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Memory: processMemory}
 }
 
 // Getenv returns the variable's value, "" where it is not set.
@@ -71,6 +72,7 @@ type app struct {
 	catalog stage.Catalog
 	noColor bool
 	chdir   string
+	threads int // that the command line asks for, 0 where it does not
 }
 
 // exit is an error that has been told to the user already; it only carries the

@@ -118,7 +118,7 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 			Out: cmp.Or(f.out, filepath.Join("runs", l.program.Name)), Threads: f.threads, Kernels: set,
 			Clock: time.Now, FS: files.Folder,
 		},
-		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump,
+		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump, Memory: a.machine().Memory,
 	})
 }
 
@@ -150,6 +150,7 @@ type evalDocument struct {
 
 // evaluate runs the evaluation until it ends or is interrupted, and shows what it found.
 func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
+	a.collectSooner()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report, list := func() (*exec.Evaluation, diag.List) {

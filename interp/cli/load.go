@@ -3,8 +3,11 @@ package cli
 import (
 	"cmp"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 
 	"qpipe/interp/graph"
+	"qpipe/interp/stage"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -70,9 +73,32 @@ func (a *app) lower(path string, in inputs) *loaded {
 		return l
 	}
 	var more diag.List
-	l.plan, more = graph.Lower(l.program, a.catalog)
+	l.plan, more = graph.LowerFor(l.program, a.catalog, a.machine())
 	l.diags = append(l.diags, more...).Sorted()
 	return l
+}
+
+// machine is what a pipeline would run on.
+func (a *app) machine() stage.Machine {
+	m := stage.Machine{Cores: runtime.GOMAXPROCS(0), Threads: a.threads}
+	if a.Memory != nil {
+		m.Memory = a.Memory()
+	}
+	m.Kernels, _ = a.kernels() // a verb that computes says what is wrong with the name
+	return m
+}
+
+// garbage is how much of what is in use may lie about as well before it is collected, in
+// percent. A step allocates nothing, so that it costs no time, and checkpoints and
+// validations do not let a training have twice the memory that it needs.
+const garbage = 25
+
+// collectSooner lets the garbage collector work by garbage, unless the environment has
+// its own number.
+func (a *app) collectSooner() {
+	if a.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 }
 
 // sound lowers the pipeline, shows what there is to say about it, and fails where

@@ -1,9 +1,13 @@
 package cli
 
 import (
-	"bytes"
+	"math"
 	"os"
+	"path"
+	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 
 	"qpipe/lang/files"
 )
@@ -15,14 +19,82 @@ func clearPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200)
 // peakMemory is the process's peak resident memory in bytes since the mark, 0
 // where it is not known.
 func peakMemory() int64 {
-	status, err := files.Read("/proc/self/status", 1<<20)
-	if err != nil {
+	status, _ := procFile("/proc/self/status") // not known without it
+	return kilobytes(string(status), "VmHWM:")
+}
+
+// procFile reads a file of /proc or /sys.
+func procFile(path string) ([]byte, error) { return files.Read(path, 1<<20) }
+
+// processMemory is how many bytes this process may have: what the machine has, its control
+// groups allow, and its own limit leaves; 0 where that is not known. It does not
+// depend on what other processes have.
+func processMemory() int64 {
+	var own syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &own); err != nil {
+		own.Cur = math.MaxUint64
+	}
+	return memoryOf(procFile, own.Cur)
+}
+
+// memoryOf is processMemory for what read finds in /proc and /sys, and a limit of the address space.
+func memoryOf(read func(path string) ([]byte, error), own uint64) int64 {
+	text := func(path string) string {
+		b, _ := read(path) // what is not there says nothing
+		return string(b)
+	}
+	limit := kilobytes(text("/proc/meminfo"), "MemTotal:")
+	if limit == 0 {
 		return 0
 	}
-	_, rest, ok := bytes.Cut(status, []byte("VmHWM:"))
-	line, _, ok2 := bytes.Cut(rest, []byte(" kB"))
-	n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
-	if !ok || !ok2 || err != nil {
+	least := func(n uint64) { limit = int64(min(uint64(limit), n)) }
+	for _, path := range limitFiles(text("/proc/self/cgroup")) {
+		if n, err := strconv.ParseUint(strings.TrimSpace(text(path)), 10, 64); err == nil && n > 0 { // "max" is no limit
+			least(n)
+		}
+	}
+	if own < math.MaxInt64 {
+		// Most of what Go has of the address space it only has reserved.
+		status := text("/proc/self/status")
+		if reserved := kilobytes(status, "VmSize:") - kilobytes(status, "VmRSS:"); reserved > 0 {
+			own -= min(own, uint64(reserved))
+		}
+		least(max(own, 1))
+	}
+	return limit
+}
+
+// limitFiles lists where limits of the process's control groups stand: its own and
+// those above, in version 2 and in version 1.
+func limitFiles(groups string) (paths []string) {
+	for line := range strings.Lines(groups) {
+		word := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(word) != 3 {
+			continue
+		}
+		root, name := "/sys/fs/cgroup", "memory.max"
+		switch {
+		case slices.Contains(strings.Split(word[1], ","), "memory"):
+			root, name = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		case word[1] != "":
+			continue
+		}
+		for group := path.Join("/", word[2]); ; group = path.Dir(group) {
+			paths = append(paths, path.Join(root, group, name))
+			if group == "/" {
+				break
+			}
+		}
+	}
+	return paths
+}
+
+// kilobytes reads a line of a file of /proc, in bytes; 0 where it is not there.
+func kilobytes(text, name string) int64 {
+	_, rest, _ := strings.Cut(text, name)
+	line, _, ok := strings.Cut(rest, " kB")
+	n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	if !ok || err != nil {
 		return 0
 	}
 	return n << 10

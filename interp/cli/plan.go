@@ -93,9 +93,13 @@ func (a *app) decisions(l *loaded, out string, decisions []exec.Decision, list d
 		if d.Run {
 			what, run = "run", run+1
 		}
-		rows = append(rows, []string{d.Stage, what, d.Reason})
+		memory := ""
+		if d.Memory > 0 {
+			memory = "about " + size(d.Memory)
+		}
+		rows = append(rows, []string{d.Stage, what, memory, d.Reason})
 	}
-	for i, line := range table(rows, "lll") {
+	for i, line := range table(rows, "llrl") {
 		if decisions[i].Run {
 			line = p.bold(line)
 		}

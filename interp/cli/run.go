@@ -88,6 +88,7 @@ func (a *app) run(f runFlags, args []string) error {
 	if err := threadsFlag(f.threads); err != nil {
 		return err
 	}
+	a.threads = f.threads
 	path, err := one(args)
 	if err != nil {
 		return err
@@ -159,6 +160,7 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	stop := watch(show)
 	defer stop.release()
 	o.Stop, o.Events = stop.stop, show.Event
+	a.collectSooner()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan outcome, 1)

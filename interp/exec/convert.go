@@ -62,7 +62,10 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 		return err
 	}
 	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(st, c, call, from, o) }
-	before := c.Model.Clone()
+	before, from := c.Model, c.Model.Form()
+	if from == nn.Float && c.Mode == nn.FuseBN && c.last != nil {
+		before = before.Clone() // which conversion folds in place
+	}
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
 	}
@@ -71,7 +74,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 		feed = j.Train
 	}
 	m := &measured{session: s, stage: st, conversion: c, feed: feed, call: call}
-	switch from, to := before.Form(), c.Model.Form(); {
+	switch to := c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:
 		err = m.quantized(before, c.Model)
 	case from == nn.Float && to != nn.Float && to != nn.Quantized && c.Mode == nn.FuseBN && c.last != nil:

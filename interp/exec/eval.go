@@ -13,6 +13,7 @@ import (
 	"qpipe/interp/graph"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -27,6 +28,7 @@ type EvalOptions struct {
 	Batch  int    // images at a time
 	EMA    bool   // take a checkpoint's averaged weights
 	Dump   string // folder for what the network computes, "" for none
+	Memory int64  // bytes that the process may have, 0 where that is not known
 }
 
 // Evaluation is what Eval found.
@@ -238,9 +240,12 @@ func (e *evaluation) compare() {
 
 // evaluate runs the model on the images.
 func (e *evaluation) evaluate() (err error) {
+	batch := min(e.o.Batch, e.images)
+	if d := e.tooMuch(batch); d != nil {
+		return &placed{d}
+	}
 	e.pool = nn.NewPool(e.threads())
 	defer e.pool.Close()
-	batch := min(e.o.Batch, e.images)
 	net, err := nn.Compile(e.model, batch, false, e.Kernels, e.pool)
 	if err != nil {
 		return err
@@ -278,6 +283,26 @@ func (e *evaluation) evaluate() (err error) {
 		return e.misread(err)
 	}
 	return err
+}
+
+// tooMuch refuses batches that the machine cannot hold.
+func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
+	memory := func(batch int) int64 {
+		m := stage.Machine{Threads: e.threads(), Kernels: e.Kernels}
+		return stage.EvaluationMemory(e.model, batch, e.images, e.o.Dump != "", m)
+	}
+	need := memory(batch)
+	if e.o.Memory <= 0 || need <= e.o.Memory {
+		return nil
+	}
+	d := &diag.Diagnostic{
+		Code: diag.TooMuchMemory, Summary: fmt.Sprintf("the evaluation in batches of %d needs about %s of memory, and this machine has %s", batch, files.Size(need), files.Size(e.o.Memory)),
+		Detail: "Not even a batch of one image fits.",
+	}
+	if fits := stage.LargestBatch(batch, e.o.Memory, memory); fits > 0 {
+		d.Detail = fmt.Sprintf("The largest -batch that fits is %d.", fits)
+	}
+	return d
 }
 
 // judge counts the network's answers y to images of these labels.

@@ -15,6 +15,8 @@ type Decision struct {
 	Stage  string `json:"stage"`
 	Run    bool   `json:"run"`
 	Reason string `json:"reason"`
+	// Memory is how many bytes the stage needs at its peak, 0 where that is known only from its data.
+	Memory int64 `json:"memory_bytes,omitempty"`
 }
 
 // Explain says what Run would do with the same options. It takes no lock, writes
@@ -32,6 +34,9 @@ func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) {
 	runs := map[string]bool{}
 	for _, st := range s.wanted {
 		d := Decision{Stage: st.Name}
+		if need, known := st.Memory(st.Images, s.machine()); known {
+			d.Memory = need.Total()
+		}
 		if up := firstOf(st.Reads, runs); up != "" && !s.unaffected(st, up) {
 			d.Run, d.Reason = true, fmt.Sprintf("stage %s runs", up)
 		} else {

@@ -292,6 +292,9 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 			return nil, nil, &placed{d}
 		}
 	}
+	if d := s.tooMuch(st, j); d != nil {
+		return nil, nil, &placed{d}
+	}
 	if err := s.parts(st, j); err != nil {
 		return nil, nil, err
 	}
@@ -301,6 +304,25 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	}
 	j.Model = c.Model
 	return j, c, nil
+}
+
+// tooMuch refuses a stage that the machine cannot hold, now that the data are open.
+func (s *session) tooMuch(st *graph.Stage, j *stage.Job) *diag.Diagnostic {
+	n := graph.Images{}
+	if j.Train != nil {
+		n.Train = j.Train.Samples.Len()
+	}
+	if j.Val != nil {
+		n.Val = j.Val.Samples.Len()
+	}
+	return st.TooMuch(n, s.machine())
+}
+
+// machine is that of the plan, with what computes here.
+func (s *session) machine() stage.Machine {
+	m := s.plan.Machine
+	m.Threads, m.Kernels = s.threads(), s.Kernels
+	return m
 }
 
 // parts makes what the stage's blocks name.

@@ -87,6 +87,9 @@ func (w *walk) step() bool {
 			return false
 		}
 	}
+	if sig.To == program.Quantized {
+		w.beforeInt8()
+	}
 	if err := conv.Convert(w.c); err != nil {
 		w.cannot(err)
 		return false

@@ -6,6 +6,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -20,6 +21,7 @@ type Plan struct {
 	Program *program.Program
 	Catalog stage.Catalog
 	Stages  []*Stage // in an order in which they can run; ties as written
+	Machine stage.Machine
 }
 
 // Stage is a stage with what lowering found out about it.
@@ -33,6 +35,7 @@ type Stage struct {
 	Length  program.Length
 	Modules [][]string         // for each callback: the nodes it acts on
 	Told    map[diag.Code]bool // warnings of this stage's run that validation can and does say
+	Images  Images             // of its data, as far as it is known
 	Writes  []string           // "last", "best": the checkpoints it leaves; none for a stage without training
 
 	// absorbed says which callback absorbs a node's BN by the end of this stage,
@@ -40,6 +43,11 @@ type Stage struct {
 	absorbed map[string]*program.Callback
 	// surely holds those of these nodes whose BN is gone when this stage begins.
 	surely map[string]bool
+	// before is the model that QAT2Quantize takes, nil without it.
+	before *nn.Graph
+	// extent is what the stage's memory follows from, nil where it is not known.
+	extent   *stage.Extent
+	settings *program.Settings
 	// past is the training whose checkpoint the stage loads last, nil where nothing is known of it.
 	past *past
 }
@@ -58,8 +66,14 @@ func (p *Plan) Stage(name string) *Stage {
 // and must not be run. A program that lang/check has found mistakes in may be
 // lowered as well, as far as it goes: parts that nobody knows are passed over.
 func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
+	return LowerFor(p, c, stage.Machine{})
+}
+
+// LowerFor is Lower for a machine: what that cannot hold is an error.
+func LowerFor(p *program.Program, c stage.Catalog, m stage.Machine) (*Plan, diag.List) {
+	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
-		plan: &Plan{Program: p, Catalog: c},
+		plan: &Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},
 		data: map[*program.Dataset]*feed{}, models: map[modelKey]*nn.Graph{},
 		qconfigs: map[*program.QConfig]*qconfig{}, said: map[string]bool{},
 	}
@@ -80,6 +94,8 @@ type lowerer struct {
 	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
 	qconfigs map[*program.QConfig]*qconfig
 	said     map[string]bool // mistakes that would come once a stage
+	opened   map[*program.Dataset]bool
+	held     int64 // by the data sets that are open
 }
 
 func (l *lowerer) fail(d diag.Diagnostic) { l.list = append(l.list, &d) }
@@ -137,6 +153,8 @@ func (l *lowerer) stage(s *Stage) {
 		l.unquantized(s)
 		l.callbacks(s)
 		l.singleValue(s, train)
+		l.measure(s)
+		l.tooMuch(s)
 	}
 }
 

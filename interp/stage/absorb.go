@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -37,6 +38,7 @@ func newProbe(r *run) (*probe, error) {
 // measure runs the model as it is now.
 func (p *probe) measure() (err error) {
 	r := p.run
+	p.net = nil // its memory is the next one's
 	if p.net, err = nn.Compile(r.Model, p.n, false, r.Kernels, r.Pool); err != nil {
 		return err
 	}
@@ -71,6 +73,7 @@ func (r *run) absorb(modules []string, recompute bool) error {
 		return nil
 	}
 	r.unvalidated()
+	p.net = nil
 	if err := r.rebuild(); err != nil {
 		return err
 	}
@@ -221,12 +224,15 @@ func (r *run) freezeGraphs(names []string) error {
 	return nil
 }
 
-// rebuild follows a change of the model's structure.
+// rebuild follows a change of the model's structure. The nets before it are let go of,
+// and their memory found, before there are others.
 func (r *run) rebuild() error {
 	r.eval = evaluator{}
 	if r.worker == nil {
 		return nil
 	}
+	r.worker.release()
+	runtime.GC()
 	return r.worker.rebuild()
 }
 

@@ -38,6 +38,8 @@ func (c *calibrator) rebuild() (err error) {
 
 func (c *calibrator) slots() *slots { return nil }
 
+func (c *calibrator) release() { c.net = nil }
+
 func (c *calibrator) close() {
 	if c.loader != nil {
 		c.loader.close()

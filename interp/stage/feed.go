@@ -212,5 +212,8 @@ func (j *Job) readers() int {
 	if j.Readers > 0 {
 		return j.Readers
 	}
-	return min(runtime.GOMAXPROCS(0), 8)
+	return readersOn(runtime.GOMAXPROCS(0))
 }
+
+// readersOn is how many goroutines prepare batches on so many cores.
+func readersOn(cores int) int { return min(max(cores, 1), 8) }

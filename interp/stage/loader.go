@@ -48,15 +48,15 @@ func (f *Feed) load(o order, readers int) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	depth := min(readers+1, max(o.to-o.from, 1))
+	ahead := depth(readers, o.to-o.from)
 	l := &loader{
-		free: make(chan *batch, depth),
-		todo: make(chan *batch, depth),
-		due:  make(chan *batch, depth),
+		free: make(chan *batch, ahead),
+		todo: make(chan *batch, ahead),
+		due:  make(chan *batch, ahead),
 		quit: make(chan struct{}),
 	}
 	size := f.Spec.Shape.WithN(1).Len()
-	for range depth {
+	for range ahead {
 		l.free <- &batch{
 			size:   size,
 			x:      make([]float32, o.batch*size),
@@ -66,11 +66,14 @@ func (f *Feed) load(o order, readers int) (*loader, error) {
 		}
 	}
 	l.work.Go(func() { l.dispatch(o, f.Samples.Len()) })
-	for range min(readers, depth) {
+	for range min(readers, ahead) {
 		l.work.Go(func() { l.read(&reader{feed: f, table: t, seed: o.seed}) })
 	}
 	return l, nil
 }
+
+// depth is how many batches go round, of so many in all.
+func depth(readers, batches int) int { return min(readers+1, max(batches, 1)) }
 
 // dispatch hands out the batches in order as room comes free.
 func (l *loader) dispatch(o order, n int) {

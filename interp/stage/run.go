@@ -17,6 +17,8 @@ type worker interface {
 	step() error
 	// slots returns the optimizer's state tensors, nil where there is no optimizer.
 	slots() *slots
+	// release lets go of the net.
+	release()
 	// rebuild follows a change of the model's structure.
 	rebuild() error
 	close()

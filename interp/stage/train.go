@@ -58,6 +58,8 @@ func (t *trainer) rebuild() (err error) {
 
 func (t *trainer) slots() *slots { return t.state }
 
+func (t *trainer) release() { t.net = nil }
+
 func (t *trainer) close() {
 	if t.loader != nil {
 		t.loader.close()

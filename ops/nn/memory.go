@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	"qpipe/ops/kernel"
 )
@@ -45,10 +46,11 @@ func (g *Graph) FileBytes() (all, trainable int64) {
 
 // Use is what a compiled net is for, as its memory depends on it.
 type Use struct {
-	Training bool
-	Keep     bool // every node's output is kept
-	Set      *kernel.Set
-	Workers  int
+	Phase   Phase
+	Keep    bool // every node's output is kept
+	Set     *kernel.Set
+	Workers int
+	Bound   bool // of Need: no less than is needed is good enough, as long as it is found fast
 }
 
 // planned is the largest batch that Need plans for. All that depends on a larger one
@@ -68,32 +70,51 @@ func Need(g *Graph, batch int, u Use) int64 {
 }
 
 func need(g *Graph, batch int, u Use) int64 {
-	e := &Net{g: g, set: u.Set, batch: batch, training: u.Training, keep: u.Keep}
+	e := &Net{g: g, set: u.Set, batch: batch, training: u.Phase == Train, keep: u.Keep}
 	if g.form == Quantized {
-		return e.need8(u.Workers)
+		return e.need8(u)
 	}
 	e.live()
 	p, total := &plan{}, int64(0)
 	for _, c := range e.cells {
 		c.coded = e.coded(c)
 		if c.root == c.i {
-			total += e.own(c, p)
+			total += e.own(c, p, u.Phase)
 			e.leases(c, p)
 		}
 	}
 	r := e.rooms()
+	if g.form == Calibration {
+		e.untouched(p, &r, u.Phase)
+	}
 	total += int64(u.Workers) * (r.scratch.Bytes() + r.block.Bytes())
 	total += 4*int64(r.values+r.acc+r.plain+r.parts) + 12*int64(r.sums)
-	return total + p.bytes() + 4*int64(batch*g.Output().WithN(1).Len())
+	return total + p.bytes(u.Bound) + 4*int64(batch*g.Output().WithN(1).Len())
+}
+
+// untouched takes away the buffers of a calibration net that are planned for and not
+// written to, so that they take no memory: codes while it observes, and the values that
+// codes stand for in an evaluation.
+func (e *Net) untouched(p *plan, r *rooms, ph Phase) {
+	r.acc = 0
+	if ph != Eval {
+		p.u8.leases, r.plain = nil, 0
+		return
+	}
+	for _, c := range e.cells {
+		if c.coded {
+			p.f32.leases = slices.DeleteFunc(p.f32.leases, func(l lease[float32]) bool { return l.dst == &c.out })
+		}
+	}
 }
 
 // own is what a cell's op has of its own. Its buffers that others may share are leased.
-func (e *Net) own(c *cell, p *plan) int64 {
+func (e *Net) own(c *cell, p *plan, ph Phase) int64 {
 	channels := int64(c.shape.C)
 	switch {
 	case c.conv != nil:
 		e.leaseAcc(c, p, new([]float32))
-		forward := !c.conv.Weight.Quantized() || e.g.form == Calibration || c.conv.Geom.K() > kernel.MaxProducts || !e.cells[c.in[0]].coded
+		forward := !c.conv.Weight.Quantized() || e.g.form == Calibration && ph != Eval || c.conv.Geom.K() > kernel.MaxProducts || !e.cells[c.in[0]].coded
 		return c.conv.ExecBytes(e.set, e.batch, e.training, forward)
 	case c.node.op == opMaxPool:
 		e.leaseTmp(c, p, new([]float32))
@@ -109,7 +130,7 @@ func (e *Net) own(c *cell, p *plan) int64 {
 const requantBytes = 80
 
 // need8 is need of the int8 form.
-func (e *Net) need8(workers int) int64 {
+func (e *Net) need8(u Use) int64 {
 	p, total := &plan{}, int64(0)
 	last := e.g.lastReaders()
 	var scratch, block kernel.Room
@@ -142,9 +163,21 @@ func (e *Net) need8(workers int) int64 {
 			total += int64(n.pool.KH*n.pool.KW+1) * requantBytes
 		}
 	}
-	total += int64(workers)*(scratch.Bytes()+block.Bytes()) + 4*int64(accs+e.batch*e.g.Output().WithN(1).Len())
-	return total + p.bytes()
+	total += int64(u.Workers)*(scratch.Bytes()+block.Bytes()) + 4*int64(accs+e.batch*e.g.Output().WithN(1).Len())
+	return total + p.bytes(u.Bound)
 }
 
-// bytes is what the plan's buffers take.
-func (p *plan) bytes() int64 { return 4*int64(p.f32.place()) + int64(p.u8.place()) }
+// bytes is what the plan's buffers take; with bound at most, if none shares its memory.
+func (p *plan) bytes(bound bool) int64 {
+	if bound {
+		return 4*p.f32.sum() + p.u8.sum()
+	}
+	return 4*int64(p.f32.place()) + int64(p.u8.place())
+}
+
+func (a *arena[T]) sum() (total int64) {
+	for _, l := range a.leases {
+		total += int64(padded(l.size))
+	}
+	return total
+}
