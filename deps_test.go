@@ -27,7 +27,7 @@ var policy = []struct {
 
 	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they hold"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
-	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag github.com/vbauerster/mpb/... golang.org/x/term", "the only room that meets a person"},
+	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag golang.org/x/term", "the only room that meets a person"},
 	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
 
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},

@@ -2,111 +2,144 @@ package cli
 
 import (
 	"fmt"
-	"io"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"qpipe/interp/stage"
 )
 
-// bars shows the lines of plainLines with a bar below them for what goes on:
+// bars shows a line for each event worth one, and below them a bar for what goes on:
 // epoch, rate, time left and loss.
 type bars struct {
-	mu       sync.Mutex // never held by what mpb calls: it draws while we wait for it
-	progress *mpb.Progress
-	bar      *mpb.Bar
-	now      atomic.Pointer[progress]
+	mu       sync.Mutex
+	out      *stream
 	narrator *narrator
+	closed   bool
+	ticks    *time.Ticker
+	quit     chan struct{}
 }
 
-// progress is the latest of an EventProgress.
-type progress struct {
-	stage, phase string
-	epoch        int
-	epochs       int
-	done, total  int64
-	rate, loss   float64
-	eta          time.Duration
+// newBars shows bars until they are closed.
+func newBars(out *stream, n *narrator) *bars {
+	b := &bars{out: out, narrator: n, ticks: time.NewTicker(100 * time.Millisecond), quit: make(chan struct{})}
+	out.screen.liven(out)
+	go b.refresh()
+	return b
 }
 
-func newBars(out io.Writer, n *narrator) *bars {
-	return &bars{
-		narrator: n,
-		progress: mpb.New(mpb.WithOutput(out), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithAutoRefresh()),
+// refresh draws the bar again and again: windows change, and keys are echoed.
+func (b *bars) refresh() {
+	for {
+		select {
+		case <-b.quit:
+			return
+		case <-b.ticks.C:
+			s := b.out.screen
+			s.mu.Lock()
+			s.redraw()
+			s.mu.Unlock()
+		}
 	}
 }
 
 func (b *bars) Event(e stage.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if line := b.narrator.line(e); line != "" {
-		b.print(line)
+	if b.closed {
+		return // the run was aborted, and its last words come too late
 	}
 	switch e.Kind {
 	case stage.EventProgress:
-		b.update(e)
+		b.out.screen.show(b.progress(e).fit)
+		return
 	case stage.EventEnd, stage.EventInterrupt:
-		b.drop()
+		b.out.screen.hide()
+	}
+	if line := b.narrator.line(e); line != "" {
+		fmt.Fprintln(b.out, line)
 	}
 }
-
-// update moves the bar; a new stage or phase gets a new one.
-func (b *bars) update(e stage.Event) {
-	p := progress{
-		stage: e.Stage, phase: text(e.Data["phase"]), epoch: e.Epoch, epochs: b.narrator.extent(e.Stage).epochs,
-		done: int64(number(e.Data["done"])), total: int64(number(e.Data["total"])),
-		rate: number(e.Data["rate"]), loss: number(e.Data["loss"]),
-		eta: time.Duration(number(e.Data["eta"]) * float64(time.Second)),
-	}
-	before := b.now.Swap(&p)
-	if b.bar == nil || before.stage != p.stage || before.phase != p.phase || before.total != p.total {
-		b.drop()
-		b.bar = b.progress.New(p.total, mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding(" "),
-			mpb.BarRemoveOnComplete(), mpb.BarWidth(24),
-			mpb.PrependDecorators(decor.Any(b.left)), mpb.AppendDecorators(decor.Any(b.right)))
-	}
-	b.bar.SetCurrent(p.done)
-}
-
-func (b *bars) left(decor.Statistics) string {
-	p := b.now.Load()
-	if p.phase == "train" && p.epochs > 0 {
-		return fmt.Sprintf("%s: epoch %d/%d ", p.stage, min(p.epoch+1, p.epochs), p.epochs)
-	}
-	return fmt.Sprintf("%s: %s ", p.stage, p.phase)
-}
-
-func (b *bars) right(decor.Statistics) string {
-	p := b.now.Load()
-	s := fmt.Sprintf(" %d/%d  %s images/s  %s left", p.done, p.total, short(p.rate), clock(p.eta))
-	if p.phase == "train" {
-		s += fmt.Sprintf("  loss %.4f", p.loss)
-	}
-	return s
-}
-
-func (b *bars) drop() {
-	if b.bar != nil {
-		b.bar.Abort(true)
-		b.bar = nil
-	}
-}
-
-func (b *bars) print(line string) { fmt.Fprintln(b.progress, line) }
 
 func (b *bars) Line(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.print(text)
+	if !b.closed {
+		fmt.Fprintln(b.out, text)
+	}
 }
 
 func (b *bars) Close() {
 	b.mu.Lock()
-	b.drop()
-	b.mu.Unlock()
-	b.progress.Shutdown()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	b.ticks.Stop()
+	close(b.quit)
+	b.out.screen.hide()
+}
+
+// bar is what a progress event says.
+type bar struct {
+	what, count, rate, left, loss string
+	share                         float64 // that is done
+}
+
+func (b *bars) progress(e stage.Event) *bar {
+	phase := text(e.Data["phase"])
+	done, total := int64(number(e.Data["done"])), int64(number(e.Data["total"]))
+	r := &bar{what: e.Stage + ": " + phase, count: fmt.Sprintf("%d/%d", done, total)}
+	if total > 0 {
+		r.share = min(max(float64(done)/float64(total), 0), 1)
+	}
+	if epochs := b.narrator.extent(e.Stage).epochs; phase == "train" && epochs > 0 {
+		r.what = fmt.Sprintf("%s: epoch %d/%d", e.Stage, min(e.Epoch+1, epochs), epochs)
+	}
+	if v := number(e.Data["rate"]); v > 0 {
+		r.rate = short(v) + " images/s"
+		r.left = clock(time.Duration(number(e.Data["eta"])*float64(time.Second))) + " left"
+	}
+	if phase == "train" {
+		r.loss = fmt.Sprintf("loss %.4f", number(e.Data["loss"]))
+	}
+	return r
+}
+
+// The columns of the gauge: as many as there are, between these.
+const (
+	gaugeLeast = 8
+	gaugeMost  = 24
+)
+
+// fit is the bar in at most so many columns: one line, whatever the terminal is.
+// What there is no room for goes, from the least useful on.
+func (r *bar) fit(columns int) string {
+	for _, parts := range [][]string{
+		{r.count, r.rate, r.left, r.loss},
+		{r.rate, r.left, r.loss},
+		{r.left, r.loss},
+		{r.left},
+	} {
+		rest := ""
+		for _, p := range parts {
+			if p != "" {
+				rest += "  " + p
+			}
+		}
+		if room := columns - cells(r.what+rest) - 1; room >= gaugeLeast {
+			return r.what + " " + gauge(r.share, min(room, gaugeMost)) + rest
+		}
+	}
+	if s := r.what + "  " + r.left; r.left != "" && cells(s) <= columns {
+		return s
+	}
+	return clipped(r.what, columns)
+}
+
+// gauge draws a share.
+func gauge(share float64, columns int) string {
+	full := int(share * float64(columns))
+	return strings.Repeat("━", full) + strings.Repeat("─", columns-full)
 }

@@ -124,6 +124,13 @@ func (a *app) bench(f benchFlags, word string) error {
 		return a.benchOnce(f, set, subjects[0], began)
 	}
 	b := &benchRun{benchFlags: f, set: set, report: newBenchReport(set)}
+	if !f.json && isTerminal(a.Out) {
+		a.out.screen.liven(a.out)
+		defer a.out.screen.hide()
+		b.status = func(text string) {
+			a.out.screen.show(func(columns int) string { return clipped("bench: "+text, columns) })
+		}
+	}
 	for _, s := range subjects {
 		if _, err := s.wanted(f.what); err != nil {
 			return err
@@ -169,10 +176,18 @@ type benchRun struct {
 	benchFlags
 	set    *kernel.Set
 	report *benchReport
+	status func(text string) // says what is measured, where somebody watches
+}
+
+func (b *benchRun) says(format string, args ...any) {
+	if b.status != nil {
+		b.status(fmt.Sprintf(format, args...))
+	}
 }
 
 // measurePeak finds what the machine can do at most with so many threads.
 func (b *benchRun) measurePeak(threads int) error {
+	b.says("the peak of %s", count(threads, "thread"))
 	pool := nn.NewPool(threads)
 	defer pool.Close()
 	p := benchPeak{Threads: threads}
@@ -207,6 +222,7 @@ func (b *benchRun) subject(s *subject, a *app) error {
 		pool.Close()
 	}
 	if !b.json {
+		a.out.screen.hide()
 		a.benchTable(b.report, out)
 	}
 	return nil
@@ -248,6 +264,7 @@ func (b *benchRun) form(s *subject, form string, batches []int, pool *nn.Pool, o
 
 // row measures a piece of work and adds its line.
 func (b *benchRun) row(w *work, r benchRow, out *benchSubject) (err error) {
+	b.says("%s, %s, %s, %s", out.Name, r.What, r.Does, count(r.Batch, "image"))
 	if r.timing, err = w.measure(b.time); err != nil {
 		return err
 	}

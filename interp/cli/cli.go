@@ -57,7 +57,47 @@ func (s Streams) Getenv(name string) string {
 // catalogue and returns the exit code: 0 fine, 1 the pipeline is wrong or a stage
 // failed, 2 usage, 3 a bug of qpipe's, 130 interrupted with a checkpoint.
 func Main(args []string, s Streams, c stage.Catalog) (code int) {
+	a := newApp(s, c)
+	a.signals.listen()
+	defer func() {
+		if code != exitInterrupted { // else a second signal that comes late must not keep the process from saying so
+			a.signals.close()
+		}
+	}()
+	done := make(chan int, 1)
+	go func() { done <- a.guarded(args) }()
+	for {
+		select {
+		case code := <-done:
+			return a.end(code)
+		case sig := <-a.signals.got:
+			if !a.signals.heeded(sig) {
+				return a.cutOff()
+			}
+		}
+	}
+}
+
+// app is one run of the program.
+type app struct {
+	Streams
+	out, err *stream // those of Streams
+	signals  signals
+	catalog  stage.Catalog
+	noColor  bool
+	chdir    string
+	threads  int // that the command line asks for, 0 where it does not
+}
+
+func newApp(s Streams, c stage.Catalog) *app {
 	a := &app{Streams: s, catalog: c}
+	a.out, a.err = streams(s.Out, s.Err, s.Getenv("TERM") == "dumb")
+	a.Out, a.Err = a.out, a.err
+	return a
+}
+
+// guarded is main, whose panics are told as what they are.
+func (a *app) guarded(args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
 			code = a.bug(p, debug.Stack())
@@ -66,13 +106,29 @@ func Main(args []string, s Streams, c stage.Catalog) (code int) {
 	return a.main(args)
 }
 
-// app is one run of the program.
-type app struct {
-	Streams
-	catalog stage.Catalog
-	noColor bool
-	chdir   string
-	threads int // that the command line asks for, 0 where it does not
+// end makes the exit code say, too, whether all could be written that there was to
+// say: who reads half of it must not take it for the whole.
+func (a *app) end(code int) int {
+	a.out.flush()
+	a.err.flush()
+	failed := a.out.failed()
+	if failed != nil && !gone(failed) {
+		a.errorf("cannot write the output: %v", failed)
+	}
+	switch {
+	case code == exitInterrupted:
+	case failed != nil, a.err.failed() != nil && code == exitOK:
+		return exitFailed
+	}
+	return code
+}
+
+// cutOff is the end at a signal that nobody heeds.
+func (a *app) cutOff() int {
+	a.out.screen.leave()
+	fmt.Fprintln(a.Err, "Interrupted.")
+	a.out.screen.shut()
+	return exitInterrupted
 }
 
 // exit is an error that has been told to the user already; it only carries the
@@ -120,15 +176,18 @@ func (a *app) enter() (back string, err error) {
 func (a *app) code(cmd *cobra.Command, err error) int {
 	var told exit
 	var usage usageError
+	var unwritten *writeError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &told):
 		return int(told)
 	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(a.Err, "%s: %s\n", cmd.CommandPath(), strings.TrimSpace(err.Error()))
+		fmt.Fprintf(a.Err, "%s: %s\n", cmd.CommandPath(), readable(strings.TrimSpace(err.Error())))
 		fmt.Fprintf(a.Err, "See `%s --help`.\n", cmd.CommandPath())
 		return exitUsage
+	case errors.As(err, &unwritten):
+		return exitFailed // end says it
 	default:
 		a.errorf("%v", err)
 		return exitFailed
@@ -137,7 +196,7 @@ func (a *app) code(cmd *cobra.Command, err error) int {
 
 // errorf prints an error that no line of a pipeline is to blame for.
 func (a *app) errorf(format string, args ...any) {
-	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err).red("Error:"), fmt.Sprintf(format, args...))
+	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err).red("Error:"), readable(fmt.Sprintf(format, args...)))
 }
 
 // bug reports a panic: ours, whatever the input was.

@@ -1,11 +1,6 @@
 package cli
 
-import (
-	"io"
-	"os"
-
-	"golang.org/x/term"
-)
+import "io"
 
 // painter colours text, or leaves it alone.
 type painter bool
@@ -30,16 +25,14 @@ func (a *app) paint(w io.Writer) painter {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	s, ok := w.(*stream)
+	return ok && s.columns != nil
 }
 
 // width is the number of columns of a stream: the terminal's, else 100.
 func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
-		}
+	if s, ok := w.(*stream); ok && s.columns != nil {
+		return s.columns()
 	}
 	return 100
 }

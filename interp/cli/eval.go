@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,8 +149,12 @@ type evalDocument struct {
 // evaluate runs the evaluation until it ends or is interrupted, and shows what it found.
 func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 	a.collectSooner()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	a.signals.with(func(os.Signal) bool {
+		defer cancel()
+		return ctx.Err() == nil // a second one ends it at once
+	})
 	report, list := func() (*exec.Evaluation, diag.List) {
 		if !f.json {
 			show := a.display(false)
@@ -166,7 +168,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 		fmt.Fprintln(a.Err, "Interrupted; nothing was written.")
 		return exit(exitInterrupted)
 	case f.json && report == nil:
-		return cmp.Or(diag.WriteJSON(a.Out, list, l.files.Source), failed(list))
+		return cmp.Or(diag.WriteJSON(a.out.raw(), list, l.files.Source), failed(list))
 	case f.json:
 		doc := evalDocument{diag.FormatVersion, report, diag.NewItems(list, l.files.Source)}
 		return a.writeJSON(doc)
@@ -180,7 +182,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 // showEvaluation prints what an evaluation found.
 func (a *app) showEvaluation(r *exec.Evaluation) error {
 	s := &sheet{paint: a.paint(a.Out)}
-	fmt.Fprintf(s, "%s\n", s.paint.bold(r.Model))
+	fmt.Fprintf(s, "%s\n", s.paint.bold(printable(r.Model)))
 	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")
 	if r.EMA {
 		form += ", averaged weights"

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // number reads a JSON-able number of an event; 0 where there is none.
@@ -29,7 +31,26 @@ func text(v any) string {
 	if v == nil {
 		return ""
 	}
-	return fmt.Sprint(v)
+	return printable(fmt.Sprint(v))
+}
+
+// printable makes a name or a text from a file harmless for a terminal, and one line.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || unicode.Is(unicode.Mn, r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// readable is printable of several lines.
+func readable(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // list reads a list of names.

@@ -57,7 +57,11 @@ func (a *app) graph(in inputs, args []string, format string, asJSON bool) error 
 	}
 	var b bytes.Buffer
 	draw(&b, l.plan)
-	_, err = a.Out.Write(b.Bytes())
+	to := a.Out
+	if format != "text" {
+		to = a.out.raw()
+	}
+	_, err = to.Write(b.Bytes())
 	return err
 }
 

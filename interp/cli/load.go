@@ -60,7 +60,7 @@ func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
 	case err == nil:
 		return l, nil
 	case asJSON:
-		return nil, cmp.Or(diag.WriteJSON(a.Out, l.diags, l.files.Source), err)
+		return nil, cmp.Or(diag.WriteJSON(a.out.raw(), l.diags, l.files.Source), err)
 	}
 	return nil, cmp.Or(a.diagnostics(l.files.Source, l.diags), err)
 }
@@ -109,7 +109,7 @@ func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
 	err := failed(l.diags)
 	switch {
 	case asJSON && err != nil:
-		return nil, cmp.Or(diag.WriteJSON(a.Out, l.diags, l.files.Source), err)
+		return nil, cmp.Or(diag.WriteJSON(a.out.raw(), l.diags, l.files.Source), err)
 	case asJSON:
 		return l, nil
 	}
@@ -121,5 +121,9 @@ func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
 
 // diagnostics shows a list to a person.
 func (a *app) diagnostics(src diag.Sources, list diag.List) error {
-	return diag.WriteText(a.Err, list, src, diag.Style{Color: bool(a.paint(a.Err)), Width: min(width(a.Err), 120)})
+	style := diag.Style{Color: bool(a.paint(a.Err)), Width: min(width(a.Err), 120)}
+	if isTerminal(a.Err) {
+		style.Lines = width(a.Err)
+	}
+	return diag.WriteText(a.Err, list, src, style)
 }

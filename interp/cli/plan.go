@@ -109,9 +109,9 @@ func (a *app) decisions(l *loaded, out string, decisions []exec.Decision, list d
 		return nil
 	}
 	if run == 0 {
-		fmt.Fprintf(a.Out, "Nothing to do: %s is up to date.\n", out)
+		fmt.Fprintf(a.Out, "Nothing to do: %s is up to date.\n", printable(out))
 	} else {
-		fmt.Fprintf(a.Out, "%d of %s would run, into %s.\n", run, count(len(decisions), "stage"), out)
+		fmt.Fprintf(a.Out, "%d of %s would run, into %s.\n", run, count(len(decisions), "stage"), printable(out))
 	}
 	return nil
 }

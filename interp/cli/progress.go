@@ -25,9 +25,10 @@ func (a *app) display(asJSON bool) display {
 	n := &narrator{paint: a.paint(a.Out), stages: map[string]*extent{}}
 	switch {
 	case asJSON:
-		return newJSONLines(a.Out, a.Err)
-	case isTerminal(a.Out):
-		return newBars(a.Out, n)
+		return newJSONLines(a.out.raw(), a.Err)
+	case isTerminal(a.Out) && !a.out.screen.dumb:
+		a.out.screen.colour = bool(n.paint)
+		return newBars(a.out, n)
 	default:
 		return &plainLines{out: a.Out, err: a.Err, narrator: n}
 	}
@@ -102,7 +103,7 @@ func word(v float64) any {
 func (j *jsonLines) write(v any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_ = j.enc.Encode(v) // a closed output arrives as a signal
+	_ = j.enc.Encode(v) // the stream remembers what could not be written
 }
 
 func (j *jsonLines) Line(text string) {

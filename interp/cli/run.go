@@ -157,7 +157,7 @@ type outcome struct {
 // execute runs the plan beside the signal handler and shows both.
 func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	show := a.display(f.json)
-	stop := watch(show)
+	stop := a.watch(show)
 	defer stop.release()
 	o.Stop, o.Events = stop.stop, show.Event
 	a.collectSooner()

@@ -82,7 +82,7 @@ type sheet struct {
 // row prints a line of the head, if there is something to say.
 func (s *sheet) row(name, text string) {
 	if text != "" {
-		fmt.Fprintf(s, "%s %s\n", s.paint.dim(fmt.Sprintf("%-10s", name)), text)
+		fmt.Fprintf(s, "%s %s\n", s.paint.dim(fmt.Sprintf("%-10s", name)), printable(text))
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *sheet) section(title, align string, rows [][]string) {
 }
 
 func (s *sheet) file(d *artifact.Description) {
-	fmt.Fprintln(s, s.paint.bold(d.Path))
+	fmt.Fprintln(s, s.paint.bold(printable(d.Path)))
 	s.row("kind", d.Kind)
 	if d.Stage != "" {
 		s.row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, count(d.Epoch, "epoch"), count(d.Step, "step")))
@@ -184,7 +184,7 @@ func extreme(v *float64) string {
 
 func (s *sheet) run(d *runs.Description) {
 	m := d.Run
-	fmt.Fprintln(s, s.paint.bold(d.Path))
+	fmt.Fprintln(s, s.paint.bold(printable(d.Path)))
 	s.row("kind", d.Kind)
 	s.row("pipeline", strings.Join(m.Files, ", "))
 	s.row("seed", strconv.FormatInt(m.Seed, 10))
@@ -204,7 +204,7 @@ func (s *sheet) run(d *runs.Description) {
 	s.section("stages", "lllrrr", rows)
 	for _, e := range m.Stages {
 		if e.Error != "" {
-			fmt.Fprintf(s, "  %s: %s\n", e.Name, e.Error)
+			fmt.Fprintf(s, "  %s: %s\n", printable(e.Name), printable(e.Error))
 		}
 	}
 	s.section("files", "lrl", files)

@@ -3,57 +3,98 @@ package cli
 import (
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
+// signals are the user's wishes to end early. Whoever is at work heeds them; else
+// the program ends at once.
+type signals struct {
+	got  chan os.Signal
+	mu   sync.Mutex
+	heed func(os.Signal) bool // reports whether that was all there is to do
+}
+
+// listen begins to take signals. Those that the program was started without, as
+// nohup does, stay ignored.
+func (s *signals) listen() {
+	s.got = make(chan os.Signal, 8)
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(sig) {
+			signal.Notify(s.got, sig)
+		}
+	}
+}
+
+// close gives the signals back.
+func (s *signals) close() { signal.Stop(s.got) }
+
+// with makes f heed the signals, nil nobody.
+func (s *signals) with(f func(os.Signal) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heed = f
+}
+
+// heeded passes a signal on, and reports whether somebody was there for it.
+func (s *signals) heeded(sig os.Signal) bool {
+	s.mu.Lock()
+	f := s.heed
+	s.mu.Unlock()
+	return f != nil && f(sig)
+}
+
 // watcher turns signals into the two ways of ending a run early.
 type watcher struct {
+	signals *signals
 	stop    chan struct{} // closed by the first: finish the step, write a checkpoint
 	abort   chan struct{} // closed by the second
-	signals chan os.Signal
-	quit    chan struct{}
+	mu      sync.Mutex
+	n       int
 }
 
 // watch starts listening. A closed output counts as a wish to end too: what was
 // computed is kept, where the default would be to die in the middle of a step.
-func watch(show display) *watcher {
-	w := &watcher{
-		stop: make(chan struct{}), abort: make(chan struct{}),
-		signals: make(chan os.Signal, 4), quit: make(chan struct{}),
+func (a *app) watch(show display) *watcher {
+	w := &watcher{signals: &a.signals, stop: make(chan struct{}), abort: make(chan struct{})}
+	if !signal.Ignored(syscall.SIGPIPE) {
+		signal.Notify(w.signals.got, syscall.SIGPIPE)
 	}
-	signal.Notify(w.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	go w.listen(show)
+	w.signals.with(func(s os.Signal) bool {
+		w.take(s, show)
+		return true
+	})
 	return w
 }
 
-func (w *watcher) listen(show display) {
-	for n := 0; ; {
-		select {
-		case <-w.quit:
-			return
-		case s := <-w.signals:
-			if s == syscall.SIGPIPE && n > 0 {
-				continue // the first one has said it all
-			}
-			n++
-			if n == 1 {
-				close(w.stop)
-				show.Line("Interrupted: finishing the step and writing a checkpoint; once more aborts at once.")
-			} else {
-				close(w.abort)
-				return
-			}
-		}
+func (w *watcher) take(s os.Signal, show display) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s == syscall.SIGPIPE && w.n > 0 {
+		return // the first one has said it all
+	}
+	w.n++
+	switch {
+	case w.n == 1 && s == syscall.SIGPIPE:
+		close(w.stop)
+		show.Line("Nobody reads the output any more: finishing the step and writing a checkpoint.")
+	case w.n == 1 && s != syscall.SIGQUIT:
+		close(w.stop)
+		show.Line("Interrupted: finishing the step and writing a checkpoint; once more aborts at once.")
+	case w.n == 1:
+		w.n = 2
+		close(w.abort)
+	case w.n == 2:
+		close(w.abort)
 	}
 }
 
 // release gives the signals back, unless one has ended the run: then the process is
 // about to say so by its exit code, and a second signal that comes late must not keep it from that.
 func (w *watcher) release() {
-	close(w.quit)
 	select {
 	case <-w.stop:
 	default:
-		signal.Stop(w.signals)
+		w.signals.with(nil)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
@@ -31,9 +30,9 @@ func (a *app) summary(r *exec.Report, out string, took time.Duration) {
 		fmt.Fprintln(a.Out)
 	}
 	for _, o := range r.Outputs {
-		fmt.Fprintf(a.Out, "%s = %s\n", p.bold(o.Name), value(o.Value))
+		fmt.Fprintf(a.Out, "%s = %s\n", p.bold(o.Name), printable(value(o.Value)))
 	}
-	fmt.Fprintf(a.Out, "\n%s in %s\n", out, seconds(took.Seconds()))
+	fmt.Fprintf(a.Out, "\n%s in %s\n", printable(out), seconds(took.Seconds()))
 }
 
 // accuracy is the column of that name: the stage's metric "accuracy", or its
@@ -92,24 +91,25 @@ func table(rows [][]string, align string) []string {
 	widths := make([]int, len(align))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			row[i] = printable(cell)
+			widths[i] = max(widths[i], cells(row[i]))
 		}
 	}
 	lines := make([]string, len(rows))
 	for i, row := range rows {
-		var cells []string
+		var texts []string
 		for j, cell := range row {
 			if widths[j] == 0 {
 				continue
 			}
-			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", widths[j]-cells(cell))
 			if align[j] == 'r' {
-				cells = append(cells, pad+cell)
+				texts = append(texts, pad+cell)
 			} else {
-				cells = append(cells, cell+pad)
+				texts = append(texts, cell+pad)
 			}
 		}
-		lines[i] = strings.TrimRight(strings.Join(cells, "  "), " ")
+		lines[i] = strings.TrimRight(strings.Join(texts, "  "), " ")
 	}
 	return lines
 }
@@ -141,6 +141,6 @@ func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) erro
 		end.Stages = append(end.Stages, o.report.Stages...)
 		end.Outputs = append(end.Outputs, o.report.Outputs...)
 	}
-	newJSONLines(a.Out, a.Err).write(end)
+	newJSONLines(a.out.raw(), a.Err).write(end)
 	return nil
 }

@@ -61,7 +61,7 @@ func (a *app) validate(in inputs, args []string, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := diag.WriteJSON(a.Out, all, firstOf(sources)); err != nil {
+		if err := diag.WriteJSON(a.out.raw(), all, firstOf(sources)); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (a *app) validate(in inputs, args []string, asJSON bool) error {
 
 // verdict is the line about a pipeline without errors.
 func (a *app) verdict(l *loaded, took time.Duration) string {
-	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).green("valid"), l.path,
+	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).green("valid"), printable(l.path),
 		count(len(l.program.Stages), "stage"), count(len(l.program.Models), "model"), seconds(took.Seconds()))
 }
 

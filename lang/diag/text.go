@@ -16,6 +16,7 @@ type Sources func(file string) []byte
 type Style struct {
 	Color bool
 	Width int // wrap summaries and details at this many columns; 0: never
+	Lines int // show at most this many columns of a line of source, with its number; 0: 200
 }
 
 // WriteText prints the list for people: each diagnostic with its place, the
@@ -163,33 +164,40 @@ func (p *printer) snippet(subject, context Range, tint string) {
 		return
 	}
 	digits := len(fmt.Sprint(subject.Start.Line))
+	room := clipAt
+	if p.style.Lines > 0 {
+		room = min(p.style.Lines-digits-6, clipAt)
+	}
+	if room < 12 {
+		return // the place says it, and there is no room for more
+	}
 	if context.File == subject.File && context.Start.Line < subject.Start.Line {
 		if above, ok := lineOf(text, context.Start); ok {
-			p.code(digits, context.Start.Line, above)
+			p.code(digits, context.Start.Line, above, room)
 			if context.Start.Line+1 < subject.Start.Line {
 				p.line("    ", strings.Repeat(" ", digits)+p.paint(dim, "  …"))
 			}
 		}
 	}
-	p.underlined(digits, code, subject, tint)
+	p.underlined(digits, code, subject, tint, room)
 }
 
-func (p *printer) code(digits, number int, code sourceLine) {
-	text, _, _ := code.around(0, 0, clipAt)
-	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, number))+" "+clip(display(text)))
+func (p *printer) code(digits, number int, code sourceLine, room int) {
+	text, _, _ := code.around(0, 0, room)
+	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, number))+" "+clip(display(text), room))
 }
 
 // underlined prints the line of the subject, or of a long one the part around it, and
 // underlines the subject.
-func (p *printer) underlined(digits int, code sourceLine, r Range, tint string) {
-	text, from, to := code.around(r.Start.Byte-code.start, r.End.Byte-code.start, clipAt)
-	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, r.Start.Line))+" "+clip(display(text)))
+func (p *printer) underlined(digits int, code sourceLine, r Range, tint string, room int) {
+	text, from, to := code.around(r.Start.Byte-code.start, r.End.Byte-code.start, room)
+	p.line("    ", p.paint(dim, fmt.Sprintf("%*d:", digits, r.Start.Line))+" "+clip(display(text), room))
 	left := columns(display(text[:from]))
 	width := columns(display(text[:to])) - left
-	if left >= clipAt {
+	if left >= room {
 		return
 	}
-	width = min(max(width, 1), clipAt-left)
+	width = min(max(width, 1), room-left)
 	p.line("    ", strings.Repeat(" ", digits+2+left)+p.paint(tint, strings.Repeat("^", width)))
 }
 
@@ -285,16 +293,16 @@ func printable(s string) string {
 	}, s)
 }
 
-// clipAt is the number of columns of a source line that are shown.
+// clipAt is the number of columns of a source line that are shown at most.
 const clipAt = 200
 
-func clip(s string) string {
-	if columns(s) <= clipAt {
+func clip(s string, room int) string {
+	if columns(s) <= room {
 		return s
 	}
 	n := 0
 	for i, r := range s {
-		if n += runeWidth(r); n >= clipAt {
+		if n += runeWidth(r); n >= room {
 			return s[:i] + "…"
 		}
 	}
@@ -355,3 +363,6 @@ func fill(line string, width int) []string {
 	}
 	return append(out, cur)
 }
+
+// Columns is the number of terminal cells of a printable text.
+func Columns(s string) int { return columns(s) }

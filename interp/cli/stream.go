@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// stream is the output or the error stream. Everything that the program says goes
+// through one of the two: so no failed write goes unseen, on a terminal no line is
+// broken within a word, and what a bar shows is erased before anything else is
+// written.
+type stream struct {
+	to      io.Writer
+	screen  *screen
+	columns func() int // asks for the terminal's width; nil where it is none
+	rest    []byte     // the beginning of a line, on a terminal
+	err     error      // of the first write that failed; nothing is written after it
+}
+
+// screen is what the two streams share: the terminal, and the bar at its bottom.
+type screen struct {
+	mu     sync.Mutex
+	dumb   bool // it knows no control sequences
+	colour bool
+	live   bool                     // a line may stand in the place of a bar, or of an echoed key
+	bar    func(columns int) string // the present one, nil for none
+	below  *stream                  // where it is shown
+	closed bool                     // what comes now is too late
+}
+
+// streams returns the two streams for what the process, or a test, writes to.
+func streams(out, err io.Writer, dumb bool) (*stream, *stream) {
+	s := &screen{dumb: dumb}
+	return &stream{to: out, screen: s, columns: columnsOf(out)}, &stream{to: err, screen: s, columns: columnsOf(err)}
+}
+
+// columnsOf returns the function that asks for a terminal's width, nil for what is
+// no terminal. The width is asked for at every use: windows change.
+func columnsOf(w io.Writer) func() int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func() int {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+		return 80
+	}
+}
+
+// Write prints whole lines at once. On a terminal they are broken between words and
+// stand above the bar; what has no line end yet waits for it.
+func (s *stream) Write(p []byte) (int, error) {
+	s.screen.mu.Lock()
+	defer s.screen.mu.Unlock()
+	if s.columns == nil {
+		return len(p), s.put(p)
+	}
+	s.rest = append(s.rest, p...)
+	end := bytes.LastIndexByte(s.rest, '\n') + 1
+	if end == 0 {
+		return len(p), s.err
+	}
+	text := s.rest[:end]
+	s.rest = bytes.Clone(s.rest[end:])
+	return len(p), s.lines(string(text))
+}
+
+// lines prints whole lines on a terminal, in the place of the bar, and the bar below.
+func (s *stream) lines(text string) error {
+	columns := s.columns()
+	var out []string
+	for line := range strings.Lines(text) {
+		out = append(out, broken(strings.TrimSuffix(line, "\n"), columns)...)
+	}
+	if !s.screen.live {
+		return s.put([]byte(strings.Join(out, "\n") + "\n"))
+	}
+	// The terminal may echo a key between two lines: each begins at the left.
+	return s.screen.above(s, strings.Join(out, "\n\r")+"\n\r")
+}
+
+// raw is a writer for text that is read by programs: its lines stay as they are.
+func (s *stream) raw() io.Writer { return rawStream{s} }
+
+type rawStream struct{ *stream }
+
+func (r rawStream) Write(p []byte) (int, error) {
+	r.screen.mu.Lock()
+	defer r.screen.mu.Unlock()
+	return len(p), r.put(p)
+}
+
+// put writes, unless a write has failed before.
+func (s *stream) put(p []byte) error {
+	if s.err != nil || s.screen.closed || len(p) == 0 {
+		return s.err
+	}
+	n, err := s.to.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		s.err = &writeError{err}
+	}
+	return s.err
+}
+
+// flush ends a line that was begun.
+func (s *stream) flush() {
+	s.screen.mu.Lock()
+	defer s.screen.mu.Unlock()
+	if rest := s.rest; len(rest) > 0 {
+		s.rest = nil
+		_ = s.lines(string(rest) + "\n") // s.err remembers
+	}
+}
+
+// failed returns what kept the stream from being written, nil for nothing.
+func (s *stream) failed() error {
+	s.screen.mu.Lock()
+	defer s.screen.mu.Unlock()
+	return s.err
+}
+
+// writeError is a write to a stream that failed. It is told once, at the end.
+type writeError struct{ cause error }
+
+func (e *writeError) Error() string {
+	var path *fs.PathError
+	if errors.As(e.cause, &path) {
+		return path.Err.Error()
+	}
+	return e.cause.Error()
+}
+
+func (e *writeError) Unwrap() error { return e.cause }
+
+// gone reports whether the reader of a stream has closed it.
+func gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
+
+// The bar is drawn from the left, and the cursor goes back there: then a key that the
+// terminal echoes, as ^C, stands in the bar and is erased with it; and a window
+// that becomes narrower breaks the bar below the cursor, where all is erased. One that
+// becomes narrower while the bar is on its way cuts it, since it is drawn without breaks.
+// When Ctrl-C is pressed the terminal throws away what it has not shown yet, at any byte: so
+// every line first puts right what may be left of the bar before it.
+const (
+	home      = "\r"
+	erase     = "\x1b[J" // from the cursor to the end of the screen
+	breaks    = "\x1b[?7h"
+	noBreaks  = "\x1b[?7l"
+	noColours = "\x1b[m"
+)
+
+// clear is what takes away the bar and whatever a key has left on its line.
+func (s *screen) clear() string {
+	if s.colour {
+		return breaks + noColours + home + erase
+	}
+	return breaks + home + erase
+}
+
+// above prints lines in the place of the bar, and the bar again.
+func (s *screen) above(to *stream, lines string) error {
+	if s.below == nil || to == s.below {
+		return to.put([]byte(s.clear() + lines + s.drawn()))
+	}
+	_ = s.below.put([]byte(s.clear())) // below.err remembers
+	err := to.put([]byte(lines))
+	_ = s.below.put([]byte(s.drawn()))
+	return err
+}
+
+// drawn is the bar as it is drawn now. The last column stays free: there the cursor would
+// stand on what is erased.
+func (s *screen) drawn() string {
+	if s.bar == nil || s.below == nil {
+		return ""
+	}
+	return noBreaks + s.bar(s.below.columns()-1) + breaks + erase + home
+}
+
+// show draws a bar, in the place of the one before.
+func (s *screen) show(bar func(columns int) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.below != nil {
+		s.bar = bar
+		s.redraw()
+	}
+}
+
+// redraw draws the bar again: its numbers, the window's width or what a key has left
+// may have changed. It overwrites and erases the rest, so that nothing flickers.
+func (s *screen) redraw() {
+	if s.bar != nil {
+		_ = s.below.put([]byte(home + s.drawn()))
+	}
+}
+
+// hide takes the bar away.
+func (s *screen) hide() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar != nil {
+		s.bar = nil
+		_ = s.below.put([]byte(s.clear()))
+	}
+}
+
+// liven says that there will be bars on a stream: every line takes away what stands
+// in its place.
+func (s *screen) liven(below *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.dumb {
+		s.live, s.below = true, below
+	}
+}
+
+// leave drops the bar: what is said next is said in the middle of something.
+func (s *screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar, s.live = nil, !s.dumb
+}
+
+// shut keeps what still works in the background from writing.
+func (s *screen) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"qpipe/interp/stage"
+)
+
+// TestBroken: whatever the line and the width, no word is lost, none is broken, and a
+// line is longer than the width only where it is a single word.
+func TestBroken(t *testing.T) {
+	word := rapid.StringMatching(`(\x1b\[1m)?[a-zé日.:/]{1,24}(\x1b\[0m)?`)
+	rapid.Check(t, func(t *rapid.T) {
+		line := strings.Repeat(" ", rapid.IntRange(0, 9).Draw(t, "indent"))
+		for i := range rapid.IntRange(1, 12).Draw(t, "words") {
+			if i > 0 {
+				line += strings.Repeat(" ", rapid.IntRange(1, 3).Draw(t, "gap"))
+			}
+			line += word.Draw(t, "word")
+		}
+		columns := rapid.IntRange(1, 60).Draw(t, "columns")
+		lines := broken(line, columns)
+		if got, want := strings.Fields(strings.Join(lines, "\n")), strings.Fields(line); strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Fatalf("%q at %d became %q", line, columns, lines)
+		}
+		for i, l := range lines {
+			if cells(l) > columns && len(strings.Fields(l)) > 1 {
+				t.Fatalf("%q at %d: the line %q is too long", line, columns, l)
+			}
+			if i > 0 && columns >= 8 && !strings.HasPrefix(l, "  ") {
+				t.Fatalf("%q at %d: %q is not indented", line, columns, l)
+			}
+		}
+	})
+	for _, c := range []struct {
+		line    string
+		columns int
+		want    string
+	}{
+		{"float: epoch 1/2  loss 0.2500  lr 0.01", 38, "float: epoch 1/2  loss 0.2500  lr 0.01"},
+		{"float: epoch 1/2  loss 0.2500  lr 0.01", 37, "float: epoch 1/2  loss 0.2500\n  lr 0.01"},
+		{"  one two three", 9, "  one two\n    three"},
+	} {
+		if got := strings.Join(broken(c.line, c.columns), "\n"); got != c.want {
+			t.Errorf("%q at %d:\n%s\nwant\n%s", c.line, c.columns, got, c.want)
+		}
+	}
+}
+
+// TestBarFits: a bar is one line at every width, and says less where there is less room.
+func TestBarFits(t *testing.T) {
+	b := &bars{narrator: &narrator{stages: map[string]*extent{"qat": {epochs: 4}}}}
+	r := b.progress(stage.Event{Stage: "qat", Epoch: 1, Data: map[string]any{
+		"phase": "train", "done": 37, "total": 120, "rate": 12345.6, "eta": 83.0, "loss": 0.25,
+	}})
+	for columns := range 200 {
+		if s := r.fit(columns); cells(s) > columns {
+			t.Fatalf("at %d columns: %q", columns, s)
+		}
+	}
+	for columns, want := range map[int]string{
+		100: "qat: epoch 2/4 ━━━━━━━─────────────────  37/120  12.3k images/s  1:23 left  loss 0.2500",
+		44:  "qat: epoch 2/4 ━━━━━─────────────  1:23 left",
+		30:  "qat: epoch 2/4  1:23 left",
+		20:  "qat: epoch 2/4",
+		9:   "qat: epo…",
+		0:   "",
+	} {
+		if got := r.fit(columns); got != want {
+			t.Errorf("at %d columns: got  %q\nwant %q", columns, got, want)
+		}
+	}
+}
+
+// fullDisk takes some bytes, and no more.
+type fullDisk struct {
+	room int
+	text strings.Builder
+	err  error
+}
+
+func (f *fullDisk) Write(p []byte) (int, error) {
+	n := min(len(p), f.room)
+	f.room -= n
+	f.text.Write(p[:n])
+	if n < len(p) {
+		return n, f.err
+	}
+	return n, nil
+}
+
+// TestUnwritten: a write that fails is an exit code and a line, whichever it was, and
+// nothing is written after it. A reader that has gone is told nothing.
+func TestUnwritten(t *testing.T) {
+	for _, room := range []int{0, 1, 1000} {
+		out := &fullDisk{room: room, err: syscall.ENOSPC}
+		var errs strings.Builder
+		code := Main([]string{"run", "--help"}, Streams{Out: out, Err: &errs}, nil)
+		if want := "Error: cannot write the output: no space left on device\n"; code != 1 || errs.String() != want {
+			t.Errorf("room for %d bytes: exit code %d, %q", room, code, &errs)
+		}
+		if out.text.Len() != room {
+			t.Errorf("%d bytes were written after the failure", out.text.Len()-room)
+		}
+	}
+	var errs strings.Builder
+	if code := Main([]string{"--help"}, Streams{Out: &fullDisk{err: syscall.EPIPE}, Err: &errs}, nil); code != 1 || errs.Len() > 0 {
+		t.Errorf("a closed pipe: exit code %d, %q", code, &errs)
+	}
+	if code := Main([]string{"nosuch"}, Streams{Out: &strings.Builder{}, Err: &fullDisk{err: syscall.ENOSPC}}, nil); code != 2 {
+		t.Errorf("an error that cannot be written: exit code %d", code)
+	}
+}
+
+// TestStreamsOfATerminal drives the two streams of one terminal: what is said on either
+// stands above the bar.
+func TestStreamsOfATerminal(t *testing.T) {
+	var shown strings.Builder
+	out, errs := streams(&shown, &shown, false)
+	width := func() int { return 30 }
+	out.columns, errs.columns = width, width
+	b := newBars(out, &narrator{stages: map[string]*extent{}})
+	b.ticks.Reset(time.Hour)
+	b.Event(stage.Event{Kind: stage.EventProgress, Stage: "s", Data: map[string]any{"phase": "validate", "done": 1, "total": 2}})
+	fmt.Fprint(errs, "a warn")
+	fmt.Fprint(errs, "ing\n")
+	b.Close()
+	b.Event(stage.Event{Kind: stage.EventEnd, Stage: "s"})
+	bar := "\x1b[?7ls: validate ━━━━━━──────  1/2\x1b[?7h\x1b[J\r"
+	clear := "\x1b[?7h\r\x1b[J"
+	want := "\r" + bar + clear + "a warning\n\r" + bar + clear
+	if got := shown.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
