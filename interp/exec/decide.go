@@ -44,7 +44,7 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 
 // finished decides about a stage whose last run was complete.
 func (s *session) finished(e *runs.StageEntry, d *decision) {
-	if e.Hash == d.hash {
+	if d.fits(e) {
 		d.reason = s.unsound(e, e)
 		if d.run = d.reason != ""; !d.run {
 			d.reason = "nothing has changed"
@@ -68,7 +68,7 @@ func (s *session) unfinished(e *runs.StageEntry, d *decision) {
 	case s.Resume:
 		d.run, d.resume, d.insist, d.reason = true, true, true, "continues: "+what
 	case s.comesBack(e, d):
-	case e.Hash != d.hash:
+	case !d.fits(e):
 		d.run, d.reason = true, fmt.Sprintf("starts over: %s, and since then %s", what, d.inputs.changes(e.Inputs, s.did))
 	case e.Lost != "":
 		d.run, d.reason = true, fmt.Sprintf("starts over: its checkpoint %s was lost", e.Lost)
@@ -81,7 +81,7 @@ func (s *session) unfinished(e *runs.StageEntry, d *decision) {
 func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 	fits := func(complete bool) int {
 		return slices.IndexFunc(e.Kept, func(k *runs.Kept) bool {
-			return k.Hash == d.hash && !k.Dropped && (k.State == runs.Complete) == complete && k.Lost == ""
+			return d.fits(&k.StageEntry) && !k.Dropped && (k.State == runs.Complete) == complete && k.Lost == ""
 		})
 	}
 	if i := fits(true); i >= 0 && s.unsound(e, &e.Kept[i].StageEntry) == "" {
@@ -91,7 +91,7 @@ func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 		}
 		return true
 	}
-	if i := fits(false); i >= 0 && e.Hash != d.hash {
+	if i := fits(false); i >= 0 && !d.fits(e) {
 		d.back, d.run, d.resume, d.reason = e.Kept[i], true, true, "continues what was kept of an earlier attempt"
 		return true
 	}

@@ -131,7 +131,7 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*stage.Snapshot, erro
 // earns a warning.
 func (s *session) unedited(st *graph.Stage, d decision) error {
 	e := s.manifest.Stage(st.Name)
-	if e.Hash == d.hash {
+	if d.fits(e) {
 		return nil
 	}
 	what := d.inputs.changes(e.Inputs, s.did)

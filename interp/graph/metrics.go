@@ -56,7 +56,7 @@ func (l *lowerer) metrics(s *program.Stage) (list []stage.Metric, ok bool) {
 	return list, true
 }
 
-// direction refuses a callback for which the worst checkpoint is the best.
+// direction warns of a callback for which the worst checkpoint is the best.
 func (l *lowerer) direction(c program.Callback, metrics []stage.Metric) {
 	d, ok := c.Args.(program.Director)
 	if !ok || d.Direction() == "" {
@@ -70,7 +70,7 @@ func (l *lowerer) direction(c program.Callback, metrics []stage.Metric) {
 		return
 	}
 	l.fail(diag.Diagnostic{
-		Code: diag.WrongDirection, Subject: c.Origin.At("mode"), Address: c.Origin.Address,
+		Code: diag.WrongDirection, Severity: diag.Warning, Subject: c.Origin.At("mode"), Address: c.Origin.Address,
 		Summary: fmt.Sprintf("mode = %q takes the worst %s for the best", d.Direction(), d.Monitors()),
 		Detail:  fmt.Sprintf("Of %s a %s value is better. Write mode = %q, or leave it out.", d.Monitors(), word, right),
 		Related: []diag.Related{{Message: "what is monitored", Range: c.Origin.At("monitor")}},

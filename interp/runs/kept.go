@@ -302,7 +302,13 @@ func (r *Run) places(e *StageEntry, f File) (out []string) {
 // upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
 // was complete, and one earlier result was kept, in .previous/<stage>.
 func (r *Run) upgrade(e *StageEntry) {
+	if r.Manifest.FormatVersion == 1 {
+		e.Hash = ""
+	}
 	if p := e.Previous; p != nil {
+		if r.Manifest.FormatVersion == 1 {
+			p.Hash = ""
+		}
 		k := &Kept{StageEntry: *p}
 		k.Artifacts = moved(p.Artifacts, k.folder())
 		e.Kept, e.Previous = []*Kept{k}, nil

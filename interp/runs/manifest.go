@@ -62,7 +62,7 @@ type Pipeline struct {
 type StageEntry struct {
 	Name   string            `json:"name"`
 	State  string            `json:"state"`
-	Hash   string            `json:"hash"`   // of Inputs
+	Hash   string            `json:"hash"`   // of Inputs; "" where version 1 has written them, in other words
 	Inputs map[string]string `json:"inputs"` // all that the stage's result depends on, as canonical JSON
 	Form   string            `json:"form,omitempty"`
 	// Artifacts are the files that the stage has written and not removed.

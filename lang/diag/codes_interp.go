@@ -112,7 +112,7 @@ func Meanings() []Meaning {
 		{NoEffect, "warning: what is written has no effect, since another value counts"},
 		{OtherValues, "warning: a stage's images are normalized otherwise than those that its checkpoint was made with"},
 		{AveragedBest, "warning: the best checkpoint was chosen by averaged weights, and the others are loaded"},
-		{WrongDirection, "the `mode` makes the worst checkpoint the best, by the metric that is monitored"},
+		{WrongDirection, "warning: the `mode` makes the worst checkpoint the best, by the metric that is monitored"},
 		{TooMuchMemory, "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits"},
 
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
