@@ -72,6 +72,8 @@ func (s *session) unfinished(e *runs.StageEntry, d *decision) {
 		d.run, d.reason = true, fmt.Sprintf("starts over: %s, and since then %s", what, d.inputs.changes(e.Inputs, s.did))
 	case e.Lost != "":
 		d.run, d.reason = true, fmt.Sprintf("starts over: its checkpoint %s was lost", e.Lost)
+	case len(e.Artifacts) == 0:
+		d.run, d.reason = true, "runs again: "+what+" before its first checkpoint"
 	default:
 		d.run, d.resume, d.reason = true, true, "continues: "+what
 	}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"qpipe/interp/runs"
@@ -34,10 +35,14 @@ func real(path string) string {
 	return path
 }
 
-// otherPipeline refuses the folder of another pipeline's run: one of another place and another text.
+// otherPipeline refuses the folder of another pipeline's run. One that lay elsewhere is the same if it is not there any
+// more, and the text is.
 func (s *session) otherPipeline() *diag.Diagnostic {
 	was, is := s.manifest.Pipeline, s.pipelineHere()
-	if was == nil || s.Adopt || was.Path == is.Path || was.Relative == is.Relative || was.SHA256 == is.SHA256 {
+	if was == nil || s.Adopt || was.Path == is.Path || was.Relative == is.Relative {
+		return nil
+	}
+	if _, err := os.Stat(filepath.FromSlash(was.Path)); err != nil && was.SHA256 == is.SHA256 {
 		return nil
 	}
 	return &diag.Diagnostic{

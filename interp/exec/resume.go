@@ -25,24 +25,21 @@ func resumable(o Options) *diag.Diagnostic {
 // begin makes the manifest say that the stage is running. What was there is kept; with keep the attempt goes
 // on from its files.
 func (s *session) begin(st *graph.Stage, d decision, keep bool) error {
+	if err := s.folder.Vacant(st.Name); err != nil {
+		return s.unbegun(st, d, err)
+	}
 	e := s.manifest.Stage(st.Name)
 	if keep && e != nil && e.State != runs.Complete {
 		next := *e
 		next.State, next.Error, next.Lost, next.Hash, next.Inputs = runs.Running, "", "", d.hash, d.inputs
-		if err := s.record(&next, s.folder.Continue(&next)); err != nil {
-			return err
-		}
-		return s.folder.Vacant(st.Name)
+		return s.record(&next, s.folder.Continue(&next))
 	}
 	next := &runs.StageEntry{Name: st.Name, State: runs.Running, Hash: d.hash, Inputs: d.inputs}
 	lines, err := s.journal.lines(st.Name)
 	if err != nil {
 		return err
 	}
-	if err := s.record(next, s.folder.Begin(next, lines, keep)); err != nil {
-		return err
-	}
-	return s.folder.Vacant(st.Name)
+	return s.record(next, s.folder.Begin(next, lines, keep))
 }
 
 // record logs an entry of the manifest once it is there: a lost manifest is made of the log.

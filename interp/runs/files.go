@@ -91,6 +91,9 @@ func (r *Run) File(stageName, name string) string { return r.Path(file(stageName
 
 // candidates are what the manifest says may lie under a stage's file name.
 func (e *StageEntry) candidates(name string) (out []File) {
+	if e == nil {
+		return nil
+	}
 	if f := e.Artifact(name); f != nil {
 		out = append(out, *f)
 	}
@@ -101,10 +104,10 @@ func (e *StageEntry) candidates(name string) (out []File) {
 }
 
 // vacant makes sure that the stage may write the file: it is not there, or the run's.
-func (r *Run) vacant(e *StageEntry, name string) error {
-	c, err := r.whose(file(e.Name, name), e.candidates(name)...)
+func (r *Run) vacant(stageName, name string) error {
+	c, err := r.whose(file(stageName, name), r.Manifest.Stage(stageName).candidates(name)...)
 	if err == nil && c == foreign {
-		err = r.foreign(file(e.Name, name))
+		err = r.foreign(file(stageName, name))
 	}
 	return err
 }
@@ -114,7 +117,7 @@ func (r *Run) Put(stageName, name string, s *stage.Snapshot) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	data, err := artifact.Encode(s)
 	if err == nil {
-		err = r.vacant(e, name)
+		err = r.vacant(stageName, name)
 	}
 	if err != nil {
 		return r.unwritable(at, err)
@@ -276,7 +279,6 @@ func (r *Run) Own(stageName, name string) (*stage.Snapshot, error) {
 
 // Vacant makes sure, before a stage works for hours, that the files which most stages write can be written.
 func (r *Run) Vacant(stageName string) error {
-	e := r.Manifest.Stage(stageName)
 	info, err := r.Lstat(stageName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -287,7 +289,7 @@ func (r *Run) Vacant(stageName string) error {
 		return r.foreign(stageName)
 	}
 	for _, name := range []string{"last", "best", "int8"} {
-		if err := r.vacant(e, name); err != nil {
+		if err := r.vacant(stageName, name); err != nil {
 			return r.unwritable(file(stageName, name), err)
 		}
 	}

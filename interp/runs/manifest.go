@@ -191,7 +191,7 @@ func (r *Run) read() error {
 	}
 	file := r.Path(ManifestName)
 	if err != nil {
-		return &artifact.FileError{Path: file, Code: diag.Unreadable, Err: plain(err)}
+		return r.unreadable(ManifestName, err)
 	}
 	r.Manifest, err = decodeManifest(file, data)
 	if err != nil {

@@ -28,7 +28,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 		return m, nil
 	}
 	if err != nil {
-		return nil, r.unwritable(EventsName, err)
+		return nil, r.unreadable(EventsName, err)
 	}
 	for line := range bytes.Lines(data) {
 		if !bytes.Contains(line, []byte(EventEntry)) || !sealed(line) {

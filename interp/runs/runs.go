@@ -133,25 +133,37 @@ func (r *Run) foreign(name string) error {
 		"is in the way: this run writes a file of that name, and has not written this one. Move it away, or give the run another folder with -out")}
 }
 
+// unwritable names the file that an error is about: the one that the operating system says, or else this one.
 func (r *Run) unwritable(name string, err error) error {
+	return r.fileError(name, diag.Unwritable, err)
+}
+
+func (r *Run) unreadable(name string, err error) error {
+	return r.fileError(name, diag.Unreadable, err)
+}
+
+func (r *Run) fileError(name string, code diag.Code, err error) error {
 	var f *artifact.FileError
 	if errors.As(err, &f) {
 		return err
 	}
-	return &artifact.FileError{Path: r.Path(name), Code: diag.Unwritable, Err: plain(err)}
+	var p *fs.PathError
+	if errors.As(err, &p) && filepath.IsLocal(p.Path) {
+		name = filepath.ToSlash(p.Path)
+	}
+	return &artifact.FileError{Path: r.Path(name), Code: code, Err: plain(err)}
 }
 
-// plain takes the path out of an operating system's error; it is named already, unless it
-// is another one.
+// plain takes the path out of an operating system's error; it is named already.
 func plain(err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) && !strings.ContainsAny(filepath.ToSlash(p.Path), "/") {
+	switch {
+	case !errors.As(err, &p):
 		return err
+	case strings.Contains(p.Err.Error(), "path escapes"):
+		return errors.New("is a link that leads out of the run's folder")
 	}
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	return p.Err
 }
 
 // keptFolder is where the kept results of a stage lie.
