@@ -320,25 +320,6 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// FuzzRestore: a damaged structure is an error, not a panic.
-func FuzzRestore(f *testing.F) {
-	f.Add(prepared(f, WithBN).Structure())
-	if _, err := prepared(f, FuseBN).Convert(); err == nil {
-		f.Fatal("converted without a range")
-	}
-	g := everyOp(f)
-	g.SetQConfig(int8Config("fc"))
-	must(f, g.Prepare(QAT, WithBN))
-	c, err := g.Convert()
-	must(f, err)
-	f.Add(c.Structure())
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		if g, err := Restore(b); err == nil {
-			g.Modules()
-		}
-	})
-}
-
 // A released net computes as before.
 func TestRelease(t *testing.T) {
 	g := resnet8(t, tensor.Shape{H: 16, W: 16, C: 3}, 8)

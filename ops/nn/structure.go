@@ -183,11 +183,47 @@ func Restore(structure []byte) (*Graph, error) {
 		return nil, fmt.Errorf("the model's structure is damaged: there is no output node %q", j.Output)
 	}
 	g.out = out
-	if err := g.verify(); err != nil {
+	err = g.verify()
+	if err == nil {
+		err = g.verifyQuants()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the model's structure is damaged: %w", err)
 	}
 	return g, nil
 }
+
+// verifyQuants refuses what a graph of its form cannot have, so that one from a file
+// computes as one that was made here.
+func (g *Graph) verifyQuants() error {
+	_, known := convMode(g.mode)
+	if !slices.Contains([]Form{Float, Calibration, QAT, Quantized}, g.form) || !known && (g.form != Float || g.mode != "") {
+		return fmt.Errorf("there is no form %q with the qat_mode %q", g.form, g.mode)
+	}
+	users := g.consumers()
+	for i, n := range g.nodes {
+		q := Quant{n.quant.Spec, unknownObserver{}}
+		errs := append(checkActivation(n, q), checkWeight(n, n.qcfg.Weight)...)
+		switch {
+		case len(errs) > 0:
+			return errs[0]
+		case n.quant.Spec.Quantized() && !n.hasQuant():
+			return fmt.Errorf("%s: its output cannot be quantized by itself", n.name)
+		case g.form == Float && (n.quant.Spec.Quantized() || n.conv != nil && n.conv.Weight.Quantized()):
+			return fmt.Errorf("%s: it is quantized in a float model", n.name)
+		}
+		if g.form != Quantized {
+			continue
+		}
+		if e := g.unconvertible(i, n, users); e != nil {
+			return *e
+		}
+	}
+	return nil
+}
+
+// unknownObserver stands for the one that a file does not tell of.
+type unknownObserver struct{ quant.Observer }
 
 // Later says of a structure that a later program wrote it; nil for one of any other
 // kind, readable or not.
