@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/disk"
 	"qpipe/interp/stage"
 	"qpipe/lang/vary"
 	"qpipe/ops/kernel/portable"
@@ -74,7 +75,7 @@ func sealed(head, data []byte) []byte {
 	old := []byte(`"sha256":"` + hash + `"`)
 	zeros := strings.Repeat("0", 64)
 	file = bytes.Replace(file, old, []byte(`"sha256":"`+zeros+`"`), 1)
-	return bytes.Replace(file, []byte(zeros), []byte(artifact.Sum(file)), 1)
+	return bytes.Replace(file, []byte(zeros), []byte(disk.Sum(file)), 1)
 }
 
 // FuzzSealed changes what checkpoints say, and gives them the hash that belongs to

@@ -125,7 +125,7 @@ func plain(err error) error {
 		return errors.New("there is no such file")
 	case errors.Is(err, files.ErrFolder):
 		return errors.New("is a folder; name the file in it")
-	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
+	case files.Own(err) != nil:
 		return p.Err
 	}
 	return fmt.Errorf("%s: %w", p.Op, p.Err)

@@ -95,7 +95,7 @@ func (d *Disk) Sum(name string) (string, error) {
 
 // Entries lists a folder; one that is not there has none.
 func (d *Disk) Entries(name string) ([]fs.DirEntry, error) {
-	f, err := d.root.Open(filepath.FromSlash(name))
+	f, err := files.OpenFolderIn(d.root, filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -230,7 +230,7 @@ func (d *Disk) syncDir(name string) error {
 	if d.o.NoSync || !syncsFolders {
 		return nil
 	}
-	f, err := d.root.Open(filepath.FromSlash(name))
+	f, err := files.OpenFolderIn(d.root, filepath.FromSlash(name))
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 // something of that name.
 var (
 	ErrFolder     = errors.New("is a folder, not a file")
+	ErrNotFolder  = errors.New("is not a folder")
 	ErrNotRegular = errors.New("is not a regular file")
 	ErrBrokenLink = errors.New("is a link to a file that is not there")
 	ErrLinkCircle = errors.New("is a link that leads in a circle")
@@ -35,6 +36,17 @@ type kindError struct{ kind string }
 func (e *kindError) Error() string        { return "is a " + e.kind + ", not a regular file" }
 func (e *kindError) Is(target error) bool { return target == ErrNotRegular }
 
+// Own is the error of this package that err is, nil for another one: it says all that is
+// to be said behind the file's name.
+func Own(err error) error {
+	for _, own := range []error{ErrFolder, ErrNotRegular, ErrBrokenLink, ErrLinkCircle, ErrNoWriter, ErrTooLarge, ErrNotFolder} {
+		if errors.Is(err, own) {
+			return Cause(err)
+		}
+	}
+	return nil
+}
+
 // Cause is what is wrong with a file, without its name and what was tried.
 func Cause(err error) error {
 	var pe *fs.PathError
@@ -46,10 +58,13 @@ func Cause(err error) error {
 
 // Open opens a regular file. The error is an *fs.PathError, also about what is no
 // regular file.
-func Open(path string) (*os.File, error) { return open(world{}, path, false) }
+func Open(path string) (*os.File, error) { return open(world{}, path, file) }
 
 // OpenIn opens a regular file below root; a name or link that leads out of it is an error.
-func OpenIn(root *os.Root, name string) (*os.File, error) { return open(root, name, false) }
+func OpenIn(root *os.Root, name string) (*os.File, error) { return open(root, name, file) }
+
+// OpenFolderIn opens a folder below root.
+func OpenFolderIn(root *os.Root, name string) (*os.File, error) { return open(root, name, directory) }
 
 // place is where names are looked up.
 type place interface {
@@ -67,13 +82,21 @@ func (world) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	return os.OpenFile(name, flag, perm)
 }
 
+// kind is what may be opened.
+type kind int
+
+const (
+	file kind = iota
+	directory
+	either
+)
+
 // open looks before it opens, since opening a device can act on it, and again
-// after, since the name can mean another thing by then. With folders set it opens
-// those, too.
-func open(in place, path string, folders bool) (*os.File, error) {
+// after, since the name can mean another thing by then.
+func open(in place, path string, k kind) (*os.File, error) {
 	info, err := stat(in, path)
 	if err == nil {
-		err = regular(path, info, folders)
+		err = k.is(path, info)
 	}
 	if err != nil {
 		return nil, err
@@ -83,7 +106,7 @@ func open(in place, path string, folders bool) (*os.File, error) {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = regular(path, info, folders)
+		err = k.is(path, info)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -106,13 +129,14 @@ func stat(in place, path string) (fs.FileInfo, error) {
 	return info, err
 }
 
-func regular(path string, info fs.FileInfo, folders bool) error {
-	mode := info.Mode()
-	if mode.IsRegular() || folders && mode.IsDir() {
-		return nil
-	}
-	err := ErrNotRegular
+// is says why the file is not of the kind.
+func (k kind) is(path string, info fs.FileInfo) error {
+	mode, err := info.Mode(), ErrNotRegular
 	switch {
+	case mode.IsRegular() && k != directory, mode.IsDir() && k != file:
+		return nil
+	case k == directory:
+		err = ErrNotFolder
 	case mode.IsDir():
 		err = ErrFolder
 	case mode&fs.ModeNamedPipe != 0:
@@ -254,7 +278,7 @@ func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	f, err := open(world{}, path, true)
+	f, err := open(world{}, path, directory)
 	if err != nil {
 		return err
 	}
@@ -288,7 +312,7 @@ func (d folder) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := open(world{}, path, true)
+	f, err := open(world{}, path, either)
 	if err != nil {
 		return nil, named(err, name)
 	}
