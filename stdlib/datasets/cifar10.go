@@ -97,6 +97,12 @@ const (
 	cifarRecord = 1 + 3*cifarPlane
 )
 
+// HeldBytes implements stage.Holder: the images, and which of them are in the set.
+func (c cifar10) HeldBytes() int64 {
+	n := c.subset().limit()
+	return int64(n)*cifarRecord + 8*int64(max(c.subset().size(-1), 0))
+}
+
 // Open implements stage.Dataset.
 func (c cifar10) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
 	s, err := c.read(fsys(c.Root))
@@ -135,11 +141,22 @@ func (p *planes) open(fsys fs.FS, name string, limit int) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = r.Close() }() // only read
+	defer func() { _ = r.Close() }()               // only read
+	if n := int(r.most / cifarRecord); !r.packed { // of a packed file nothing is known
+		p.grow(n, limit)
+	}
 	if err := p.read(bufio.NewReaderSize(r, 64*cifarRecord), limit); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// grow makes room for n more images, but not for more than limit in all (0: no limit).
+func (p *planes) grow(n, limit int) {
+	if limit > 0 {
+		n = max(min(n, limit-len(p.labels)), 0)
+	}
+	p.labels, p.pix = slices.Grow(p.labels, n), slices.Grow(p.pix, 3*cifarPlane*n)
 }
 
 func (p *planes) read(r io.Reader, limit int) error {

@@ -34,7 +34,7 @@ func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // only read
-	x, err := decodeIDX(r, magic, limit)
+	x, err := decodeIDX(r, r.most, magic, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -44,7 +44,7 @@ func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 
 // openIDX opens the file, compressed or not, under the first of its spellings that
 // is a file: archives unpack into folders that are called like the file in them.
-func openIDX(fsys fs.FS, name string) (io.ReadCloser, string, error) {
+func openIDX(fsys fs.FS, name string) (*dataFile, string, error) {
 	missing := &missingError{name: name}
 	for _, n := range spellings(name) {
 		r, err := openData(fsys, n, 0)
@@ -80,8 +80,9 @@ func (e *missingError) Error() string {
 	return text
 }
 
-// decodeIDX reads the header and then no more than it announces.
-func decodeIDX(r io.Reader, magic uint32, limit int) (*idx, error) {
+// decodeIDX reads the header and then no more than it announces. most is how many
+// bytes there can be: room is made for no more.
+func decodeIDX(r io.Reader, most int64, magic uint32, limit int) (*idx, error) {
 	dims, err := idxHeader(r, magic)
 	if err != nil {
 		return nil, err
@@ -94,8 +95,12 @@ func decodeIDX(r io.Reader, magic uint32, limit int) (*idx, error) {
 	if limit > 0 {
 		n = min(n, limit)
 	}
-	data, err := readExactly(r, n*size)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if int64(n*size) > most {
+		return nil, fmt.Errorf("announces %d items of %d bytes, but holds %d at most", dims[0], size, most/int64(size))
+	}
+	data := make([]byte, n*size)
+	k, err := io.ReadFull(r, data)
+	if data = data[:k]; errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("announces %d items of %d bytes, but holds %d", dims[0], size, len(data)/size)
 	}
 	if err != nil {
@@ -142,24 +147,4 @@ func idxHeader(r io.Reader, magic uint32) ([]int, error) {
 		dims[i] = int(d)
 	}
 	return dims, nil
-}
-
-// readExactly reads n bytes in pieces, so that a file which announces more than
-// it holds costs no more memory than it holds.
-func readExactly(r io.Reader, n int) ([]byte, error) {
-	data := make([]byte, 0, min(n, 1<<20))
-	for len(data) < n {
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-		k, err := r.Read(data[len(data):min(cap(data), n)])
-		data = data[:len(data)+k]
-		if err == io.EOF && len(data) < n {
-			return data, io.ErrUnexpectedEOF
-		}
-		if err != nil && err != io.EOF {
-			return data, err
-		}
-	}
-	return data, nil
 }

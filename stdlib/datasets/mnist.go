@@ -88,6 +88,15 @@ func (m mnist) Shares(other stage.Dataset) bool {
 	return ok && m.Root == o.Root && m.count() == o.count() && m.subset().shares(o.subset(), m.count())
 }
 
+// HeldBytes implements stage.Holder: the images, and which of them are in the set.
+func (m mnist) HeldBytes() int64 {
+	n := m.subset().limit()
+	if m.MaxSamples == 0 {
+		n = m.count()
+	}
+	return int64(n)*(28*28+1) + 8*int64(m.subset().size(m.count()))
+}
+
 // Open implements stage.Dataset.
 func (m mnist) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
 	s, err := m.read(fsys(m.Root))

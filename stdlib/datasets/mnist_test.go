@@ -131,7 +131,7 @@ func TestMNISTRefuses(t *testing.T) {
 		{"empty", imageName, []byte{}, 4, []string{imageName, "is an empty file"}},
 		{"half a header", imageName, good[:10], 4, []string{imageName, "ends within its header"}},
 		{"labels as images", imageName, idxFile(idxLabels, labels, 4), 4, []string{imageName, "0x00000801", "0x00000803", "fetch the file again"}},
-		{"cut off", imageName, good[:len(good)-1], 4, []string{imageName, "4 items", "holds 3"}},
+		{"cut off", imageName, good[:len(good)-17], 4, []string{imageName, "4 items", "holds 3"}},
 		{"too long", imageName, append(bytes.Clone(good), 0), 4, []string{imageName, "goes on"}},
 		{"absurd", imageName, idxFile(idxImages, pix, 4, 28, 1<<31), 4, []string{imageName, "dimension of 2147483648"}},
 		{"other size", imageName, idxFile(idxImages, pix, 8, 14, 28), 4, []string{imageName, "14×28", "28×28"}},
@@ -176,7 +176,7 @@ func FuzzIDX(f *testing.F) {
 	f.Add(idxFile(idxImages, nil, 1<<26, 1<<12, 1<<12), 0)
 	f.Fuzz(func(t *testing.T, data []byte, limit int) {
 		for _, magic := range []uint32{idxImages, idxLabels} {
-			x, err := decodeIDX(bytes.NewReader(data), magic, limit)
+			x, err := decodeIDX(bytes.NewReader(data), int64(len(data)), magic, limit)
 			if err != nil {
 				continue
 			}
@@ -192,7 +192,7 @@ func TestIDXMemoryIsBounded(t *testing.T) {
 	bomb := idxFile(idxImages, make([]byte, 100), 1<<26, 1<<12, 1<<12)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := decodeIDX(bytes.NewReader(bomb), idxImages, 0)
+	_, err := decodeIDX(bytes.NewReader(bomb), int64(len(bomb)), idxImages, 0)
 	runtime.ReadMemStats(&after)
 	bytesUsed := after.TotalAlloc - before.TotalAlloc
 	if err == nil || bytesUsed > 4<<20 {

@@ -22,7 +22,7 @@ func (e *kindError) Error() string { return fmt.Sprintf("is %s, not data: %s", e
 // openData opens a data file. Its content decides how it is read, not its name:
 // what is compressed is decompressed, and what is of another kind is said to be.
 // Data begin with a byte of at most most, which no such kind does.
-func openData(fsys fs.FS, name string, most byte) (io.ReadCloser, error) {
+func openData(fsys fs.FS, name string, most byte) (*dataFile, error) {
 	info, err := fs.Stat(fsys, name)
 	switch {
 	case err != nil:
@@ -36,23 +36,47 @@ func openData(fsys fs.FS, name string, most byte) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := contentOf(f, most)
-	if err != nil {
+	d := &dataFile{file: f, most: info.Size()}
+	if d.Reader, err = contentOf(f, most, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 	}
-	return &dataFile{r, f}, nil
+	return d, nil
 }
 
 // dataFile is a file with what reads its content.
 type dataFile struct {
 	io.Reader
-	file io.Closer
+	file   io.Closer
+	most   int64 // bytes that the content can have
+	packed bool
+}
+
+// What a packed file may unpack to, so that a small one cannot fill the memory: images
+// are packed to a tenth of their size at best, blank ones to a thousandth.
+const (
+	anyContent    = 64 << 20
+	mostInflation = 200
+)
+
+// inflated is the content of a packed file, up to what it may have.
+type inflated struct {
+	r    io.Reader
+	left int64
+}
+
+func (i *inflated) Read(p []byte) (int, error) {
+	if i.left <= 0 {
+		return 0, fmt.Errorf("it unpacks to more than %d times its size, which no images do", mostInflation)
+	}
+	n, err := i.r.Read(p[:min(int64(len(p)), i.left)])
+	i.left -= int64(n)
+	return n, err
 }
 
 func (d *dataFile) Close() error { return d.file.Close() }
 
-// contentOf looks at how a file begins.
-func contentOf(f io.Reader, most byte) (io.Reader, error) {
+// contentOf looks at how a file begins. Of a packed one d gets to know how much it may be.
+func contentOf(f io.Reader, most byte, d *dataFile) (io.Reader, error) {
 	r := bufio.NewReaderSize(f, 1<<16)
 	head, err := r.Peek(2)
 	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
@@ -60,7 +84,8 @@ func contentOf(f io.Reader, most byte) (io.Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("not a sound gzip file: %w", err)
 		}
-		r = bufio.NewReaderSize(z, 1<<16)
+		d.packed, d.most = true, anyContent+mostInflation*d.most
+		r = bufio.NewReaderSize(&inflated{z, d.most}, 1<<16)
 		head, err = r.Peek(1)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("damaged: %w", err)
