@@ -114,14 +114,17 @@ func parse(path string, data []byte) (*contents, error) {
 	if err != nil {
 		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
-	return &contents{meta, tensors, data[n:]}, nil
+	return &contents{meta: meta, tensors: tensors, data: data[n:]}, nil
 }
 
 // contents is what a safetensors file holds.
 type contents struct {
 	meta    map[string]string
 	tensors []entry
-	data    []byte
+	data    []byte // nil of a header alone
+
+	size, head int64 // of the file, and of the header's text; of a header alone
+	open       opener
 }
 
 // notSafetensors says what is wrong with a file of that size which begins with
@@ -182,10 +185,14 @@ func checkHash(path string, data []byte, meta map[string]string) error {
 	h.Write([]byte(noHash()))
 	h.Write(data[at+len(want):])
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return damaged(path, "its content does not match its hash (sha256 %s…, the file says %s…): it was changed or cut. "+
-			"Copy it again, or run stage %q again, which wrote it", got[:12], clip(want)[:12], clip(meta["stage"]))
+		return otherHash(path, meta, got)
 	}
 	return nil
+}
+
+func otherHash(path string, meta map[string]string, got string) error {
+	return damaged(path, "its content does not match its hash (sha256 %s…, the file says %s…): it was changed or cut. "+
+		"Copy it again, or run stage %q again, which wrote it", got[:12], clip(meta[hashKey])[:12], clip(meta["stage"]))
 }
 
 func build(path string, c *contents) (*stage.Snapshot, error) {

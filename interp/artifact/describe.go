@@ -1,13 +1,13 @@
 package artifact
 
 import (
+	"errors"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
-	"qpipe/interp/disk"
 	"qpipe/interp/stage"
+	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -76,38 +76,63 @@ type TensorInfo struct {
 	NotFinite int      `json:"not_finite,omitempty"`
 }
 
-// Describe tells what a file holds.
+// Describe tells what a file holds. It looks at the tensors piece by piece, so that it
+// takes no more memory for a large file than for a small one.
 func Describe(path string) (*Description, error) {
-	data, err := load(path, at(path))
+	c, err := readHeader(path, at(path))
 	if err != nil {
 		return nil, err
 	}
-	s, c, err := decodeAny(path, data, true)
+	err = checkFormat(path, c.meta)
+	var f *FileError
+	foreign := errors.As(err, &f) && f.Code == diag.NotCheckpoint
+	if err != nil && !foreign {
+		return nil, err
+	}
+	seen, err := look(path, c, !foreign)
 	if err != nil {
 		return nil, err
 	}
-	d := &Description{Path: path, Kind: KindTensors, Bytes: int64(len(data)), SHA256: disk.Sum(data), Content: c.meta[hashKey]}
-	if _, ours := c.meta["format_version"]; !ours {
+	d := &Description{Path: path, Kind: KindTensors, Bytes: c.size, SHA256: seen.sum, Content: c.meta[hashKey]}
+	if foreign {
+		s := &stage.Snapshot{Form: nn.Float}
+		if err := c.fill(s); err != nil {
+			return nil, &FileError{path, diag.NotCheckpoint, err}
+		}
 		d.Tensors = describeTensors("", s.Model)
-		d.types(c.tensors)
-		return d, nil
+		return d, d.see(c.tensors, seen, true)
 	}
-	return d, d.fill(s)
+	s, err := build(path, c)
+	if err == nil {
+		err = d.fill(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, d.see(c.tensors, seen, false)
 }
 
-// types gives the tensors the types and sizes that they have in the file, where
-// these are not those that the program computes with.
-func (d *Description) types(tensors []entry) {
+// see gives the tensors what was seen of them in the file. Of another tool's file they
+// keep the type that they have there, which need not be one that the program computes with.
+func (d *Description) see(tensors []entry, seen *seen, foreign bool) error {
 	in := map[string]entry{}
 	for _, e := range tensors {
 		in[e.name] = e
 	}
 	for i := range d.Tensors {
 		t := &d.Tensors[i]
-		if e, ok := in[t.Name]; ok {
-			t.DType, t.Bytes = typeName(e.dtype), int(e.end-e.begin)
+		e, ok := in[t.Name]
+		if !ok {
+			continue
+		}
+		if t.Bytes = int(e.end - e.begin); foreign {
+			t.DType = typeName(e.dtype)
+		}
+		if s := seen.values[t.Name]; s != nil { // the others have been read
+			s.tell(t)
 		}
 	}
+	return nil
 }
 
 // typeName is what a safetensors dtype is called elsewhere: "F32" is float32.
@@ -184,10 +209,15 @@ func describeLayers(g *nn.Graph) []Layer {
 // codes says of which type the codes of an int8 model are.
 func (d *Description) codes(g *nn.Graph) {
 	d.Kind, d.Storage = KindOf(g)
+	weights := map[string]*TensorInfo{}
+	for i := range d.Tensors {
+		if t := &d.Tensors[i]; t.DType == "int8" {
+			weights[t.Name] = t
+		}
+	}
 	for _, m := range g.Modules() {
-		i := slices.IndexFunc(d.Tensors, func(t TensorInfo) bool { return t.Name == m.Name+".weight" && t.DType == "int8" })
-		if w := m.QConfig.Weight.Spec.DType; i >= 0 && w != quant.Int8 {
-			d.Tensors[i].Codes = w.String()
+		if t, w := weights[m.Name+".weight"], m.QConfig.Weight.Spec.DType; t != nil && w != quant.Int8 {
+			t.Codes = w.String()
 		}
 	}
 }
@@ -215,17 +245,12 @@ func KindOf(g *nn.Graph) (kind, storage string) {
 // countIntegers gives the layers of an int8 model their weights and biases, which
 // are not parameters of its graph any more.
 func countIntegers(layers []Layer, tensors []nn.Tensor) {
+	sizes := map[string]int{}
+	for _, t := range tensors {
+		sizes[t.Name] = elements(t.Shape)
+	}
 	for i := range layers {
-		for _, t := range tensors {
-			if t.Name != layers[i].Name+".weight" && t.Name != layers[i].Name+".bias" {
-				continue
-			}
-			n := 1
-			for _, d := range t.Shape {
-				n *= d
-			}
-			layers[i].Params += n
-		}
+		layers[i].Params += sizes[layers[i].Name+".weight"] + sizes[layers[i].Name+".bias"]
 	}
 }
 
@@ -242,33 +267,18 @@ func describeTensor(t nn.Tensor) TensorInfo {
 	info := TensorInfo{Shape: t.Shape}
 	switch d := t.Data.(type) {
 	case []float32:
-		info.DType, info.Bytes = "float32", 4*len(d)
-		extremes(&info, d)
+		info.DType = "float32"
 	case []int32:
-		info.DType, info.Bytes = "int32", 4*len(d)
-		extremes(&info, d)
+		info.DType = "int32"
 	case []int8:
-		info.DType, info.Bytes = "int8", len(d)
-		extremes(&info, d)
+		info.DType = "int8"
 	case stage.Unloadable:
-		info.DType, info.Bytes = d.DType, d.Bytes
+		info.DType = d.DType
 	}
+	v := newValues()
+	v.add(t.Data)
+	v.tell(&info)
 	return info
-}
-
-func extremes[T float32 | int32 | int8](info *TensorInfo, xs []T) {
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, x := range xs {
-		v := float64(x)
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			info.NotFinite++
-			continue
-		}
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	if lo <= hi {
-		info.Min, info.Max = &lo, &hi
-	}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -17,7 +17,7 @@ import (
 
 // Read reads and verifies a snapshot.
 func Read(path string) (*stage.Snapshot, error) {
-	data, err := load(path, at(path))
+	data, err := load(path, at(path), true)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func Read(path string) (*stage.Snapshot, error) {
 
 // ReadIn reads and verifies the snapshot in the file name below root; its path is for messages.
 func ReadIn(root *os.Root, name, path string) (*stage.Snapshot, error) {
-	data, err := load(path, below(root, name))
+	data, err := load(path, below(root, name), true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func Ours(root *os.Root, name string) bool {
 // safetensors file: those of a float model that another tool has written. With
 // check false a hash that does not match is passed over.
 func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
-	data, err := load(path, at(path))
+	data, err := load(path, at(path), false)
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +98,37 @@ func below(root *os.Root, name string) opener {
 	return func() (*os.File, error) { return files.OpenIn(root, name) }
 }
 
-// load reads a safetensors file, once its header has shown that it is one.
-func load(path string, open opener) ([]byte, error) {
-	if _, err := readHeader(path, open); err != nil {
+// mostCopies is how many times over a checkpoint has its network's tensors at most:
+// weights, averaged weights, and the optimizer's state.
+const mostCopies = 16
+
+// justified refuses a checkpoint with far more data than its network has tensors.
+func (c *contents) justified(path string) error {
+	g, err := nn.Restore([]byte(c.meta["structure"]))
+	if err != nil {
+		return nil // whoever makes the model says so
+	}
+	own, _ := g.FileBytes()
+	if data := c.size - 8 - c.head; data > mostCopies*own+maxHeader {
+		return damaged(path, "it holds %s of tensors, and its network has %s", files.Size(data), files.Size(own))
+	}
+	return nil
+}
+
+// load reads a safetensors file, once its header has shown that it is one (with ours: a
+// checkpoint of qpipe), and what it has.
+func load(path string, open opener, ours bool) ([]byte, error) {
+	c, err := readHeader(path, open)
+	if err != nil {
+		return nil, err
+	}
+	if ours {
+		err = checkFormat(path, c.meta)
+	}
+	if err == nil {
+		err = c.justified(path)
+	}
+	if err != nil {
 		return nil, err
 	}
 	f, err := open()

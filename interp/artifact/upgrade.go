@@ -1,8 +1,6 @@
 package artifact
 
 import (
-	"slices"
-
 	"qpipe/interp/stage"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -26,15 +24,14 @@ func upgrade(s *stage.Snapshot, version int) error {
 
 // ownZeroPoints moves the zero points of uint8 codes, which version 1 kept less 128.
 func ownZeroPoints(s *stage.Snapshot, g *nn.Graph) {
+	points := map[string][]int32{}
+	for _, t := range s.Model {
+		if z, ok := t.Data.([]int32); ok && len(z) == 1 {
+			points[t.Name] = z
+		}
+	}
 	for _, m := range g.Modules() {
-		if m.QConfig.Activation.Spec.DType != quant.UInt8 {
-			continue
-		}
-		i := slices.IndexFunc(s.Model, func(t nn.Tensor) bool { return t.Name == m.Name+".act_zero_point" })
-		if i < 0 {
-			continue
-		}
-		if z, ok := s.Model[i].Data.([]int32); ok && len(z) == 1 {
+		if z := points[m.Name+".act_zero_point"]; z != nil && m.QConfig.Activation.Spec.DType == quant.UInt8 {
 			z[0] += 128
 		}
 	}

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -51,7 +50,11 @@ func (e *LoadError) Error() string {
 			return
 		}
 		fmt.Fprintf(&b, "\n%s (%s):", what, way)
-		for _, m := range list {
+		for i, m := range list {
+			if i == mostListed {
+				fmt.Fprintf(&b, "\n  and %d more", len(list)-i)
+				break
+			}
 			b.WriteString("\n  " + m.Name)
 			if m.Reason != "" {
 				b.WriteString(": " + m.Reason)
@@ -67,6 +70,9 @@ func (e *LoadError) Error() string {
 	section(e.Types, "of a type that cannot be loaded", "save them as float32")
 	return b.String()
 }
+
+// mostListed is how many tensors of a kind are listed.
+const mostListed = 100
 
 // none reports whether all fits.
 func (e *LoadError) none() bool { return len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0 }
@@ -111,14 +117,12 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 	if err := m.Err(why); err != nil {
 		return nil, err
 	}
-	var errs []error
 	for _, t := range m.fit {
 		if data, ok := t.Data.([]float32); ok && !finite(data) && !unobserved(t.Name, data) {
 			return nil, Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
 		}
-		errs = append(errs, g.SetTensor(t))
 	}
-	return m.loaded(), errors.Join(errs...)
+	return m.loaded(), g.SetTensors(m.fit)
 }
 
 // formsFit refuses forms between which weights have no meaning, and says in words

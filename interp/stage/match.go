@@ -104,12 +104,17 @@ func renamed(give []nn.Tensor, rename map[string]string) (map[string]nn.Tensor, 
 	return have, nil
 }
 
+// mostStarts is among how many beginnings of names a near one is looked for.
+const mostStarts = 10_000
+
 // unmet says of a rule that it meets no tensor.
 func unmet(rule string, give []nn.Tensor) error {
 	var starts []string
+	known := map[string]bool{}
 	for _, t := range give {
 		for i, c := range t.Name {
-			if c == '.' && !slices.Contains(starts, t.Name[:i]) {
+			if c == '.' && !known[t.Name[:i]] && len(starts) < mostStarts {
+				known[t.Name[:i]] = true
 				starts = append(starts, t.Name[:i])
 			}
 		}
@@ -152,6 +157,9 @@ func (e *LoadError) forgive(o LoadOptions) {
 	}
 }
 
+// mostPairs bounds how many names are held against each other in search of near ones.
+const mostPairs = 100_000
+
 // suggest gives every missing tensor the nearest extra one, and the other way round.
 func (e *LoadError) suggest() {
 	names := func(list []Mismatch) (out []string) {
@@ -161,6 +169,9 @@ func (e *LoadError) suggest() {
 		return out
 	}
 	missing, extra := names(e.Missing), names(e.Extra)
+	if len(missing)*len(extra) > mostPairs {
+		return
+	}
 	for i, name := range missing {
 		e.Missing[i].Near = diag.Nearest(name, extra)
 	}

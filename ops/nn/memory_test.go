@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 
 	"qpipe/ops/kernel"
@@ -114,5 +116,43 @@ func TestNeedOfLargeBatches(t *testing.T) {
 	}
 	if n := Need(g, math.MaxInt, u); n <= grown {
 		t.Errorf("the largest batch takes %d bytes", n)
+	}
+}
+
+// TestRestoreBelievesNoNumber: a structure that asks for more than files hold is refused,
+// and one that is accepted makes no room before tensors come.
+func TestRestoreBelievesNoNumber(t *testing.T) {
+	b := NewBuilder(tensor.Shape{H: 4, W: 4, C: 2})
+	g, err := b.Graph(b.Linear("fc", b.GlobalAvgPool("pool", b.Act("a", conv(b, "c", b.Input(), 3, 3, 1), kernel.ReLU)), 2, true))
+	must(t, err)
+	sound := string(inForm(t, g, Quantized, func(*Graph) {}).Structure())
+	number := regexp.MustCompile(`:\d+|\[\d+|,\d+`)
+	places := number.FindAllStringIndex(sound, -1)
+	if len(places) < 40 {
+		t.Fatalf("only %d numbers in %s", len(places), sound)
+	}
+	for _, at := range places {
+		for _, n := range []string{"-1", "0", "2097152", "1000000", "2147483647", "1099511627776", "9223372036854775807", "9223372036854775808", "1e300"} {
+			text := sound[:at[0]+1] + n + sound[at[1]:]
+			if used := allocated(func() { _, _ = Restore([]byte(text)) }); used > 1<<20 {
+				t.Errorf("%d bytes are allocated for …%s…", used, text[max(at[0]-40, 0):min(at[1]+20, len(text))])
+			}
+		}
+	}
+	if _, err := Restore([]byte(strings.Replace(sound, `"channels":2`, `"channels":1099511627776`, 1))); err == nil || !strings.Contains(err.Error(), "outside 1…") {
+		t.Errorf("2^40 channels: %v", err)
+	}
+	node := `{"name":"n%d","op":"act","members":["n%d"],"inputs":["input"],"shape":{"height":1,"width":1,"channels":1},"act":"relu"},`
+	var nodes strings.Builder
+	for i := range maxNodes {
+		fmt.Fprintf(&nodes, node, i, i)
+	}
+	many := `{"version":2,"form":"float","output":"input","nodes":[{"name":"input","op":"input","members":["input"],"shape":{"height":1,"width":1,"channels":1}},` +
+		strings.TrimSuffix(nodes.String(), ",") + "]}"
+	if _, err := Restore([]byte(many)); err == nil || !strings.Contains(err.Error(), "it has 4097 nodes") {
+		t.Errorf("too many nodes: %v", err)
+	}
+	if _, err := Restore([]byte(strings.Replace(many, fmt.Sprintf(","+strings.TrimSuffix(node, ","), 0, 0), "", 1))); err != nil {
+		t.Error(err)
 	}
 }

@@ -171,6 +171,9 @@ func Restore(structure []byte) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := j.count(); err != nil {
+		return nil, fmt.Errorf("the model's structure is damaged: %w", err)
+	}
 	g := &Graph{form: j.Form, mode: j.Mode, absorbed: j.Absorbed, configured: j.Form != Float}
 	at := map[string]int{}
 	for _, n := range j.Nodes {
@@ -239,6 +242,27 @@ func Later(structure []byte) error {
 
 func errVersion(v int) error {
 	return fmt.Errorf("the model's structure has version %d, and this program reads versions 1 to %d", v, structureVersion)
+}
+
+// What a structure may have of nodes, and of operands and members in all. Real networks
+// have some hundred; planning grows faster than they do.
+const (
+	maxNodes = 4096
+	maxParts = 4 * maxNodes
+)
+
+func (j *graphJSON) count() error {
+	parts := len(j.Absorbed)
+	for _, n := range j.Nodes {
+		parts += max(len(n.Inputs), len(n.Members))
+	}
+	switch {
+	case len(j.Nodes) > maxNodes:
+		return fmt.Errorf("it has %d nodes, more than the %d that are accepted", len(j.Nodes), maxNodes)
+	case parts > maxParts:
+		return fmt.Errorf("its nodes have %d operands and members, more than the %d that are accepted", parts, maxParts)
+	}
+	return nil
 }
 
 func decodeStructure(structure []byte) (j graphJSON, err error) {

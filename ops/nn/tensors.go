@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -176,6 +177,26 @@ func (g *Graph) SetTensor(t Tensor) error {
 		}
 	}
 	return fmt.Errorf("the %s model has no tensor %q", g.form, t.Name)
+}
+
+// SetTensors is SetTensor for many.
+func (g *Graph) SetTensors(list []Tensor) error {
+	of := map[string]*node{}
+	for _, n := range g.nodes {
+		for _, s := range g.slots(n) {
+			of[s.name] = n
+		}
+	}
+	g.alloc()
+	var errs []error
+	for _, t := range list {
+		if n := of[t.Name]; n != nil {
+			errs = append(errs, g.setSlot(n, t))
+		} else {
+			errs = append(errs, fmt.Errorf("the %s model has no tensor %q", g.form, t.Name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // setSlot finds the slot again, for alloc may have moved it.
