@@ -81,8 +81,11 @@ func computes(t *testing.T, g *Graph) {
 	if all < 0 || work < 0 {
 		t.Fatalf("%d bytes of parameters, %g operations", all, work)
 	}
-	trains := g.form == Float // of the others the program evaluates what it has read
-	if need := Need(g, 2, Use{Training: trains, Set: set, Workers: 1}); need < 0 || need > 1<<23 || all > 1<<20 || work > 1<<24 {
+	trains, phase := g.form == Float, Eval // of the others the program evaluates what it has read
+	if trains {
+		phase = Train
+	}
+	if need := Need(g, 2, Use{Phase: phase, Set: set, Workers: 1}); need < 0 || need > 1<<23 || all > 1<<20 || work > 1<<24 {
 		return
 	}
 	g.alloc()
