@@ -1,6 +1,6 @@
 # `make` is what must be green before a change is finished. Every step stands alone.
 GO    ?= go
-TOOL  := $(GO) tool -modfile=tools/go.mod
+TOOL  := $(GO) tool -modfile=tools/tools.mod
 
 .PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long seeds accept bench fuzz clean
 

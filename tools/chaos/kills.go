@@ -1,0 +1,167 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// kills ends runs at random moments, again and again, and lets them end.
+func kills(w *world) *campaign {
+	c := &campaign{
+		name: "kills", weight: 12,
+		promise: "a run that is killed or interrupted at any moments goes on where it was and ends in the bytes of one that was not",
+	}
+	c.trial = func(t *trial) {
+		args := [][]string{nil, nil, {"-var", "qat_lr=0.03"}}[t.r.IntN(3)]
+		deaths := 1 + t.r.IntN(4)
+		for i := range deaths {
+			d := t.draw()
+			t.title += fmt.Sprintf("%s; ", d.name)
+			before := t.progress()
+			r := t.call(call{args: runArgs(args...), sig: d.sig, at: d.at, after: d.after, codes: []int{130}})
+			t.goesOn(before, r)
+			switch {
+			case r.code == 130 || r.code == -1 && r.sig == d.sig:
+			case r.code != 0:
+				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.code, firstLine(r.err))
+			}
+			if d.sig != syscall.SIGKILL && r.code == 130 && !r.said("qpipe run") {
+				t.fail("an interrupted run does not say how to go on")
+			}
+		}
+		before := t.progress()
+		t.goesOn(before, t.ends(args...))
+		if t.r.IntN(4) == 0 {
+			t.settled(args...)
+		}
+	}
+	return c
+}
+
+// death is how and when a run is to end.
+type death struct {
+	name  string
+	sig   syscall.Signal
+	at    func(event) bool
+	after time.Duration
+}
+
+// draw draws a death: after some time, or at the n-th event of a kind.
+func (t *trial) draw() death {
+	d := death{sig: syscall.SIGKILL}
+	if t.r.IntN(4) == 0 {
+		d.sig = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}[t.r.IntN(2)]
+	}
+	if t.r.IntN(2) == 0 {
+		d.after = time.Duration(t.r.Int64N(int64(300 * time.Millisecond)))
+		d.name = fmt.Sprintf("%v after %v", d.sig, d.after.Round(time.Millisecond))
+		return d
+	}
+	kinds := []string{"stage_run", "stage_start", "load", "epoch", "validation", "checkpoint", "absorb", "int8_proof", "model", "stage_end", "resume", ""}
+	kind, n := kinds[t.r.IntN(len(kinds))], 1+t.r.IntN(8)
+	if kind == "" {
+		n += t.r.IntN(40)
+	}
+	d.name = fmt.Sprintf("%v at event %s %d", d.sig, kind, n)
+	d.at = nth(n, func(e event) bool { return kind == "" || e.Event == kind })
+	return d
+}
+
+// nth likes the n-th event that like likes.
+func nth(n int, like func(event) bool) func(event) bool {
+	return func(e event) bool {
+		if like(e) {
+			n--
+			return n == 0
+		}
+		return false
+	}
+}
+
+// in likes the events of a stage and a kind.
+func in(stage, kind string) func(event) bool {
+	return func(e event) bool { return e.Stage == stage && e.Event == kind }
+}
+
+// progress is how far a run has come, as its folder says.
+type progress struct {
+	states map[string]string // of the stages
+	steps  map[string]int    // of the checkpoint last of a stage that is not complete
+}
+
+func (t *trial) progress() progress {
+	p := progress{states: t.states(), steps: map[string]int{}}
+	for stage, state := range p.states {
+		if state == "complete" {
+			continue
+		}
+		if meta, err := metadata(t.path(runDir, stage, "last.safetensors")); err == nil {
+			p.steps[stage], _ = strconv.Atoi(meta["step"])
+		}
+	}
+	return p
+}
+
+// goesOn checks that a run has thrown away nothing: what was complete is not trained
+// again, and what was under way goes on from its last checkpoint.
+func (t *trial) goesOn(before progress, r result) {
+	for i, e := range r.events {
+		if e.Event != "stage_run" {
+			continue
+		}
+		if before.states[e.Stage] == "complete" {
+			t.fail("%s was complete and is trained again: %v", e.Stage, e.Data["reason"])
+		}
+		if before.steps[e.Stage] == 0 {
+			continue
+		}
+		rest := r.events[i:]
+		if !slices.ContainsFunc(rest, in(e.Stage, "epoch")) { // it has not come so far
+			continue
+		}
+		at := slices.IndexFunc(rest, in(e.Stage, "resume"))
+		if at < 0 {
+			t.fail("%s had done %d steps and begins anew: %v", e.Stage, before.steps[e.Stage], e.Data["reason"])
+		} else if step, _ := rest[at].Data["checkpoint_step"].(float64); int(step) < before.steps[e.Stage] {
+			t.fail("%s had done %d steps and goes on from step %v", e.Stage, before.steps[e.Stage], step)
+		}
+	}
+}
+
+// metadata reads the texts in a checkpoint's header.
+func metadata(path string) (map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	header, _, err := split(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	var h struct {
+		Metadata map[string]string `json:"__metadata__"`
+	}
+	err = json.Unmarshal(header, &h)
+	return h.Metadata, err
+}
+
+// split cuts a safetensors file into its header and its data.
+func split(file []byte) (header, data []byte, err error) {
+	if len(file) < 8 {
+		return nil, nil, fmt.Errorf("shorter than its header's length")
+	}
+	n := binary.LittleEndian.Uint64(file)
+	if n > uint64(len(file)-8) {
+		return nil, nil, fmt.Errorf("shorter than its header")
+	}
+	return file[8 : 8+n], file[8+n:], nil
+}
