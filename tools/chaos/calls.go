@@ -89,7 +89,8 @@ func (s *scenario) make(w *world, c *campaign) error {
 
 // workshop is a trial that is not counted: a place to make something in.
 func (w *world) workshop(c *campaign, name string) *trial {
-	t := &trial{world: w, campaign: c, dir: filepath.Join(w.dir, name)}
+	dir := filepath.Join(w.dir, name)
+	t := &trial{world: w, campaign: c, root: dir, dir: dir}
 	_ = os.RemoveAll(t.dir)
 	t.must(os.MkdirAll(t.dir, 0o755))
 	return t

@@ -78,7 +78,8 @@ func (w *world) many(c *campaign, most int, until time.Time) {
 			}
 		})
 	}
-	for n := 0; (most == 0 || n < most) && (n == 0 || time.Now().Before(until)); n++ {
+	whole := c.weight == 0 // a list that is done in any case
+	for n := 0; (most == 0 || n < most) && (n == 0 || whole || time.Now().Before(until)); n++ {
 		next <- n
 	}
 	close(next)
@@ -87,13 +88,14 @@ func (w *world) many(c *campaign, most int, until time.Time) {
 
 // one makes a trial in a folder of its own and counts how it ends.
 func (w *world) one(c *campaign, n int) {
-	t := &trial{world: w, campaign: c, n: n, dir: filepath.Join(w.dir, fmt.Sprintf("%s-%d", c.name, n))}
+	root := filepath.Join(w.dir, fmt.Sprintf("%s-%d", c.name, n))
+	t := &trial{world: w, campaign: c, n: n, root: root, dir: root}
 	h := uint64(0xcbf29ce484222325)
 	for _, b := range []byte(c.name) {
 		h = (h ^ uint64(b)) * 0x100000001b3
 	}
 	t.r = rand.New(rand.NewPCG(w.seed, h+uint64(n)))
-	_ = os.RemoveAll(t.dir)
+	_ = os.RemoveAll(t.root)
 	t.attempt()
 	t.finish()
 }
@@ -115,6 +117,11 @@ func (t *trial) finish() {
 	w, c := t.world, t.campaign
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if t.skipped != "" {
+		fmt.Printf("   %s: skipped: %s\n", t.title, t.skipped)
+		t.clear()
+		return
+	}
 	c.tried++
 	keep := w.options.trial >= 0
 	if len(t.failures) > 0 {
@@ -134,10 +141,10 @@ func (t *trial) finish() {
 		t.clear()
 		return
 	}
-	if err := os.WriteFile(filepath.Join(t.dir, "story.txt"), []byte(t.story.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(t.root, "story.txt"), []byte(t.story.String()), 0o644); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Printf("  folder: %s\n", t.dir)
+	fmt.Printf("  folder: %s\n", t.root)
 }
 
 // relative shortens a path where it lies below the current folder.

@@ -59,7 +59,7 @@ func faults(w *world) *campaign {
 		case r.code == 0 && !k.on && k.hit != "" && !r.said("warning", "Warning", "QP4"):
 			t.same(p.end...) // it went on where it could
 		case r.code == 1 && !explained(r, k):
-			t.fail("the message does not say what happened: %s", firstLine(r.err))
+			t.fail("the message does not say what happened: %s", r.message())
 		}
 		t.keeps(p.safe, t.ends(p.end...))
 		if t.r.IntN(4) == 0 {
@@ -69,8 +69,8 @@ func faults(w *world) *campaign {
 	return c
 }
 
-// explained reports whether the messages name the error, or the file that it struck.
+// explained reports whether the message names the error, or a file.
 func explained(r result, k strike) bool {
-	name := k.hit[strings.LastIndexAny(k.hit, "/ ")+1:]
-	return k.hit == "" || r.said(k.errno.Error(), strings.TrimPrefix(name, "."))
+	m := r.message()
+	return k.hit == "" || strings.Contains(m, k.errno.Error()) || strings.Contains(m, runDir) || strings.Contains(m, "p.hcl")
 }

@@ -30,22 +30,27 @@ func list(dir string) files {
 			return nil
 		}
 		if name != "." {
-			found[name] = describe(path, d)
+			info, err := d.Info()
+			if err != nil {
+				found[name] = "unreadable"
+				return nil
+			}
+			found[name] = describe(path, info)
 		}
 		return nil
 	})
 	return found
 }
 
-func describe(path string, d fs.DirEntry) string {
+func describe(path string, d fs.FileInfo) string {
 	switch {
 	case d.IsDir():
 		return "folder"
-	case d.Type()&fs.ModeSymlink != 0:
+	case d.Mode()&fs.ModeSymlink != 0:
 		target, _ := os.Readlink(path)
 		return "link to " + target
-	case !d.Type().IsRegular():
-		return d.Type().String()
+	case !d.Mode().IsRegular():
+		return d.Mode().Type().String()
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -91,9 +96,10 @@ func differences(want, got files, skip func(name string) bool) []string {
 // reference is a run that nobody has disturbed.
 type reference struct {
 	sync.Once
-	files files
-	dir   string
-	err   error
+	files   files
+	numbers string // that it has told
+	dir     string
+	err     error
 }
 
 // undisturbed runs the pipeline with these arguments to its end, once for all trials.
@@ -114,15 +120,17 @@ func (t *trial) undisturbedOf(pipeline string, args ...string) *reference {
 }
 
 func (t *trial) measure(ref *reference, pipeline string, args []string) error {
-	own := &trial{world: t.world, campaign: t.campaign, r: t.r, dir: ref.dir}
+	own := &trial{world: t.world, campaign: t.campaign, root: ref.dir, dir: ref.dir}
 	_ = os.RemoveAll(own.dir)
 	own.write("p.hcl", pipeline)
 	if pipeline != glyphs {
 		own.images(0)
 	}
-	if r := own.run(args...); r.code != 0 || len(own.failures) > 0 {
+	r := own.run(args...)
+	if r.code != 0 || len(own.failures) > 0 {
 		return fmt.Errorf("the undisturbed run has failed (exit code %d): %s", r.code, r.text())
 	}
+	ref.numbers = r.numbers()
 	ref.files = results(own.path(runDir))
 	for _, name := range []string{"float/best.safetensors", "qat/last.safetensors", "int_infer/int8.safetensors", "metrics.jsonl"} {
 		if ref.files[name] == "" {
@@ -162,11 +170,19 @@ func (t *trial) fewKept() {
 func (t *trial) ends(args ...string) result {
 	r := t.run(args...)
 	if r.code != 0 {
-		t.fail("qpipe run does not come to its end: exit code %d: %s", r.code, firstLine(r.err+r.out))
+		t.fail("qpipe run does not come to its end: exit code %d: %s", r.code, r.message())
 		return r
 	}
+	t.right(r, args...)
 	t.same(args...)
 	return r
+}
+
+// right checks the numbers that a run has told at its end.
+func (t *trial) right(r result, args ...string) {
+	if want := t.undisturbed(args...).numbers; r.numbers() != want {
+		t.fail("wrong numbers at the end: %s instead of %s", r.numbers(), want)
+	}
 }
 
 // settled checks that one more run finds everything up to date and changes nothing.
@@ -174,7 +190,7 @@ func (t *trial) settled(args ...string) {
 	before := results(t.path(runDir))
 	r := t.run(args...)
 	if r.code != 0 {
-		t.fail("the run after the last: exit code %d: %s", r.code, firstLine(r.err+r.out))
+		t.fail("the run after the last: exit code %d: %s", r.code, r.message())
 	}
 	for _, e := range r.events {
 		if e.Event == "stage_run" {
@@ -236,5 +252,3 @@ func copyTree(from, to string) error {
 		return os.WriteFile(place, data, 0o644)
 	})
 }
-
-func (t *trial) images(int) {}

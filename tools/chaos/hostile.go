@@ -2,4 +2,240 @@
 
 package main
 
-func hostile(w *world) *campaign { return &campaign{name: "hostile", weight: 1, trial: func(*trial) {}, prepare: func() (int, string) { return 0, "later" }} }
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// hostile gives the program folders and files that somebody has made to do harm.
+func hostile(w *world) *campaign {
+	c := &campaign{
+		name: "hostile", weight: 16,
+		promise: "manifests, checkpoints and links made to do harm touch nothing outside of the run's folder, and cost a message within bounds of time and memory",
+	}
+	histories := []struct {
+		name  string
+		setup func(*trial)
+	}{
+		{"complete", func(t *trial) { t.run() }},
+		{"killed in qat", func(t *trial) { killedAt(t, "qat", "checkpoint", 5) }},
+		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", "checkpoint", 3, edited...) }},
+		{"two earlier results", func(t *trial) {
+			killedAt(t, "qat", "checkpoint", 5)
+			killedAt(t, "qat", "checkpoint", 3, edited...)
+			killedAt(t, "qat", "checkpoint", 3, "-var", "qat_lr=0.04")
+		}},
+	}
+	var folders []string
+	c.prepare = func() (int, string) {
+		for _, h := range histories {
+			t := w.workshop(c, "template-"+c.name+"-"+h.name)
+			t.write("p.hcl", glyphs)
+			h.setup(t)
+			folders = append(folders, t.dir)
+		}
+		return 0, ""
+	}
+	c.trial = func(t *trial) {
+		i := t.r.IntN(len(folders))
+		t.dir = filepath.Join(t.root, "w", "x")
+		t.must(os.MkdirAll(t.dir, 0o755))
+		t.must(copyTree(folders[i], t.dir))
+		t.title = histories[i].name + ": "
+		for _, place := range []string{"../..", "..", "."} {
+			t.mine(place, folders[i])
+		}
+		switch t.r.IntN(6) {
+		case 0, 1:
+			t.hostileTensors()
+		case 2:
+			t.hostileLinks()
+		default:
+			t.hostileManifest()
+		}
+		t.tell("# %s", t.title)
+		around := t.around()
+		for i := range 2 + t.r.IntN(3) {
+			args := one(t.r, runArgs(), runArgs(), runArgs(edited...), runArgs("-force"), runArgs("-force", "-stage", "qat"))
+			if i != 1 && t.r.IntN(2) == 0 {
+				args = one(t.r, []string{"show", runDir}, []string{"show", "-json", runDir}, []string{"plan", "-out", runDir, "p.hcl"}, runArgs("-resume"),
+					[]string{"eval", "stage.qat.checkpoint.best", "-data", "dataset.test", "-out", runDir, "p.hcl"})
+			}
+			t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second})
+			for _, d := range differences(around, t.around(), nil) {
+				t.fail("outside of the run's folder, by qpipe %s: %s", strings.Join(args, " "), d)
+			}
+			if len(t.failures) > 0 {
+				return
+			}
+		}
+	}
+	return c
+}
+
+// mine puts files of somebody else where a hostile path may lead: folders that are called
+// like stages, with sound checkpoints in them.
+func (t *trial) mine(place, folder string) {
+	for _, name := range []string{"mine", "qat", "float"} {
+		t.must(copyTree(filepath.Join(folder, runDir, "float"), t.path(place, name)))
+		t.write(filepath.Join(place, name, "notes.txt"), "mine\n")
+	}
+	t.write(filepath.Join(place, "mine.txt"), "mine\n")
+}
+
+// around are the files outside of the run's folder.
+func (t *trial) around() files {
+	all, inside := list(t.root), strings.TrimPrefix(t.path(runDir), t.root+"/")
+	for name := range all {
+		if name == inside || strings.HasPrefix(name, inside+"/") {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// hostileManifest changes the manifest at random places, and gives it the right hash.
+func (t *trial) hostileManifest() {
+	path := t.path(runDir, "manifest.json")
+	data, err := os.ReadFile(path)
+	t.must(err)
+	m, err := decodeJSON(data)
+	t.must(err)
+	for range 1 + t.r.IntN(3) {
+		var what string
+		m, what = t.mutate(m)
+		t.title += what + "; "
+	}
+	if t.r.IntN(4) == 0 { // a path that leads out, in all places at once
+		to := t.elsewhere()
+		t.title += "every path leads to " + to
+		m = replaceStrings(m, func(s string) string {
+			if stage, file, ok := strings.Cut(s, "/"); ok && slices.Contains(everyStage, stage) {
+				return to + "/" + file
+			}
+			return s
+		})
+	}
+	t.must(os.WriteFile(path, sealManifest(m), 0o644))
+}
+
+// elsewhere is a path that leads out of the run's folder.
+func (t *trial) elsewhere() string {
+	return one(t.r, "../mine", "../../mine", "../../../mine", "../../../../mine", filepath.Join(t.root, "mine"), "./../mine", "float/../../mine", "..", "../..", ".", "", "/")
+}
+
+// hostileTensors changes the header of a checkpoint, and gives it the right hash.
+func (t *trial) hostileTensors() {
+	names := slices.DeleteFunc(walkFiles(t.path(runDir)), func(n string) bool {
+		return filepath.Ext(n) != ".safetensors" || strings.HasPrefix(filepath.Base(n), ".")
+	})
+	if len(names) == 0 {
+		return
+	}
+	name := one(t.r, names...)
+	t.title += name + ": "
+	path := t.path(runDir, name)
+	file, err := os.ReadFile(path)
+	t.must(err)
+	header, data, err := split(file)
+	t.must(err)
+	h, err := decodeJSON(header)
+	t.must(err)
+	for range 1 + t.r.IntN(2) {
+		h = t.mutateHeader(h)
+	}
+	file = sealTensors(h, data)
+	t.must(os.WriteFile(path, file, 0o644))
+	t.listed(name, file)
+	for _, args := range [][]string{{"show", runDir + "/" + name}, {"eval", runDir + "/" + name, "-data", "dataset.test", "p.hcl"}, {"bench", "-once", runDir + "/" + name}} {
+		if args[0] == "bench" && t.r.IntN(4) > 0 {
+			continue
+		}
+		t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second, codes: []int{2}})
+	}
+}
+
+// mutateHeader changes a tensor's place, or one of the texts, which may be JSON itself.
+func (t *trial) mutateHeader(h any) any {
+	header, _ := h.(map[string]any)
+	meta, _ := header["__metadata__"].(map[string]any)
+	if meta == nil || t.r.IntN(3) == 0 {
+		h, what := t.mutate(h)
+		t.title += what + "; "
+		return h
+	}
+	key := one(t.r, sortedKeys(meta)...)
+	if t.r.IntN(2) == 0 {
+		key = one(t.r, "structure", "position", "callbacks", "preprocessing", "metrics")
+	}
+	text, _ := meta[key].(string)
+	inner, err := decodeJSON([]byte(text))
+	if err != nil {
+		meta[key] = t.hostileText()
+		t.title += fmt.Sprintf("%s = %.40q; ", key, meta[key])
+		return header
+	}
+	inner, what := t.mutate(inner)
+	meta[key] = string(encodeJSON(inner, ""))
+	t.title += key + " " + what + "; "
+	return header
+}
+
+// listed makes the manifest list a changed file with its new hash, as somebody would who
+// wants it to be believed.
+func (t *trial) listed(name string, file []byte) {
+	path := t.path(runDir, "manifest.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	m, err := decodeJSON(data)
+	if err != nil {
+		return
+	}
+	walk(m, func(v any) {
+		if f, ok := v.(map[string]any); ok && f["path"] == name {
+			f["sha256"], f["bytes"] = sum(file), json.Number(fmt.Sprint(len(file)))
+		}
+	})
+	t.must(os.WriteFile(path, sealManifest(m), 0o644))
+}
+
+// hostileLinks puts links and pipes into the run's folder, in the place of what is there
+// and where something is going to be written.
+func (t *trial) hostileLinks() {
+	var places []string
+	_ = filepath.WalkDir(t.path(runDir), func(path string, d fs.DirEntry, err error) error {
+		if err == nil {
+			name, _ := filepath.Rel(t.dir, path)
+			places = append(places, name)
+			if !d.IsDir() {
+				places = append(places, filepath.Join(filepath.Dir(name), "."+d.Name()+".tmp"))
+			}
+		}
+		return nil
+	})
+	places = append(places, runDir+"/.previous", runDir+"/.previous/qat", runDir+"/.previous/float/1", runDir+"/int_infer", runDir+"/qat/step-00000012.safetensors")
+	for range 1 + t.r.IntN(3) {
+		place := one(t.r, places...)
+		if !exists(t.path(filepath.Dir(place))) {
+			continue
+		}
+		_ = os.RemoveAll(t.path(place))
+		up := strings.Repeat("../", strings.Count(place, "/"))
+		target := one(t.r, up+"mine", up+"mine/last.safetensors", up+"../mine", up+"mine.txt", filepath.Join(t.root, "mine"), filepath.Join(t.root, "new.txt"), up+"new", ".", "loop", "/dev/zero", "/proc/self/mem", "pipe")
+		t.title += fmt.Sprintf("%s → %s; ", place, target)
+		if target == "pipe" {
+			_ = syscall.Mkfifo(t.path(place), 0o644)
+			continue
+		}
+		_ = os.Symlink(target, t.path(place))
+	}
+}

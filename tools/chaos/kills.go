@@ -32,7 +32,7 @@ func kills(w *world) *campaign {
 			switch {
 			case r.code == 130 || r.code == -1 && r.sig == d.sig:
 			case r.code != 0:
-				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.code, firstLine(r.err))
+				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.code, r.message())
 			}
 			if d.sig != syscall.SIGKILL && r.code == 130 && !r.said("qpipe run") {
 				t.fail("an interrupted run does not say how to go on")

@@ -17,9 +17,9 @@ const canStrike = true
 
 // How a call says which file it is about.
 const (
-	byPath  = iota // its first argument is a path
-	byAt           // its first argument is a folder, the second a path in it
-	byFile         // its first argument is an open file
+	byPath = iota // its first argument is a path
+	byAt          // its first argument is a folder, the second a path in it
+	byFile        // its first argument is an open file
 )
 
 // families are the system calls that a program can be struck at.
@@ -199,4 +199,3 @@ func text(tid int, at uint64) string {
 	}
 	return ""
 }
-

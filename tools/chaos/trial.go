@@ -41,9 +41,11 @@ type trial struct {
 	*world
 	campaign *campaign
 	n        int
-	dir      string
+	root     string // the folder that is made and removed
+	dir      string // where the program runs: the root, or a folder in it
 	r        *rand.Rand
 	title    string // what was drawn
+	skipped  string // why there is no trial
 	failures []string
 	story    strings.Builder
 	mu       sync.Mutex // guards failures and story
@@ -65,6 +67,9 @@ func (t *trial) tell(format string, args ...any) {
 	fmt.Fprintf(&t.story, format+"\n", args...)
 }
 
+// skip says why a trial cannot be made here; it is not counted.
+func (t *trial) skip(why string) { t.skipped = why }
+
 // must ends the trial where the campaign itself cannot go on.
 func (t *trial) must(err error) {
 	if err != nil {
@@ -74,7 +79,9 @@ func (t *trial) must(err error) {
 }
 
 // path is a place in the trial's folder.
-func (t *trial) path(elem ...string) string { return filepath.Join(append([]string{t.dir}, elem...)...) }
+func (t *trial) path(elem ...string) string {
+	return filepath.Join(append([]string{t.dir}, elem...)...)
+}
 
 func (t *trial) write(name, text string) {
 	t.must(os.MkdirAll(filepath.Dir(t.path(name)), 0o755))
@@ -83,9 +90,9 @@ func (t *trial) write(name, text string) {
 
 // clear removes the trial's folder, whatever was made unreadable in it.
 func (t *trial) clear() {
-	if os.RemoveAll(t.dir) != nil {
-		_ = exec.Command("chmod", "-R", "u+rwX", t.dir).Run()
-		_ = os.RemoveAll(t.dir)
+	if os.RemoveAll(t.root) != nil {
+		_ = exec.Command("chmod", "-R", "u+rwX", t.root).Run()
+		_ = os.RemoveAll(t.root)
 	}
 }
 
@@ -96,24 +103,43 @@ type event struct {
 	Epoch int            `json:"epoch"`
 	Step  int            `json:"step"`
 	Data  map[string]any `json:"data"`
+	// Diagnostics are those of the last line.
+	Diagnostics []diagnostic `json:"diagnostics"`
+	// Stages and Outputs are the numbers of the last line.
+	Stages  []stageLine     `json:"stages"`
+	Outputs json.RawMessage `json:"outputs"`
+}
+
+// stageLine is what the last line says of a stage.
+type stageLine struct {
+	Name    string             `json:"name"`
+	Metrics map[string]float64 `json:"metrics"`
+}
+
+// diagnostic is a mistake or a warning.
+type diagnostic struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
 }
 
 // call is one start of the program.
 type call struct {
 	args   []string
-	sig    syscall.Signal        // to be sent
-	at     func(event) bool      // at the first event that it likes
-	after  time.Duration         // or after some time
-	watch  func(event)           // sees every event as it comes
-	began  func(*os.Process)     // gets the process as soon as it runs
-	strike *strike               // what happens to its system calls
-	limit  time.Duration         // it hangs when it needs longer; 60 s where nothing is said
-	shell  string                // a shell's commands before it, such as ulimit
-	stdout *os.File              // instead of being read
-	env    []string              // besides that of this process
-	codes  []int                 // exit codes besides 0 and 1 that are right
-	binary string                // instead of the world's
-	dir    string                // instead of the trial's folder
+	sig    syscall.Signal    // to be sent
+	at     func(event) bool  // at the first event that it likes
+	after  time.Duration     // or after some time
+	watch  func(event)       // sees every event as it comes
+	began  func(*os.Process) // gets the process as soon as it runs
+	strike *strike           // what happens to its system calls
+	limit  time.Duration     // it hangs when it needs longer; 60 s where nothing is said
+	shell  string            // a shell's commands before it, such as ulimit
+	stdout *os.File          // instead of being read
+	env    []string          // besides that of this process
+	codes  []int             // exit codes besides 0 and 1 that are right
+	binary string            // instead of the world's
+	dir    string            // instead of the trial's folder
 }
 
 // result is how a start of the program ended.
@@ -128,6 +154,17 @@ type result struct {
 
 // text is all that was said.
 func (r result) text() string { return r.out + r.err }
+
+// numbers are those that a run has told at its end.
+func (r result) numbers() string {
+	for _, e := range r.events {
+		if e.Event == "run_end" {
+			text, _ := json.Marshal(e.Stages)
+			return string(text) + string(e.Outputs)
+		}
+	}
+	return ""
+}
 
 // said reports whether one of the texts was said.
 func (r result) said(texts ...string) bool {
@@ -145,25 +182,29 @@ func runArgs(args ...string) []string {
 	return append(append([]string{"run", "-json", "-out", runDir}, args...), "p.hcl")
 }
 
-// call starts the program, waits for it, and checks what holds of every start: it ends,
-// with a code that is promised, and without a trace.
+// call starts the program, waits for it, and checks what holds of every start.
 func (t *trial) call(c call) result {
 	t.tell("$ %s%s%s", c.shell, "qpipe ", strings.Join(c.args, " "))
 	r := t.start(c)
 	t.tell("%s%s# exit code %d %v, %s", tail(r.out), tail(r.err), r.code, r.sig, r.took.Round(time.Millisecond))
-	line := strings.Join(c.args, " ")
+	t.common("qpipe "+strings.Join(c.args, " "), c, r)
+	return r
+}
+
+// common checks what holds of every start of the program: it ends, with a code that is
+// promised, and without a trace.
+func (t *trial) common(line string, c call, r result) {
 	switch {
 	case r.hung:
-		t.fail("qpipe %s: had not ended after %s", line, r.took.Round(time.Second))
+		t.fail("%s: had not ended after %s", line, r.took.Round(time.Second))
 	case r.code == -1 && c.strike == nil && c.sig == 0 && c.began == nil:
-		t.fail("qpipe %s: killed by %v", line, r.sig)
+		t.fail("%s: killed by %v", line, r.sig)
 	case r.code > 1 && !slices.Contains(c.codes, r.code):
-		t.fail("qpipe %s: exit code %d: %s", line, r.code, firstLine(r.err))
+		t.fail("%s: exit code %d: %s", line, r.code, r.message())
 	}
 	if found := trace.FindString(r.text()); found != "" && c.sig != syscall.SIGQUIT {
-		t.fail("qpipe %s: shows %q: %s", line, found, firstLine(r.err))
+		t.fail("%s: shows %q: %s", line, found, r.message())
 	}
-	return r
 }
 
 func (t *trial) start(c call) result {
@@ -285,13 +326,42 @@ func tail(s string) string {
 	return s
 }
 
-func firstLine(s string) string {
-	for line := range strings.Lines(s) {
-		if strings.HasPrefix(line, "Error") || strings.HasPrefix(line, "panic") || strings.HasPrefix(line, "fatal") {
-			s = line
-			break
+// message is the first error that a program has told.
+func (r result) message() string {
+	for _, e := range r.events {
+		for _, d := range e.Diagnostics {
+			if d.Severity == "error" {
+				return fmt.Sprintf("%s %s: %s", d.Code, d.Summary, d.Detail)
+			}
 		}
 	}
-	line, _, _ := strings.Cut(s, "\n")
+	for line := range strings.Lines(r.err) {
+		if strings.HasPrefix(line, "Error") || strings.HasPrefix(line, "panic") || strings.HasPrefix(line, "fatal") {
+			return strings.TrimSpace(line)
+		}
+	}
+	line, _, _ := strings.Cut(r.err, "\n")
 	return line
+}
+
+// ended reads how a run ended that a script has started, and checks what holds of all.
+func (t *trial) ended(name string) result {
+	var r result
+	read := func(ext string) string {
+		data, err := os.ReadFile(t.path(name + ext))
+		t.must(err)
+		return string(data)
+	}
+	r.out, r.err = read(".out"), read(".err")
+	_, err := fmt.Sscan(read(".code"), &r.code)
+	t.must(err)
+	for line := range strings.Lines(r.out) {
+		var e event
+		if json.Unmarshal([]byte(line), &e) == nil {
+			r.events = append(r.events, e)
+		}
+	}
+	t.tell("# %s: %s%s# exit code %d", name, tail(r.out), tail(r.err), r.code)
+	t.common(name, call{}, r)
+	return r
 }
