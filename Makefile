@@ -2,7 +2,7 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/tools.mod
 
-.PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long seeds accept bench fuzz clean
+.PHONY: all build format-check format vet lint generate generated-check asm asm-check test arm64 race long chaos race-runs seeds accept bench fuzz clean
 
 all: format-check vet lint generated-check asm-check build test race
 
@@ -51,9 +51,23 @@ race:
 	$(GO) test -race -run Threads ./ops/nn
 
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies and pipelines on real data, and
-# int8 models read by a second implementation (QPIPE_PYTHON, or python3, with NumPy).
-long:
+# int8 models read by a second implementation (QPIPE_PYTHON, or python3, with NumPy). Then the campaigns of chaos, in short.
+long: build
 	QPIPE_LONG=1 $(GO) test -timeout 120m -count=1 -v -run 'Kill|Anchor|Mutations|Trained|Readback|Pages' ./...
+
+	$(GO) run ./tools/chaos -binary bin/qpipe -seed $(SEED) -budget 90s
+
+# What docs/reliability.md promises, from outside: kills, full disks, failing system calls, damaged and hostile files.
+# ONLY=damage,kills chooses campaigns.
+SEED   ?= 1
+BUDGET ?= 10m
+chaos: build
+	$(GO) run ./tools/chaos -binary bin/qpipe -seed $(SEED) -budget $(BUDGET) -only '$(ONLY)'
+
+# Whole runs with the race detector (which needs cgo): the quick start and MNIST, interrupted and continued.
+race-runs:
+	CGO_ENABLED=1 $(GO) build -race -trimpath -o bin/qpipe-race .
+	$(GO) run ./tools/chaos -binary bin/qpipe-race -race bin/qpipe-race -jobs 1 -only races
 
 # What every pipeline on built-in data reaches with the seeds 0 to SEEDS-1, as tables. With QPIPE_LONG=1 those on real
 # data too; ONLY=mnist_small chooses.

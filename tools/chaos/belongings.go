@@ -13,7 +13,7 @@ import (
 )
 
 // belongings puts files of somebody into the run's folder, at its names and beside them.
-func belongings(w *world) *campaign {
+func belongings() *campaign {
 	c := &campaign{
 		name: "belongings", weight: 10,
 		promise: "what somebody has put into a run's folder stays there, byte for byte, whatever runs; a name that is needed is named",
@@ -26,10 +26,10 @@ func belongings(w *world) *campaign {
 		case "complete":
 			t.run()
 		case "killed":
-			killedAt(t, "qat", "checkpoint", 1+t.r.IntN(6))
+			killedAt(t, "qat", 1+t.r.IntN(6))
 		case "edited and killed":
 			t.run()
-			killedAt(t, "qat", "checkpoint", 3, edited...)
+			killedAt(t, "qat", 3, edited...)
 		}
 		ours := list(t.path(runDir))
 		mine := files{}

@@ -25,9 +25,9 @@ type scenario struct {
 	counts map[string]int // system calls by family
 }
 
-// killedAt makes a run that ends in the middle of a stage.
-func killedAt(t *trial, stage, kind string, n int, args ...string) {
-	t.call(call{args: runArgs(args...), sig: syscall.SIGKILL, at: nth(n, in(stage, kind))})
+// killedAt makes a run that is killed at the n-th checkpoint of a stage.
+func killedAt(t *trial, stage string, n int, args ...string) {
+	t.call(call{args: runArgs(args...), sig: syscall.SIGKILL, at: nth(n, in(stage, "checkpoint"))})
 }
 
 var (
@@ -40,7 +40,7 @@ func scenarios() []*scenario {
 	complete := func(t *trial) { t.run() }
 	return []*scenario{
 		{name: "first run", setup: func(*trial) {}},
-		{name: "goes on", setup: func(t *trial) { killedAt(t, "qat", "checkpoint", 5) }, safe: everyStage[:2]},
+		{name: "goes on", setup: func(t *trial) { killedAt(t, "qat", 5) }, safe: everyStage[:2]},
 		{name: "up to date", setup: complete, safe: everyStage},
 		{name: "qat edited", setup: complete, args: edited, end: edited, safe: everyStage[:2]},
 		{name: "float edited", setup: complete, args: []string{"-var", "float_lr=0.04"}, end: []string{"-var", "float_lr=0.04"}},
@@ -48,15 +48,15 @@ func scenarios() []*scenario {
 		{name: "stage forced", setup: complete, args: []string{"-force", "-stage", "qat"}, safe: everyStage[:2]},
 		{name: "result brought back", setup: func(t *trial) {
 			t.run()
-			killedAt(t, "qat", "checkpoint", 3, edited...)
+			killedAt(t, "qat", 3, edited...)
 		}, safe: everyStage},
 		{name: "attempt brought back", setup: func(t *trial) {
-			killedAt(t, "qat", "checkpoint", 5)
-			killedAt(t, "qat", "checkpoint", 3, edited...)
+			killedAt(t, "qat", 5)
+			killedAt(t, "qat", 3, edited...)
 		}, safe: everyStage[:2]},
 		{name: "force was cut off", setup: func(t *trial) {
 			t.run()
-			killedAt(t, "qat", "checkpoint", 3, "-force", "-stage", "qat")
+			killedAt(t, "qat", 3, "-force", "-stage", "qat")
 		}, safe: everyStage[:2]},
 		{name: "manifest is gone", setup: func(t *trial) {
 			t.run()

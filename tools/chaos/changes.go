@@ -14,7 +14,7 @@ import (
 )
 
 // changes changes files while a run uses them.
-func changes(w *world) *campaign {
+func changes() *campaign {
 	c := &campaign{
 		name: "changes", weight: 10,
 		promise: "files that are changed, removed or replaced under a run cost a clear message at most; nothing of others is touched, and the ways out end in the same bytes",

@@ -29,12 +29,12 @@ func damage(w *world) *campaign {
 		end   []string
 	}{
 		{"complete", func(t *trial) { t.run() }, nil},
-		{"killed in qat", func(t *trial) { killedAt(t, "qat", "checkpoint", 5) }, nil},
-		{"killed in float", func(t *trial) { killedAt(t, "float", "checkpoint", 6) }, nil},
+		{"killed in qat", func(t *trial) { killedAt(t, "qat", 5) }, nil},
+		{"killed in float", func(t *trial) { killedAt(t, "float", 6) }, nil},
 		{"interrupted in qat", func(t *trial) {
 			t.call(call{args: runArgs(), sig: syscall.SIGINT, at: nth(1, in("qat", "epoch")), codes: []int{130}})
 		}, nil},
-		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", "checkpoint", 3, edited...) }, nil},
+		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", 3, edited...) }, nil},
 	}
 	var folders []string
 	c.prepare = func() (int, string) {

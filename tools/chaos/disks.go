@@ -10,7 +10,7 @@ import (
 )
 
 // disks runs into full disks: small file systems in memory, which then get more room.
-func disks(w *world) *campaign {
+func disks() *campaign {
 	c := &campaign{
 		name: "disks", weight: 6,
 		promise: "a full disk costs a clear message; with more room, there or elsewhere, the run ends in the same bytes",
@@ -34,7 +34,7 @@ func disks(w *world) *campaign {
 			t.run()
 			end = edited
 		case 2:
-			killedAt(t, "qat", "checkpoint", 1+t.r.IntN(6))
+			killedAt(t, "qat", 1+t.r.IntN(6))
 		}
 		limit := fmt.Sprintf("size=$(($(du -sk disk | cut -f1) + %d))k", 4*(1+t.r.IntN(160)))
 		if t.r.IntN(4) == 0 {

@@ -25,12 +25,12 @@ func hostile(w *world) *campaign {
 		setup func(*trial)
 	}{
 		{"complete", func(t *trial) { t.run() }},
-		{"killed in qat", func(t *trial) { killedAt(t, "qat", "checkpoint", 5) }},
-		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", "checkpoint", 3, edited...) }},
+		{"killed in qat", func(t *trial) { killedAt(t, "qat", 5) }},
+		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", 3, edited...) }},
 		{"two earlier results", func(t *trial) {
-			killedAt(t, "qat", "checkpoint", 5)
-			killedAt(t, "qat", "checkpoint", 3, edited...)
-			killedAt(t, "qat", "checkpoint", 3, "-var", "qat_lr=0.04")
+			killedAt(t, "qat", 5)
+			killedAt(t, "qat", 3, edited...)
+			killedAt(t, "qat", 3, "-var", "qat_lr=0.04")
 		}},
 	}
 	var folders []string

@@ -15,7 +15,7 @@ import (
 )
 
 // kills ends runs at random moments, again and again, and lets them end.
-func kills(w *world) *campaign {
+func kills() *campaign {
 	c := &campaign{
 		name: "kills", weight: 12,
 		promise: "a run that is killed or interrupted at any moments goes on where it was and ends in the bytes of one that was not",

@@ -11,7 +11,7 @@ import (
 )
 
 // pairs runs several programs at once.
-func pairs(w *world) *campaign {
+func pairs() *campaign {
 	c := &campaign{
 		name: "pairs", weight: 8,
 		promise: "of two runs in one folder one is refused (QP453) and disturbs nothing; another pipeline in the folder is refused (QP457); reading while a run writes shows what is true",
@@ -110,7 +110,7 @@ func (t *trial) namesake() {
 	t.title = "another pipeline of the same name"
 	kill := t.r.IntN(2) == 0
 	if kill {
-		killedAt(t, "qat", "checkpoint", 4)
+		killedAt(t, "qat", 4)
 	} else {
 		t.run()
 	}

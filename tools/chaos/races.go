@@ -15,7 +15,7 @@ func races(w *world) *campaign {
 		name: "races", weight: 0,
 		promise: "whole runs, interrupted and continued, have no data race",
 	}
-	mnist := filepath.Join(w.shared, "data", "mnist")
+	mnist := filepath.Join(absolutePath(w.shared), "data", "mnist")
 	type whole struct {
 		name      string
 		args      []string

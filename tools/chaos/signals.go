@@ -10,7 +10,7 @@ import (
 )
 
 // signals sends runs everything that a process can be sent.
-func signals(w *world) *campaign {
+func signals() *campaign {
 	c := &campaign{
 		name: "signals", weight: 6,
 		promise: "hang-up, interrupts, stops and closed pipes leave a run that goes on to the same bytes, and the exit code says what happened",
