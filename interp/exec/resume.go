@@ -91,12 +91,12 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 	slices.SortStableFunc(names, func(a, b string) int { return rankOf(a) - rankOf(b) })
 	var best *stage.Snapshot
 	var from string
-	var bad []error
+	bad := map[string]error{}
 	for _, name := range names {
 		snap, err := s.folder.Own(st.Name, name)
 		switch {
 		case err != nil:
-			bad = append(bad, err)
+			bad[name] = err
 		case snap.Stage != st.Name: // the best of the stage that this one goes on from
 		case best == nil || snap.Step > best.Step:
 			best, from = snap, s.folder.File(st.Name, name)
@@ -105,13 +105,34 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 			break
 		}
 	}
-	for _, err := range bad {
-		s.fellBack(st, err, from)
+	for _, name := range names {
+		if err := bad[name]; err != nil && best == nil {
+			return nil, &noSound{err}
+		}
 	}
-	if best == nil && len(bad) > 0 {
-		return nil, &noSound{bad[0]}
+	if best == nil {
+		return nil, nil
 	}
-	return best, nil
+	return best, s.withoutUnsound(st, from, bad)
+}
+
+// withoutUnsound takes what is not sound off the files of an attempt that goes on from one of them, and says
+// so; of the best checkpoint goOn speaks.
+func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]error) error {
+	e := s.manifest.Stage(st.Name)
+	for _, f := range slices.Clone(e.Artifacts) {
+		if fault := s.folder.Fault(e, f); fault != "" && bad[f.Name] == nil {
+			bad[f.Name] = fmt.Errorf("%s: %s", s.folder.File(st.Name, f.Name), fault)
+		}
+		if bad[f.Name] == nil || f.Name == "best" {
+			continue
+		}
+		s.fellBack(st, bad[f.Name], from)
+		if err := s.folder.Remove(st.Name, f.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rankOf puts "last" before the others.
@@ -132,9 +153,6 @@ func (e *noSound) Unwrap() error { return e.err }
 
 // fellBack says that a damaged checkpoint was passed over.
 func (s *session) fellBack(st *graph.Stage, err error, to string) {
-	if to == "" {
-		return
-	}
 	message := fmt.Sprintf("%v; continues from %s instead", err, to)
 	s.fail(&diag.Diagnostic{
 		Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,

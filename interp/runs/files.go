@@ -145,11 +145,12 @@ func (r *Run) remember(f File) {
 	}
 }
 
-// Remove removes a checkpoint of the stage, if it still is one.
+// Remove removes a checkpoint of the stage, or what is left of it. Of a file that is another one by now it
+// only forgets that it was the stage's.
 func (r *Run) Remove(stageName, name string) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	c, err := r.whose(at, e.candidates(name)...)
-	if err == nil && c == ours {
+	if err == nil && (c == ours || c == damaged) {
 		err = r.Disk.Remove(at)
 	}
 	if err != nil {
