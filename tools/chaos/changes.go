@@ -63,6 +63,27 @@ func (t *trial) textChanges() {
 	t.same(edited...)
 }
 
+// imageFiles are data sets in files, which somebody may change.
+const imageFiles = `dataset "MNIST" "train" {
+  root        = "data"
+  split       = "train"
+  max_samples = 256
+}
+
+dataset "MNIST" "test" {
+  root        = "data"
+  split       = "test"
+  max_samples = 64
+}
+
+`
+
+// imagePipeline is the pipeline with its data in files.
+func imagePipeline() string {
+	_, rest, _ := strings.Cut(glyphs, "variable ")
+	return imageFiles + "variable " + rest
+}
+
 // images writes a small MNIST of its own, drawn from a number.
 func (t *trial) images(variant int) {
 	t.must(os.MkdirAll(t.path("data"), 0o755))
@@ -94,7 +115,7 @@ func (t *trial) images(variant int) {
 // dataChanges changes the data under a run: what the next run leaves is that of the data
 // as they then are.
 func (t *trial) dataChanges() {
-	pipeline := fileImages + "\n" + flow
+	pipeline := imagePipeline()
 	t.write("p.hcl", pipeline)
 	t.images(0)
 	at, kind := t.moment(), one(t.r, "replaced", "cut off", "deleted", "a folder")

@@ -21,17 +21,10 @@ import (
 	"time"
 )
 
-//go:embed glyphs.hcl
-var ownImages string
-
-//go:embed images.hcl
-var fileImages string
-
-//go:embed flow.hcl
-var flow string
-
 // glyphs is the pipeline of nearly all trials: it needs no data.
-var glyphs = ownImages + "\n" + flow
+//
+//go:embed testdata/pipeline.hcl
+var glyphs string
 
 // runDir is the run's folder in a trial's folder.
 const runDir = "run"

@@ -1,5 +1,15 @@
 # The whole flow in a fraction of a second: float, calibration, QAT with two
 # absorptions and averaged weights, int8; checkpoints by epoch and by step.
+dataset "Glyphs" "train" {
+  split       = "train"
+  num_samples = 256
+}
+
+dataset "Glyphs" "test" {
+  split       = "test"
+  num_samples = 64
+}
+
 variable "float_lr" {
   type    = number
   default = 0.05
