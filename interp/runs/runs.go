@@ -161,7 +161,7 @@ func plain(err error) error {
 	case !errors.As(err, &p):
 		return err
 	case strings.Contains(p.Err.Error(), "path escapes"):
-		return errors.New("is a link that leads out of the run's folder")
+		return errors.New("is a link that leads out of the run's folder. Move it away, or give the run another folder with -out")
 	}
 	return p.Err
 }
