@@ -23,6 +23,7 @@ type scenario struct {
 	once   sync.Once
 	folder string         // the template
 	counts map[string]int // system calls by family
+	err    error
 }
 
 // killedAt makes a run that is killed at the n-th checkpoint of a stage.
@@ -66,25 +67,26 @@ func scenarios() []*scenario {
 }
 
 // make builds the folder of a scenario and counts the calls of its command.
-func (s *scenario) make(w *world, c *campaign) error {
-	var err error
+func (s *scenario) make(w *world, c *campaign) {
 	s.once.Do(func() {
-		t := w.workshop(c, "template-"+c.name+"-"+s.name)
+		defer func() {
+			if p := recover(); p != nil {
+				s.err = fmt.Errorf("%s: the history cannot be made: %v", s.name, p)
+			}
+		}()
+		t := w.workshop(c, "template-"+s.name)
 		s.folder = t.dir
 		t.write("p.hcl", glyphs)
 		s.setup(t)
-		dry := w.workshop(c, "counted-"+c.name+"-"+s.name)
-		if err = copyTree(t.dir, dry.dir); err != nil {
-			return
-		}
+		dry := w.workshop(c, "counted-"+s.name)
+		t.must(copyTree(t.dir, dry.dir))
 		count := &strike{}
 		if r := dry.call(call{args: runArgs(s.args...), strike: count}); r.code != 0 {
-			err = fmt.Errorf("%s: the run that counts system calls: exit code %d: %s", s.name, r.code, r.text())
+			s.err = fmt.Errorf("%s: the run that counts system calls: exit code %d: %s", s.name, r.code, r.text())
 		}
 		s.counts = count.counts
 		dry.clear()
 	})
-	return err
 }
 
 // workshop is a trial that is not counted: a place to make something in.
@@ -111,9 +113,23 @@ func prepared(w *world, c *campaign, scenarios []*scenario, points *[]point, pic
 	if _, err := probe.run(w.dir, []string{w.binary, "version"}, &os.ProcAttr{Env: os.Environ(), Sys: &syscall.SysProcAttr{}}, func(*os.Process) func() bool { return func() bool { return true } }); err != nil {
 		return 0, "this machine lets no program be traced: " + err.Error()
 	}
+	next := make(chan *scenario)
+	var all sync.WaitGroup
+	for range max(w.jobs, 1) {
+		all.Go(func() {
+			for s := range next {
+				s.make(w, c)
+			}
+		})
+	}
 	for _, s := range scenarios {
-		if err := s.make(w, c); err != nil {
-			fmt.Println(err)
+		next <- s
+	}
+	close(next)
+	all.Wait()
+	for _, s := range scenarios {
+		if s.err != nil {
+			fmt.Println(s.err)
 			continue
 		}
 		for _, k := range pick(s) {
@@ -125,14 +141,14 @@ func prepared(w *world, c *campaign, scenarios []*scenario, points *[]point, pic
 }
 
 // calls kills runs at every n-th system call that touches their files.
-func calls(w *world) *campaign {
+func calls(w *world, histories []*scenario) *campaign {
 	c := &campaign{
 		name: "calls", weight: 16,
 		promise: "a run that is killed before or after any system call ends in the same bytes, and no complete result is lost",
 	}
 	var points []point
 	c.prepare = func() (int, string) {
-		return prepared(w, c, scenarios(), &points, func(s *scenario) (out []strike) {
+		return prepared(w, c, histories, &points, func(s *scenario) (out []strike) {
 			for _, family := range slices.Sorted(maps.Keys(s.counts)) {
 				switch family {
 				case "write", "rename", "sync", "unlink", "mkdir", "truncate", "open":

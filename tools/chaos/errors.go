@@ -27,14 +27,14 @@ var refusals = map[string][]syscall.Errno{
 }
 
 // faults lets system calls fail, once or from some moment on.
-func faults(w *world) *campaign {
+func faults(w *world, histories []*scenario) *campaign {
 	c := &campaign{
 		name: "errors", weight: 16,
 		promise: "a system call that fails costs a clear message at most: no trace, no wrong result, and the next run ends in the same bytes",
 	}
 	var points []point
 	c.prepare = func() (int, string) {
-		return prepared(w, c, scenarios(), &points, func(s *scenario) (out []strike) {
+		return prepared(w, c, histories, &points, func(s *scenario) (out []strike) {
 			for _, family := range slices.Sorted(maps.Keys(s.counts)) {
 				for n := range s.counts[family] {
 					for _, errno := range refusals[family] {

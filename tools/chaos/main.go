@@ -57,8 +57,9 @@ type options struct {
 
 // table lists the campaigns in the order in which they run.
 func table(w *world) []*campaign {
+	histories := scenarios()
 	return []*campaign{
-		kills(), calls(w), disks(), faults(w), damage(w), changes(), hostile(w), belongings(), pairs(), signals(), races(w),
+		kills(), calls(w, histories), disks(), faults(w, histories), damage(w), changes(), hostile(w), belongings(), pairs(), signals(), races(w),
 	}
 }
 
