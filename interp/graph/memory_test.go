@@ -40,8 +40,8 @@ func TestTooMuchMemory(t *testing.T) {
 			f.Stages[1].Calibrator.BatchSize = math.MaxInt
 		}, func(f flow) diag.Range { return f.Stages[1].Calibrator.Origin.At("batch_size") }, "is for calibration in batches of 10000000 images. The largest batch_size that fits is ",
 			func(f flow) *int { return &f.Stages[1].Calibrator.BatchSize }},
-		{"the order of the images", func(f flow) { images(f, 0, 500_000_000) },
-			func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for the images and their order: 500000000 to train on", nil},
+		{"the order of the images", func(f flow) { images(f, 0, 1_000_000_000) },
+			func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for the images and their order: 1000000000 to train on", nil},
 		{"the network", func(f flow) { f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 6000} },
 			func(f flow) diag.Range { return f.Models[0].Origin.Header }, "is for the network itself", nil},
 		{"threads", func(f flow) {

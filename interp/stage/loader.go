@@ -79,7 +79,11 @@ func depth(readers, batches int) int { return min(readers+1, max(batches, 1)) }
 func (l *loader) dispatch(o order, n int) {
 	defer close(l.due)
 	defer close(l.todo)
-	perm, epoch := make([]int, n), -1
+	var perm []int32 // of the epoch, nil for the data's own order
+	if o.shuffle {
+		perm = make([]int32, n)
+	}
+	epoch := -1
 	for k := o.from; k < o.to; k++ {
 		var b *batch
 		select {
@@ -89,10 +93,17 @@ func (l *loader) dispatch(o order, n int) {
 		}
 		if e := k / o.perEpoch; e != epoch {
 			epoch = e
-			o.permute(perm, e)
+			if o.shuffle {
+				o.permute(perm, e)
+			}
 		}
 		first := k % o.perEpoch * o.batch
-		b.index = append(b.index[:0], perm[first:min(first+o.batch, n)]...)
+		b.index = b.index[:min(o.batch, n-first)]
+		for i := range b.index {
+			if b.index[i] = first + i; perm != nil {
+				b.index[i] = int(perm[first+i])
+			}
+		}
 		b.epoch = epoch
 		l.todo <- b
 		l.due <- b
@@ -100,16 +111,10 @@ func (l *loader) dispatch(o order, n int) {
 }
 
 // permute writes the order of an epoch.
-func (o order) permute(p []int, epoch int) {
-	if !o.shuffle {
-		for i := range p {
-			p[i] = i
-		}
-		return
-	}
+func (o order) permute(p []int32, epoch int) {
 	var r Rand
 	r.Seed(o.seed, uint64(epoch))
-	r.permute(p)
+	permute(&r, p)
 }
 
 func (l *loader) read(r *reader) {

@@ -66,7 +66,7 @@ const programBytes = 20 << 20
 
 // MemoryOf says what a stage takes.
 func MemoryOf(x Extent, m Machine) Memory {
-	n := Memory{Program: programBytes, Data: x.Held + 8*int64(x.TrainImages)}
+	n := Memory{Program: programBytes, Data: x.Held + 4*int64(x.TrainImages)}
 	all, trainable := x.Model.FileBytes()
 	n.Model = x.Model.Bytes()
 	file := all
@@ -94,7 +94,7 @@ func MemoryOf(x Extent, m Machine) Memory {
 	}
 	if x.ValImages > 0 {
 		n.Validation = nn.Need(x.Model, x.ValBatch, validation)
-		batches = m.ahead(x.Model, x.ValBatch, x.ValImages) + 8*int64(x.ValImages)
+		batches = m.ahead(x.Model, x.ValBatch, x.ValImages)
 	}
 	// What is only there for a while does not meet.
 	if saving > batches {
@@ -142,7 +142,7 @@ func EvaluationMemory(g *nn.Graph, batch, images int, keep bool, m Machine) int6
 	use := m.use(nn.Eval)
 	use.Keep = keep
 	m.Cores = 1 // one reader
-	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Data: 8 * int64(images), Validation: nn.Need(g, batch, use) + m.ahead(g, batch, images)}
+	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Validation: nn.Need(g, batch, use) + m.ahead(g, batch, images)}
 	return n.Total()
 }
 

@@ -39,14 +39,14 @@ func (r *Rand) Float64() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
 // Perm returns a permutation of 0..n-1.
 func (r *Rand) Perm(n int) []int {
 	p := make([]int, n)
-	r.permute(p)
+	permute(r, p)
 	return p
 }
 
 // permute fills p with a permutation of its indices (Fisher and Yates, from the end).
-func (r *Rand) permute(p []int) {
+func permute[T int | int32](r *Rand, p []T) {
 	for i := range p {
-		p[i] = i
+		p[i] = T(i)
 	}
 	for i := len(p) - 1; i > 0; i-- {
 		j := r.Intn(i + 1)
