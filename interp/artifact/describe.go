@@ -100,7 +100,8 @@ func Describe(path string) (*Description, error) {
 			return nil, &FileError{path, diag.NotCheckpoint, err}
 		}
 		d.Tensors = describeTensors("", s.Model)
-		return d, d.see(c.tensors, seen, true)
+		d.see(c.tensors, seen, true)
+		return d, nil
 	}
 	s, err := build(path, c)
 	if err == nil {
@@ -109,12 +110,13 @@ func Describe(path string) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, d.see(c.tensors, seen, false)
+	d.see(c.tensors, seen, false)
+	return d, nil
 }
 
 // see gives the tensors what was seen of them in the file. Of another tool's file they
 // keep the type that they have there, which need not be one that the program computes with.
-func (d *Description) see(tensors []entry, seen *seen, foreign bool) error {
+func (d *Description) see(tensors []entry, seen *seen, foreign bool) {
 	in := map[string]entry{}
 	for _, e := range tensors {
 		in[e.name] = e
@@ -132,7 +134,6 @@ func (d *Description) see(tensors []entry, seen *seen, foreign bool) error {
 			s.tell(t)
 		}
 	}
-	return nil
 }
 
 // typeName is what a safetensors dtype is called elsewhere: "F32" is float32.

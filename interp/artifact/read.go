@@ -59,34 +59,32 @@ func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, _, err := decodeAny(path, data, check)
-	return s, err
+	return decodeAny(path, data, check)
 }
 
 // decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
 // of another tool's file, whose metadata has no format_version.
-func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, *contents, error) {
+func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, error) {
 	c, err := parse(path, data)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	err = checkFormat(path, c.meta)
 	var f *FileError
 	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
 		s := &stage.Snapshot{Form: nn.Float}
 		if err := c.fill(s); err != nil {
-			return nil, nil, &FileError{path, diag.NotCheckpoint, err}
+			return nil, &FileError{path, diag.NotCheckpoint, err}
 		}
-		return s, c, nil
+		return s, nil
 	}
 	if err == nil && check {
 		err = checkHash(path, data, c.meta)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	s, err := build(path, c)
-	return s, c, err
+	return build(path, c)
 }
 
 // opener opens the file that a reader reads.

@@ -61,7 +61,7 @@ func TestForeignTypes(t *testing.T) {
 		{"I64", make([]byte, 16), stage.Unloadable{DType: "I64", Bytes: 16}},
 		{"F4_OF_TOMORROW", []byte{7}, stage.Unloadable{DType: "F4_OF_TOMORROW", Bytes: 1}},
 	} {
-		s, _, err := decodeAny("f", foreign(c.dtype, c.data), true)
+		s, err := decodeAny("f", foreign(c.dtype, c.data), true)
 		if err != nil {
 			t.Errorf("%s: %v", c.dtype, err)
 			continue
@@ -70,15 +70,15 @@ func TestForeignTypes(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.dtype, got, c.want)
 		}
 	}
-	if _, _, err := decodeAny("f", foreign("F64", f64(1, 1e300)), true); err == nil || !strings.Contains(err.Error(), `"w": its value 1e+300 is beyond float32`) {
+	if _, err := decodeAny("f", foreign("F64", f64(1, 1e300)), true); err == nil || !strings.Contains(err.Error(), `"w": its value 1e+300 is beyond float32`) {
 		t.Error(err)
 	}
-	if _, _, err := decodeAny("f", foreign("F16", []byte{1, 2, 3}), true); err == nil || !strings.Contains(err.Error(), "its shape needs 4 bytes, it has 3") {
+	if _, err := decodeAny("f", foreign("F16", []byte{1, 2, 3}), true); err == nil || !strings.Contains(err.Error(), "its shape needs 4 bytes, it has 3") {
 		t.Error(err)
 	}
 	// What the model needs is never passed over.
 	take := []nn.Tensor{{Name: "w", Shape: []int{2}, Data: []float32(nil)}}
-	s, _, err := decodeAny("f", foreign("I64", make([]byte, 16)), true)
+	s, err := decodeAny("f", foreign("I64", make([]byte, 16)), true)
 	must(t, err)
 	m, err := stage.Match(s.Model, take, stage.LoadOptions{IgnoreExtra: true, AllowMiss: true, IgnoreTensorShape: true})
 	must(t, err)

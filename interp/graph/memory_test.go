@@ -25,25 +25,37 @@ func TestTooMuchMemory(t *testing.T) {
 		says   string
 		batch  func(f flow) *int // that is made smaller
 	}{
-		{"training", func(f flow) { images(f, 0, 10_000_000); train(f).BatchSize = 10_000_000 },
+		{
+			"training", func(f flow) { images(f, 0, 10_000_000); train(f).BatchSize = 10_000_000 },
 			func(f flow) diag.Range { return train(f).Origin.At("batch_size") }, "is for training in batches of 10000000 images. The largest batch_size that fits is ",
-			func(f flow) *int { return &train(f).BatchSize }},
-		{"more than there are", func(f flow) { images(f, 0, 10_000_000); train(f).BatchSize, train(f).DropLast = math.MaxInt, false },
+			func(f flow) *int { return &train(f).BatchSize },
+		},
+		{
+			"more than there are", func(f flow) { images(f, 0, 10_000_000); train(f).BatchSize, train(f).DropLast = math.MaxInt, false },
 			func(f flow) diag.Range { return train(f).Origin.At("batch_size") }, "is for training in batches of 10000000 images. The largest batch_size that fits is ",
-			func(f flow) *int { return &train(f).BatchSize }},
-		{"validation", func(f flow) { images(f, 1, 10_000_000); f.Stages[0].Validation.BatchSize = math.MaxInt },
+			func(f flow) *int { return &train(f).BatchSize },
+		},
+		{
+			"validation", func(f flow) { images(f, 1, 10_000_000); f.Stages[0].Validation.BatchSize = math.MaxInt },
 			func(f flow) diag.Range { return f.Stages[0].Validation.Origin.At("batch_size") }, "is for validation in batches of 10000000 images. The largest validation { batch_size } that fits is ",
-			func(f flow) *int { return &f.Stages[0].Validation.BatchSize }},
-		{"calibration", func(f flow) {
-			images(f, 0, 10_000_000)
-			f.Program.Stages = f.Stages[:2]
-			f.Stages[1].Calibrator.BatchSize = math.MaxInt
-		}, func(f flow) diag.Range { return f.Stages[1].Calibrator.Origin.At("batch_size") }, "is for calibration in batches of 10000000 images. The largest batch_size that fits is ",
-			func(f flow) *int { return &f.Stages[1].Calibrator.BatchSize }},
-		{"the order of the images", func(f flow) { images(f, 0, 1_000_000_000) },
-			func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for the images and their order: 1000000000 to train on", nil},
-		{"the network", func(f flow) { f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 6000} },
-			func(f flow) diag.Range { return f.Models[0].Origin.Header }, "is for the network itself", nil},
+			func(f flow) *int { return &f.Stages[0].Validation.BatchSize },
+		},
+		{
+			"calibration", func(f flow) {
+				images(f, 0, 10_000_000)
+				f.Program.Stages = f.Stages[:2]
+				f.Stages[1].Calibrator.BatchSize = math.MaxInt
+			}, func(f flow) diag.Range { return f.Stages[1].Calibrator.Origin.At("batch_size") }, "is for calibration in batches of 10000000 images. The largest batch_size that fits is ",
+			func(f flow) *int { return &f.Stages[1].Calibrator.BatchSize },
+		},
+		{
+			"the order of the images", func(f flow) { images(f, 0, 1_000_000_000) },
+			func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for the images and their order: 1000000000 to train on", nil,
+		},
+		{
+			"the network", func(f flow) { f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 6000} },
+			func(f flow) diag.Range { return f.Models[0].Origin.Header }, "is for the network itself", nil,
+		},
 		{"threads", func(f flow) {
 			f.Settings.Threads = program.MostThreads
 			f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 1000}
