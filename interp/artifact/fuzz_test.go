@@ -2,9 +2,7 @@ package artifact_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
@@ -58,12 +56,6 @@ func checkpoints(f *testing.F) (all [][]byte) {
 	return all
 }
 
-// split takes a file apart: its header and its data.
-func split(file []byte) (head, data []byte) {
-	n := binary.LittleEndian.Uint64(file)
-	return file[8 : 8+n], file[8+n:]
-}
-
 // sealed puts a file together, with the hash that belongs to it.
 func sealed(head, data []byte) []byte {
 	var raw struct {
@@ -71,7 +63,7 @@ func sealed(head, data []byte) []byte {
 	}
 	_ = json.Unmarshal(head, &raw) // what is no header has no hash
 	hash, _ := raw.Meta["sha256"].(string)
-	file := append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), append(slices.Clone(head), data...)...)
+	file := vary.Join(head, data)
 	old := []byte(`"sha256":"` + hash + `"`)
 	zeros := strings.Repeat("0", 64)
 	file = bytes.Replace(file, old, []byte(`"sha256":"`+zeros+`"`), 1)
@@ -91,8 +83,8 @@ func FuzzSealed(f *testing.F) {
 	}
 	path := filepath.Join(f.TempDir(), "f.safetensors")
 	f.Fuzz(func(t *testing.T, which byte, edits []byte, key byte, inner []byte, at uint16, flip byte) {
-		head, data := split(all[int(which)%len(all)])
-		head, data = varyHead(head, edits, key, inner), slices.Clone(data)
+		head, data := vary.Split(all[int(which)%len(all)])
+		head, data = vary.Header(head, edits, key, inner), slices.Clone(data)
 		if len(data) > 0 {
 			data[int(at)%len(data)] ^= flip
 		}
@@ -124,32 +116,6 @@ func FuzzSealed(f *testing.F) {
 		sameAgain(t, s)
 		evaluates(t, s)
 	})
-}
-
-// varyHead edits a header, and one of the texts in its metadata.
-func varyHead(head, edits []byte, key byte, inner []byte) []byte {
-	head = vary.JSON(head, edits)
-	var all map[string]any
-	if json.Unmarshal(head, &all) != nil {
-		return head
-	}
-	meta, _ := all["__metadata__"].(map[string]any)
-	if len(meta) == 0 {
-		return head
-	}
-	k := slices.Sorted(maps.Keys(meta))[int(key)%len(meta)]
-	text, ok := meta[k].(string)
-	if !ok || k == "sha256" {
-		return head
-	}
-	meta[k] = string(vary.JSON([]byte(text), inner))
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if e.Encode(all) != nil {
-		return head
-	}
-	return bytes.TrimSpace(out.Bytes())
 }
 
 // sameAgain writes what was read, and reads it again.
@@ -189,4 +155,66 @@ func evaluates(t *testing.T, s *stage.Snapshot) {
 			}
 		}
 	}
+}
+
+// FuzzDumpIndex changes the index of a dump that lies where a new one goes: whatever it
+// lists, nothing beside the dump is touched, and the new one is whole or not there.
+func FuzzDumpIndex(f *testing.F) {
+	index, err := json.Marshal(artifact.DumpIndex{
+		DumpVersion: artifact.DumpVersion, Model: "m", Data: "dataset.test", Form: "float", Images: 2,
+		Arrays: []artifact.DumpArray{{File: "images.npy", DType: "float32", Shape: []int{2}}, {File: "nodes/x.npy", Node: "x", DType: "int8", Shape: []int{2}}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for how := range 8 {
+		for at := range 8 {
+			f.Add([]byte{byte(at), 0, byte(how), byte(at + 3)}, []byte(nil))
+		}
+	}
+	f.Add([]byte(nil), []byte(`{"dump_version":1,"arrays":[{"file":"../mine.npy"},{"file":"nodes/../../mine.npy"}]}`))
+	f.Add([]byte(nil), []byte("{"))
+	f.Fuzz(func(t *testing.T, edits, text []byte) {
+		dir := t.TempDir()
+		if len(text) == 0 {
+			text = vary.JSON(index, edits)
+		}
+		put := func(name string, data []byte) {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("mine.npy", []byte("mine"))
+		put("dump/images.npy", nil)
+		put("dump/nodes/x.npy", nil)
+		put("dump/index.json", text)
+		out := filepath.Join(dir, "dump")
+		w, err := artifact.NewDump(disk.Options{NoSync: true}, out)
+		if err == nil {
+			var array int
+			if array, err = w.Array(artifact.DumpArray{File: w.NodeFile("y"), DType: "int8", Shape: []int{1}}); err == nil {
+				err = w.Append(array, []int8{7})
+			}
+			if err == nil {
+				err = w.Commit()
+			}
+			w.Discard()
+		}
+		if err != nil && !strings.Contains(err.Error(), out) {
+			t.Errorf("an error that does not name the folder: %v", err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "mine.npy")); err != nil || string(got) != "mine" {
+			t.Errorf("a file beside the dump: %q, %v", got, err)
+		}
+		if _, lost := os.Stat(filepath.Join(out, "index.json")); lost != nil {
+			t.Errorf("no dump is left: %v", lost)
+		}
+		if _, left := os.Stat(filepath.Join(out, "nodes", "y.npy")); (left == nil) != (err == nil) {
+			t.Errorf("Commit says %v, the new array: %v", err, left)
+		}
+	})
 }

@@ -4,6 +4,7 @@ package vary
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -117,4 +118,42 @@ func clone(v any) any {
 		return c
 	}
 	return v
+}
+
+// Split takes a safetensors file apart: its header and its data.
+func Split(file []byte) (head, data []byte) {
+	n := binary.LittleEndian.Uint64(file)
+	return file[8 : 8+n], file[8+n:]
+}
+
+// Join puts a safetensors file together.
+func Join(head, data []byte) []byte {
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), append(slices.Clone(head), data...)...)
+}
+
+// Header edits a safetensors header, and inside the text of its metadata that key chooses;
+// the hash is left to the caller.
+func Header(head, edits []byte, key byte, inside []byte) []byte {
+	head = JSON(head, edits)
+	var all map[string]any
+	if json.Unmarshal(head, &all) != nil {
+		return head
+	}
+	meta, _ := all["__metadata__"].(map[string]any)
+	if len(meta) == 0 {
+		return head
+	}
+	k := slices.Sorted(maps.Keys(meta))[int(key)%len(meta)]
+	text, ok := meta[k].(string)
+	if !ok || k == "sha256" {
+		return head
+	}
+	meta[k] = string(JSON([]byte(text), inside))
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if e.Encode(all) != nil {
+		return head
+	}
+	return bytes.TrimSpace(out.Bytes())
 }
