@@ -13,7 +13,9 @@ func FuzzPacked(f *testing.F) {
 	pix, labels := digits(2)
 	for _, data := range [][]byte{
 		idxFile(idxImages, pix, 2, 28, 28), idxFile(idxLabels, labels, 2), records(0, 1), nil, []byte("PK\x03\x04"),
-		zip(zip(labels)), zip(labels)[:20], {0x1f, 0x8b}, append(zip(labels), zip(labels)...), []byte("<html>"),
+		zip(zip(labels)), zip(labels)[:20],
+		{0x1f, 0x8b},
+		append(zip(labels), zip(labels)...), []byte("<html>"),
 	} {
 		f.Add(data)
 	}
