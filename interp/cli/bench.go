@@ -53,7 +53,7 @@ func (a *app) benchCmd() *cobra.Command {
   qpipe bench -batch 1,64 -threads 1,2 -what float,int8 -layers mnv2c
   qpipe bench -model net pipelines/mnist.hcl
   qpipe bench -batch 1 runs/mnist/int_infer/int8.safetensors`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              wants(1, 1, "one NET"),
 		ValidArgsFunction: completeBench,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.bench(f, args[0]) },
 	}
@@ -164,7 +164,7 @@ func (a *app) subjects(f benchFlags, word string) ([]*subject, error) {
 		s, err := a.subjectOf(word)
 		return []*subject{s}, err
 	}
-	l, err := a.sound(word, f.inputs, f.json)
+	l, err := a.staged(word, f.inputs, f.json)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (a *app) benchWorkerCmd() *cobra.Command {
 	var f workerFlags
 	cmd := &cobra.Command{
 		Use: "bench-worker WORK…", Short: "Do one piece of work in turns with other programs", Long: aboutWorker,
-		Hidden: true, Args: args(cobra.MinimumNArgs(1)),
+		Hidden: true, Args: wants(1, 4, "WORK"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.benchWorker(f, args) },
 	}
 	fl := cmd.Flags()

@@ -85,6 +85,7 @@ type app struct {
 	signals  signals
 	catalog  stage.Catalog
 	noColor  bool
+	unknown  error // a word that help knows nothing of
 	chdir    string
 	threads  int // that the command line asks for, 0 where it does not
 }
@@ -146,11 +147,17 @@ func (a *app) main(args []string) int {
 	root := a.root()
 	root.SetArgs(doubleDashes(root, args))
 	back, err := "", error(nil)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err = noneEmpty(cmd, args); err != nil {
+			return err
+		}
 		back, err = a.enter()
 		return err
 	}
 	cmd, err := root.ExecuteC()
+	if err == nil {
+		err = a.unknown // what help was asked for
+	}
 	if back != "" {
 		defer os.Chdir(back) //nolint:errcheck // the way out; a caller in the same process wants its folder back
 	}
@@ -247,6 +254,7 @@ func (a *app) root() *cobra.Command {
 		a.showCmd(), a.evalCmd(), a.benchCmd(), a.partsCmd(), a.docsCmd(), a.versionCmd(), a.benchWorkerCmd())
 	root.AddCommand(a.topics()...)
 	root.SetHelpFunc(a.help)
+	root.SetHelpCommand(a.helpCmd())
 	return root
 }
 

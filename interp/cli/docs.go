@@ -22,7 +22,7 @@ func (a *app) docsCmd() *cobra.Command {
 		Use:    "docs FOLDER",
 		Short:  "Write the generated pages of the documentation into a folder",
 		Hidden: true,
-		Args:   args(cobra.ExactArgs(1)),
+		Args:   wants(1, 1, "one FOLDER"),
 		RunE:   func(_ *cobra.Command, args []string) error { return a.docs(args[0]) },
 	}
 }

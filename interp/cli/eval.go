@@ -48,7 +48,7 @@ func (a *app) evalCmd() *cobra.Command {
 		Example: `  qpipe eval runs/mnist/int_infer/int8.safetensors -data dataset.test pipelines/mnist.hcl
   qpipe eval stage.qat.checkpoint.best -data dataset.test -ema pipelines/mnist.hcl
   qpipe eval stage.int_infer.checkpoint.int8 -data dataset.test -images 100 -dump dump pipelines/mnist.hcl`,
-		Args:              args(cobra.MinimumNArgs(1)),
+		Args:              wants(1, 2, "a MODEL and a PIPELINE"),
 		ValidArgsFunction: completeEval,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0], args[1:]) },
 	}
@@ -111,9 +111,15 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	if err != nil {
 		return err
 	}
+	out := f.out
+	if strings.HasPrefix(model, "stage.") {
+		if out, err = a.folder(l, f.out); err != nil {
+			return err
+		}
+	}
 	return a.evaluate(l, f, exec.EvalOptions{
 		Options: exec.Options{
-			Out: cmp.Or(f.out, filepath.Join("runs", l.program.Name)), Threads: f.threads, Kernels: set,
+			Out: out, Threads: f.threads, Kernels: set,
 			Clock: time.Now, FS: files.Folder,
 		},
 		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump, Memory: a.machine().Memory,

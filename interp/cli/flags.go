@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +54,7 @@ func valueFlags(root *cobra.Command) map[string]bool {
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
 	switch {
 	case errors.As(err, &value):
 		cause := value.Unwrap()
@@ -60,6 +63,8 @@ func flagError(cmd *cobra.Command, err error) error {
 			cause = fmt.Errorf("%q is not a whole number", number.Num)
 		}
 		return usagef("-%s: %v", value.GetFlag().Name, cause)
+	case errors.As(err, &missing):
+		return usagef("-%s: the value is missing", missing.GetSpecifiedName())
 	case !errors.As(err, &unknown):
 		return usageError{err}
 	}
@@ -94,12 +99,34 @@ func didYouMean(word string, words []string, prefix string) string {
 	return ""
 }
 
-// args wraps cobra's count of arguments so that a wrong one is a usage error.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{err}
+// wants makes another number of arguments a usage error.
+func wants(least, most int, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n == 0 && least > 0:
+			return usagef("want %s, got nothing", what)
+		case n < least || n > most:
+			return usagef("want %s, got %s", what, count(n, "argument"))
 		}
 		return nil
 	}
+}
+
+// noneEmpty refuses empty arguments and values: they come from variables of a shell that have
+// no value, and would be taken for something else that was not said.
+func noneEmpty(cmd *cobra.Command, args []string) error {
+	if cmd.Name() == cobra.ShellCompRequestCmd || cmd.CalledAs() == cobra.ShellCompNoDescRequestCmd {
+		return nil // a word that is not begun yet
+	}
+	if i := slices.Index(args, ""); i >= 0 {
+		return usagef("argument %d is empty", i+1)
+	}
+	var bad error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		list, isList := f.Value.(pflag.SliceValue)
+		if f.Value.Type() == "string" && f.Value.String() == "" || isList && (len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")) {
+			bad = cmp.Or(bad, usagef("-%s: the value is empty", f.Name))
+		}
+	})
+	return bad
 }

@@ -61,6 +61,9 @@ func (a *app) format(f fmtFlags, args []string) error {
 			continue
 		}
 		files, list := syntax.Find(arg, f.recursive)
+		if len(files) == 0 && len(list) == 0 {
+			list = diag.List{{Code: diag.NoFiles, Severity: diag.Warning, Summary: fmt.Sprintf("the folder %s holds no .hcl file: there is nothing to format", arg)}}
+		}
 		all = append(all, list...)
 		for _, name := range files {
 			changed, list := a.formatFile(f, name, sources, &doc)

@@ -12,8 +12,51 @@ import (
 	"qpipe/lang/notation"
 )
 
+// helpCmd is qpipe help, of a command or a topic.
+func (a *app) helpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND|TOPIC]",
+		Short: "Tell of a command or a topic",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return pages(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return noPage(at, cmp.Or(strings.Join(rest, " "), strings.Join(args, " ")))
+			}
+			return at.Help()
+		},
+	}
+}
+
+// pages are the words that qpipe help understands, or those below another command.
+func pages(cmd *cobra.Command) []string {
+	var words []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand() {
+			words = append(words, c.Name())
+		}
+	}
+	return words
+}
+
+// noPage is the error about a word that is neither a command nor a topic.
+func noPage(at *cobra.Command, word string) error {
+	if at == nil || !at.HasParent() {
+		return usagef("unknown command or topic %q%s", word, didYouMean(word, pages(at.Root()), ""))
+	}
+	return usagef("%s has nothing that is called %q%s", at.CommandPath(), word, didYouMean(word, pages(at), ""))
+}
+
 // help prints a command's help, with flags as the HCL family writes them.
 func (a *app) help(cmd *cobra.Command, _ []string) {
+	if a.mistaken(cmd) {
+		return
+	}
 	var b strings.Builder
 	p := a.paint(a.Out)
 	about := cmd.Long
@@ -45,6 +88,15 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(&b, "\n%s COMMAND --help tells more of a command.\n", cmd.CommandPath())
 	}
 	fmt.Fprint(a.Out, b.String())
+}
+
+// mistaken notes an argument of a command that only has commands below it, or only a page.
+func (a *app) mistaken(cmd *cobra.Command) bool {
+	if words := cmd.Flags().Args(); len(words) > 0 && (!cmd.HasParent() || !cmd.Runnable()) {
+		a.unknown = noPage(cmd, words[0])
+		return true
+	}
+	return false
 }
 
 func usageLine(cmd *cobra.Command) string {
@@ -141,7 +193,11 @@ func wrapped(text string, columns int) []string {
 func (a *app) topics() []*cobra.Command {
 	page := func(name, short string, text func() string) *cobra.Command {
 		c := &cobra.Command{Use: name, Short: short}
-		c.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.Out, text()) })
+		c.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+			if !a.mistaken(cmd) {
+				fmt.Fprint(a.Out, text())
+			}
+		})
 		return c
 	}
 	return []*cobra.Command{

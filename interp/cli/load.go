@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -74,8 +75,42 @@ func (a *app) lower(path string, in inputs) *loaded {
 	}
 	var more diag.List
 	l.plan, more = graph.LowerFor(l.program, a.catalog, a.machine())
-	l.diags = append(l.diags, more...).Sorted()
+	l.diags = append(l.diags, more...)
+	if !l.diags.HasErrors() && len(l.program.Stages) == 0 {
+		l.diags = append(l.diags, l.nothing())
+	}
+	l.diags = l.diags.Sorted()
 	return l
+}
+
+// nothing is the warning about a pipeline without a stage.
+func (l *loaded) nothing() *diag.Diagnostic {
+	d := &diag.Diagnostic{
+		Code: diag.NoStage, Severity: diag.Warning, Summary: fmt.Sprintf("%s has no stage: there is nothing to run", l.path),
+		Detail: "A pipeline has at least one block `stage \"name\" { … }`, which says what model is trained, calibrated or validated, and on which data. " +
+			"`qpipe help` shows where to begin.",
+	}
+	if len(l.files.Files) > 0 {
+		start := diag.Pos{Line: 1, Column: 1}
+		d.Subject = diag.Range{File: l.files.Files[0].Name, Start: start, End: start}
+	}
+	return d
+}
+
+// staged is sound for a verb that is about stages: none is an error.
+func (a *app) staged(path string, in inputs, asJSON bool) (*loaded, error) {
+	l := a.lower(path, in)
+	l.insist()
+	return a.shown(l, asJSON)
+}
+
+// insist makes it an error that there is no stage.
+func (l *loaded) insist() {
+	for _, d := range l.diags {
+		if d.Code == diag.NoStage {
+			d.Severity = diag.Error
+		}
+	}
 }
 
 // machine is what a pipeline would run on.
@@ -105,7 +140,10 @@ func (a *app) collectSooner() {
 // something is wrong. With asJSON only errors are shown; warnings go into the
 // document that the caller prints.
 func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
-	l := a.lower(path, in)
+	return a.shown(a.lower(path, in), asJSON)
+}
+
+func (a *app) shown(l *loaded, asJSON bool) (*loaded, error) {
 	err := failed(l.diags)
 	switch {
 	case asJSON && err != nil:

@@ -53,7 +53,7 @@ func (a *app) showPlan(f runFlags, args []string, detailed, nodes bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.sound(path, f.inputs, f.json)
+	l, err := a.staged(path, f.inputs, f.json)
 	if err != nil {
 		return err
 	}

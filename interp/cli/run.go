@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -107,9 +108,10 @@ func (a *app) run(f runFlags, args []string) error {
 // runnable is sound for a run: with -json what is wrong is a line as well, the last.
 func (a *app) runnable(path string, f runFlags) (*loaded, error) {
 	if !f.json {
-		return a.sound(path, f.inputs, false)
+		return a.staged(path, f.inputs, false)
 	}
 	l := a.lower(path, f.inputs)
+	l.insist()
 	if err := failed(l.diags); err != nil {
 		return nil, cmp.Or(a.jsonEnd(l, f.out, outcome{}, 0), err)
 	}
@@ -137,13 +139,35 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 		Kernels: set, Version: version, Clock: time.Now,
 		FS: files.Folder,
 	}
-	if o.Out == "" {
-		o.Out = filepath.Join("runs", l.program.Name)
+	if o.Out, err = a.folder(l, f.out); err != nil {
+		return exec.Options{}, err
 	}
 	if o.Resume && f.resume != newest {
 		o.From = f.resume
 	}
 	return o, nil
+}
+
+// folder is the run's: the one that -out names, else the one of the pipeline's name below
+// runs. It must not be a file, nor lie below one.
+func (a *app) folder(l *loaded, out string) (string, error) {
+	if name := l.program.Name; out == "" {
+		if name == "" || name == "." || name == ".." || filepath.Base(name) != name || !filepath.IsLocal(name) || printable(name) != name {
+			return "", usagef("no folder below runs can be called %q, as the pipeline %s is; name the run's folder with -out", name, l.path)
+		}
+		out = filepath.Join("runs", name)
+	}
+	for dir := filepath.Clean(out); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && info.IsDir():
+			return out, nil
+		case err == nil:
+			return "", usagef("the run's folder cannot be %s: %s is not a folder; name another one with -out", out, dir)
+		case dir == filepath.Dir(dir):
+			return out, nil // the run says what is wrong
+		}
+	}
 }
 
 // outcome is what exec.Run returned, or the panic that it did not.
@@ -226,7 +250,11 @@ func resumeCommand(l *loaded, f runFlags) string {
 	for _, s := range f.stages {
 		words = append(words, "-stage", quote(s))
 	}
-	return strings.Join(append(words, quote(l.path)), " ")
+	path := l.path
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path // no flag
+	}
+	return strings.Join(append(words, quote(path)), " ")
 }
 
 // eventLine is a line of `run -json`.

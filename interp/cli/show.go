@@ -28,7 +28,7 @@ func (a *app) showCmd() *cobra.Command {
 		Short:   "Show what a checkpoint, an int8 model or a run contains",
 		Long:    aboutShow,
 		Example: "  qpipe show runs/mnist\n  qpipe show runs/mnist/qat/last.safetensors\n  qpipe show -json runs/mnist | jq .stages",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    wants(1, 1, "one FILE or RUN"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0], asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")

@@ -28,7 +28,7 @@ func (a *app) versionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the kernel set and the number of cores",
-		Args:  args(cobra.NoArgs),
+		Args:  wants(0, 0, "no arguments"),
 		RunE:  func(*cobra.Command, []string) error { return a.version(asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")

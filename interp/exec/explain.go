@@ -7,7 +7,9 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
+	"qpipe/interp/stage"
 	"qpipe/lang/diag"
+	"qpipe/ops/nn"
 )
 
 // Decision says what a run would do with a stage, and why: what `qpipe plan` prints.
@@ -85,13 +87,46 @@ func (s *session) readFrom() *diag.Diagnostic {
 		return fileError(err)
 	}
 	for _, st := range s.wanted {
-		if st.Name == snap.Stage {
-			s.from = snap
-			return nil
+		if st.Name != snap.Stage {
+			continue
 		}
+		if why := unfit(st, snap); why != "" {
+			return &diag.Diagnostic{
+				Code: diag.CannotResume, Subject: st.Origin.Header, Address: st.Origin.Address,
+				Summary: fmt.Sprintf("stage %q cannot continue from %s: %s", st.Name, s.From, why),
+				Detail:  "Name a checkpoint that this stage has written, or leave the file out: --resume alone takes the newest.",
+			}
+		}
+		s.from = snap
+		return nil
 	}
 	return &diag.Diagnostic{
 		Code: diag.CannotResume, Summary: fmt.Sprintf("%s was written by the stage %q, and no such stage runs here", s.From, snap.Stage),
 		Detail: "Name a checkpoint of a stage of this pipeline (and of -stage, where it is given).",
 	}
+}
+
+// unfit says why a stage cannot continue from a checkpoint of its name, "" where it can.
+func unfit(st *graph.Stage, snap *stage.Snapshot) string {
+	form := st.Model.Form()
+	switch {
+	case snap.Form == nn.Quantized:
+		return "it is an int8 model, which is not trained any further"
+	case st.Trainer == nil && st.Calibrator == nil:
+		return "the stage only validates, there is nothing to continue"
+	case snap.Form != form:
+		return fmt.Sprintf("it holds a model of form %s, and the stage's is %s", snap.Form, form)
+	case form != nn.Float && snap.Mode != st.Mode:
+		return fmt.Sprintf("it was written with qat_mode %q, and the stage has %q", snap.Mode, st.Mode)
+	case len(snap.Structure) == 0:
+		return ""
+	}
+	was, err := nn.Restore(snap.Structure)
+	if err == nil {
+		err = st.Model.SameNetwork(was)
+	}
+	if err != nil {
+		return "its network is another one: " + err.Error()
+	}
+	return ""
 }

@@ -2,6 +2,9 @@ package exec
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
@@ -144,9 +147,38 @@ func (s *session) output(o *program.Output) {
 	if list.HasErrors() || !s.hold(o.Conditions, "assert") {
 		return
 	}
+	if bad, found := notFinite(v); found {
+		s.fail(&diag.Diagnostic{
+			Code: diag.NotFinite, Subject: o.Origin.At("value"), Address: o.Origin.Address,
+			Summary: fmt.Sprintf("the value of output %q is not finite: %v", o.Name, bad),
+			Detail:  "A division by zero, a logarithm of zero or a number that is too large makes such a value. It is not kept, since JSON has no such numbers.",
+		})
+		return
+	}
 	s.manifest.Outputs = append(s.manifest.Outputs, runs.Output{Name: o.Name, Description: o.Description, Value: v})
 	s.report.Outputs = append(s.report.Outputs, OutputReport{Name: o.Name, Description: o.Description, Value: v})
 	s.emit(EventOutput, "", fmt.Sprintf("%s = %v", o.Name, v), map[string]any{"name": o.Name, "value": v})
+}
+
+// notFinite finds a number in a value that JSON does not have.
+func notFinite(v any) (bad float64, found bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, math.IsNaN(v) || math.IsInf(v, 0)
+	case []any:
+		for _, x := range v {
+			if bad, found = notFinite(x); found {
+				return bad, true
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if bad, found = notFinite(v[name]); found {
+				return bad, true
+			}
+		}
+	}
+	return 0, false
 }
 
 func (s *session) hold(conditions []program.Condition, kind string) bool {

@@ -37,6 +37,7 @@ const (
 	AveragedBest     Code = "QP336"
 	WrongDirection   Code = "QP337"
 	TooMuchMemory    Code = "QP340"
+	NoStage          Code = "QP341"
 )
 
 // Run: stages, resuming, conditions.
@@ -51,6 +52,7 @@ const (
 	CannotResume    Code = "QP407"
 	CannotConvert   Code = "QP408"
 	UnequalIntegers Code = "QP409"
+	NotFinite       Code = "QP410"
 )
 
 // Evaluation of a file: `qpipe eval`.
@@ -115,6 +117,8 @@ func Meanings() []Meaning {
 		{WrongDirection, "warning: the `mode` makes the worst checkpoint the best, by the metric that is monitored"},
 		{TooMuchMemory, "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits"},
 
+		{NoStage, "a pipeline has no stage: there is nothing to run (for `validate` and `graph` a warning)"},
+
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},
 		{NothingToResume, "there is no interrupted run, or no checkpoint, to continue from"},
@@ -125,6 +129,7 @@ func Meanings() []Meaning {
 		{CannotResume, "a checkpoint does not belong to the stage that should continue from it"},
 		{CannotConvert, "a converter failed on the model's parameters"},
 		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
+		{NotFinite, "the value of an output holds a number that is not finite"},
 
 		{OtherData, "a model is evaluated on images or classes that it was not made for"},
 		{OtherLabels, "warning: a model is evaluated on classes of other names or number"},
