@@ -4,6 +4,8 @@
 package functions
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 
@@ -193,10 +195,21 @@ func metered(f function.Function, b *Budget, c coster) function.Function {
 			if err := pay(args); err != nil {
 				return cty.DynamicPseudoType, err
 			}
-			return f.ReturnTypeForValues(args)
+			t, err := f.ReturnTypeForValues(args)
+			return t, calm(err)
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			return f.Call(args)
+			v, err := f.Call(args)
+			return v, calm(err)
 		},
 	})
+}
+
+// calm keeps the trace of a function that has panicked from whoever wrote the call.
+func calm(err error) error {
+	var p function.PanicError
+	if errors.As(err, &p) {
+		return fmt.Errorf("it cannot be called with these values (%v)", p.Value)
+	}
+	return err
 }

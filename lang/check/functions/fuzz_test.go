@@ -27,6 +27,7 @@ func FuzzFunctions(f *testing.F) {
 	at := func(name string) byte { return byte(slices.Index(names, name)) }
 	f.Add(at("jsondecode"), byte(0), `{"a":1,"a":2}`, "", 0.0)
 	f.Add(at("formatdate"), byte(0), "YYYY-MM-DD'T'hh:mm", "2026-01-02T03:04:05Z", 0.0)
+	f.Add(at("indent"), byte('\\'), "0", "0", -8.0)
 	f.Add(at("regex"), byte(0), "(?P<x>a+)|b", "aab", 0.0)
 	f.Add(at("templatefile"), byte(0xff), "t", "%{ for x in [1] }${x}%{ endfor }", 0.0)
 	dir := f.TempDir()
@@ -47,7 +48,7 @@ func FuzzFunctions(f *testing.F) {
 			budget.Refill()
 			v, err := table[name].Call(args)
 			var panicked function.PanicError
-			if errors.As(err, &panicked) {
+			if errors.As(err, &panicked) || err != nil && strings.Contains(err.Error(), "goroutine") {
 				t.Errorf("%s%#v: %v", name, args, err)
 			}
 			return v, err
