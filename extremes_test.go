@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
+	"qpipe/interp/stage"
 	"qpipe/stdlib"
 )
 
@@ -69,6 +72,60 @@ func withExtremes(key string, e effect) map[string]slots {
 		}
 	}
 	return out
+}
+
+// TestCheckpointsAtTheirExtremes: a checkpoint with a right hash and numbers that no run arrives at
+// is refused, or continued to an end, or evaluated: without a trace.
+func TestCheckpointsAtTheirExtremes(t *testing.T) {
+	dir := t.TempDir()
+	file, run := filepath.Join(dir, "x.hcl"), filepath.Join(dir, "run")
+	must(t, os.WriteFile(file, []byte(effectPipeline(slots{"callback": `callback "ExponentialMovingAverage" { decay = 0.9 }`})), 0o600))
+	command := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		code := cli.Main(append(args, file), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: os.Environ()}, stdlib.Catalog())
+		return code, out.String()
+	}
+	if code, said := command("run", "-out", run, "-stage", "float"); code != 0 {
+		t.Fatal(said)
+	}
+	last := filepath.Join(run, "float", "last.safetensors")
+	sound, err := artifact.Read(last)
+	must(t, err)
+	for name, set := range map[string]func(s *stage.Snapshot, n int64){
+		"seed":            func(s *stage.Snapshot, n int64) { s.Seed = n },
+		"epoch":           func(s *stage.Snapshot, n int64) { s.Epoch = int(n) },
+		"step":            func(s *stage.Snapshot, n int64) { s.Step = int(n) },
+		"lr":              func(s *stage.Snapshot, n int64) { s.LR = float64(n) },
+		"hooks":           func(s *stage.Snapshot, n int64) { s.Position.Hooks = int(n) },
+		"validated":       func(s *stage.Snapshot, n int64) { s.Position.Validated = int(n) },
+		"images":          func(s *stage.Snapshot, n int64) { s.Position.Images = int(n) },
+		"loss_sum":        func(s *stage.Snapshot, n int64) { s.Position.LossSum = float64(n) },
+		"steps_per_epoch": func(s *stage.Snapshot, n int64) { s.Position.StepsPerEpoch = int(n) },
+		"state":           func(s *stage.Snapshot, n int64) { s.Callbacks[0].State = map[string]float64{"updates": float64(n)} },
+		"height":          func(s *stage.Snapshot, n int64) { s.Input.Height, s.Input.Channels = int(n), int(n) },
+		"absorbed": func(s *stage.Snapshot, n int64) {
+			s.Absorbed = []stage.Absorption{{Module: "backbone.conv1", BN: "backbone.conv1.bn", Step: int(n), Integers: int(n)}}
+		},
+	} {
+		values := []int64{-1, math.MaxInt64}
+		if os.Getenv("QPIPE_LONG") != "" {
+			values = append(values, 0, 3, 1<<31, math.MinInt64)
+		}
+		for _, n := range values {
+			s := *sound
+			s.Callbacks = slices.Clone(s.Callbacks)
+			set(&s, n)
+			data, err := artifact.Encode(&s)
+			must(t, err)
+			path := filepath.Join(dir, "last.safetensors")
+			must(t, os.WriteFile(path, data, 0o600))
+			for _, args := range [][]string{{"run", "-out", run, "-stage", "float", "--resume=" + path}, {"eval", path, "-data", "dataset.test"}} {
+				if code, said := command(args...); code > 1 || trace.MatchString(said) {
+					t.Errorf("%s = %d: %s: exit code %d\n%.2000s", name, n, args[0], code, said)
+				}
+			}
+		}
+	}
 }
 
 // trace is what no user may see.

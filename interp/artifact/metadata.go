@@ -210,5 +210,28 @@ func decodeMeta(s *stage.Snapshot, meta map[string]string) error {
 			return fmt.Errorf("%s: %w", f.key, err)
 		}
 	}
+	return checkCounts(s)
+}
+
+// checkCounts refuses counts that no run arrives at.
+func checkCounts(s *stage.Snapshot) error {
+	for _, c := range []struct {
+		what    string
+		n, most int
+	}{
+		{"epoch", s.Epoch, stage.MostEpochs},
+		{"step", s.Step, stage.MostSteps},
+		{"position: hooks", s.Position.Hooks, mostHooks},
+		{"position: validated", s.Position.Validated, stage.MostSteps + 1},
+		{"position: images", s.Position.Images, stage.MostImages},
+		{"position: steps_per_epoch", s.Position.StepsPerEpoch, stage.MostImages},
+	} {
+		if c.n < 0 || c.n > c.most {
+			return fmt.Errorf("%s: %d is not a number from 0 to %d", c.what, c.n, c.most)
+		}
+	}
 	return nil
 }
+
+// mostHooks is more than any stage has between two steps.
+const mostHooks = 1_000_000

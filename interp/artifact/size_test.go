@@ -81,7 +81,7 @@ func TestNumbersOfAFile(t *testing.T) {
 // size, and of a header a hundred times, garbage included. What a file holds is
 // told in little memory, however large it is.
 func TestMemoryOfReading(t *testing.T) {
-	const n = 8 << 20
+	const n = 2 << 20
 	for dtype, size := range map[string]int{"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I8": 1, "I32": 4, "I64": 8} {
 		header := fmt.Sprintf(`{"a":{"dtype":%q,"shape":[%d],"data_offsets":[0,%d]}}`, dtype, n, n*size)
 		path := safetensor(t, uint64(len(header)), []byte(header), int64(n*size))
