@@ -67,7 +67,7 @@ func TestEarlierRuns(t *testing.T) {
 					t.Errorf("plan: exit code %d, %s: %q\n%s%s", code, stage, row, stdout, stderr)
 				}
 			}
-			if code, stdout, stderr := plain(t, "run", "-out", out, pipeline); code != 0 || !strings.Contains(stdout, "accuracy = 0.8687") {
+			if code, stdout, stderr := plain(t, "run", "-out", out, pipeline); code != 0 || !strings.Contains(stdout, "accuracy = 0.8687") || strings.Contains(stdout+stderr, "QP458") {
 				t.Errorf("run: exit code %d\n%s%s", code, stdout, stderr)
 			}
 			shown("after a run of this program")

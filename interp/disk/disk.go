@@ -4,8 +4,10 @@
 package disk
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -130,7 +132,45 @@ func (d *Disk) MkdirAll(name string) error {
 // Write replaces the file name with what the parts say, one after the other. It is
 // on disk when Write returns. What has the name is replaced, whatever it is: see
 // that it may be.
-func (d *Disk) Write(name string, parts ...[]byte) (err error) {
+func (d *Disk) Write(name string, parts ...[]byte) error {
+	return d.replace(name, func(f *os.File) error {
+		for _, p := range parts {
+			half := len(p) / 2
+			if _, err := f.Write(p[:half]); err != nil {
+				return err
+			}
+			if err := d.Trace(StepHalf, name); err != nil {
+				return &stopped{err}
+			}
+			if _, err := f.Write(p[half:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// WriteFrom is Write for content that need not be in memory as a whole: fill writes it.
+func (d *Disk) WriteFrom(name string, fill func(io.Writer) error) error {
+	return d.replace(name, func(f *os.File) error {
+		w := bufio.NewWriterSize(f, 1<<16)
+		if err := fill(w); err != nil {
+			return err
+		}
+		if err := d.Trace(StepHalf, name); err != nil {
+			return &stopped{err}
+		}
+		return w.Flush()
+	})
+}
+
+// stopped is an error of a test that plays a crash: nothing is tidied up after it.
+type stopped struct{ err error }
+
+func (s *stopped) Error() string { return s.err.Error() }
+func (s *stopped) Unwrap() error { return s.err }
+
+func (d *Disk) replace(name string, fill func(*os.File) error) error {
 	if err := d.Trace(StepBegin, name); err != nil {
 		return err
 	}
@@ -141,9 +181,12 @@ func (d *Disk) Write(name string, parts ...[]byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.fill(f, name, tmp, parts); err != nil {
+	if err = fill(f); err == nil {
+		err = d.SyncFile(f)
+	}
+	if err != nil {
 		_ = f.Close()
-		return err
+		return d.discard(tmp, err)
 	}
 	if err := f.Close(); err != nil {
 		return err
@@ -158,6 +201,75 @@ func (d *Disk) Write(name string, parts ...[]byte) (err error) {
 		return err
 	}
 	return d.Trace(StepRenamed, name)
+}
+
+// Append adds data to a file that is open at its end.
+func (d *Disk) Append(f *os.File, name string, data []byte) error {
+	if err := d.Trace(StepAppend, name); err != nil {
+		return err
+	}
+	if d.o.Trace != nil {
+		half := len(data) / 2
+		if _, err := f.Write(data[:half]); err != nil {
+			return err
+		}
+		if err := d.Trace(StepHalf, name); err != nil {
+			return err
+		}
+		data = data[half:]
+	}
+	_, err := f.Write(data)
+	return err
+}
+
+// Keep gives the content of the file name a second name, which nothing has, and returns it: the name with an ending and,
+// where need be, a number.
+func (d *Disk) Keep(name, ending string) (as string, err error) {
+	now, err := d.Lstat(name)
+	if err != nil {
+		return "", err
+	}
+	as = name + ending
+	for n := 2; n < 1<<10; n++ {
+		there, err := d.Lstat(as)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err == nil && os.SameFile(now, there) { // kept already, by one who was cut off
+			return as, nil
+		}
+		as = fmt.Sprint(name, ending, ".", n)
+	}
+	if err := d.Trace(StepMove, name); err != nil {
+		return "", err
+	}
+	if err := d.root.Link(filepath.FromSlash(name), filepath.FromSlash(as)); err != nil {
+		err = d.copy(name, as) // no file has two names here
+		if err != nil {
+			return "", err
+		}
+	}
+	return as, d.syncDir(path.Dir(name))
+}
+
+func (d *Disk) copy(from, to string) error {
+	src, err := files.OpenIn(d.root, filepath.FromSlash(from))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	dst, err := d.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(dst, src); err == nil {
+		err = d.SyncFile(dst)
+	}
+	if err != nil {
+		_ = dst.Close()
+		return d.discard(to, err)
+	}
+	return dst.Close()
 }
 
 // temporary makes a new file beside the file name; nothing that is there is opened.
@@ -191,28 +303,12 @@ func (d *Disk) TemporaryFolder(name string) (tmp string, err error) {
 	return "", err
 }
 
-func (d *Disk) fill(f *os.File, name, tmp string, parts [][]byte) error {
-	for _, p := range parts {
-		half := len(p) / 2
-		if _, err := f.Write(p[:half]); err != nil {
-			return d.discard(tmp, err)
-		}
-		if err := d.Trace(StepHalf, name); err != nil {
-			return err
-		}
-		if _, err := f.Write(p[half:]); err != nil {
-			return d.discard(tmp, err)
-		}
-	}
-	if err := d.SyncFile(f); err != nil {
-		return d.discard(tmp, err)
-	}
-	return nil
-}
-
 // discard removes a temporary file that could not be filled: on a full disk its
 // room is needed.
 func (d *Disk) discard(tmp string, err error) error {
+	if s := (*stopped)(nil); errors.As(err, &s) {
+		return s.err
+	}
 	_ = d.root.Remove(filepath.FromSlash(tmp))
 	return err
 }

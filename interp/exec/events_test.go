@@ -154,7 +154,7 @@ func metricsLines(t *testing.T, path string) {
 	for line := range strings.Lines(string(data)) {
 		var fields map[string]any
 		must(t, json.Unmarshal([]byte(line), &fields))
-		for _, name := range []string{"stage", "event", "epoch", "step", "metrics"} {
+		for _, name := range []string{"stage", "event", "epoch", "step", "metrics", "seq", "check"} {
 			if _, there := fields[name]; !there {
 				t.Errorf("no %s in %s", name, line)
 			}

@@ -2,40 +2,81 @@ package exec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
+	"qpipe/lang/diag"
 )
 
 // journal writes events.jsonl and metrics.jsonl and passes events on. The
-// metrics file has no times: that of a resumed run equals that of one that was
+// metrics file has no times, and its stages stand in the plan's order: that of a resumed run equals that of one that was
 // never interrupted.
 type journal struct {
 	mu      sync.Mutex
 	clock   func() time.Time
 	show    func(stage.Event)
+	warn    func(notice) // says at once what is wrong with a log
+	folder  *runs.Run
+	order   []string // the stages of the plan
 	events  *runs.Log
 	metrics *runs.Log
-	seen    map[string]bool // the lines of metrics that are there already
-	err     error           // the first one of a write
+	lines   []measurement // of metrics, as they stand in the file
+	seen    map[string]bool
+	notices []notice // not yet said
+	err     error    // the first one of a write
 }
 
-func openJournal(r *runs.Run, clock func() time.Time, show func(stage.Event)) (*journal, error) {
-	events, err := r.OpenLog(runs.EventsName)
+// notice is what is to be said of a log.
+type notice struct {
+	code            diag.Code
+	summary, detail string
+}
+
+// measurement is a line of metrics.jsonl.
+type measurement struct {
+	stage, key string
+	step       int
+	text       []byte
+}
+
+// openJournal opens the logs. What is wrong with them is said by flush.
+func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(stage.Event)) (*journal, error) {
+	j := &journal{clock: clock, show: show, folder: r, order: order, seen: map[string]bool{}}
+	var found []*runs.Damage
+	var err error
+	j.events, j.metrics, found, err = r.OpenLogs(func(object []byte) {
+		if l, ok := parseMeasured(object); ok && !j.seen[l.key] {
+			j.seen[l.key] = true
+			j.lines = append(j.lines, l)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := r.OpenLog(runs.MetricsName)
-	if err != nil {
-		_ = events.Close()
+	j.events.Tell, j.metrics.Tell = j.damaged, j.damaged
+	j.metrics.Lines = func(yield func([]byte) error) error { return yieldAll(j.lines, yield) }
+	if err := j.restore(found); err != nil {
+		j.close()
 		return nil, err
 	}
-	return &journal{clock: clock, show: show, events: events, metrics: metrics, seen: map[string]bool{}}, nil
+	r.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
+	return j, nil
+}
+
+func yieldAll(lines []measurement, yield func([]byte) error) error {
+	for _, l := range lines {
+		if err := yield(l.text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eventLine is a line of events.jsonl.
@@ -56,6 +97,31 @@ type metricLine struct {
 
 func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
 
+// parseMeasured reads a line's object.
+func parseMeasured(object []byte) (measurement, bool) {
+	var l metricLine
+	var text bytes.Buffer
+	if json.Unmarshal(object, &l) != nil || json.Compact(&text, object) != nil {
+		return measurement{}, false
+	}
+	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
+}
+
+// metricOf is what an event has for metrics.jsonl.
+func metricOf(e stage.Event) (l metricLine, ok bool) {
+	if e.Kind != stage.EventEpoch && e.Kind != stage.EventValidation {
+		return l, false
+	}
+	l = metricLine{Stage: e.Stage, Event: e.Kind, Epoch: e.Epoch, Step: e.Step}
+	if m, ok := e.Data["metrics"].(map[string]float64); ok {
+		l.Metrics = m
+	}
+	if lr, ok := e.Data["lr"].(float64); ok {
+		l.LR = &lr
+	}
+	return l, true
+}
+
 // event logs an event and shows it.
 func (j *journal) event(e stage.Event) {
 	j.mu.Lock()
@@ -66,88 +132,183 @@ func (j *journal) event(e stage.Event) {
 		}
 		j.note(j.events.Append(line))
 	}
-	if e.Kind == stage.EventEpoch || e.Kind == stage.EventValidation {
-		j.metric(e)
+	if l, ok := metricOf(e); ok && !j.seen[l.key()] {
+		j.metric(l)
 	}
 	j.mu.Unlock()
 	if j.show != nil {
 		j.show(e)
 	}
+	j.flush()
 }
 
-func (j *journal) metric(e stage.Event) {
-	line := metricLine{Stage: e.Stage, Event: e.Kind, Epoch: e.Epoch, Step: e.Step}
-	if m, ok := e.Data["metrics"].(map[string]float64); ok {
-		line.Metrics = m
+func (j *journal) metric(l metricLine) {
+	text, err := json.Marshal(l)
+	if err == nil {
+		err = j.metrics.Append(json.RawMessage(text))
 	}
-	if lr, ok := e.Data["lr"].(float64); ok {
-		line.LR = &lr
+	if err == nil {
+		j.seen[l.key()] = true
+		j.lines = append(j.lines, measurement{l.Stage, l.key(), l.Step, text})
 	}
-	if j.seen[line.key()] {
+	j.note(err)
+}
+
+// note keeps the first error of a write, to be said at once.
+func (j *journal) note(err error) {
+	if j.err != nil || err == nil {
 		return
 	}
-	j.seen[line.key()] = true
-	j.note(j.metrics.Append(line))
+	j.err = err
+	d := fileError(err)
+	j.notices = append(j.notices, notice{d.Code, d.Summary, "Nothing more is written into it. The stage stops at its next checkpoint; the next run goes on from the one before."})
 }
 
-func (j *journal) note(err error) {
-	if j.err == nil {
-		j.err = err
+// damaged notes what was found wrong with a log, to be said at once.
+func (j *journal) damaged(d *runs.Damage) {
+	j.notices = append(j.notices, notice{diag.LogDamaged, d.Summary(), d.Detail()})
+}
+
+// flush says what is wrong with the logs.
+func (j *journal) flush() {
+	j.mu.Lock()
+	var all []notice
+	if j.warn != nil {
+		all, j.notices = j.notices, nil
+	}
+	j.mu.Unlock()
+	for _, n := range all {
+		j.warn(n)
 	}
 }
 
 // rewind drops the metrics of a stage after the given step: all with step -1.
 func (j *journal) rewind(stageName string, step int) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.seen = map[string]bool{}
-	return j.metrics.Trim(func(text []byte) bool {
-		var l metricLine
-		if json.Unmarshal(text, &l) != nil || l.Stage == stageName && l.Step > step {
-			return false
-		}
-		j.seen[l.key()] = true
-		return true
+	return j.change(func(lines []measurement) []measurement {
+		return slices.DeleteFunc(lines, func(l measurement) bool { return l.stage == stageName && l.step > step })
 	})
-}
-
-// lines returns the metrics of a stage as they stand in the file.
-func (j *journal) lines(stageName string) (out []json.RawMessage, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	err = j.metrics.Trim(func(text []byte) bool {
-		var l metricLine
-		if json.Unmarshal(text, &l) == nil && l.Stage == stageName {
-			out = append(out, json.RawMessage(bytes.TrimSpace(bytes.Clone(text))))
-		}
-		return true
-	})
-	return out, err
 }
 
 // replace puts the lines in the place of a stage's.
 func (j *journal) replace(stageName string, lines []json.RawMessage) error {
-	if err := j.rewind(stageName, -1); err != nil {
-		return err
+	err := j.change(func(old []measurement) []measurement {
+		return append(slices.DeleteFunc(old, func(l measurement) bool { return l.stage == stageName }), parseAll(stageName, lines)...)
+	})
+	if err == nil {
+		err = j.sync()
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, line := range lines {
-		if err := j.metrics.Append(line); err != nil {
-			return err
-		}
-	}
-	return j.metrics.Sync()
+	return err
 }
 
-// sync makes the metrics durable; a checkpoint must not be ahead of them.
-func (j *journal) sync() error {
+// parseAll reads the lines of a stage.
+func parseAll(stageName string, lines []json.RawMessage) (out []measurement) {
+	for _, text := range lines {
+		if l, ok := parseMeasured(text); ok && l.stage == stageName {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// change makes metrics.jsonl another one, and brings its stages into the plan's order.
+func (j *journal) change(edit func(lines []measurement) []measurement) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
-	return j.metrics.Sync()
+	next := edit(slices.Clone(j.lines))
+	rank := func(l measurement) int {
+		if i := slices.Index(j.order, l.stage); i >= 0 {
+			return i
+		}
+		return len(j.order)
+	}
+	slices.SortStableFunc(next, func(a, b measurement) int { return cmp.Compare(rank(a), rank(b)) })
+	if slices.EqualFunc(next, j.lines, func(a, b measurement) bool { return bytes.Equal(a.text, b.text) }) {
+		return nil
+	}
+	if err := j.metrics.Check(false); err != nil {
+		j.note(err)
+		return err
+	}
+	if err := j.metrics.Rewrite(func(yield func([]byte) error) error { return yieldAll(next, yield) }); err != nil {
+		return err
+	}
+	j.lines, j.seen = next, map[string]bool{}
+	for _, l := range next {
+		j.seen[l.key] = true
+	}
+	return nil
+}
+
+// of returns the lines of a stage up to a step.
+func of(lines []measurement, stageName string, step int) (out []measurement) {
+	for _, l := range lines {
+		if l.stage == stageName && l.step <= step {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+const allSteps = int(^uint(0) >> 1)
+
+// texts returns the metrics of a stage as they stand in the file, without numbers and checks.
+func (j *journal) texts(stageName string) (out []json.RawMessage) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range of(j.lines, stageName, allSteps) {
+		out = append(out, l.text)
+	}
+	return out
+}
+
+// measured is what the manifest says of the stage's lines up to a step.
+func (j *journal) measured(stageName string, step int) *runs.Measured {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return measure(of(j.lines, stageName, step))
+}
+
+// sync makes the logs durable, and the manifest say, when it is saved, what they hold; a checkpoint must not be ahead of them.
+func (j *journal) sync() error { return j.settle(false) }
+
+// finish does the same at the end of a stage, and reads the logs to be sure.
+func (j *journal) finish() error {
+	if err := j.change(func(lines []measurement) []measurement { return lines }); err != nil {
+		return err
+	}
+	return j.settle(true)
+}
+
+func (j *journal) settle(whole bool) error {
+	j.mu.Lock()
+	for _, l := range []*runs.Log{j.events, j.metrics} {
+		if j.err == nil {
+			j.note(l.Check(whole))
+		}
+		if j.err == nil {
+			j.note(l.Sync())
+		}
+	}
+	if j.err == nil {
+		j.record()
+	}
+	err := j.err
+	j.mu.Unlock()
+	j.flush()
+	return err
+}
+
+// record makes the manifest say what the logs hold.
+func (j *journal) record() {
+	j.folder.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
+	for _, e := range j.folder.Manifest.Stages {
+		if e.Lines == nil {
+			e.Measured = measure(of(j.lines, e.Name, allSteps))
+		}
+	}
 }
 
 func (j *journal) close() {

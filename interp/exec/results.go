@@ -110,12 +110,18 @@ func (s *session) outputs() {
 			}
 		}
 	}
+	logged := s.journal.finish()
 	if err := s.folder.Save(); err != nil {
 		s.fail(fileError(err))
 	}
-	if s.journal.err != nil {
-		s.fail(fileError(s.journal.err))
+	if logged != nil && !s.said(fileError(logged)) {
+		s.fail(fileError(logged))
 	}
+}
+
+// said reports whether an error is among the diagnostics already.
+func (s *session) said(d *diag.Diagnostic) bool {
+	return slices.ContainsFunc(s.list, func(o *diag.Diagnostic) bool { return o.Code == d.Code && o.Summary == d.Summary })
 }
 
 // available reports whether all stages of the references ran or are up to date.

@@ -22,24 +22,22 @@ func resumable(o Options) *diag.Diagnostic {
 	}
 }
 
-// begin makes the manifest say that the stage is running. What was there is kept; with keep the attempt goes
-// on from its files.
-func (s *session) begin(st *graph.Stage, d decision, keep bool) error {
+// begin makes the manifest say that the stage is running, and has the metrics up to the step. What was there is kept; with keep the
+// attempt goes on from its files.
+func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error {
 	if err := s.folder.Vacant(st.Name); err != nil {
 		return s.unbegun(st, d, err)
 	}
+	has := s.journal.measured(st.Name, step)
 	e := s.manifest.Stage(st.Name)
 	if keep && e != nil && e.State != runs.Complete {
 		next := *e
 		next.State, next.Error, next.Lost, next.Hash, next.Inputs = runs.Running, "", "", d.hash, d.inputs
+		next.Measured = has
 		return s.record(&next, s.folder.Continue(&next))
 	}
-	next := &runs.StageEntry{Name: st.Name, State: runs.Running, Hash: d.hash, Inputs: d.inputs}
-	lines, err := s.journal.lines(st.Name)
-	if err != nil {
-		return err
-	}
-	return s.record(next, s.folder.Begin(next, lines, keep))
+	next := &runs.StageEntry{Name: st.Name, State: runs.Running, Hash: d.hash, Inputs: d.inputs, Measured: has}
+	return s.record(next, s.folder.Begin(next, s.journal.texts(st.Name), keep))
 }
 
 // record logs an entry of the manifest once it is there: a lost manifest is made of the log.
@@ -52,11 +50,7 @@ func (s *session) record(e *runs.StageEntry, err error) error {
 
 // bringBack makes a kept result the stage's again.
 func (s *session) bringBack(st *graph.Stage, d decision) error {
-	lines, err := s.journal.lines(st.Name)
-	if err != nil {
-		return err
-	}
-	e, err := s.folder.BringBack(st.Name, d.back, lines)
+	e, err := s.folder.BringBack(st.Name, d.back, s.journal.texts(st.Name))
 	if err := s.record(e, err); err != nil {
 		return err
 	}

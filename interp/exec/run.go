@@ -30,7 +30,7 @@ func (s *session) run(st *graph.Stage, d decision) error {
 		return s.unbegun(st, d, err)
 	}
 	step, keep := continues(st, j)
-	if err := s.begin(st, d, keep || from != nil); err != nil {
+	if err := s.begin(st, d, keep || from != nil, step); err != nil {
 		return err
 	}
 	if err := s.journal.rewind(st.Name, step); err != nil {
@@ -38,8 +38,8 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	}
 	began := s.now()
 	res, err := j.Run(s.ctx)
-	if err == nil {
-		err = s.journal.sync()
+	if logged := s.journal.finish(); err == nil {
+		err = logged
 	}
 	e := s.manifest.Stage(st.Name)
 	e.Seconds += s.now().Sub(began).Seconds()

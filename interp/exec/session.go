@@ -146,13 +146,22 @@ func (s *session) start() (d *diag.Diagnostic) {
 		return d
 	}
 	var err error
-	if s.journal, err = openJournal(s.folder, s.Clock, s.Events); err != nil {
+	var order []string
+	for _, st := range s.plan.Stages {
+		order = append(order, st.Name)
+	}
+	if s.journal, err = openJournal(s.folder, order, s.Clock, s.Events); err != nil {
 		return fileError(err)
 	}
+	s.journal.warn = s.ofLog
+	s.journal.flush()
 	for _, e := range s.manifest.Stages {
 		if err := s.linesBack(e); err != nil {
 			return fileError(err)
 		}
+	}
+	if err := s.journal.finish(); err != nil {
+		return fileError(err)
 	}
 	s.describe()
 	if err := s.folder.Save(); err != nil {
@@ -160,6 +169,14 @@ func (s *session) start() (d *diag.Diagnostic) {
 	}
 	s.pool = nn.NewPool(s.threads())
 	return nil
+}
+
+// ofLog says what is wrong with a log. Of a write that failed the end of the stage, or of the run, makes an error.
+func (s *session) ofLog(n notice) {
+	if n.code == diag.LogDamaged {
+		s.fail(&diag.Diagnostic{Code: n.code, Severity: diag.Warning, Summary: n.summary, Detail: n.detail})
+	}
+	s.emit(EventWarning, "", n.summary, map[string]any{"code": string(n.code), "detail": n.detail})
 }
 
 // threads is how many threads compute: as the options or the pipeline say, else one a core.

@@ -3,9 +3,9 @@ package runs
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -107,42 +107,60 @@ func again(t *testing.T, out string) {
 	}
 }
 
-// FuzzLog: what a log holds, whatever that is, is kept to its last whole line; lines come
-// behind it, and trimming keeps what is wanted.
+// FuzzLog: a log, whatever it holds, is refused by name and left as it is, or goes on: what is opened then is sound, and
+// ends with the line that came behind it.
 func FuzzLog(f *testing.F) {
-	for _, p := range []string{"events.jsonl", "metrics.jsonl"} {
+	for _, p := range []string{EventsName, MetricsName} {
 		text, err := os.ReadFile("../../testdata/formats/manifest-2/interrupted/" + p)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(text)
-		f.Add(text[:len(text)-9])
+		f.Add(text, false)
+		f.Add(text[:len(text)-9], false)
+		var lines []byte
+		for i, object := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
+			lines = append(lines, framed(object, i+1)...)
+		}
+		f.Add(lines, true)
+		f.Add(lines[:len(lines)-9], true)
 	}
-	f.Add([]byte(nil))
-	f.Add([]byte("\n\n{}\n{\"a\":1}"))
-	wanted := regexp.MustCompile(`"stage":"float"`)
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Add([]byte(nil), true)
+	f.Add([]byte("\n\n{}\n{\"a\":1}"), false)
+	f.Fuzz(func(t *testing.T, text []byte, numbered bool) {
 		dir := t.TempDir()
-		path := filepath.Join(dir, "metrics.jsonl")
-		must(t, os.WriteFile(path, text, 0o600))
 		r, err := Open(dir, disk.Options{NoSync: true})
 		must(t, err)
 		defer r.Close()
-		l, err := r.OpenLog("metrics.jsonl")
-		if err != nil {
-			if !strings.Contains(err.Error(), path) {
-				t.Fatalf("an error that does not name the file: %v", err)
-			}
-			return
+		path := r.Path(MetricsName)
+		must(t, os.WriteFile(path, text, 0o600))
+		r.Manifest.FormatVersion = 2
+		if numbered {
+			r.Manifest.FormatVersion, r.Manifest.Logs = ManifestVersion, &Logs{}
 		}
-		defer func() { _ = l.Close() }()
-		must(t, l.Append(map[string]int{"new": 1}))
-		must(t, l.Trim(func(line []byte) bool { return !wanted.Match(line) }))
-		must(t, l.Append(map[string]int{"new": 2}))
-		got, err := os.ReadFile(path)
-		must(t, err)
-		if !bytes.Contains(got, []byte(`{"new":2`)) || wanted.Match(got) {
-			t.Errorf("after trimming: %q", got)
+		for range 2 {
+			e, m, found, err := r.OpenLogs(func(object []byte) {
+				if !json.Valid(object) {
+					t.Errorf("no object: %q", object)
+				}
+			})
+			if err != nil {
+				if now, _ := os.ReadFile(path); !strings.Contains(err.Error(), path) || !bytes.Equal(now, text) {
+					t.Fatalf("%v: %q", err, now)
+				}
+				return
+			}
+			must(t, m.Append(map[string]int{"new": m.Count()}))
+			must(t, m.Check(true))
+			_, _ = e.Close(), m.Close()
+			got, err := os.ReadFile(path)
+			must(t, err)
+			if r.Manifest.Logs != nil && numbered && len(found) > 0 && bytes.HasPrefix(got, text) {
+				t.Errorf("nothing is damaged: %v", found[0])
+			}
+			if !bytes.HasSuffix(got, framed(fmt.Appendf(nil, `{"new":%d}`, m.Count()-1), m.Count())) {
+				t.Errorf("it ends otherwise: %q", got)
+			}
+			r.Manifest.FormatVersion, r.Manifest.Logs, numbered, text = ManifestVersion, &Logs{}, true, got
 		}
 	})
 }

@@ -1,137 +1,436 @@
 package runs
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 
 	"qpipe/interp/artifact"
-	"qpipe/interp/disk"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 )
 
-const maxLog = 1 << 30
+// The largest logs that are read. That of the metrics is held in memory.
+const (
+	maxLog     = 1 << 30
+	maxMetrics = 256 << 20
+)
 
-// Log is a file of JSON lines that grows at its end.
+// damagedExt is the ending of a damaged log's name, where it is kept.
+const damagedExt = ".damaged"
+
+// Log is a file of JSON lines that grows at its end. Each line has a number and a check: see frame.go. The log
+// knows what it has written: what somebody else does to the file is found, said and put right.
 type Log struct {
-	run  *Run
-	name string
-	file *os.File
+	run    *Run
+	name   string
+	file   *os.File
+	size   int64
+	seq    int
+	sum    uint32 // of all bytes
+	failed error  // of the first write that failed: nothing is written after it
+	made   bool   // there was none
+	// Lines, if set, yields the objects of all lines: where the file is damaged it is made anew from these.
+	Lines func(yield func(object []byte) error) error
+	// Tell, if set, hears what was found wrong with the file, and put right.
+	Tell func(*Damage)
 }
 
-// OpenLog opens a log of the run, making it if need be. What a crash left of a
-// torn last line is cut off.
-func (r *Run) OpenLog(name string) (*Log, error) {
+// OpenLogs opens the logs of events and of metrics, or makes them. A damaged one is kept under another name, and its sound lines
+// go on. Of the metrics every object goes to metric. Nothing is touched where one of them is somebody's.
+func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found []*Damage, err error) {
+	e, err := r.look(EventsName, maxLog)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer e.close()
+	m, err := r.look(MetricsName, maxMetrics)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer m.close()
+	most := 0
+	if r.Manifest.Logs != nil {
+		most = r.Manifest.Logs.Events
+	}
+	events, d, err := r.openLog(e, most)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if d != nil {
+		found = append(found, d)
+	}
+	if m.file != nil {
+		if err := m.each(m.file, func(object []byte) error { metric(object); return nil }); err != nil {
+			_ = events.Close()
+			return nil, nil, nil, r.unwritable(MetricsName, err)
+		}
+	}
+	metrics, d, err = r.openLog(m, 0)
+	if err != nil {
+		_ = events.Close()
+		return nil, nil, nil, err
+	}
+	if d != nil {
+		found = append(found, d)
+	}
+	return events, metrics, found, nil
+}
+
+// looked is a log that was read. Without a file there is none.
+type looked struct {
+	*content
+	name  string
+	file  *os.File
+	moved int
+}
+
+func (l *looked) close() {
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+}
+
+// look reads a log, and changes nothing. One that no run has written is an error.
+func (r *Run) look(name string, most int64) (*looked, error) {
+	l := &looked{content: &content{}, name: name}
 	if err := r.mine(name); err != nil {
 		return nil, err
 	}
-	f, err := r.Root().OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, r.unwritable(name, err)
+	f, err := files.OpenIn(r.Root(), name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
 	}
-	l := &Log{r, name, f}
-	if err := l.repair(); err != nil {
-		_ = f.Close()
-		return nil, &artifact.FileError{Path: r.Path(name), Code: diag.Unreadable, Err: err}
+	if err == nil {
+		l.file = f
+		err = l.read(r, most)
+	}
+	if err != nil {
+		l.close()
+		var known *artifact.FileError
+		if errors.As(err, &known) {
+			return nil, err
+		}
+		return nil, &artifact.FileError{Path: r.Path(name), Code: diag.Unreadable, Err: plain(err)}
 	}
 	return l, nil
 }
 
-// repair cuts the file after its last whole line and goes to its end.
-func (l *Log) repair() error {
-	size, err := l.file.Seek(0, 2)
+func (l *looked) read(r *Run, most int64) error {
+	info, err := l.file.Stat()
 	if err != nil {
 		return err
 	}
-	end, err := l.lastNewline(size)
-	if err != nil {
+	if info.Size() > most {
+		return fmt.Errorf("is larger than %d MiB, which is more than a run reads; move it away", most>>20)
+	}
+	if l.content, err = scan(l.file, info.Size(), false); err != nil {
 		return err
 	}
-	if end < size {
-		if err := l.file.Truncate(end); err != nil {
+	if len(l.lines) == 0 && l.size > 0 {
+		if err := r.unnumbered(l); err != nil {
 			return err
 		}
 	}
-	_, err = l.file.Seek(end, 0)
+	moved, repeated, err := l.order(l.file)
+	l.moved = moved + repeated
 	return err
 }
 
-func (l *Log) lastNewline(size int64) (int64, error) {
-	buf := make([]byte, 4096)
-	for end := size; end > 0; {
-		start := max(0, end-int64(len(buf)))
-		n, err := l.file.ReadAt(buf[:end-start], start)
+// unnumbered finds out whose a log is that has no sound line.
+func (r *Run) unnumbered(l *looked) error {
+	known := r.Manifest.FormatVersion > 0 || len(r.Manifest.Stages) > 0
+	if known && r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
+		c, err := scan(l.file, l.size, true)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
-			return start + int64(i) + 1, nil
+		if c.ours {
+			l.content = c
+			return nil
 		}
-		end = start
 	}
-	return 0, nil
+	if !known || !l.ours {
+		return r.foreign(l.name)
+	}
+	return nil
 }
 
-// Append adds v as a line.
-func (l *Log) Append(v any) error {
-	line, err := json.Marshal(v)
-	if err == nil {
-		err = l.run.Trace(disk.StepAppend, l.name)
+// openLog makes a log that was looked at ready to grow. Of a log of fewer lines than least, lines are lost.
+func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
+	log := &Log{run: r, name: l.name}
+	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.bad, Moved: l.moved, Sound: len(l.lines)}
+	if !l.plain {
+		d.lose(l.lost(least))
+	}
+	if l.file == nil {
+		f, err := r.Root().OpenFile(l.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return nil, nil, r.unwritable(l.name, err)
+		}
+		log.file, log.made = f, true
+		if len(d.Lost) == 0 {
+			d = nil
+		}
+		return log, d, nil
+	}
+	if l.sound() && l.moved == 0 {
+		if err := log.goOn(l); err != nil {
+			return nil, nil, r.unwritable(l.name, err)
+		}
+		if len(d.Lost) == 0 {
+			d = nil
+		}
+		return log, d, nil
+	}
+	if len(l.bad) == 0 && l.moved == 0 && (l.plain || len(d.Lost) == 0) {
+		d = nil // the lines of an earlier version, or an end of the last one that was cut off
+	} else if err := log.keep(d); err != nil {
+		return nil, nil, err
+	}
+	err := log.Rewrite(func(yield func([]byte) error) error { return l.each(l.file, yield) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return log, d, nil
+}
+
+// goOn opens a sound file at its end, and cuts off what a crash has left of a line.
+func (l *Log) goOn(was *looked) (err error) {
+	if l.file, err = l.run.Root().OpenFile(l.name, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	l.size, l.seq, l.sum = was.end, len(was.lines), was.sum
+	if was.end < was.size {
+		if err = l.file.Truncate(was.end); err == nil {
+			l.sum, err = sumOf(l.file, was.end)
+		}
 	}
 	if err == nil {
-		_, err = l.file.Write(append(line, '\n'))
+		_, err = l.file.Seek(was.end, io.SeekStart)
+	}
+	if err != nil {
+		_ = l.file.Close()
+	}
+	return err
+}
+
+// sumOf is the CRC-32C of the first bytes of a file.
+func sumOf(f io.ReaderAt, size int64) (uint32, error) {
+	h := crc32.New(castagnoli())
+	n, err := io.Copy(h, io.NewSectionReader(f, 0, size))
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return h.Sum32(), err
+}
+
+// keep gives the damaged file another name, so that it stays.
+func (l *Log) keep(d *Damage) error {
+	as, err := l.run.Keep(l.name, damagedExt)
+	if err != nil {
+		return l.run.unwritable(l.name+damagedExt, err)
+	}
+	d.Kept = l.run.Path(as)
+	return nil
+}
+
+// Rewrite replaces the file by one of the objects that lines yields, numbered from 1.
+func (l *Log) Rewrite(lines func(yield func(object []byte) error) error) error {
+	if l.failed != nil {
+		return l.failed
+	}
+	if err := l.run.mine(l.name); err != nil {
+		return err
+	}
+	next := Log{}
+	err := l.run.WriteFrom(l.name, func(w io.Writer) error {
+		return lines(func(object []byte) error {
+			line := framed(object, next.seq+1)
+			next.count(line)
+			_, err := w.Write(line)
+			return err
+		})
+	})
+	if err == nil {
+		next.file, err = l.run.Root().OpenFile(l.name, os.O_RDWR, 0)
+	}
+	if err == nil {
+		_, err = next.file.Seek(0, io.SeekEnd)
 	}
 	if err != nil {
 		return l.run.unwritable(l.name, err)
 	}
+	_ = l.Close()
+	l.file, l.size, l.seq, l.sum = next.file, next.size, next.seq, next.sum
 	return nil
 }
+
+// count takes note of a line that was written.
+func (l *Log) count(line []byte) {
+	l.seq++
+	l.size += int64(len(line))
+	l.sum = crc32.Update(l.sum, castagnoli(), line)
+}
+
+// Append adds v, whose JSON is an object, as a line. After a write that has failed no other one follows.
+func (l *Log) Append(v any) error {
+	object, err := json.Marshal(v)
+	if err != nil {
+		return l.run.unwritable(l.name, err)
+	}
+	if err := l.Check(false); err != nil {
+		return err
+	}
+	line := framed(object, l.seq+1)
+	if err := l.run.Append(l.file, l.name, line); err != nil {
+		l.failed = l.run.unwritable(l.name, err)
+		_ = l.file.Truncate(l.size) // of a part of a line, if that can be; the next run does it else
+		return l.failed
+	}
+	l.count(line)
+	return nil
+}
+
+// Count is how many lines there are.
+func (l *Log) Count() int { return l.seq }
+
+// Made reports whether there was no file when the log was opened.
+func (l *Log) Made() bool { return l.made }
+
+// Err is the error of the write that has failed, if one has.
+func (l *Log) Err() error { return l.failed }
 
 // Sync makes the lines durable.
 func (l *Log) Sync() error {
-	if err := l.run.SyncFile(l.file); err != nil {
-		return l.run.unwritable(l.name, err)
+	if l.failed == nil {
+		if err := l.run.SyncFile(l.file); err != nil {
+			l.failed = l.run.unwritable(l.name, err)
+		}
 	}
-	return nil
+	return l.failed
 }
 
 // Close closes the file.
-func (l *Log) Close() error { return l.file.Close() }
-
-// Trim drops the lines that keep does not want, and those that are not JSON.
-func (l *Log) Trim(keep func(line []byte) bool) error {
-	data, err := files.ReadIn(l.run.Root(), l.name, maxLog)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return l.run.unwritable(l.name, err)
-	}
-	var kept []byte
-	for line := range bytes.Lines(data) {
-		if sealed(line) && keep(line) {
-			kept = append(kept, line...)
-		}
-	}
-	if bytes.Equal(kept, data) {
+func (l *Log) Close() error {
+	if l.file == nil {
 		return nil
 	}
-	if err := l.run.Write(l.name, kept); err != nil {
-		return l.run.unwritable(l.name, err)
-	}
-	return l.reopen()
+	return l.file.Close()
 }
 
-// reopen follows the name to the file that has replaced the old one.
-func (l *Log) reopen() error {
-	next, err := l.run.OpenLog(l.name)
-	if err != nil {
-		return err
+// Check makes sure that the file which has the log's name is the one that is written, and as long as it was left;
+// with whole it reads it as well. A file that is not so is kept under another name, and made anew.
+func (l *Log) Check(whole bool) error {
+	if l.failed != nil {
+		return l.failed
 	}
-	_ = l.file.Close()
-	l.file = next.file
+	named, err := l.run.Lstat(l.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l.fails(err)
+	}
+	gone := err != nil
+	same := !gone && l.isOpen(named)
+	if same && named.Size() == l.size && (!whole || l.asWritten()) {
+		return nil
+	}
+	if err := l.run.mine(l.name); err != nil {
+		return l.fails(err)
+	}
+	d := &Damage{Path: l.run.Path(l.name), Gone: gone, Live: true}
+	if !gone && named.Size() > 0 {
+		if err := l.keep(d); err != nil {
+			return l.fails(err)
+		}
+	}
+	if err := l.again(d); err != nil {
+		return l.fails(err)
+	}
+	if l.Tell != nil {
+		l.Tell(d)
+	}
 	return nil
 }
 
-// sealed reports whether a line is as it was written.
-func sealed(line []byte) bool { return json.Valid(line) }
+// fails notes that the log cannot be written any more.
+func (l *Log) fails(err error) error {
+	l.failed = l.run.unwritable(l.name, err)
+	return l.failed
+}
+
+// isOpen reports whether the file is the one that is written.
+func (l *Log) isOpen(named fs.FileInfo) bool {
+	open, err := l.file.Stat()
+	return err == nil && os.SameFile(named, open)
+}
+
+// asWritten reports whether the open file, which may have no name any more, holds what was written.
+func (l *Log) asWritten() bool {
+	info, err := l.file.Stat()
+	if err != nil || info.Size() != l.size {
+		return false
+	}
+	sum, err := sumOf(l.file, l.size)
+	return err == nil && sum == l.sum
+}
+
+// again makes the file anew: from memory, or from the open file, of which the sound lines are left.
+func (l *Log) again(d *Damage) error {
+	if l.Lines != nil {
+		d.Sound = l.seq
+		return l.Rewrite(l.Lines)
+	}
+	info, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	c, err := scan(l.file, info.Size(), false)
+	if err != nil {
+		return err
+	}
+	moved, repeated, err := c.order(l.file)
+	if err != nil {
+		return err
+	}
+	d.Bad, d.Moved, d.Sound = c.bad, moved+repeated, len(c.lines)
+	d.lose(c.lost(l.seq))
+	old := l.file
+	return l.Rewrite(func(yield func([]byte) error) error { return c.each(old, yield) })
+}
+
+// sound yields the objects of the sound lines of a log, in their order; those of an earlier version are none.
+func (r *Run) sound(name string, most int64, yield func(object []byte) error) error {
+	f, err := files.OpenIn(r.Root(), name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > most {
+		return files.ErrTooLarge
+	}
+	c, err := scan(f, info.Size(), false)
+	if err != nil {
+		return err
+	}
+	if _, _, err := c.order(f); err != nil {
+		return err
+	}
+	return c.each(f, yield)
+}
+
+// Events yields the objects of the sound lines of the log of events, as they lie there.
+func (r *Run) Events(yield func(object []byte) error) error {
+	err := r.sound(EventsName, maxLog, yield)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -46,9 +46,22 @@ type Manifest struct {
 	Version       string                 `json:"version"`
 	Kernels       string                 `json:"kernels"`
 	Seed          int64                  `json:"seed"`
+	Logs          *Logs                  `json:"logs,omitempty"` // without it the logs are those of an earlier version
 	Stages        []*StageEntry          `json:"stages"`
 	Outputs       []Output               `json:"outputs,omitempty"`
 	Data          map[string]disk.Digest `json:"data,omitempty"` // file → what it was when it was hashed
+}
+
+// Logs says how many lines the logs had at least when the manifest was written.
+type Logs struct {
+	Events int `json:"events"`
+}
+
+// Measured says how many lines of metrics.jsonl a stage had at least when the manifest was written, and the CRC-32C
+// of these, each without its last two fields and with its end.
+type Measured struct {
+	Lines int    `json:"lines"`
+	Check string `json:"check"`
 }
 
 // Pipeline says whose run it is.
@@ -77,6 +90,8 @@ type StageEntry struct {
 	Error   string           `json:"error,omitempty"`
 	// Lost is a file without which the attempt cannot come to a good end.
 	Lost string `json:"lost,omitempty"`
+	// Measured is what metrics.jsonl holds of the stage.
+	Measured *Measured `json:"measured,omitempty"`
 	// Lines are those of metrics.jsonl, of a result that is kept, or that has come back until they stand there again.
 	Lines []json.RawMessage `json:"lines,omitempty"`
 	// Kept are earlier results and attempts, the newest first, until the stage is complete.

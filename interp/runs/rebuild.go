@@ -3,8 +3,6 @@ package runs
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io/fs"
 
 	"qpipe/interp/disk"
 )
@@ -23,16 +21,9 @@ const EventEntry = "stage_entry"
 // that is no run's, it is empty.
 func (r *Run) rebuilt() (*Manifest, error) {
 	m := &Manifest{Data: map[string]disk.Digest{}}
-	data, err := r.Read(EventsName, maxLog)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	if err != nil {
-		return nil, r.unreadable(EventsName, err)
-	}
-	for line := range bytes.Lines(data) {
-		if !bytes.Contains(line, []byte(EventEntry)) || !sealed(line) {
-			continue
+	err := r.Events(func(object []byte) error {
+		if !bytes.Contains(object, []byte(EventEntry)) {
+			return nil
 		}
 		var l struct {
 			Event string `json:"event"`
@@ -40,9 +31,13 @@ func (r *Run) rebuilt() (*Manifest, error) {
 				Entry *StageEntry `json:"entry"`
 			} `json:"data"`
 		}
-		if json.Unmarshal(line, &l) == nil && l.Event == EventEntry && l.Data.Entry != nil {
+		if json.Unmarshal(object, &l) == nil && l.Event == EventEntry && l.Data.Entry != nil {
 			m.Set(l.Data.Entry)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, r.unreadable(EventsName, err)
 	}
 	if err := m.check(); err != nil {
 		return m, nil //nolint:nilerr // somebody's log: nothing of it is believed

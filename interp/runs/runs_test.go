@@ -302,45 +302,6 @@ func TestKeptAreFew(t *testing.T) {
 	}
 }
 
-// TestTornLine cuts a log at every byte: opening it again keeps whole lines only.
-func TestTornLine(t *testing.T) {
-	whole := []byte("{\"a\":1}\n{\"b\":22}\n" + strings.Repeat("x", 5000) + "\n")
-	r := opened(t, t.TempDir())
-	for cut := range whole {
-		if cut > 40 && cut < len(whole)-40 && cut%997 != 0 {
-			continue
-		}
-		must(t, os.WriteFile(r.Path("log"), whole[:cut], 0o600))
-		l, err := r.OpenLog("log")
-		must(t, err)
-		must(t, l.Append(map[string]int{"c": 3}))
-		_ = l.Close()
-		got, _ := os.ReadFile(r.Path("log"))
-		want := string(whole[:bytes.LastIndexByte(whole[:cut], '\n')+1]) + "{\"c\":3}\n"
-		if string(got) != want {
-			t.Fatalf("cut at %d: %.40q", cut, got)
-		}
-	}
-}
-
-func TestTrim(t *testing.T) {
-	r := opened(t, t.TempDir())
-	l, err := r.OpenLog("log")
-	must(t, err)
-	for i := range 5 {
-		must(t, l.Append(map[string]int{"i": i}))
-	}
-	must(t, l.Trim(func(line []byte) bool {
-		return !bytes.Contains(line, []byte("3")) && !bytes.Contains(line, []byte("4"))
-	}))
-	must(t, l.Append(map[string]int{"i": 9}))
-	_ = l.Close()
-	got, _ := os.ReadFile(r.Path("log"))
-	if want := "{\"i\":0}\n{\"i\":1}\n{\"i\":2}\n{\"i\":9}\n"; string(got) != want {
-		t.Errorf("%q", got)
-	}
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -77,6 +77,7 @@ const (
 	Unreadable    Code = "QP455"
 	Foreign       Code = "QP456"
 	OtherPipeline Code = "QP457"
+	LogDamaged    Code = "QP458"
 )
 
 // Bug is qpipe's own failure.
@@ -145,6 +146,7 @@ func Meanings() []Meaning {
 		{Unreadable, "a file cannot be opened or read"},
 		{Foreign, "a file that is not the run's lies where the run writes one"},
 		{OtherPipeline, "a run's folder is that of another pipeline"},
+		{LogDamaged, "a log of a run was damaged, changed or removed"},
 
 		{Bug, "qpipe itself failed"},
 	})

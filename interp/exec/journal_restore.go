@@ -1,0 +1,203 @@
+package exec
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/runs"
+	"qpipe/interp/stage"
+)
+
+// measure is what the manifest says of lines; nil of none.
+func measure(lines []measurement) *runs.Measured {
+	if len(lines) == 0 {
+		return nil
+	}
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, l := range lines {
+		_, _ = h.Write(l.text) // never fails
+		_, _ = h.Write([]byte("\n"))
+	}
+	return &runs.Measured{Lines: len(lines), Check: fmt.Sprintf("%08x", h.Sum32())}
+}
+
+// holds reports whether the lines begin with those that the manifest means.
+func holds(lines []measurement, m *runs.Measured) bool {
+	return m == nil || m.Lines <= 0 || m.Lines <= len(lines) && measure(lines[:m.Lines]).Check == m.Check
+}
+
+// restore compares the metrics with what the manifest says that there are. What is missing is made again
+// from the log of events, as far as that has it; the rest is lost, which is said.
+func (j *journal) restore(found []*runs.Damage) error {
+	var metrics *runs.Damage
+	for _, d := range found {
+		if d.Path == j.folder.Path(runs.MetricsName) {
+			metrics = d
+		}
+	}
+	var short []*runs.StageEntry
+	unsure := false
+	for _, e := range j.folder.Manifest.Stages {
+		switch {
+		case e.Lines != nil: // they stand in the manifest
+		case !holds(of(j.lines, e.Name, allSteps), e.Measured):
+			short = append(short, e)
+		case e.Measured == nil && e.State == runs.Complete:
+			unsure = true // of an earlier version
+		}
+	}
+	if metrics == nil && len(short) > 0 {
+		metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName), Gone: j.metrics.Made()}
+		found = append(found, metrics)
+	}
+	if twice := j.metrics.Count() - len(j.lines); twice > 0 { // or no metrics at all, with a right check
+		if err := j.metrics.Rewrite(j.metrics.Lines); err != nil {
+			return err
+		}
+		if metrics == nil {
+			metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName)}
+			found = append(found, metrics)
+		}
+		metrics.Moved += twice
+	}
+	if metrics != nil && !unsure {
+		metrics.Lost, metrics.Missing = nil, 0
+	}
+	if len(short) > 0 {
+		if err := j.again(short, metrics); err != nil {
+			return err
+		}
+	}
+	if metrics != nil {
+		metrics.Unsure = unsure && metrics.Missing == 0 && len(metrics.Bad) > 0
+	}
+	for _, d := range found {
+		j.damaged(d)
+	}
+	return nil
+}
+
+// again makes lines of stages again, from the log of events.
+func (j *journal) again(short []*runs.StageEntry, d *runs.Damage) error {
+	replayed, err := j.replay()
+	if err != nil {
+		return err
+	}
+	var remade []string
+	for _, e := range short {
+		had := of(j.lines, e.Name, allSteps)
+		lines, said := replayed[e.Name], e.Measured
+		if !holds(lines, said) {
+			lines = union(lines, had)
+		}
+		if holds(lines, said) {
+			lines = lines[:said.Lines]
+		}
+		err := j.change(func(all []measurement) []measurement {
+			return append(slices.DeleteFunc(all, func(l measurement) bool { return l.stage == e.Name }), lines...)
+		})
+		if err != nil {
+			return err
+		}
+		if len(lines) > len(had) {
+			remade = append(remade, fmt.Sprintf("%q", e.Name))
+		}
+		if missing := said.Lines - len(lines); missing > 0 {
+			d.Missing += missing
+			d.Told = append(d.Told, fmt.Sprintf("Of %d lines of stage %q %d are left%s", said.Lines, e.Name, len(lines), stepsOf(lines)))
+		} else if !holds(lines, said) {
+			d.Unsure = true
+			d.Told = append(d.Told, fmt.Sprintf("Lines of stage %q are not those that the manifest means", e.Name))
+		}
+		e.Measured = measure(lines)
+	}
+	if len(remade) > 0 {
+		d.Told = append(d.Told, fmt.Sprintf("Lines of %s were made again from %s", strings.Join(remade, ", "), runs.EventsName))
+	}
+	return nil
+}
+
+// stepsOf says of which steps lines are.
+func stepsOf(lines []measurement) string {
+	var steps []string
+	for _, l := range lines {
+		if s := fmt.Sprint(l.step); !slices.Contains(steps, s) {
+			steps = append(steps, s)
+		}
+	}
+	switch {
+	case len(steps) == 0:
+		return ""
+	case len(steps) > 10:
+		return fmt.Sprintf(", up to step %s", steps[len(steps)-1])
+	}
+	return ": of step " + strings.Join(steps, ", ")
+}
+
+// union is the lines of both, the first's where both have one, by their steps.
+func union(a, b []measurement) []measurement {
+	out := slices.Clone(a)
+	for _, l := range b {
+		if !slices.ContainsFunc(a, func(o measurement) bool { return o.key == l.key }) {
+			out = append(out, l)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b measurement) int { return cmp.Compare(a.step, b.step) })
+	return out
+}
+
+// replay follows the log of events: what metrics.jsonl held of each stage in the end.
+func (j *journal) replay() (map[string][]measurement, error) {
+	out := map[string][]measurement{}
+	err := j.folder.Events(func(object []byte) error {
+		var e struct {
+			stage.Event
+
+			Data struct {
+				Metrics artifact.Metrics `json:"metrics"`
+				LR      *float64         `json:"lr"`
+				Entry   *runs.StageEntry `json:"entry"`
+			} `json:"data"`
+		}
+		if !telling(object) || json.Unmarshal(object, &e) != nil {
+			return nil
+		}
+		name := e.Stage
+		if entry := e.Data.Entry; entry != nil && e.Kind == runs.EventEntry {
+			switch {
+			case entry.Lines != nil:
+				out[name] = parseAll(name, entry.Lines)
+			case entry.Measured == nil:
+				out[name] = nil
+			default:
+				out[name] = out[name][:min(max(entry.Measured.Lines, 0), len(out[name]))]
+			}
+			return nil
+		}
+		l, ok := metricOf(e.Event)
+		l.Metrics, l.LR = e.Data.Metrics, e.Data.LR
+		if !ok || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
+			return nil
+		}
+		text, err := json.Marshal(l)
+		out[name] = append(out[name], measurement{name, l.key(), l.Step, text})
+		return err
+	})
+	return out, err
+}
+
+// telling reports whether an event can be one that replay follows.
+func telling(object []byte) bool {
+	for _, kind := range []string{stage.EventEpoch, stage.EventValidation, runs.EventEntry} {
+		if bytes.Contains(object, []byte(`"event":"`+kind+`"`)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+package runs
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Damage is what was wrong with a log, and what became of it.
+type Damage struct {
+	Path    string // of the log
+	Gone    bool   // there was no file
+	Live    bool   // it happened while the run was writing it
+	Bad     []int  // the lines of the file that were not as they had been written
+	Lost    []span // the numbers that are missing
+	Missing int    // how many lines are lost
+	Moved   int    // lines that stood in another place, or twice
+	Kept    string // where the damaged file is kept, "" for nowhere
+	Sound   int    // lines that go on in the log
+	// Unsure: more lines may be lost. Told are more sentences, without their full stops.
+	Unsure bool
+	Told   []string
+}
+
+// span is a range of numbers.
+type span struct{ first, last int }
+
+func (s span) String() string {
+	if s.first == s.last {
+		return fmt.Sprint(s.first)
+	}
+	return fmt.Sprint(s.first, "–", s.last)
+}
+
+// lose notes that the numbers are missing.
+func (d *Damage) lose(lost []span) {
+	d.Lost, d.Missing = lost, 0
+	for _, s := range lost {
+		d.Missing += s.last - s.first + 1
+	}
+}
+
+// Summary says it in a sentence.
+func (d *Damage) Summary() string {
+	what := "was damaged"
+	switch {
+	case d.Gone && d.Live:
+		what = "was removed while the run was writing it"
+	case d.Gone:
+		what = "is missing"
+	case d.Live:
+		what = "was changed by somebody else while the run was writing it"
+	}
+	switch {
+	case d.Missing == 1:
+		what += "; a line of it is lost"
+	case d.Missing > 1:
+		what += fmt.Sprintf("; %d lines of it are lost", d.Missing)
+	case !d.Unsure:
+		what += "; none of its lines is lost"
+	}
+	return d.Path + " " + what
+}
+
+// Detail says which lines, and where the file is kept.
+func (d *Damage) Detail() string {
+	var out []string
+	if len(d.Bad) > 0 {
+		out = append(out, numbered("Line", few(d.Bad), "of it was not as it had been written", "of it were not as they had been written"))
+	}
+	if d.Moved > 0 {
+		out = append(out, "Lines stood in another place, or twice; they are in order again")
+	}
+	if len(d.Lost) > 0 {
+		out = append(out, numbered("Number", few(d.Lost), "is lost", "are lost"))
+	}
+	out = append(out, d.Told...)
+	if d.Kept != "" {
+		out = append(out, fmt.Sprintf("The damaged file is kept as %s; the run goes on in %s", d.Kept, filepath.Base(d.Path)))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, ". ") + "."
+}
+
+// numbered makes a sentence of numbers.
+func numbered(noun string, numbers []string, one, many string) string {
+	if len(numbers) == 1 && !strings.Contains(numbers[0], "–") {
+		return fmt.Sprintf("%s %s %s", noun, numbers[0], one)
+	}
+	return fmt.Sprintf("%ss %s %s", noun, strings.Join(numbers, ", "), many)
+}
+
+// few are the texts of the first ones, and how many more there are.
+func few[T any](all []T) (out []string) {
+	for i, v := range all {
+		if i == 10 {
+			return append(out, fmt.Sprintf("%d more", len(all)-i))
+		}
+		out = append(out, fmt.Sprint(v))
+	}
+	return out
+}

@@ -1,0 +1,288 @@
+package runs
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strconv"
+)
+
+// Every line of a log is a JSON object whose last two fields are its number in the file and a check:
+//
+//	{"stage":"float",…,"seq":3,"check":"0a1b2c3d"}
+//
+// The check is the CRC-32C of the bytes of the line in front of it, up to the comma. docs/events.md says it for others.
+const (
+	seqField   = `,"seq":`
+	checkField = `,"check":"`
+	trailer    = len(checkField) + 8 + len(`"}`)
+)
+
+// maxLine is the longest line that is read: an event can hold all that the manifest says of a stage.
+const maxLine = maxManifest
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once, by the library
+
+// framed is the line of an object, which has a field at least, with its end.
+func framed(object []byte, seq int) []byte {
+	line := make([]byte, 0, len(object)+48)
+	line = append(line, object[:len(object)-1]...)
+	line = append(line, seqField...)
+	line = strconv.AppendInt(line, int64(seq), 10)
+	sum := crc32.Checksum(line, castagnoli())
+	return fmt.Appendf(line, "%s%08x\"}\n", checkField, sum)
+}
+
+// unframed finds the number of a line, without its end, and where its object's last field ends. It is false for
+// a line that is not as a run has written it.
+func unframed(line []byte) (seq, end int, ok bool) {
+	at := len(line) - trailer
+	if at <= 0 || line[0] != '{' {
+		return 0, 0, false
+	}
+	body := line[:at]
+	if string(line[at:]) != fmt.Sprintf("%s%08x\"}", checkField, crc32.Checksum(body, castagnoli())) {
+		return 0, 0, false
+	}
+	end = bytes.LastIndex(body, []byte(seqField))
+	if end <= 1 {
+		return 0, 0, false
+	}
+	digits := string(body[end+len(seqField):])
+	seq, err := strconv.Atoi(digits)
+	return seq, end, err == nil && seq > 0 && strconv.Itoa(seq) == digits && json.Valid(line)
+}
+
+// objectOf is the object that a line was made of.
+func objectOf(line []byte, end int) []byte {
+	return append(bytes.Clone(line[:end]), '}')
+}
+
+// place is where a sound line lies.
+type place struct {
+	seq    int
+	at     int64
+	length int // without its end
+	object int // the length of its object, without its end
+}
+
+// content is what a log holds.
+type content struct {
+	lines []place // the sound ones
+	bad   []int   // the numbers of the others, as they stand in the file
+	// plain: the lines have no numbers and checks: an earlier version has written them.
+	plain bool
+	// end is where the last whole line ends. Behind it is what a crash has left of a line.
+	end     int64
+	unended bool // the last line is whole but for its end
+	ours    bool // some line looks as if a run had written it
+	size    int64
+	sum     uint32 // of all bytes
+}
+
+// scan reads a log from its beginning to its end. It holds one line at a time, and where the lines lie.
+func scan(f io.ReaderAt, size int64, plain bool) (*content, error) {
+	c := &content{plain: plain, size: size}
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<16)
+	var line []byte
+	for no, at := 1, int64(0); ; no++ {
+		var length int
+		var err error
+		line, length, err = nextLine(r, line[:0], &c.sum)
+		if length == 0 {
+			if !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			return c, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		c.line(no, at, line, err == nil, length > len(line))
+		at += int64(length)
+		if err == nil {
+			c.end = at
+		}
+	}
+}
+
+// nextLine reads a line with its end, or up to the file's. What is longer than maxLine is passed over.
+func nextLine(r *bufio.Reader, line []byte, sum *uint32) (_ []byte, length int, err error) {
+	for {
+		var part []byte
+		part, err = r.ReadSlice('\n')
+		*sum = crc32.Update(*sum, castagnoli(), part)
+		length += len(part)
+		if len(line)+len(part) <= maxLine {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, length, err
+		}
+	}
+}
+
+// line notes one line.
+func (c *content) line(no int, at int64, line []byte, ended, tooLong bool) {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	if c.plain {
+		c.plainLine(no, at, line, ended)
+		return
+	}
+	c.ours = c.ours || looksOurs(line)
+	if seq, end, ok := unframed(line); ok && !tooLong {
+		c.lines = append(c.lines, place{seq, at, len(line), end})
+		c.unended = !ended
+		return
+	}
+	pieces := c.pieces(at, line)
+	if ended || pieces {
+		c.bad = append(c.bad, no)
+	}
+}
+
+// pieces finds the sound lines in one that is none: where the end of a line was damaged there are two of them.
+func (c *content) pieces(at int64, line []byte) (found bool) {
+	for from, start := 0, 0; ; {
+		i := bytes.Index(line[from:], []byte(checkField))
+		if i < 0 || from+i+trailer > len(line) {
+			return found
+		}
+		end := from + i + trailer // of a line, or of what an event says of the manifest
+		from += i + 1
+		if seq, object, ok := unframed(line[start:end]); ok {
+			c.lines = append(c.lines, place{seq, at + int64(start), end - start, object})
+			found, start = true, min(end+1, len(line))
+			from = max(from, start)
+		}
+	}
+}
+
+// plainLine notes a line of an earlier version: an object with an event.
+func (c *content) plainLine(no int, at int64, line []byte, ended bool) {
+	line = bytes.TrimRight(line, " \t\r")
+	var l struct {
+		Event string `json:"event"`
+	}
+	switch {
+	case json.Unmarshal(line, &l) == nil && l.Event != "" && line[0] == '{':
+		c.lines = append(c.lines, place{no, at, len(line), len(line) - 1})
+		c.ours = true
+	case ended:
+		c.bad = append(c.bad, no)
+	}
+}
+
+// looksOurs reports whether a line could be what is left of one that a run has written.
+func looksOurs(line []byte) bool {
+	switch {
+	case len(line) == 0:
+		return false
+	case bytes.Contains(line, []byte(checkField)), len(bytes.Trim(line, "\x00")) == 0:
+		return true
+	}
+	return slices.ContainsFunc([]string{`{"time":"`, `{"event":"`, `{"stage":"`}, func(head string) bool {
+		n := min(len(head), len(line))
+		return string(line[:n]) == head[:n]
+	})
+}
+
+// order brings the lines into the order of their numbers, and leaves out what is there twice. It returns how many had another
+// place, and how many are left out.
+func (c *content) order(f io.ReaderAt) (moved, repeated int, err error) {
+	last := 0
+	for _, l := range c.lines {
+		if l.seq < last {
+			moved++
+		}
+		last = max(last, l.seq)
+	}
+	slices.SortStableFunc(c.lines, func(a, b place) int { return cmp.Compare(a.seq, b.seq) })
+	var previous []byte
+	kept := c.lines[:0]
+	for i, l := range c.lines {
+		if i+1 < len(c.lines) && c.lines[i+1].seq == l.seq || len(kept) > 0 && kept[len(kept)-1].seq == l.seq {
+			line, err := l.read(f)
+			if err != nil {
+				return 0, 0, err
+			}
+			if len(kept) > 0 && kept[len(kept)-1].seq == l.seq && bytes.Equal(line, previous) {
+				repeated++
+				continue
+			}
+			previous = line
+		}
+		kept = append(kept, l)
+	}
+	c.lines = kept
+	return moved, repeated, nil
+}
+
+// counted reports whether the lines are numbered 1, 2, 3 and so on.
+func (c *content) counted() bool {
+	for i, l := range c.lines {
+		if l.seq != i+1 {
+			return false
+		}
+	}
+	return true
+}
+
+// sound reports whether the file can go on as it is, but for what a crash has left of a line.
+func (c *content) sound() bool { return len(c.bad) == 0 && !c.plain && !c.unended && c.counted() }
+
+// lost are the numbers that are missing, of the first most lines at least, as spans.
+func (c *content) lost(most int) (out []span) {
+	next := 1
+	for _, l := range c.lines {
+		if l.seq > next {
+			out = append(out, span{next, l.seq - 1})
+		}
+		next = max(next, l.seq+1)
+	}
+	if next <= most {
+		out = append(out, span{next, most})
+	}
+	return out
+}
+
+// read reads a line, without its end.
+func (l place) read(f io.ReaderAt) ([]byte, error) {
+	line := make([]byte, l.length)
+	_, err := f.ReadAt(line, l.at)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return line, err
+}
+
+// each yields the objects of the lines.
+func (c *content) each(f io.ReaderAt, yield func(object []byte) error) error {
+	r := bufio.NewReaderSize(nil, 1<<16)
+	at := int64(-1)
+	var line []byte
+	for _, l := range c.lines {
+		if l.at < at || at < 0 { // most lines follow each other
+			r.Reset(io.NewSectionReader(f, l.at, c.size-l.at))
+			at = l.at
+		}
+		if _, err := r.Discard(int(l.at - at)); err != nil {
+			return err
+		}
+		line = slices.Grow(line[:0], l.length)[:l.length]
+		if _, err := io.ReadFull(r, line); err != nil {
+			return err
+		}
+		at = l.at + int64(l.length)
+		if err := yield(objectOf(line, l.object)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
