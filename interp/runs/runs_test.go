@@ -83,8 +83,15 @@ func TestNames(t *testing.T) {
 		bad = append(bad, `{"name":"`+name+`"}`)
 	}
 	for _, f := range [][2]string{
-		{"last", "last.safetensors"}, {"last", "../a/last.safetensors"}, {"last", "b/last.safetensors"}, {"last", "a/best.safetensors"},
-		{"../x", "a/../x.safetensors"}, {"", "a/.safetensors"}, {".x", "a/.x.safetensors"}, {"x/y", "a/x/y.safetensors"}, {"last", "/a/last.safetensors"},
+		{"last", "last.safetensors"},
+		{"last", "../a/last.safetensors"},
+		{"last", "b/last.safetensors"},
+		{"last", "a/best.safetensors"},
+		{"../x", "a/../x.safetensors"},
+		{"", "a/.safetensors"},
+		{".x", "a/.x.safetensors"},
+		{"x/y", "a/x/y.safetensors"},
+		{"last", "/a/last.safetensors"},
 	} {
 		bad = append(bad, file(f[0], f[1]), `{"name":"a","previous":`+file(f[0], f[1])+`}`, `{"name":"a","writing":`+strings.TrimSuffix(strings.TrimPrefix(file(f[0], f[1]), `{"name":"a","artifacts":[`), `]}`)+`}`)
 	}
