@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"qpipe/lang/diag"
 )
 
 // number reads a JSON-able number of an event; 0 where there is none.
@@ -139,10 +141,7 @@ func clock(d time.Duration) string {
 
 // count prints a number of things.
 func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return diag.Count(n, thing)
 }
 
 // quote makes a word safe for a POSIX shell.

@@ -27,7 +27,7 @@ type loaded struct {
 // one returns the pipeline that the arguments name: the current folder without any.
 func one(args []string) (string, error) {
 	if len(args) > 1 {
-		return "", usagef("want one pipeline, got %d arguments; a folder's .hcl files are one pipeline", len(args))
+		return "", usagef("want one pipeline, got %s; a folder's .hcl files are one pipeline", count(len(args), "argument"))
 	}
 	if len(args) == 1 {
 		return args[0], nil

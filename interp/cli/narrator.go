@@ -7,6 +7,7 @@ import (
 
 	"qpipe/interp/exec"
 	"qpipe/interp/stage"
+	"qpipe/lang/diag"
 )
 
 // narrator turns events into lines of text.
@@ -85,7 +86,7 @@ func (n *narrator) start(e stage.Event) string {
 		parts = append(parts, count(total, "step"))
 	}
 	if x.epochs > 1 {
-		parts[0] += fmt.Sprintf(" in %d epochs", x.epochs)
+		parts[0] += " in " + count(x.epochs, "epoch")
 	}
 	if images := int(number(e.Data["train_images"])); images > 0 {
 		parts = append(parts, count(images, "training image"))
@@ -127,13 +128,19 @@ func (n *narrator) receipt(e stage.Event) string {
 	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
 		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
 	if steps := number(e.Data["max_steps"]); steps > 0 {
-		s += fmt.Sprintf(", %.3g steps", steps)
+		size := fmt.Sprintf("%.3g", steps)
+		if s += ", " + size + " step"; size != "1" {
+			s += "s"
+		}
 	}
 	if all := number(e.Data["integers"]); all > 0 {
-		changed := number(e.Data["changed"])
-		s += fmt.Sprintf("; %.0f of %.0f integers change", changed, all)
+		changed, verb := number(e.Data["changed"]), "change"
+		if changed == 1 {
+			verb = "changes"
+		}
+		s += fmt.Sprintf("; %.0f of %s %s", changed, diag.Count(int64(all), "integer"), verb)
 		if changed > 0 {
-			s += fmt.Sprintf(" (%.2g %%)", 100*changed/all)
+			s += fmt.Sprintf(" (%.3g %%)", 100*changed/all)
 		}
 	}
 	return s

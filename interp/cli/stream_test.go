@@ -2,6 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,5 +140,40 @@ func TestStreamsOfATerminal(t *testing.T) {
 	want := "\r" + bar + clear + "a warning\n\r" + bar + clear
 	if got := shown.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// TestPlurals: one of a thing is no plural, wherever a message counts.
+func TestPlurals(t *testing.T) {
+	n := &narrator{stages: map[string]*extent{}}
+	got := n.line(stage.Event{Kind: stage.EventAbsorb, Data: map[string]any{
+		"module": "m", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 1.0, "changed": 1.0, "integers": 1.0,
+	}})
+	if want := "at most 0.5, 1 step; 1 of 1 integer changes (100 %)"; !strings.HasSuffix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := count(1, "class") + count(2, "class") + count(0, "step") + count(1, "step"); got != "1 class2 classes0 steps1 step" {
+		t.Error(got)
+	}
+	// In the source: a number that may be one is counted by Count. Those here are bounds, above one.
+	bound := regexp.MustCompile(`(?i)at most|more than|it must be|there must be|a crop has|no images do|averaging|this one first|panic|batches of|record %d|cut short|not a safetensors|divide|a kernel of|that a node may have|%d bytes", n|%d×%d|a batch of|and the model wants`)
+	plural := regexp.MustCompile(`%(d|\.0f|\.3g) (image|step|epoch|node|class|tensor|value|channel|label|name|item|integer|thread|file|stage|argument)(s|es)\b`)
+	out, err := exec.Command("git", "ls-files", "../../*.go").Output()
+	if err != nil {
+		t.Skip("no git here")
+	}
+	for _, name := range strings.Fields(string(out)) {
+		if regexp.MustCompile(`_test\.go$|tools/|bench/|kerneltest|refvec|kernel/gen|parttest`).MatchString(name) {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // moved
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if plural.MatchString(line) && !bound.MatchString(line) {
+				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
 	}
 }

@@ -153,7 +153,7 @@ func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) err
 
 // loaded reports what a LoadCheckpoint has done.
 func (s *session) loaded(st *graph.Stage, from string, l *stage.Loaded) {
-	text := fmt.Sprintf("loaded %d of %d tensors from %s", l.Tensors, l.Of, from)
+	text := fmt.Sprintf("loaded %d of %s from %s", l.Tensors, diag.Count(l.Of, "tensor"), from)
 	if n := len(l.Missed); n > 0 {
 		text += fmt.Sprintf("; %d keep their values (%s)", n, some(l.Missed))
 	}

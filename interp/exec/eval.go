@@ -203,7 +203,7 @@ func (e *evaluation) fits() error {
 		d.Summary = fmt.Sprintf("the images are %v, and %s takes %v", got, e.path, want)
 		d.Detail = "Choose the data set that the model was made for, or give this one the transforms of size that it had."
 	case spec.Classes > e.classes:
-		d.Summary = fmt.Sprintf("the data has %d classes, and %s tells %d apart", spec.Classes, e.path, e.classes)
+		d.Summary = fmt.Sprintf("the data has %s, and %s tells %d apart", diag.Count(spec.Classes, "class"), e.path, e.classes)
 		d.Detail = "Choose the data set that the model was made for."
 	default:
 		return nil
@@ -226,7 +226,7 @@ func (e *evaluation) compare() {
 	}
 	switch names := e.snap.Classes; {
 	case spec.Classes > 0 && spec.Classes < e.classes:
-		warn(diag.OtherLabels, fmt.Sprintf("%s tells %d classes apart, and the data has %d", e.path, e.classes, spec.Classes),
+		warn(diag.OtherLabels, fmt.Sprintf("%s tells %s apart, and the data has %d", e.path, diag.Count(e.classes, "class"), spec.Classes),
 			fmt.Sprintf("The last %d can never be right.", e.classes-spec.Classes))
 	case len(names) > 0 && len(spec.Names) > 0 && !slices.Equal(names, spec.Names):
 		i := 0

@@ -296,11 +296,8 @@ func compare(p *runs.NodeProof, want, got *nn.Net) {
 // sentence says what a proof found.
 func sentence(p *runs.Proof) string {
 	if p.Changed == 0 {
-		return fmt.Sprintf("the %s has the same integers as %s at all %d nodes, on %d images", p.Model, p.Against, len(p.Nodes), p.Images)
+		return fmt.Sprintf("the %s has the same integers as %s at all %s, on %s", p.Model, p.Against, diag.Count(len(p.Nodes), "node"), diag.Count(p.Images, "image"))
 	}
-	steps := "one step"
-	if p.MaxStep > 1 {
-		steps = fmt.Sprintf("%d steps", p.MaxStep)
-	}
-	return fmt.Sprintf("%d of %d integers of the %s differ from those of %s, by at most %s, on %d images", p.Changed, p.Total, p.Model, p.Against, steps, p.Images)
+	return fmt.Sprintf("%d of %s of the %s differ from those of %s, by at most %s, on %s",
+		p.Changed, diag.Count(p.Total, "integer"), p.Model, p.Against, diag.Count(p.MaxStep, "step"), diag.Count(p.Images, "image"))
 }

@@ -84,8 +84,8 @@ func (l *lowerer) late(s *Stage, c *program.Callback) {
 	l.fail(diag.Diagnostic{
 		Code: diag.FiresTooLate, Subject: at, Address: c.Origin.Address,
 		Summary: fmt.Sprintf("%s at %q never fires: training ends before", c.Type, c.When.Text),
-		Detail: fmt.Sprintf("The stage has %d steps of %d images, %d an epoch. The last point that fires is %q.",
-			s.Length.Steps, s.Trainer.BatchSize, s.Length.StepsPerEpoch, last),
+		Detail: fmt.Sprintf("The stage has %s of %s, %d an epoch. The last point that fires is %q.",
+			diag.Count(s.Length.Steps, "step"), diag.Count(s.Trainer.BatchSize, "image"), s.Length.StepsPerEpoch, last),
 	})
 }
 

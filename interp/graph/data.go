@@ -99,7 +99,7 @@ func (l *lowerer) compare(s *Stage, train, val *feed) bool {
 		d.Summary = fmt.Sprintf("the training images are %v, the validation images %v", a.Shape.WithN(0), b.Shape.WithN(0))
 		d.Detail = "One network takes both: give both data sets the same transforms of size."
 	case a.Classes != b.Classes:
-		d.Summary = fmt.Sprintf("the training data has %d classes, the validation data %d", a.Classes, b.Classes)
+		d.Summary = fmt.Sprintf("the training data has %s, the validation data %d", diag.Count(a.Classes, "class"), b.Classes)
 	case !slices.Equal(a.Mean, b.Mean) || !slices.Equal(a.Std, b.Std):
 		d.Severity = diag.Warning
 		d.Summary = "the training and the validation images are normalized differently"

@@ -70,7 +70,7 @@ func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) {
 	}
 	d := diag.Diagnostic{
 		Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
-		Summary: fmt.Sprintf("%s gives %d values, but the data has %d classes", m.Type, got, want),
+		Summary: fmt.Sprintf("%s gives %s, but the data has %s", m.Type, diag.Count(got, "value"), diag.Count(want, "class")),
 		Detail:  fmt.Sprintf("Set num_classes = %d.", want),
 		Related: []diag.Related{{Message: "where the classes come from", Range: f.set.Origin.Header}},
 	}

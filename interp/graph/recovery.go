@@ -257,14 +257,14 @@ func (l *lowerer) recoversPlace(s *Stage, p *past) bool {
 	}
 	switch {
 	case p.step > mine.Steps:
-		return l.mismatch(s, p, length, fmt.Sprintf("%s has %d steps behind it, and stage %q ends after %d", p.whence, p.step, s.Name, mine.Steps),
+		return l.mismatch(s, p, length, fmt.Sprintf("%s has %s behind it, and stage %q ends after %d", p.whence, diag.Count(p.step, "step"), s.Name, mine.Steps),
 			"Full recovery goes on counting: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.")
 	case p.step == mine.Steps:
 		l.tell(s, s.Trainer.Origin, trainerAt(s, length), stage.NothingLeft(p.whence, p.step), p)
 	default:
 		l.fail(diag.Diagnostic{
 			Code: diag.NothingLeft, Severity: diag.Warning, Subject: trainerAt(s, length), Address: s.Trainer.Origin.Address,
-			Summary: fmt.Sprintf("the best checkpoint of %s may lie at or past the end of stage %q, after %d steps", p.whence, s.Name, mine.Steps),
+			Summary: fmt.Sprintf("the best checkpoint of %s may lie at or past the end of stage %q, after %s", p.whence, s.Name, diag.Count(mine.Steps, "step")),
 			Detail:  "Full recovery goes on counting where the checkpoint was written, and at which step that is only the run will know. Make the stage longer, or set resume_epoch_or_step = false.",
 			Related: p.related(),
 		})

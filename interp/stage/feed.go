@@ -91,7 +91,7 @@ func perChannel(what string, v []float32, c int) ([]float64, error) {
 		case c:
 			out[i] = float64(v[i])
 		default:
-			return nil, fmt.Errorf("%s has %d values, the images have %d channels: give one value, or one for each channel", what, len(v), c)
+			return nil, fmt.Errorf("%s has %s, the images have %s: give one value, or one for each channel", what, Count(len(v), "value"), Count(c, "channel"))
 		}
 	}
 	return out, nil
@@ -199,7 +199,7 @@ func (r *reader) fill(b *batch) error {
 func (r *reader) check(label int) error {
 	m, want := &r.image, r.feed.Spec
 	if m.H != want.Shape.H || m.W != want.Shape.W || m.C != want.Shape.C || len(m.Pix) != want.Shape.WithN(1).Len() {
-		return fmt.Errorf("it is %d×%d×%d (%d bytes), the data set says %v", m.H, m.W, m.C, len(m.Pix), want.Shape)
+		return fmt.Errorf("it is %d×%d×%d (%s), the data set says %v", m.H, m.W, m.C, Count(len(m.Pix), "byte"), want.Shape)
 	}
 	if label < 0 || (want.Classes > 0 && label >= want.Classes) {
 		return fmt.Errorf("its label is %d, the data set says 0 to %d", label, want.Classes-1)

@@ -47,10 +47,10 @@ func (r *run) recall() error {
 func (r *run) recallPlace(s *Snapshot) error {
 	l := r.state.Length
 	if s.Step > l.Steps {
-		return Bad("resume_epoch_or_step", "the checkpoint has %d steps behind it, the stage ends after %d: make it longer, or set resume_epoch_or_step = false", s.Step, l.Steps)
+		return Bad("resume_epoch_or_step", "the checkpoint has %s behind it, the stage ends after %d: make it longer, or set resume_epoch_or_step = false", Count(s.Step, "step"), l.Steps)
 	}
 	if s.Position.StepsPerEpoch != r.pos.StepsPerEpoch {
-		return Bad("batch_size", "the checkpoint was written with %d steps an epoch, now there are %d: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", s.Position.StepsPerEpoch, r.pos.StepsPerEpoch)
+		return Bad("batch_size", "the checkpoint was written with %s an epoch, now there are %d: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", Count(s.Position.StepsPerEpoch, "step"), r.pos.StepsPerEpoch)
 	}
 	r.state.Step, r.state.Epoch, r.seed = s.Step, r.epochAt(s.Step), s.Seed
 	r.state.LR = s.LR

@@ -133,7 +133,7 @@ func (r *run) check() error {
 			return fmt.Errorf("the data set's images are %v, the model takes %v", got, want)
 		}
 		if c := classes(r.Model); f.Spec.Classes > c {
-			return fmt.Errorf("the data set has %d classes, the model tells %d apart", f.Spec.Classes, c)
+			return fmt.Errorf("the data set has %s, the model tells %d apart", Count(f.Spec.Classes, "class"), c)
 		}
 	}
 	if (r.Trainer != nil || r.Calibrator != nil) && r.Train == nil {

@@ -110,7 +110,7 @@ func RateJumps(whence string, from, to float64) Warning {
 func NothingLeft(whence string, step int) Warning {
 	return Warning{
 		Code: diag.NothingLeft, Attr: "num_epochs",
-		Summary: fmt.Sprintf("no step is left to train: %s has ended after %d steps, and so does this one", whence, step),
+		Summary: fmt.Sprintf("no step is left to train: %s has ended after %s, and so does this one", whence, Count(step, "step")),
 		Detail:  "Full recovery goes on counting where the checkpoint was written: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.",
 	}
 }

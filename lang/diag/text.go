@@ -366,3 +366,14 @@ func fill(line string, width int) []string {
 
 // Columns is the number of terminal cells of a printable text.
 func Columns(s string) int { return columns(s) }
+
+// Count prints a number of things: "1 step", "2 steps", "3 classes".
+func Count[N int | int32 | int64](n N, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "s"):
+		return fmt.Sprintf("%d %ses", n, thing)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

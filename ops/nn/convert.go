@@ -19,7 +19,7 @@ func (g *Graph) Convert() (*Graph, error) {
 		return nil, errors.Join(list...)
 	}
 	if names := g.Unobserved(); g.alloced && len(names) > 0 {
-		return nil, NodeError{names[0], fmt.Errorf("%d nodes have no range, this one first: nothing has observed their outputs", len(names)), "calibrate or train before converting"}
+		return nil, NodeError{names[0], unobserved(len(names)), "calibrate or train before converting"}
 	}
 	c := g.Clone()
 	for i, n := range c.nodes {
@@ -111,3 +111,11 @@ func affineOf(b *convbn.BN, c int, sx float32) (mul float32, bias int32) {
 }
 
 func finite(v float32) bool { return v-v == 0 }
+
+// unobserved is the error about so many nodes without a range.
+func unobserved(n int) error {
+	if n == 1 {
+		return errors.New("the node has no range: nothing has observed its output")
+	}
+	return fmt.Errorf("%d nodes have no range, this one first: nothing has observed their outputs", n)
+}

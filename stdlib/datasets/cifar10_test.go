@@ -86,7 +86,7 @@ func TestCIFAR10Refuses(t *testing.T) {
 		{"missing", CIFAR10Args{Files: []string{"batch_9.bin"}}, nil, []string{"in data/c", "there is no batch_9.bin", "cs.toronto.edu"}},
 		{"cut off", CIFAR10Args{}, records(0, 3)[:2*cifarRecord+5], []string{"data_batch_1.bin", "record 2 has 5 bytes"}},
 		{"label", CIFAR10Args{}, bad, []string{"data_batch_1.bin", "label 10 of record 2"}},
-		{"max_samples", CIFAR10Args{MaxSamples: 6}, records(0, 3), []string{"6 images are asked for", "there are 5"}},
+		{"max_samples", CIFAR10Args{MaxSamples: 6}, records(0, 3), []string{"it asks for 6 images", "there are 5"}},
 		{"empty", CIFAR10Args{Files: []string{"data_batch_1.bin"}}, []byte{}, []string{"data_batch_1.bin", "an empty file"}},
 		{"git lfs", CIFAR10Args{}, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), []string{"data_batch_1.bin", "a Git LFS pointer", "git lfs pull"}},
 		{"the Python version", CIFAR10Args{}, []byte("\x80\x02}q\x01(U\x0bbatch"), []string{"data_batch_1.bin", "a pickle"}},

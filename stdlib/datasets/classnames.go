@@ -13,7 +13,7 @@ func validNames(names []string, n int) error {
 		return nil
 	}
 	if len(names) != n {
-		return stage.Bad("class_names", "%d names for %d classes; give one for every label, label 0 first", len(names), n)
+		return stage.Bad("class_names", "%s for %s; give one for every label, label 0 first", stage.Count(len(names), "name"), stage.Count(n, "class"))
 	}
 	for i, name := range names {
 		if strings.TrimSpace(name) == "" {

@@ -39,10 +39,10 @@ func GlyphsDefaults() GlyphsArgs {
 // Validate implements the language's check after decoding.
 func (a GlyphsArgs) Validate() error {
 	if a.NumSamples < 1 || a.NumSamples > 100_000_000 {
-		return stage.Bad("num_samples", "%d images; there must be 1 to 100000000", a.NumSamples)
+		return stage.Bad("num_samples", "%s; there must be 1 to 100000000", stage.Count(a.NumSamples, "image"))
 	}
 	if a.Offset < 0 || a.Offset > 100_000_000 {
-		return stage.Bad("offset", "%d images; it must be 0 to 100000000", a.Offset)
+		return stage.Bad("offset", "%s; it must be 0 to 100000000", stage.Count(a.Offset, "image"))
 	}
 	if a.Clutter < 0 || a.Clutter > 20 {
 		return stage.Bad("clutter", "%d strokes; there must be 0 to 20", a.Clutter)
@@ -68,7 +68,7 @@ func (a GlyphsArgs) Validate() error {
 
 func (a GlyphsArgs) validClasses() error {
 	if n := utf8.RuneCountInString(a.Classes); n < 2 || n > 1000 {
-		return stage.Bad("classes", "%q names %d classes; there must be 2 to 1000", a.Classes, n)
+		return stage.Bad("classes", "%q names %s; there must be 2 to 1000", a.Classes, stage.Count(n, "class"))
 	}
 	seen := map[rune]bool{}
 	for _, c := range a.Classes {

@@ -130,7 +130,7 @@ func (m mnist) fits(images, labels *idx) error {
 		return fmt.Errorf("%s: its images are %d×%d, those of MNIST 28×28", images.name, h, w)
 	}
 	if n, k := images.dims[0], labels.dims[0]; n != k {
-		return fmt.Errorf("%s has %d images, but %s has %d labels; the two do not belong together", images.name, n, labels.name, k)
+		return fmt.Errorf("%s has %s, but %s has %s; the two do not belong together", images.name, stage.Count(n, "image"), labels.name, stage.Count(k, "label"))
 	}
 	s := m.subset()
 	from, to, err := s.bounds(images.dims[0])
@@ -138,7 +138,7 @@ func (m mnist) fits(images, labels *idx) error {
 		return fmt.Errorf("%s: %w", images.name, err)
 	}
 	if n, want := to-from, s.size(m.count()); n != want {
-		return stage.Bad("max_samples", "%s has %d images, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, images.dims[0], m.count(), n)
+		return stage.Bad("max_samples", "%s has %s, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, stage.Count(images.dims[0], "image"), m.count(), n)
 	}
 	for i, l := range labels.data {
 		if l > 9 {

@@ -137,7 +137,7 @@ func TestMNISTRefuses(t *testing.T) {
 		{"other size", imageName, idxFile(idxImages, pix, 8, 14, 28), 4, []string{imageName, "14×28", "28×28"}},
 		{"counts differ", labelName, idxFile(idxLabels, labels[:3], 3), 3, []string{"4 images", labelName, "3 labels"}},
 		{"label out of range", labelName, idxFile(idxLabels, []byte{0, 1, 10, 2}, 4), 4, []string{labelName, "label 10 of image 2"}},
-		{"more than there is", "", nil, 5, []string{"5 images are asked for", "there are 4"}},
+		{"more than there is", "", nil, 5, []string{"it asks for 5 images", "there are 4"}},
 		{"not MNIST's count", "", nil, 0, []string{"has 4 images", "60000", "max_samples = 4"}},
 		{"git lfs", imageName, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"), 4, []string{imageName, "a Git LFS pointer", "git lfs pull"}},
 		{"a page", imageName + ".gz", []byte("<!DOCTYPE html><html>not found"), 4, []string{imageName + ".gz", "a page of the web"}},

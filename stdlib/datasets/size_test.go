@@ -55,7 +55,7 @@ func TestMemoryFollowsFiles(t *testing.T) {
 		{"no rows", map[string][]byte{images: many(1<<26, 0, 28), labels: idxFile(idxLabels, nil, 1<<26)}, 2 << 20, ""},
 		{"no images", map[string][]byte{images: many(0, 28, 28), labels: idxFile(idxLabels, nil, 0)}, 2 << 20, "hold no image"},
 		{"a bomb", map[string][]byte{images: packedZeros(t, many(1<<18, 28, 28), 205520896)}, 90 << 20, "but holds"},
-		{"2^26 labels", map[string][]byte{images: small[images], labels: packedZeros(t, idxFile(idxLabels, nil, 1<<26), 1000)}, 80 << 20, "announces 67108864 items of 1 bytes, but holds 1000"},
+		{"2^26 labels", map[string][]byte{images: small[images], labels: packedZeros(t, idxFile(idxLabels, nil, 1<<26), 1000)}, 80 << 20, "announces 67108864 items of 1 byte, but holds 1000"},
 		{"rubbish behind a packed file", map[string][]byte{images: append(packedZeros(t, many(4, 28, 28), 4*784), "rubbish"...), labels: small[labels]}, 2 << 20, "damaged at its end"},
 		{"CIFAR-10, a bomb", map[string][]byte{"data_batch_1.bin": bomb}, 4*(64<<20) + 1600*len(bomb), "it unpacks to more than 200 times its size"},
 	} {

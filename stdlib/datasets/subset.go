@@ -63,13 +63,13 @@ func (s subset) bounds(n int) (from, to int, err error) {
 	case n == 0:
 		return 0, 0, errors.New("the files hold no image")
 	case s.held > n || have < 1:
-		return 0, 0, stage.Bad("val_samples", "%d images are to be held out for validation, but there are %d", s.held, n)
+		return 0, 0, stage.Bad("val_samples", "it holds out %s for validation, but there are %d", stage.Count(s.held, "image"), n)
 	case s.offset >= have:
-		return 0, 0, stage.Bad("offset", "the first %d images are left out, but there are %d", s.offset, have)
+		return 0, 0, stage.Bad("offset", "it leaves out the first %s, but there are %d", stage.Count(s.offset, "image"), have)
 	case s.most > have-s.offset && s.offset > 0:
-		return 0, 0, stage.Bad("max_samples", "%d images are asked for, but there are %d, and %d behind offset", s.most, have, have-s.offset)
+		return 0, 0, stage.Bad("max_samples", "it asks for %s, but there are %d, and %d behind offset", stage.Count(s.most, "image"), have, have-s.offset)
 	case s.most > have:
-		return 0, 0, stage.Bad("max_samples", "%d images are asked for, but there are %d", s.most, have)
+		return 0, 0, stage.Bad("max_samples", "it asks for %s, but there are %d", stage.Count(s.most, "image"), have)
 	}
 	from += s.offset
 	if s.most > 0 {

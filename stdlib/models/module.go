@@ -164,9 +164,9 @@ func activation(name string) kernel.Act {
 func common(classes, width int, n norm) error {
 	switch {
 	case classes < 2 || classes > 100_000:
-		return stage.Bad("num_classes", "%d classes; there must be 2 to 100000", classes)
+		return stage.Bad("num_classes", "%s; there must be 2 to 100000", stage.Count(classes, "class"))
 	case width < 1 || width > 2048:
-		return stage.Bad("width", "%d channels; there must be 1 to 2048", width)
+		return stage.Bad("width", "%s; there must be 1 to 2048", stage.Count(width, "channel"))
 	case !(n.eps > 0 && n.eps < 1):
 		return stage.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", n.eps)
 	case !(n.momentum > 0 && n.momentum <= 1):

@@ -48,10 +48,10 @@ func NewNormalize(a NormalizeArgs) (stage.Transform, error) {
 // Spec implements stage.Transform.
 func (n normalize) Spec(in stage.Spec) (stage.Spec, error) {
 	if c := in.Shape.C; len(n.mean) != 1 && len(n.mean) != c {
-		return in, stage.Bad("mean", "%d values for images of %d channels; give %d, or one for all", len(n.mean), c, c)
+		return in, stage.Bad("mean", "%s for images of %s; give %d, or one for all", stage.Count(len(n.mean), "value"), stage.Count(c, "channel"), c)
 	}
 	if c := in.Shape.C; len(n.std) != 1 && len(n.std) != c {
-		return in, stage.Bad("std", "%d values for images of %d channels; give %d, or one for all", len(n.std), c, c)
+		return in, stage.Bad("std", "%s for images of %s; give %d, or one for all", stage.Count(len(n.std), "value"), stage.Count(c, "channel"), c)
 	}
 	in.Mean, in.Std = n.mean, n.std
 	return in, nil
