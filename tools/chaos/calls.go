@@ -4,10 +4,11 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -98,46 +99,42 @@ func (w *world) workshop(c *campaign, name string) *trial {
 	return t
 }
 
-// point is where a command is struck.
-type point struct {
-	*scenario
-	strike
-}
-
-// prepared makes the scenarios and returns the points that pick gives of each.
-func prepared(w *world, c *campaign, scenarios []*scenario, points *[]point, pick func(*scenario) []strike) (int, string) {
+// traceable says why no program can be struck here, "" where it can.
+func traceable(w *world) string {
 	if !canStrike {
-		return 0, "system calls are struck on amd64 only"
+		return "system calls are struck on amd64 only"
 	}
 	probe := &strike{}
-	if _, err := probe.run(w.dir, []string{w.binary, "version"}, &os.ProcAttr{Env: os.Environ(), Sys: &syscall.SysProcAttr{}}, func(*os.Process) func() bool { return func() bool { return true } }); err != nil {
-		return 0, "this machine lets no program be traced: " + err.Error()
+	attr := &os.ProcAttr{Env: os.Environ(), Sys: &syscall.SysProcAttr{}}
+	if _, err := probe.run(w.dir, []string{w.binary, "version"}, attr, func(*os.Process) func() bool { return func() bool { return true } }); err != nil {
+		return "this machine lets no program be traced: " + err.Error()
 	}
-	next := make(chan *scenario)
-	var all sync.WaitGroup
-	for range max(w.jobs, 1) {
-		all.Go(func() {
-			for s := range next {
-				s.make(w, c)
+	return ""
+}
+
+// point draws where a command is struck: a history, a family of calls, and the number of
+// the call. The option -point names one instead.
+func (t *trial) point(histories []*scenario, families []string) (*scenario, *strike) {
+	s, k := one(t.r, histories...), &strike{family: one(t.r, families...)}
+	u := t.r.Float64()
+	if t.world.point != "" {
+		words := strings.Split(t.world.point, "/")
+		if len(words) == 3 {
+			i := slices.IndexFunc(histories, func(s *scenario) bool { return s.name == words[0] })
+			n, err := strconv.Atoi(words[2])
+			if i >= 0 && err == nil {
+				s, k.family, k.n = histories[i], words[1], n
 			}
-		})
-	}
-	for _, s := range scenarios {
-		next <- s
-	}
-	close(next)
-	all.Wait()
-	for _, s := range scenarios {
-		if s.err != nil {
-			fmt.Println(s.err)
-			continue
-		}
-		for _, k := range pick(s) {
-			*points = append(*points, point{s, k})
 		}
 	}
-	shuffle(w.seed, *points)
-	return len(*points), ""
+	s.make(t.world, t.campaign)
+	t.must(s.err)
+	if k.n == 0 {
+		k.n = 1 + int(u*float64(max(s.counts[k.family], 1)))
+	}
+	t.again = fmt.Sprintf("-point %q", fmt.Sprintf("%s/%s/%d", s.name, k.family, k.n))
+	t.must(copyTree(s.folder, t.dir))
+	return s, k
 }
 
 // calls kills runs at every n-th system call that touches their files.
@@ -146,35 +143,22 @@ func calls(w *world, histories []*scenario) *campaign {
 		name: "calls", weight: 16,
 		promise: "a run that is killed before or after any system call ends in the same bytes, and no complete result is lost",
 	}
-	var points []point
-	c.prepare = func() (int, string) {
-		return prepared(w, c, histories, &points, func(s *scenario) (out []strike) {
-			for _, family := range slices.Sorted(maps.Keys(s.counts)) {
-				switch family {
-				case "write", "rename", "sync", "unlink", "mkdir", "truncate", "open":
-					for n := range s.counts[family] {
-						out = append(out, strike{family: family, n: n + 1}, strike{family: family, n: n + 1, after: true})
-					}
-				}
-			}
-			return out
-		})
-	}
+	c.prepare = func() (int, string) { return 0, traceable(w) }
 	c.trial = func(t *trial) {
-		p := points[t.n%len(points)]
-		k := p.strike
-		t.title = fmt.Sprintf("%s, %s", p.name, &k)
-		t.must(copyTree(p.folder, t.dir))
+		after := t.r.IntN(2) == 0
+		s, k := t.point(histories, []string{"write", "write", "rename", "rename", "sync", "unlink", "unlink", "mkdir", "open", "close"})
+		k.after = after
+		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		before := t.progress()
-		r := t.call(call{args: runArgs(p.args...), strike: &k})
-		t.title = fmt.Sprintf("%s, %s", p.name, &k)
-		t.keeps(p.safe, r)
-		t.keeps(p.safe, t.ends(p.end...))
-		if len(p.args) == 0 {
+		r := t.call(call{args: runArgs(s.args...), strike: k})
+		t.title = fmt.Sprintf("%s, %s", s.name, k)
+		t.keeps(s.safe, r)
+		t.keeps(s.safe, t.ends(s.end...))
+		if len(s.args) == 0 {
 			t.goesOn(before, r)
 		}
 		if t.r.IntN(4) == 0 {
-			t.settled(p.end...)
+			t.settled(s.end...)
 		}
 	}
 	return c

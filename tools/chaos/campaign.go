@@ -135,7 +135,7 @@ func (t *trial) finish() {
 			}
 			fmt.Printf("    %s\n", f)
 		}
-		fmt.Printf("  again: go run ./tools/chaos -binary %s -seed %d -only %s -trial %d\n", relative(w.binary), w.seed, c.name, t.n)
+		fmt.Printf("  again: go run ./tools/chaos -binary %s -seed %d -only %s -trial %d %s\n", relative(w.binary), w.seed, c.name, t.n, t.again)
 	}
 	if !keep {
 		t.clear()

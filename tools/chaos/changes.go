@@ -210,6 +210,9 @@ func (t *trial) change() string {
 	kind := one(t.r, "deleted", "moved away", "flipped", "cut off", "a link to somebody's file", "a pipe", "a folder", "unreadable")
 	if all[name] == "folder" || name == "." {
 		kind = one(t.r, "deleted", "moved away", "a link to somebody's folder")
+		if name == "." && strings.HasPrefix(kind, "a link") { // a link that -out names is followed
+			kind = "deleted"
+		}
 	}
 	if all[name] == "" && name != "." {
 		return "nothing: no " + name + " yet"

@@ -32,45 +32,33 @@ func faults(w *world, histories []*scenario) *campaign {
 		name: "errors", weight: 16,
 		promise: "a system call that fails costs a clear message at most: no trace, no wrong result, and the next run ends in the same bytes",
 	}
-	var points []point
-	c.prepare = func() (int, string) {
-		return prepared(w, c, histories, &points, func(s *scenario) (out []strike) {
-			for _, family := range slices.Sorted(maps.Keys(s.counts)) {
-				for n := range s.counts[family] {
-					for _, errno := range refusals[family] {
-						out = append(out, strike{family: family, n: n + 1, errno: errno}, strike{family: family, n: n + 1, errno: errno, on: true})
-					}
-					if family == "write" {
-						out = append(out, strike{family: family, n: n + 1, short: true})
-					}
-				}
-			}
-			return out
-		})
-	}
+	c.prepare = func() (int, string) { return 0, traceable(w) }
 	c.trial = func(t *trial) {
-		p := points[t.n%len(points)]
-		k := p.strike
-		t.title = fmt.Sprintf("%s, %s", p.name, &k)
-		t.must(copyTree(p.folder, t.dir))
-		r := t.call(call{args: runArgs(p.args...), strike: &k})
-		t.title = fmt.Sprintf("%s, %s", p.name, &k)
+		mode := t.r.IntN(3)
+		s, k := t.point(histories, slices.Sorted(maps.Keys(refusals)))
+		k.errno, k.on = one(t.r, refusals[k.family]...), mode == 0
+		if k.family == "write" && mode == 1 {
+			k.errno, k.short = 0, true
+		}
+		t.title = fmt.Sprintf("%s, %s", s.name, k)
+		r := t.call(call{args: runArgs(s.args...), strike: k})
+		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		switch {
 		case r.code == 0 && !k.on && k.hit != "" && !r.said("warning", "Warning", "QP4"):
-			t.same(p.end...) // it went on where it could
+			t.same(s.end...) // it went on where it could
 		case r.code == 1 && !explained(r, k):
 			t.fail("the message does not say what happened: %s", r.message())
 		}
-		t.keeps(p.safe, t.ends(p.end...))
+		t.keeps(s.safe, t.ends(s.end...))
 		if t.r.IntN(4) == 0 {
-			t.settled(p.end...)
+			t.settled(s.end...)
 		}
 	}
 	return c
 }
 
 // explained reports whether the message names the error, or a file.
-func explained(r result, k strike) bool {
+func explained(r result, k *strike) bool {
 	m := r.message()
 	return k.hit == "" || strings.Contains(m, k.errno.Error()) || strings.Contains(m, runDir) || strings.Contains(m, "p.hcl")
 }

@@ -28,6 +28,7 @@ func main() {
 	flag.DurationVar(&o.budget, "budget", 10*time.Minute, "time for all campaigns")
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "trials at a time")
 	flag.IntVar(&o.trial, "trial", -1, "only this trial of the campaign that -only names; its folder stays")
+	flag.StringVar(&o.point, "point", "", "of calls and errors: strike this history/family/number instead of one that is drawn")
 	flag.StringVar(&o.dir, "dir", "", "where the trials' folders are (default: a new one for temporary files)")
 	flag.StringVar(&o.race, "race", "", "the program built with -race, for the campaign races")
 	flag.StringVar(&o.pipelines, "pipelines", "pipelines", "the folder of the pipelines for the campaign races")
@@ -48,11 +49,11 @@ func main() {
 
 // options are what the command line says.
 type options struct {
-	binary, dir, race, pipelines, shared string
-	only                                 []string
-	seed                                 uint64
-	budget                               time.Duration
-	jobs, trial                          int
+	binary, dir, race, pipelines, shared, point string
+	only                                        []string
+	seed                                        uint64
+	budget                                      time.Duration
+	jobs, trial                                 int
 }
 
 // table lists the campaigns in the order in which they run.

@@ -124,7 +124,7 @@ func (s *strike) stopped(root string, pid, tid int, t *thread) {
 			t.fails = 0
 		}
 		if t.dies {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			die(pid, tid)
 		}
 		return
 	}
@@ -156,8 +156,16 @@ func (s *strike) stopped(root string, pid, tid int, t *thread) {
 	case s.after:
 		t.dies = true
 	default:
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		regs.Orig_rax = ^uint64(0)
+		_ = syscall.PtraceSetRegs(tid, &regs)
+		die(pid, tid)
 	}
+}
+
+// die kills the program, and the one that it has started where that was struck.
+func die(pid, tid int) {
+	_ = syscall.Kill(tid, syscall.SIGKILL)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
 // target is the path that a call is about.

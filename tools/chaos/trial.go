@@ -38,6 +38,7 @@ type trial struct {
 	dir      string // where the program runs: the root, or a folder in it
 	r        *rand.Rand
 	title    string // what was drawn
+	again    string // besides its number, what repeats it
 	skipped  string // why there is no trial
 	failures []string
 	story    strings.Builder
