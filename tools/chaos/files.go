@@ -61,11 +61,12 @@ func describe(path string, d fs.FileInfo) string {
 }
 
 // results are the files of a run that hold no time of day, and what should not be there.
-// What is kept of earlier results is not looked at.
+// What is kept of earlier results and of damaged logs is not looked at.
 func results(dir string) files {
 	found := list(dir)
 	maps.DeleteFunc(found, func(name, what string) bool {
-		return what == "folder" || slices.Contains([]string{"lock", "manifest.json", "events.jsonl"}, name) || strings.HasPrefix(name, ".previous/")
+		return what == "folder" || slices.Contains([]string{"lock", "manifest.json", "events.jsonl"}, name) || strings.HasPrefix(name, ".previous/") ||
+			strings.HasPrefix(name, "events.jsonl.damaged") || strings.HasPrefix(name, "metrics.jsonl.damaged")
 	})
 	return found
 }
