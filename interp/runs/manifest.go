@@ -199,6 +199,9 @@ func (e *StageEntry) forget(name string) {
 
 // read reads the manifest; without one the folder holds nothing of a run.
 func (r *Run) read() error {
+	if err := r.mine(ManifestName); err != nil {
+		return err
+	}
 	data, err := r.Read(ManifestName, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.Manifest, err = r.rebuilt()
