@@ -185,7 +185,7 @@ func effects(t *testing.T) map[string]effect {
 		"metric.TopKAccuracy.k":                 in("validation", "validation {\nmetric \"TopKAccuracy\" { k = 2 }\n}", "validation {\nmetric \"TopKAccuracy\" { k = 7 }\n}"),
 
 		"callback.Checkpoint.monitor":                    in("callback", `callback "Checkpoint" { monitor = "loss" }`, `callback "Checkpoint" { monitor = "" }`),
-		"callback.Checkpoint.mode":                       in("callback", `callback "Checkpoint" { mode = "max" }`, `callback "Checkpoint" { mode = "min" }`),
+		"callback.Checkpoint.mode":                       in("callback", "callback \"Checkpoint\" {\n monitor = \"loss\"\n mode = \"max\"\n}", "callback \"Checkpoint\" {\n monitor = \"loss\"\n mode = \"min\"\n}"),
 		"callback.Checkpoint.interval":                   in("callback", `callback "Checkpoint" { interval = 1 }`, `callback "Checkpoint" { interval = 2 }`),
 		"callback.Checkpoint.interval_steps":             in("callback", `callback "Checkpoint" { interval_steps = 3 }`, `callback "Checkpoint" { interval_steps = 2 }`),
 		"callback.Checkpoint.keep":                       in("callback", "callback \"Checkpoint\" {\ninterval = 1\nkeep = 1\n}", "callback \"Checkpoint\" {\ninterval = 1\nkeep = 2\n}"),
