@@ -80,7 +80,7 @@ func WriteJSON(w io.Writer, list List, src Sources) error {
 
 func newItem(d *Diagnostic, src Sources) ReportItem {
 	item := ReportItem{
-		Code: d.Code, Severity: d.Severity.String(), Summary: cut(d.Summary, mostText), Detail: cut(d.Detail, mostText), Address: cut(d.Address, mostText),
+		Code: d.Code, Severity: d.Severity.String(), Summary: cut(d.Summary), Detail: cut(d.Detail), Address: cut(d.Address),
 		Related: d.Related, Module: d.Module, Time: d.Time, Kept: d.Kept, Next: d.Next,
 	}
 	if !d.Subject.Empty() {

@@ -94,7 +94,7 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	if d.Code != "" {
 		head += " " + string(d.Code)
 	}
-	for i, line := range wrap(strings.Repeat("_", columns(head)+2)+cut(d.Summary, mostText), p.style.Width) {
+	for i, line := range wrap(strings.Repeat("_", columns(head)+2)+cut(d.Summary), p.style.Width) {
 		if i == 0 {
 			line = line[min(columns(head)+2, len(line)):]
 			p.line("", p.paint(tint, head+":")+p.paint(bold, " "+line))
@@ -105,7 +105,7 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	p.place(d.Subject, d.Address)
 	p.snippet(d.Subject, d.Context, tint)
 	p.coordinates(d)
-	for _, line := range wrap(cut(d.Detail, mostText), p.style.Width-2) {
+	for _, line := range wrap(cut(d.Detail), p.style.Width-2) {
 		p.line("  ", line)
 	}
 	for _, r := range d.Related {
@@ -124,7 +124,7 @@ func (p *printer) line(indent, text string) {
 }
 
 func (p *printer) place(r Range, address string) {
-	in := cut(Where(cut(address, mostText)), mostText)
+	in := cut(Where(cut(address)))
 	switch {
 	case r.Empty() && in == "":
 	case r.Empty():
@@ -256,12 +256,12 @@ func boundary(text []byte, i int) int {
 // may quote a name or a message that the user's text makes as long as it likes.
 const mostText = 2000
 
-// cut shortens a text to at most most bytes.
-func cut(s string, most int) string {
-	if len(s) <= most {
+// cut shortens a text to at most mostText bytes.
+func cut(s string) string {
+	if len(s) <= mostText {
 		return s
 	}
-	return s[:boundary([]byte(s[:most+1]), most)] + "…"
+	return s[:boundary([]byte(s[:mostText+1]), mostText)] + "…"
 }
 
 // display makes a line safe and aligned for a terminal: tabs become four
