@@ -1,6 +1,7 @@
 package callbacks
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,7 +55,8 @@ func (a CheckpointArgs) Direction() string {
 
 type checkpoint struct {
 	CheckpointArgs
-	best map[string]float64 // the best value under the monitor's name, empty at first
+	best  map[string]float64 // the best value under the monitor's name, empty at first
+	saved bool               // a numbered one since the run has begun or gone on
 }
 
 // NewCheckpoint returns the callback that writes "last" after every epoch,
@@ -65,7 +67,7 @@ func NewCheckpoint(a CheckpointArgs) (stage.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	return &checkpoint{a, map[string]float64{}}, nil
+	return &checkpoint{CheckpointArgs: a, best: map[string]float64{}}, nil
 }
 
 // GovernsCheckpoints implements stage.Checkpointer.
@@ -113,8 +115,14 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 }
 
 // End implements stage.Ender: where the loss was watched and no epoch has closed in
-// this stage, the best weights are those that it has.
+// this stage, the best weights are those that it has. A run that was cut off before it
+// had removed what is too old, and had nothing left to train, removes it now.
 func (c *checkpoint) End(s *stage.State) error {
+	if !c.saved {
+		if err := errors.Join(c.prune(s, "step-%08d", s.Step, c.IntervalSteps), c.prune(s, "epoch-%04d", s.Epoch, c.Interval)); err != nil {
+			return err
+		}
+	}
 	if c.Monitor != "loss" || len(c.best) > 0 {
 		return nil
 	}
@@ -152,7 +160,16 @@ func (c *checkpoint) numbered(s *stage.State, format string, n, interval int) er
 	if err := s.Save(fmt.Sprintf(format, n)); err != nil {
 		return err
 	}
-	if old := n - c.Keep*interval; c.Keep > 0 && old > 0 {
+	c.saved = true
+	return c.prune(s, format, n, interval)
+}
+
+// prune removes the checkpoint that is too old at point n.
+func (c *checkpoint) prune(s *stage.State, format string, n, interval int) error {
+	if interval == 0 || c.Keep == 0 {
+		return nil
+	}
+	if old := n - n%interval - c.Keep*interval; old > 0 {
 		return s.Remove(fmt.Sprintf(format, old))
 	}
 	return nil

@@ -188,6 +188,8 @@ func (t *trial) showFiles(folder string, names []string) {
 	}
 }
 
+var numbered = regexp.MustCompile(`/(step|epoch)-\d+\.safetensors$`)
+
 var runPath = regexp.MustCompile(runDir + `/[^\s:;,"'` + "`" + `]+`)
 
 // follow runs the pipeline and does what its messages say, until it has come to its end.
@@ -237,6 +239,10 @@ func (t *trial) mended(names []string, said string, end ...string) {
 	logs := slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".jsonl") })
 	manifest := slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "manifest.json") })
 	t.sameBut(func(name string) bool {
+		// A numbered checkpoint of a moment that is past is not made again.
+		if numbered.MatchString(name) && slices.Contains(names, name) && strings.Contains(said, name) && !exists(t.path(runDir, name)) {
+			return true
+		}
 		return name == "metrics.jsonl" && (logs || manifest) && (strings.Contains(said, "metrics.jsonl") || strings.Contains(said, "events.jsonl"))
 	}, end...)
 	t.settled(end...)
