@@ -124,7 +124,6 @@ type contents struct {
 	data    []byte // nil of a header alone
 
 	size, head int64 // of the file, and of the header's text; of a header alone
-	open       opener
 }
 
 // notSafetensors says what is wrong with a file of that size which begins with

@@ -79,7 +79,12 @@ type TensorInfo struct {
 // Describe tells what a file holds. It looks at the tensors piece by piece, so that it
 // takes no more memory for a large file than for a small one.
 func Describe(path string) (*Description, error) {
-	c, err := readHeader(path, at(path))
+	file, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	c, err := readHeader(path, file)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +94,7 @@ func Describe(path string) (*Description, error) {
 	if err != nil && !foreign {
 		return nil, err
 	}
-	seen, err := look(path, c, !foreign)
+	seen, err := look(path, file, c, !foreign)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"math"
+	"os"
 	"slices"
 
 	"qpipe/lang/diag"
@@ -26,15 +27,13 @@ const (
 
 // look reads a file once, piece by piece: its hash, and of its tensors the values'
 // extremes. With check the hash that the file carries must be right.
-func look(path string, c *contents, check bool) (*seen, error) {
-	f, err := c.open()
-	if err != nil {
-		return nil, asFileError(path, err)
-	}
-	defer func() { _ = f.Close() }()
+func look(path string, f *os.File, c *contents, check bool) (*seen, error) {
 	unreadable := func(err error) error { return &FileError{path, diag.Unreadable, plain(err)} }
 	whole, own := sha256.New(), sha256.New()
 	head := make([]byte, 8+c.head)
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, unreadable(err)
+	}
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, unreadable(err)
 	}

@@ -3,6 +3,7 @@ package artifact
 import (
 	"errors"
 	"io"
+	"os"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -14,15 +15,20 @@ import (
 // the hash is not verified. Of another
 // tool's file there are only tensors, and the form is float.
 func Peek(path string) (*stage.Snapshot, error) {
-	c, err := readHeader(path, at(path))
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	c, err := readHeader(path, f)
 	if err != nil {
 		return nil, err
 	}
 	s := &stage.Snapshot{Form: nn.Float}
 	err = checkFormat(path, c.meta)
-	var f *FileError
+	var other *FileError
 	switch {
-	case errors.As(err, &f) && f.Code == diag.NotCheckpoint:
+	case errors.As(err, &other) && other.Code == diag.NotCheckpoint:
 	case err != nil:
 		return nil, err
 	default:
@@ -41,12 +47,7 @@ func Peek(path string) (*stage.Snapshot, error) {
 
 // readHeader reads a safetensors file's header, and checks that the file is as
 // long as the header says.
-func readHeader(path string, open opener) (*contents, error) {
-	f, err := open()
-	if err != nil {
-		return nil, asFileError(path, err)
-	}
-	defer func() { _ = f.Close() }()
+func readHeader(path string, f *os.File) (*contents, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, asFileError(path, err)
@@ -69,7 +70,7 @@ func readHeader(path string, open opener) (*contents, error) {
 	if err != nil {
 		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
-	c := &contents{meta: meta, tensors: tensors, size: size, head: int64(len(text)), open: open}
+	c := &contents{meta: meta, tensors: tensors, size: size, head: int64(len(text))}
 	for i := range c.tensors {
 		e := &c.tensors[i]
 		if _, ok := nn.RangeOf(e.name); !ok || e.end-e.begin > maxRange {

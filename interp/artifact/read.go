@@ -87,13 +87,22 @@ func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, error) {
 	return build(path, c)
 }
 
-// opener opens the file that a reader reads.
+// opener opens the file that a reader reads, once: its name may mean another file a moment later.
 type opener func() (*os.File, error)
 
 func at(path string) opener { return func() (*os.File, error) { return files.Open(path) } }
 
 func below(root *os.Root, name string) opener {
 	return func() (*os.File, error) { return files.OpenIn(root, name) }
+}
+
+// open opens the file at path.
+func open(path string) (*os.File, error) {
+	f, err := files.Open(path)
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	return f, nil
 }
 
 // mostCopies is how many times over a checkpoint has its network's tensors at most:
@@ -116,7 +125,12 @@ func (c *contents) justified(path string) error {
 // load reads a safetensors file, once its header has shown that it is one (with ours: a
 // checkpoint of qpipe), and what it has.
 func load(path string, open opener, ours bool) ([]byte, error) {
-	c, err := readHeader(path, open)
+	f, err := open()
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	defer func() { _ = f.Close() }()
+	c, err := readHeader(path, f)
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +143,7 @@ func load(path string, open opener, ours bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := open()
-	if err != nil {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, asFileError(path, err)
 	}
 	data, err := files.ReadAll(f, path, maxFile)
