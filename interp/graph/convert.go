@@ -30,7 +30,8 @@ type walk struct {
 
 // convert walks a stage's converters on the network without parameters; nil
 // after a mistake.
-func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
+func (l *lowerer) convert(s *Stage, built *nn.Graph) *nn.Graph {
+	g := built.Clone()
 	if s.Convert == nil {
 		return g
 	}
@@ -41,11 +42,12 @@ func (l *lowerer) convert(s *Stage, g *nn.Graph) *nn.Graph {
 	w := &walk{lowerer: l, s: s, c: &stage.Conversion{Model: g, Mode: s.Mode}}
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
-		if w.q = l.qconfig(b); !l.settle(w.q, g) {
+		w.q = l.qconfig(b)
+		nodes, fine := l.configured(w.q, built, g)
+		if !fine {
 			return nil
 		}
-		l.dtypes(w.q, g)
-		w.c.QConfig, s.QConfig, s.Nodes = w.q.of, w.q.of, w.q.configs(g)
+		w.c.QConfig, s.QConfig, s.Nodes = w.q.of, w.q.of, nodes
 	}
 	if w.finished() {
 		return nil

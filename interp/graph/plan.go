@@ -147,7 +147,7 @@ func (l *lowerer) stage(s *Stage) {
 	if built == nil {
 		return
 	}
-	s.Model = l.convert(s, built.Clone())
+	s.Model = l.convert(s, built)
 	l.recovers(s)
 	if s.Model != nil {
 		l.unquantized(s)

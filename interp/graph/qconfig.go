@@ -18,8 +18,29 @@ type qconfig struct {
 	block     *program.QConfig
 	overrides []override
 	nodes     []string              // names of all nodes that it has been asked about
+	known     map[string]bool       // the same
 	settled   map[string]nodeConfig // by node
 	faulty    bool                  // a node's configuration is no good: reported
+	done      map[*nn.Graph]configured
+}
+
+// configured is what came of settling a network's nodes: stages have the same often.
+type configured struct {
+	nodes []NodeQConfig
+	fine  bool
+}
+
+// configured settles the nodes of g, a copy of built, once.
+func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]NodeQConfig, bool) {
+	c, known := q.done[built]
+	if !known {
+		if c.fine = l.settle(q, g); c.fine {
+			l.dtypes(q, g)
+			c.nodes = q.configs(g)
+		}
+		q.done[built] = c
+	}
+	return c.nodes, c.fine
 }
 
 type override struct {
@@ -46,7 +67,7 @@ func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
 	if q, known := l.qconfigs[b]; known {
 		return q
 	}
-	q := &qconfig{block: b, settled: map[string]nodeConfig{}}
+	q := &qconfig{block: b, settled: map[string]nodeConfig{}, done: map[*nn.Graph]configured{}, known: map[string]bool{}}
 	for i := range b.Overrides {
 		q.overrides = append(q.overrides, override{block: &b.Overrides[i]})
 	}
@@ -151,8 +172,8 @@ func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 func (l *lowerer) settle(q *qconfig, g *nn.Graph) bool {
 	for _, m := range g.Modules() {
 		for _, name := range names(m) {
-			if !slices.Contains(q.nodes, name) {
-				q.nodes = append(q.nodes, name)
+			if !q.known[name] {
+				q.known[name], q.nodes = true, append(q.nodes, name)
 			}
 		}
 		for i := range q.overrides {

@@ -103,9 +103,7 @@ func inside[T any](c *checker, b *config.Block) (*T, bool) {
 	}
 	c.budget.Refill()
 	out, list := decodeGuarded[T](b, &config.Loops{Context: c.context, Check: c.checkLoop})
-	if c.budget.Overdrawn() {
-		code, detail := tooLarge()
-		c.errorf(code, at{address: b.Address(), subject: syntax.Range(b.Header)}, detail, "the dynamic blocks of this block make too much")
+	if c.budget.Overdrawn() && !c.spent && c.overdrawn(at{address: b.Address(), subject: syntax.Range(b.Header)}, "the dynamic blocks of this block make too much") {
 		return out, false
 	}
 	return out, c.add(b.Address(), list)

@@ -71,14 +71,14 @@ type checker struct {
 	byName  map[string]*stage
 	sorted  map[string][]string // names by kind, when they have been asked for
 	said    said
-	hints   int // work that suggestions may still take
+	spent   bool // that the budget of the whole pipeline is spent has been reported
+	hints   int  // work that suggestions may still take
 
 	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {
-	b := &functions.Budget{}
-	b.Refill()
+	b := functions.NewBudget()
 	return &checker{
 		files: files, opt: o, budget: b, hints: maxHints,
 		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names(), SHA256: files.SHA256()},
@@ -93,6 +93,9 @@ func (c *checker) run() {
 	var list diag.List
 	c.cfg, list = config.Decode(c.files)
 	c.list = append(c.list, list...)
+	if c.tooMany() {
+		return
+	}
 	c.declare()
 	c.variables()
 	c.scope()

@@ -138,3 +138,37 @@ func (c *checker) suggest(kind, missing string) string {
 	}[kind]
 	return "There are no " + plural + ". Declare it: " + fmt.Sprintf(keyword, missing) + "."
 }
+
+// tooMany reports more blocks than a pipeline may have, which are not looked at then.
+func (c *checker) tooMany() bool {
+	for _, set := range []struct {
+		word   string
+		most   int
+		blocks []*config.Block
+	}{
+		{"variable blocks", maxKind, c.cfg.Variables},
+		{"dataset blocks", maxStages, c.cfg.Datasets},
+		{"model blocks", maxStages, c.cfg.Models},
+		{"qconfig blocks", maxStages, c.cfg.QConfigs},
+		{"stages", maxStages, c.cfg.Stages},
+		{"output blocks", maxKind, c.cfg.Outputs},
+		{"locals blocks", maxKind, c.cfg.Locals},
+	} {
+		if n := len(set.blocks); n > set.most {
+			return c.crowded(set.blocks[set.most], fmt.Sprintf("the pipeline has %d %s, and may have %d", n, set.word, set.most))
+		}
+		for _, b := range set.blocks {
+			if raw := b.Raw(); raw != nil && len(raw.Blocks) > maxInside {
+				return c.crowded(b, fmt.Sprintf("there are %d blocks in this one, and may be %d", len(raw.Blocks), maxInside))
+			}
+		}
+	}
+	return false
+}
+
+func (c *checker) crowded(b *config.Block, summary string) bool {
+	d := c.errorf(diag.FileTooLarge, at{address: b.Address(), subject: syntax.Range(b.Header)},
+		"A pipeline is a text that people write. Leave blocks out, or make several pipelines.", "%s", summary)
+	d.Unfinished = true
+	return true
+}

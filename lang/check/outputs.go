@@ -136,8 +136,7 @@ func (c *checker) later(expr hcl.Expression, address string, r program.Results) 
 	if list.HasErrors() {
 		return nil, list
 	}
-	b := &functions.Budget{}
-	b.Refill()
+	b := functions.NewBudget()
 	l := &checker{names: c.names, files: c.files, budget: b, context: &hcl.EvalContext{Functions: tableFor(c.files, b)}}
 	vars := map[string]cty.Value{}
 	for id, v := range c.context.Variables {

@@ -125,12 +125,13 @@ func (c *checker) value(expr hcl.Expression, address string) (cty.Value, bool) {
 }
 
 func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address string) (cty.Value, bool) {
+	if c.spent {
+		return cty.DynamicVal, false
+	}
 	c.budget.Refill()
 	v, diags := evaluate(expr, ctx)
 	p := at{address: address, subject: syntax.Range(expr.Range())}
-	if c.budget.Overdrawn() {
-		code, detail := tooLarge()
-		c.errorf(code, p, detail, "this expression makes too much")
+	if c.overdrawn(p, "this expression makes too much, or takes too long") {
 		return cty.DynamicVal, false
 	}
 	if diags.HasErrors() {
@@ -138,11 +139,27 @@ func (c *checker) valueIn(ctx *hcl.EvalContext, expr hcl.Expression, address str
 		return cty.DynamicVal, false
 	}
 	if functions.Size(v, maxValue) > maxValue {
-		code, detail := tooLarge()
-		c.errorf(code, p, detail, "this value is too large")
-		return cty.DynamicVal, false
+		c.budget.Overdraw()
+		return cty.DynamicVal, !c.overdrawn(p, "this value is too large")
 	}
-	return v, true
+	c.budget.Take(v)
+	return v, !c.overdrawn(p, "this value is too large")
+}
+
+// overdrawn reports an expression that has taken too much, and once that all of the
+// pipeline have: the others are then left alone.
+func (c *checker) overdrawn(p at, summary string) bool {
+	if !c.budget.Overdrawn() && !c.budget.Spent() {
+		return false
+	}
+	if c.budget.Spent() {
+		c.spent = true
+		summary = "the expressions of this pipeline make too much, or take too long, all together; here it was enough"
+	}
+	code, detail := tooLarge()
+	d := c.errorf(code, p, detail, "%s", summary)
+	d.Unfinished = c.spent
+	return true
 }
 
 // explain says hcl's diagnostics about an expression in our words.
@@ -182,7 +199,10 @@ func evaluate(expr hcl.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl
 // Limits of what a pipeline's expressions may make; functions.Size counts values.
 const (
 	maxValue  = 1 << 17 // of one variable or local value
-	maxBlocks = 10_000  // that dynamic blocks may make in one pipeline
+	maxBlocks = 2_000   // that dynamic blocks may make in one pipeline
+	maxKind   = 5_000   // blocks of one type at the top level
+	maxStages = 1_000
+	maxInside = 1_000 // blocks in a block
 )
 
 // tooLarge returns the way out for a value over the limit.

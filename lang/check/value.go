@@ -57,6 +57,10 @@ func assign(v cty.Value, to reflect.Value) error {
 }
 
 func simple(v cty.Value, want cty.Type) (cty.Value, error) {
+	const longest = 400 // digits: reading more takes time quadratic in them
+	if want == cty.Number && v.Type() == cty.String && v.IsKnown() && !v.IsNull() && len(v.AsString()) > longest {
+		return v, mismatch(word(want), v)
+	}
 	out, err := convert.Convert(v, want)
 	if err != nil || out.IsNull() {
 		return out, mismatch(word(want), v)

@@ -125,6 +125,11 @@ func (c *checker) fit(v *variable, value cty.Value, p at, what string) bool {
 	if v.defaults != nil && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
+	c.budget.Refill()
+	c.budget.Take(value)
+	if c.budget.TakeConversion(value, v.want); c.overdrawn(p, fmt.Sprintf("the %s of variable %q is too large for its type", what, v.name.name)) {
+		return false
+	}
 	out, err := convert.Convert(value, v.want)
 	if err != nil {
 		c.errorf(diag.WrongType, p, fmt.Sprintf("Its type is %s: %s.", typeexpr.TypeString(v.want), err),

@@ -17,7 +17,7 @@ import (
 )
 
 // maxText is the length of the longest notation that is looked at.
-const maxText = 4096
+const maxText = 500
 
 // Error says what is wrong with a notation: at which offset (in bytes) and over
 // what length, and what to write instead.

@@ -11,7 +11,8 @@ import (
 
 const (
 	selectorHelp = `A selector is "backbone.stem" (a module and all below it), "backbone.stage[1-3]", "*.conv", "**.bn", "{head,neck}" or "!backbone.stem".`
-	maxAlts      = 1000 // alternatives that one part may expand to
+	maxAlts      = 100 // alternatives that one part may expand to
+	maxPieces    = 32  // stars and names in one part
 	maxSegments  = 64
 )
 
@@ -108,6 +109,9 @@ func (t *segmentTree) segment() (program.Segment, *Error) {
 		choices, err := p.choices()
 		if err != nil {
 			return program.Segment{}, err
+		}
+		if len(t.Pieces) > maxPieces {
+			return program.Segment{}, fail(t.Pos.Offset, 1, selectorHelp, "this part has more than %d pieces", maxPieces)
 		}
 		if len(alts)*len(choices) > maxAlts {
 			return program.Segment{}, fail(t.Pos.Offset, 1, selectorHelp, "the braces of this part give more than %d alternatives", maxAlts)

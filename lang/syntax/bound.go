@@ -21,17 +21,81 @@ const (
 	maxLines = 5000 // of one template: hcl takes time quadratic in them
 )
 
+// maxTokens is the number of words and signs of all texts of a pipeline: parsing one costs
+// a microsecond and more than a hundred bytes.
+const maxTokens = 1 << 18
+
+// room is what is left for the texts of one pipeline.
+type room struct{ bytes, tokens int }
+
+func allRoom() room { return room{MaxBytes, maxTokens} }
+
 // bound checks a text before it is parsed: its size, its nesting, the length of
 // its operator chains. It only looks at tokens, which needs no recursion.
-func bound(name string, src []byte) diag.List {
-	if len(src) > MaxBytes {
-		return diag.List{unreadable(name, errTooLarge)}
+func (r *room) bound(name string, src []byte, lex lexer) diag.List {
+	if r.bytes -= len(src); r.bytes < 0 {
+		return tooLarge(name, fmt.Sprintf("%d MiB", MaxBytes>>20))
 	}
-	if plain(src) {
+	most := mostTokens(src)
+	if most <= r.tokens && plain(src) {
+		r.tokens -= most
 		return nil
 	}
-	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	if most > r.tokens {
+		// Lexing has its price too: see first whether a part is too much already.
+		if part := prefix(src, r.tokens*7/4); len(part) < len(src) {
+			if tokens, _ := lex(part, name, hcl.InitialPos); len(tokens) > r.tokens {
+				return tooLarge(name, fmt.Sprintf("%d words and signs", maxTokens))
+			}
+		}
+	}
+	tokens, _ := lex(src, name, hcl.InitialPos)
+	if r.tokens -= len(tokens); r.tokens < 0 {
+		return tooLarge(name, fmt.Sprintf("%d words and signs", maxTokens))
+	}
 	return boundTokens(tokens)
+}
+
+// lexer is hclsyntax.LexConfig, LexExpression or LexTemplate.
+type lexer func(src []byte, name string, start hcl.Pos) (hclsyntax.Tokens, hcl.Diagnostics)
+
+func tooLarge(name, most string) diag.List {
+	return diag.List{{
+		Code: diag.FileTooLarge, Summary: fmt.Sprintf("%s is too large: all texts of a pipeline have at most %s", name, most),
+		Detail: "A pipeline is a text that people write. Is this the right file? Long lists and texts can stand in a file of their own: file(), jsondecode() and csvdecode() read them.",
+	}}
+}
+
+// mostTokens is a number of tokens that a text does not exceed: every word and every other
+// character counts as one, and a word that begins with a digit, where a number may end, as two.
+func mostTokens(src []byte) int {
+	n, _ := countTokens(src, len(src))
+	return n
+}
+
+// prefix returns the beginning of a text that mostTokens counts as at most most.
+func prefix(src []byte, most int) []byte {
+	_, end := countTokens(src, most)
+	return src[:end]
+}
+
+func countTokens(src []byte, most int) (n, end int) {
+	n = 3 // what ends a text
+	inWord := false
+	for i, b := range src {
+		word := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_'
+		if word && !inWord || !word && b != ' ' && b != '\t' {
+			n++
+		}
+		if word && !inWord && b <= '9' {
+			n++
+		}
+		if n > most {
+			return n, i
+		}
+		inWord = word
+	}
+	return n, len(src)
 }
 
 // plain reports, by counting bytes, that a text is too small to break a bound, so

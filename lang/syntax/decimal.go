@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -66,9 +67,33 @@ func decimal(v cty.Value) *big.Rat {
 	if e := f.MantExp(nil); f.IsInf() || e > 4*exactDigits || e < -4*exactDigits {
 		return nil
 	}
-	text := f.Text('g', -1)
+	if f.IsInt() {
+		if i, exact := f.Int64(); exact == big.Exact {
+			return new(big.Rat).SetInt64(i)
+		}
+	}
+	if f.Prec() <= 4*exactDigits {
+		return rational(f.Text('g', -1))
+	}
+	// Of 512 bits the shortest decimal takes a while to find. Most have few digits, and then
+	// it is that of the nearest float64; else it is what rounding gives.
+	near, _ := f.Float64()
+	for _, short := range []func() string{
+		func() string { return strconv.FormatFloat(near, 'g', -1, 64) },
+		func() string { return f.Text('e', exactDigits-1) },
+	} {
+		text := short()
+		if back, _, err := big.ParseFloat(text, 10, f.Prec(), f.Mode()); err == nil && back.Cmp(f) == 0 {
+			return rational(text)
+		}
+	}
+	return nil
+}
+
+// rational reads a decimal of at most exactDigits.
+func rational(text string) *big.Rat {
 	digits, _, _ := strings.Cut(text, "e")
-	if len(digits) > exactDigits {
+	if len(digits) > exactDigits+1 {
 		return nil
 	}
 	r, ok := new(big.Rat).SetString(text)

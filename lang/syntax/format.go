@@ -21,7 +21,8 @@ import (
 // Format returns src in canonical form, or diagnostics and nil when it is not
 // HCL. Formatting what is formatted changes nothing. Heredocs stay as they are.
 func Format(src []byte, name string) ([]byte, diag.List) {
-	if _, list := parseBody(name, src); list.HasErrors() {
+	r := allRoom()
+	if _, list := parseBody(name, src, &r); list.HasErrors() {
 		return nil, list
 	}
 	out, texts := setHeredocsAside(src, name)

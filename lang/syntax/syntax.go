@@ -30,7 +30,7 @@ import (
 
 // Limits of what is read. A pipeline is a text that people write.
 const (
-	MaxBytes = 4 << 20 // of one file
+	MaxBytes = 1 << 20 // of all texts of a pipeline, files of values included
 	maxFiles = 1000    // in one folder
 )
 
@@ -50,6 +50,7 @@ type Files struct {
 	Files   []*File
 	sources map[string][]byte
 	calls   bool
+	room    room
 }
 
 // Calls reports whether an expression parsed so far calls a function.
@@ -86,7 +87,7 @@ func (f *Files) Names() []string {
 // Parse reads the pipeline at path: a file, which may be a pipe, or a folder. With
 // errors in the list the files may be incomplete, but their sources can be shown.
 func Parse(path string) (*Files, diag.List) {
-	out := &Files{sources: map[string][]byte{}}
+	out := &Files{sources: map[string][]byte{}, room: allRoom()}
 	names, read := []string{path}, files.ReadNamed
 	info, err := os.Stat(path)
 	if out.Folder = err == nil && info.IsDir(); out.Folder {
@@ -119,7 +120,7 @@ func Parse(path string) (*Files, diag.List) {
 func ParseSource(name string, src []byte) (*Files, diag.List) {
 	out := &Files{
 		Name: strings.TrimSuffix(filepath.Base(name), ".hcl"), Dir: filepath.Dir(name),
-		sources: map[string][]byte{},
+		sources: map[string][]byte{}, room: allRoom(),
 	}
 	return out, out.add(name, src)
 }
@@ -139,7 +140,7 @@ func (f *Files) AddValues(name string, src []byte) (*hclsyntax.Body, diag.List) 
 }
 
 func (f *Files) parse(name string, src []byte) (*hclsyntax.Body, diag.List) {
-	body, list := parseBody(name, src)
+	body, list := parseBody(name, src, &f.room)
 	if body != nil && !list.HasErrors() {
 		f.calls = meter(body) || f.calls
 	}
@@ -150,7 +151,7 @@ func (f *Files) parse(name string, src []byte) (*hclsyntax.Body, diag.List) {
 // flag, and keeps its source.
 func (f *Files) AddExpression(name string, src []byte) (hclsyntax.Expression, diag.List) {
 	f.sources[name] = src
-	if list := bound(name, src); list.HasErrors() {
+	if list := f.room.bound(name, src, hclsyntax.LexExpression); list.HasErrors() {
 		return nil, list
 	}
 	expr, diags := hclsyntax.ParseExpression(src, name, hcl.InitialPos)
@@ -163,11 +164,8 @@ func (f *Files) AddExpression(name string, src []byte) (hclsyntax.Expression, di
 // Template parses the text of a template, such as a file that an expression
 // renders.
 func Template(name string, src []byte) (hclsyntax.Expression, diag.List) {
-	if len(src) > MaxBytes {
-		return nil, diag.List{unreadable(name, errTooLarge)}
-	}
-	tokens, _ := hclsyntax.LexTemplate(src, name, hcl.InitialPos)
-	if list := boundTokens(tokens); list.HasErrors() {
+	r := allRoom()
+	if list := r.bound(name, src, hclsyntax.LexTemplate); list.HasErrors() {
 		return nil, list
 	}
 	expr, diags := hclsyntax.ParseTemplate(src, name, hcl.InitialPos)
@@ -208,11 +206,11 @@ func (f *Files) AutoValues() []string {
 	return out
 }
 
-func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
+func parseBody(name string, src []byte, r *room) (*hclsyntax.Body, diag.List) {
 	if list := encoding(name, src); list.HasErrors() {
 		return nil, list
 	}
-	if list := bound(name, src); list.HasErrors() {
+	if list := r.bound(name, src, hclsyntax.LexConfig); list.HasErrors() {
 		return nil, list
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)

@@ -3,51 +3,88 @@ package functions
 import (
 	"errors"
 	"math/big"
+	"math/bits"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"qpipe/lang/syntax"
 )
 
-// The limit of what an expression may make. Values are counted in units: an
-// element of a collection, or unitBytes bytes of a string.
+// The limits of what expressions may make. Work is counted in units of about a microsecond:
+// an element of a collection, or unitBytes bytes of a string, that is handled once.
 const (
-	maxUnits  = 1 << 19 // that one expression may handle
+	maxUnits  = 1 << 19 // that one expression may take
+	allUnits  = 1 << 21 // that all expressions of a pipeline may take
+	overUnits = 1 << 16 // that an expression counts at least which has taken too much
 	unitBytes = 16
+	maxNested = 100  // collections in collections: what is compared or converted recurses
+	longText  = 400  // digits of a text that becomes a number without a charge of its own
+	textUnits = 20   // of a number that becomes text
+	setUnits  = 8    // of an element of a set: sets are sorted again and again
+	pathUnits = 1024 // bytes of a text whose square is charged
 )
 
-var errTooMuch = errors.New("it makes more or larger values than a pipeline may")
+var errTooMuch = errors.New("it makes more or larger values than a pipeline may, or takes too long")
 
-// Budget stops expressions that multiply. It is refilled before each of them.
-type Budget struct{ left int }
+// Budget stops expressions that multiply or take long. It is refilled before each of them,
+// from what is left for the whole pipeline.
+type Budget struct{ left, all int }
+
+// NewBudget returns the budget of a pipeline.
+func NewBudget() *Budget {
+	b := &Budget{all: allUnits}
+	b.Refill()
+	return b
+}
 
 // Refill is called before each expression.
-func (b *Budget) Refill() { b.left = maxUnits }
+func (b *Budget) Refill() { b.left = min(maxUnits, b.all) }
 
 // take takes n units and reports whether they were there. What was overdrawn
 // stays overdrawn until the next expression.
 func (b *Budget) take(n int) bool {
-	if n > b.left {
-		b.left = -1
+	if b.left < 0 {
 		return false
 	}
-	b.left -= n
+	if n > b.left {
+		b.left, b.all = -1, b.all-overUnits
+		return false
+	}
+	b.left, b.all = b.left-n, b.all-n
 	return true
 }
+
+// Take takes the units of a value that an expression has made, and reports whether they were
+// there.
+func (b *Budget) Take(v cty.Value) bool { return b.take(Size(v, b.left)) }
+
+// TakeConversion takes what it costs to convert a value to a type.
+func (b *Budget) TakeConversion(v cty.Value, to cty.Type) bool {
+	return b.take(conversionCost(v, to, b.left))
+}
+
+// Overdraw says that the present expression has made too much.
+func (b *Budget) Overdraw() { b.take(maxUnits + 1) }
 
 // Overdrawn reports whether the present expression has made too much.
 func (b *Budget) Overdrawn() bool { return b.left < 0 }
 
-// chargeFunction is what syntax.Charge calls: it takes the size of its argument
-// and returns it, or an unknown value once the budget is overdrawn, which makes
+// Spent reports whether nothing is left for the pipeline's other expressions.
+func (b *Budget) Spent() bool { return b.all <= 0 }
+
+// chargeFunction is what syntax.Charge calls: it takes what the use of its argument
+// costs and returns it, or an unknown value once the budget is overdrawn, which makes
 // the loops around it cheap.
 func (b *Budget) chargeFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{
 			Name: "value", Type: cty.DynamicPseudoType,
 			AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
-		}},
+		}, {Name: "use", Type: cty.Number}},
 		Type: func(args []cty.Value) (cty.Type, error) {
-			if b.Overdrawn() || !b.take(Size(args[0], b.left)) {
+			use, _ := args[1].AsBigFloat().Int64()
+			if b.Overdrawn() || !b.take(useCost(args[0], int(use), b.left)) {
 				return cty.DynamicPseudoType, nil
 			}
 			return args[0].Type(), nil
@@ -61,16 +98,49 @@ func (b *Budget) chargeFunction() function.Function {
 	})
 }
 
-// Size counts the units of a value, and stops counting beyond limit.
-func Size(v cty.Value, limit int) int {
-	n := 0
-	count(v, &n, limit)
+// useCost is the cost of what is done with a value (see syntax.Charge).
+func useCost(v cty.Value, use, limit int) int {
+	known := v.IsKnown() && !v.IsNull()
+	switch {
+	case use == syntax.ToNumber:
+		return 1 + conversionCost(v, cty.Number, limit)
+	case use == syntax.ToText && known && v.Type() == cty.Number:
+		return textUnits + Size(v, limit)
+	}
+	n := 1 + Size(v, limit)
+	if use > 0 && known {
+		each := 1
+		if v.CanIterateElements() {
+			each = v.LengthInt()
+		}
+		n += times(each, use, limit)
+	}
 	return n
 }
 
-func count(v cty.Value, n *int, limit int) {
-	*n++
+// times is a·b, at most limit+1.
+func times(a, b, limit int) int {
+	if a > 0 && b > limit/a {
+		return limit + 1
+	}
+	return a * b
+}
+
+// Size counts the units of a value, and stops counting beyond limit. A value that is nested
+// deeper than it may be is beyond every limit.
+func Size(v cty.Value, limit int) int {
+	n := 0
+	count(v, &n, limit, 0)
+	return n
+}
+
+func count(v cty.Value, n *int, limit, depth int) {
+	*n += 1 + depth/8 // what recurses does so for every element
 	if *n > limit || !v.IsKnown() || v.IsNull() {
+		return
+	}
+	if depth > maxNested {
+		*n = limit + 1
 		return
 	}
 	switch ty := v.Type(); {
@@ -79,15 +149,106 @@ func count(v cty.Value, n *int, limit int) {
 	case ty == cty.Number:
 		*n += digits(v.AsBigFloat()) / unitBytes
 	case v.CanIterateElements():
+		if ty.IsSetType() {
+			if *n += setCost(v.LengthInt(), ty.ElementType()); *n > limit {
+				return
+			}
+		}
 		for it := v.ElementIterator(); it.Next() && *n <= limit; {
 			_, e := it.Element()
-			count(e, n, limit)
+			count(e, n, limit, depth+1)
 		}
 	}
+}
+
+// setCost is what walking a set of n elements costs: they are sorted every time, and all
+// but simple ones by a text that is made for every comparison. (How long these texts are
+// only a walk could tell: what makes such a set pays for it.)
+func setCost(n int, element cty.Type) int {
+	if element.IsPrimitiveType() {
+		return n * setUnits
+	}
+	return 1024 + n*bits.Len(uint(n))*64
+}
+
+// memberCost is what it costs to make an element part of a set.
+func memberCost(e cty.Value, limit int) int {
+	switch ty := e.Type(); {
+	case ty == cty.Number:
+		return setUnits + textUnits
+	case ty.IsPrimitiveType():
+		return setUnits + Size(e, limit)
+	}
+	return times(Size(e, limit), 512, limit)
 }
 
 // digits estimates how long a number is when it is written out.
 func digits(f *big.Float) int {
 	e := f.MantExp(nil)
 	return max(e, -e) / 3
+}
+
+// conversionCost is what it costs to convert a value to a type, besides walking over it: the
+// time to read a number from a text is quadratic in its length, and a set compares elements
+// whose hash is the same.
+func conversionCost(v cty.Value, to cty.Type, limit int) int {
+	n := 0
+	conversion(v, to, &n, limit, 0)
+	return n
+}
+
+func conversion(v cty.Value, to cty.Type, n *int, limit, depth int) {
+	if *n > limit || !v.IsKnown() || v.IsNull() || to == cty.DynamicPseudoType {
+		return
+	}
+	if depth > maxNested {
+		*n = limit + 1
+		return
+	}
+	from := v.Type()
+	switch {
+	case to == cty.Number && from == cty.String:
+		if size := len(v.AsString()); size > longText {
+			*n += times(size/pathUnits+1, size/4, limit)
+		}
+	case to == cty.String && from == cty.Number:
+		*n += textUnits + digits(v.AsBigFloat())/unitBytes
+	case !v.CanIterateElements():
+	case to.IsCollectionType() || to.IsTupleType() || to.IsObjectType():
+		if *n += 2 * v.LengthInt(); *n > limit {
+			return
+		}
+		if from.IsSetType() {
+			*n += setCost(v.LengthInt(), from.ElementType())
+		}
+		hashes := map[int]int{}
+		for it := v.ElementIterator(); it.Next() && *n <= limit; {
+			k, e := it.Element()
+			conversion(e, elementType(to, k), n, limit, depth+1)
+			if to.IsSetType() && !from.IsSetType() && *n <= limit {
+				*n += memberCost(e, limit-*n)
+				if *n <= limit && e.IsWhollyKnown() {
+					h := e.Hash()
+					*n += hashes[h]
+					hashes[h]++
+				}
+			}
+		}
+	}
+}
+
+// elementType is the type that an element is converted to.
+func elementType(to cty.Type, key cty.Value) cty.Type {
+	switch {
+	case to.IsCollectionType():
+		return to.ElementType()
+	case to.IsObjectType() && key.Type() == cty.String && key.IsKnown() && to.HasAttribute(key.AsString()):
+		return to.AttributeType(key.AsString())
+	case to.IsTupleType() && key.Type() == cty.Number && key.IsKnown():
+		i, _ := key.AsBigFloat().Int64()
+		if types := to.TupleElementTypes(); int(i) < len(types) {
+			return types[i]
+		}
+	}
+	return cty.DynamicPseudoType
 }

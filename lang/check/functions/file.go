@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -31,7 +31,13 @@ func fileFuncs(dir string, b *Budget) map[string]function.Function {
 		}
 		return filepath.Join(dir, path)
 	}
-	read := func(path string) ([]byte, error) { return readBounded(abs(path), path) }
+	read := func(path string) ([]byte, error) {
+		text, err := readBounded(abs(path), path)
+		if err == nil && !b.take(len(text)/unitBytes) {
+			err = errTooMuch
+		}
+		return text, err
+	}
 	return map[string]function.Function{
 		"abspath":    stringFunc(func(s string) (string, error) { p, err := filepath.Abs(abs(s)); return filepath.ToSlash(p), err }),
 		"basename":   stringFunc(func(s string) (string, error) { return filepath.Base(s), nil }),
@@ -39,13 +45,13 @@ func fileFuncs(dir string, b *Budget) map[string]function.Function {
 		"file":       stringFunc(func(s string) (string, error) { return text8(read(s)) }),
 		"filebase64": stringFunc(func(s string) (string, error) { t, err := read(s); return base64.StdEncoding.EncodeToString(t), err }),
 		"fileexists": fileExistsFunc(abs),
-		"fileset":    fileSetFunc(abs),
+		"fileset":    fileSetFunc(abs, b),
 		"pathexpand": stringFunc(expandHome),
-		"templatefile": templateFunc(read, func() map[string]function.Function {
+		"templatefile": templateFunc(read, b, sync.OnceValue(func() map[string]function.Function {
 			table := Table(dir, b)
 			delete(table, "templatefile") // a template that includes itself would not end
 			return table
-		}),
+		})),
 	}
 }
 
@@ -90,39 +96,8 @@ func fileExistsFunc(abs func(string) string) function.Function {
 	})
 }
 
-// fileSetFunc lists the files of a folder that match a pattern.
-func fileSetFunc(abs func(string) string) function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{parameter("path", cty.String), parameter("pattern", cty.String)},
-		Type:   function.StaticReturnType(cty.Set(cty.String)),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			root := abs(args[0].AsString())
-			found, err := filepath.Glob(filepath.Join(root, args[1].AsString()))
-			if err != nil {
-				return cty.NilVal, function.NewArgError(1, err)
-			}
-			found = slices.DeleteFunc(found, func(p string) bool {
-				info, err := os.Stat(p)
-				return err != nil || !info.Mode().IsRegular()
-			})
-			if len(found) == 0 {
-				return cty.SetValEmpty(cty.String), nil
-			}
-			var out []cty.Value
-			for _, p := range found {
-				rel, err := filepath.Rel(root, p)
-				if err != nil {
-					return cty.NilVal, err
-				}
-				out = append(out, cty.StringVal(filepath.ToSlash(rel)))
-			}
-			return cty.SetVal(out), nil
-		},
-	})
-}
-
 // templateFunc renders a file as a template with the given variables.
-func templateFunc(read func(string) ([]byte, error), table func() map[string]function.Function) function.Function {
+func templateFunc(read func(string) ([]byte, error), b *Budget, table func() map[string]function.Function) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{parameter("path", cty.String), parameter("vars", cty.DynamicPseudoType)},
 		Type:   function.StaticReturnType(cty.DynamicPseudoType),
@@ -131,6 +106,9 @@ func templateFunc(read func(string) ([]byte, error), table func() map[string]fun
 			src, err := text8(read(name))
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
+			}
+			if !b.take(len(src)) { // every character may be something to parse
+				return cty.NilVal, errTooMuch
 			}
 			expr, list := syntax.Template(name, []byte(src))
 			if list.HasErrors() {

@@ -18,7 +18,7 @@ import (
 // FuzzFunctions calls every function with texts, numbers and lists of them: it gives a
 // value or an error, not a panic, and what is decoded is encoded to the same again.
 func FuzzFunctions(f *testing.F) {
-	names := slices.Sorted(maps.Keys(Table(".", &Budget{})))
+	names := slices.Sorted(maps.Keys(Table(".", NewBudget())))
 	names = slices.DeleteFunc(names, func(n string) bool { return n == syntax.Charge || n == "fileset" })
 	for i := range names {
 		f.Add(byte(i), byte(0x1b), "a", `{"a":[1,null,"x"]}`, 2.0)
@@ -42,7 +42,7 @@ func FuzzFunctions(f *testing.F) {
 			}
 			a = "t"
 		}
-		budget := &Budget{}
+		budget := NewBudget()
 		table := Table(dir, budget)
 		call := func(name string, args ...cty.Value) (cty.Value, error) {
 			budget.Refill()

@@ -3,9 +3,10 @@ package functions
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/ext/customdecode"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
@@ -37,7 +38,7 @@ func suffixFunc() function.Function   { return stringTest(strings.HasSuffix) }
 func containsFunc() function.Function { return stringTest(strings.Contains) }
 
 // replaceFunc takes a pattern between slashes as a regular expression.
-func replaceFunc() function.Function {
+func replaceFunc(b *Budget) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{
 			parameter("string", cty.String), parameter("substring", cty.String), parameter("replacement", cty.String),
@@ -45,14 +46,11 @@ func replaceFunc() function.Function {
 		Type: function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			s, old, with := args[0].AsString(), args[1].AsString(), args[2].AsString()
-			if len(old) < 2 || old[0] != '/' || old[len(old)-1] != '/' {
+			if !pattern(args[1]) {
 				return cty.StringVal(strings.ReplaceAll(s, old, with)), nil
 			}
-			re, err := regexp.Compile(old[1 : len(old)-1])
-			if err != nil {
-				return cty.NilVal, function.NewArgError(1, err)
-			}
-			return cty.StringVal(re.ReplaceAllString(s, with)), nil
+			out, err := replaceAll(s, old[1:len(old)-1], with, b)
+			return cty.StringVal(out), err
 		},
 	})
 }
@@ -230,6 +228,107 @@ func oneFunc() function.Function {
 				return cty.NilVal, function.NewArgErrorf(0, "has more than one element")
 			}
 			return e, nil
+		},
+	})
+}
+
+// distinctFunc keeps the first of equal elements.
+func distinctFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{parameter("list", cty.List(cty.DynamicPseudoType))},
+		Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
+		Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() {
+				return cty.UnknownVal(ty), nil
+			}
+			seen := map[string]bool{}
+			var out []cty.Value
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				if k := string(appendKey(nil, e)); !seen[k] {
+					seen[k] = true
+					out = append(out, e)
+				}
+			}
+			if len(out) == 0 {
+				return cty.ListValEmpty(ty.ElementType()), nil
+			}
+			return cty.ListVal(out), nil
+		},
+	})
+}
+
+// appendKey appends a text that equal values of a type have in common and others do not.
+func appendKey(to []byte, v cty.Value) []byte {
+	ty := v.Type()
+	switch {
+	case v.IsNull():
+		return append(to, '~')
+	case ty == cty.String:
+		s := v.AsString()
+		to = append(strconv.AppendInt(to, int64(len(s)), 10), '"')
+		return append(to, s...)
+	case ty == cty.Number:
+		return append(v.AsBigFloat().Append(to, 'p', 0), ';') // exact, whatever its precision
+	case ty == cty.Bool:
+		return append(strconv.AppendBool(to, v.True()), ';')
+	case v.CanIterateElements():
+		to = append(strconv.AppendInt(to, int64(v.LengthInt()), 10), '[')
+		for it := v.ElementIterator(); it.Next(); {
+			k, e := it.Element()
+			if ty.IsMapType() || ty.IsObjectType() {
+				to = appendKey(to, k)
+			}
+			to = appendKey(to, e)
+		}
+		return append(to, ']')
+	}
+	return fmt.Appendf(to, "%p;", v.EncapsulatedValue()) // a capsule, such as a reference to a block
+}
+
+// tryFunc returns the first argument that can be evaluated, and canFunc reports whether its
+// argument can. The family's own evaluate their arguments twice, and so four times where
+// one stands in another, and so on.
+func tryFunc() function.Function {
+	return function.New(&function.Spec{
+		VarParam: &function.Parameter{Name: "expressions", Type: customdecode.ExpressionClosureType},
+		Type:     function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			var why []string
+			for _, a := range args {
+				v, diags := customdecode.ExpressionClosureFromVal(a).Value()
+				switch {
+				case !diags.HasErrors() && v.IsWhollyKnown():
+					return v, nil
+				case !diags.HasErrors():
+					return cty.DynamicVal, nil
+				}
+				const most = 5
+				if len(why) < most {
+					why = append(why, fmt.Sprintf("%s: %s", diags[0].Summary, diags[0].Detail))
+				}
+			}
+			if len(args) == 0 {
+				return cty.NilVal, errors.New("at least one argument is required")
+			}
+			return cty.NilVal, fmt.Errorf("none of the expressions can be evaluated:\n- %s", strings.Join(why, "\n- "))
+		},
+	})
+}
+
+func canFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{parameter("expression", customdecode.ExpressionClosureType)},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, diags := customdecode.ExpressionClosureFromVal(args[0]).Value()
+			switch {
+			case diags.HasErrors():
+				return cty.False, nil
+			case !v.IsWhollyKnown():
+				return cty.UnknownVal(cty.Bool), nil
+			}
+			return cty.True, nil
 		},
 	})
 }

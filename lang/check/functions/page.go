@@ -131,8 +131,7 @@ func result(call string) (string, error) {
 	if diags.HasErrors() {
 		return "", diags
 	}
-	b := &Budget{}
-	b.Refill()
+	b := NewBudget()
 	v, diags := expr.Value(&hcl.EvalContext{Functions: Table(".", b)})
 	if diags.HasErrors() {
 		return "", diags

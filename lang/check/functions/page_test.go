@@ -10,7 +10,7 @@ import (
 // TestPage: every function has an example, every example can be evaluated, and calls a
 // function that there is.
 func TestPage(t *testing.T) {
-	left := Table(".", &Budget{})
+	left := Table(".", NewBudget())
 	delete(left, syntax.Charge)
 	known := len(left)
 	for _, g := range groups() {

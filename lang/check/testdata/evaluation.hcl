@@ -32,5 +32,5 @@ stage "t" {
 dataset "MNIST" "late" { root = stage.s.checkpoint.last } # want "QP204"
 locals {
   big = join("", [for x in range(1024) : substr("${file("/dev/null")}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0, -1)]) # want "QP211 .*not a regular file"
-  ten = [for x in range(1000) : [for y in range(150) : 1]] # want "QP215 error this value is too large"
+  ten = [for x in range(600) : range(250)] # want "QP215 error this value is too large"
 }
