@@ -66,6 +66,9 @@ func OpenIn(root *os.Root, name string) (*os.File, error) { return open(root, na
 // OpenFolderIn opens a folder below root.
 func OpenFolderIn(root *os.Root, name string) (*os.File, error) { return open(root, name, directory) }
 
+// OpenFolder opens a folder.
+func OpenFolder(path string) (*os.File, error) { return open(world{}, path, directory) }
+
 // place is where names are looked up.
 type place interface {
 	Stat(name string) (fs.FileInfo, error)

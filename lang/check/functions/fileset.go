@@ -10,6 +10,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"qpipe/lang/files"
 )
 
 // maxEntries is the number of names in folders that one fileset looks at.
@@ -27,9 +29,6 @@ func fileSetFunc(abs func(string) string, b *Budget) function.Function {
 			pattern := path.Clean(filepath.ToSlash(args[1].AsString()))
 			if _, err := path.Match(pattern, ""); err != nil {
 				return cty.NilVal, function.NewArgErrorf(1, "%s; a pattern has *, ? and [a-z] in the parts between its slashes", err)
-			}
-			if info, err := os.Stat(abs(args[0].AsString())); err != nil || !info.IsDir() {
-				return cty.SetValEmpty(cty.String), nil //nolint:nilerr // no folder, no files
 			}
 			w := fileSet{root: abs(args[0].AsString()), b: b, seen: map[string]bool{}}
 			if err := w.walk("", strings.Split(strings.TrimPrefix(pattern, "/"), "/")); err != nil {
@@ -63,7 +62,7 @@ func (w *fileSet) walk(dir string, parts []string) error {
 	if !strings.ContainsAny(part, `*?[\`) {
 		return w.enter(path.Join(dir, part), rest)
 	}
-	f, err := os.Open(filepath.Join(w.root, filepath.FromSlash(dir)))
+	f, err := files.OpenFolder(filepath.Join(w.root, filepath.FromSlash(dir)))
 	if err != nil {
 		return nil //nolint:nilerr // what is no folder, or cannot be read, has no files
 	}
