@@ -68,7 +68,7 @@ func hostile(w *world) *campaign {
 				args = one(t.r, []string{"show", runDir}, []string{"show", "-json", runDir}, []string{"plan", "-out", runDir, "p.hcl"}, runArgs("-resume"),
 					[]string{"eval", "stage.qat.checkpoint.best", "-data", "dataset.test", "-out", runDir, "p.hcl"})
 			}
-			t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second})
+			t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second, codes: []int{2}})
 			for _, d := range differences(around, t.around(), nil) {
 				t.fail("outside of the run's folder, by qpipe %s: %s", strings.Join(args, " "), d)
 			}

@@ -56,7 +56,7 @@ func (s *strike) run(root string, argv []string, attr *os.ProcAttr, running func
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return 0, err
 	}
-	attr.Sys.Ptrace = true
+	attr.Sys.Ptrace, attr.Sys.Setpgid = true, true
 	p, err := os.StartProcess(argv[0], argv, attr)
 	if err != nil {
 		return 0, err
@@ -75,8 +75,7 @@ func (s *strike) run(root string, argv []string, attr *os.ProcAttr, running func
 	_ = syscall.PtraceSyscall(pid, 0)
 	threads := map[int]*thread{pid: {}}
 	for {
-		const ofThisThread = 0x20000000 // __WNOTHREAD: children of other trials are none of ours
-		tid, err := syscall.Wait4(-1, &ws, syscall.WALL|ofThisThread, nil)
+		tid, err := syscall.Wait4(-pid, &ws, syscall.WALL, nil) // its group: other trials have children, too
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
