@@ -76,6 +76,11 @@ func (r *Run) keep(next *StageEntry, lines []json.RawMessage, stay bool) error {
 			k.Artifacts = append(k.Artifacts, f)
 			continue
 		}
+		if c == damaged { // nobody can use it, and nobody else's it is
+			if err := r.Disk.Remove(f.Path); err != nil {
+				return err
+			}
+		}
 		if k.State == Complete { // what is left of it is no result
 			k.State = Failed
 		}

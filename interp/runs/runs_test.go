@@ -315,3 +315,19 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestDamagedIsNotKept: what is damaged does not stay behind when the rest is put aside.
+func TestDamagedIsNotKept(t *testing.T) {
+	r := opened(t, t.TempDir())
+	must(t, r.Begin(&StageEntry{Name: "a", State: Running, Hash: "1"}, nil, false))
+	must(t, r.Put("a", "last", snap(t, 1)))
+	must(t, r.Put("a", "step-00000001", snap(t, 1)))
+	data, err := os.ReadFile(r.File("a", "step-00000001"))
+	must(t, err)
+	data[len(data)-1] ^= 1
+	must(t, os.WriteFile(r.File("a", "step-00000001"), data, 0o600))
+	must(t, r.Begin(&StageEntry{Name: "a", State: Running, Hash: "2"}, nil, false))
+	if names, err := r.Names("a"); err != nil || len(names) != 0 || len(r.Manifest.Stage("a").Kept[0].Artifacts) != 1 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
