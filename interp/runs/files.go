@@ -207,6 +207,9 @@ func (r *Run) written(e *StageEntry) {
 	if e.Writing == nil {
 		return
 	}
+	if c, err := r.whose(e.Writing.Path, e.candidates(e.Writing.Name)...); err == nil && c == damaged {
+		e.put(*e.Writing) // whichever of the two it was: who needs it will say that it is not sound
+	}
 	if c, err := r.whose(e.Writing.Path, *e.Writing); err == nil && c == ours {
 		e.put(*e.Writing)
 	}
