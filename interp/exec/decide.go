@@ -17,6 +17,7 @@ type decision struct {
 	reason string
 	inputs inputs
 	hash   string
+	err    error // a file could not be read
 }
 
 // decide compares a stage's inputs with those of its last run, and of the results that are kept.
@@ -39,13 +40,13 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 	default:
 		s.finished(e, &d)
 	}
-	return d, nil
+	return d, d.err
 }
 
 // finished decides about a stage whose last run was complete.
 func (s *session) finished(e *runs.StageEntry, d *decision) {
 	if d.fits(e) {
-		d.reason = s.unsound(e, e)
+		d.reason = s.unsound(e, e, d)
 		if d.run = d.reason != ""; !d.run {
 			d.reason = "nothing has changed"
 		}
@@ -86,7 +87,7 @@ func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 			return d.fits(&k.StageEntry) && !k.Dropped && (k.State == runs.Complete) == complete && k.Lost == ""
 		})
 	}
-	if i := fits(true); i >= 0 && s.unsound(e, &e.Kept[i].StageEntry) == "" {
+	if i := fits(true); i >= 0 && s.unsound(e, &e.Kept[i].StageEntry, d) == "" {
 		d.back, d.reason = e.Kept[i], "as before the attempt that was not completed"
 		if e.State == runs.Complete {
 			d.reason = "as before the change"
@@ -101,9 +102,13 @@ func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 }
 
 // unsound says what is wrong with the files of a complete result of the stage, "" for nothing.
-func (s *session) unsound(e, result *runs.StageEntry) string {
+func (s *session) unsound(e, result *runs.StageEntry, d *decision) string {
 	for _, f := range result.Artifacts {
-		if fault := s.folder.Fault(e, f); fault != "" {
+		fault, err := s.folder.Fault(e, f)
+		if err != nil {
+			d.err = err
+		}
+		if fault != "" {
 			return fault
 		}
 	}

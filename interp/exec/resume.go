@@ -89,6 +89,8 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 	for _, name := range names {
 		snap, err := s.folder.Own(st.Name, name)
 		switch {
+		case err != nil && !runs.Broken(err):
+			return nil, err
 		case err != nil:
 			bad[name] = err
 		case snap.Stage != st.Name: // the best of the stage that this one goes on from
@@ -115,7 +117,11 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]error) error {
 	e := s.manifest.Stage(st.Name)
 	for _, f := range slices.Clone(e.Artifacts) {
-		if fault := s.folder.Fault(e, f); fault != "" && bad[f.Name] == nil {
+		fault, err := s.folder.Fault(e, f)
+		if err != nil {
+			return err
+		}
+		if fault != "" && bad[f.Name] == nil {
 			bad[f.Name] = fmt.Errorf("%s: %s", s.folder.File(st.Name, f.Name), fault)
 		}
 		if bad[f.Name] == nil || f.Name == "best" {

@@ -158,8 +158,7 @@ func (s *session) unedited(st *graph.Stage, d decision) error {
 // what the trainer's resume_optimizer asks for.
 func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *stage.Snapshot) error {
 	if from != nil {
-		s.goOn(st, j, from)
-		return nil
+		return s.goOn(st, j, from)
 	}
 	if j.Trainer == nil || !j.Trainer.ResumeOptimizer {
 		return nil
@@ -205,23 +204,26 @@ func (s *session) lastOf(stageName string) string {
 
 // goOn makes the job continue its own attempt. Where the best checkpoint that it has
 // written is not there, or damaged, the best begins anew.
-func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) {
+func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) (err error) {
 	j.Resume, j.Interrupted = from, true
 	if j.Trainer != nil {
 		j.Trainer.ResumeOptimizer, j.Trainer.ResumeEpochOrStep = true, true
 	}
 	if from.Best == nil {
-		return
+		return nil
 	}
-	var err error
 	if j.Best, err = s.folder.Own(st.Name, "best"); err != nil {
+		if !runs.Broken(err) {
+			return err
+		}
 		s.folder.Forget(st.Name, "best")
 		s.bestLost[st.Name] = true
 		s.warn(st, stage.Warning{
 			Code: diag.BestLost, Summary: fmt.Sprintf("the best checkpoint so far is lost: %v", err),
-			Detail: "The best begins anew: it will be that of the epochs from here on. Without --resume the stage starts again.",
+			Detail: "The best begins anew: it will be that of the epochs from here on. -force starts the stage over.",
 		})
 	}
+	return nil
 }
 
 // bestBeside returns the checkpoint that another one remembers as its best: it lies

@@ -163,20 +163,21 @@ func (r *Run) Remove(stageName, name string) error {
 // Forget takes a file off the stage's list, wherever it is.
 func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forget(name) }
 
-// Fault says what is wrong with a file that the entry lists, "" for nothing.
-func (r *Run) Fault(e *StageEntry, f File) string {
+// Fault says what is wrong with a file that the entry lists, "" for nothing. A file that cannot be read is
+// an error: it may be sound all the same.
+func (r *Run) Fault(e *StageEntry, f File) (string, error) {
 	c, err := r.whose(r.Where(e, f), f)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("its %s cannot be read (%v)", f.Path, plain(err))
+		return "", r.unreadable(f.Path, err)
 	case c == absent:
-		return fmt.Sprintf("its %s is missing", f.Path)
+		return fmt.Sprintf("its %s is missing", f.Path), nil
 	case c == damaged:
-		return fmt.Sprintf("its %s is damaged", f.Path)
+		return fmt.Sprintf("its %s is damaged", f.Path), nil
 	case c == foreign:
-		return fmt.Sprintf("its %s is another file by now", f.Path)
+		return fmt.Sprintf("its %s is another file by now", f.Path), nil
 	}
-	return ""
+	return "", nil
 }
 
 // Verify reads every file of the stage and compares it with what was written.
@@ -184,7 +185,11 @@ func (r *Run) Verify(stageName string) error {
 	e := r.Manifest.Stage(stageName)
 	for _, f := range e.Artifacts {
 		delete(r.stamps, f.Path)
-		if fault := r.Fault(e, f); fault != "" {
+		fault, err := r.Fault(e, f)
+		if err != nil {
+			return err
+		}
+		if fault != "" {
 			return &artifact.FileError{Path: r.Path(f.Path), Code: diag.Damaged, Err: errors.New("was removed or changed while the stage ran. The next run continues from what is sound")}
 		}
 	}
@@ -227,22 +232,33 @@ func standard(name string) bool {
 }
 
 // adopt lists the sound checkpoints that lie in a stage's folder under names that stages write.
-func (r *Run) adopt(e *StageEntry) {
-	names, _ := r.Names(e.Name) // a folder that cannot be read has nothing to adopt
+func (r *Run) adopt(e *StageEntry) error {
+	names, err := r.Names(e.Name)
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		if !standard(name) || e.Artifact(name) != nil {
 			continue
 		}
 		at := file(e.Name, name)
 		if _, err := r.Checkpoint(at); err != nil {
-			continue
+			if Broken(err) {
+				continue
+			}
+			return err
 		}
 		info, err := r.Lstat(at)
-		sum, sumErr := r.Sum(at)
-		if err == nil && sumErr == nil {
-			e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
+		if err != nil {
+			return r.unreadable(at, err)
 		}
+		sum, err := r.Sum(at)
+		if err != nil {
+			return r.unreadable(at, err)
+		}
+		e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
 	}
+	return nil
 }
 
 // Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.
@@ -268,17 +284,29 @@ func cutExt(base string) (string, bool) {
 	return base[:len(base)-len(artifact.Ext)], true
 }
 
-// Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error.
+// Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error, which
+// [Broken] knows.
 func (r *Run) Own(stageName, name string) (*stage.Snapshot, error) {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	c, err := r.whose(at, e.candidates(name)...)
 	switch {
 	case err != nil:
-		return nil, r.unwritable(at, err)
+		return nil, r.unreadable(at, err)
+	case c == absent:
+		return nil, &artifact.FileError{Path: r.Path(at), Code: diag.Unreadable, Err: errMissing}
 	case c == foreign:
 		return nil, r.foreign(at)
 	}
 	return r.Checkpoint(at)
+}
+
+var errMissing = errors.New("there is no such file")
+
+// Broken reports whether an error of [Run.Own] says that the file is of no use. Otherwise it could not be read, and
+// may be sound.
+func Broken(err error) bool {
+	var f *artifact.FileError
+	return errors.Is(err, errMissing) || errors.As(err, &f) && f.Code != diag.Unreadable
 }
 
 // Vacant makes sure, before a stage works for hours, that the files which most stages write can be written.

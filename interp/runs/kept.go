@@ -306,7 +306,7 @@ func (r *Run) places(e *StageEntry, f File) (out []string) {
 
 // upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
 // was complete, and one earlier result was kept, in .previous/<stage>.
-func (r *Run) upgrade(e *StageEntry) {
+func (r *Run) upgrade(e *StageEntry) error {
 	if r.Manifest.FormatVersion == 1 {
 		e.Hash = ""
 	}
@@ -320,7 +320,9 @@ func (r *Run) upgrade(e *StageEntry) {
 	}
 	if e.State != Complete {
 		e.Artifacts = nil
-		r.adopt(e)
+		if err := r.adopt(e); err != nil {
+			return err
+		}
 		if len(e.Kept) == 1 { // the earlier result may have come back already
 			e.Artifacts = slices.DeleteFunc(e.Artifacts, func(f File) bool {
 				old := e.Kept[0].Artifact(f.Name)
@@ -328,6 +330,7 @@ func (r *Run) upgrade(e *StageEntry) {
 			})
 		}
 	}
+	return nil
 }
 
 // heal puts right what a crash has left: temporary files, and changes that were begun.

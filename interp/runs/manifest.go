@@ -217,7 +217,9 @@ func (r *Run) read() error {
 	}
 	if r.Manifest.FormatVersion < 3 {
 		for _, e := range r.Manifest.Stages {
-			r.upgrade(e)
+			if err := r.upgrade(e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -44,7 +44,9 @@ func (r *Run) rebuilt() (*Manifest, error) {
 	}
 	for _, e := range m.Stages {
 		if e.State != Complete {
-			r.adopt(e)
+			if err := r.adopt(e); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return m, nil

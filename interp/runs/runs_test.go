@@ -181,7 +181,7 @@ func TestDamagedIsOurs(t *testing.T) {
 		data, err := os.ReadFile(path)
 		must(t, err)
 		must(t, os.WriteFile(path, damage(data), 0o600))
-		if fault := r.Fault(r.Manifest.Stage("a"), r.Manifest.Stage("a").Artifacts[0]); !strings.Contains(fault, "is damaged") {
+		if fault, err := r.Fault(r.Manifest.Stage("a"), r.Manifest.Stage("a").Artifacts[0]); err != nil || !strings.Contains(fault, "is damaged") {
 			t.Errorf("%s: %q", name, fault)
 		}
 		if err := r.Verify("a"); codeOf(err) != diag.Damaged {
