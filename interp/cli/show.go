@@ -187,7 +187,10 @@ func (s *sheet) run(d *runs.Description) {
 	fmt.Fprintln(s, s.paint.bold(printable(d.Path)))
 	s.row("kind", d.Kind)
 	s.row("pipeline", strings.Join(m.Files, ", "))
-	s.row("seed", strconv.FormatInt(m.Seed, 10))
+	s.row("note", d.Note)
+	if d.Note == "" {
+		s.row("seed", strconv.FormatInt(m.Seed, 10))
+	}
 	s.row("kernels", m.Kernels)
 	s.row("qpipe", m.Version)
 	rows := [][]string{{"stage", "state", "form", "accuracy", "steps", "time"}}

@@ -163,6 +163,9 @@ func (s *session) start() (d *diag.Diagnostic) {
 	if err := s.journal.finish(); err != nil {
 		return fileError(err)
 	}
+	if s.folder.Rebuilt {
+		s.emit(EventFallback, "", "manifest.json was not there: it is made again from events.jsonl and the checkpoints", nil)
+	}
 	s.describe()
 	if err := s.folder.Save(); err != nil {
 		return fileError(err)

@@ -17,6 +17,7 @@ type Description struct {
 	Path    string    `json:"path"`
 	Kind    string    `json:"kind"`
 	Seed    int64     `json:"seed"`
+	Note    string    `json:"note,omitempty"` // what the reader must know of the rest
 	Kernels string    `json:"kernels,omitempty"`
 	Run     *Manifest `json:"run"`
 	// Unfinished are the checkpoints of stages that did not come to their end.
@@ -50,6 +51,9 @@ func Describe(dir string) (*Description, error) {
 		return nil, &artifact.FileError{Path: dir, Code: diag.Unreadable, Err: notRun(dir)}
 	}
 	d := &Description{Path: dir, Kind: Kind, Run: m, Seed: m.Seed, Kernels: m.Kernels}
+	if r.Rebuilt {
+		d.Note = ManifestName + " is not there: the stages are those of " + EventsName + "; the seed, the outputs and more are not known"
+	}
 	for _, e := range m.Stages {
 		if e.State != Complete {
 			d.Unfinished = append(d.Unfinished, e.Artifacts...)

@@ -115,6 +115,7 @@ func (r *Run) vacant(stageName, name string) error {
 // Put writes a checkpoint of the stage under the name. The manifest lists it before it is there.
 func (r *Run) Put(stageName, name string, s *stage.Snapshot) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
+	r.written(e) // an earlier write may have failed
 	data, err := artifact.Encode(s)
 	if err == nil {
 		err = r.vacant(stageName, name)
@@ -166,10 +167,14 @@ func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forge
 // Fault says what is wrong with a file that the entry lists, "" for nothing. A file that cannot be read is
 // an error: it may be sound all the same.
 func (r *Run) Fault(e *StageEntry, f File) (string, error) {
-	c, err := r.whose(r.Where(e, f), f)
+	at, err := r.where(e, f)
+	if err != nil {
+		return "", r.unreadable(f.Path, err)
+	}
+	c, err := r.whose(at, f)
 	switch {
 	case err != nil:
-		return "", r.unreadable(f.Path, err)
+		return "", r.unreadable(at, err)
 	case c == absent:
 		return fmt.Sprintf("its %s is missing", f.Path), nil
 	case c == damaged:

@@ -68,7 +68,11 @@ func (r *Run) keep(next *StageEntry, lines []json.RawMessage, stay bool) error {
 	k := &Kept{StageEntry: *e}
 	k.Kept, k.Artifacts = nil, nil
 	for _, f := range e.Artifacts {
-		c, err := r.whose(r.Where(e, f), f)
+		at, err := r.where(e, f)
+		if err != nil {
+			return err
+		}
+		c, err := r.whose(at, f)
 		if err != nil {
 			return err
 		}
@@ -188,7 +192,7 @@ func (r *Run) arrange(e *StageEntry) error {
 // settle moves the files of an entry, and of what it keeps, to the places that the manifest says. It does
 // nothing where they are there; so it finishes what was begun.
 func (r *Run) settle(e *StageEntry) error {
-	if len(e.Kept) == 0 && e.Lines == nil {
+	if len(e.Kept) == 0 && e.Lines == nil && !r.Rebuilt {
 		return nil
 	}
 	// What leaves the stage's folder goes first: nothing else lies where it goes.
@@ -207,7 +211,11 @@ func (r *Run) settle(e *StageEntry) error {
 			return err
 		}
 	}
-	for _, folder := range r.folders(e.Name)[1:] {
+	folders, err := r.folders(e.Name)
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders[1:] {
 		if err := r.leave(folder); err != nil {
 			return err
 		}
@@ -221,7 +229,10 @@ func (r *Run) fetch(e *StageEntry, f File) error {
 	if err != nil || c == ours {
 		return err
 	}
-	places := r.places(e, f)
+	places, err := r.places(e, f)
+	if err != nil {
+		return err
+	}
 	if len(places) == 0 {
 		return nil // it is nowhere: whoever needs it will say so
 	}
@@ -261,13 +272,13 @@ func (e *StageEntry) belongs(at string, f File) bool {
 }
 
 // folders are the places where files of a stage can lie, its own first.
-func (r *Run) folders(stageName string) []string {
+func (r *Run) folders(stageName string) ([]string, error) {
 	out := []string{stageName, keptFolder(stageName)}
-	numbers, _ := r.keptNumbers(stageName) // where nothing can be listed, nothing is found
+	numbers, err := r.keptNumbers(stageName)
 	for _, n := range numbers {
 		out = append(out, path.Join(keptFolder(stageName), strconv.Itoa(n)))
 	}
-	return out
+	return out, err
 }
 
 // keptNumbers are the folders of kept results that are there.
@@ -282,26 +293,37 @@ func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
 	return numbers, err
 }
 
-// Where is the place at which a file of the stage lies: its own, or, where a move was cut off, another one.
-func (r *Run) Where(e *StageEntry, f File) string {
+// where is the place at which a file of the stage lies: its own, or, where a move was cut off, another one.
+func (r *Run) where(e *StageEntry, f File) (string, error) {
 	if c, err := r.whose(f.Path, f); err != nil || c == ours {
-		return f.Path
+		return f.Path, err
 	}
-	if others := r.places(e, f); len(others) > 0 {
-		return others[0]
+	if others, err := r.places(e, f); err != nil || len(others) > 0 {
+		return append(others, f.Path)[0], err
 	}
-	return f.Path
+	return f.Path, nil
 }
 
 // places are the other places at which a file with this name and content lies.
-func (r *Run) places(e *StageEntry, f File) (out []string) {
-	for _, folder := range r.folders(e.Name) {
+func (r *Run) places(e *StageEntry, f File) (out []string, err error) {
+	folders, err := r.folders(e.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
 		at := file(folder, f.Name)
-		if c, err := r.whose(at, f); at != f.Path && err == nil && c == ours {
+		if at == f.Path {
+			continue
+		}
+		c, err := r.whose(at, f)
+		if err != nil {
+			return nil, err
+		}
+		if c == ours {
 			out = append(out, at)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
@@ -341,7 +363,11 @@ func (r *Run) heal() error {
 		return err
 	}
 	for _, e := range r.Manifest.Stages {
-		for _, folder := range r.folders(e.Name) {
+		folders, err := r.folders(e.Name)
+		if err != nil {
+			return err
+		}
+		for _, folder := range folders {
 			if err := r.Sweep(folder, func(name string) bool { return e.writes(path.Base(name)) }); err != nil {
 				return err
 			}

@@ -42,6 +42,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 	if err := m.check(); err != nil {
 		return m, nil //nolint:nilerr // somebody's log: nothing of it is believed
 	}
+	r.Rebuilt = len(m.Stages) > 0
 	for _, e := range m.Stages {
 		if e.State != Complete {
 			if err := r.adopt(e); err != nil {

@@ -23,6 +23,8 @@ import (
 type Run struct {
 	*disk.Disk
 	Manifest *Manifest
+	// Rebuilt says that there was no manifest, and that this one was made of the log of events.
+	Rebuilt bool
 
 	lock   *os.File
 	stamps map[string]disk.Digest // of the files that this process has written or verified
