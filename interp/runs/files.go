@@ -115,8 +115,10 @@ func (r *Run) vacant(stageName, name string) error {
 // Put writes a checkpoint of the stage under the name. The manifest lists it before it is there.
 func (r *Run) Put(stageName, name string, s *stage.Snapshot) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
-	r.written(e) // an earlier write may have failed
 	data, err := artifact.Encode(s)
+	if err == nil {
+		err = r.written(e) // an earlier write may have failed
+	}
 	if err == nil {
 		err = r.vacant(stageName, name)
 	}
@@ -213,17 +215,22 @@ func cmpText(a, b string) int {
 }
 
 // written finds out whether the file that was being written came to its place.
-func (r *Run) written(e *StageEntry) {
+func (r *Run) written(e *StageEntry) error {
 	if e.Writing == nil {
-		return
+		return nil
 	}
-	if c, err := r.whose(e.Writing.Path, e.candidates(e.Writing.Name)...); err == nil && c == damaged {
-		e.put(*e.Writing) // whichever of the two it was: who needs it will say that it is not sound
+	c, err := r.whose(e.Writing.Path, e.candidates(e.Writing.Name)...)
+	if err == nil && c == ours {
+		c, err = r.whose(e.Writing.Path, *e.Writing)
 	}
-	if c, err := r.whose(e.Writing.Path, *e.Writing); err == nil && c == ours {
-		e.put(*e.Writing)
+	if err != nil {
+		return r.unreadable(e.Writing.Path, err)
+	}
+	if c == ours || c == damaged && e.Artifact(e.Writing.Name) == nil {
+		e.put(*e.Writing) // where it is damaged, who needs it will say so
 	}
 	e.Writing = nil
+	return nil
 }
 
 // standard are the names under which stages write: those that a run takes for its own where no list says so.

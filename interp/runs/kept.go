@@ -13,7 +13,11 @@ const maxKept = 3
 // Begin makes next the stage's entry. The one that was there is kept, with its files and its lines
 // of metrics.jsonl. With stay the files are next's as well: it goes on from them.
 func (r *Run) Begin(next *StageEntry, lines []json.RawMessage, stay bool) error {
-	if err := r.keep(next, lines, stay); err != nil {
+	var kept []*Kept
+	if e := r.Manifest.Stage(next.Name); e != nil {
+		kept = e.Kept
+	}
+	if err := r.keep(next, kept, lines, stay); err != nil {
 		return r.unwritable(next.Name, err)
 	}
 	r.Manifest.Set(next)
@@ -31,12 +35,12 @@ func (r *Run) Continue(next *StageEntry) error {
 func (r *Run) BringBack(stageName string, k *Kept, lines []json.RawMessage) (*StageEntry, error) {
 	e := r.Manifest.Stage(stageName)
 	next := k.StageEntry
-	e.Kept = slices.DeleteFunc(slices.Clone(e.Kept), func(other *Kept) bool { return other == k })
+	rest := slices.DeleteFunc(slices.Clone(e.Kept), func(other *Kept) bool { return other == k })
 	next.Artifacts = moved(k.Artifacts, stageName)
 	if next.Lines == nil {
 		next.Lines = []json.RawMessage{}
 	}
-	if err := r.keep(&next, lines, false); err != nil {
+	if err := r.keep(&next, rest, lines, false); err != nil {
 		return nil, r.unwritable(stageName, err)
 	}
 	r.Manifest.Set(&next)
@@ -58,15 +62,15 @@ func moved(files []File, folder string) []File {
 	return out
 }
 
-// keep puts the stage's present entry among what next keeps.
-func (r *Run) keep(next *StageEntry, lines []json.RawMessage, stay bool) error {
+// keep puts the stage's present entry among what next keeps; kept is what else it keeps.
+func (r *Run) keep(next *StageEntry, kept []*Kept, lines []json.RawMessage, stay bool) error {
 	e := r.Manifest.Stage(next.Name)
 	if e == nil {
 		return nil
 	}
-	next.Kept = e.Kept
+	next.Kept = kept
 	k := &Kept{StageEntry: *e}
-	k.Kept, k.Artifacts = nil, nil
+	k.Kept, k.Artifacts, k.Writing = nil, nil, nil
 	for _, f := range e.Artifacts {
 		at, err := r.where(e, f)
 		if err != nil {
@@ -372,7 +376,9 @@ func (r *Run) heal() error {
 				return err
 			}
 		}
-		r.written(e)
+		if err := r.written(e); err != nil {
+			return err
+		}
 		if err := r.settle(e); err != nil {
 			return err
 		}

@@ -93,7 +93,10 @@ func Look(dir string, o disk.Options) (*Run, error) {
 		return nil, err
 	}
 	for _, e := range r.Manifest.Stages {
-		r.written(e)
+		if err := r.written(e); err != nil {
+			r.Close()
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -150,8 +153,13 @@ func (r *Run) fileError(name string, code diag.Code, err error) error {
 		return err
 	}
 	var p *fs.PathError
-	if errors.As(err, &p) && filepath.IsLocal(p.Path) {
-		name = filepath.ToSlash(p.Path)
+	if errors.As(err, &p) {
+		said := filepath.ToSlash(p.Path)
+		if below, ok := strings.CutPrefix(said, filepath.ToSlash(r.Path("."))+"/"); ok {
+			name = below
+		} else if filepath.IsLocal(p.Path) {
+			name = said
+		}
 	}
 	return &artifact.FileError{Path: r.Path(name), Code: code, Err: plain(err)}
 }

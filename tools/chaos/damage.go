@@ -195,7 +195,7 @@ var runPath = regexp.MustCompile(runDir + `/[^\s:;,"'` + "`" + `]+`)
 // follow runs the pipeline and does what its messages say, until it has come to its end.
 func (t *trial) follow(said *strings.Builder, end ...string) {
 	args := end
-	for i := range 8 {
+	for i := range 40 { // without manifest and log every checkpoint may be in the way
 		r := t.run(args...)
 		said.WriteString(r.text())
 		if r.code == 0 {
@@ -241,6 +241,10 @@ func (t *trial) mended(names []string, said string, end ...string) {
 	t.sameBut(func(name string) bool {
 		// A numbered checkpoint of a moment that is past is not made again.
 		if numbered.MatchString(name) && slices.Contains(names, name) && strings.Contains(said, name) && !exists(t.path(runDir, name)) {
+			return true
+		}
+		// A sound copy of another one is somebody's, and stays; so does what a manifest kept that is lost with its log.
+		if numbered.MatchString(name) && strings.Contains(t.title, name+" is ") || logs && manifest && (numbered.MatchString(name) || strings.HasPrefix(name, ".previous/")) {
 			return true
 		}
 		return name == "metrics.jsonl" && (logs || manifest) && (strings.Contains(said, "metrics.jsonl") || strings.Contains(said, "events.jsonl"))
