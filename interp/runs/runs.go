@@ -8,6 +8,7 @@ package runs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -129,7 +130,12 @@ func (r *Run) mine(name string) error {
 	if err != nil {
 		return r.unwritable(name, err)
 	}
-	return r.foreign(name)
+	what := map[fs.FileMode]string{fs.ModeSymlink: "a link", fs.ModeDir: "a folder", fs.ModeNamedPipe: "a pipe", fs.ModeSocket: "a socket"}[info.Mode().Type()]
+	if what == "" {
+		what = "a device"
+	}
+	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: fmt.Errorf(
+		"is %s, not a regular file, and in the way of the run's own. Move it away, or give the run another folder with -out", what)}
 }
 
 // foreign says that a file which is not the run's lies where the run writes.
