@@ -95,7 +95,7 @@ func TestMemoryOfReading(t *testing.T) {
 		}
 	}
 	tensors := map[string]any{}
-	for i := range 70_000 {
+	for i := range 20_000 {
 		tensors[fmt.Sprint("t", i)] = map[string]any{"dtype": "F32", "shape": []int{0}, "data_offsets": []int{0, 0}}
 	}
 	header, err := json.Marshal(tensors)
