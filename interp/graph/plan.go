@@ -94,6 +94,8 @@ type lowerer struct {
 	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
 	qconfigs map[*program.QConfig]*qconfig
 	said     map[string]bool // mistakes that would come once a stage
+	work     int             // looks at nodes so far
+	idle     int             // selectors that select nothing
 	opened   map[*program.Dataset]bool
 	held     int64 // by the data sets that are open
 }
@@ -145,6 +147,9 @@ func (l *lowerer) stage(s *Stage) {
 	}
 	built := l.model(s.Stage.Model, given)
 	if built == nil {
+		return
+	}
+	if !l.affords(s, built) {
 		return
 	}
 	s.Model = l.convert(s, built)

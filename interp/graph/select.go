@@ -39,11 +39,14 @@ func (l *lowerer) selectsNothing(s program.Selector, o program.Origin, nodes []s
 	if at.Empty() {
 		at = o.Header
 	}
-	l.fail(diag.Diagnostic{
+	d := diag.Diagnostic{
 		Code: diag.SelectsNothing, Subject: at, Address: o.Address,
 		Summary: fmt.Sprintf("%q selects no node of the network", s.Text),
-		Detail:  suggestion(s.Text, nodes),
-	})
+	}
+	if l.idle++; l.idle <= diag.Most { // nobody reads on
+		d.Detail = suggestion(s.Text, nodes)
+	}
+	l.fail(d)
 }
 
 // suggestion names the nodes and modules that look most like the selector.

@@ -158,12 +158,24 @@ func (c *checker) tooMany() bool {
 			return c.crowded(set.blocks[set.most], fmt.Sprintf("the pipeline has %d %s, and may have %d", n, set.word, set.most))
 		}
 		for _, b := range set.blocks {
-			if raw := b.Raw(); raw != nil && len(raw.Blocks) > maxInside {
-				return c.crowded(b, fmt.Sprintf("there are %d blocks in this one, and may be %d", len(raw.Blocks), maxInside))
+			if n := mostInside(b.Raw()); n > maxInside {
+				return c.crowded(b, fmt.Sprintf("there are %d blocks in one block here, and may be %d", n, maxInside))
 			}
 		}
 	}
 	return false
+}
+
+// mostInside is the largest number of blocks that stand directly in a block.
+func mostInside(body *hclsyntax.Body) int {
+	if body == nil {
+		return 0
+	}
+	n := len(body.Blocks)
+	for _, b := range body.Blocks {
+		n = max(n, mostInside(b.Body))
+	}
+	return n
 }
 
 func (c *checker) crowded(b *config.Block, summary string) bool {

@@ -62,15 +62,16 @@ type load struct {
 
 // loads lists the converters with a checkpoint among their arguments, in order.
 func (s *stage) loads() []load {
-	var out []load
-	if s.Convert == nil {
-		return nil
+	if s.Convert == nil || s.loaded != nil {
+		return s.loaded
 	}
+	out := []load{}
 	for i, call := range s.Convert.Converters {
 		if attr, cp, ok := checkpointOf(call.Args); ok {
 			out = append(out, load{i, call, attr, cp})
 		}
 	}
+	s.loaded = out
 	return out
 }
 

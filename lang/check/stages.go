@@ -22,6 +22,7 @@ type stage struct {
 	inside     *config.Stage
 	signatures []program.Signature // of the converters; Kind is empty for an unknown one
 	refs       []ref               // everything it waits for
+	loaded     []load              // what loads returns
 	form       program.Form        // of its model when it runs
 	sound      bool                // all its converters are known: form is right
 	broken     bool                // its blocks could not be decoded: no rule looks at it

@@ -37,6 +37,7 @@ const (
 	AveragedBest     Code = "QP336"
 	WrongDirection   Code = "QP337"
 	TooMuchMemory    Code = "QP340"
+	TooMuchWork      Code = "QP342"
 	NoStage          Code = "QP341"
 )
 
@@ -119,6 +120,7 @@ func Meanings() []Meaning {
 		{TooMuchMemory, "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits"},
 
 		{NoStage, "a pipeline has no stage: there is nothing to run (for `validate` and `graph` a warning)"},
+		{TooMuchWork, "the stages have more nodes, converters and selectors all together than are looked at"},
 
 		{StageFailed, "a stage stopped while it trained, calibrated or validated"},
 		{DataUnreadable, "the files of a data set cannot be read"},

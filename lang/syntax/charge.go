@@ -122,8 +122,27 @@ func charged(e hclsyntax.Expression, use int) hclsyntax.Expression {
 		}
 	}
 	r := e.Range()
-	return &hclsyntax.FunctionCallExpr{
+	return charge{&hclsyntax.FunctionCallExpr{
 		Name: Charge, Args: []hclsyntax.Expression{e, &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(use)), SrcRange: r}},
 		NameRange: r, OpenParenRange: r, CloseParenRange: r,
+	}}
+}
+
+// charge is a call of the function. Once nothing is left to take, it does not even
+// look at its argument: a call walks over all of it.
+type charge struct{ *hclsyntax.FunctionCallExpr }
+
+// Value implements hcl.Expression.
+func (c charge) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	for at := ctx; at != nil; at = at.Parent() {
+		f, ok := at.Functions[Charge]
+		if !ok {
+			continue
+		}
+		if left, err := f.Call([]cty.Value{cty.True, cty.Zero}); err == nil && !left.IsKnown() {
+			return cty.DynamicVal, nil
+		}
+		break
 	}
+	return c.FunctionCallExpr.Value(ctx)
 }

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// hostile is a family of texts that a stranger could send: each makes about n bytes.
+type hostile struct {
+	name string
+	text func(n int) string
+	more func(n int) map[string]string // files beside the pipeline
+	args []string                      // after the verb
+}
+
+// lines makes about n bytes of numbered lines.
+func lines(n int, format string) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		b.WriteString(strings.ReplaceAll(format, "#", fmt.Sprint(i)))
+	}
+	return b.String()
+}
+
+// within puts lines between a head and a tail.
+func within(head, format, tail string) func(int) string {
+	return func(n int) string { return head + lines(n-len(head)-len(tail), format) + tail }
+}
+
+func repeated(head, part, tail string) func(int) string {
+	return func(n int) string {
+		return head + strings.Repeat(part, max(1, (n-len(head)-len(tail))/len(part))) + tail
+	}
+}
+
+// sound is the beginning of a pipeline whose stages are right.
+const sound = `
+dataset "Glyphs" "d" {}
+model "LeNet" "m" {}
+qconfig "q" {}
+`
+
+const soundStage = `stage "s#" {
+  model = model.m
+  train_data = dataset.d
+  trainer {
+    num_epochs = 1
+    batch_size = 64
+    optimizer "SGD" { lr = 0.1 }
+  }
+}
+`
+
+func chain(n int, link, end string, backwards bool) string {
+	var links []string
+	for i, size := 0, 0; size < n; i++ {
+		l := strings.NewReplacer("#", fmt.Sprint(i), "@", fmt.Sprint(i+1)).Replace(link)
+		links, size = append(links, l), size+len(l)
+	}
+	links = append(links, strings.ReplaceAll(end, "#", fmt.Sprint(len(links))))
+	if backwards {
+		for i, j := 0, len(links)-1; i < j; i, j = i+1, j-1 {
+			links[i], links[j] = links[j], links[i]
+		}
+	}
+	return strings.Join(links, "")
+}
+
+func hostiles() []hostile {
+	var out []hostile
+	add := func(name string, text func(int) string) { out = append(out, hostile{name: name, text: text}) }
+
+	// What is not HCL.
+	add("syntax: signs", repeated("", "= = =\n", ""))
+	add("syntax: quotes", repeated("", "a = 'x'\n", ""))
+	add("syntax: open strings", repeated("", "a = \"x\n", ""))
+	add("syntax: escapes", repeated("", "a = \"\\q\"\n", ""))
+	add("syntax: escapes in one", repeated("a = \"", "\\q", "\"\n"))
+	add("syntax: characters", repeated("a = ", "@", "\n"))
+	add("syntax: open braces", repeated("", "a {\n", ""))
+	add("syntax: open brackets", repeated("a = ", "[", ""))
+	add("syntax: close brackets", repeated("a = ", "]", ""))
+	add("syntax: brackets by lines", repeated("", "a = [\n", ""))
+	add("syntax: many parentheses", repeated("a = [", strings.Repeat("(", 90)+"1"+strings.Repeat(")", 90)+",", "]\n"))
+	add("syntax: deep blocks", repeated("", strings.Repeat("a {\n", 90)+strings.Repeat("}\n", 90), ""))
+	add("syntax: deep lists", repeated("a = [", strings.Repeat("[", 90)+strings.Repeat("]", 90)+",", "]\n"))
+	add("syntax: deep templates", repeated("a = [", strings.Repeat(`"${`, 40)+"1"+strings.Repeat(`}"`, 40)+",", "]\n"))
+	add("syntax: conditionals", repeated("", "a = "+strings.Repeat("true ? 1 : ", 300)+"1\n", ""))
+	add("syntax: open interpolations", repeated("a = \"", "${", "\"\n"))
+	add("syntax: words", repeated("", "a ", ""))
+	add("syntax: commas", repeated("a = [", ",", "]\n"))
+	add("syntax: dots", repeated("a = ", ".", "\n"))
+	add("syntax: attributes twice", repeated("", "a = 1\n", ""))
+	add("syntax: comments", repeated("", "#\n", ""))
+	add("syntax: a comment", repeated("# ", "x", "\n"))
+	add("syntax: an open comment", repeated("/* ", "x\n", "\n"))
+	add("syntax: comments in a line", repeated("a = 1 ", "/* */ ", "\n"))
+	add("syntax: empty lines", repeated("", "\n", ""))
+	add("syntax: spaces", repeated("a = 1", " ", "\n"))
+	add("syntax: CR", repeated("", "a\r", ""))
+	add("syntax: CR LF", repeated("", "a = 1\r\n", ""))
+	add("syntax: zero", repeated("a", "\x00", ""))
+	add("syntax: not UTF-8", repeated("a = 1 #", "\xff", ""))
+	add("syntax: combining", repeated("a = \"", "\u0301", "\"\n"))
+	add("syntax: combining words", repeated("a = a", "\u0301", "\n"))
+	add("syntax: wide", repeated("a = ", "\u6f22", "\n"))
+	add("syntax: joined", repeated("locals { a = \"", "\U0001F469\u200d", "\" }\n"))
+	add("syntax: flags", repeated("locals { a = \"", "\U0001F1E9", "\" }\n"))
+	add("syntax: heredocs", repeated("", "a = <<E\nx\nE\n", ""))
+	add("syntax: open heredocs", repeated("", "a = <<E\n", ""))
+	add("syntax: a heredoc", repeated("locals {\na = <<E\n", "x\n", "E\n}\n"))
+	add("syntax: a flush heredoc", repeated("locals {\na = <<-E\n", "     x\n", "E\n}\n"))
+	add("syntax: heredoc words", repeated("a = <<", "E", "\nx\nE\n"))
+	add("syntax: a number", repeated("a = ", "1", "\n"))
+	add("syntax: numbers", repeated("locals {\na = [", "1e300,", "]\n}\n"))
+	add("syntax: labels", repeated("stage ", `"a" `, "{}\n"))
+	add("syntax: one line blocks", repeated("", "a { b = 1 }\n", ""))
+	add("syntax: directives", repeated("locals {\na = \"", "%{if true}x%{endif}", "\"\n}\n"))
+	add("syntax: open directives", repeated("locals {\na = \"", "%{if true}", "\"\n}\n"))
+	add("syntax: open loops", repeated("locals {\na = \"", "%{for x in []}", "\"\n}\n"))
+	add("syntax: interpolations", repeated("locals {\na = \"", "${1}", "\"\n}\n"))
+	add("syntax: trim marks", repeated("locals {\na = \"", " ${~1~} ", "\"\n}\n"))
+
+	// Blocks and attributes that are not there.
+	add("blocks: unknown", repeated("", "stag {}\n", ""))
+	add("blocks: unknown, numbered", within("", "block# {}\n", ""))
+	add("blocks: labelled wrongly", repeated("", "stage {}\n", ""))
+	add("blocks: attributes at the top", within("", "a# = 1\n", ""))
+	add("blocks: unknown in a stage", within("stage \"s\" {\n", "trai# {}\n", "}\n"))
+	add("blocks: attributes in a stage", within("stage \"s\" {\n", "trai# = 1\n", "}\n"))
+	add("blocks: attributes in settings", within("qpipe {\n", "see# = 1\n", "}\n"))
+	add("blocks: attributes in a part", within("model \"LeNet\" \"m\" {\n", "wid# = 1\n", "}\n"))
+	add("blocks: blocks in a part", within("model \"LeNet\" \"m\" {\n", "wid# {}\n", "}\n"))
+	add("blocks: blocks in locals", within("locals {\n", "wid# {}\n", "}\n"))
+	add("blocks: unknown in stages", within("", "stage \"s#\" {\n trainer {}\n modell = 1\n}\n", ""))
+	add("blocks: trainers in a stage", repeated("stage \"s\" {\n", "trainer {}\n", "}\n"))
+	add("blocks: settings", repeated("", "qpipe {}\n", ""))
+	add("blocks: names twice", repeated("", "stage \"s\" {}\n", ""))
+	add("blocks: variables twice", repeated("", "variable \"s\" {}\n", ""))
+	add("blocks: locals twice", repeated("", "locals { s = 1 }\n", ""))
+	add("blocks: no names", within("", "stage \"#\" {}\n", ""))
+	add("blocks: a long name", repeated("stage \"", "x", "\" {}\n"))
+	add("blocks: a long type", repeated("model \"", "x", "\" \"m\" {}\n"))
+	add("blocks: long types", repeated("", "model \""+strings.Repeat("x", 9000)+"\" \"m\" {}\n", ""))
+	add("blocks: long words", func(n int) string {
+		var b strings.Builder
+		b.WriteString("locals {\n")
+		for i := 0; b.Len() < n; i++ {
+			fmt.Fprintf(&b, "a%s%d = local.b%s%d\n", strings.Repeat("x", 4000), i, strings.Repeat("x", 4000), i)
+		}
+		return b.String() + "}\n"
+	})
+	add("blocks: unknown types", within("", "model \"LeNett\" \"m#\" {}\n", ""))
+	add("blocks: unknown callbacks", repeated(sound+"stage \"s\" {\n model = model.m\n", "callback \"Checkpoin\" {}\n", "}\n"))
+	add("blocks: empty stages", within("", "stage \"s#\" {}\n", ""))
+	add("blocks: empty variables", within("", "variable \"s#\" {}\n", ""))
+	add("blocks: empty datasets", within("", "dataset \"MNIST\" \"s#\" {}\n", ""))
+	add("blocks: empty outputs", within("", "output \"s#\" {}\n", ""))
+	add("blocks: empty overrides", within("qconfig \"q\" {\n", "override \"a#\" {}\n", "}\n"))
+	add("blocks: empty asserts", repeated("output \"o\" {\nvalue = 1\n", "assert {}\n", "}\n"))
+
+	// Names.
+	add("names: unknown locals", func(n int) string {
+		return "locals {\n" + lines(n/2, " alphabet# = 1\n") + lines(n/2, " z# = local.alphabed#\n") + "}\n"
+	})
+	add("names: unknown in one list", func(n int) string {
+		return "locals {\n" + lines(n/2, " alphabet# = 1\n") + "z = [" + lines(n/2, "local.alphabed#,") + "]\n}\n"
+	})
+	add("names: unknown roots", within("locals {\n", " z# = foo#.bar\n", "}\n"))
+	add("names: bare words", within("locals {\nz = [", "foo#,", "]\n}\n"))
+	add("names: unknown stages", func(n int) string {
+		return lines(n/2, "stage \"s#\" {}\n") + lines(n/2, "output \"o#\" {\n value = stage.t#.metrics.accuracy\n}\n")
+	})
+	add("names: unknown results", func(n int) string {
+		return "stage \"s\" {}\n" + lines(n, "output \"o#\" {\n value = stage.s.metric#.accuracy\n}\n")
+	})
+	add("names: unknown metrics", within(sound+strings.ReplaceAll(soundStage, "#", "")+"output \"o\" {\n value = [", "stage.s.metrics.a#,", "]\n}\n"))
+	add("names: a long unknown", repeated("locals {\n a = local.", "x", "\n}\n"))
+	add("names: unknown functions", within("locals {\n", " z# = lenght(1)\n", "}\n"))
+	add("names: unused locals", within("locals {\n", " z# = 1\n", "}\n"))
+	add("names: unused variables", within("", "variable \"s#\" { default = 1 }\n", ""))
+	add("names: unused models", within("", "model \"LeNet\" \"s#\" {}\n", ""))
+	add("names: a chain of locals", func(n int) string { return "locals {\n" + chain(n, "l# = local.l@\n", "l# = 1\n", false) + "}\n" })
+	add("names: a chain backwards", func(n int) string { return "locals {\n" + chain(n, "l# = local.l@\n", "l# = 1\n", true) + "}\n" })
+	add("names: a growing chain", func(n int) string {
+		return "locals {\n" + chain(n, "l# = [local.l@]\n", "l# = 1\n", false) + "}\n"
+	})
+	add("names: a doubling chain", func(n int) string {
+		return "locals {\n" + chain(n, "l# = [local.l@, local.l@]\n", "l# = 1\n", false) + "}\n"
+	})
+	add("names: a circle of locals", func(n int) string {
+		return "locals {\n" + chain(n, "l# = local.l@\n", "l# = local.l0\n", false) + "}\n"
+	})
+	add("names: a chain of results", func(n int) string {
+		return lines(n/2, "stage \"s#\" {}\n") + "locals {\n" + chain(n/2, "l# = [local.l@, stage.s#.metrics.loss]\n", "l# = 1\n", false) + "}\n"
+	})
+	add("names: everybody refers to all", func(n int) string {
+		return "locals {\n all = [" + lines(n/2, "local.a#,") + "]\n" + lines(n/4, "a# = 1\n") + lines(n/4, "b# = local.all\n") + "}\n"
+	})
+	add("names: a large value often", func(n int) string {
+		return "locals {\n all = [" + strings.Repeat("1,", n/4) + "]\n" + lines(n/2, "b# = local.all\n") + "}\n"
+	})
+	add("names: large values compared", func(n int) string {
+		return "locals {\n all = [" + strings.Repeat("1,", n/4) + "]\n" + lines(n/2, "b# = local.all == local.all\n") + "}\n"
+	})
+	add("names: large values chosen", func(n int) string {
+		return "locals {\n all = [" + strings.Repeat("1,", n/4) + "]\n" + lines(n/2, "b# = true ? local.all : local.all\n") + "}\n"
+	})
+	add("names: large values chosen in one", func(n int) string {
+		return "locals {\n all = [" + strings.Repeat("1,", n/4) + "]\n" + repeated("b = [", "true ? local.all : local.all,", "]\n")(n/2) + "}\n"
+	})
+	add("names: indexes", func(n int) string {
+		return "locals {\n all = {" + lines(n/2, "a#=1,") + "}\n" + repeated("b = [", "local.all.a1,", "]\n")(n/2) + "}\n"
+	})
+	add("names: splats", func(n int) string {
+		return "locals {\n all = [" + strings.Repeat("{a=1},", n/8) + "]\n" + repeated("b = [", "local.all[*].a,", "]\n")(n/2) + "}\n"
+	})
+
+	// Values.
+	add("values: a list", repeated("locals {\na = [", "1,", "]\n}\n"))
+	add("values: a list of texts", within("locals {\na = [", `"#",`, "]\n}\n"))
+	add("values: a list of objects", repeated("locals {\na = [", "{a=1},", "]\n}\n"))
+	add("values: a list of lists", repeated("locals {\na = [", "[],", "]\n}\n"))
+	add("values: an object", within("locals {\na = {", "a#=1,", "}\n}\n"))
+	add("values: an object's key", repeated("locals {\na = {", "a=1,", "}\n}\n"))
+	add("values: wrong operations", repeated("locals {\na = [", "1+\"x\",", "]\n}\n"))
+	add("values: operations", repeated("locals {\na = [", "1+2*3,", "]\n}\n"))
+	add("values: divisions", repeated("locals {\na = [", "1/3,", "]\n}\n"))
+	add("values: long decimals", repeated("locals {\na = [", "0.1234567890123456789012345678901234567890*0.1234567890123456789012345678901234567890,", "]\n}\n"))
+	add("values: a text", repeated("locals {\na = \"", "x", "\"\n}\n"))
+	add("values: a wrong text", repeated("stage \"s\" {\nmodel = \"", "x", "\"\n}\n"))
+	add("values: a wrong text in a trainer", repeated("stage \"s\" {\nproof_images = \"", "x", "\"\n}\n"))
+	add("values: loops", repeated("locals {\na = [", "[for x in [1,2,3]: x],", "]\n}\n"))
+	add("values: loops of loops", func(n int) string {
+		return "locals {\n r = [" + strings.Repeat("1,", n/4) + "]\n" + lines(n/2, "a# = [for x in local.r: [for y in local.r: 1]]\n") + "}\n"
+	})
+	add("values: a loop of work", func(n int) string {
+		return "locals {\n r = [" + strings.Repeat("1,", n/4) + "]\n a = [for x in local.r: 1" + strings.Repeat(" + 1", 900) + "]\n}\n"
+	})
+	add("values: a loop of conditions", func(n int) string {
+		return "locals {\n r = [" + strings.Repeat("1,", n/4) + "]\n a = [for x in local.r: x if x > 1" + strings.Repeat(" + 1", 900) + "]\n}\n"
+	})
+	add("values: a loop of templates", func(n int) string {
+		return "locals {\n r = [" + strings.Repeat("1,", n/4) + "]\n a = \"%{for x in local.r}" + strings.Repeat("${x}", n/16) + "%{endfor}\"\n}\n"
+	})
+	add("values: grouped", func(n int) string {
+		return "locals {\n r = [" + lines(n/2, "#,") + "]\n a = {for x in local.r: \"a\" => x...}\n}\n"
+	})
+	add("values: types", within("", "variable \"s#\" {\n type = map(list(object({ a = string, b = optional(number, 3) })))\n default = {}\n}\n", ""))
+	add("values: a type", within("variable \"s\" {\n type = object({", "a# = optional(string, \"x\"),", "})\n default = {}\n}\n"))
+	add("values: wrong types", repeated("variable \"s\" {\n type = object({", "a = strin,", "})\n default = {}\n}\n"))
+	add("values: validations", repeated("variable \"s\" {\n default = 1\n", "validation {\ncondition = var.s > 2\nerror_message = \"no\"\n}\n", "}\n"))
+	add("values: asserts", repeated("output \"o\" {\nvalue = 1\n", "assert {\ncondition = false\nerror_message = \"no\"\n}\n", "}\n"))
+	add("values: dynamic blocks", func(n int) string {
+		return "locals {\n r = [" + strings.Repeat("1,", n/2) + "]\n}\nqconfig \"q\" {\n dynamic \"override\" {\n for_each = local.r\n labels = [\"a\"]\n content {}\n }\n}\n"
+	})
+	add("values: many dynamic blocks", repeated("qconfig \"q\" {\n", "dynamic \"override\" {\n for_each = [1]\n labels = [\"a\"]\n content {}\n}\n", "}\n"))
+	add("values: nested dynamic blocks", repeated("stage \"s\" {\n", strings.Repeat("dynamic \"callback\" {\n for_each = [1,2]\n labels = [\"a\"]\n content {\n", 30)+strings.Repeat("}\n}\n", 30), "}\n"))
+	add("values: wrong dynamic blocks", repeated("qconfig \"q\" {\n", "dynamic \"override\" {\n for_each = 1\n content {}\n}\n", "}\n"))
+
+	// Stages.
+	add("stages: sound", within(sound, soundStage, ""))
+	add("stages: wrong", within(sound, strings.Replace(soundStage, "num_epochs", "num_epoch", 1), ""))
+	add("stages: a chain", func(n int) string {
+		return sound + chain(n, strings.Replace(soundStage, "  trainer", "  depends_on = [stage.s@]\n  trainer", 1), soundStage, false)
+	})
+	add("stages: a chain of checkpoints", func(n int) string {
+		return sound + chain(n, strings.Replace(soundStage, "  trainer", "  model_convert_pipeline {\n   converter \"LoadCheckpoint\" { checkpoint_path = stage.s@.checkpoint.last }\n  }\n  trainer", 1), soundStage, true)
+	})
+	add("stages: a chain of QAT", func(n int) string {
+		qat := strings.Replace(soundStage, "  trainer", "  model_convert_pipeline {\n   qat_mode = \"with_bn\"\n   qconfig = qconfig.q\n   converter \"Float2QAT\" {}\n   converter \"LoadCheckpoint\" { checkpoint_path = stage.s@.checkpoint.last }\n  }\n  trainer", 1)
+		return sound + chain(n, qat, soundStage, true)
+	})
+	add("stages: a chain of recoveries", func(n int) string {
+		more := strings.Replace(soundStage, "  trainer {", "  model_convert_pipeline {\n   converter \"LoadCheckpoint\" { checkpoint_path = stage.s@.checkpoint.last }\n  }\n  trainer {\n    resume_optimizer = true\n", 1)
+		return sound + chain(n, more, soundStage, true)
+	})
+	add("stages: a circle", func(n int) string {
+		link := strings.Replace(soundStage, "  trainer", "  depends_on = [stage.s@]\n  trainer", 1)
+		return sound + chain(n, link, strings.ReplaceAll(link, "@", "0"), false)
+	})
+	add("stages: all wait for all", func(n int) string {
+		var b strings.Builder
+		stages := 1
+		for stages*stages*10 < n {
+			stages++
+		}
+		for i := range stages {
+			fmt.Fprintf(&b, "stage \"s%d\" {\n depends_on = [%s]\n}\n", i, strings.TrimSuffix(strings.Repeat("@,", stages), ","))
+			text := b.String()
+			for j := range stages {
+				text = strings.Replace(text, "@", fmt.Sprintf("stage.s%d", j), 1)
+			}
+			b.Reset()
+			b.WriteString(text)
+		}
+		return b.String()
+	})
+	add("stages: large networks", within(strings.Replace(sound, `"LeNet" "m" {}`, `"ResNet" "m" { depth = 152 }`, 1), soundStage, ""))
+	add("stages: models of their own", within(sound, "model \"ResNet\" \"r#\" { depth = 152 }\n"+strings.ReplaceAll(soundStage, "model.m", "model.r#"), ""))
+	add("stages: large conversions", within(strings.Replace(sound, `"LeNet" "m" {}`, `"ResNet" "m" { depth = 152 }`, 1),
+		"stage \"s#\" {\n  model = model.m\n  val_data = dataset.d\n  model_convert_pipeline {\n    qat_mode = \"with_bn\"\n    qconfig = qconfig.q\n    converter \"Float2QAT\" {}\n    converter \"QAT2Quantize\" {}\n  }\n}\n", ""))
+	callbacks := strings.TrimSuffix(strings.ReplaceAll(soundStage, "#", ""), "}\n")
+	add("stages: callbacks", repeated(sound+callbacks, "callback \"Checkpoint\" {}\n", "}\n"))
+	add("stages: best checkpoints", repeated(sound+callbacks, "callback \"Checkpoint\" { monitor = \"loss\" }\n", "}\n"))
+	add("stages: absorptions", repeated(sound+strings.Replace(callbacks, "  trainer", "  model_convert_pipeline {\n   qat_mode = \"with_bn\"\n   qconfig = qconfig.q\n   converter \"Float2QAT\" {}\n  }\n  trainer", 1), "callback \"FuseBN\" { when = \"step 1\" }\n", "}\n"))
+	add("stages: schedules", within(sound+callbacks, "callback \"FuseBN\" { when = \"epock #\" }\n", "}\n"))
+	add("stages: long schedules", repeated(sound+callbacks, "callback \"FuseBN\" { when = \"every "+strings.Repeat("9", 4000)+" steps\" }\n", "}\n"))
+	add("stages: selectors", within(sound+callbacks+"callback \"FuseBN\" {\n when = \"step 1\"\n modules = [", "\"a#\",", "]\n}\n}\n"))
+	add("stages: long selectors", repeated(sound+callbacks+"callback \"FuseBN\" {\n when = \"step 1\"\n modules = [", "\""+strings.Repeat("**.*a*", 60)+"\",", "]\n}\n}\n"))
+	add("stages: braces", repeated(sound+callbacks+"callback \"FuseBN\" {\n when = \"step 1\"\n modules = [", "\"{"+strings.Repeat("*,", 900)+"*}.a\",", "]\n}\n}\n"))
+	add("stages: stars", repeated(sound+callbacks+"callback \"FuseBN\" {\n when = \"step 1\"\n modules = [", "\""+strings.Repeat("*a", 2000)+"\",", "]\n}\n}\n"))
+	add("stages: a long selector", repeated(sound+callbacks+"callback \"FuseBN\" {\n when = \"step 1\"\n modules = [\"", "a.", "\"]\n}\n}\n"))
+	add("stages: converters", repeated(sound+"stage \"s\" {\n model = model.m\n model_convert_pipeline {\n qconfig = qconfig.q\n", "converter \"Float2QAT\" {}\n", "}\n}\n"))
+	add("stages: loads", repeated(sound+"stage \"s\" {\n model = model.m\n model_convert_pipeline {\n qconfig = qconfig.q\n", "converter \"LoadCheckpoint\" { checkpoint_path = \"x\" }\n", "}\n}\n"))
+	add("stages: metrics", repeated(sound+"stage \"s\" {\n model = model.m\n val_data = dataset.d\n validation {\n", "metric \"Accuracy\" {}\n", "}\n}\n"))
+	add("stages: exports", repeated(sound+"stage \"s\" {\n model = model.m\n", "export \"x\" {}\n", "}\n"))
+	add("stages: transforms", repeated("dataset \"Glyphs\" \"d\" {\n", "transform \"RandomFlip\" {}\n", "}\n"))
+	qat := strings.ReplaceAll(strings.Replace(soundStage, "  trainer", "  model_convert_pipeline {\n   qat_mode = \"with_bn\"\n   qconfig = qconfig.q\n   converter \"Float2QAT\" {}\n  }\n  trainer", 1), "#", "")
+	add("stages: overrides", within(strings.Replace(sound, "qconfig \"q\" {}", "", 1)+qat+"qconfig \"q\" {\n", "override \"**\" {\n weight { dtype = \"int8\" }\n}\n", "}\n"))
+	add("stages: overrides of nothing", within(strings.Replace(sound, "qconfig \"q\" {}", "", 1)+qat+"qconfig \"q\" {\n", "override \"a#\" {\n weight { dtype = \"int8\" }\n}\n", "}\n"))
+	add("stages: overrides of a large net", within(strings.Replace(strings.Replace(sound, `"LeNet" "m" {}`, `"ResNet" "m" { depth = 152 }`, 1), "qconfig \"q\" {}", "", 1)+qat+"qconfig \"q\" {\n", "override \"**\" {\n weight { dtype = \"int8\" }\n}\n", "}\n"))
+	add("stages: qconfigs", within("", "qconfig \"q#\" {\n activation { dtype = \"int9\" }\n}\n", ""))
+	add("stages: asserts", repeated(sound+callbacks, "assert {\ncondition = stage.s.metrics.loss > 1\nerror_message = \"no\"\n}\n", "}\n"))
+	add("stages: outputs", within(sound+strings.ReplaceAll(soundStage, "#", ""), "output \"o#\" { value = stage.s.metrics.accuracy }\n", ""))
+
+	return out
+}
