@@ -324,5 +324,64 @@ func hostiles() []hostile {
 	add("stages: asserts", repeated(sound+callbacks, "assert {\ncondition = stage.s.metrics.loss > 1\nerror_message = \"no\"\n}\n", "}\n"))
 	add("stages: outputs", within(sound+strings.ReplaceAll(soundStage, "#", ""), "output \"o#\" { value = stage.s.metrics.accuracy }\n", ""))
 
+	return append(out, hostileCalls()...)
+}
+
+// hostileCalls make functions work hard, some on a file of n bytes.
+func hostileCalls() []hostile {
+	var out []hostile
+	add := func(name string, text func(int) string) {
+		out = append(out, hostile{name: "calls: " + name, text: text})
+	}
+	line := func(text string) func(int) string { return func(int) string { return "locals {\n" + text + "\n}\n" } }
+	file := func(name, expression string, big func(int) string) {
+		out = append(out, hostile{name: "calls: " + name, text: line("a = " + expression), more: func(n int) map[string]string {
+			return map[string]string{"big": big(n)}
+		}})
+	}
+	list := func(n int) string { return "all = [" + strings.Repeat("1,", n/8) + "]\n" } // a quarter of n, and much to walk over
+	add("after it was too much", func(n int) string {
+		return "locals {\n" + list(n) + "b = [" + strings.Repeat("length(local.all),", n/36) + "]\n}\n"
+	})
+	add("one a line", func(n int) string { return "locals {\n" + list(n) + lines(n/2, "b# = length(local.all)\n") + "}\n" })
+	add("compared", func(n int) string {
+		return "locals {\n" + list(n) + "b = [" + strings.Repeat("local.all == local.all,", n/48) + "]\n}\n"
+	})
+	numbers := func(format string) func(int) string { return func(n int) string { return lines(n, format) } }
+	file("distinct", `length(distinct(split(",", file("big"))))`, numbers("#,"))
+	file("a set", `length(toset(split(",", file("big"))))`, numbers("#,"))
+	file("a set of numbers", `length(toset([for x in split(",", file("big")) : 10000000000000 + x]))`, numbers("1#,"))
+	file("unions", `setunion([for x in split(",", file("big")) : split(",", file("big"))]...)`, numbers("#,"))
+	file("a product", `setproduct(split(",", file("big")), split(",", file("big")))`, numbers("#,"))
+	file("contains", `[for x in split(",", file("big")) : contains(split(",", file("big")), x)]`, numbers("#,"))
+	file("sorted often", `[for x in range(1000) : sort(split(",", file("big")))]`, numbers("#,"))
+	file("rows", `csvdecode(file("big"))`, numbers("a#,"))
+	file("all matches", `length(regexall("a.*b|a", file("big")))`, repeated("", "a", ""))
+	file("a large expression", `regex("((((((a{10}){10}){10}){9}){9})", file("big"))`, repeated("", "a", ""))
+	file("an expression from a file", `regex(file("big"), "a")`, repeated("", "(((a{9}){9}){9})", ""))
+	file("replacements", `replace(file("big"), "/a*/", "$0$0$0$0$0$0$0$0")`, repeated("", "aaaaaaaaab", ""))
+	file("grown replacements", `replace(file("big"), "a", file("big"))`, repeated("", "a", ""))
+	file("a long number", `file("big") + 1`, repeated("", "1", ""))
+	file("a number of base 2", `parseint(file("big"), 2)`, repeated("", "1", ""))
+	file("deep JSON", `jsondecode(file("big"))`, repeated("", "[", ""))
+	file("wide JSON", `jsondecode("[${file("big")}0]")`, repeated("", "1,", ""))
+	file("characters", `split("", file("big"))`, repeated("", "a", ""))
+	file("trimmed", `trim(file("big"), file("big"))`, repeated("", "é", ""))
+	file("joined", `join(file("big"), split("", file("big")))`, repeated("", "a", ""))
+	file("formatted", `format(file("big"), 1)`, repeated("", "%999d", ""))
+	file("read often", `[for x in range(1000) : sha512(file("big"))]`, repeated("", "a", ""))
+	file("templates", `[for i in range(1000) : templatefile("big", { x = 1 })]`, repeated("", "${x}", ""))
+	file("a template of loops", `templatefile("big", { x = range(1000) })`, repeated("", "%{ for i in x }${i}%{ endfor }", ""))
+	const deep = 90
+	add("files of the system", line(`a = [for i in range(1000) : fileset("/", "*/*/*/*")]`))
+	add("try in try", line("a = "+strings.Repeat("try(", deep)+"local.b.c"+strings.Repeat(")", deep)+"\nb = {}"))
+	add("splats of splats", line("a = local.b"+strings.Repeat("[*]", deep)+".c\nb = 1"))
+	add("conditions in conditions", line("a = "+strings.Repeat("[for x in [1] : x if can(", deep/2)+"true"+strings.Repeat(")]", deep/2)))
+	add("powers", line("a = \"${"+strings.TrimSuffix(strings.Repeat("1e300*", 900), "*")+"}\""))
+	add("calls of calls", repeated("locals {\na = [", strings.Repeat("abs(", deep)+"1"+strings.Repeat(")", deep)+",", "]\n}\n"))
+	out = append(out, hostile{
+		name: "calls: a file of values", text: line("a = 1"), args: []string{"-var-file", "big"},
+		more: func(n int) map[string]string { return map[string]string{"big": lines(n, "value# = 1\n")} },
+	})
 	return out
 }

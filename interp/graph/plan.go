@@ -74,7 +74,7 @@ func LowerFor(p *program.Program, c stage.Catalog, m stage.Machine) (*Plan, diag
 	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
 		plan: &Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},
-		data: map[*program.Dataset]*feed{}, models: map[modelKey]*nn.Graph{},
+		data: map[*program.Dataset]*feed{}, models: map[modelKey]*nn.Graph{}, seen: map[*nn.Graph]bool{},
 		qconfigs: map[*program.QConfig]*qconfig{}, said: map[string]bool{},
 	}
 	l.plan.Stages = order(p)
@@ -95,7 +95,8 @@ type lowerer struct {
 	qconfigs map[*program.QConfig]*qconfig
 	said     map[string]bool // mistakes that would come once a stage
 	work     int             // looks at nodes so far
-	idle     int             // selectors that select nothing
+	seen     map[*nn.Graph]bool
+	idle     int // selectors that select nothing
 	opened   map[*program.Dataset]bool
 	held     int64 // by the data sets that are open
 }
@@ -144,6 +145,9 @@ func (l *lowerer) stage(s *Stage) {
 	}
 	if given == nil || !alike {
 		return
+	}
+	if l.work > maxWork {
+		return // said
 	}
 	built := l.model(s.Stage.Model, given)
 	if built == nil {

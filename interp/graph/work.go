@@ -15,7 +15,11 @@ const maxWork = 1 << 20
 // affords takes what it costs to follow a network through the stage, and reports whether
 // that is within the pipeline's bounds.
 func (l *lowerer) affords(s *Stage, built *nn.Graph) bool {
-	each := 8
+	each := 12
+	if !l.seen[built] { // building it has taken the longest
+		l.seen[built] = true
+		each += 16
+	}
 	if s.Convert != nil {
 		each += 4 * len(s.Convert.Converters)
 		if q := s.Convert.QConfig; q != nil && !l.settled(q, built) {
@@ -29,9 +33,6 @@ func (l *lowerer) affords(s *Stage, built *nn.Graph) bool {
 		for _, sel := range s.Callbacks[i].Modules {
 			each += 2 * effort(sel)
 		}
-	}
-	if l.work > maxWork {
-		return false
 	}
 	if l.work += each * len(built.Modules()); l.work <= maxWork {
 		return true

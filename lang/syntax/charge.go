@@ -1,26 +1,44 @@
 package syntax
 
 import (
+	"errors"
+	"reflect"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 )
 
-// Charge is the name of a function of two arguments that evaluation must offer. A call of it
-// stands around every value that an expression can multiply or that costs more than its
-// text: what a `for` or a splat walks over, what a `for` makes, the interpolated parts of a
-// string, and the operands of operators. So whoever evaluates can stop an expression that
-// makes too much. The second argument says what is done with the value: a number of 0 or
-// more is the work for each of its elements, and see below. No text can spell the name.
+// Charge is the name of a function that evaluation must offer: it takes a [Request] in a
+// capsule, and answers whether enough is left for it. It is asked about every value that an
+// expression can multiply or that costs more than its text: what a `for` or a splat walks
+// over, what a `for` makes, the interpolated parts of a string, and operands; and before
+// every argument of a call. Once it has said no the evaluation is given up, by a panic with
+// [ErrGivenUp]. No text can spell the name.
 const Charge = "\x00charge"
 
-// What is done with a value that is charged, other than walking over it.
+// ErrGivenUp is what the evaluation of an expression panics with that makes too much.
+var ErrGivenUp = errors.New("the evaluation is given up: it makes too much")
+
+// Request asks for what the use of a value costs.
+type Request struct {
+	Value cty.Value
+	Use   int // the work for each of the value's elements, or one of the uses below
+}
+
+// Uses of a value other than walking over it.
 const (
 	ToText   = -1 // it becomes part of a string
 	ToNumber = -2 // it becomes a number, if it is none
+	Compared = -3 // with another value
+	Asked    = -4 // for nothing: only whether something is left
 )
 
-// meter puts the calls, and exact arithmetic, into a tree that was just parsed, and reports whether the
+// RequestType is the type of the capsule.
+var RequestType = cty.Capsule("charge", reflect.TypeFor[Request]())
+
+// meter puts the charges, and exact arithmetic, into a tree that was just parsed, and reports whether the
 // text calls functions of its own.
 func meter(node hclsyntax.Node) (calls bool) {
 	m := &metering{wanted: map[hclsyntax.Expression]int{}}
@@ -28,7 +46,7 @@ func meter(node hclsyntax.Node) (calls bool) {
 	return m.calls
 }
 
-// metering walks a tree. It counts the nodes of what loops repeat, and puts the calls in on
+// metering walks a tree. It counts the nodes of what loops repeat, and puts the charges in on
 // its way up, so that it does not meet them.
 type metering struct {
 	calls  bool
@@ -78,13 +96,17 @@ func (m *metering) Exit(node hclsyntax.Node) hcl.Diagnostics {
 		}
 	}
 	switch n := node.(type) {
+	case *hclsyntax.FunctionCallExpr:
+		for i, arg := range n.Args {
+			n.Args[i] = charged(arg, Asked)
+		}
 	case *hclsyntax.BinaryOpExpr:
 		operands(n)
 		decimals(n)
 	case *hclsyntax.UnaryOpExpr:
 		n.Val = charged(n.Val, ToNumber)
 	case *hclsyntax.ConditionalExpr:
-		n.TrueResult, n.FalseResult = charged(n.TrueResult, 0), charged(n.FalseResult, 0)
+		n.TrueResult, n.FalseResult = charged(n.TrueResult, Compared), charged(n.FalseResult, Compared)
 	case *hclsyntax.ForExpr:
 		n.CollExpr = charged(n.CollExpr, m.wanted[n.KeyExpr]+m.wanted[n.ValExpr]+m.wanted[n.CondExpr])
 		n.ValExpr = charged(n.ValExpr, 0)
@@ -102,14 +124,14 @@ func operands(n *hclsyntax.BinaryOpExpr) {
 	use := ToNumber
 	switch n.Op {
 	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
-		use = 0
+		use = Compared
 	case hclsyntax.OpLogicalAnd, hclsyntax.OpLogicalOr:
 		return
 	}
 	n.LHS, n.RHS = charged(n.LHS, use), charged(n.RHS, use)
 }
 
-// charged puts a call around an expression whose value is not small for certain.
+// charged puts a charge around an expression whose value is not small for certain.
 func charged(e hclsyntax.Expression, use int) hclsyntax.Expression {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
@@ -121,28 +143,46 @@ func charged(e hclsyntax.Expression, use int) hclsyntax.Expression {
 			return e
 		}
 	}
-	r := e.Range()
-	return charge{&hclsyntax.FunctionCallExpr{
-		Name: Charge, Args: []hclsyntax.Expression{e, &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(use)), SrcRange: r}},
-		NameRange: r, OpenParenRange: r, CloseParenRange: r,
-	}}
+	return &charge{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, use}
 }
 
-// charge is a call of the function. Once nothing is left to take, it does not even
-// look at its argument: a call walks over all of it.
-type charge struct{ *hclsyntax.FunctionCallExpr }
+// charge is an expression whose value is charged. Who looks at the text looks through it.
+type charge struct {
+	*hclsyntax.ParenthesesExpr
+	use int
+}
 
-// Value implements hcl.Expression.
-func (c charge) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
-	for at := ctx; at != nil; at = at.Parent() {
-		f, ok := at.Functions[Charge]
-		if !ok {
-			continue
+// UnwrapExpression makes hcl look through.
+func (e *charge) UnwrapExpression() hcl.Expression { return e.Expression }
+
+// StartRange is that of the expression inside.
+func (e *charge) StartRange() hcl.Range { return e.Expression.StartRange() }
+
+// Value evaluates the expression, and pays for the use of its value.
+func (e *charge) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	f, metered := charger(ctx)
+	pay := func(v cty.Value) {
+		if !metered {
+			return
 		}
-		if left, err := f.Call([]cty.Value{cty.True, cty.Zero}); err == nil && !left.IsKnown() {
-			return cty.DynamicVal, nil
+		if paid, err := f.Call([]cty.Value{cty.CapsuleVal(RequestType, &Request{v, e.use})}); err != nil || !paid.True() {
+			panic(ErrGivenUp)
 		}
-		break
 	}
-	return c.FunctionCallExpr.Value(ctx)
+	if e.use == Asked {
+		pay(cty.True)
+		return e.Expression.Value(ctx)
+	}
+	v, diags := e.Expression.Value(ctx)
+	pay(v)
+	return v, diags
+}
+
+func charger(ctx *hcl.EvalContext) (function.Function, bool) {
+	for ; ctx != nil; ctx = ctx.Parent() {
+		if f, ok := ctx.Functions[Charge]; ok {
+			return f, true
+		}
+	}
+	return function.Function{}, false
 }

@@ -14,10 +14,10 @@ import (
 // The limits of what expressions may make. Work is counted in units of about a microsecond:
 // an element of a collection, or unitBytes bytes of a string, that is handled once.
 const (
-	maxUnits  = 1 << 19 // that one expression may take
-	allUnits  = 1 << 21 // that all expressions of a pipeline may take
-	overUnits = 1 << 16 // that an expression counts at least which has taken too much
-	unitBytes = 16
+	maxUnits  = 1 << 18 // that one expression may take
+	allUnits  = 1 << 20 // that all expressions of a pipeline may take
+	overUnits = 1 << 15 // that an expression counts at least which has taken too much
+	unitBytes = 64
 	maxNested = 100  // collections in collections: what is compared or converted recurses
 	longText  = 400  // digits of a text that becomes a number without a charge of its own
 	textUnits = 20   // of a number that becomes text
@@ -73,27 +73,14 @@ func (b *Budget) Overdrawn() bool { return b.left < 0 }
 // Spent reports whether nothing is left for the pipeline's other expressions.
 func (b *Budget) Spent() bool { return b.all <= 0 }
 
-// chargeFunction is what syntax.Charge calls: it takes what the use of its argument
-// costs and returns it, or an unknown value once the budget is overdrawn, which makes
-// the loops around it cheap.
+// chargeFunction is what syntax.Charge names: it takes what a request costs.
 func (b *Budget) chargeFunction() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{
-			Name: "value", Type: cty.DynamicPseudoType,
-			AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
-		}, {Name: "use", Type: cty.Number}},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			use, _ := args[1].AsBigFloat().Int64()
-			if b.Overdrawn() || !b.take(useCost(args[0], int(use), b.left)) {
-				return cty.DynamicPseudoType, nil
-			}
-			return args[0].Type(), nil
-		},
+		Params: []function.Parameter{{Name: "request", Type: syntax.RequestType}},
+		Type:   function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if b.Overdrawn() {
-				return cty.DynamicVal, nil
-			}
-			return args[0], nil
+			r := args[0].EncapsulatedValue().(*syntax.Request)
+			return cty.BoolVal(b.take(useCost(r.Value, r.Use, b.left))), nil
 		},
 	})
 }
@@ -102,6 +89,10 @@ func (b *Budget) chargeFunction() function.Function {
 func useCost(v cty.Value, use, limit int) int {
 	known := v.IsKnown() && !v.IsNull()
 	switch {
+	case use == syntax.Asked:
+		return 0
+	case use == syntax.Compared: // in several walks
+		return times(Size(v, limit), 4, limit)
 	case use == syntax.ToNumber:
 		return 1 + conversionCost(v, cty.Number, limit)
 	case use == syntax.ToText && known && v.Type() == cty.Number:

@@ -351,7 +351,7 @@ func metered(f function.Function, b *Budget, c coster) function.Function {
 		return rest
 	}
 	pay := func(args []cty.Value) error {
-		n := 1 + argsCost(args, b.left)
+		n := 1 + times(argsCost(args, b.left), 2, b.left) // values are walked over before and after
 		for i, a := range args {
 			if n > b.left {
 				break

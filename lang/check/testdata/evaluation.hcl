@@ -9,7 +9,7 @@ locals {
   g = file("nothing.txt")     # want "QP211 error .*there is no file nothing.txt"
   h = { a = 1 }.b             # want "QP203 error unsupported attribute"
   i = [for x in range(1000) : [for y in range(1000) : [for z in range(1000) : "${x}${y}${z}"]]] # want "QP215 error this expression makes too much"
-  j = [for x in range(1000) : format("%04100d", x)] # want "QP215 error this"
+  j = [for x in range(1000) : format("%041000d", x)] # want "QP215 error this"
   k = format("%999999999d", 1) # want "QP215 error this expression makes too much"
   l = setproduct(range(1000), range(1000), range(1000)) # want "QP215"
   m = "${stage.s.metrics.accuracy}%"
@@ -32,5 +32,6 @@ stage "t" {
 dataset "MNIST" "late" { root = stage.s.checkpoint.last } # want "QP204"
 locals {
   big = join("", [for x in range(1024) : substr("${file("/dev/null")}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0, -1)]) # want "QP211 .*not a regular file"
-  ten = [for x in range(600) : range(250)] # want "QP215 error this value is too large"
+  ten = [for x in range(140) : local.thousand] # want "QP215 error this value is too large"
+  thousand = range(1000)
 }
