@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"qpipe/interp/artifact"
@@ -169,14 +170,10 @@ func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forge
 // Fault says what is wrong with a file that the entry lists, "" for nothing. A file that cannot be read is
 // an error: it may be sound all the same.
 func (r *Run) Fault(e *StageEntry, f File) (string, error) {
-	at, err := r.where(e, f)
-	if err != nil {
-		return "", r.unreadable(f.Path, err)
-	}
-	c, err := r.whose(at, f)
+	_, c, err := r.find(e, f)
 	switch {
 	case err != nil:
-		return "", r.unreadable(at, err)
+		return "", r.unreadable(f.Path, err)
 	case c == absent:
 		return fmt.Sprintf("its %s is missing", f.Path), nil
 	case c == damaged:
@@ -200,18 +197,8 @@ func (r *Run) Verify(stageName string) error {
 			return &artifact.FileError{Path: r.Path(f.Path), Code: diag.Damaged, Err: errors.New("was removed or changed while the stage ran. The next run continues from what is sound")}
 		}
 	}
-	slices.SortFunc(e.Artifacts, func(a, b File) int { return cmpText(a.Name, b.Name) })
+	slices.SortFunc(e.Artifacts, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return nil
-}
-
-func cmpText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // written finds out whether the file that was being written came to its place.

@@ -82,6 +82,7 @@ type content struct {
 	end     int64
 	unended bool // the last line is whole but for its end
 	ours    bool // some line looks as if a run had written it
+	moved   int  // lines that stood in another place, or twice
 	size    int64
 	sum     uint32 // of all bytes
 }
@@ -193,13 +194,21 @@ func looksOurs(line []byte) bool {
 	})
 }
 
-// order brings the lines into the order of their numbers, and leaves out what is there twice. It returns how many had another
-// place, and how many are left out.
-func (c *content) order(f io.ReaderAt) (moved, repeated int, err error) {
+// scanned is a log's content with its lines in order.
+func scanned(f io.ReaderAt, size int64) (*content, error) {
+	c, err := scan(f, size, false)
+	if err == nil {
+		err = c.order(f)
+	}
+	return c, err
+}
+
+// order brings the lines into the order of their numbers, and leaves out what is there twice.
+func (c *content) order(f io.ReaderAt) error {
 	last := 0
 	for _, l := range c.lines {
 		if l.seq < last {
-			moved++
+			c.moved++
 		}
 		last = max(last, l.seq)
 	}
@@ -210,10 +219,10 @@ func (c *content) order(f io.ReaderAt) (moved, repeated int, err error) {
 		if i+1 < len(c.lines) && c.lines[i+1].seq == l.seq || len(kept) > 0 && kept[len(kept)-1].seq == l.seq {
 			line, err := l.read(f)
 			if err != nil {
-				return 0, 0, err
+				return err
 			}
 			if len(kept) > 0 && kept[len(kept)-1].seq == l.seq && bytes.Equal(line, previous) {
-				repeated++
+				c.moved++
 				continue
 			}
 			previous = line
@@ -221,7 +230,7 @@ func (c *content) order(f io.ReaderAt) (moved, repeated int, err error) {
 		kept = append(kept, l)
 	}
 	c.lines = kept
-	return moved, repeated, nil
+	return nil
 }
 
 // counted reports whether the lines are numbered 1, 2, 3 and so on.

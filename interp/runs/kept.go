@@ -13,11 +13,7 @@ const maxKept = 3
 // Begin makes next the stage's entry. The one that was there is kept, with its files and its lines
 // of metrics.jsonl. With stay the files are next's as well: it goes on from them.
 func (r *Run) Begin(next *StageEntry, lines []json.RawMessage, stay bool) error {
-	var kept []*Kept
-	if e := r.Manifest.Stage(next.Name); e != nil {
-		kept = e.Kept
-	}
-	if err := r.keep(next, kept, lines, stay); err != nil {
+	if err := r.keep(next, nil, lines, stay); err != nil {
 		return r.unwritable(next.Name, err)
 	}
 	r.Manifest.Set(next)
@@ -33,14 +29,12 @@ func (r *Run) Continue(next *StageEntry) error {
 // BringBack makes a kept result the stage's again, in exchange for the one that was there. Its lines are
 // then to be put back: see [Run.LinesBack].
 func (r *Run) BringBack(stageName string, k *Kept, lines []json.RawMessage) (*StageEntry, error) {
-	e := r.Manifest.Stage(stageName)
 	next := k.StageEntry
-	rest := slices.DeleteFunc(slices.Clone(e.Kept), func(other *Kept) bool { return other == k })
 	next.Artifacts = moved(k.Artifacts, stageName)
 	if next.Lines == nil {
 		next.Lines = []json.RawMessage{}
 	}
-	if err := r.keep(&next, rest, lines, false); err != nil {
+	if err := r.keep(&next, k, lines, false); err != nil {
 		return nil, r.unwritable(stageName, err)
 	}
 	r.Manifest.Set(&next)
@@ -62,21 +56,17 @@ func moved(files []File, folder string) []File {
 	return out
 }
 
-// keep puts the stage's present entry among what next keeps; kept is what else it keeps.
-func (r *Run) keep(next *StageEntry, kept []*Kept, lines []json.RawMessage, stay bool) error {
+// keep puts the stage's present entry among what next keeps, which is all that was kept but for what next was made of.
+func (r *Run) keep(next *StageEntry, of *Kept, lines []json.RawMessage, stay bool) error {
 	e := r.Manifest.Stage(next.Name)
 	if e == nil {
 		return nil
 	}
-	next.Kept = kept
+	next.Kept = slices.DeleteFunc(slices.Clone(e.Kept), func(k *Kept) bool { return k == of })
 	k := &Kept{StageEntry: *e}
 	k.Kept, k.Artifacts, k.Writing = nil, nil, nil
 	for _, f := range e.Artifacts {
-		at, err := r.where(e, f)
-		if err != nil {
-			return err
-		}
-		c, err := r.whose(at, f)
+		at, c, err := r.find(e, f)
 		if err != nil {
 			return err
 		}
@@ -85,7 +75,7 @@ func (r *Run) keep(next *StageEntry, kept []*Kept, lines []json.RawMessage, stay
 			continue
 		}
 		if c == damaged { // nobody can use it, and nobody else's it is
-			if err := r.Disk.Remove(f.Path); err != nil {
+			if err := r.Disk.Remove(at); err != nil {
 				return err
 			}
 		}
@@ -297,15 +287,15 @@ func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
 	return numbers, err
 }
 
-// where is the place at which a file of the stage lies: its own, or, where a move was cut off, another one.
-func (r *Run) where(e *StageEntry, f File) (string, error) {
-	if c, err := r.whose(f.Path, f); err != nil || c == ours {
-		return f.Path, err
+// find looks for a file of the stage at its place and, where a move was cut off, at the others.
+func (r *Run) find(e *StageEntry, f File) (at string, c claim, err error) {
+	if c, err = r.whose(f.Path, f); err != nil || c == ours {
+		return f.Path, c, err
 	}
 	if others, err := r.places(e, f); err != nil || len(others) > 0 {
-		return append(others, f.Path)[0], err
+		return append(others, f.Path)[0], ours, err
 	}
-	return f.Path, nil
+	return f.Path, c, nil
 }
 
 // places are the other places at which a file with this name and content lies.

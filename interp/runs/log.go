@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 
-	"qpipe/interp/artifact"
-	"qpipe/lang/diag"
 	"qpipe/lang/files"
 )
 
@@ -84,9 +82,8 @@ func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found 
 // looked is a log that was read. Without a file there is none.
 type looked struct {
 	*content
-	name  string
-	file  *os.File
-	moved int
+	name string
+	file *os.File
 }
 
 func (l *looked) close() {
@@ -111,11 +108,7 @@ func (r *Run) look(name string, most int64) (*looked, error) {
 	}
 	if err != nil {
 		l.close()
-		var known *artifact.FileError
-		if errors.As(err, &known) {
-			return nil, err
-		}
-		return nil, &artifact.FileError{Path: r.Path(name), Code: diag.Unreadable, Err: plain(err)}
+		return nil, r.unreadable(name, err)
 	}
 	return l, nil
 }
@@ -136,15 +129,13 @@ func (l *looked) read(r *Run, most int64) error {
 			return err
 		}
 	}
-	moved, repeated, err := l.order(l.file)
-	l.moved = moved + repeated
-	return err
+	return l.order(l.file)
 }
 
 // unnumbered finds out whose a log is that has no sound line.
 func (r *Run) unnumbered(l *looked) error {
 	known := r.Manifest.FormatVersion > 0 || len(r.Manifest.Stages) > 0
-	if known && r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
+	if r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
 		c, err := scan(l.file, l.size, true)
 		if err != nil {
 			return err
@@ -388,15 +379,11 @@ func (l *Log) again(d *Damage) error {
 	if err != nil {
 		return err
 	}
-	c, err := scan(l.file, info.Size(), false)
+	c, err := scanned(l.file, info.Size())
 	if err != nil {
 		return err
 	}
-	moved, repeated, err := c.order(l.file)
-	if err != nil {
-		return err
-	}
-	d.Bad, d.Moved, d.Sound = c.bad, moved+repeated, len(c.lines)
+	d.Bad, d.Moved, d.Sound = c.bad, c.moved, len(c.lines)
 	d.lose(c.lost(l.seq))
 	old := l.file
 	return l.Rewrite(func(yield func([]byte) error) error { return c.each(old, yield) })
@@ -416,11 +403,8 @@ func (r *Run) sound(name string, most int64, yield func(object []byte) error) er
 	if info.Size() > most {
 		return files.ErrTooLarge
 	}
-	c, err := scan(f, info.Size(), false)
+	c, err := scanned(f, info.Size())
 	if err != nil {
-		return err
-	}
-	if _, _, err := c.order(f); err != nil {
 		return err
 	}
 	return c.each(f, yield)

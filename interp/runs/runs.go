@@ -7,6 +7,7 @@
 package runs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/disk"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 )
 
 // Run is a run's folder. One that was opened by [Look] is only read.
@@ -130,12 +132,9 @@ func (r *Run) mine(name string) error {
 	if err != nil {
 		return r.unwritable(name, err)
 	}
-	what := map[fs.FileMode]string{fs.ModeSymlink: "a link", fs.ModeDir: "a folder", fs.ModeNamedPipe: "a pipe", fs.ModeSocket: "a socket"}[info.Mode().Type()]
-	if what == "" {
-		what = "a device"
-	}
 	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: fmt.Errorf(
-		"is %s, not a regular file, and in the way of the run's own. Move it away, or give the run another folder with -out", what)}
+		"is a %s, not a regular file, and in the way of the run's own. Move it away, or give the run another folder with -out",
+		cmp.Or(files.Kind(info.Mode()), "device"))}
 }
 
 // foreign says that a file which is not the run's lies where the run writes.
@@ -173,13 +172,10 @@ func (r *Run) fileError(name string, code diag.Code, err error) error {
 // plain takes the path out of an operating system's error; it is named already.
 func plain(err error) error {
 	var p *fs.PathError
-	switch {
-	case !errors.As(err, &p):
-		return err
-	case strings.Contains(p.Err.Error(), "path escapes"):
+	if errors.As(err, &p) && strings.Contains(p.Err.Error(), "path escapes") {
 		return errors.New("is a link that leads out of the run's folder. Move it away, or give the run another folder with -out")
 	}
-	return p.Err
+	return files.Cause(err)
 }
 
 // keptFolder is where the kept results of a stage lie.

@@ -142,14 +142,27 @@ func (k kind) is(path string, info fs.FileInfo) error {
 		err = ErrNotFolder
 	case mode.IsDir():
 		err = ErrFolder
-	case mode&fs.ModeNamedPipe != 0:
-		err = &kindError{"pipe"}
-	case mode&fs.ModeSocket != 0:
-		err = &kindError{"socket"}
-	case mode&fs.ModeDevice != 0:
-		err = &kindError{"device"}
+	case Kind(mode) != "":
+		err = &kindError{Kind(mode)}
 	}
 	return &fs.PathError{Op: "open", Path: path, Err: err}
+}
+
+// Kind is the word for what is no regular file: "pipe", "folder", and so on; "" where there is none.
+func Kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeSymlink != 0:
+		return "link"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	}
+	return ""
 }
 
 // Read reads a regular file of at most most bytes. A larger one is refused before
