@@ -274,12 +274,25 @@ func (j *journal) measured(stageName string, step int) *runs.Measured {
 // sync makes the logs durable, and the manifest say, when it is saved, what they hold; a checkpoint must not be ahead of them.
 func (j *journal) sync() error { return j.settle(false) }
 
+// begin does the same for logs that were just opened, and brings the metrics into the plan's order.
+func (j *journal) begin() error {
+	if err := j.arrange(); err != nil {
+		return err
+	}
+	return j.settle(false)
+}
+
 // finish does the same at the end of a stage, and reads the logs to be sure.
 func (j *journal) finish() error {
-	if err := j.change(func(lines []measurement) []measurement { return lines }); err != nil {
+	if err := j.arrange(); err != nil {
 		return err
 	}
 	return j.settle(true)
+}
+
+// arrange brings the metrics into the plan's order.
+func (j *journal) arrange() error {
+	return j.change(func(lines []measurement) []measurement { return lines })
 }
 
 func (j *journal) settle(whole bool) error {

@@ -141,37 +141,41 @@ func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 }
 
 // start reads Options.From and opens the logs.
-func (s *session) start() (d *diag.Diagnostic) {
+func (s *session) start() *diag.Diagnostic {
 	if d := s.readFrom(); d != nil {
 		return d
 	}
-	var err error
+	if err := s.openLogs(); err != nil {
+		return fileError(err)
+	}
+	s.pool = nn.NewPool(s.threads())
+	return nil
+}
+
+// openLogs opens the logs, puts right what is not as the manifest says, and makes the manifest say whose run it is.
+func (s *session) openLogs() (err error) {
 	var order []string
 	for _, st := range s.plan.Stages {
 		order = append(order, st.Name)
 	}
 	if s.journal, err = openJournal(s.folder, order, s.Clock, s.Events); err != nil {
-		return fileError(err)
+		return err
 	}
 	s.journal.warn = s.ofLog
 	s.journal.flush()
 	for _, e := range s.manifest.Stages {
 		if err := s.linesBack(e); err != nil {
-			return fileError(err)
+			return err
 		}
 	}
-	if err := s.journal.finish(); err != nil {
-		return fileError(err)
+	if err := s.journal.begin(); err != nil {
+		return err
 	}
 	if s.folder.Rebuilt {
 		s.emit(EventFallback, "", "manifest.json was not there: it is made again from events.jsonl and the checkpoints", nil)
 	}
 	s.describe()
-	if err := s.folder.Save(); err != nil {
-		return fileError(err)
-	}
-	s.pool = nn.NewPool(s.threads())
-	return nil
+	return s.folder.Save()
 }
 
 // ofLog says what is wrong with a log. Of a write that failed the end of the stage, or of the run, makes an error.
