@@ -274,14 +274,27 @@ func (d *Disk) copy(from, to string) error {
 
 // temporary makes a new file beside the file name; nothing that is there is opened.
 func (d *Disk) temporary(name string) (f *os.File, tmp string, err error) {
+	tmp, err = beside(name, func(tmp string) (err error) {
+		f, err = d.create(tmp)
+		return err
+	})
+	return f, tmp, err
+}
+
+// TemporaryFolder makes a new folder beside the folder name, and returns what it is called.
+func (d *Disk) TemporaryFolder(name string) (tmp string, err error) {
+	return beside(name, func(tmp string) error { return d.root.Mkdir(filepath.FromSlash(tmp), 0o755) })
+}
+
+// beside makes something under the first temporary name that nothing has.
+func beside(name string, create func(tmp string) error) (tmp string, err error) {
 	for n := range uint32(1 << 10) {
 		tmp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%08x%s", path.Base(name), n, tmpExt))
-		f, err = d.root.OpenFile(filepath.FromSlash(tmp), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, tmp, err
+		if err = create(tmp); !errors.Is(err, fs.ErrExist) {
+			return tmp, err
 		}
 	}
-	return nil, "", err
+	return "", err
 }
 
 // Create makes a new file, and its folder; one that is there is an error.
@@ -289,18 +302,11 @@ func (d *Disk) Create(name string) (*os.File, error) {
 	if err := d.MkdirAll(path.Dir(name)); err != nil {
 		return nil, err
 	}
-	return d.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	return d.create(name)
 }
 
-// TemporaryFolder makes a new folder beside the folder name, and returns what it is called.
-func (d *Disk) TemporaryFolder(name string) (tmp string, err error) {
-	for n := range uint32(1 << 10) {
-		tmp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%08x%s", path.Base(name), n, tmpExt))
-		if err = d.root.Mkdir(filepath.FromSlash(tmp), 0o755); !errors.Is(err, fs.ErrExist) {
-			return tmp, err
-		}
-	}
-	return "", err
+func (d *Disk) create(name string) (*os.File, error) {
+	return d.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 }
 
 // discard removes a temporary file that could not be filled: on a full disk its
