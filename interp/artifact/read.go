@@ -17,16 +17,24 @@ import (
 
 // Read reads and verifies a snapshot.
 func Read(path string) (*stage.Snapshot, error) {
-	data, err := load(path, at(path), true)
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
-	return Decode(path, data)
+	return read(path, f)
 }
 
 // ReadIn reads and verifies the snapshot in the file name below root; its path is for messages.
 func ReadIn(root *os.Root, name, path string) (*stage.Snapshot, error) {
-	data, err := load(path, below(root, name), true)
+	f, err := files.OpenIn(root, name)
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	return read(path, f)
+}
+
+func read(path string, f *os.File) (*stage.Snapshot, error) {
+	data, err := load(path, f, true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +63,11 @@ func Ours(root *os.Root, name string) bool {
 // safetensors file: those of a float model that another tool has written. With
 // check false a hash that does not match is passed over.
 func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
-	data, err := load(path, at(path), false)
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := load(path, f, false)
 	if err != nil {
 		return nil, err
 	}
@@ -87,16 +99,7 @@ func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, error) {
 	return build(path, c)
 }
 
-// opener opens the file that a reader reads, once: its name may mean another file a moment later.
-type opener func() (*os.File, error)
-
-func at(path string) opener { return func() (*os.File, error) { return files.Open(path) } }
-
-func below(root *os.Root, name string) opener {
-	return func() (*os.File, error) { return files.OpenIn(root, name) }
-}
-
-// open opens the file at path.
+// open opens the file at path, for all that is read of it: the name may mean another file a moment later.
 func open(path string) (*os.File, error) {
 	f, err := files.Open(path)
 	if err != nil {
@@ -123,12 +126,8 @@ func (c *contents) justified(path string) error {
 }
 
 // load reads a safetensors file, once its header has shown that it is one (with ours: a
-// checkpoint of qpipe), and what it has.
-func load(path string, open opener, ours bool) ([]byte, error) {
-	f, err := open()
-	if err != nil {
-		return nil, asFileError(path, err)
-	}
+// checkpoint of qpipe), and what it has. It closes the file.
+func load(path string, f *os.File, ours bool) ([]byte, error) {
 	defer func() { _ = f.Close() }()
 	c, err := readHeader(path, f)
 	if err != nil {
