@@ -75,10 +75,8 @@ func (s *scenario) make(w *world, c *campaign) {
 				s.err = fmt.Errorf("%s: the history cannot be made: %v", s.name, p)
 			}
 		}()
-		t := w.workshop(c, "template-"+s.name)
+		t := w.template(c, s.name, s.setup)
 		s.folder = t.dir
-		t.write("p.hcl", glyphs)
-		s.setup(t)
 		dry := w.workshop(c, "counted-"+s.name)
 		t.must(copyTree(t.dir, dry.dir))
 		count := &strike{}
@@ -96,6 +94,14 @@ func (w *world) workshop(c *campaign, name string) *trial {
 	t := &trial{world: w, campaign: c, root: dir, dir: dir}
 	_ = os.RemoveAll(t.dir)
 	t.must(os.MkdirAll(t.dir, 0o755))
+	return t
+}
+
+// template makes the folder that trials begin with.
+func (w *world) template(c *campaign, name string, setup func(*trial)) *trial {
+	t := w.workshop(c, "template-"+name)
+	t.write("p.hcl", glyphs)
+	setup(t)
 	return t
 }
 

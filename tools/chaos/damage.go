@@ -39,10 +39,7 @@ func damage(w *world) *campaign {
 	var folders []string
 	c.prepare = func() (int, string) {
 		for _, h := range histories {
-			t := w.workshop(c, "template-"+c.name+"-"+h.name)
-			t.write("p.hcl", glyphs)
-			h.setup(t)
-			folders = append(folders, t.dir)
+			folders = append(folders, w.template(c, c.name+"-"+h.name, h.setup).dir)
 		}
 		return 0, ""
 	}
