@@ -2,16 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,26 +18,6 @@ import (
 
 // most is the memory that a command line with a number at its extremes may take.
 const most = 512 << 20
-
-// limited runs a command line in the folder dir and ends it after the time limit; over says
-// that it did. Of its memory nothing is known, and it is 0, as long as the test itself has had
-// more: the system counts from there.
-func limited(t *testing.T, dir string, limit time.Duration, args ...string) (said string, code int, over bool, memory int64) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "qpipe", args...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, &out, &out, append(os.Environ(), "NO_COLOR=1")
-	_ = cmd.Run() // the state says how it ended
-	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	var own syscall.Rusage
-	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &own))
-	if memory = usage.Maxrss << 10; usage.Maxrss <= own.Maxrss {
-		memory = 0
-	}
-	return out.String(), cmd.ProcessState.ExitCode(), ctx.Err() != nil, memory
-}
 
 // TestRunsAtTheirExtremes: what plan accepts of the extremes runs: to its end, to an error, or
 // (a billion steps) until it is ended; in little memory, and without a trace. With QPIPE_LONG
@@ -76,9 +53,9 @@ func TestRunsAtTheirExtremes(t *testing.T) {
 					continue
 				}
 				runs <- struct{}{}
-				said, code, over, memory := limited(t, dir, time.Second, "run", "-stage", until, "x.hcl")
-				if !over && code != 0 && code != 1 || trace.MatchString(said) || memory > most {
-					t.Errorf("%s: exit code %d, %d MiB\n%.3000s", value, code, memory>>20, said)
+				m := measured(t, dir, time.Second, "run", "-stage", until, "x.hcl")
+				if !m.over && m.Code != 0 && m.Code != 1 || trace.MatchString(m.said) || m.Memory > most {
+					t.Errorf("%s: exit code %d, %d MiB\n%.3000s", value, m.Code, m.Memory>>20, m.said)
 				}
 			}
 		})
@@ -89,8 +66,8 @@ func TestRunsAtTheirExtremes(t *testing.T) {
 func TestFlagsAtTheirExtremes(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "x.hcl"), []byte(effectPipeline(slots{})), 0o600))
-	if said, code, _, _ := limited(t, dir, time.Minute, "run", "x.hcl"); code != 0 {
-		t.Fatal(said)
+	if m := measured(t, dir, time.Minute, "run", "x.hcl"); m.over || m.Code != 0 {
+		t.Fatal(m.said)
 	}
 	for _, line := range []string{
 		"run -force -stage float -out other -threads N x.hcl",
@@ -111,8 +88,8 @@ func TestFlagsAtTheirExtremes(t *testing.T) {
 			t.Parallel()
 			for _, n := range append(extremes(), "1024", "4096") {
 				args := strings.Fields(strings.ReplaceAll(line, "N", n))
-				if said, code, over, memory := limited(t, dir, 20*time.Second, args...); code < 0 || code > 2 || over || trace.MatchString(said) || memory > most {
-					t.Errorf("%q: exit code %d, %d MiB, ended: %t\n%.2000s", args, code, memory>>20, over, said)
+				if m := measured(t, dir, 20*time.Second, args...); m.Code < 0 || m.Code > 2 || m.over || trace.MatchString(m.said) || m.Memory > most {
+					t.Errorf("%q: exit code %d, %d MiB, ended: %t\n%.2000s", args, m.Code, m.Memory>>20, m.over, m.said)
 				}
 			}
 		})
@@ -150,9 +127,9 @@ func TestSizesOfFiles(t *testing.T) {
 		"show all.safetensors":                           "200.00 MiB",
 		"run -stage float mnist.hcl":                     "announces 67108864 items of 784 bytes, but holds 1 at most",
 	} {
-		said, code, over, memory := limited(t, dir, 20*time.Second, strings.Fields(line)...)
-		if !strings.Contains(strings.Join(strings.Fields(said), " "), want) || code > 1 || over || memory > 100<<20 {
-			t.Errorf("%s: exit code %d, %d MiB\n%.1000s", line, code, memory>>20, said)
+		m := measured(t, dir, 20*time.Second, strings.Fields(line)...)
+		if !strings.Contains(strings.Join(strings.Fields(m.said), " "), want) || m.Code > 1 || m.over || m.Memory > 100<<20 {
+			t.Errorf("%s: exit code %d, %d MiB\n%.1000s", line, m.Code, m.Memory>>20, m.said)
 		}
 	}
 }

@@ -3,13 +3,9 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -43,22 +39,13 @@ func (h hostile) answers(t *testing.T, n int) {
 				must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 			}
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "qpipe", append(append([]string{"validate"}, h.args...), "x.hcl")...)
-		cmd.Dir = dir
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		_ = cmd.Run()
-		work := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
-		code := cmd.ProcessState.ExitCode()
-		t.Logf("%d bytes: %v, %d MB, exit code %d", n, work, peak, code)
-		if work > 6*time.Second || peak > 512 {
-			t.Errorf("%v of work, %d MB", work, peak)
+		m := measured(t, dir, time.Minute, append(append([]string{"validate"}, h.args...), "x.hcl")...)
+		t.Logf("%d bytes: %v, %d MB, exit code %d", n, m.Work, m.Memory>>20, m.Code)
+		if m.over || m.Work > 6*time.Second || m.Memory > 512<<20 {
+			t.Errorf("%v of work, %d MB, ended: %t", m.Work, m.Memory>>20, m.over)
 		}
-		if code < 0 || code > 2 || out.Len() > 1<<20 || bytes.Contains(out.Bytes(), []byte("goroutine ")) || bytes.Contains(out.Bytes(), []byte("QP900")) {
-			t.Errorf("exit code %d, %d bytes of output: %.300s", code, out.Len(), &out)
+		if m.Code < 0 || m.Code > 2 || len(m.said) > 1<<20 || trace.MatchString(m.said) {
+			t.Errorf("exit code %d, %d bytes of output: %.300s", m.Code, len(m.said), m.said)
 		}
 	})
 }

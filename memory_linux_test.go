@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -130,39 +127,15 @@ func TestMemoryOfStages(t *testing.T) {
 		must(t, err)
 		must(t, json.Unmarshal(out, &plan))
 		for _, s := range plan.Stages {
-			peak := peakOf(t, dir, "run", "-stage", s.Stage, "x.hcl")
-			ratio := float64(s.Memory) / float64(peak)
-			t.Logf("| %s | %s | %d | %d | %.2f |", c.name, s.Stage, s.Memory>>20, peak>>20, ratio)
+			m := measured(t, dir, 10*time.Minute, "run", "-stage", s.Stage, "x.hcl")
+			if m.Code != 0 {
+				t.Fatal(m.said)
+			}
+			ratio := float64(s.Memory) / float64(m.Memory)
+			t.Logf("| %s | %s | %d | %d | %.2f |", c.name, s.Stage, s.Memory>>20, m.Memory>>20, ratio)
 			if ratio < 1/1.6 || ratio > 1.6 {
-				t.Errorf("%s, stage %s: %d MiB are expected, and it takes %d", c.name, s.Stage, s.Memory>>20, peak>>20)
+				t.Errorf("%s, stage %s: %d MiB are expected, and it takes %d", c.name, s.Stage, s.Memory>>20, m.Memory>>20)
 			}
-		}
-	}
-}
-
-// peakOf runs a command line that must succeed, and returns the most memory that the
-// process was seen with.
-func peakOf(t *testing.T, dir string, args ...string) (peak int64) {
-	t.Helper()
-	cmd := exec.Command("qpipe", args...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
-	must(t, cmd.Start())
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("%v: %v\n%s", args, err, &out)
-			}
-			return peak
-		case <-time.After(2 * time.Millisecond):
-			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)) // it may have ended
-			_, rest, _ := strings.Cut(string(status), "VmHWM:")
-			line, _, _ := strings.Cut(rest, " kB")
-			n, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-			peak = max(peak, n<<10)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -137,40 +135,26 @@ func (in input) try(t *testing.T, make func(*testing.T, string)) {
 	must(t, os.RemoveAll(path))
 	make(t, path)
 	for _, command := range in.commands {
-		said, code, took, memory := bounded(t, dir, command)
-		if code != 1 && !(in.lenient && code == 0) && code != 2 {
-			t.Errorf("%s: exit code %d\n%s", command, code, said)
+		m := bounded(t, dir, command)
+		if m.over || m.Code != 1 && !(in.lenient && m.Code == 0) && m.Code != 2 {
+			t.Errorf("%s: exit code %d, ended: %t\n%s", command, m.Code, m.over, m.said)
 		}
-		if code != 0 && !strings.Contains(said, filepath.Base(path)) {
-			t.Errorf("%s: does not name the file\n%s", command, said)
+		if m.Code != 0 && !strings.Contains(m.said, filepath.Base(path)) {
+			t.Errorf("%s: does not name the file\n%s", command, m.said)
 		}
-		if strings.Contains(said, "goroutine ") || strings.Contains(said, "QP900") {
-			t.Errorf("%s: a trace\n%s", command, said)
+		if trace.MatchString(m.said) {
+			t.Errorf("%s: a trace\n%s", command, m.said)
 		}
-		if took > 15*time.Second {
-			t.Errorf("%s: took %v\n%s", command, took, said)
-		}
-		if memory > 256<<20 {
-			t.Errorf("%s: %d MiB of memory", command, memory>>20)
+		if m.Memory > 256<<20 {
+			t.Errorf("%s: %d MiB of memory", command, m.Memory>>20)
 		}
 	}
 }
 
-// bounded runs a command line in the folder dir, for a limited time. The system counts
-// memory from that of the process that starts another: memory is what goes beyond.
-func bounded(t *testing.T, dir, command string) (said string, code int, took time.Duration, memory int64) {
+// bounded runs a command line in the folder dir, for a limited time.
+func bounded(t *testing.T, dir, command string) measurement {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "qpipe", strings.Fields(command)...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, &out, &out, append(os.Environ(), "QPIPE_KERNELS=portable", "NO_COLOR=1")
-	began := time.Now()
-	code = exitCode(t, cmd.Run())
-	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	var own syscall.Rusage
-	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &own))
-	return out.String(), code, time.Since(began), max(0, usage.Maxrss-own.Maxrss) << 10
+	return measured(t, dir, 20*time.Second, append([]string{"QPIPE_KERNELS=portable"}, strings.Fields(command)...)...)
 }
 
 // TestNamedPipes: a pipeline and a file of values that the command line names may come from a pipe.
@@ -183,8 +167,8 @@ func TestNamedPipes(t *testing.T) {
 	for path, content := range map[string]string{"p.hcl": text, "v.qvars": `x = "of a pipe"`} {
 		go func() { _ = os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600) }()
 	}
-	if said, code, _, _ := bounded(t, dir, "validate -var-file v.qvars p.hcl"); code != 0 {
-		t.Errorf("exit code %d\n%s", code, said)
+	if m := bounded(t, dir, "validate -var-file v.qvars p.hcl"); m.over || m.Code != 0 {
+		t.Errorf("exit code %d\n%s", m.Code, m.said)
 	}
 	bash := exec.Command("bash", "-c", `qpipe validate -var-file <(echo 'x = 1') <(cat; true) && qpipe validate -var-file <(true) /dev/stdin <<<"$TEXT"`)
 	bash.Stdin, bash.Env = strings.NewReader(text), append(os.Environ(), "TEXT="+text)
@@ -206,8 +190,8 @@ func TestFileSets(t *testing.T) {
 	slices.Sort(names)
 	value := fmt.Sprintf(`fileset(".", "*.txt") == toset(["sound.txt"]) && !anytrue([for f in [%s] : fileexists(f)]) ? "" : file("wrong")`, strings.Join(names, ", "))
 	must(t, os.WriteFile(filepath.Join(dir, "P"), []byte(fmt.Sprintf(notFilePipeline, "train", "", value)), 0o600))
-	if said, code, _, _ := bounded(t, dir, "validate P"); code != 0 {
-		t.Errorf("exit code %d\n%s", code, said)
+	if m := bounded(t, dir, "validate P"); m.over || m.Code != 0 {
+		t.Errorf("exit code %d\n%s", m.Code, m.said)
 	}
 }
 
@@ -228,8 +212,8 @@ func TestNamesThatAreNoText(t *testing.T) {
 			t.Skip("this file system has no such names:", err)
 		}
 		for _, command := range commands {
-			if said, code, _, _ := bounded(t, dir, command); code != 1 || !strings.Contains(said, `\xff`) && !strings.Contains(said, "�") {
-				t.Errorf("%q: exit code %d\n%s", command, code, said)
+			if m := bounded(t, dir, command); m.Code != 1 || !strings.Contains(m.said, `\xff`) && !strings.Contains(m.said, "�") {
+				t.Errorf("%q: exit code %d\n%s", command, m.Code, m.said)
 			}
 		}
 		must(t, os.Remove(full))

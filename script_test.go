@@ -11,10 +11,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the program itself a command of the scripts and of exec.Command.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"qpipe": main})
-}
+// commands are those of the scripts and of exec.Command: the program itself, and what tests add.
+var commands = map[string]func(){"qpipe": main}
+
+// TestMain makes the commands.
+func TestMain(m *testing.M) { testscript.Main(m, commands) }
 
 // TestScripts runs testdata/script/*.txtar: black boxes that see arguments,
 // streams, files and exit codes. $PIPELINES is the folder of the pipelines,
