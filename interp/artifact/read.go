@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,17 @@ func Ours(root *os.Root, name string) bool {
 		}
 	}
 	return marks >= 2
+}
+
+// Begun reports whether a file that begins so can become a checkpoint: of the header's length and
+// its first key there must be a byte at least.
+func Begun(head []byte) bool {
+	first := []byte(`{"` + metaKey + `":`)
+	if len(head) <= 8 || binary.LittleEndian.Uint64(head) > maxHeader {
+		return false
+	}
+	n := min(len(head)-8, len(first))
+	return bytes.Equal(head[8:8+n], first[:n])
 }
 
 // ReadWeights reads a snapshot like Read, or the plain tensors of any other

@@ -388,22 +388,24 @@ func (d *Disk) RemoveFolder(name string) error {
 
 const tmpExt = ".tmp"
 
-// temporaryName is the shape of temporary files' names.
-var temporaryName = regexp.MustCompile(`^\.(.+)\.[0-9a-f]{8}\` + tmpExt + `$`)
+// temporaryName is the shape of temporary files' names: see beside.
+var temporaryName = regexp.MustCompile(`^\.(.+)\.00000[0-3][0-9a-f]{2}\` + tmpExt + `$`)
 
 // Sweep removes the temporary files that writes cut off by a crash have left in
-// the folder dir, of the files that ours says are the caller's.
-func (d *Disk) Sweep(dir string, ours func(name string) bool) error {
+// the folder dir. A name can be anybody's: ours says whether the file tmp is what the caller has begun to write of the
+// file name.
+func (d *Disk) Sweep(dir string, ours func(name, tmp string) bool) error {
 	entries, err := d.Entries(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		m := temporaryName.FindStringSubmatch(e.Name())
-		if m == nil || !e.Type().IsRegular() || !ours(path.Join(dir, m[1])) {
+		tmp := path.Join(dir, e.Name())
+		if m == nil || !e.Type().IsRegular() || !ours(path.Join(dir, m[1]), tmp) {
 			continue
 		}
-		if err := d.Remove(path.Join(dir, e.Name())); err != nil {
+		if err := d.Remove(tmp); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func TestWriteIsAtomic(t *testing.T) {
 	d := opened(t, dir, Options{})
 	must(t, os.WriteFile(filepath.Join(dir, "deep", ".notes.00000001.tmp"), nil, 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "deep", ".f.tmp"), nil, 0o600))
-	must(t, d.Sweep("deep", func(name string) bool { return name == "deep/f" }))
+	must(t, d.Sweep("deep", func(name, _ string) bool { return name == "deep/f" }))
 	entries, _ := d.Entries("deep")
 	if len(entries) != 3 {
 		t.Errorf("after the sweep: %v; want the file, and two that are not ours", entries)

@@ -60,14 +60,32 @@ func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(
 	if err != nil {
 		return nil, err
 	}
-	j.events.Tell, j.metrics.Tell = j.damaged, j.damaged
+	j.events.Tell = func(d *runs.Damage) {
+		j.damaged(d)
+		j.entries()
+	}
+	j.metrics.Tell = j.damaged
 	j.metrics.Lines = func(yield func([]byte) error) error { return yieldAll(j.lines, yield) }
 	if err := j.restore(found); err != nil {
 		j.close()
 		return nil, err
 	}
+	if !j.events.Whole() {
+		j.entries()
+	}
 	r.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
 	return j, nil
+}
+
+// entries logs what the manifest says of the stages, where the log has lost that: a lost manifest is made of it.
+func (j *journal) entries() {
+	for _, e := range j.folder.Manifest.Stages {
+		j.log(entryEvent(e))
+	}
+}
+
+func entryEvent(e *runs.StageEntry) stage.Event {
+	return stage.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}}
 }
 
 func yieldAll(lines []measurement, yield func([]byte) error) error {
@@ -126,11 +144,7 @@ func metricOf(e stage.Event) (l metricLine, ok bool) {
 func (j *journal) event(e stage.Event) {
 	j.mu.Lock()
 	if e.Kind != stage.EventProgress {
-		line := eventLine{Event: e}
-		if j.clock != nil {
-			line.Time = j.clock().UTC().Format(time.RFC3339Nano)
-		}
-		j.note(j.events.Append(line))
+		j.log(e)
 	}
 	if l, ok := metricOf(e); ok && !j.seen[l.key()] {
 		j.metric(l)
@@ -140,6 +154,15 @@ func (j *journal) event(e stage.Event) {
 		j.show(e)
 	}
 	j.flush()
+}
+
+// log adds an event to events.jsonl.
+func (j *journal) log(e stage.Event) {
+	line := eventLine{Event: e}
+	if j.clock != nil {
+		line.Time = j.clock().UTC().Format(time.RFC3339Nano)
+	}
+	j.note(j.events.Append(line))
 }
 
 func (j *journal) metric(l metricLine) {

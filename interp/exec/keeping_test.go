@@ -137,6 +137,7 @@ func TestOwnFiles(t *testing.T) {
 	ran(t, p, world(dir))
 	mine := map[string]string{
 		"notes.txt": "n", "qat/notes.txt": "n", "qat/plots/p.png": "p", "qat/.last.safetensors.tmp": "t", ".x.00000000.tmp": "t",
+		".manifest.json.00000000.tmp": "mine", ".manifest.json.deadbeef.tmp": "{", ".events.jsonl.00000001.tmp": "# mine", "qat/.last.safetensors.00000000.tmp": "mine",
 		"float/favourite.safetensors": products(t, dir)["float/best.safetensors"], "qat/epoch-copy.safetensors": "x", ".previous/qat/notes": "n",
 	}
 	for name, text := range mine {
@@ -155,16 +156,57 @@ func TestOwnFiles(t *testing.T) {
 		}
 	}
 
-	in := filepath.Join(t.TempDir(), "run")
-	must(t, os.MkdirAll(filepath.Join(in, "float"), 0o755))
-	must(t, os.WriteFile(filepath.Join(in, "float", "best.safetensors"), []byte("mine"), 0o600))
-	o = world(in)
+}
+
+// TestLostLog: a new log of events says of the stages what the lost one has said. Where the manifest is lost as well,
+// all that lies in the way is named at once.
+func TestLostLog(t *testing.T) {
+	p, _ := parttest.Flow()
+	for left, leave := range map[string]func(log string) string{
+		"no file":    func(string) string { return "" },
+		"nothing":    func(string) string { return "" },
+		"half of it": func(log string) string { return log[:len(log)/2] },
+		"no checks":  func(log string) string { return strings.ReplaceAll(log, "check", "cheque") },
+	} {
+		dir := t.TempDir()
+		ran(t, p, world(dir))
+		log := filepath.Join(dir, runs.EventsName)
+		text, err := os.ReadFile(log)
+		must(t, err)
+		must(t, os.WriteFile(log, []byte(leave(string(text))), 0o600))
+		if left == "no file" {
+			must(t, os.Remove(log))
+		}
+		for range 2 {
+			r := ran(t, p, world(dir))
+			if got := states(r); strings.Count(got, "up to date (nothing has changed)") != 4 {
+				t.Errorf("%s is left of the log: %s", left, got)
+			}
+			must(t, os.Remove(filepath.Join(dir, runs.ManifestName)))
+		}
+	}
+
+	dir := t.TempDir()
+	ran(t, p, world(dir))
+	before := products(t, dir)
+	for _, name := range []string{runs.EventsName, runs.ManifestName} {
+		must(t, os.Remove(filepath.Join(dir, name)))
+	}
+	o := world(dir)
 	heard := events(&o)
 	_, list := Run(context.Background(), lowered(t, p), o)
-	if len(list) != 1 || list[0].Code != diag.Foreign || !strings.Contains(list[0].Summary, filepath.Join("float", "best.safetensors")) || count(*heard, stage.EventStart) > 0 {
-		t.Errorf("%v", list)
+	if len(list) != 1 || list[0].Code != diag.Foreign || count(*heard, stage.EventStart) > 0 {
+		t.Fatalf("%v", list)
 	}
-	if got := products(t, in)["float/best.safetensors"]; got != "mine" {
-		t.Errorf("it is %q", got)
+	for name := range before {
+		if strings.HasSuffix(name, ".safetensors") && !strings.Contains(list[0].Summary, name) {
+			t.Errorf("%s is not named: %s", name, list[0].Summary)
+		}
+	}
+	if !strings.Contains(list[0].Summary, "There is no manifest.json") {
+		t.Error(list[0].Summary)
+	}
+	if d := differences(before, products(t, dir)); d != nil {
+		t.Errorf("%v", d)
 	}
 }

@@ -25,7 +25,7 @@ func resumable(o Options) *diag.Diagnostic {
 // begin makes the manifest say that the stage is running, and has the metrics up to the step. What was there is kept; with keep the
 // attempt goes on from its files.
 func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error {
-	if err := s.folder.Vacant(st.Name); err != nil {
+	if err := s.vacant(st); err != nil {
 		return s.unbegun(st, d, err)
 	}
 	has := s.journal.measured(st.Name, step)
@@ -40,10 +40,19 @@ func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error 
 	return s.record(next, s.folder.Begin(next, s.journal.texts(st.Name), keep))
 }
 
+// vacant makes sure that the stages find nothing of somebody else's in the way of their files.
+func (s *session) vacant(stages ...*graph.Stage) error {
+	var names []string
+	for _, st := range stages {
+		names = append(names, st.Name)
+	}
+	return s.folder.Vacant(names, func(stageName, name string) bool { return s.plan.Stage(stageName).Names(name) })
+}
+
 // record logs an entry of the manifest once it is there: a lost manifest is made of the log.
 func (s *session) record(e *runs.StageEntry, err error) error {
 	if err == nil {
-		s.journal.event(stage.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}})
+		s.journal.event(entryEvent(e))
 	}
 	return err
 }

@@ -140,10 +140,15 @@ func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 	return s, nil
 }
 
-// start reads Options.From and opens the logs.
+// start reads Options.From and opens the logs. Of stages that were never begun it is known that they run: nothing may lie in
+// their way.
 func (s *session) start() *diag.Diagnostic {
 	if d := s.readFrom(); d != nil {
 		return d
+	}
+	begun := func(st *graph.Stage) bool { return s.manifest.Stage(st.Name) != nil }
+	if err := s.vacant(slices.DeleteFunc(slices.Clone(s.wanted), begun)...); err != nil {
+		return fileError(err)
 	}
 	if err := s.openLogs(); err != nil {
 		return fileError(err)

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -165,6 +166,14 @@ func (l *lowerer) stage(s *Stage) {
 		l.measure(s)
 		l.tooMuch(s)
 	}
+}
+
+// Names reports whether the stage may write a file of that name.
+func (s *Stage) Names(name string) bool {
+	return slices.Contains([]string{"last", "best", program.Int8}, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
+		n, ok := c.Args.(program.Numberer)
+		return ok && n.Numbers(name, s.Length)
+	})
 }
 
 // writes lists the checkpoints that a stage leaves.

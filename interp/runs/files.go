@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,7 @@ func (r *Run) whose(name string, files ...File) (claim, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return absent, nil
 	case err != nil:
-		return absent, err
+		return absent, cmp.Or(r.folder(path.Dir(name)), err)
 	case !info.Mode().IsRegular():
 		return foreign, nil
 	}
@@ -262,18 +263,27 @@ func (r *Run) adopt(e *StageEntry) error {
 
 // Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.
 func (r *Run) Names(stageName string) ([]string, error) {
-	entries, err := r.Entries(stageName)
-	if err != nil {
-		return nil, r.unwritable(stageName, err)
-	}
+	entries, err := r.entries(stageName)
 	var names []string
 	for _, e := range entries {
 		if name, ok := cutExt(e.Name()); ok && e.Type().IsRegular() {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	return names, err
+}
+
+// entries lists a folder, sorted; one that is not there has none.
+func (r *Run) entries(folder string) ([]fs.DirEntry, error) {
+	if err := r.folder(folder); err != nil {
+		return nil, err
+	}
+	entries, err := r.Entries(folder)
+	if err != nil {
+		return nil, r.unwritable(folder, err)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
 }
 
 func cutExt(base string) (string, bool) {
@@ -308,21 +318,32 @@ func Broken(err error) bool {
 	return errors.Is(err, errMissing) || errors.As(err, &f) && f.Code != diag.Unreadable
 }
 
-// Vacant makes sure, before a stage works for hours, that the files which most stages write can be written.
-func (r *Run) Vacant(stageName string) error {
-	info, err := r.Lstat(stageName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return r.unwritable(stageName, err)
-	case !info.IsDir():
-		return r.foreign(stageName)
-	}
-	for _, name := range []string{"last", "best", "int8"} {
-		if err := r.vacant(stageName, name); err != nil {
-			return r.unwritable(file(stageName, name), err)
+// Vacant makes sure, before stages work for hours, that they can write their files: writes reports whether
+// a stage may write one of that name.
+func (r *Run) Vacant(stages []string, writes func(stageName, name string) bool) error {
+	var others []string
+	for _, stageName := range stages {
+		entries, err := r.entries(stageName)
+		if err != nil {
+			return err
 		}
+		for _, e := range entries {
+			name, ok := cutExt(e.Name())
+			if !ok || !writes(stageName, name) {
+				continue
+			}
+			at := file(stageName, name)
+			c, err := r.whose(at, r.Manifest.Stage(stageName).candidates(name)...)
+			if err != nil {
+				return r.unwritable(at, err)
+			}
+			if c == foreign {
+				others = append(others, at)
+			}
+		}
+	}
+	if len(others) > 0 {
+		return r.foreign(others...)
 	}
 	return nil
 }

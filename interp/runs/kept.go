@@ -2,9 +2,14 @@ package runs
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"path"
 	"slices"
 	"strconv"
+
+	"qpipe/interp/artifact"
+	"qpipe/lang/files"
 )
 
 // maxKept is how many earlier results and attempts of a stage are kept, until a new result is complete.
@@ -230,8 +235,13 @@ func (r *Run) fetch(e *StageEntry, f File) error {
 	if len(places) == 0 {
 		return nil // it is nowhere: whoever needs it will say so
 	}
-	if c != absent {
+	switch c {
+	case foreign:
 		return r.foreign(f.Path)
+	case damaged: // nobody can use it, and nobody else's it is
+		if err := r.Disk.Remove(f.Path); err != nil {
+			return err
+		}
 	}
 	spare := slices.IndexFunc(places, func(at string) bool { return !e.belongs(at, f) })
 	if spare < 0 {
@@ -268,18 +278,24 @@ func (e *StageEntry) belongs(at string, f File) bool {
 // folders are the places where files of a stage can lie, its own first.
 func (r *Run) folders(stageName string) ([]string, error) {
 	out := []string{stageName, keptFolder(stageName)}
+	if err := r.folder(stageName); err != nil {
+		return nil, err
+	}
 	numbers, err := r.keptNumbers(stageName)
 	for _, n := range numbers {
-		out = append(out, path.Join(keptFolder(stageName), strconv.Itoa(n)))
+		at := path.Join(keptFolder(stageName), strconv.Itoa(n))
+		if info, err := r.Lstat(at); err == nil && info.IsDir() {
+			out = append(out, at)
+		}
 	}
 	return out, err
 }
 
-// keptNumbers are the folders of kept results that are there.
+// keptNumbers are the numbers that name something where the kept results of a stage lie.
 func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
-	entries, err := r.Entries(keptFolder(stageName))
+	entries, err := r.entries(keptFolder(stageName))
 	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && e.IsDir() && n > 0 {
+		if n, err := strconv.Atoi(e.Name()); err == nil && n > 0 {
 			numbers = append(numbers, n)
 		}
 	}
@@ -351,9 +367,7 @@ func (r *Run) upgrade(e *StageEntry) error {
 
 // heal puts right what a crash has left: temporary files, and changes that were begun.
 func (r *Run) heal() error {
-	if err := r.Sweep(".", func(name string) bool {
-		return slices.Contains([]string{ManifestName, MetricsName, EventsName}, name)
-	}); err != nil {
+	if err := r.Sweep(".", r.begun); err != nil {
 		return err
 	}
 	for _, e := range r.Manifest.Stages {
@@ -362,7 +376,7 @@ func (r *Run) heal() error {
 			return err
 		}
 		for _, folder := range folders {
-			if err := r.Sweep(folder, func(name string) bool { return e.writes(path.Base(name)) }); err != nil {
+			if err := r.Sweep(folder, func(name, tmp string) bool { return e.writes(path.Base(name)) && r.begun(name, tmp) }); err != nil {
 				return err
 			}
 		}
@@ -377,6 +391,30 @@ func (r *Run) heal() error {
 		}
 	}
 	return nil
+}
+
+// begun reports whether a temporary file is what a crash has left of a write of the file name: nothing, or the beginning of what
+// such a file holds.
+func (r *Run) begun(name, tmp string) bool {
+	f, err := files.OpenIn(r.Root(), tmp)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 64)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	head = head[:n]
+	switch name {
+	case ManifestName:
+		n = min(n, len(manifestHead))
+		return string(head[:n]) == manifestHead[:n]
+	case MetricsName, EventsName:
+		return n == 0 || looksOurs(head)
+	}
+	return path.Dir(name) != "." && (n == 0 || artifact.Begun(head))
 }
 
 // writes reports whether the stage writes a file of that base name.

@@ -32,6 +32,7 @@ type Log struct {
 	sum    uint32 // of all bytes
 	failed error  // of the first write that failed: nothing is written after it
 	made   bool   // there was none
+	whole  bool   // there was one, and no line of it was lost
 	// Lines, if set, yields the objects of all lines: where the file is damaged it is made anew from these.
 	Lines func(yield func(object []byte) error) error
 	// Tell, if set, hears what was found wrong with the file, and put right.
@@ -134,7 +135,6 @@ func (l *looked) read(r *Run, most int64) error {
 
 // unnumbered finds out whose a log is that has no sound line.
 func (r *Run) unnumbered(l *looked) error {
-	known := r.Manifest.FormatVersion > 0 || len(r.Manifest.Stages) > 0
 	if r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
 		c, err := scan(l.file, l.size, true)
 		if err != nil {
@@ -145,7 +145,7 @@ func (r *Run) unnumbered(l *looked) error {
 			return nil
 		}
 	}
-	if !known || !l.ours {
+	if !r.known() || !l.ours {
 		return r.foreign(l.name)
 	}
 	return nil
@@ -174,7 +174,7 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 			return nil, nil, r.unwritable(l.name, err)
 		}
 		if len(d.Lost) == 0 {
-			d = nil
+			d, log.whole = nil, len(l.lines) > 0
 		}
 		return log, d, nil
 	}
@@ -292,6 +292,9 @@ func (l *Log) Count() int { return l.seq }
 
 // Made reports whether there was no file when the log was opened.
 func (l *Log) Made() bool { return l.made }
+
+// Whole reports whether the file was there when the log was opened, with all of its lines.
+func (l *Log) Whole() bool { return l.whole }
 
 // Err is the error of the write that has failed, if one has.
 func (l *Log) Err() error { return l.failed }

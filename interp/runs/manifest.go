@@ -26,6 +26,9 @@ const ManifestName = "manifest.json"
 
 const maxManifest = 64 << 20
 
+// manifestHead is how every manifest begins.
+const manifestHead = "{\n  \"format_version\": "
+
 // The states of a stage in the manifest. A stage that is Running and whose run
 // holds no lock was killed.
 const (

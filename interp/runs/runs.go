@@ -132,16 +132,50 @@ func (r *Run) mine(name string) error {
 	if err != nil {
 		return r.unwritable(name, err)
 	}
-	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: fmt.Errorf(
-		"is a %s, not a regular file, and in the way of the run's own. Move it away, or give the run another folder with -out",
-		cmp.Or(files.Kind(info.Mode()), "device"))}
+	return r.notA("regular file", name, info)
 }
 
-// foreign says that a file which is not the run's lies where the run writes.
-func (r *Run) foreign(name string) error {
-	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: errors.New(
-		"is in the way: this run writes a file of that name, and has not written this one. Move it away, or give the run another folder with -out")}
+// folder refuses what is in the way of a folder of the run's, and of those around it.
+func (r *Run) folder(name string) error {
+	for at, rest := "", name; rest != ""; {
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		at = path.Join(at, part)
+		info, err := r.Lstat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return r.unwritable(at, err)
+		case !info.IsDir():
+			return r.notA("folder", at, info)
+		}
+	}
+	return nil
 }
+
+func (r *Run) notA(what, name string, info fs.FileInfo) error {
+	return &artifact.FileError{Path: r.Path(name), Code: diag.Foreign, Err: fmt.Errorf(
+		"is a %s, not a %s, and in the way of the run's own. Move it away, or give the run another folder with -out",
+		cmp.Or(files.Kind(info.Mode()), "file"), what)}
+}
+
+// foreign says that files which are not the run's lie where the run writes.
+func (r *Run) foreign(names ...string) error {
+	text := "is in the way: this run writes a file of that name, and has not written this one. Move it away"
+	if len(names) > 1 {
+		text = fmt.Sprintf("is in the way, and so %s %s: this run writes files of these names, and has not written these. Move them away",
+			map[bool]string{true: "is", false: "are"}[len(names) == 2], strings.Join(few(names[1:]), ", "))
+	}
+	text += ", or give the run another folder with -out"
+	if r.Manifest == nil || !r.known() {
+		text += ". There is no " + ManifestName + " that says whose they are, and no " + EventsName + " from which it could be made again"
+	}
+	return &artifact.FileError{Path: r.Path(names[0]), Code: diag.Foreign, Err: errors.New(text)}
+}
+
+// known reports whether the folder is known to be a run's.
+func (r *Run) known() bool { return r.Manifest.FormatVersion > 0 || len(r.Manifest.Stages) > 0 }
 
 // unwritable names the file that an error is about: the one that the operating system says, or else this one.
 func (r *Run) unwritable(name string, err error) error {

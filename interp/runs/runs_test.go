@@ -147,7 +147,7 @@ func TestOwnership(t *testing.T) {
 		}
 		must(t, r.Remove("a", "last"))
 		must(t, r.Begin(&StageEntry{Name: "a", State: Running}, nil, false))
-		if err := r.Vacant("a"); codeOf(err) != diag.Foreign {
+		if err := r.Vacant([]string{"a"}, func(_, name string) bool { return standard(name) }); codeOf(err) != diag.Foreign {
 			t.Errorf("%s: vacant: %v", name, err)
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {

@@ -76,6 +76,12 @@ type BNFreezer interface{ FreezesBN() }
 // (Checkpoint); KeepsBest reports whether "best" is among them.
 type BestKeeper interface{ KeepsBest() bool }
 
+// Numberer is implemented by the Args of a callback that writes checkpoints under names of its own;
+// Numbers reports whether it may write one of that name in a stage of that length, of which 0 is not known.
+type Numberer interface {
+	Numbers(name string, of Length) bool
+}
+
 // Monitor is implemented by the Args of a callback that watches a metric;
 // Monitors returns its name, "" for none.
 type Monitor interface{ Monitors() string }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"qpipe/interp/stage"
+	"qpipe/lang/program"
 )
 
 // CheckpointArgs are the arguments of Checkpoint.
@@ -18,6 +19,12 @@ type CheckpointArgs struct {
 	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and renew last, after every so many steps; 0 is never."`
 	Keep          int    `arg:"keep,optional" doc:"How many numbered checkpoints of each kind are kept, the newest ones; 0 keeps all."`
 }
+
+// The names of numbered checkpoints.
+const (
+	epochName = "epoch-%04d"
+	stepName  = "step-%08d"
+)
 
 // mostKept is how many numbered checkpoints may be asked for.
 const mostKept = 1_000_000
@@ -41,6 +48,21 @@ func (a CheckpointArgs) Validate() error {
 
 // KeepsBest implements the language's question to callbacks that write checkpoints.
 func (a CheckpointArgs) KeepsBest() bool { return a.Monitor != "" }
+
+// Numbers implements the language's question to callbacks that write numbered checkpoints.
+func (a CheckpointArgs) Numbers(name string, of program.Length) bool {
+	for _, k := range []struct {
+		format     string
+		every, end int
+	}{{epochName, a.Interval, of.Epochs}, {stepName, a.IntervalSteps, of.Steps}} {
+		var n int
+		if _, err := fmt.Sscanf(name, k.format, &n); err != nil || fmt.Sprintf(k.format, n) != name {
+			continue
+		}
+		return k.every > 0 && n > 0 && n%k.every == 0 && (k.end <= 0 || n <= k.end)
+	}
+	return false
+}
 
 // Monitors implements the language's question to callbacks that watch a metric.
 func (a CheckpointArgs) Monitors() string { return a.Monitor }
@@ -92,7 +114,7 @@ func (c *checkpoint) StepEnd(s *stage.State) error {
 	if c.IntervalSteps == 0 || s.Step%c.IntervalSteps != 0 {
 		return nil
 	}
-	if err := c.numbered(s, "step-%08d", s.Step, c.IntervalSteps); err != nil {
+	if err := c.numbered(s, stepName, s.Step, c.IntervalSteps); err != nil {
 		return err
 	}
 	return s.Save("last")
@@ -107,7 +129,7 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 		}
 	}
 	if c.Interval > 0 && s.Epoch%c.Interval == 0 {
-		if err := c.numbered(s, "epoch-%04d", s.Epoch, c.Interval); err != nil {
+		if err := c.numbered(s, epochName, s.Epoch, c.Interval); err != nil {
 			return err
 		}
 	}
@@ -119,7 +141,7 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 // had removed what is too old, and had nothing left to train, removes it now.
 func (c *checkpoint) End(s *stage.State) error {
 	if !c.saved {
-		if err := errors.Join(c.prune(s, "step-%08d", s.Step, c.IntervalSteps), c.prune(s, "epoch-%04d", s.Epoch, c.Interval)); err != nil {
+		if err := errors.Join(c.prune(s, stepName, s.Step, c.IntervalSteps), c.prune(s, epochName, s.Epoch, c.Interval)); err != nil {
 			return err
 		}
 	}
