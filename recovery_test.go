@@ -435,6 +435,11 @@ func TestClosedOutput(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(out, "float", "last.safetensors")); err != nil {
 		t.Error(err)
 	}
+	done := filepath.Join(t.TempDir(), "run")
+	finish(t, done, tiny)
+	if code, stderr := closed("run", "-out", done, tiny); code != 0 && code != 130 || strings.Contains(stderr, "checkpoint is written") {
+		t.Errorf("nothing is left to do: exit code %d\n%s", code, stderr)
+	}
 }
 
 // TestThreads runs the pipeline with different numbers of threads: the files are

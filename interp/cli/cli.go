@@ -26,7 +26,7 @@ const (
 	exitBug         = 3   // ours
 	exitPending     = 2   // plan -detailed-exitcode: something would run
 	exitUnformatted = 3   // fmt -check
-	exitInterrupted = 130 // with a checkpoint
+	exitInterrupted = 130 // by a signal, with a checkpoint, or since nobody reads the output
 )
 
 // Streams is the world that a program talks to.
@@ -55,7 +55,7 @@ func (s Streams) Getenv(name string) string {
 
 // Main runs one command line (without the program's name) with the parts of the
 // catalogue and returns the exit code: 0 fine, 1 the pipeline is wrong or a stage
-// failed, 2 usage, 3 a bug of qpipe's, 130 interrupted with a checkpoint.
+// failed, 2 usage, 3 a bug of qpipe's, 130 interrupted.
 func Main(args []string, s Streams, c stage.Catalog) (code int) {
 	a := newApp(s, c)
 	a.signals.listen()
@@ -118,6 +118,8 @@ func (a *app) end(code int) int {
 	}
 	switch {
 	case code == exitInterrupted:
+	case code == exitOK && failed != nil && gone(failed):
+		return exitInterrupted
 	case failed != nil, a.err.failed() != nil && code == exitOK:
 		return exitFailed
 	}

@@ -34,7 +34,7 @@ starts over too; what was there is kept until the new result is complete, and co
 back when the change is taken back.
 
 Files in the run's folder that no run has written are never moved, removed or written
-over.`
+over. A stage that is no longer in the pipeline keeps its files and its metrics.`
 
 // runFlags are the flags of `qpipe run`.
 type runFlags struct {
@@ -202,7 +202,7 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	select {
 	case out := <-done:
 		show.Close()
-		return a.finish(l, f, o, out, time.Since(began))
+		return a.finish(l, f, o, out, time.Since(began), stop.why())
 	case <-stop.abort:
 		cancel()
 		show.Close()
@@ -211,8 +211,8 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	}
 }
 
-// finish shows how a run ended.
-func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took time.Duration) error {
+// finish shows how a run ended; why says what has stopped it, if something has.
+func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took time.Duration, why string) error {
 	if out.panic != nil {
 		return exit(a.bug(out.panic, out.stack))
 	}
@@ -220,7 +220,7 @@ func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took ti
 		return err
 	}
 	if out.report != nil && out.report.Interrupted && !hasBug(out.diags) {
-		fmt.Fprintf(a.Err, "Interrupted; the checkpoint is written. To continue: %s\n", resumeCommand(l, f))
+		fmt.Fprintf(a.Err, "%s; the checkpoint is written. To continue: %s\n", why, resumeCommand(l, f))
 		return exit(exitInterrupted)
 	}
 	return failed(out.diags)

@@ -51,6 +51,17 @@ type watcher struct {
 	abort   chan struct{} // closed by the second
 	mu      sync.Mutex
 	n       int
+	unread  bool // nobody reads the output any more
+}
+
+// why says what has stopped a run.
+func (w *watcher) why() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.unread {
+		return "Nobody reads the output any more"
+	}
+	return "Interrupted"
 }
 
 // watch starts listening. A closed output counts as a wish to end too: what was
@@ -75,9 +86,9 @@ func (w *watcher) take(s os.Signal, show display) {
 	}
 	w.n++
 	switch {
-	case w.n == 1 && s == syscall.SIGPIPE:
+	case w.n == 1 && s == syscall.SIGPIPE: // if there is a step to finish, the end says so
+		w.unread = true
 		close(w.stop)
-		show.Line("Nobody reads the output any more: finishing the step and writing a checkpoint.")
 	case w.n == 1 && s != syscall.SIGQUIT:
 		close(w.stop)
 		show.Line("Interrupted: finishing the step and writing a checkpoint; once more aborts at once.")

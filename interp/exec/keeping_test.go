@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,24 @@ func TestOwnFiles(t *testing.T) {
 		}
 	}
 
+}
+
+// TestStageThatIsLeftOut: it keeps its files and metrics, and is up to date when it comes back.
+func TestStageThatIsLeftOut(t *testing.T) {
+	p, _ := parttest.Flow()
+	dir := t.TempDir()
+	ran(t, p, world(dir))
+	before := products(t, dir)
+	less, _ := parttest.Flow()
+	less.Stages = slices.Delete(less.Stages, 2, 4)
+	for _, q := range []*program.Program{less, p} {
+		if got := states(ran(t, q, world(dir))); strings.Count(got, "up to date (nothing has changed)") != len(q.Stages) {
+			t.Error(got)
+		}
+		if d := differences(before, products(t, dir)); d != nil {
+			t.Error(d)
+		}
+	}
 }
 
 // TestLostLog: a new log of events says of the stages what the lost one has said. Where the manifest is lost as well,
