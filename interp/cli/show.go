@@ -193,6 +193,9 @@ func (s *sheet) run(d *runs.Description) {
 	}
 	s.row("kernels", m.Kernels)
 	s.row("qpipe", m.Version)
+	for _, l := range d.Logs {
+		s.row("log", l)
+	}
 	rows := [][]string{{"stage", "state", "form", "accuracy", "steps", "time"}}
 	files := [][]string{{"file", "size", "sha256"}}
 	for _, e := range m.Stages {
@@ -200,9 +203,6 @@ func (s *sheet) run(d *runs.Description) {
 		for _, f := range e.Artifacts {
 			files = append(files, []string{f.Path, size(f.Bytes), f.SHA256})
 		}
-	}
-	for _, f := range d.Unfinished {
-		files = append(files, []string{f.Path, size(f.Bytes), ""})
 	}
 	s.section("stages", "lllrrr", rows)
 	for _, e := range m.Stages {

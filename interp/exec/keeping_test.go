@@ -156,7 +156,6 @@ func TestOwnFiles(t *testing.T) {
 			t.Errorf("%s is %.20q", name, got)
 		}
 	}
-
 }
 
 // TestStageThatIsLeftOut: it keeps its files and metrics, and is up to date when it comes back.

@@ -20,8 +20,8 @@ type Description struct {
 	Note    string    `json:"note,omitempty"` // what the reader must know of the rest
 	Kernels string    `json:"kernels,omitempty"`
 	Run     *Manifest `json:"run"`
-	// Unfinished are the checkpoints of stages that did not come to their end.
-	Unfinished []File `json:"unfinished,omitempty"`
+	// Logs says what is wrong with the logs.
+	Logs []string `json:"logs,omitempty"`
 }
 
 // Kind is the kind of a run's description.
@@ -50,14 +50,9 @@ func Describe(dir string) (*Description, error) {
 	if m.FormatVersion == 0 && len(m.Stages) == 0 {
 		return nil, &artifact.FileError{Path: dir, Code: diag.Unreadable, Err: notRun(dir)}
 	}
-	d := &Description{Path: dir, Kind: Kind, Run: m, Seed: m.Seed, Kernels: m.Kernels}
+	d := &Description{Path: dir, Kind: Kind, Run: m, Seed: m.Seed, Kernels: m.Kernels, Logs: r.Damages()}
 	if r.Rebuilt {
 		d.Note = ManifestName + " is not there: the stages are those of " + EventsName + "; the seed, the outputs and more are not known"
-	}
-	for _, e := range m.Stages {
-		if e.State != Complete {
-			d.Unfinished = append(d.Unfinished, e.Artifacts...)
-		}
 	}
 	return d, nil
 }

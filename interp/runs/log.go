@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"qpipe/lang/files"
 )
@@ -154,10 +155,7 @@ func (r *Run) unnumbered(l *looked) error {
 // openLog makes a log that was looked at ready to grow. Of a log of fewer lines than least, lines are lost.
 func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 	log := &Log{run: r, name: l.name}
-	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.bad, Moved: l.moved, Sound: len(l.lines)}
-	if !l.plain {
-		d.lose(l.lost(least))
-	}
+	d := r.damage(l, least)
 	if l.file == nil {
 		f, err := r.Root().OpenFile(l.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
@@ -188,6 +186,41 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 		return nil, nil, err
 	}
 	return log, d, nil
+}
+
+// damage is what is wrong with a log that has had least lines at least.
+func (r *Run) damage(l *looked, least int) *Damage {
+	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.bad, Moved: l.moved, Sound: len(l.lines)}
+	if !l.plain {
+		d.lose(l.lost(least))
+	}
+	return d
+}
+
+// Damages says what is wrong with the logs, and leaves them as they are.
+func (r *Run) Damages() (out []string) {
+	least := map[string]int{}
+	if r.Manifest.Logs != nil {
+		least[EventsName] = r.Manifest.Logs.Events
+	}
+	for _, e := range r.Manifest.Stages {
+		if e.Measured != nil && e.Lines == nil {
+			least[MetricsName] += e.Measured.Lines
+		}
+	}
+	for name, most := range map[string]int64{EventsName: maxLog, MetricsName: maxMetrics} {
+		l, err := r.look(name, most)
+		if err != nil {
+			out = append(out, err.Error())
+			continue
+		}
+		if d := r.damage(l, least[name]); len(d.Bad) > 0 || d.Moved > 0 || len(d.Lost) > 0 {
+			out = append(out, d.Summary())
+		}
+		l.close()
+	}
+	slices.Sort(out)
+	return out
 }
 
 // goOn opens a sound file at its end, and cuts off what a crash has left of a line.
