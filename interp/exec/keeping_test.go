@@ -50,6 +50,44 @@ func TestNothingIsThrownAway(t *testing.T) {
 	}
 }
 
+// TestDamagedWhereItIsKept: a kept result whose files are damaged is not brought back, and keeps nothing from running, also where it
+// was to come back to its place and could not.
+func TestDamagedWhereItIsKept(t *testing.T) {
+	p, _ := parttest.Flow()
+	clean, changed := t.TempDir(), t.TempDir()
+	ran(t, p, world(clean))
+	ran(t, edited(), world(changed))
+	for _, c := range []struct {
+		next *program.Program
+		want string
+	}{{p, clean}, {edited(), changed}} {
+		for _, lose := range []func(path string){
+			func(path string) { flip(t, path) },
+			func(path string) { must(t, os.Truncate(path, 100)) },
+			func(path string) { // its move back was cut off, and what had come is damaged
+				at := filepath.Join(filepath.Dir(path), "..", "..", "..", "qat", filepath.Base(path))
+				must(t, os.Rename(path, at))
+				flip(t, at)
+			},
+			func(path string) { // so was its move there
+				data, err := os.ReadFile(path)
+				must(t, err)
+				flip(t, path)
+				must(t, os.WriteFile(filepath.Join(filepath.Dir(path), "..", filepath.Base(path)), data, 0o600))
+			},
+		} {
+			dir := t.TempDir()
+			ran(t, p, world(dir))
+			interrupted(t, edited(), dir, "qat", 1)
+			lose(filepath.Join(dir, ".previous", "qat", "1", "best.safetensors"))
+			ran(t, c.next, world(dir))
+			if d := differences(sorted(current(products(t, c.want))), sorted(current(products(t, dir)))); d != nil {
+				t.Error(d)
+			}
+		}
+	}
+}
+
 // TestContinues: an interrupted stage is continued without being asked for, -force starts over.
 func TestContinues(t *testing.T) {
 	p, _ := parttest.Flow()
