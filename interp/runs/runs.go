@@ -162,16 +162,20 @@ func (r *Run) notA(what, name string, info fs.FileInfo) error {
 
 // foreign says that files which are not the run's lie where the run writes.
 func (r *Run) foreign(names ...string) error {
+	var paths []string
+	for _, name := range names {
+		paths = append(paths, r.Path(name))
+	}
 	text := "is in the way: this run writes a file of that name, and has not written this one. Move it away"
-	if len(names) > 1 {
+	if len(paths) > 1 {
 		text = fmt.Sprintf("is in the way, and so %s %s: this run writes files of these names, and has not written these. Move them away",
-			map[bool]string{true: "is", false: "are"}[len(names) == 2], strings.Join(few(names[1:]), ", "))
+			map[bool]string{true: "is", false: "are"}[len(paths) == 2], strings.Join(few(paths[1:]), ", "))
 	}
 	text += ", or give the run another folder with -out"
 	if r.Manifest == nil || !r.known() {
 		text += ". There is no " + ManifestName + " that says whose they are, and no " + EventsName + " from which it could be made again"
 	}
-	return &artifact.FileError{Path: r.Path(names[0]), Code: diag.Foreign, Err: errors.New(text)}
+	return &artifact.FileError{Path: paths[0], Code: diag.Foreign, Err: errors.New(text)}
 }
 
 // known reports whether the folder is known to be a run's.

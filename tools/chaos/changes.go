@@ -192,7 +192,9 @@ func (t *trial) artifactsChange() {
 	if strings.Contains(said.String(), "QP431") {
 		t.run(append([]string{"-force"}, end...)...)
 	}
-	t.sameBut(func(n string) bool { return n == "metrics.jsonl" && strings.Contains(name, ".jsonl") }, end...)
+	t.sameBut(func(n string) bool {
+		return n == "metrics.jsonl" && strings.Contains(name, ".jsonl") || strings.HasPrefix(name, n+" is ") && t.dropped(n, said.String())
+	}, end...)
 	t.settled(end...)
 }
 

@@ -192,7 +192,7 @@ var runPath = regexp.MustCompile(runDir + `/[^\s:;,"'` + "`" + `]+`)
 // follow runs the pipeline and does what its messages say, until it has come to its end.
 func (t *trial) follow(said *strings.Builder, end ...string) {
 	args := end
-	for i := range 40 { // without manifest and log every checkpoint may be in the way
+	for i := range 20 {
 		r := t.run(args...)
 		said.WriteString(r.text())
 		if r.code == 0 {
@@ -204,6 +204,13 @@ func (t *trial) follow(said *strings.Builder, end ...string) {
 		args = end
 		text := r.message()
 		switch path := runPath.FindString(text); {
+		case strings.Contains(text, "Move them away"):
+			for n, path := range runPath.FindAllString(text, -1) {
+				if exists(t.path(path)) {
+					t.tell("# moves %s away, as the message says", path)
+					t.must(os.Rename(t.path(path), t.path(fmt.Sprintf("moved-%d-%d", i, n))))
+				}
+			}
 		case (strings.Contains(text, "emove") || strings.Contains(text, "ove it away") || strings.Contains(text, "elete")) && path != "" && exists(t.path(path)):
 			t.tell("# moves %s away, as the message says", path)
 			t.must(os.Rename(t.path(path), t.path(fmt.Sprintf("moved-%d", i))))
@@ -236,8 +243,7 @@ func (t *trial) mended(names []string, said string, end ...string) {
 	logs := slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".jsonl") })
 	manifest := slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "manifest.json") })
 	t.sameBut(func(name string) bool {
-		// A numbered checkpoint of a moment that is past is not made again.
-		if numbered.MatchString(name) && slices.Contains(names, name) && strings.Contains(said, name) && !exists(t.path(runDir, name)) {
+		if slices.Contains(names, name) && t.dropped(name, said) {
 			return true
 		}
 		// A sound copy of another one is somebody's, and stays; so does what a manifest kept that is lost with its log.
@@ -247,6 +253,12 @@ func (t *trial) mended(names []string, said string, end ...string) {
 		return name == "metrics.jsonl" && (logs || manifest) && (strings.Contains(said, "metrics.jsonl") || strings.Contains(said, "events.jsonl"))
 	}, end...)
 	t.settled(end...)
+}
+
+// dropped reports whether a numbered checkpoint was damaged, is said to be, and is there no more: the moment that it was of is
+// past.
+func (t *trial) dropped(name, said string) bool {
+	return numbered.MatchString(name) && strings.Contains(said, name) && !exists(t.path(runDir, name))
 }
 
 // walkFiles lists the regular files of a folder, by relative path.
