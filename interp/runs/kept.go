@@ -256,15 +256,16 @@ func (r *Run) fetch(e *StageEntry, f File) error {
 }
 
 func (r *Run) copy(from, to string) error {
-	data, err := r.Read(from, maxCopy)
+	f, err := files.OpenIn(r.Root(), from)
 	if err != nil {
 		return err
 	}
-	return r.Write(to, data)
+	defer func() { _ = f.Close() }()
+	return r.WriteFrom(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
 }
-
-// maxCopy is the largest checkpoint that is copied.
-const maxCopy = 4 << 30
 
 // belongs reports whether a file with this content has its place there.
 func (e *StageEntry) belongs(at string, f File) bool {
