@@ -113,7 +113,7 @@ func TestUnwritten(t *testing.T) {
 		}
 	}
 	var errs strings.Builder
-	if code := Main([]string{"--help"}, Streams{Out: &fullDisk{err: syscall.EPIPE}, Err: &errs}, nil); code != 1 || errs.Len() > 0 {
+	if code := Main([]string{"--help"}, Streams{Out: &fullDisk{err: syscall.EPIPE}, Err: &errs}, nil); code != exitInterrupted || errs.Len() > 0 {
 		t.Errorf("a closed pipe: exit code %d, %q", code, &errs)
 	}
 	if code := Main([]string{"nosuch"}, Streams{Out: &strings.Builder{}, Err: &fullDisk{err: syscall.ENOSPC}}, nil); code != 2 {
