@@ -102,6 +102,11 @@ func (e *StageEntry) candidates(name string) (out []File) {
 	if e.Writing != nil && e.Writing.Name == name {
 		out = append(out, *e.Writing)
 	}
+	for _, f := range e.Removing {
+		if f.Name == name {
+			out = append(out, f)
+		}
+	}
 	return out
 }
 
@@ -150,18 +155,38 @@ func (r *Run) remember(f File) {
 	}
 }
 
-// Remove removes a checkpoint of the stage, or what is left of it. Of a file that is another one by now it
-// only forgets that it was the stage's.
-func (r *Run) Remove(stageName, name string) error {
-	e, at := r.Manifest.Stage(stageName), file(stageName, name)
-	c, err := r.whose(at, e.candidates(name)...)
+// Remove takes a checkpoint off the stage's files. The file, or what is left of it, is removed once the manifest says so: when it is
+// saved for the next time. One that is another one by now stays.
+func (r *Run) Remove(stageName, name string) {
+	e := r.Manifest.Stage(stageName)
+	if f := e.Artifact(name); f != nil {
+		e.Removing = append(e.Removing, *f)
+		e.forget(name)
+	}
+}
+
+// removeAll removes the files of which the manifest says that they are being removed.
+func (r *Run) removeAll() error {
+	for _, e := range r.Manifest.Stages {
+		for _, f := range e.Removing {
+			if err := r.discard(f); err != nil {
+				return err
+			}
+		}
+		e.Removing = nil
+	}
+	return nil
+}
+
+// discard removes a file of the run's, or what is left of it.
+func (r *Run) discard(f File) error {
+	c, err := r.whose(f.Path, f)
 	if err == nil && (c == ours || c == damaged) {
-		err = r.Disk.Remove(at)
+		err = r.Disk.Remove(f.Path)
 	}
 	if err != nil {
-		return r.unwritable(at, err)
+		return r.unwritable(f.Path, err)
 	}
-	e.forget(name)
 	return nil
 }
 

@@ -67,9 +67,10 @@ func (r *Run) keep(next *StageEntry, of *Kept, lines []json.RawMessage, stay boo
 	if e == nil {
 		return nil
 	}
+	next.Removing = e.Removing
 	next.Kept = slices.DeleteFunc(slices.Clone(e.Kept), func(k *Kept) bool { return k == of })
 	k := &Kept{StageEntry: *e}
-	k.Kept, k.Artifacts, k.Writing = nil, nil, nil
+	k.Kept, k.Artifacts, k.Writing, k.Removing = nil, nil, nil, nil
 	for _, f := range e.Artifacts {
 		at, c, err := r.find(e, f)
 		if err != nil {
@@ -151,12 +152,8 @@ func (r *Run) removeDropped(e *StageEntry) error {
 			continue
 		}
 		for _, f := range k.Artifacts {
-			c, err := r.whose(f.Path, f)
-			if err == nil && c == ours {
-				err = r.Disk.Remove(f.Path)
-			}
-			if err != nil {
-				return r.unwritable(f.Path, err)
+			if err := r.discard(f); err != nil {
+				return err
 			}
 		}
 		if err := r.leave(k.folder()); err != nil {
@@ -391,7 +388,7 @@ func (r *Run) heal() error {
 			return err
 		}
 	}
-	return nil
+	return r.removeAll()
 }
 
 // begun reports whether a temporary file is what a crash has left of a write of the file name: nothing, or the beginning of what

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,13 +85,15 @@ type StageEntry struct {
 	// Artifacts are the files that the stage has written and not removed.
 	Artifacts []File `json:"artifacts,omitempty"`
 	// Writing is the file that is being written: the old one or this one lies there.
-	Writing *File            `json:"writing,omitempty"`
-	Metrics artifact.Metrics `json:"metrics,omitempty"`
-	Best    artifact.Metrics `json:"best_metrics,omitempty"`
-	Steps   int              `json:"steps,omitempty"`
-	Seconds float64          `json:"seconds,omitempty"`
-	Proof   *Proof           `json:"int8_proof,omitempty"`
-	Error   string           `json:"error,omitempty"`
+	Writing *File `json:"writing,omitempty"`
+	// Removing are files that are the stage's no more, and are being removed.
+	Removing []File           `json:"removing,omitempty"`
+	Metrics  artifact.Metrics `json:"metrics,omitempty"`
+	Best     artifact.Metrics `json:"best_metrics,omitempty"`
+	Steps    int              `json:"steps,omitempty"`
+	Seconds  float64          `json:"seconds,omitempty"`
+	Proof    *Proof           `json:"int8_proof,omitempty"`
+	Error    string           `json:"error,omitempty"`
 	// Lost is a file without which the attempt cannot come to a good end.
 	Lost string `json:"lost,omitempty"`
 	// Measured is what metrics.jsonl holds of the stage.
@@ -283,9 +286,9 @@ func (e *StageEntry) check(stageName, folder string) error {
 	if e.Name != stageName {
 		return fmt.Errorf("the kept result is of %q", clip(e.Name))
 	}
-	files := e.Artifacts
+	files := slices.Concat(e.Artifacts, e.Removing)
 	if e.Writing != nil {
-		files = append(files[:len(files):len(files)], *e.Writing)
+		files = append(files, *e.Writing)
 	}
 	for _, f := range files {
 		if err := f.check(folder); err != nil {
@@ -305,7 +308,7 @@ func (e *StageEntry) check(stageName, folder string) error {
 		switch {
 		case k == nil:
 			return errors.New("a kept result is null")
-		case k.Folder < 0 || numbers[k.Folder] || len(k.Kept) > 0 || k.Previous != nil || k.Writing != nil:
+		case k.Folder < 0 || numbers[k.Folder] || len(k.Kept) > 0 || k.Previous != nil || k.Writing != nil || len(k.Removing) > 0:
 			return fmt.Errorf("the kept result %d cannot be one", k.Folder)
 		}
 		numbers[k.Folder] = true
@@ -364,7 +367,7 @@ func (r *Run) Save() error {
 	if err := r.Write(ManifestName, data); err != nil {
 		return r.unwritable(ManifestName, err)
 	}
-	return nil
+	return r.removeAll()
 }
 
 // clip shortens text from a file before it reaches a message.

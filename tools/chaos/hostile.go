@@ -210,7 +210,7 @@ func (t *trial) listed(name string, file []byte) {
 func (t *trial) hostileLinks() {
 	var places []string
 	_ = filepath.WalkDir(t.path(runDir), func(path string, d fs.DirEntry, err error) error {
-		if err == nil {
+		if err == nil && path != t.path(runDir) { // a link that -out names is followed
 			name, _ := filepath.Rel(t.dir, path)
 			places = append(places, name)
 			if !d.IsDir() {
