@@ -190,7 +190,7 @@ func (a *app) trainWith(s *subject) (err error) {
 func (a *app) readSubject(s *subject, path string) error {
 	snap, err := artifact.Read(path)
 	if err != nil {
-		return a.fileError(err)
+		return a.fileError(err, false)
 	}
 	if len(snap.Structure) == 0 {
 		return usagef("%s does not say how its network is built; bench the pipeline that it comes from", path)

@@ -220,5 +220,5 @@ NO_COLOR         no colours, if it is not empty
 Exit codes: 0 fine; 1 the pipeline is wrong or a stage failed; 2 the command line is wrong,
 or plan -detailed-exitcode found something to do; 3 a bug in qpipe, or fmt -check found a
 file that is not formatted; 130 interrupted, with a checkpoint, or nobody
-reads the output any more.
+reads the output of a run any more.
 `

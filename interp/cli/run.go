@@ -86,6 +86,9 @@ func (f *runFlags) choose(fl *pflag.FlagSet) {
 
 func (a *app) run(f runFlags, args []string) error {
 	args = f.takeCheckpoint(args)
+	if f.force && f.resume != "" {
+		return usagef("-force starts over, and --resume continues: give one of them")
+	}
 	if err := threadsFlag(f.threads); err != nil {
 		return err
 	}
@@ -145,6 +148,7 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 	if o.Resume && f.resume != newest {
 		o.From = f.resume
 	}
+	o.Again = a.resumeCommand(l, f)
 	return o, nil
 }
 
@@ -206,7 +210,7 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	case <-stop.abort:
 		cancel()
 		show.Close()
-		fmt.Fprintf(a.Err, "Aborted. Finished checkpoints are kept; to continue from the newest: %s\n", resumeCommand(l, f))
+		fmt.Fprintf(a.Err, "Aborted. Finished checkpoints are kept; to continue from the newest: %s\n", o.Again)
 		return exit(exitInterrupted)
 	}
 }
@@ -220,7 +224,7 @@ func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took ti
 		return err
 	}
 	if out.report != nil && out.report.Interrupted && !hasBug(out.diags) {
-		fmt.Fprintf(a.Err, "%s; the checkpoint is written. To continue: %s\n", why, resumeCommand(l, f))
+		fmt.Fprintf(a.Err, "%s; the checkpoint is written. To continue: %s\n", why, o.Again)
 		return exit(exitInterrupted)
 	}
 	return failed(out.diags)
@@ -241,8 +245,12 @@ func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.D
 }
 
 // resumeCommand is the command line that continues this run.
-func resumeCommand(l *loaded, f runFlags) string {
-	words := []string{"qpipe", "run", "--resume"}
+func (a *app) resumeCommand(l *loaded, f runFlags) string {
+	words := []string{"qpipe"}
+	if a.chdir != "" {
+		words = append(words, "-chdir", quote(a.chdir))
+	}
+	words = append(words, "run", "--resume")
 	words = append(words, f.words()...)
 	if f.out != "" {
 		words = append(words, "-out", quote(f.out))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -41,14 +42,14 @@ func (a *app) show(path string, asJSON bool) error {
 	if dir := runs.Folder(path); dir != "" {
 		d, err := runs.Describe(dir)
 		if err != nil {
-			return a.fileError(err)
+			return a.fileError(err, asJSON)
 		}
 		described = d
 		s.run(d)
 	} else {
 		d, err := artifact.Describe(path)
 		if err != nil {
-			return a.fileError(err)
+			return a.fileError(err, asJSON)
 		}
 		described = d
 		s.file(d)
@@ -60,13 +61,16 @@ func (a *app) show(path string, asJSON bool) error {
 	return err
 }
 
-// fileError shows an error about a file under its code.
-func (a *app) fileError(err error) error {
+// fileError shows an error about a file under its code, to a person or as JSON.
+func (a *app) fileError(err error, asJSON bool) error {
 	var f *artifact.FileError
 	if !errors.As(err, &f) {
 		return err
 	}
 	list := diag.List{{Code: f.Code, Summary: f.Error()}}
+	if asJSON {
+		return cmp.Or(diag.WriteJSON(a.out.raw(), list, nil), failed(list))
+	}
 	if err := a.diagnostics(nil, list); err != nil {
 		return err
 	}
@@ -201,7 +205,7 @@ func (s *sheet) run(d *runs.Description) {
 	for _, e := range m.Stages {
 		rows = append(rows, []string{e.Name, e.State, e.Form, accuracy(e.Metrics), steps(e.Steps), seconds(e.Seconds)})
 		for _, f := range e.Artifacts {
-			files = append(files, []string{f.Path, size(f.Bytes), f.SHA256})
+			files = append(files, []string{f.Path, size(f.Bytes), cmp.Or(d.Faults[f.Path], f.SHA256)})
 		}
 	}
 	s.section("stages", "lllrrr", rows)
@@ -211,7 +215,7 @@ func (s *sheet) run(d *runs.Description) {
 		}
 	}
 	s.section("files", "lrl", files)
-	s.section("kept until a stage is complete", "llrrl", keptRows(m))
+	s.section("kept until a stage is complete", "llrrl", keptRows(d))
 	outputs := [][]string{{"output", "value"}}
 	for _, o := range m.Outputs {
 		outputs = append(outputs, []string{o.Name, value(o.Value)})
@@ -220,15 +224,20 @@ func (s *sheet) run(d *runs.Description) {
 }
 
 // keptRows lists earlier results and attempts that wait until another one is complete.
-func keptRows(m *runs.Manifest) [][]string {
+func keptRows(d *runs.Description) [][]string {
 	rows := [][]string{{"stage", "state", "accuracy", "steps", "files"}}
-	for _, e := range m.Stages {
+	for _, e := range d.Run.Stages {
 		for _, k := range e.Kept {
-			if len(k.Artifacts) > 0 && !k.Dropped {
-				rows = append(rows, []string{
-					k.Name, k.State, accuracy(k.Metrics), steps(k.Steps), path.Dir(k.Artifacts[0].Path) + ": " + count(len(k.Artifacts), "file"),
-				})
+			if len(k.Artifacts) == 0 || k.Dropped {
+				continue
 			}
+			what := path.Dir(k.Artifacts[0].Path) + ": " + count(len(k.Artifacts), "file")
+			for _, f := range k.Artifacts {
+				if fault := d.Faults[f.Path]; fault != "" {
+					what += ", " + path.Base(f.Path) + " " + fault
+				}
+			}
+			rows = append(rows, []string{k.Name, k.State, accuracy(k.Metrics), steps(k.Steps), what})
 		}
 	}
 	return rows

@@ -391,6 +391,14 @@ const tmpExt = ".tmp"
 // temporaryName is the shape of temporary files' names: see beside.
 var temporaryName = regexp.MustCompile(`^\.(.+)\.00000[0-3][0-9a-f]{2}\` + tmpExt + `$`)
 
+// Final is the name of the file that the file name is to become: another one where that is a temporary file.
+func Final(name string) string {
+	if m := temporaryName.FindStringSubmatch(path.Base(name)); m != nil {
+		return path.Join(path.Dir(name), m[1])
+	}
+	return name
+}
+
 // Sweep removes the temporary files that writes cut off by a crash have left in
 // the folder dir. A name can be anybody's: ours says whether the file tmp is what the caller has begun to write of the
 // file name.

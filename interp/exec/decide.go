@@ -15,6 +15,7 @@ type decision struct {
 	resume bool       // continue the attempt that is there then
 	insist bool       // --resume asks for it
 	reason string
+	passed string // what is wrong with a kept result that would have come back, "" for nothing
 	inputs inputs
 	hash   string
 	err    error // a file could not be read
@@ -39,6 +40,9 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 		s.unfinished(e, &d)
 	default:
 		s.finished(e, &d)
+	}
+	if d.run && d.passed != "" {
+		d.reason += "; what was kept does not come back: " + d.passed
 	}
 	return d, d.err
 }
@@ -87,12 +91,14 @@ func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 			return d.fits(&k.StageEntry) && !k.Dropped && (k.State == runs.Complete) == complete && k.Lost == ""
 		})
 	}
-	if i := fits(true); i >= 0 && s.unsound(e, &e.Kept[i].StageEntry, d) == "" {
-		d.back, d.reason = e.Kept[i], "as before the attempt that was not completed"
-		if e.State == runs.Complete {
-			d.reason = "as before the change"
+	if i := fits(true); i >= 0 {
+		if d.passed = s.unsound(e, &e.Kept[i].StageEntry, d); d.passed == "" {
+			d.back, d.reason = e.Kept[i], "as before the attempt that was not completed"
+			if e.State == runs.Complete {
+				d.reason = "as before the change"
+			}
+			return true
 		}
-		return true
 	}
 	if i := fits(false); i >= 0 && !d.fits(e) {
 		d.back, d.run, d.resume, d.reason = e.Kept[i], true, true, "continues what was kept of an earlier attempt"
@@ -109,7 +115,7 @@ func (s *session) unsound(e, result *runs.StageEntry, d *decision) string {
 			d.err = err
 		}
 		if fault != "" {
-			return fault
+			return fmt.Sprintf("its %s %s", f.Path, fault)
 		}
 	}
 	return ""

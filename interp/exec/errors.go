@@ -1,8 +1,10 @@
 package exec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -204,14 +206,17 @@ func (s *session) kept(d *diag.Diagnostic, st *graph.Stage, name string) {
 		}
 		name = "last"
 	}
-	d.Kept = filepath.ToSlash(s.folder.File(st.Name, name))
-	d.Next = "qpipe run --resume " + s.pipeline()
+	path := s.folder.File(st.Name, name)
+	if _, err := os.Lstat(path); err != nil { // somebody has removed it
+		return
+	}
+	d.Kept, d.Next = filepath.ToSlash(path), cmp.Or(s.Again, "qpipe run --resume "+s.pipeline())
 }
 
 // pipeline is what the command line calls the pipeline.
 func (s *session) pipeline() string {
-	if len(s.prog.Files) == 1 {
-		return s.prog.Files[0]
+	if s.prog.Folder || len(s.prog.Files) == 0 {
+		return s.prog.Dir
 	}
-	return s.prog.Dir
+	return s.prog.Files[0]
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Resume  bool     // continue an interrupted run from its checkpoints
 	From    string   // with Resume: a checkpoint file to continue from, "" for the newest sound one
 	Adopt   bool     // take over the folder of a pipeline that lay elsewhere
+	Again   string   // the command line that continues this run, for messages
 	Threads int      // 0: the program's setting, else all cores
 	Kernels *kernel.Set
 	Version string // of the program, part of every stage's hash
@@ -96,6 +97,9 @@ func Run(ctx context.Context, p *graph.Plan, o Options) (*Report, diag.List) {
 		return &Report{}, list
 	}
 	defer s.close()
+	if d := s.edited(); d != nil {
+		return &s.report, append(s.list, d)
+	}
 	for _, st := range s.wanted {
 		s.visit(st)
 	}

@@ -28,6 +28,7 @@ type journal struct {
 	events  *runs.Log
 	metrics *runs.Log
 	lines   []measurement // of metrics, as they stand in the file
+	strays  int           // lines of metrics that no stage of this folder has written
 	seen    map[string]bool
 	notices []notice // not yet said
 	err     error    // the first one of a write
@@ -52,7 +53,11 @@ func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(
 	var found []*runs.Damage
 	var err error
 	j.events, j.metrics, found, err = r.OpenLogs(func(object []byte) {
-		if l, ok := parseMeasured(object); ok && !j.seen[l.key] {
+		l, ok := parseMeasured(object)
+		switch {
+		case !ok || j.strange(l.stage):
+			j.strays++
+		case !j.seen[l.key]:
 			j.seen[l.key] = true
 			j.lines = append(j.lines, l)
 		}
@@ -75,6 +80,12 @@ func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(
 	}
 	r.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
 	return j, nil
+}
+
+// strange reports whether no stage of the name has ever begun in this folder. A manifest that was lost does not know.
+func (j *journal) strange(stageName string) bool {
+	m := j.folder.Manifest
+	return m.Logs != nil && !j.folder.Rebuilt && m.Stage(stageName) == nil
 }
 
 // entries logs what the manifest says of the stages, where the log has lost that: a lost manifest is made of it.
@@ -119,7 +130,9 @@ func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " "
 func parseMeasured(object []byte) (measurement, bool) {
 	var l metricLine
 	var text bytes.Buffer
-	if json.Unmarshal(object, &l) != nil || json.Compact(&text, object) != nil {
+	fields := json.NewDecoder(bytes.NewReader(object))
+	fields.DisallowUnknownFields() // an event of the same kind has others
+	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != stage.EventEpoch && l.Event != stage.EventValidation {
 		return measurement{}, false
 	}
 	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true

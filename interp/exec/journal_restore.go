@@ -56,15 +56,17 @@ func (j *journal) restore(found []*runs.Damage) error {
 		metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName), Gone: j.metrics.Made()}
 		found = append(found, metrics)
 	}
-	if twice := j.metrics.Count() - len(j.lines); twice > 0 { // or no metrics at all, with a right check
-		if err := j.metrics.Rewrite(j.metrics.Lines); err != nil {
-			return err
-		}
+	j.cut()
+	if wrong := j.metrics.Count() - len(j.lines); wrong > 0 { // with a right check
 		if metrics == nil {
-			metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName)}
+			metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName), Sound: len(j.lines)}
 			found = append(found, metrics)
 		}
-		metrics.Moved += twice
+		if err := j.metrics.Replace(metrics); err != nil {
+			return err
+		}
+		metrics.Strays = j.strays
+		metrics.Moved += wrong - j.strays
 	}
 	if metrics != nil && !unsure {
 		metrics.Lost, metrics.Missing = nil, 0
@@ -81,6 +83,20 @@ func (j *journal) restore(found []*runs.Damage) error {
 		j.damaged(d)
 	}
 	return nil
+}
+
+// cut leaves out what stands behind the lines of a complete stage: the manifest knows all of these.
+func (j *journal) cut() {
+	count := map[string]int{}
+	j.lines = slices.DeleteFunc(j.lines, func(l measurement) bool {
+		e := j.folder.Manifest.Stage(l.stage)
+		count[l.stage]++
+		tooMany := e != nil && e.State == runs.Complete && e.Lines == nil && e.Measured != nil && count[l.stage] > e.Measured.Lines
+		if tooMany {
+			j.strays++
+		}
+		return tooMany
+	})
 }
 
 // again makes lines of stages again, from the log of events.
@@ -182,7 +198,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 		}
 		l, ok := metricOf(e.Event)
 		l.Metrics, l.LR = e.Data.Metrics, e.Data.LR
-		if !ok || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
+		if !ok || l.Metrics == nil || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
 			return nil
 		}
 		text, err := json.Marshal(l)

@@ -61,9 +61,9 @@ func TestDamagedWhereItIsKept(t *testing.T) {
 		next *program.Program
 		want string
 	}{{p, clean}, {edited(), changed}} {
-		for _, lose := range []func(path string){
+		for i, lose := range []func(path string){
 			func(path string) { flip(t, path) },
-			func(path string) { must(t, os.Truncate(path, 100)) },
+			func(path string) { must(t, os.Truncate(path, 2000)) },
 			func(path string) { // its move back was cut off, and what had come is damaged
 				at := filepath.Join(filepath.Dir(path), "..", "..", "..", "qat", filepath.Base(path))
 				must(t, os.Rename(path, at))
@@ -80,7 +80,16 @@ func TestDamagedWhereItIsKept(t *testing.T) {
 			ran(t, p, world(dir))
 			interrupted(t, edited(), dir, "qat", 1)
 			lose(filepath.Join(dir, ".previous", "qat", "1", "best.safetensors"))
-			ran(t, c.next, world(dir))
+			o := world(dir)
+			heard := events(&o)
+			told := strings.Contains(states(ran(t, c.next, o)), "what was kept does not come back: its .previous/qat/1/best.safetensors is ")
+			lost := c.next == p && i < 3
+			if told != lost || count(*heard, EventFallback) > 0 != lost {
+				t.Errorf("%d: what was kept: told %t, want %t", i, told, lost)
+			}
+			if e, _ := os.ReadDir(filepath.Join(dir, ".previous")); len(e) > 0 && lost {
+				t.Errorf("%d: there is still %v", i, e)
+			}
 			if d := differences(sorted(current(products(t, c.want))), sorted(current(products(t, dir)))); d != nil {
 				t.Error(d)
 			}

@@ -12,11 +12,7 @@ import (
 // pipelineHere says whose run it is: the pipeline's place, also as seen from the run's folder, so
 // that both can be moved together, and the hash of its text.
 func (s *session) pipelineHere() *runs.Pipeline {
-	file := s.prog.Dir
-	if len(s.prog.Files) == 1 {
-		file = s.prog.Files[0]
-	}
-	file, out := real(file), real(s.Out)
+	file, out := real(s.pipeline()), real(s.Out)
 	p := &runs.Pipeline{Path: filepath.ToSlash(file), SHA256: s.prog.SHA256}
 	if rel, err := filepath.Rel(out, file); err == nil {
 		p.Relative = filepath.ToSlash(rel)

@@ -81,8 +81,8 @@ func (s *session) linesBack(e *runs.StageEntry) error {
 	return s.folder.LinesBack(e.Name)
 }
 
-// newest finds the checkpoint that an interrupted stage continues from: "last",
-// which is the newest, else the sound one with the most steps. Damaged ones are
+// newest finds the checkpoint that an interrupted stage continues from: "last", or
+// the sound one with the most steps. Damaged ones are
 // passed over, and that is said. Nil without an error: there is none, which is
 // what a run leaves that was cut off before its first one.
 func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
@@ -106,7 +106,7 @@ func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
 		case best == nil || snap.Step > best.Step:
 			best, from = snap, s.folder.File(st.Name, name)
 		}
-		if best != nil && name == "last" {
+		if best != nil && name == "last" && !slices.ContainsFunc(names, func(name string) bool { return behind(best, name) }) {
 			break
 		}
 	}
@@ -131,7 +131,7 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 			return err
 		}
 		if fault != "" && bad[f.Name] == nil {
-			bad[f.Name] = fmt.Errorf("%s: %s", s.folder.File(st.Name, f.Name), fault)
+			bad[f.Name] = fmt.Errorf("%s %s", s.folder.Path(f.Path), fault)
 		}
 		if bad[f.Name] == nil || f.Name == "best" {
 			continue
@@ -140,6 +140,16 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 		s.folder.Remove(st.Name, f.Name)
 	}
 	return nil
+}
+
+// behind reports whether a numbered checkpoint of that name is of a later moment than the snapshot.
+func behind(s *stage.Snapshot, name string) bool {
+	var n int
+	if _, err := fmt.Sscanf(name, "step-%d", &n); err == nil {
+		return n > s.Step
+	}
+	_, err := fmt.Sscanf(name, "epoch-%d", &n)
+	return err == nil && n > s.Epoch
 }
 
 // rankOf puts "last" before the others.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
@@ -18,6 +19,13 @@ import (
 
 // run runs one stage and keeps what it leaves.
 func (s *session) run(st *graph.Stage, d decision) error {
+	if d.passed != "" {
+		s.fail(&diag.Diagnostic{
+			Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
+			Summary: fmt.Sprintf("the result of stage %q that was kept does not come back", st.Name), Detail: d.passed + ". The stage runs.",
+		})
+		s.emit(EventFallback, st.Name, "what was kept does not come back: "+d.passed, map[string]any{"error": d.passed})
+	}
 	from, err := s.resumeFrom(st, d)
 	if err != nil {
 		return err
@@ -134,23 +142,52 @@ func (s *session) unedited(st *graph.Stage, d decision) error {
 	if d.fits(e) {
 		return nil
 	}
-	what := d.inputs.changes(e.Inputs, s.did)
-	old := inputs{}
-	for k, v := range e.Inputs {
-		old[k] = v
-	}
+	old := inputs(maps.Clone(e.Inputs))
 	old["version"], old["kernels"] = d.inputs["version"], d.inputs["kernels"]
-	diagnostic := &diag.Diagnostic{
-		Code: diag.CannotResume, Subject: st.Origin.Header, Address: st.Origin.Address,
-		Summary: fmt.Sprintf("stage %q has changed since it was interrupted: %s", st.Name, what),
-		Detail:  "Take the change back, or run without --resume: the stage then starts again.",
-	}
+	diagnostic := s.cannotResume(st, d.inputs.changes(e.Inputs, s.did))
 	if old.hash() != d.hash {
 		return &placed{diagnostic}
 	}
 	diagnostic.Severity = diag.Warning
 	diagnostic.Detail = "The bytes of the result may differ from those of a run that was never interrupted."
 	s.fail(diagnostic)
+	return nil
+}
+
+func (s *session) cannotResume(st *graph.Stage, what string) *diag.Diagnostic {
+	return &diag.Diagnostic{
+		Code: diag.CannotResume, Subject: st.Origin.Header, Address: st.Origin.Address,
+		Summary: fmt.Sprintf("stage %q has changed since it was interrupted: %s", st.Name, what),
+		Detail:  "Take the change back, or run without --resume: the stage then starts again.",
+	}
+}
+
+// edited refuses to resume, before anything runs, where the text of an interrupted stage or its data have changed. What
+// other stages leave is not looked at: they may be continued first.
+func (s *session) edited() *diag.Diagnostic {
+	if !s.Resume || s.from != nil {
+		return nil
+	}
+	for _, st := range s.wanted {
+		e := s.manifest.Stage(st.Name)
+		if e == nil || e.State == runs.Complete || e.Hash == "" {
+			continue
+		}
+		now, err := s.inputs(st)
+		if err != nil {
+			continue // the stage says it
+		}
+		own := func(in inputs) inputs {
+			in = maps.Clone(in)
+			maps.DeleteFunc(in, func(key, _ string) bool {
+				return strings.HasPrefix(key, "stage.") || key == "version" || key == "kernels"
+			})
+			return in
+		}
+		if what := own(now).changes(own(e.Inputs), s.did); what != "" {
+			return s.cannotResume(st, what)
+		}
+	}
 	return nil
 }
 

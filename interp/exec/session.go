@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -71,6 +72,9 @@ func unusable(err error) *diag.Diagnostic {
 	var f *artifact.FileError
 	if d.Code == diag.Damaged && errors.As(err, &f) && filepath.Base(f.Path) == runs.ManifestName {
 		d.Detail = "Move it away: it is then made again from events.jsonl and the checkpoints, and what is sound is not run again."
+		if _, err := os.Lstat(filepath.Join(filepath.Dir(f.Path), runs.EventsName)); err != nil {
+			d.Detail = "Put a sound copy in its place. Without events.jsonl it cannot be made again: else move the folder away, or give the run another one with -out."
+		}
 	}
 	return d
 }

@@ -170,7 +170,8 @@ func (l *lowerer) stage(s *Stage) {
 
 // Names reports whether the stage may write a file of that name.
 func (s *Stage) Names(name string) bool {
-	return slices.Contains([]string{"last", "best", program.Int8}, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
+	int8 := name == program.Int8 && s.Model != nil && s.Model.Form() == nn.Quantized
+	return int8 || slices.Contains(s.Writes, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
 		n, ok := c.Args.(program.Numberer)
 		return ok && n.Numbers(name, s.Length)
 	})

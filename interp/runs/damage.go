@@ -15,6 +15,7 @@ type Damage struct {
 	Lost    []span // the numbers that are missing
 	Missing int    // how many lines are lost
 	Moved   int    // lines that stood in another place, or twice
+	Strays  int    // lines that this run has not written
 	Kept    string // where the damaged file is kept, "" for nowhere
 	Sound   int    // lines that go on in the log
 	// Unsure: more lines may be lost. Told are more sentences, without their full stops.
@@ -70,6 +71,12 @@ func (d *Damage) Detail() string {
 	}
 	if d.Moved > 0 {
 		out = append(out, "Lines stood in another place, or twice; they are in order again")
+	}
+	switch {
+	case d.Strays == 1:
+		out = append(out, "A line of it was none of this run's, and is left out")
+	case d.Strays > 1:
+		out = append(out, fmt.Sprintf("%d lines of it were none of this run's, and are left out", d.Strays))
 	}
 	if len(d.Lost) > 0 {
 		out = append(out, numbered("Number", few(d.Lost), "is lost", "are lost"))

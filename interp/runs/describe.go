@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"qpipe/interp/artifact"
@@ -20,8 +21,9 @@ type Description struct {
 	Note    string    `json:"note,omitempty"` // what the reader must know of the rest
 	Kernels string    `json:"kernels,omitempty"`
 	Run     *Manifest `json:"run"`
-	// Logs says what is wrong with the logs.
-	Logs []string `json:"logs,omitempty"`
+	// Logs says what is wrong with the logs, Faults what is wrong with files, by their paths in the folder.
+	Logs   []string          `json:"logs,omitempty"`
+	Faults map[string]string `json:"faults,omitempty"`
 }
 
 // Kind is the kind of a run's description.
@@ -54,7 +56,31 @@ func Describe(dir string) (*Description, error) {
 	if r.Rebuilt {
 		d.Note = ManifestName + " is not there: the stages are those of " + EventsName + "; the seed, the outputs and more are not known"
 	}
+	d.Faults = r.faults()
 	return d, nil
+}
+
+// faults reads the files of all stages, and of what is kept, and says what is wrong with them.
+func (r *Run) faults() map[string]string {
+	out := map[string]string{}
+	for _, e := range r.Manifest.Stages {
+		all := slices.Clone(e.Artifacts)
+		for _, k := range e.Kept {
+			if !k.Dropped {
+				all = append(all, k.Artifacts...)
+			}
+		}
+		for _, f := range all {
+			fault, err := r.Fault(e, f)
+			if err != nil {
+				fault = "cannot be read"
+			}
+			if fault != "" {
+				out[f.Path] = fault
+			}
+		}
+	}
+	return out
 }
 
 // ReadManifest reads the manifest of the run in the folder; that of a folder that is no run's has no stages.

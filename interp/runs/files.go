@@ -193,21 +193,14 @@ func (r *Run) discard(f File) error {
 // Forget takes a file off the stage's list, wherever it is.
 func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forget(name) }
 
-// Fault says what is wrong with a file that the entry lists, "" for nothing. A file that cannot be read is
+// Fault says what is wrong with a file that the entry lists, "" for nothing: "is missing", "is damaged", …. A file that cannot be read is
 // an error: it may be sound all the same.
 func (r *Run) Fault(e *StageEntry, f File) (string, error) {
 	_, c, err := r.find(e, f)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", r.unreadable(f.Path, err)
-	case c == absent:
-		return fmt.Sprintf("its %s is missing", f.Path), nil
-	case c == damaged:
-		return fmt.Sprintf("its %s is damaged", f.Path), nil
-	case c == foreign:
-		return fmt.Sprintf("its %s is another file by now", f.Path), nil
 	}
-	return "", nil
+	return map[claim]string{absent: "is missing", damaged: "is damaged", foreign: "is another file by now"}[c], nil
 }
 
 // Verify reads every file of the stage and compares it with what was written.
@@ -267,11 +260,12 @@ func (r *Run) adopt(e *StageEntry) error {
 			continue
 		}
 		at := file(e.Name, name)
-		if _, err := r.Checkpoint(at); err != nil {
-			if Broken(err) {
-				continue
-			}
+		s, err := r.Checkpoint(at)
+		if err != nil && !Broken(err) {
 			return err
+		}
+		if err != nil || !fitsName(s, name) {
+			continue
 		}
 		info, err := r.Lstat(at)
 		if err != nil {
@@ -284,6 +278,17 @@ func (r *Run) adopt(e *StageEntry) error {
 		e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
 	}
 	return nil
+}
+
+// fitsName reports whether a snapshot can be what a stage has written under the name: a numbered one says so.
+func fitsName(s *stage.Snapshot, name string) bool {
+	for format, is := range map[string]int{"step-%d": s.Step, "epoch-%d": s.Epoch} {
+		var n int
+		if _, err := fmt.Sscanf(name, format, &n); err == nil {
+			return n == is
+		}
+	}
+	return true
 }
 
 // Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.

@@ -263,6 +263,16 @@ func (l *Log) keep(d *Damage) error {
 	return nil
 }
 
+// Replace keeps the damaged file under another name, unless that was done, and makes it anew from Lines.
+func (l *Log) Replace(d *Damage) error {
+	if d.Kept == "" {
+		if err := l.keep(d); err != nil {
+			return err
+		}
+	}
+	return l.Rewrite(l.Lines)
+}
+
 // Rewrite replaces the file by one of the objects that lines yields, numbered from 1.
 func (l *Log) Rewrite(lines func(yield func(object []byte) error) error) error {
 	if l.failed != nil {

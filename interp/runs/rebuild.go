@@ -21,6 +21,9 @@ const EventEntry = "stage_entry"
 // that is no run's, it is empty.
 func (r *Run) rebuilt() (*Manifest, error) {
 	m := &Manifest{Data: map[string]disk.Digest{}}
+	if err := r.mine(EventsName); err != nil {
+		return nil, err
+	}
 	err := r.Events(func(object []byte) error {
 		if !bytes.Contains(object, []byte(EventEntry)) {
 			return nil

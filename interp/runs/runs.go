@@ -41,6 +41,9 @@ var errLocked = errors.New("another run is writing into this folder; wait for it
 // what a crash has left half done. Close gives it back; so does the end of the process, however it ends.
 func Open(dir string, o disk.Options) (*Run, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		if info, lerr := os.Lstat(dir); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
+			err = errors.New("is a link to a folder that is not there. Make that folder, or give the run another one with -out")
+		}
 		return nil, &artifact.FileError{Path: dir, Code: diag.Unwritable, Err: plain(err)}
 	}
 	r, err := open(dir, o)
@@ -173,7 +176,7 @@ func (r *Run) foreign(names ...string) error {
 	}
 	text += ", or give the run another folder with -out"
 	if r.Manifest == nil || !r.known() {
-		text += ". There is no " + ManifestName + " that says whose they are, and no " + EventsName + " from which it could be made again"
+		text += ". There is no " + ManifestName + " that says whose they are, nor an " + EventsName + " of a run from which it could be made again"
 	}
 	return &artifact.FileError{Path: paths[0], Code: diag.Foreign, Err: errors.New(text)}
 }
@@ -204,7 +207,7 @@ func (r *Run) fileError(name string, code diag.Code, err error) error {
 			name = said
 		}
 	}
-	return &artifact.FileError{Path: r.Path(name), Code: code, Err: plain(err)}
+	return &artifact.FileError{Path: r.Path(disk.Final(name)), Code: code, Err: plain(err)}
 }
 
 // plain takes the path out of an operating system's error; it is named already.
@@ -213,7 +216,13 @@ func plain(err error) error {
 	if errors.As(err, &p) && strings.Contains(p.Err.Error(), "path escapes") {
 		return errors.New("is a link that leads out of the run's folder. Move it away, or give the run another folder with -out")
 	}
-	return files.Cause(err)
+	if l := (*os.LinkError)(nil); errors.As(err, &l) {
+		err = l.Err
+	}
+	if err = files.Cause(err); errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w. Give yourself the right to it (chmod, chown), also in its folder, or give the run another folder with -out", err)
+	}
+	return err
 }
 
 // keptFolder is where the kept results of a stage lie.

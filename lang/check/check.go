@@ -81,7 +81,7 @@ func newChecker(files *syntax.Files, o Options) *checker {
 	b := functions.NewBudget()
 	return &checker{
 		files: files, opt: o, budget: b, hints: maxHints,
-		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Files: files.Names(), SHA256: files.SHA256()},
+		prog:  &program.Program{Name: files.Name, Dir: files.Dir, Folder: files.Folder, Files: files.Names(), SHA256: files.SHA256()},
 		names: map[string]map[string]*name{}, folders: map[string]*name{},
 		context: &hcl.EvalContext{
 			Variables: roots(nil), Functions: tableFor(files, b),

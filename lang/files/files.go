@@ -111,6 +111,10 @@ func open(in place, path string, k kind) (*os.File, error) {
 	if info, err = f.Stat(); err == nil {
 		err = k.is(path, info)
 	}
+	// What can be waited for is made by the system while it is read, as /proc/kmsg: there may never be more of it.
+	if err == nil && info.Mode().IsRegular() && f.SetReadDeadline(time.Time{}) == nil {
+		time.AfterFunc(patience, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -188,7 +192,7 @@ func ReadIn(root *os.Root, name string, most int64) ([]byte, error) {
 // pipe, as a shell's <(…) makes one, or a terminal.
 func ReadNamed(path string, most int64) ([]byte, error) { return readNamed(path, most, patience) }
 
-// patience is how long a pipe may be without anybody who writes into it.
+// patience is how long a pipe may be without anybody who writes into it, and how long a file of the system's may be read.
 const patience = time.Second
 
 func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {

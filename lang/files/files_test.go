@@ -105,6 +105,7 @@ func TestWorldly(t *testing.T) {
 		"a FIFO in folder":  func() error { _, err := Folder(dir).Open("fifo"); return err },
 		"a device":          func() error { _, err := Read("/dev/zero", 1); return err },
 		"an endless device": func() error { _, err := Read("/dev/urandom", 1<<40); return err },
+		"a file that waits": func() error { return kernelLog() },
 	} {
 		done := make(chan error, 1)
 		go func() { done <- open() }()
@@ -117,6 +118,15 @@ func TestWorldly(t *testing.T) {
 			t.Errorf("%s: it waits", name)
 		}
 	}
+}
+
+// kernelLog reads a file that says it is regular, and waits for its next line.
+func kernelLog() error {
+	_, err := Read("/proc/kmsg", 1)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrNotRegular // not here, not for us, or it has waited long enough
+	}
+	return err
 }
 
 // TestReadNamed reads a pipe, as a command line may name one.

@@ -11,7 +11,8 @@ import "qpipe/lang/diag"
 type Program struct {
 	Name     string   // default name of the run: the file's or folder's base name without .hcl
 	Dir      string   // the folder of the file, against which relative paths are resolved
-	Files    []string // as named on the command line
+	Files    []string // as named on the command line, or found in the folder
+	Folder   bool     // the command line named a folder
 	SHA256   string   // of their texts
 	Settings Settings
 	Datasets []*Dataset

@@ -136,12 +136,17 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 	return s.Save("last")
 }
 
+// Start implements stage.Starter: a run that was cut off between a numbered checkpoint and the removal of the one that
+// is then too old removes it now.
+func (c *checkpoint) Start(s *stage.State) error {
+	return errors.Join(c.prune(s, stepName, s.Step, c.IntervalSteps), c.prune(s, epochName, s.Epoch, c.Interval))
+}
+
 // End implements stage.Ender: where the loss was watched and no epoch has closed in
-// this stage, the best weights are those that it has. A run that was cut off before it
-// had removed what is too old, and had nothing left to train, removes it now.
+// this stage, the best weights are those that it has. Without a step that was left to train nothing has started.
 func (c *checkpoint) End(s *stage.State) error {
 	if !c.saved {
-		if err := errors.Join(c.prune(s, stepName, s.Step, c.IntervalSteps), c.prune(s, epochName, s.Epoch, c.Interval)); err != nil {
+		if err := c.Start(s); err != nil {
 			return err
 		}
 	}
