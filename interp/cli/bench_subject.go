@@ -135,17 +135,16 @@ func (a *app) buildModel(c program.Call, args map[string]any, in tensor.Shape, s
 // withArgs is a copy of a part's Args with some of its arguments set; an argument
 // that the part does not have is passed over.
 func withArgs(args any, sets ...map[string]any) any {
-	v := reflect.New(reflect.TypeOf(args)).Elem()
-	v.Set(reflect.ValueOf(args))
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("arg"), ",")
+	v := reflect.New(reflect.TypeOf(args))
+	v.Elem().Set(reflect.ValueOf(args))
+	for f, to := range program.Arguments(v.Interface()) {
 		for _, set := range sets {
-			if value, ok := set[name]; ok {
-				v.Field(i).Set(reflect.ValueOf(value))
+			if value, ok := set[f.Name]; ok {
+				to.Set(reflect.ValueOf(value))
 			}
 		}
 	}
-	return v.Interface()
+	return v.Elem().Interface()
 }
 
 // partOf makes a part of the catalogue with some arguments set.

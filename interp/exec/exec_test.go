@@ -330,6 +330,9 @@ func TestReasons(t *testing.T) {
 		{"argument of a part", func(p *program.Program, _ *parttest.Text, _ *Options) {
 			p.Stages[2].Trainer.Optimizer.Args = parttest.SGDArgs{LR: 0.02, Momentum: 0.9}
 		}, "float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (trainer.optimizer.lr changed from 0.01 to 0.02)\nint_infer: ran (stage qat was run again)"},
+		{"argument of an embedded struct", func(p *program.Program, _ *parttest.Text, _ *Options) {
+			p.Stages[0].Callbacks[0].Args = parttest.CheckpointArgs{Interval: parttest.Interval{Steps: 4}}
+		}, "float: ran (callback[0].steps changed from 0 to 4)\ncalibration: up to date " + none},
 		{"schedule", func(p *program.Program, x *parttest.Text, _ *Options) {
 			p.Stages[2].Callbacks[0].When = x.At(program.Step, 2)
 		}, "float: up to date " + none + "\ncalibration: up to date " + none + "\nqat: ran (callback[0].when changed from step 3 to step 2)\nint_infer: ran (stage qat was run again)"},

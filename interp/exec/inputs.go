@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -42,20 +41,10 @@ func (in inputs) hash() string {
 // out: where data lies does not matter, what it is does.
 func (in inputs) call(key string, c program.Call, skip string) {
 	in.put(key, c.Type)
-	v := reflect.ValueOf(c.Args)
-	if v.Kind() != reflect.Struct {
-		return
-	}
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("arg"), ",")
-		if name == "" || !v.Field(i).CanInterface() {
-			continue
+	for f, v := range program.Arguments(c.Args) {
+		if value := v.Interface(); skip == "" || value != skip {
+			in.put(key+"."+f.Name, value)
 		}
-		value := v.Field(i).Interface()
-		if skip != "" && value == skip {
-			continue
-		}
-		in.put(key+"."+name, value)
 	}
 }
 
@@ -206,18 +195,10 @@ func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 }
 
 // loads lists the checkpoints that a part's arguments name.
-func loads(c program.Call) []program.Checkpoint {
-	var out []program.Checkpoint
-	v := reflect.ValueOf(c.Args)
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
-			continue
-		}
-		if p, ok := v.Field(i).Interface().(program.Checkpoint); ok && p != (program.Checkpoint{}) {
-			out = append(out, p)
+func loads(c program.Call) (out []program.Checkpoint) {
+	for _, from := range program.Checkpoints(c.Args) {
+		if from != (program.Checkpoint{}) {
+			out = append(out, from)
 		}
 	}
 	return out

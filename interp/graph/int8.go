@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"reflect"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/stage"
@@ -38,17 +37,8 @@ func (w *walk) finished() bool {
 
 // fileOf is the file that a converter loads, "" for none.
 func fileOf(c program.Call) string {
-	v := reflect.ValueOf(c.Args)
-	if v.Kind() != reflect.Struct {
-		return ""
-	}
-	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
-			continue
-		}
-		if p, ok := v.Field(i).Interface().(program.Checkpoint); ok {
-			return p.Path
-		}
+	for _, p := range program.Checkpoints(c.Args) {
+		return p.Path
 	}
 	return ""
 }

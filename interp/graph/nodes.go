@@ -2,8 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"reflect"
-	"strings"
 
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -61,23 +59,8 @@ func (s *setting) attributes(weight bool) []Attribute {
 		return list
 	}
 	add("observer", s.Observer.Type)
-	eachArgument(reflect.ValueOf(s.Observer.Args), func(name string, v reflect.Value) { add(name, v.Interface()) })
+	for f, v := range program.Arguments(s.Observer.Args) {
+		add(f.Name, v.Interface())
+	}
 	return list
-}
-
-// eachArgument visits the arguments of an Args struct, those of embedded structs included.
-func eachArgument(args reflect.Value, visit func(name string, v reflect.Value)) {
-	if args.Kind() != reflect.Struct {
-		return
-	}
-	for i := range args.NumField() {
-		f := args.Type().Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("arg"), ",")
-		switch {
-		case name != "" && f.IsExported():
-			visit(name, args.Field(i))
-		case f.Anonymous:
-			eachArgument(args.Field(i), visit)
-		}
-	}
 }

@@ -117,7 +117,7 @@ func (s setting) over(o *program.Quant) setting {
 // observe takes another observer, with its own arguments.
 func (s *setting) observe(o program.Call) {
 	for _, attr := range slices.Collect(maps.Keys(s.by)) {
-		if argument(reflect.ValueOf(s.Observer.Args), attr).IsValid() {
+		if argument(s.Observer.Args, attr).IsValid() {
 			delete(s.by, attr)
 		}
 	}
@@ -126,26 +126,26 @@ func (s *setting) observe(o program.Call) {
 
 // argue takes over one argument of an observer, where this one has it too.
 func (s *setting) argue(from program.Call, attr string) {
-	value := argument(reflect.ValueOf(from.Args), attr)
+	value := argument(from.Args, attr)
 	if !value.IsValid() || s.Observer.Args == nil {
 		return
 	}
-	args := reflect.New(reflect.TypeOf(s.Observer.Args)).Elem()
-	args.Set(reflect.ValueOf(s.Observer.Args))
-	if to := argument(args, attr); to.IsValid() && to.Type() == value.Type() {
+	args := reflect.New(reflect.TypeOf(s.Observer.Args))
+	args.Elem().Set(reflect.ValueOf(s.Observer.Args))
+	if to := argument(args.Interface(), attr); to.IsValid() && to.Type() == value.Type() {
 		to.Set(value)
-		s.Observer.Args = args.Interface()
+		s.Observer.Args = args.Elem().Interface()
 	}
 }
 
-// argument finds an argument of an Args struct; the zero Value where it has none.
-func argument(args reflect.Value, name string) (found reflect.Value) {
-	eachArgument(args, func(n string, v reflect.Value) {
-		if n == name {
-			found = v
+// argument finds an argument of an Args struct, or of a pointer to one; the zero Value where it has none.
+func argument(args any, name string) reflect.Value {
+	for f, v := range program.Arguments(args) {
+		if f.Name == name {
+			return v
 		}
-	})
-	return found
+	}
+	return reflect.Value{}
 }
 
 // at is the block that says an attribute, the qconfig's own where none does.

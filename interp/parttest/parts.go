@@ -316,7 +316,10 @@ type freezeBN struct{}
 func (freezeBN) Fire(s *stage.State, modules []string) error { return s.FreezeBN(modules) }
 
 // CheckpointArgs are the arguments of Checkpoint.
-type CheckpointArgs struct {
+type CheckpointArgs struct{ Interval }
+
+// Interval is an argument that Args can share by embedding it.
+type Interval struct {
 	Steps int `arg:"steps,optional"`
 }
 

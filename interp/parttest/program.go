@@ -142,7 +142,7 @@ func (t *Text) Trainer(stageName string, epochs int, lr float64) *program.Traine
 
 // Checkpoint is the callback of that name.
 func (t *Text) Checkpoint(stageName string, steps int) program.Callback {
-	return program.Callback{Call: t.Call(program.CallbackKind, "Checkpoint", "stage."+stageName+".callback.Checkpoint[0]", CheckpointArgs{Steps: steps}, "steps")}
+	return program.Callback{Call: t.Call(program.CallbackKind, "Checkpoint", "stage."+stageName+".callback.Checkpoint[0]", CheckpointArgs{Interval{steps}}, "steps")}
 }
 
 // Flow is the customary pipeline: float, calibration, QAT with two absorptions,

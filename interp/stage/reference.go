@@ -71,21 +71,11 @@ var needs = [...]string{program.NotTaken: "", program.Optional: "optional", prog
 
 // argDocs reads the tags and defaults of a part's Args, given as a pointer.
 func argDocs(args any) []ArgDoc {
-	v := reflect.ValueOf(args).Elem()
 	var docs []ArgDoc
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		tag, ok := f.Tag.Lookup("arg")
-		if !ok {
-			continue
-		}
-		name, rest, _ := strings.Cut(tag, ",")
-		d := ArgDoc{
-			Name: name, Type: typeName(f.Type), Required: rest != "optional",
-			OneOf: strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"),
-		}
-		if !d.Required {
-			d.Default = literal(v.Field(i))
+	for f, v := range program.Arguments(args) {
+		d := ArgDoc{Name: f.Name, Type: typeName(f.Type), Required: !f.Optional, OneOf: f.OneOf, Doc: f.Doc}
+		if f.Optional {
+			d.Default = literal(v)
 		}
 		docs = append(docs, d)
 	}

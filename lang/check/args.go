@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -14,37 +13,6 @@ import (
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
 )
-
-// field is an argument of a part: a tagged field of its Args struct.
-type field struct {
-	name     string
-	index    []int
-	optional bool
-	oneof    []string
-	doc      string
-}
-
-// argFields lists the arguments of an Args struct, those of embedded structs
-// included.
-func argFields(t reflect.Type) []field {
-	var out []field
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag, ok := f.Tag.Lookup("arg")
-		if !ok {
-			if f.Anonymous && f.Type.Kind() == reflect.Struct {
-				for _, inner := range argFields(f.Type) {
-					inner.index = append([]int{i}, inner.index...)
-					out = append(out, inner)
-				}
-			}
-			continue
-		}
-		id, option, _ := strings.Cut(tag, ",")
-		out = append(out, field{name: id, index: []int{i}, optional: option == "optional", oneof: strings.Fields(f.Tag.Get("oneof")), doc: f.Tag.Get("doc")})
-	}
-	return out
-}
 
 // call decodes a part: its type must be registered, its attributes are the
 // type's arguments. The result has the kind and type also when ok is false.
@@ -97,27 +65,27 @@ func (c *checker) arguments(sig program.Signature, base any, attrs hcl.Attribute
 	if base != nil {
 		ptr.Elem().Set(reflect.ValueOf(base))
 	}
-	fields, ok, set := argFields(ptr.Elem().Type()), true, map[string]bool{}
+	fields, ok, set := program.Fields(ptr.Elem().Type()), true, map[string]bool{}
 	var refs []program.Ref
 	for _, a := range sortedAttrs(attrs) {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == a.Name })
+		i := slices.IndexFunc(fields, func(f program.Field) bool { return f.Name == a.Name })
 		if i < 0 {
 			c.unknownArgument(sig, a, fields, attrs, o.Address, others)
 			ok = false
 			continue
 		}
-		r, given, fine := c.argument(fields[i], a, ptr.Elem().FieldByIndex(fields[i].index), o)
+		r, given, fine := c.argument(fields[i], a, ptr.Elem().FieldByIndex(fields[i].Index), o)
 		refs, ok = append(refs, r...), ok && fine
 		set[a.Name] = given || !fine
 	}
 	for _, f := range fields {
-		if !f.optional && !set[f.name] && base == nil {
+		if !f.Optional && !set[f.Name] && base == nil {
 			ok = false
-			if c.meant(o.Address, f.name) {
+			if c.meant(o.Address, f.Name) {
 				continue
 			}
 			c.errorf(diag.MissingAttribute, at{address: o.Address, subject: o.Header},
-				fmt.Sprintf("Add: %s = …", f.name), "%q is missing: %s %q requires it", f.name, sig.Kind, sig.Name)
+				fmt.Sprintf("Add: %s = …", f.Name), "%q is missing: %s %q requires it", f.Name, sig.Kind, sig.Name)
 		}
 	}
 	if ok {
@@ -126,12 +94,12 @@ func (c *checker) arguments(sig program.Signature, base any, attrs hcl.Attribute
 	return ptr.Elem().Interface(), refs, ok
 }
 
-func (c *checker) unknownArgument(sig program.Signature, a *hcl.Attribute, fields []field, given hcl.Attributes, address string, others []string) {
+func (c *checker) unknownArgument(sig program.Signature, a *hcl.Attribute, fields []program.Field, given hcl.Attributes, address string, others []string) {
 	names, free := slices.Clone(others), slices.Clone(others)
 	for _, f := range fields {
-		names = append(names, f.name)
-		if given[f.name] == nil {
-			free = append(free, f.name)
+		names = append(names, f.Name)
+		if given[f.Name] == nil {
+			free = append(free, f.Name)
 		}
 	}
 	detail := diag.DidYouMean(a.Name, names, "arguments of "+sig.Name)
@@ -146,15 +114,15 @@ func (c *checker) unknownArgument(sig program.Signature, a *hcl.Attribute, field
 }
 
 // argument evaluates one attribute into its field; given is false for a null.
-func (c *checker) argument(f field, a *hcl.Attribute, to reflect.Value, o *program.Origin) (refs []program.Ref, given, ok bool) {
+func (c *checker) argument(f program.Field, a *hcl.Attribute, to reflect.Value, o *program.Origin) (refs []program.Ref, given, ok bool) {
 	o.Attrs[a.Name], o.Names[a.Name] = syntax.Range(a.Expr.Range()), syntax.Range(a.NameRange)
 	refs, given, ok = c.assignAttr(o.Address, a, to)
 	if !ok || !given {
 		return refs, given, ok
 	}
-	if len(f.oneof) > 0 && to.Kind() == reflect.String && !slices.Contains(f.oneof, to.String()) {
+	if len(f.OneOf) > 0 && to.Kind() == reflect.String && !slices.Contains(f.OneOf, to.String()) {
 		c.errorf(diag.BadValue, at{address: o.Address, subject: o.Attrs[a.Name]},
-			diag.DidYouMean(to.String(), f.oneof, "values allowed"), "%q cannot be %q", a.Name, to.String())
+			diag.DidYouMean(to.String(), f.OneOf, "values allowed"), "%q cannot be %q", a.Name, to.String())
 		return refs, true, false
 	}
 	return refs, true, true
@@ -204,7 +172,7 @@ func (c *checker) get(address string, a *hcl.Attribute, to any) bool {
 }
 
 // validate asks the Args themselves.
-func (c *checker) validate(sig program.Signature, fields []field, args any, o *program.Origin) bool {
+func (c *checker) validate(sig program.Signature, fields []program.Field, args any, o *program.Origin) bool {
 	v, ok := args.(interface{ Validate() error })
 	if !ok {
 		return true
@@ -218,8 +186,8 @@ func (c *checker) validate(sig program.Signature, fields []field, args any, o *p
 	var ae *program.ArgError
 	if errors.As(err, &ae) {
 		p.subject, text = o.At(ae.Attr), fmt.Sprintf("%q %s", ae.Attr, ae.Err)
-		if i := slices.IndexFunc(fields, func(f field) bool { return f.name == ae.Attr }); i >= 0 && fields[i].doc != "" {
-			detail = fmt.Sprintf("%s: %s", ae.Attr, fields[i].doc)
+		if i := slices.IndexFunc(fields, func(f program.Field) bool { return f.Name == ae.Attr }); i >= 0 && fields[i].Doc != "" {
+			detail = fmt.Sprintf("%s: %s", ae.Attr, fields[i].Doc)
 		}
 	}
 	c.errorf(diag.BadValue, p, detail, "%s: %s", sig.Name, text)

@@ -77,13 +77,9 @@ func (c *checker) ruleLearningRate(s *stage) {
 // learningRate returns the argument named lr; a rate of 0 is one that could not
 // be made out.
 func learningRate(args any) (float64, bool) {
-	if args == nil {
-		return 0, false
-	}
-	v := reflect.ValueOf(args)
-	for _, f := range argFields(v.Type()) {
-		if x := v.FieldByIndex(f.index); f.name == "lr" && x.Kind() == reflect.Float64 {
-			return x.Float(), x.Float() > 0
+	for f, v := range program.Arguments(args) {
+		if f.Name == "lr" && v.Kind() == reflect.Float64 {
+			return v.Float(), v.Float() > 0
 		}
 	}
 	return 0, false

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"reflect"
 	"slices"
 
 	"qpipe/lang/diag"
@@ -77,14 +76,8 @@ func (s *stage) loads() []load {
 
 // checkpointOf returns the first argument that is a checkpoint.
 func checkpointOf(args any) (attr string, cp program.Checkpoint, ok bool) {
-	if args == nil {
-		return "", cp, false
-	}
-	v := reflect.ValueOf(args)
-	for _, f := range argFields(v.Type()) {
-		if cp, ok := v.FieldByIndex(f.index).Interface().(program.Checkpoint); ok {
-			return f.name, cp, true
-		}
+	for attr, cp := range program.Checkpoints(args) {
+		return attr, cp, true
 	}
 	return "", cp, false
 }
