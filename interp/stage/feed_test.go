@@ -232,12 +232,12 @@ func TestAugmentationFollowsTheImage(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	s := Spec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
-	halves, err := s.table()
+	halves, err := tableOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Mean, s.Std = []float32{0.4914, 0.4822, 0.4465}, []float32{0.25}
-	given, err := s.table()
+	given, err := tableOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func TestTable(t *testing.T) {
 		{Shape: s.Shape, Std: []float32{float32(math.NaN())}},
 		{Shape: s.Shape, Mean: []float32{1, 2}},
 	} {
-		if _, err := bad.table(); err == nil {
+		if _, err := tableOf(bad); err == nil {
 			t.Errorf("mean %v, std %v: no error", bad.Mean, bad.Std)
 		}
 	}

@@ -4,16 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
-
-// typed reports whether the state's name says of which type its callback is.
-func (c CallbackState) typed() bool { return !strings.HasPrefix(c.Name, "[") }
-
-// has reports whether the snapshot's stage had a callback of the name.
-func (s *Snapshot) has(name string) bool {
-	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
-}
 
 // CallbackNames are the identities of callbacks of these types, in written order: the
 // type, and the place among those of the type.

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"runtime"
 	"time"
 
 	"qpipe/lang/program"
@@ -37,13 +38,6 @@ type Job struct {
 	Kernels *kernel.Set
 	Pool    *nn.Pool
 	Readers int // goroutines that prepare batches ahead; 0: one for each core
-}
-
-// Feed is a data set with its transforms.
-type Feed struct {
-	Samples    Samples
-	Transforms []Transform
-	Spec       Spec // after the transforms
 }
 
 // TrainerJob is what `trainer {}` says.
@@ -109,88 +103,13 @@ type Keeper interface {
 	Remove(name string) error
 }
 
-// Snapshot is all that a checkpoint holds. Tensors are in file order.
-type Snapshot struct {
-	Stage     string
-	Form      nn.Form
-	Mode      nn.Mode
-	Structure []byte        // nn.Graph.Structure
-	Input     Preprocessing // zero where it is not known
-	Classes   []string      // their names by label, nil where the data has none
-	Seed      int64
-	Epoch     int // completed epochs
-	Step      int // completed steps
-	LR        float64
-	Kernels   string // the kernel set's name
-	Absorbed  []Absorption
-	FrozenBN  []string
-	Position  Position
-	Metrics   map[string]float64
-	Best      map[string]float64
-	Callbacks []CallbackState // one a callback, as written
-	Model     []nn.Tensor
-	Shadow    []nn.Tensor            // nil without weight averaging
-	Optimizer map[string][]nn.Tensor // slot → tensors named like the parameters
+// readers is the number of goroutines that prepare batches.
+func (j *Job) readers() int {
+	if j.Readers > 0 {
+		return j.Readers
+	}
+	return readersOn(runtime.GOMAXPROCS(0))
 }
 
-// CallbackState is what a snapshot holds of a callback. Its name is its identity: its
-// type and its place among the stage's callbacks of that type, "FuseBN[1]". State is
-// that of a [Stateful] one, nil for the others. A file of format version 1 names no
-// types: there the name is "[1]", the place among all callbacks.
-type CallbackState struct {
-	Name  string
-	State map[string]float64
-}
-
-// Position is the place between two steps where a snapshot was made, and the
-// sums that are under way there. A resumed run goes on at exactly this place.
-type Position struct {
-	Hooks         int     `json:"hooks"`           // hooks of the moment after Step that have acted
-	Validated     int     `json:"validated"`       // 1 + the step of the last validation, 0 for none
-	LossSum       float64 `json:"loss_sum"`        // over the epoch's images so far
-	Images        int     `json:"images"`          // in LossSum
-	StepsPerEpoch int     `json:"steps_per_epoch"` // what Step and Epoch were counted with; 0 in a calibration
-	Begins        bool    `json:"begins"`          // whether the stage has done no step yet: it begins here, at step 0 or where another one has ended
-}
-
-// Absorption is a receipt of one absorbed BN: what it has done to the node's eval-mode
-// output on a fixed batch. MaxChange is the largest change of a value, MaxSteps the same in
-// output quantization steps (0 where the output is not quantized). Of the Integers of a
-// quantized output Changed are no longer the same.
-type Absorption struct {
-	Module      string  `json:"module"`
-	BN          string  `json:"bn"`
-	Mode        nn.Mode `json:"qat_mode"`
-	WeightScale string  `json:"weight_scale"` // "keep" or "recompute"
-	Epoch       int     `json:"epoch"`
-	Step        int     `json:"step"`
-	MaxChange   float64 `json:"max_change"`
-	MaxSteps    float64 `json:"max_steps"`
-	Changed     int     `json:"changed"`
-	Integers    int     `json:"integers"`
-}
-
-// Event is a line of events.jsonl and what a progress display is fed with. Data
-// holds JSON-able values.
-type Event struct {
-	Kind  string         `json:"event"` // see the constants
-	Stage string         `json:"stage,omitempty"`
-	Epoch int            `json:"epoch"`
-	Step  int            `json:"step"`
-	Data  map[string]any `json:"data,omitempty"`
-}
-
-// The kinds of events that a job emits. Progress comes at most ten times a
-// second, for displays; it is not logged.
-const (
-	EventStart      = "stage_start" // total_steps, steps_per_epoch, train_images, val_images
-	EventProgress   = "progress"    // phase (train|calibrate|validate|prove), done, total, rate (images/s), eta (s), loss, lr
-	EventEpoch      = "epoch"       // loss, lr, images_per_second, metrics
-	EventValidation = "validation"  // metrics, images
-	EventAbsorb     = "absorb"      // an Absorption
-	EventFreeze     = "freeze_bn"   // modules
-	EventCheckpoint = "checkpoint"  // name
-	EventResume     = "resume"      // scenario, from epoch and step
-	EventInterrupt  = "interrupted" //
-	EventEnd        = "stage_end"   // metrics, seconds
-)
+// readersOn is how many goroutines prepare batches on so many cores.
+func readersOn(cores int) int { return min(max(cores, 1), 8) }

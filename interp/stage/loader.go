@@ -44,7 +44,7 @@ type loader struct {
 
 // load starts a loader with the given number of goroutines.
 func (f *Feed) load(o order, readers int) (*loader, error) {
-	t, err := f.Spec.table()
+	t, err := tableOf(f.Spec)
 	if err != nil {
 		return nil, err
 	}

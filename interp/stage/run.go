@@ -65,7 +65,7 @@ func (r *run) start() error {
 	r.began = r.now()
 	r.state = &State{
 		Stage: r.Name, Mode: r.Mode, Model: r.Model, Kernels: r.Kernels,
-		Metrics: map[string]float64{}, run: r,
+		Metrics: map[string]float64{}, Loop: loop{r},
 	}
 	if err := r.check(); err != nil {
 		return err

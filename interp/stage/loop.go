@@ -1,0 +1,30 @@
+package stage
+
+import "errors"
+
+// loop is what callbacks can ask of a run.
+type loop struct{ run *run }
+
+func (l loop) Absorb(modules []string, recompute bool) error { return l.run.absorb(modules, recompute) }
+
+func (l loop) Freeze(modules []string) error { return l.run.freeze(modules) }
+
+func (l loop) Metrics() []Metric { return l.run.Metrics }
+
+func (l loop) Validate() error {
+	if l.run.Val == nil {
+		return errors.New("the stage has no val_data")
+	}
+	return l.run.validate()
+}
+
+func (l loop) Validated() bool { return l.run.validated() }
+
+func (l loop) Save(name string) error { return l.run.save(name) }
+
+func (l loop) Remove(name string) error {
+	if l.run.Keeper == nil {
+		return nil
+	}
+	return l.run.Keeper.Remove(name)
+}

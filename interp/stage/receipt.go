@@ -1,0 +1,55 @@
+package stage
+
+import (
+	"math"
+
+	"qpipe/ops/nn"
+)
+
+// Data is the receipt as an event's data; its keys are those of the JSON form.
+func (a Absorption) Data() map[string]any {
+	return map[string]any{
+		"module": a.Module, "bn": a.BN, "qat_mode": string(a.Mode), "weight_scale": a.WeightScale,
+		"epoch": a.Epoch, "step": a.Step, "max_change": a.MaxChange, "max_steps": a.MaxSteps,
+		"changed": a.Changed, "integers": a.Integers,
+	}
+}
+
+// Output is a node's output on a batch: its values and, where it is quantized, their
+// integers and the step between two of them.
+type Output struct {
+	Values []float32
+	Codes  []int8
+	Step   float32
+}
+
+// ReadOutput returns the output of a node in the last forward pass of a net that keeps
+// them all.
+func ReadOutput(net *nn.Net, node string) Output {
+	y, step, _, _ := net.Output(node)
+	codes, _ := net.Codes(node)
+	return Output{y, codes, step}
+}
+
+// Compare takes down how the node's output has changed.
+func (a *Absorption) Compare(before, after Output) {
+	if len(before.Values) != len(after.Values) {
+		return
+	}
+	for i, v := range before.Values {
+		a.MaxChange = max(a.MaxChange, math.Abs(float64(v)-float64(after.Values[i])))
+	}
+	if before.Step > 0 {
+		a.MaxSteps = a.MaxChange / float64(before.Step)
+	}
+	if len(before.Codes) != len(after.Codes) {
+		return
+	}
+	a.Integers, a.MaxSteps = len(before.Codes), 0
+	for i, v := range before.Codes {
+		if d := math.Abs(float64(v) - float64(after.Codes[i])); d > 0 {
+			a.Changed++
+			a.MaxSteps = max(a.MaxSteps, d)
+		}
+	}
+}
