@@ -76,3 +76,9 @@ func (c CallbackState) typed() bool { return !strings.HasPrefix(c.Name, "[") }
 func (s *Snapshot) has(name string) bool {
 	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
 }
+
+// unobserved reports whether the tensor is a quant node's range before it has
+// seen data, which is (+Inf, -Inf).
+func unobserved(name string, data []float32) bool {
+	return strings.HasSuffix(name, ".min_max") && len(data) == 2 && data[0] > data[1]
+}

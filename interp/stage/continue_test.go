@@ -280,7 +280,7 @@ func TestChanceIsSaid(t *testing.T) {
 		want   int
 	}{{200, &guesses{}, 1}, {5, &guesses{}, 0}, {200, &meanLogit{}, 0}} {
 		for _, b := range []*bench{newBench(t, nn.Float, ""), plain(t), calibrating(t)} {
-			b.Val, b.ValBatch, b.Metrics = newFeed(c.images, 3, 5, 1), 64, []Metric{c.metric}
+			b.Val, b.ValBatch, b.Metrics = newData(c.images, 3, 5, 1), 64, []Metric{c.metric}
 			b.Warn = func(w Warning) { b.warned = append(b.warned, w) }
 			b.must(t)
 			if len(b.warned) != c.want || c.want > 0 && b.warned[0].Code != diag.AtChance {

@@ -12,11 +12,7 @@ type table [][256]float32
 
 // table computes x = (pixel/255 - mean)/std in float64 and rounds once.
 func tableOf(s Spec) (table, error) {
-	mean, err := perChannel("mean", s.Mean, s.Shape.C)
-	if err != nil {
-		return nil, err
-	}
-	std, err := perChannel("std", s.Std, s.Shape.C)
+	mean, std, err := s.MeanStd()
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // LoadError says why a snapshot does not fit a graph: tensor by tensor.
@@ -118,7 +119,7 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 		return nil, err
 	}
 	for _, t := range m.fit {
-		if data, ok := t.Data.([]float32); ok && !finite(data) && !unobserved(t.Name, data) {
+		if data, ok := t.Data.([]float32); ok && !tensor.Finite(data) && !unobserved(t.Name, data) {
 			return nil, Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
 		}
 	}

@@ -261,8 +261,8 @@ func TestCallbackErrors(t *testing.T) {
 func TestRefusedJobs(t *testing.T) {
 	for want, change := range map[string]func(b *bench){
 		"do not fill one batch":       func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
-		"the data set is empty":       func(b *bench) { b.Val = newFeed(0, 3, 5, 1) },
-		"the model takes 5×5×1":       func(b *bench) { b.Train = newFeed(9, 3, 6, 1) },
+		"the data set is empty":       func(b *bench) { b.Val = newData(0, 3, 5, 1) },
+		"the model takes 5×5×1":       func(b *bench) { b.Train = newData(9, 3, 6, 1) },
 		"the model tells 3 apart":     func(b *bench) { b.Train.Spec.Classes = 4 },
 		"the stage has no train_data": func(b *bench) { b.Train = nil },
 		"std must be positive":        func(b *bench) { b.Train.Spec.Std = []float32{0} },
@@ -322,7 +322,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		} else {
 			b.Calibrator.Steps = 400
 		}
-		b.Train.Samples = still{b.Train.Samples.(*squares)}
+		b.Train.Samples = still{b.Train.Samples.(*striped)}
 		b.Train.Transforms = nil
 		r := &run{Job: b.Job, ctx: context.Background(), seed: b.Seed}
 		if err := r.start(); err != nil {
@@ -344,7 +344,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 }
 
 // still is a data set that allocates nothing.
-type still struct{ *squares }
+type still struct{ *striped }
 
 func (s still) Image(i int, m *Image) (int, error) {
 	m.H, m.W, m.C = s.side, s.side, s.channels

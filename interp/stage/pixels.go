@@ -22,11 +22,7 @@ type Preprocessing struct {
 
 // Preprocessing is what the data's images go through; zero where the spec contradicts itself.
 func (s Spec) Preprocessing() Preprocessing {
-	mean, err := perChannel("mean", s.Mean, s.Shape.C)
-	if err != nil {
-		return Preprocessing{}
-	}
-	std, err := perChannel("std", s.Std, s.Shape.C)
+	mean, std, err := s.MeanStd()
 	if err != nil {
 		return Preprocessing{}
 	}
@@ -49,6 +45,15 @@ func (p Preprocessing) Normalization() string {
 		return strings.Join(out, ", ")
 	}
 	return fmt.Sprintf("mean %s and std %s", text(p.Mean), text(p.Std))
+}
+
+// MeanStd are Mean and Std with a value for each channel.
+func (s Spec) MeanStd() (mean, std []float64, err error) {
+	if mean, err = perChannel("mean", s.Mean, s.Shape.C); err != nil {
+		return nil, nil, err
+	}
+	std, err = perChannel("std", s.Std, s.Shape.C)
+	return mean, std, err
 }
 
 // perChannel spreads the values that a Spec gives over c channels; none means 0.5.

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -89,7 +90,7 @@ func TestNew(t *testing.T) {
 	}
 	args.Mode = "min"
 	_, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args})
-	if attr(err) != "mode" {
+	if bad := (*program.ArgError)(nil); !errors.As(err, &bad) || bad.Attr != "mode" {
 		t.Errorf("the error is %#v", err)
 	}
 	if _, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Beta"}); err == nil {

@@ -239,20 +239,4 @@ func (r *run) halted() error {
 // classes is the number of values that the network gives for an image.
 func classes(g *nn.Graph) int { return g.Output().WithN(1).Len() }
 
-// finite reports whether no value is an infinity or NaN: x - x is 0 for the others.
-func finite(x []float32) bool {
-	var a, b, c, d float32
-	for len(x) >= 4 {
-		a += x[0] - x[0]
-		b += x[1] - x[1]
-		c += x[2] - x[2]
-		d += x[3] - x[3]
-		x = x[4:]
-	}
-	for _, v := range x {
-		a += v - v
-	}
-	return a+b+c+d == 0
-}
-
 func finite64(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // slots are an optimizer's state tensors: for each parameter one of every name.
@@ -98,7 +99,7 @@ func (s *slots) sound() error {
 	}
 	for _, u := range s.updates {
 		for k, v := range u.Slots {
-			if !finite(v) {
+			if !tensor.Finite(v) {
 				return fmt.Errorf("%s of %s is not finite", s.names[k], u.Name)
 			}
 		}

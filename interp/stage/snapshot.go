@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+
+	"qpipe/ops/tensor"
 )
 
 // snapshot takes down all that a later run needs to go on from here.
@@ -58,7 +59,7 @@ func (r *run) save(name string) error {
 func (r *run) sound(s *Snapshot) error {
 	for _, t := range slices.Concat(s.Model, s.Shadow) {
 		data, ok := t.Data.([]float32)
-		if ok && !finite(data) && !unobserved(t.Name, data) {
+		if ok && !tensor.Finite(data) && !unobserved(t.Name, data) {
 			return &Failure{Module: nodeOf(r.Model, t.Name), Err: fmt.Errorf("%s is not finite, no checkpoint is written", t.Name)}
 		}
 	}
@@ -66,10 +67,4 @@ func (r *run) sound(s *Snapshot) error {
 		return &Failure{Err: fmt.Errorf("%w, no checkpoint is written", err)}
 	}
 	return nil
-}
-
-// unobserved reports whether the tensor is a quant node's range before it has
-// seen data, which is (+Inf, -Inf).
-func unobserved(name string, data []float32) bool {
-	return strings.HasSuffix(name, ".min_max") && len(data) == 2 && data[0] > data[1]
 }

@@ -6,6 +6,7 @@ import (
 
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // trainer does the steps of `trainer {}`. A step allocates nothing.
@@ -118,7 +119,7 @@ func (t *trainer) culprit(loss float32) error {
 	}
 	f.Err = fmt.Errorf("the loss is %v: a smaller learning rate usually helps", loss)
 	for _, m := range t.run.Model.Modules() {
-		if y, _, _, ok := t.net.Output(m.Name); ok && !finite(y) {
+		if y, _, _, ok := t.net.Output(m.Name); ok && !tensor.Finite(y) {
 			f.Module, f.Err = m.Name, fmt.Errorf("the loss is %v, since the node's output is not finite: a smaller learning rate usually helps", loss)
 			return f
 		}

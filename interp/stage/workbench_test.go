@@ -289,7 +289,7 @@ func newBench(t testing.TB, form nn.Form, mode nn.Mode) *bench {
 	b := &bench{kept: &memory{}, stop: make(chan struct{}), metric: &meanLogit{}}
 	b.Job = &Job{
 		Name: "qat", Seed: 5, Mode: mode, Model: tinyNet(t, form, mode),
-		Train: newFeed(14, 3, 5, 1), Val: newFeed(9, 3, 5, 1), ValBatch: 4,
+		Train: newData(14, 3, 5, 1), Val: newData(9, 3, 5, 1), ValBatch: 4,
 		Metrics: []Metric{b.metric},
 		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Loss: squared{}},
 		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Pool: nn.NewPool(1), Readers: 2,
@@ -370,4 +370,39 @@ func attr(err error) string {
 		return e.Attr
 	}
 	return ""
+}
+
+// striped is a data set of n images whose bytes and labels follow from the index.
+type striped struct{ n, classes, side, channels int }
+
+func (s *striped) Len() int { return s.n }
+
+func (s *striped) Image(i int, m *Image) (int, error) {
+	m.H, m.W, m.C = s.side, s.side, s.channels
+	m.Pix = m.Pix[:0]
+	label := i % s.classes
+	r := NewRand(99, uint64(i))
+	for p := range s.side * s.side * s.channels {
+		v := 40 + int(r.Uint64()%60)
+		if (p/s.channels)%s.classes == label {
+			v += 120
+		}
+		m.Pix = append(m.Pix, uint8(v))
+	}
+	return label, nil
+}
+
+// flicker is a transform that uses its randomness.
+type flicker struct{}
+
+func (flicker) Spec(in Spec) (Spec, error) { return in, nil }
+
+func (flicker) Apply(m *Image, r *Rand) { m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64()) }
+
+func newData(n, classes, side, channels int) *Feed {
+	return &Feed{
+		Samples:    &striped{n: n, classes: classes, side: side, channels: channels},
+		Transforms: []Transform{flicker{}},
+		Spec:       Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+	}
 }
