@@ -29,22 +29,27 @@ var policy = []struct {
 	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/rogpeppe/go-internal/diff", "lang is words: no tensor, no part; it asks through program.Signatures"},
 
 	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they hold"},
+	{"qpipe/interp/event", "", "what happened, whoever tells it and whoever hears it"},
+	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
+	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
+	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/lang/diag qpipe/ops/...", "what a checkpoint holds, and whether it fits"},
+	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
 	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag golang.org/x/term", "the only room that meets a person"},
 	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
 
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 
-	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/stage", "the table of parts"},
-	{"qpipe/stdlib/...", "qpipe/interp/stage qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
+	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part", "the table of parts"},
+	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 
 // forbidden are standard packages and functions' homes that only some rooms may import;
 // tools are programs of their own.
 var forbidden = map[string]string{
-	"math/rand":    "randomness is stage.Rand, seeded by the caller",
-	"math/rand/v2": "randomness is stage.Rand, seeded by the caller",
-	"crypto/rand":  "randomness is stage.Rand, seeded by the caller",
+	"math/rand":    "randomness is part.Rand, seeded by the caller",
+	"math/rand/v2": "randomness is part.Rand, seeded by the caller",
+	"crypto/rand":  "randomness is part.Rand, seeded by the caller",
 	"unsafe":       "only kernel sets written for an instruction set may need it",
 }
 

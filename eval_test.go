@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
@@ -158,7 +158,7 @@ func evalNet(t *testing.T, g *nn.Graph, batch int) *nn.Net {
 func saveGraph(t *testing.T, dir string, g *nn.Graph) (model, pipeline string) {
 	t.Helper()
 	model, pipeline = filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "x.hcl")
-	must(t, artifact.Write(model, &stage.Snapshot{Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}))
+	must(t, artifact.Write(model, &checkpoint.Snapshot{Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}))
 	must(t, os.WriteFile(pipeline, []byte(`
 dataset "Glyphs" "d" {
   num_samples = 10
@@ -268,7 +268,7 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 // sameOutput compares a node's array with the net's output, code by code and value by value.
 func sameOutput(t *testing.T, net *nn.Net, a artifact.DumpArray, array *refvec.Array) {
 	t.Helper()
-	want := stage.ReadOutput(net, a.Node)
+	want := checkpoint.ReadOutput(net, a.Node)
 	got, codes := array.Float32s(), a.Scale != nil
 	if codes != (want.Codes != nil) || codes && (a.DType == "uint8") != (a.Codes == "uint8") {
 		t.Fatalf("%s: %+v, codes %t", a.Node, a, want.Codes != nil)

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/feed"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
 	"qpipe/stdlib/datasets"
@@ -160,7 +161,7 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	open := func(absorb bool) *nn.Net {
 		snap, err := artifact.Read(path)
 		must(t, err)
-		g, err := stage.Restore(snap, false)
+		g, err := checkpoint.Restore(snap, false)
 		must(t, err)
 		nodes = nil
 		for _, m := range g.Modules() {
@@ -181,7 +182,7 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	must(t, err)
 	samples, err := test.Open(os.DirFS)
 	must(t, err)
-	feed := &stage.Feed{Spec: test.Spec(), Samples: samples}
+	feed := &feed.Feed{Spec: test.Spec(), Samples: samples}
 	total, changed := 0, 0
 	must(t, feed.Each(tests, batch, 0, func(x []float32, labels []int32) error {
 		before.Forward(x, len(labels), nn.Eval)

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"qpipe/interp/cli"
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/stdlib"
 )
 
@@ -19,10 +19,10 @@ type AnnounceArgs struct {
 // announce prints a line after every epoch.
 type announce struct{ AnnounceArgs }
 
-func newAnnounce(a AnnounceArgs) (stage.Callback, error) { return announce{a}, nil }
+func newAnnounce(a AnnounceArgs) (part.Callback, error) { return announce{a}, nil }
 
-// EpochEnd implements stage.EpochEnder.
-func (a announce) EpochEnd(s *stage.State) error {
+// EpochEnd implements part.EpochEnder.
+func (a announce) EpochEnd(s *part.State) error {
 	fmt.Printf("%s: %s has completed epoch %d, step %d\n", a.Greeting, s.Stage, s.Epoch, s.Step)
 	return nil
 }
@@ -66,8 +66,8 @@ func Example() {
 		return
 	}
 
-	catalog := append(stdlib.Catalog(), stage.CallbackPart("Announce", "Prints a line after every epoch.",
-		AnnounceArgs{Greeting: "hi"}, stage.NotTaken, stage.NotTaken, newAnnounce))
+	catalog := append(stdlib.Catalog(), part.CallbackPart("Announce", "Prints a line after every epoch.",
+		AnnounceArgs{Greeting: "hi"}, part.NotTaken, part.NotTaken, newAnnounce))
 
 	streams := cli.Streams{Out: io.Discard, Err: os.Stdout}
 	code := cli.Main([]string{"run", "-out", filepath.Join(dir, "run"), pipeline}, streams, catalog)

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
-	"qpipe/interp/stage"
 	"qpipe/stdlib"
 )
 
@@ -91,20 +91,22 @@ func TestCheckpointsAtTheirExtremes(t *testing.T) {
 	last := filepath.Join(run, "float", "last.safetensors")
 	sound, err := artifact.Read(last)
 	must(t, err)
-	for name, set := range map[string]func(s *stage.Snapshot, n int64){
-		"seed":            func(s *stage.Snapshot, n int64) { s.Seed = n },
-		"epoch":           func(s *stage.Snapshot, n int64) { s.Epoch = int(n) },
-		"step":            func(s *stage.Snapshot, n int64) { s.Step = int(n) },
-		"lr":              func(s *stage.Snapshot, n int64) { s.LR = float64(n) },
-		"hooks":           func(s *stage.Snapshot, n int64) { s.Position.Hooks = int(n) },
-		"validated":       func(s *stage.Snapshot, n int64) { s.Position.Validated = int(n) },
-		"images":          func(s *stage.Snapshot, n int64) { s.Position.Images = int(n) },
-		"loss_sum":        func(s *stage.Snapshot, n int64) { s.Position.LossSum = float64(n) },
-		"steps_per_epoch": func(s *stage.Snapshot, n int64) { s.Position.StepsPerEpoch = int(n) },
-		"state":           func(s *stage.Snapshot, n int64) { s.Callbacks[0].State = map[string]float64{"updates": float64(n)} },
-		"height":          func(s *stage.Snapshot, n int64) { s.Input.Height, s.Input.Channels = int(n), int(n) },
-		"absorbed": func(s *stage.Snapshot, n int64) {
-			s.Absorbed = []stage.Absorption{{Module: "backbone.conv1", BN: "backbone.conv1.bn", Step: int(n), Integers: int(n)}}
+	for name, set := range map[string]func(s *checkpoint.Snapshot, n int64){
+		"seed":            func(s *checkpoint.Snapshot, n int64) { s.Seed = n },
+		"epoch":           func(s *checkpoint.Snapshot, n int64) { s.Epoch = int(n) },
+		"step":            func(s *checkpoint.Snapshot, n int64) { s.Step = int(n) },
+		"lr":              func(s *checkpoint.Snapshot, n int64) { s.LR = float64(n) },
+		"hooks":           func(s *checkpoint.Snapshot, n int64) { s.Position.Hooks = int(n) },
+		"validated":       func(s *checkpoint.Snapshot, n int64) { s.Position.Validated = int(n) },
+		"images":          func(s *checkpoint.Snapshot, n int64) { s.Position.Images = int(n) },
+		"loss_sum":        func(s *checkpoint.Snapshot, n int64) { s.Position.LossSum = float64(n) },
+		"steps_per_epoch": func(s *checkpoint.Snapshot, n int64) { s.Position.StepsPerEpoch = int(n) },
+		"state": func(s *checkpoint.Snapshot, n int64) {
+			s.Callbacks[0].State = map[string]float64{"updates": float64(n)}
+		},
+		"height": func(s *checkpoint.Snapshot, n int64) { s.Input.Height, s.Input.Channels = int(n), int(n) },
+		"absorbed": func(s *checkpoint.Snapshot, n int64) {
+			s.Absorbed = []checkpoint.Absorption{{Module: "backbone.conv1", BN: "backbone.conv1.bn", Step: int(n), Integers: int(n)}}
 		},
 	} {
 		values := []int64{-1, math.MaxInt64}

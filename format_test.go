@@ -12,8 +12,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -224,11 +225,11 @@ func lives(t *testing.T) []*nn.Graph {
 
 func encode(t *testing.T, g *nn.Graph) []byte {
 	t.Helper()
-	spec := stage.Spec{Shape: g.Input(), Mean: []float32{0.1}}
+	spec := part.Spec{Shape: g.Input(), Mean: []float32{0.1}}
 	spec.Shape.C = 3
-	data, err := artifact.Encode(&stage.Snapshot{
+	data, err := artifact.Encode(&checkpoint.Snapshot{
 		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Input: spec.Preprocessing(),
-		Absorbed: []stage.Absorption{{}},
+		Absorbed: []checkpoint.Absorption{{}},
 	})
 	if err != nil {
 		t.Fatal(err)

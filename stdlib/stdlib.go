@@ -3,7 +3,7 @@
 package stdlib
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/stdlib/callbacks"
 	"qpipe/stdlib/converters"
 	"qpipe/stdlib/datasets"
@@ -17,76 +17,76 @@ import (
 )
 
 // Catalog returns the table. It is the caller's: appending to it changes nothing else.
-func Catalog() stage.Catalog {
-	return stage.Catalog{
-		stage.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
+func Catalog() part.Catalog {
+	return part.Catalog{
+		part.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
 			models.ConvNetDefaults(), models.NewConvNet),
-		stage.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",
+		part.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",
 			models.LeNetDefaults(), models.NewLeNet),
-		stage.ModelPart("LeNet5", "LeNet-5 of convolutions with BatchNorm, 6, 16, 120 and 84 channels, for images of 28×28.",
+		part.ModelPart("LeNet5", "LeNet-5 of convolutions with BatchNorm, 6, 16, 120 and 84 channels, for images of 28×28.",
 			models.LeNet5Defaults(), models.NewLeNet5),
-		stage.ModelPart("MobileNetV2", "Inverted residuals with depthwise convolutions, for small images or ImageNet's.",
+		part.ModelPart("MobileNetV2", "Inverted residuals with depthwise convolutions, for small images or ImageNet's.",
 			models.MobileNetV2Defaults(), models.NewMobileNetV2),
-		stage.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
+		part.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
 			models.ResNetDefaults(), models.NewResNet),
 
-		stage.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
+		part.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
-		stage.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",
+		part.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",
 			datasets.GlyphsDefaults(), datasets.NewGlyphs),
-		stage.DatasetPart("MNIST", "MNIST or Fashion-MNIST, from IDX files: 28×28 grey, ten classes.",
+		part.DatasetPart("MNIST", "MNIST or Fashion-MNIST, from IDX files: 28×28 grey, ten classes.",
 			datasets.MNISTDefaults(), datasets.NewMNIST),
 
-		stage.TransformPart("Normalize", "Says how pixels become the network's input: (pixel/255 - mean)/std.",
+		part.TransformPart("Normalize", "Says how pixels become the network's input: (pixel/255 - mean)/std.",
 			transforms.NormalizeArgs{}, transforms.NewNormalize),
-		stage.TransformPart("RandomCrop", "Pads the image and cuts a square out of it at a random place.",
+		part.TransformPart("RandomCrop", "Pads the image and cuts a square out of it at a random place.",
 			transforms.RandomCropArgs{}, transforms.NewRandomCrop),
-		stage.TransformPart("RandomFlip", "Mirrors the image at random.",
+		part.TransformPart("RandomFlip", "Mirrors the image at random.",
 			transforms.RandomFlipDefaults(), transforms.NewRandomFlip),
 
-		stage.OptimizerPart("SGD", "Stochastic gradient descent with momentum, Nesterov and weight decay.",
+		part.OptimizerPart("SGD", "Stochastic gradient descent with momentum, Nesterov and weight decay.",
 			optimizers.SGDArgs{}, optimizers.NewSGD),
 
-		stage.LRUpdaterPart("CosLrUpdater", "Lets the learning rate fall along half a cosine, after a warm-up.",
+		part.LRUpdaterPart("CosLrUpdater", "Lets the learning rate fall along half a cosine, after a warm-up.",
 			lrupdaters.CosDefaults(), lrupdaters.NewCos),
-		stage.LRUpdaterPart("StepDecayLrUpdater", "Multiplies the learning rate by a factor at given epochs or steps, after a warm-up.",
+		part.LRUpdaterPart("StepDecayLrUpdater", "Multiplies the learning rate by a factor at given epochs or steps, after a warm-up.",
 			lrupdaters.StepDecayDefaults(), lrupdaters.NewStepDecay),
 
-		stage.LossPart("CrossEntropyLoss", "Softmax and negative log-likelihood, mean over the batch.",
+		part.LossPart("CrossEntropyLoss", "Softmax and negative log-likelihood, mean over the batch.",
 			losses.CrossEntropyArgs{}, losses.NewCrossEntropy),
 
-		stage.MetricPart("Accuracy", "Share of images whose largest logit is that of their label: accuracy.",
+		part.MetricPart("Accuracy", "Share of images whose largest logit is that of their label: accuracy.",
 			metrics.AccuracyArgs{}, metrics.NewAccuracy),
-		stage.MetricPart("TopKAccuracy", "Share of images whose label is among the k largest logits: top5_accuracy, after its k.",
+		part.MetricPart("TopKAccuracy", "Share of images whose label is among the k largest logits: top5_accuracy, after its k.",
 			metrics.TopKDefaults(), metrics.NewTopKAccuracy),
 
-		stage.ObserverPart("fixed_scale", "The scale is given; no data is looked at.",
+		part.ObserverPart("fixed_scale", "The scale is given; no data is looked at.",
 			observers.FixedScaleArgs{}, observers.NewFixedScale),
-		stage.ObserverPart("min_max", "The range of the values, as a moving average over batches.",
+		part.ObserverPart("min_max", "The range of the values, as a moving average over batches.",
 			observers.MinMaxDefaults(), observers.NewMinMax),
-		stage.ObserverPart("mse", "The shrunken range that loses least in the mean square.",
+		part.ObserverPart("mse", "The shrunken range that loses least in the mean square.",
 			observers.MSEDefaults(), observers.NewMSE),
-		stage.ObserverPart("percentile", "The range that holds a given share of the values.",
+		part.ObserverPart("percentile", "The range that holds a given share of the values.",
 			observers.PercentileDefaults(), observers.NewPercentile),
 
-		stage.CallbackPart("Checkpoint", "Writes the last, the best and numbered checkpoints.",
-			callbacks.CheckpointDefaults(), stage.NotTaken, stage.NotTaken, callbacks.NewCheckpoint),
-		stage.CallbackPart("ExponentialMovingAverage", "Keeps a moving average of the weights, for evaluation.",
-			callbacks.EMADefaults(), stage.NotTaken, stage.NotTaken, callbacks.NewEMA),
-		stage.CallbackPart("FreezeBN", "Makes BNs keep their running statistics, from the first step or its `when` on.",
-			callbacks.FreezeBNArgs{}, stage.Optional, stage.Optional, callbacks.NewFreezeBN),
-		stage.CallbackPart("FuseBN", "Absorbs BNs into their convolutions during training.",
-			callbacks.FuseBNDefaults(), stage.Required, stage.Optional, callbacks.NewFuseBN),
-		stage.CallbackPart("Validation", "Says when the stage validates.",
-			callbacks.ValidationDefaults(), stage.NotTaken, stage.NotTaken, callbacks.NewValidation),
+		part.CallbackPart("Checkpoint", "Writes the last, the best and numbered checkpoints.",
+			callbacks.CheckpointDefaults(), part.NotTaken, part.NotTaken, callbacks.NewCheckpoint),
+		part.CallbackPart("ExponentialMovingAverage", "Keeps a moving average of the weights, for evaluation.",
+			callbacks.EMADefaults(), part.NotTaken, part.NotTaken, callbacks.NewEMA),
+		part.CallbackPart("FreezeBN", "Makes BNs keep their running statistics, from the first step or its `when` on.",
+			callbacks.FreezeBNArgs{}, part.Optional, part.Optional, callbacks.NewFreezeBN),
+		part.CallbackPart("FuseBN", "Absorbs BNs into their convolutions during training.",
+			callbacks.FuseBNDefaults(), part.Required, part.Optional, callbacks.NewFuseBN),
+		part.CallbackPart("Validation", "Says when the stage validates.",
+			callbacks.ValidationDefaults(), part.NotTaken, part.NotTaken, callbacks.NewValidation),
 
-		stage.ConverterPart("Float2Calibration", "Fuses the float model and makes it observe ranges.",
-			converters.FormArgs{}, stage.FloatForm, stage.CalibrationForm, converters.NewFloat2Calibration),
-		stage.ConverterPart("Float2QAT", "Fuses the float model and makes it train with fake quantization.",
-			converters.FormArgs{}, stage.FloatForm, stage.QATForm, converters.NewFloat2QAT),
-		stage.ConverterPart("LoadCheckpoint", "Loads a checkpoint into the model as it is at this place.",
-			converters.LoadCheckpointDefaults(), stage.AnyForm, stage.AnyForm, converters.NewLoadCheckpoint),
-		stage.ConverterPart("QAT2Quantize", "Absorbs what is left of BN and makes the int8 model.",
-			converters.FormArgs{}, stage.QATForm, stage.QuantizedForm, converters.NewQAT2Quantize),
+		part.ConverterPart("Float2Calibration", "Fuses the float model and makes it observe ranges.",
+			converters.FormArgs{}, part.FloatForm, part.CalibrationForm, converters.NewFloat2Calibration),
+		part.ConverterPart("Float2QAT", "Fuses the float model and makes it train with fake quantization.",
+			converters.FormArgs{}, part.FloatForm, part.QATForm, converters.NewFloat2QAT),
+		part.ConverterPart("LoadCheckpoint", "Loads a checkpoint into the model as it is at this place.",
+			converters.LoadCheckpointDefaults(), part.AnyForm, part.AnyForm, converters.NewLoadCheckpoint),
+		part.ConverterPart("QAT2Quantize", "Absorbs what is left of BN and makes the int8 model.",
+			converters.FormArgs{}, part.QATForm, part.QuantizedForm, converters.NewQAT2Quantize),
 	}
 }

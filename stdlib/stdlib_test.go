@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // required holds a value for every required argument, so that each part can be made.
@@ -21,7 +21,7 @@ var required = map[string]any{
 	"SGD.lr":                         0.1,
 	"StepDecayLrUpdater.lr_decay_id": []int{1},
 	"fixed_scale.scale":              0.01,
-	"LoadCheckpoint.checkpoint_path": stage.Checkpoint{Path: "x"},
+	"LoadCheckpoint.checkpoint_path": part.Checkpoint{Path: "x"},
 }
 
 // TestRows holds every row to what the language expects of it: documented
@@ -49,7 +49,7 @@ func TestRows(t *testing.T) {
 }
 
 // checkArg checks an argument's tags, and fills it if it is required.
-func checkArg(t *testing.T, part string, f reflect.StructField, v reflect.Value) {
+func checkArg(t *testing.T, of string, f reflect.StructField, v reflect.Value) {
 	name, optional, _ := strings.Cut(f.Tag.Get("arg"), ",")
 	if name == "" || name != strings.ToLower(name) || (optional != "" && optional != "optional") {
 		t.Errorf("%s has the tag arg:%q", f.Name, f.Tag.Get("arg"))
@@ -58,12 +58,12 @@ func checkArg(t *testing.T, part string, f reflect.StructField, v reflect.Value)
 		t.Errorf("%s is documented with %q", name, doc)
 	}
 	switch v.Interface().(type) {
-	case bool, int, int64, float64, string, []int, []float64, []string, map[string]string, stage.Checkpoint:
+	case bool, int, int64, float64, string, []int, []float64, []string, map[string]string, part.Checkpoint:
 	default:
 		t.Errorf("%s has the type %s", name, f.Type)
 	}
 	if optional == "" {
-		fill, ok := required[part+"."+name]
+		fill, ok := required[of+"."+name]
 		if !ok {
 			t.Fatalf("the test has no value for the required argument %s", name)
 		}
@@ -75,14 +75,14 @@ func checkArg(t *testing.T, part string, f reflect.StructField, v reflect.Value)
 }
 
 // build makes the part through the catalogue, as the interpreter does.
-func build(p stage.Part, args any) (any, error) {
-	call := stage.Call{Kind: p.Kind, Type: p.Name, Args: args}
-	return stage.New[any](Catalog(), call)
+func build(p part.Part, args any) (any, error) {
+	call := part.Call{Kind: p.Kind, Type: p.Name, Args: args}
+	return part.New[any](Catalog(), call)
 }
 
 func TestNamesAreUnique(t *testing.T) {
 	rows := Catalog()
-	slices.SortFunc(rows, func(a, b stage.Part) int {
+	slices.SortFunc(rows, func(a, b part.Part) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	for i := 1; i < len(rows); i++ {

@@ -10,7 +10,8 @@ import (
 
 	"github.com/nlpodyssey/safetensors"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -45,7 +46,7 @@ const hashKey = "sha256"
 // slots under "optimizer.<slot>.", everything else as text in __metadata__. Equal
 // snapshots give equal bytes. The metadata's sha256 is that of the file with 64
 // zeros in its place.
-func Encode(s *stage.Snapshot) ([]byte, error) {
+func Encode(s *checkpoint.Snapshot) ([]byte, error) {
 	tensors := map[string]view{}
 	if err := addViews(tensors, "", s.Model); err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func hashAt(data []byte, digits string) int {
 
 // Decode is Encode's inverse. It verifies the hash and names the file path in
 // its errors; the snapshot shares no memory with data.
-func Decode(path string, data []byte) (*stage.Snapshot, error) {
+func Decode(path string, data []byte) (*checkpoint.Snapshot, error) {
 	c, err := parse(path, data)
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ type contents struct {
 // notSafetensors says what is wrong with a file of that size which begins with
 // head: it is of another kind, or cut short.
 func notSafetensors(path string, head []byte, size int64) error {
-	what, way := stage.Recognize(head)
+	what, way := part.Recognize(head)
 	switch {
 	case what != "" && len(head) > 0:
 		return &FileError{path, diag.NotCheckpoint, fmt.Errorf("is %s, not a safetensors file: %s", what, way)}
@@ -194,8 +195,8 @@ func otherHash(path string, meta map[string]string, got string) error {
 		"Copy it again, or run stage %q again, which wrote it", got[:12], clip(meta[hashKey])[:12], clip(meta["stage"]))
 }
 
-func build(path string, c *contents) (*stage.Snapshot, error) {
-	s := &stage.Snapshot{}
+func build(path string, c *contents) (*checkpoint.Snapshot, error) {
+	s := &checkpoint.Snapshot{}
 	if err := decodeMeta(s, c.meta); err != nil {
 		return nil, damaged(path, "its metadata cannot be read: %w", err)
 	}
@@ -210,7 +211,7 @@ func build(path string, c *contents) (*stage.Snapshot, error) {
 
 // fill puts all tensors into the snapshot, by their names' prefixes where the file
 // is one of ours. Without the data, of a header alone, there are only names, shapes and types.
-func (c *contents) fill(s *stage.Snapshot) error {
+func (c *contents) fill(s *checkpoint.Snapshot) error {
 	_, ours := c.meta["format_version"]
 	for _, e := range c.tensors {
 		b := e.data
@@ -233,7 +234,7 @@ func (c *contents) fill(s *stage.Snapshot) error {
 }
 
 // place puts a tensor where its prefix says.
-func place(s *stage.Snapshot, t nn.Tensor) error {
+func place(s *checkpoint.Snapshot, t nn.Tensor) error {
 	if name, ok := strings.CutPrefix(t.Name, shadowPrefix); ok {
 		t.Name = name
 		s.Shadow = append(s.Shadow, t)

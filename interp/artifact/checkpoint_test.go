@@ -13,27 +13,28 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
 
 // full is a snapshot in which every field says something.
-func full() *stage.Snapshot {
+func full() *checkpoint.Snapshot {
 	f := func(name string, shape []int, x ...float32) nn.Tensor {
 		return nn.Tensor{Name: name, Shape: shape, Data: x}
 	}
-	return &stage.Snapshot{
+	return &checkpoint.Snapshot{
 		Stage: "qat", Form: nn.QAT, Mode: nn.ReverseFold, Structure: []byte(`{"nodes":["\"sha256\":\"x\""]}`),
-		Input:   stage.Preprocessing{Height: 1, Width: 2, Channels: 1, Layout: "NHWC", Colors: "gray", Mean: []float64{0.1}, Std: []float64{0.3}},
+		Input:   part.Preprocessing{Height: 1, Width: 2, Channels: 1, Layout: "NHWC", Colors: "gray", Mean: []float64{0.1}, Std: []float64{0.3}},
 		Classes: []string{"no", "yes"},
 		Seed:    -7, Epoch: 3, Step: 1200, LR: 0.1, Kernels: "portable",
-		Absorbed: []stage.Absorption{{Module: "a.conv", BN: "a.bn", Mode: nn.ReverseFold, WeightScale: "keep", Epoch: 1, Step: 400, MaxChange: 1e-7, MaxSteps: 0.5}},
+		Absorbed: []checkpoint.Absorption{{Module: "a.conv", BN: "a.bn", Mode: nn.ReverseFold, WeightScale: "keep", Epoch: 1, Step: 400, MaxChange: 1e-7, MaxSteps: 0.5}},
 		FrozenBN: []string{"b.bn"},
-		Position: stage.Position{Hooks: 2, Validated: 1200, LossSum: 0.1 + 0.2, Images: 77},
+		Position: checkpoint.Position{Hooks: 2, Validated: 1200, LossSum: 0.1 + 0.2, Images: 77},
 		Metrics:  map[string]float64{"accuracy": 0.1 + 0.7, "loss": math.NaN()},
 		Best:     map[string]float64{"accuracy": 1.0 / 3},
-		Callbacks: []stage.CallbackState{
+		Callbacks: []checkpoint.CallbackState{
 			{Name: "FuseBN[0]"}, {Name: "Checkpoint[0]", State: map[string]float64{"best": math.Inf(-1)}}, {Name: "Odd[0]", State: map[string]float64{}},
 		},
 		Model: []nn.Tensor{
@@ -50,9 +51,9 @@ func full() *stage.Snapshot {
 
 func TestSnapshotRoundTrip(t *testing.T) {
 	want := full()
-	for f := range reflect.TypeFor[stage.Snapshot]().NumField() {
+	for f := range reflect.TypeFor[checkpoint.Snapshot]().NumField() {
 		if reflect.ValueOf(want).Elem().Field(f).IsZero() {
-			t.Errorf("the test leaves %s empty: fill it", reflect.TypeFor[stage.Snapshot]().Field(f).Name)
+			t.Errorf("the test leaves %s empty: fill it", reflect.TypeFor[checkpoint.Snapshot]().Field(f).Name)
 		}
 	}
 	data, err := Encode(want)

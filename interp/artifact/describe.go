@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -38,15 +39,15 @@ type Description struct {
 	Storage string        `json:"storage,omitempty"` // what a reader of the tensors must know
 	Input   *tensor.Shape `json:"input,omitempty"`
 	// Preprocessing and Classes are what the model was made for; nil where the file does not say.
-	Preprocessing *stage.Preprocessing `json:"preprocessing,omitempty"`
-	Classes       []string             `json:"classes,omitempty"`
-	Params        int                  `json:"params,omitempty"`
-	Absorbed      []stage.Absorption   `json:"absorbed,omitempty"`
-	FrozenBN      []string             `json:"frozen_bn,omitempty"`
-	Metrics       Metrics              `json:"metrics,omitempty"`
-	Best          Metrics              `json:"best_metrics,omitempty"`
-	Layers        []Layer              `json:"layers,omitempty"`
-	Tensors       []TensorInfo         `json:"tensors,omitempty"`
+	Preprocessing *part.Preprocessing     `json:"preprocessing,omitempty"`
+	Classes       []string                `json:"classes,omitempty"`
+	Params        int                     `json:"params,omitempty"`
+	Absorbed      []checkpoint.Absorption `json:"absorbed,omitempty"`
+	FrozenBN      []string                `json:"frozen_bn,omitempty"`
+	Metrics       Metrics                 `json:"metrics,omitempty"`
+	Best          Metrics                 `json:"best_metrics,omitempty"`
+	Layers        []Layer                 `json:"layers,omitempty"`
+	Tensors       []TensorInfo            `json:"tensors,omitempty"`
 }
 
 // Layer is a node of the network.
@@ -100,7 +101,7 @@ func Describe(path string) (*Description, error) {
 	}
 	d := &Description{Path: path, Kind: KindTensors, Bytes: c.size, SHA256: seen.sum, Content: c.meta[hashKey]}
 	if foreign {
-		s := &stage.Snapshot{Form: nn.Float}
+		s := &checkpoint.Snapshot{Form: nn.Float}
 		if err := c.fill(s); err != nil {
 			return nil, &FileError{path, diag.NotCheckpoint, err}
 		}
@@ -154,7 +155,7 @@ func typeName(dtype string) string {
 	return strings.ToLower(dtype)
 }
 
-func (d *Description) fill(s *stage.Snapshot) error {
+func (d *Description) fill(s *checkpoint.Snapshot) error {
 	d.Kind = KindCheckpoint
 	if s.Form == nn.Quantized {
 		d.Kind = KindInt8
@@ -278,7 +279,7 @@ func describeTensor(t nn.Tensor) TensorInfo {
 		info.DType = "int32"
 	case []int8:
 		info.DType = "int8"
-	case stage.Unloadable:
+	case checkpoint.Unloadable:
 		info.DType = d.DType
 	}
 	v := newValues()

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
 	"qpipe/lang/vary"
 	"qpipe/ops/kernel/portable"
 	"qpipe/ops/nn"
@@ -93,7 +93,7 @@ func FuzzSealed(f *testing.F) {
 			t.Fatal(err)
 		}
 		most := 16<<20 + 50*int64(len(file))
-		var s *stage.Snapshot
+		var s *checkpoint.Snapshot
 		var err error
 		for name, read := range map[string]func() error{
 			"Decode":      func() error { s, err = artifact.Decode(path, file); return err },
@@ -119,7 +119,7 @@ func FuzzSealed(f *testing.F) {
 }
 
 // sameAgain writes what was read, and reads it again.
-func sameAgain(t *testing.T, s *stage.Snapshot) {
+func sameAgain(t *testing.T, s *checkpoint.Snapshot) {
 	once, err := artifact.Encode(s)
 	if err != nil {
 		return // a type that is passed over has no data to write
@@ -134,9 +134,9 @@ func sameAgain(t *testing.T, s *stage.Snapshot) {
 }
 
 // evaluates makes the model of a snapshot again, where it is small, and runs it.
-func evaluates(t *testing.T, s *stage.Snapshot) {
+func evaluates(t *testing.T, s *checkpoint.Snapshot) {
 	for _, averaged := range []bool{false, true} {
-		g, err := stage.Restore(s, averaged)
+		g, err := checkpoint.Restore(s, averaged)
 		if err != nil || g.Bytes() > 1<<20 {
 			continue
 		}

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 )
 
 // number is a float64 that JSON can hold also when it is not finite.
@@ -74,8 +75,8 @@ func (m numbers) floats() map[string]float64 {
 // field is an entry of __metadata__: how it is written, and read again.
 type field struct {
 	key   string
-	of    func(s *stage.Snapshot) any
-	to    func(s *stage.Snapshot, text []byte) error
+	of    func(s *checkpoint.Snapshot) any
+	to    func(s *checkpoint.Snapshot, text []byte) error
 	since int // the format version that began to have it, 0 for the first
 }
 
@@ -83,42 +84,42 @@ type field struct {
 // they are, everything else as JSON.
 func fields() []field {
 	return []field{
-		text("stage", func(s *stage.Snapshot) *string { return &s.Stage }),
-		text("form", func(s *stage.Snapshot) *string { return (*string)(&s.Form) }),
-		text("qat_mode", func(s *stage.Snapshot) *string { return (*string)(&s.Mode) }),
-		text("kernels", func(s *stage.Snapshot) *string { return &s.Kernels }),
-		value("seed", func(s *stage.Snapshot) *int64 { return &s.Seed }),
-		value("epoch", func(s *stage.Snapshot) *int { return &s.Epoch }),
-		value("step", func(s *stage.Snapshot) *int { return &s.Step }),
-		value("lr", func(s *stage.Snapshot) *number { return (*number)(&s.LR) }),
-		value("absorbed", func(s *stage.Snapshot) *[]stage.Absorption { return &s.Absorbed }),
-		value("frozen_bn", func(s *stage.Snapshot) *[]string { return &s.FrozenBN }),
-		value("position", func(s *stage.Snapshot) *stage.Position { return &s.Position }),
-		floats("metrics", func(s *stage.Snapshot) *map[string]float64 { return &s.Metrics }),
-		floats("best", func(s *stage.Snapshot) *map[string]float64 { return &s.Best }),
-		since(2, value("preprocessing", func(s *stage.Snapshot) *stage.Preprocessing { return &s.Input })),
-		since(2, value("classes", func(s *stage.Snapshot) *[]string { return &s.Classes })),
+		text("stage", func(s *checkpoint.Snapshot) *string { return &s.Stage }),
+		text("form", func(s *checkpoint.Snapshot) *string { return (*string)(&s.Form) }),
+		text("qat_mode", func(s *checkpoint.Snapshot) *string { return (*string)(&s.Mode) }),
+		text("kernels", func(s *checkpoint.Snapshot) *string { return &s.Kernels }),
+		value("seed", func(s *checkpoint.Snapshot) *int64 { return &s.Seed }),
+		value("epoch", func(s *checkpoint.Snapshot) *int { return &s.Epoch }),
+		value("step", func(s *checkpoint.Snapshot) *int { return &s.Step }),
+		value("lr", func(s *checkpoint.Snapshot) *number { return (*number)(&s.LR) }),
+		value("absorbed", func(s *checkpoint.Snapshot) *[]checkpoint.Absorption { return &s.Absorbed }),
+		value("frozen_bn", func(s *checkpoint.Snapshot) *[]string { return &s.FrozenBN }),
+		value("position", func(s *checkpoint.Snapshot) *checkpoint.Position { return &s.Position }),
+		floats("metrics", func(s *checkpoint.Snapshot) *map[string]float64 { return &s.Metrics }),
+		floats("best", func(s *checkpoint.Snapshot) *map[string]float64 { return &s.Best }),
+		since(2, value("preprocessing", func(s *checkpoint.Snapshot) *part.Preprocessing { return &s.Input })),
+		since(2, value("classes", func(s *checkpoint.Snapshot) *[]string { return &s.Classes })),
 		{
 			key: "callbacks",
-			of: func(s *stage.Snapshot) any {
+			of: func(s *checkpoint.Snapshot) any {
 				out := make([]callback, len(s.Callbacks))
 				for i, c := range s.Callbacks {
 					out[i] = callback{c.Name, toNumbers(c.State)}
 				}
 				return out
 			},
-			to: func(s *stage.Snapshot, text []byte) error {
+			to: func(s *checkpoint.Snapshot, text []byte) error {
 				all, err := readCallbacks(text)
 				for _, c := range all {
-					s.Callbacks = append(s.Callbacks, stage.CallbackState{Name: c.Name, State: c.State.floats()})
+					s.Callbacks = append(s.Callbacks, checkpoint.CallbackState{Name: c.Name, State: c.State.floats()})
 				}
 				return err
 			},
 		},
 		{
 			key: "structure",
-			of:  func(s *stage.Snapshot) any { return string(s.Structure) },
-			to:  func(s *stage.Snapshot, text []byte) error { s.Structure = text; return nil },
+			of:  func(s *checkpoint.Snapshot) any { return string(s.Structure) },
+			to:  func(s *checkpoint.Snapshot, text []byte) error { s.Structure = text; return nil },
 		},
 	}
 }
@@ -146,19 +147,19 @@ func readCallbacks(text []byte) ([]callback, error) {
 	return all, nil
 }
 
-func text(key string, at func(*stage.Snapshot) *string) field {
+func text(key string, at func(*checkpoint.Snapshot) *string) field {
 	return field{
 		key: key,
-		of:  func(s *stage.Snapshot) any { return *at(s) },
-		to:  func(s *stage.Snapshot, text []byte) error { *at(s) = string(text); return nil },
+		of:  func(s *checkpoint.Snapshot) any { return *at(s) },
+		to:  func(s *checkpoint.Snapshot, text []byte) error { *at(s) = string(text); return nil },
 	}
 }
 
-func value[T any](key string, at func(*stage.Snapshot) *T) field {
+func value[T any](key string, at func(*checkpoint.Snapshot) *T) field {
 	return field{
 		key: key,
-		of:  func(s *stage.Snapshot) any { return at(s) },
-		to:  func(s *stage.Snapshot, text []byte) error { return json.Unmarshal(text, at(s)) },
+		of:  func(s *checkpoint.Snapshot) any { return at(s) },
+		to:  func(s *checkpoint.Snapshot, text []byte) error { return json.Unmarshal(text, at(s)) },
 	}
 }
 
@@ -167,11 +168,11 @@ func since(version int, f field) field {
 	return f
 }
 
-func floats(key string, at func(*stage.Snapshot) *map[string]float64) field {
+func floats(key string, at func(*checkpoint.Snapshot) *map[string]float64) field {
 	return field{
 		key: key,
-		of:  func(s *stage.Snapshot) any { return toNumbers(*at(s)) },
-		to: func(s *stage.Snapshot, text []byte) error {
+		of:  func(s *checkpoint.Snapshot) any { return toNumbers(*at(s)) },
+		to: func(s *checkpoint.Snapshot, text []byte) error {
 			var m numbers
 			err := json.Unmarshal(text, &m)
 			*at(s) = m.floats()
@@ -180,7 +181,7 @@ func floats(key string, at func(*stage.Snapshot) *map[string]float64) field {
 	}
 }
 
-func encodeMeta(s *stage.Snapshot) (map[string]string, error) {
+func encodeMeta(s *checkpoint.Snapshot) (map[string]string, error) {
 	meta := map[string]string{"format_version": strconv.Itoa(Version)}
 	for _, f := range fields() {
 		v := f.of(s)
@@ -197,7 +198,7 @@ func encodeMeta(s *stage.Snapshot) (map[string]string, error) {
 	return meta, nil
 }
 
-func decodeMeta(s *stage.Snapshot, meta map[string]string) error {
+func decodeMeta(s *checkpoint.Snapshot, meta map[string]string) error {
 	for _, f := range fields() {
 		text, ok := meta[f.key]
 		if !ok && versionOf(meta) < f.since {
@@ -214,17 +215,17 @@ func decodeMeta(s *stage.Snapshot, meta map[string]string) error {
 }
 
 // checkCounts refuses counts that no run arrives at.
-func checkCounts(s *stage.Snapshot) error {
+func checkCounts(s *checkpoint.Snapshot) error {
 	for _, c := range []struct {
 		what    string
 		n, most int
 	}{
-		{"epoch", s.Epoch, stage.MostEpochs},
-		{"step", s.Step, stage.MostSteps},
+		{"epoch", s.Epoch, part.MostEpochs},
+		{"step", s.Step, part.MostSteps},
 		{"position: hooks", s.Position.Hooks, mostHooks},
-		{"position: validated", s.Position.Validated, stage.MostSteps + 1},
-		{"position: images", s.Position.Images, stage.MostImages},
-		{"position: steps_per_epoch", s.Position.StepsPerEpoch, stage.MostImages},
+		{"position: validated", s.Position.Validated, part.MostSteps + 1},
+		{"position: images", s.Position.Images, part.MostImages},
+		{"position: steps_per_epoch", s.Position.StepsPerEpoch, part.MostImages},
 	} {
 		if c.n < 0 || c.n > c.most {
 			return fmt.Errorf("%s: %d is not a number from 0 to %d", c.what, c.n, c.most)

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -14,7 +14,7 @@ import (
 // empty; only the ranges of nodes are read. It costs little more than a header's reading, so
 // the hash is not verified. Of another
 // tool's file there are only tensors, and the form is float.
-func Peek(path string) (*stage.Snapshot, error) {
+func Peek(path string) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func Peek(path string) (*stage.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage.Snapshot{Form: nn.Float}
+	s := &checkpoint.Snapshot{Form: nn.Float}
 	err = checkFormat(path, c.meta)
 	var other *FileError
 	switch {

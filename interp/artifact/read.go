@@ -9,15 +9,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 	"qpipe/ops/nn"
 )
 
 // Read reads and verifies a snapshot.
-func Read(path string) (*stage.Snapshot, error) {
+func Read(path string) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func Read(path string) (*stage.Snapshot, error) {
 }
 
 // ReadIn reads and verifies the snapshot in the file name below root; its path is for messages.
-func ReadIn(root *os.Root, name, path string) (*stage.Snapshot, error) {
+func ReadIn(root *os.Root, name, path string) (*checkpoint.Snapshot, error) {
 	f, err := files.OpenIn(root, name)
 	if err != nil {
 		return nil, asFileError(path, err)
@@ -34,7 +34,7 @@ func ReadIn(root *os.Root, name, path string) (*stage.Snapshot, error) {
 	return read(path, f)
 }
 
-func read(path string, f *os.File) (*stage.Snapshot, error) {
+func read(path string, f *os.File) (*checkpoint.Snapshot, error) {
 	data, err := load(path, f, true)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func Begun(head []byte) bool {
 // ReadWeights reads a snapshot like Read, or the plain tensors of any other
 // safetensors file: those of a float model that another tool has written. With
 // check false a hash that does not match is passed over.
-func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
+func ReadWeights(path string, check bool) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func ReadWeights(path string, check bool) (*stage.Snapshot, error) {
 
 // decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
 // of another tool's file, whose metadata has no format_version.
-func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, error) {
+func decodeAny(path string, data []byte, check bool) (*checkpoint.Snapshot, error) {
 	c, err := parse(path, data)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func decodeAny(path string, data []byte, check bool) (*stage.Snapshot, error) {
 	err = checkFormat(path, c.meta)
 	var f *FileError
 	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
-		s := &stage.Snapshot{Form: nn.Float}
+		s := &checkpoint.Snapshot{Form: nn.Float}
 		if err := c.fill(s); err != nil {
 			return nil, &FileError{path, diag.NotCheckpoint, err}
 		}
@@ -190,7 +190,7 @@ func asFileError(path string, err error) error {
 }
 
 // Write writes a snapshot to path, in a folder that is there.
-func Write(path string, s *stage.Snapshot) error {
+func Write(path string, s *checkpoint.Snapshot) error {
 	data, err := Encode(s)
 	if err != nil {
 		return &FileError{path, diag.Unwritable, err}

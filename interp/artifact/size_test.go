@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -117,7 +117,7 @@ func TestFarMoreThanTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Init(1)
-	data, err := Encode(&stage.Snapshot{Stage: "s", Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()})
+	data, err := Encode(&checkpoint.Snapshot{Stage: "s", Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/nlpodyssey/safetensors"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/ops/nn"
 )
 
@@ -97,7 +97,7 @@ func (e *entry) tensor(b []byte) (nn.Tensor, error) {
 	case "I8":
 		t.Data = decode(b, 1, func(b []byte) int8 { return int8(b[0]) })
 	default:
-		t.Data = stage.Unloadable{DType: e.dtype, Bytes: len(b)}
+		t.Data = checkpoint.Unloadable{DType: e.dtype, Bytes: len(b)}
 	}
 	return t, nil
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -53,13 +54,13 @@ func TestForeignTypes(t *testing.T) {
 		{"F64", f64(1, 1.0/3), []float32{1, float32(1.0 / 3)}},
 		{"I32", []byte{1, 0, 0, 0, 255, 255, 255, 255}, []int32{1, -1}},
 		{"I8", []byte{1, 255}, []int8{1, -1}},
-		{"BOOL", []byte{1, 0}, stage.Unloadable{DType: "BOOL", Bytes: 2}},
-		{"U8", []byte{1, 0}, stage.Unloadable{DType: "U8", Bytes: 2}},
-		{"F8_E5M2", []byte{1, 0}, stage.Unloadable{DType: "F8_E5M2", Bytes: 2}},
-		{"I16", make([]byte, 4), stage.Unloadable{DType: "I16", Bytes: 4}},
-		{"U64", make([]byte, 16), stage.Unloadable{DType: "U64", Bytes: 16}},
-		{"I64", make([]byte, 16), stage.Unloadable{DType: "I64", Bytes: 16}},
-		{"F4_OF_TOMORROW", []byte{7}, stage.Unloadable{DType: "F4_OF_TOMORROW", Bytes: 1}},
+		{"BOOL", []byte{1, 0}, checkpoint.Unloadable{DType: "BOOL", Bytes: 2}},
+		{"U8", []byte{1, 0}, checkpoint.Unloadable{DType: "U8", Bytes: 2}},
+		{"F8_E5M2", []byte{1, 0}, checkpoint.Unloadable{DType: "F8_E5M2", Bytes: 2}},
+		{"I16", make([]byte, 4), checkpoint.Unloadable{DType: "I16", Bytes: 4}},
+		{"U64", make([]byte, 16), checkpoint.Unloadable{DType: "U64", Bytes: 16}},
+		{"I64", make([]byte, 16), checkpoint.Unloadable{DType: "I64", Bytes: 16}},
+		{"F4_OF_TOMORROW", []byte{7}, checkpoint.Unloadable{DType: "F4_OF_TOMORROW", Bytes: 1}},
 	} {
 		s, err := decodeAny("f", foreign(c.dtype, c.data), true)
 		if err != nil {
@@ -80,7 +81,7 @@ func TestForeignTypes(t *testing.T) {
 	take := []nn.Tensor{{Name: "w", Shape: []int{2}, Data: []float32(nil)}}
 	s, err := decodeAny("f", foreign("I64", make([]byte, 16)), true)
 	must(t, err)
-	m, err := stage.Match(s.Model, take, stage.LoadOptions{IgnoreExtra: true, AllowMiss: true, IgnoreTensorShape: true})
+	m, err := checkpoint.Match(s.Model, take, part.LoadOptions{IgnoreExtra: true, AllowMiss: true, IgnoreTensorShape: true})
 	must(t, err)
 	if err := m.Err(""); err == nil || !strings.Contains(err.Error(), "w: the checkpoint has I64, the model float32") {
 		t.Error(err)

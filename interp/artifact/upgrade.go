@@ -1,13 +1,13 @@
 package artifact
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 )
 
 // upgrade makes a snapshot of an older format version one of today's.
-func upgrade(s *stage.Snapshot, version int) error {
+func upgrade(s *checkpoint.Snapshot, version int) error {
 	if version > 1 || len(s.Structure) == 0 {
 		return nil
 	}
@@ -23,7 +23,7 @@ func upgrade(s *stage.Snapshot, version int) error {
 }
 
 // ownZeroPoints moves the zero points of uint8 codes, which version 1 kept less 128.
-func ownZeroPoints(s *stage.Snapshot, g *nn.Graph) {
+func ownZeroPoints(s *checkpoint.Snapshot, g *nn.Graph) {
 	points := map[string][]int32{}
 	for _, t := range s.Model {
 		if z, ok := t.Data.([]int32); ok && len(z) == 1 {

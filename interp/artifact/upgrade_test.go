@@ -6,7 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
 )
@@ -32,7 +33,7 @@ func TestVersion1(t *testing.T) {
 		must(t, err)
 		g, err := nn.Restore(s.Structure)
 		must(t, err)
-		must(t, stage.LoadTensors(g, s, stage.LoadOptions{}))
+		must(t, checkpoint.LoadTensors(g, s, part.LoadOptions{}))
 		if g.Form() == nn.QAT {
 			g, err = g.Convert()
 			must(t, err)

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/event"
 )
 
 // bars shows a line for each event worth one, and below them a bar for what goes on:
@@ -43,17 +43,17 @@ func (b *bars) refresh() {
 	}
 }
 
-func (b *bars) Event(e stage.Event) {
+func (b *bars) Event(e event.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return // the run was aborted, and its last words come too late
 	}
 	switch e.Kind {
-	case stage.EventProgress:
+	case event.EventProgress:
 		b.out.screen.show(b.progress(e).fit)
 		return
-	case stage.EventEnd, stage.EventInterrupt:
+	case event.EventEnd, event.EventInterrupt:
 		b.out.screen.hide()
 	}
 	if line := b.narrator.line(e); line != "" {
@@ -87,7 +87,7 @@ type bar struct {
 	share                         float64 // that is done
 }
 
-func (b *bars) progress(e stage.Event) *bar {
+func (b *bars) progress(e event.Event) *bar {
 	phase := text(e.Data["phase"])
 	done, total := int64(number(e.Data["done"])), int64(number(e.Data["total"]))
 	r := &bar{what: e.Stage + ": " + phase, count: fmt.Sprintf("%d/%d", done, total)}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -280,7 +280,7 @@ func (c *convCase) weights() func() {
 // floats32 are n values in [-0.5, 0.5), codes n codes from 0 to 63, which no sum of
 // products overflows with.
 func floats32(n int, seed uint64) []float32 {
-	r, x := stage.NewRand(seed), make([]float32, n)
+	r, x := part.NewRand(seed), make([]float32, n)
 	for i := range x {
 		x[i] = float32(r.Float64() - 0.5)
 	}
@@ -288,7 +288,7 @@ func floats32(n int, seed uint64) []float32 {
 }
 
 func codes[T int8 | uint8](n int, seed uint64) []T {
-	r, x := stage.NewRand(seed), make([]T, n)
+	r, x := part.NewRand(seed), make([]T, n)
 	for i := range x {
 		x[i] = T(r.Uint64() & 63)
 	}

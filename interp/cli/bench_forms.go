@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -124,7 +125,7 @@ func (s *subject) quantized(set *kernel.Set, pool *nn.Pool) (*nn.Graph, error) {
 // randomImages are n images of about normally distributed values: the same ones
 // for the same shape.
 func randomImages(in tensor.Shape, n int) []float32 {
-	r := stage.NewRand(7, uint64(in.H), uint64(in.C))
+	r := part.NewRand(7, uint64(in.H), uint64(in.C))
 	x := make([]float32, n*in.WithN(1).Len())
 	for i := range x {
 		v := r.Uint64() // four numbers of 16 bits: their sum has the variance 4/12
@@ -136,7 +137,7 @@ func randomImages(in tensor.Shape, n int) []float32 {
 
 // randomLabels are n labels.
 func randomLabels(classes, n int) []int32 {
-	r := stage.NewRand(11, uint64(classes))
+	r := part.NewRand(11, uint64(classes))
 	labels := make([]int32, n)
 	for i := range labels {
 		labels[i] = int32(r.Intn(classes))
@@ -189,7 +190,7 @@ func (s *subject) training(g *nn.Graph, batch int, set *kernel.Set, pool *nn.Poo
 		x: randomImages(g.Input(), batch), labels: randomLabels(classes, batch), dy: make([]float32, batch*classes),
 	}
 	for _, p := range g.Params() {
-		u := stage.Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set, LR: benchRate}
+		u := part.Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set, LR: benchRate}
 		for range s.optimizer.Slots() {
 			u.Slots = append(u.Slots, make([]float32, len(p.Data)))
 		}
@@ -203,7 +204,7 @@ type trainStep struct {
 	net            *nn.Net
 	subject        *subject
 	set            *kernel.Set
-	updates        []stage.Update
+	updates        []part.Update
 	x, dy          []float32
 	labels         []int32
 	classes, batch int

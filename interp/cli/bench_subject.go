@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -68,8 +69,8 @@ type subject struct {
 	build func(settle bool) (*nn.Graph, error)
 	// int8 is the int8 model of a file, nil where it is made from build.
 	int8      *nn.Graph
-	optimizer stage.Optimizer
-	loss      stage.Loss
+	optimizer part.Optimizer
+	loss      part.Loss
 	memory    int64 // that the process may have, 0 where that is not known
 }
 
@@ -120,7 +121,7 @@ func (a *app) buildModel(c program.Call, args map[string]any, in tensor.Shape, s
 		c.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
 	}
 	c.Args = withArgs(c.Args, args, settled)
-	m, err := stage.New[stage.Model](a.catalog, c)
+	m, err := part.New[part.Model](a.catalog, c)
 	if err != nil {
 		return nil, err
 	}
@@ -154,13 +155,13 @@ func partOf[S any](a *app, kind program.Kind, name string, args map[string]any) 
 		var none S
 		return none, fmt.Errorf("this program has no %s %q", kind, name)
 	}
-	return stage.New[S](a.catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
+	return part.New[S](a.catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
 }
 
 // int8Everywhere is what a qconfig block that says per_channel gives: int8
 // weights and activations, of which only the output's stays float32.
 func (a *app) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
-	observer, err := partOf[stage.Observer](a, program.ObserverKind, "min_max", nil)
+	observer, err := partOf[part.Observer](a, program.ObserverKind, "min_max", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -176,11 +177,11 @@ func (a *app) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
 
 // trainWith gives the subject stochastic gradient descent and cross-entropy.
 func (a *app) trainWith(s *subject) (err error) {
-	s.optimizer, err = partOf[stage.Optimizer](a, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
+	s.optimizer, err = partOf[part.Optimizer](a, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
 	if err != nil {
 		return err
 	}
-	s.loss, err = partOf[stage.Loss](a, program.LossKind, "CrossEntropyLoss", nil)
+	s.loss, err = partOf[part.Loss](a, program.LossKind, "CrossEntropyLoss", nil)
 	return err
 }
 
@@ -194,7 +195,7 @@ func (a *app) readSubject(s *subject, path string) error {
 	if len(snap.Structure) == 0 {
 		return usagef("%s does not say how its network is built; bench the pipeline that it comes from", path)
 	}
-	restore := func(bool) (*nn.Graph, error) { return stage.Restore(snap, false) }
+	restore := func(bool) (*nn.Graph, error) { return checkpoint.Restore(snap, false) }
 	g, err := restore(false)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -270,10 +271,10 @@ func (a *app) subjectIn(p *graph.Plan, m *program.Model) (*subject, error) {
 		}
 		if t := st.Trainer; t != nil && s.optimizer == nil {
 			var err error
-			if s.optimizer, err = stage.New[stage.Optimizer](a.catalog, t.Optimizer); err != nil {
+			if s.optimizer, err = part.New[part.Optimizer](a.catalog, t.Optimizer); err != nil {
 				return nil, err
 			}
-			if s.loss, err = stage.New[stage.Loss](a.catalog, t.Loss); err != nil {
+			if s.loss, err = part.New[part.Loss](a.catalog, t.Loss); err != nil {
 				return nil, err
 			}
 			s.batches[1] = t.BatchSize

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/artifact"
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -157,7 +157,7 @@ func (a *app) saveModel(net, path string, set *kernel.Set, pool *nn.Pool) error 
 	if err != nil {
 		return err
 	}
-	return artifact.Write(path, &stage.Snapshot{
+	return artifact.Write(path, &checkpoint.Snapshot{
 		Stage: "bench", Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Seed: 1,
 		Kernels: set.Name, Model: g.Tensors(),
 	})

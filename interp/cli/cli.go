@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 )
 
@@ -56,7 +56,7 @@ func (s Streams) Getenv(name string) string {
 // Main runs one command line (without the program's name) with the parts of the
 // catalogue and returns the exit code: 0 fine, 1 the pipeline is wrong or a stage
 // failed, 2 usage, 3 a bug of qpipe's, 130 interrupted.
-func Main(args []string, s Streams, c stage.Catalog) (code int) {
+func Main(args []string, s Streams, c part.Catalog) (code int) {
 	a := newApp(s, c)
 	a.signals.listen()
 	defer func() {
@@ -83,14 +83,14 @@ type app struct {
 	Streams
 	out, err *stream // those of Streams
 	signals  signals
-	catalog  stage.Catalog
+	catalog  part.Catalog
 	noColor  bool
 	unknown  error // a word that help knows nothing of
 	chdir    string
 	threads  int // that the command line asks for, 0 where it does not
 }
 
-func newApp(s Streams, c stage.Catalog) *app {
+func newApp(s Streams, c part.Catalog) *app {
 	a := &app{Streams: s, catalog: c}
 	a.out, a.err = streams(s.Out, s.Err, s.Getenv("TERM") == "dumb")
 	a.Out, a.Err = a.out, a.err

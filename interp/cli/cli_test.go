@@ -6,19 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
 // run calls Main in memory.
-func run(c stage.Catalog, args ...string) (code int, stdout, stderr string) {
+func run(c part.Catalog, args ...string) (code int, stdout, stderr string) {
 	var out, errs strings.Builder
 	code = Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, c)
 	return code, out.String(), errs.String()
 }
 
 func TestPanicIsOurs(t *testing.T) {
-	broken := stage.Catalog{{Signature: program.Signature{
+	broken := part.Catalog{{Signature: program.Signature{
 		Kind: program.ModelKind, Name: "Broken", Args: func() any { panic("the part is broken") },
 	}}}
 	code, _, stderr := run(broken, "parts")
@@ -52,22 +53,22 @@ func TestDoubleDashes(t *testing.T) {
 func TestNarrator(t *testing.T) {
 	n := &narrator{stages: map[string]*extent{}}
 	for _, c := range []struct {
-		event stage.Event
+		event event.Event
 		want  string
 	}{
 		{
-			stage.Event{Kind: stage.EventStart, Stage: "qat", Data: map[string]any{"total_steps": 40, "steps_per_epoch": 10, "train_images": 320, "val_images": int64(64)}},
+			event.Event{Kind: event.EventStart, Stage: "qat", Data: map[string]any{"total_steps": 40, "steps_per_epoch": 10, "train_images": 320, "val_images": int64(64)}},
 			"qat: 40 steps in 4 epochs, 320 training images, 64 validation images",
 		},
 		{
-			stage.Event{Kind: stage.EventEpoch, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"loss": 0.25, "lr": 0.001, "metrics": map[string]float64{"accuracy": 0.5, "loss": 0.25}, "images_per_second": 1234.5}},
+			event.Event{Kind: event.EventEpoch, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"loss": 0.25, "lr": 0.001, "metrics": map[string]float64{"accuracy": 0.5, "loss": 0.25}, "images_per_second": 1234.5}},
 			"qat: epoch 2/4  loss 0.2500  lr 0.001  accuracy 0.5000  1234 images/s",
 		},
 		{
-			stage.Event{Kind: stage.EventAbsorb, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"module": "backbone.stem.conv", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 3.0}},
+			event.Event{Kind: event.EventAbsorb, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"module": "backbone.stem.conv", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 3.0}},
 			"qat: absorbed backbone.stem.conv at epoch 2, step 20 (with_bn, scale kept): output changes by at most 0.5, 3 steps",
 		},
-		{stage.Event{Kind: stage.EventProgress, Stage: "qat"}, ""},
+		{event.Event{Kind: event.EventProgress, Stage: "qat"}, ""},
 	} {
 		if got := n.line(c.event); got != c.want {
 			t.Errorf("%s:\n got %q\nwant %q", c.event.Kind, got, c.want)

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/event"
 	"qpipe/interp/exec"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -27,7 +27,7 @@ func (n *narrator) extent(stage string) extent {
 }
 
 // line returns the event as a line, "" where it is not worth one.
-func (n *narrator) line(e stage.Event) string {
+func (n *narrator) line(e event.Event) string {
 	say := n.sentence(e)
 	if say == "" {
 		return ""
@@ -38,23 +38,23 @@ func (n *narrator) line(e stage.Event) string {
 	return n.paint.bold(e.Stage+":") + " " + say
 }
 
-func (n *narrator) sentence(e stage.Event) string {
+func (n *narrator) sentence(e event.Event) string {
 	switch e.Kind {
-	case stage.EventStart:
+	case event.EventStart:
 		return n.start(e)
-	case stage.EventEpoch:
+	case event.EventEpoch:
 		return n.epoch(e)
-	case stage.EventValidation:
+	case event.EventValidation:
 		return n.validation(e)
-	case stage.EventAbsorb:
+	case event.EventAbsorb:
 		return n.paint.yellow("absorbed") + n.receipt(e)
-	case stage.EventFreeze:
+	case event.EventFreeze:
 		return fmt.Sprintf("step %d: froze BN of %s", e.Step, list(e.Data["modules"]))
-	case stage.EventResume:
+	case event.EventResume:
 		return n.resume(e)
-	case stage.EventInterrupt:
+	case event.EventInterrupt:
 		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
-	case stage.EventEnd:
+	case event.EventEnd:
 		return n.paint.green("done") + metrics(e.Data["metrics"]) + "  " + seconds(number(e.Data["seconds"]))
 	case exec.EventSkip:
 		return n.paint.dim(text(e.Data["message"]))
@@ -74,7 +74,7 @@ func (n *narrator) sentence(e stage.Event) string {
 	}
 }
 
-func (n *narrator) start(e stage.Event) string {
+func (n *narrator) start(e event.Event) string {
 	total, per := int(number(e.Data["total_steps"])), int(number(e.Data["steps_per_epoch"]))
 	x := &extent{perEpoch: per}
 	if per > 0 {
@@ -99,7 +99,7 @@ func (n *narrator) start(e stage.Event) string {
 
 // validation is worth a line in the middle of an epoch; at its end the epoch's
 // own line has the figures.
-func (n *narrator) validation(e stage.Event) string {
+func (n *narrator) validation(e event.Event) string {
 	x := n.extent(e.Stage)
 	if x.perEpoch == 0 || e.Step%x.perEpoch == 0 {
 		return ""
@@ -107,7 +107,7 @@ func (n *narrator) validation(e stage.Event) string {
 	return fmt.Sprintf("step %d validation", e.Step) + metrics(e.Data["metrics"])
 }
 
-func (n *narrator) epoch(e stage.Event) string {
+func (n *narrator) epoch(e event.Event) string {
 	if _, trains := e.Data["loss"]; !trains {
 		return ""
 	}
@@ -124,7 +124,7 @@ func (n *narrator) epoch(e stage.Event) string {
 }
 
 // receipt is what an absorption leaves behind.
-func (n *narrator) receipt(e stage.Event) string {
+func (n *narrator) receipt(e event.Event) string {
 	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
 		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
 	if steps := number(e.Data["max_steps"]); steps > 0 {
@@ -153,7 +153,7 @@ func kept(scale string) string {
 	return "kept"
 }
 
-func (n *narrator) resume(e stage.Event) string {
+func (n *narrator) resume(e event.Event) string {
 	what := "everything"
 	if text(e.Data["scenario"]) == "optimizer" {
 		what = "weights, optimizer and learning rate"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 const aboutParts = `List the parts that a pipeline can name: all of them, those of a kind (dataset,
@@ -32,7 +32,7 @@ func (a *app) parts(words []string, asJSON bool) error {
 	docs := a.catalog.Reference()
 	named := false
 	for _, word := range words {
-		kept := slices.DeleteFunc(slices.Clone(docs), func(d stage.Doc) bool {
+		kept := slices.DeleteFunc(slices.Clone(docs), func(d part.Doc) bool {
 			return string(d.Kind) != word && d.Name != word
 		})
 		if len(kept) == 0 {
@@ -57,7 +57,7 @@ func (a *app) parts(words []string, asJSON bool) error {
 }
 
 // partWords are the words that `qpipe parts` understands.
-func partWords(docs []stage.Doc) []string {
+func partWords(docs []part.Doc) []string {
 	var words []string
 	for _, d := range docs {
 		words = append(words, string(d.Kind), d.Name)
@@ -71,7 +71,7 @@ func (a *app) completePart(*cobra.Command, []string, string) ([]string, cobra.Sh
 }
 
 // shelves lists parts by kind, a line each.
-func (a *app) shelves(b *strings.Builder, docs []stage.Doc) {
+func (a *app) shelves(b *strings.Builder, docs []part.Doc) {
 	p := a.paint(a.Out)
 	left := 0
 	for _, d := range docs {
@@ -93,7 +93,7 @@ func (a *app) shelves(b *strings.Builder, docs []stage.Doc) {
 }
 
 // part prints one part with its arguments.
-func (a *app) part(b *strings.Builder, d stage.Doc) {
+func (a *app) part(b *strings.Builder, d part.Doc) {
 	p := a.paint(a.Out)
 	fmt.Fprintf(b, "%s %s\n  %s\n", d.Kind, p.bold(d.Name), strings.Join(wrapped(d.Doc, min(width(a.Out), 100)-2), "\n  "))
 	for _, m := range [][2]string{{"when", d.When}, {"modules", d.Modules}} {
@@ -114,7 +114,7 @@ func (a *app) part(b *strings.Builder, d stage.Doc) {
 }
 
 // argument says what an argument takes.
-func argument(a stage.ArgDoc) string {
+func argument(a part.ArgDoc) string {
 	s := a.Type + ", required. "
 	if !a.Required {
 		s = fmt.Sprintf("%s, default %s. ", a.Type, a.Default)

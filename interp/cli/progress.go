@@ -9,13 +9,13 @@ import (
 	"sync"
 	"time"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/event"
 )
 
 // display shows a run while it goes on. Its methods may be called from several
 // goroutines.
 type display interface {
-	Event(e stage.Event)
+	Event(e event.Event)
 	Line(text string) // something to say between two events
 	Close()
 }
@@ -41,7 +41,7 @@ type plainLines struct {
 	narrator *narrator
 }
 
-func (p *plainLines) Event(e stage.Event) {
+func (p *plainLines) Event(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if line := p.narrator.line(e); line != "" {
@@ -70,7 +70,7 @@ func newJSONLines(out, err io.Writer) *jsonLines {
 	return &jsonLines{enc: enc, err: err}
 }
 
-func (j *jsonLines) Event(e stage.Event) {
+func (j *jsonLines) Event(e event.Event) {
 	e.Data = finite(e.Data)
 	j.write(eventLine{Time: now(), Event: e})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/event"
 	"qpipe/interp/exec"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 )
@@ -268,5 +268,5 @@ func (a *app) resumeCommand(l *loaded, f runFlags) string {
 // eventLine is a line of `run -json`.
 type eventLine struct {
 	Time string `json:"time"`
-	stage.Event
+	event.Event
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -131,7 +132,7 @@ func (s *sheet) file(d *artifact.Description) {
 }
 
 // pixels says how an image's bytes become the input.
-func pixels(p *stage.Preprocessing) string {
+func pixels(p *part.Preprocessing) string {
 	if p == nil {
 		return ""
 	}
@@ -148,7 +149,7 @@ func pixels(p *stage.Preprocessing) string {
 	return fmt.Sprintf(" %s, (pixel/255 - %s) / %s", p.Colors, text(p.Mean), text(p.Std))
 }
 
-func absorbedRows(absorbed []stage.Absorption) [][]string {
+func absorbedRows(absorbed []checkpoint.Absorption) [][]string {
 	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps", "integers changed"}}
 	for _, r := range absorbed {
 		rows = append(rows, []string{

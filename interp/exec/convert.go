@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -17,31 +19,31 @@ import (
 
 // conversion is a model on its way through the converters, with its numbers.
 type conversion struct {
-	stage.Conversion
-	last     *stage.Snapshot    // what the last LoadCheckpoint loaded
-	from     string             // from where, as the pipeline says it
-	path     string             // and the file
-	options  stage.LoadOptions  // and how
-	absorbed []stage.Absorption // by the models whose checkpoints were loaded
+	part.Conversion
+	last     *checkpoint.Snapshot    // what the last LoadCheckpoint loaded
+	from     string                  // from where, as the pipeline says it
+	path     string                  // and the file
+	options  part.LoadOptions        // and how
+	absorbed []checkpoint.Absorption // by the models whose checkpoints were loaded
 	proof    *runs.Proof
 }
 
 // convert builds the stage's model, fills it from the seed and runs the converters.
 func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
-	feed := j.Train
-	if feed == nil {
-		feed = j.Val
+	data := j.Train
+	if data == nil {
+		data = j.Val
 	}
-	m, err := part[stage.Model](s, st.Stage.Model.Call)
+	m, err := newPart[part.Model](s, st.Stage.Model.Call)
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.Build(feed.Spec.Shape.WithN(0))
+	g, err := m.Build(data.Spec.Shape.WithN(0))
 	if err != nil {
 		return nil, at(st.Stage.Model.Origin, err)
 	}
 	g.Init(s.prog.Settings.Seed)
-	c := &conversion{Conversion: stage.Conversion{Model: g, Mode: st.Mode, QConfig: st.QConfig}}
+	c := &conversion{Conversion: part.Conversion{Model: g, Mode: st.Mode, QConfig: st.QConfig}}
 	if st.Convert == nil {
 		return c, nil
 	}
@@ -57,11 +59,11 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 // on a batch: the receipts of the BNs that it folds or absorbs, and the integers
 // of an int8 model against those of the QAT model that it was made from.
 func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call program.Call) error {
-	conv, err := part[stage.Converter](s, call)
+	conv, err := newPart[part.Converter](s, call)
 	if err != nil {
 		return err
 	}
-	c.Load = func(from program.Checkpoint, o stage.LoadOptions) error { return s.load(st, c, call, from, o) }
+	c.Load = func(from program.Checkpoint, o part.LoadOptions) error { return s.load(st, c, call, from, o) }
 	before, from := c.Model, c.Model.Form()
 	if from == nn.Float && c.Mode == nn.FuseBN && c.last != nil {
 		before = before.Clone() // which conversion folds in place
@@ -69,11 +71,11 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
 	}
-	feed := j.Val
-	if feed == nil {
-		feed = j.Train
+	data := j.Val
+	if data == nil {
+		data = j.Train
 	}
-	m := &measured{session: s, stage: st, conversion: c, feed: feed, call: call}
+	m := &measured{session: s, stage: st, conversion: c, feed: data, call: call}
 	switch to := c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:
 		err = m.quantized(before, c.Model)
@@ -97,12 +99,12 @@ func cannotConvert(call program.Call, err error) error {
 }
 
 // load loads a checkpoint into the model as it is now.
-func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from program.Checkpoint, o stage.LoadOptions) error {
+func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from program.Checkpoint, o part.LoadOptions) error {
 	path, said := s.resolve(from.Path), from.Path
-	read := func() (*stage.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
+	read := func() (*checkpoint.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
 	if from.Stage != "" {
 		path, said = s.folder.File(from.Stage, from.Which), fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
-		read = func() (*stage.Snapshot, error) { return s.folder.Own(from.Stage, from.Which) }
+		read = func() (*checkpoint.Snapshot, error) { return s.folder.Own(from.Stage, from.Which) }
 	}
 	snap, err := read()
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 	s.loaded(st, said, done)
 	c.last, c.from, c.path, c.options = snap, said, path, o
 	for _, a := range snap.Absorbed {
-		if !slices.ContainsFunc(c.absorbed, func(b stage.Absorption) bool { return a.Module == b.Module }) {
+		if !slices.ContainsFunc(c.absorbed, func(b checkpoint.Absorption) bool { return a.Module == b.Module }) {
 			c.absorbed = append(c.absorbed, a)
 		}
 	}
@@ -126,15 +128,15 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 }
 
 // takeIn puts a snapshot's tensors into the model. An int8 model takes its place.
-func takeIn(st *graph.Stage, c *conversion, snap *stage.Snapshot, from string, o stage.LoadOptions) (*stage.Loaded, error) {
+func takeIn(st *graph.Stage, c *conversion, snap *checkpoint.Snapshot, from string, o part.LoadOptions) (*checkpoint.Loaded, error) {
 	if snap.Form != nn.Quantized {
-		return stage.Load(c.Model, snap, o)
+		return checkpoint.Load(c.Model, snap, o)
 	}
-	g, err := stage.Int8Model(c.Model, snap, o)
+	g, err := checkpoint.Int8Model(c.Model, snap, o)
 	if err != nil {
 		return nil, err
 	}
-	done, err := stage.Load(g, snap, stage.LoadOptions{})
+	done, err := checkpoint.Load(g, snap, part.LoadOptions{})
 	if err == nil && c.QConfig != nil {
 		err = configured(st, c, g, from)
 	}
@@ -144,7 +146,7 @@ func takeIn(st *graph.Stage, c *conversion, snap *stage.Snapshot, from string, o
 
 // configured refuses a qconfig that is not the int8 model's.
 func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) error {
-	list, err := stage.ConfiguredOtherwise(c.Model, int8, c.QConfig)
+	list, err := checkpoint.ConfiguredOtherwise(c.Model, int8, c.QConfig)
 	if err == nil && len(list) > 0 {
 		err = &placed{graph.Otherwise(st, from, "another one", list)}
 	}
@@ -152,7 +154,7 @@ func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) err
 }
 
 // loaded reports what a LoadCheckpoint has done.
-func (s *session) loaded(st *graph.Stage, from string, l *stage.Loaded) {
+func (s *session) loaded(st *graph.Stage, from string, l *checkpoint.Loaded) {
 	text := fmt.Sprintf("loaded %d of %s from %s", l.Tensors, diag.Count(l.Of, "tensor"), from)
 	if n := len(l.Missed); n > 0 {
 		text += fmt.Sprintf("; %d keep their values (%s)", n, some(l.Missed))
@@ -173,8 +175,8 @@ func some(names []string) string {
 
 // otherwise refuses to evaluate or convert a model that is quantized otherwise than
 // it was trained: what would be measured and shipped is another model.
-func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, snap *stage.Snapshot, from string) error {
-	list, err := stage.TrainedOtherwise(c.Model, snap)
+func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, snap *checkpoint.Snapshot, from string) error {
+	list, err := checkpoint.TrainedOtherwise(c.Model, snap)
 	if err != nil {
 		return cannotLoad(call, from, err)
 	}

@@ -8,32 +8,33 @@ import (
 	"slices"
 
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
-// feed is an opened data set with its transforms, kept for the other stages.
-type feed struct {
-	*stage.Feed
+// opened is an opened data set with its transforms, kept for the other stages.
+type opened struct {
+	*feed.Feed
 	err error
 }
 
 // feed opens a data set; nil for none.
-func (s *session) feed(d *program.Dataset) (*stage.Feed, error) {
+func (s *session) feed(d *program.Dataset) (*feed.Feed, error) {
 	if d == nil {
 		return nil, nil
 	}
 	f, known := s.feeds[d]
 	if !known {
-		f = &feed{}
+		f = &opened{}
 		f.Feed, f.err = s.openFeed(d)
 		s.feeds[d] = f
 	}
 	return f.Feed, f.err
 }
 
-func (s *session) openFeed(d *program.Dataset) (*stage.Feed, error) {
-	set, err := stage.New[stage.Dataset](s.plan.Catalog, d.Call)
+func (s *session) openFeed(d *program.Dataset) (*feed.Feed, error) {
+	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
 		return nil, at(d.Origin, err)
 	}
@@ -41,9 +42,9 @@ func (s *session) openFeed(d *program.Dataset) (*stage.Feed, error) {
 	if err != nil {
 		return nil, unreadable(d.Origin, err)
 	}
-	f := &stage.Feed{Samples: samples, Spec: set.Spec()}
+	f := &feed.Feed{Samples: samples, Spec: set.Spec()}
 	for _, call := range d.Transforms {
-		t, err := stage.New[stage.Transform](s.plan.Catalog, call)
+		t, err := part.New[part.Transform](s.plan.Catalog, call)
 		if err == nil {
 			f.Spec, err = t.Spec(f.Spec)
 		}

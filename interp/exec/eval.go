@@ -10,7 +10,11 @@ import (
 	"slices"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -58,7 +62,7 @@ type Dumped struct {
 // Eval evaluates a checkpoint or an int8 model, as its file holds it, on a data set of
 // the program. Diagnostics carry the place in the pipeline's text where there is one;
 // warnings may come with a result. Where ctx ends before, nothing is left of a dump.
-func Eval(ctx context.Context, p *program.Program, c stage.Catalog, o EvalOptions) (*Evaluation, diag.List) {
+func Eval(ctx context.Context, p *program.Program, c part.Catalog, o EvalOptions) (*Evaluation, diag.List) {
 	e := &evaluation{
 		session: session{Options: o.Options, ctx: ctx, plan: &graph.Plan{Program: p, Catalog: c}, prog: p},
 		o:       o,
@@ -82,14 +86,14 @@ type evaluation struct {
 	session
 	o       EvalOptions
 	path    string // of the model
-	snap    *stage.Snapshot
+	snap    *checkpoint.Snapshot
 	model   *nn.Graph
-	feed    *stage.Feed
+	feed    *feed.Feed
 	images  int
 	classes int // the model's
 
-	metric  stage.Metric
-	loss    stage.Loss
+	metric  part.Metric
+	loss    part.Loss
 	losses  float64 // their sum
 	grad    []float32
 	done    int
@@ -132,7 +136,7 @@ func (e *evaluation) load() error {
 			Detail:  "The metrics that the file carries are those of the averaged weights: -ema evaluates them.",
 		})
 	}
-	if e.model, err = stage.Restore(e.snap, e.o.EMA); err != nil {
+	if e.model, err = checkpoint.Restore(e.snap, e.o.EMA); err != nil {
 		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
 	}
 	return nil
@@ -174,10 +178,10 @@ func (e *evaluation) open() (err error) {
 		return err
 	}
 	e.compare()
-	if e.metric, err = standard[stage.Metric](e, program.MetricKind, "Accuracy"); err != nil {
+	if e.metric, err = standard[part.Metric](e, program.MetricKind, "Accuracy"); err != nil {
 		return err
 	}
-	e.loss, err = standard[stage.Loss](e, program.LossKind, "CrossEntropyLoss")
+	e.loss, err = standard[part.Loss](e, program.LossKind, "CrossEntropyLoss")
 	return err
 }
 
@@ -188,7 +192,7 @@ func standard[S any](e *evaluation, kind program.Kind, name string) (S, error) {
 		var none S
 		return none, fmt.Errorf("this program has no %s %q", kind, name)
 	}
-	return stage.New[S](e.plan.Catalog, program.Call{Kind: kind, Type: name, Args: reflect.ValueOf(sig.Args()).Elem().Interface()})
+	return part.New[S](e.plan.Catalog, program.Call{Kind: kind, Type: name, Args: reflect.ValueOf(sig.Args()).Elem().Interface()})
 }
 
 // fits refuses images and classes that the model cannot take.
@@ -340,7 +344,7 @@ func (e *evaluation) tick() {
 		rate := float64(e.done) / e.seconds
 		data["rate"], data["eta"] = rate, float64(e.images-e.done)/rate
 	}
-	e.Events(stage.Event{Kind: stage.EventProgress, Stage: "eval", Data: data})
+	e.Events(event.Event{Kind: event.EventProgress, Stage: "eval", Data: data})
 }
 
 // address is the data set's in the pipeline.

@@ -2,8 +2,8 @@ package exec
 
 import (
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -126,7 +126,7 @@ func (d *dump) batch(x []float32, labels []int32) error {
 
 // node writes a node's output of the last pass.
 func (d *dump) node(n *dumpNode) error {
-	y := stage.ReadOutput(d.net, n.name)
+	y := checkpoint.ReadOutput(d.net, n.name)
 	if !d.begun {
 		a := artifact.DumpArray{
 			File: d.NodeFile(n.name), Node: n.name, DType: "float32",

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/event"
 	"qpipe/interp/parttest"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -47,7 +47,7 @@ func TestEventsPage(t *testing.T) {
 		t.Fatalf("the page has %d kinds of events", len(page))
 	}
 	seen := map[string]bool{}
-	hear := func(e stage.Event) {
+	hear := func(e event.Event) {
 		fields, known := page[e.Kind]
 		if !known {
 			t.Errorf("the page has no event %s", e.Kind)
@@ -80,7 +80,7 @@ func TestEventsPage(t *testing.T) {
 }
 
 // everything lets all kinds of events happen.
-func everything(t *testing.T, hear func(stage.Event)) {
+func everything(t *testing.T, hear func(event.Event)) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	run := func(p *program.Program, change func(o *Options)) diag.List {
@@ -105,9 +105,9 @@ func everything(t *testing.T, hear func(stage.Event)) {
 	run(p, func(o *Options) { // stopped in qat
 		stop, n := make(chan struct{}), 0
 		o.Stop = stop
-		o.Events = func(e stage.Event) {
+		o.Events = func(e event.Event) {
 			hear(e)
-			if e.Kind == stage.EventCheckpoint && e.Stage == "qat" {
+			if e.Kind == event.EventCheckpoint && e.Stage == "qat" {
 				if n++; n == 4 {
 					close(stop)
 				}

@@ -9,8 +9,8 @@ import (
 	"io/fs"
 	"time"
 
+	"qpipe/interp/event"
 	"qpipe/interp/graph"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/ops/kernel"
 )
@@ -27,7 +27,7 @@ type Options struct {
 	Threads int      // 0: the program's setting, else all cores
 	Kernels *kernel.Set
 	Version string // of the program, part of every stage's hash
-	Events  func(stage.Event)
+	Events  func(event.Event)
 	Stop    <-chan struct{} // closed: stop after the step, with a checkpoint
 	Clock   func() time.Time
 	// FS opens a folder of data. Run resolves relative ones against the

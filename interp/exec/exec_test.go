@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
+	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/parttest"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel/ref"
@@ -254,7 +256,7 @@ func TestReceipts(t *testing.T) {
 		ran(t, p, o)
 		var modules []string
 		for _, e := range *heard {
-			if e.Kind != stage.EventAbsorb {
+			if e.Kind != event.EventAbsorb {
 				continue
 			}
 			change, integers := e.Data["max_change"].(float64), e.Data["integers"].(int)
@@ -292,7 +294,7 @@ func TestLoneBN(t *testing.T) {
 			o := world(t.TempDir())
 			heard := events(&o)
 			ran(t, p, o)
-			if got := count(*heard, stage.EventAbsorb); got != 2 {
+			if got := count(*heard, event.EventAbsorb); got != 2 {
 				t.Errorf("%s: %d BNs were absorbed", mode, got)
 			}
 			m, err := runs.ReadManifest(o.Out)
@@ -304,7 +306,7 @@ func TestLoneBN(t *testing.T) {
 			must(t, err)
 			g, err := nn.Restore(snap.Structure)
 			must(t, err)
-			must(t, stage.LoadTensors(g, snap, stage.LoadOptions{}))
+			must(t, checkpoint.LoadTensors(g, snap, part.LoadOptions{}))
 		}
 	}
 }
@@ -578,7 +580,7 @@ func TestPlaces(t *testing.T) {
 				g.SetRange(m.Name, -math.MaxFloat32, math.MaxFloat32) // which is wider than a float32
 			}
 			path := filepath.Join(t.TempDir(), "wide.safetensors")
-			must(t, artifact.Write(path, &stage.Snapshot{Form: nn.QAT, Mode: nn.ReverseFold, Structure: g.Structure(), Model: g.Tensors()}))
+			must(t, artifact.Write(path, &checkpoint.Snapshot{Form: nn.QAT, Mode: nn.ReverseFold, Structure: g.Structure(), Model: g.Tensors()}))
 			load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: path}}, "checkpoint_path")
 			c := p.Stages[3].Convert
 			c.Converters[1] = load
@@ -753,13 +755,13 @@ func TestRefusals(t *testing.T) {
 }
 
 // events collects what a run says.
-func events(o *Options) *[]stage.Event {
-	var all []stage.Event
-	o.Events = func(e stage.Event) { all = append(all, e) }
+func events(o *Options) *[]event.Event {
+	var all []event.Event
+	o.Events = func(e event.Event) { all = append(all, e) }
 	return &all
 }
 
-func count(all []stage.Event, kind string) (n int) {
+func count(all []event.Event, kind string) (n int) {
 	for _, e := range all {
 		if e.Kind == kind {
 			n++

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -107,7 +107,7 @@ func (s *session) readFrom() *diag.Diagnostic {
 }
 
 // unfit says why a stage cannot continue from a checkpoint of its name, "" where it can.
-func unfit(st *graph.Stage, snap *stage.Snapshot) string {
+func unfit(st *graph.Stage, snap *checkpoint.Snapshot) string {
 	form := st.Model.Form()
 	switch {
 	case snap.Form == nn.Quantized:

@@ -11,7 +11,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/disk"
 	"qpipe/interp/graph"
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
@@ -82,7 +82,7 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	if d == nil {
 		return nil
 	}
-	set, err := stage.New[stage.Dataset](s.plan.Catalog, d.Call)
+	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
 		return at(d.Origin, err)
 	}

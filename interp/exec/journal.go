@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/event"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -21,7 +21,7 @@ import (
 type journal struct {
 	mu      sync.Mutex
 	clock   func() time.Time
-	show    func(stage.Event)
+	show    func(event.Event)
 	warn    func(notice) // says at once what is wrong with a log
 	folder  *runs.Run
 	order   []string // the stages of the plan
@@ -48,7 +48,7 @@ type measurement struct {
 }
 
 // openJournal opens the logs. What is wrong with them is said by flush.
-func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(stage.Event)) (*journal, error) {
+func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(event.Event)) (*journal, error) {
 	j := &journal{clock: clock, show: show, folder: r, order: order, seen: map[string]bool{}}
 	var found []*runs.Damage
 	var err error
@@ -95,8 +95,8 @@ func (j *journal) entries() {
 	}
 }
 
-func entryEvent(e *runs.StageEntry) stage.Event {
-	return stage.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}}
+func entryEvent(e *runs.StageEntry) event.Event {
+	return event.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}}
 }
 
 func yieldAll(lines []measurement, yield func([]byte) error) error {
@@ -111,7 +111,7 @@ func yieldAll(lines []measurement, yield func([]byte) error) error {
 // eventLine is a line of events.jsonl.
 type eventLine struct {
 	Time string `json:"time,omitempty"`
-	stage.Event
+	event.Event
 }
 
 // metricLine is a line of metrics.jsonl.
@@ -132,15 +132,15 @@ func parseMeasured(object []byte) (measurement, bool) {
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
 	fields.DisallowUnknownFields() // an event of the same kind has others
-	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != stage.EventEpoch && l.Event != stage.EventValidation {
+	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != event.EventEpoch && l.Event != event.EventValidation {
 		return measurement{}, false
 	}
 	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
 }
 
 // metricOf is what an event has for metrics.jsonl.
-func metricOf(e stage.Event) (l metricLine, ok bool) {
-	if e.Kind != stage.EventEpoch && e.Kind != stage.EventValidation {
+func metricOf(e event.Event) (l metricLine, ok bool) {
+	if e.Kind != event.EventEpoch && e.Kind != event.EventValidation {
 		return l, false
 	}
 	l = metricLine{Stage: e.Stage, Event: e.Kind, Epoch: e.Epoch, Step: e.Step}
@@ -154,9 +154,9 @@ func metricOf(e stage.Event) (l metricLine, ok bool) {
 }
 
 // event logs an event and shows it.
-func (j *journal) event(e stage.Event) {
+func (j *journal) event(e event.Event) {
 	j.mu.Lock()
-	if e.Kind != stage.EventProgress {
+	if e.Kind != event.EventProgress {
 		j.log(e)
 	}
 	if l, ok := metricOf(e); ok && !j.seen[l.key()] {
@@ -170,7 +170,7 @@ func (j *journal) event(e stage.Event) {
 }
 
 // log adds an event to events.jsonl.
-func (j *journal) log(e stage.Event) {
+func (j *journal) log(e event.Event) {
 	line := eventLine{Event: e}
 	if j.clock != nil {
 		line.Time = j.clock().UTC().Format(time.RFC3339Nano)

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/event"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 )
 
 // measure is what the manifest says of lines; nil of none.
@@ -173,7 +173,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 	out := map[string][]measurement{}
 	err := j.folder.Events(func(object []byte) error {
 		var e struct {
-			stage.Event
+			event.Event
 
 			Data struct {
 				Metrics artifact.Metrics `json:"metrics"`
@@ -210,7 +210,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 
 // telling reports whether an event can be one that replay follows.
 func telling(object []byte) bool {
-	for _, kind := range []string{stage.EventEpoch, stage.EventValidation, runs.EventEntry} {
+	for _, kind := range []string{event.EventEpoch, event.EventValidation, runs.EventEntry} {
 		if bytes.Contains(object, []byte(`"event":"`+kind+`"`)) {
 			return true
 		}

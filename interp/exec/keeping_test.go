@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/interp/event"
 	"qpipe/interp/parttest"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -36,8 +36,8 @@ func TestNothingIsThrownAway(t *testing.T) {
 	interrupted(t, edited(), dir, "qat", 1)
 	steps := 0
 	o := world(dir)
-	o.Events = func(e stage.Event) {
-		if e.Kind == stage.EventResume && e.Stage == "qat" {
+	o.Events = func(e event.Event) {
+		if e.Kind == event.EventResume && e.Stage == "qat" {
 			steps = e.Data["checkpoint_step"].(int)
 		}
 	}
@@ -109,7 +109,7 @@ func TestContinues(t *testing.T) {
 		o.Force = force
 		heard := events(&o)
 		r := ran(t, p, o)
-		if got := count(*heard, stage.EventResume); got > 0 == force || !force && !strings.HasPrefix(states(r), "float: ran (continues: it was interrupted)") {
+		if got := count(*heard, event.EventResume); got > 0 == force || !force && !strings.HasPrefix(states(r), "float: ran (continues: it was interrupted)") {
 			t.Errorf("force %t: %d resumed\n%s", force, got, states(r))
 		}
 		if d := differences(products(t, clean), products(t, dir)); d != nil {
@@ -260,7 +260,7 @@ func TestLostLog(t *testing.T) {
 	o := world(dir)
 	heard := events(&o)
 	_, list := Run(context.Background(), lowered(t, p), o)
-	if len(list) != 1 || list[0].Code != diag.Foreign || count(*heard, stage.EventStart) > 0 {
+	if len(list) != 1 || list[0].Code != diag.Foreign || count(*heard, event.EventStart) > 0 {
 		t.Fatalf("%v", list)
 	}
 	for name := range before {

@@ -16,9 +16,9 @@ import (
 	"testing"
 
 	"qpipe/interp/disk"
+	"qpipe/interp/event"
 	"qpipe/interp/parttest"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -282,7 +282,7 @@ func TestFailedWrites(t *testing.T) {
 				}
 				return nil
 			}
-			o.Events = func(e stage.Event) {
+			o.Events = func(e event.Event) {
 				if e.Kind == EventWarning && e.Data["code"] == string(diag.Unwritable) && strings.Contains(fmt.Sprint(e.Data["message"]), name) {
 					heard++
 				}
@@ -315,8 +315,8 @@ func TestLogsChangedUnderTheRun(t *testing.T) {
 	clean := t.TempDir()
 	total := 0
 	o := world(clean)
-	o.Events = func(e stage.Event) {
-		if e.Kind != stage.EventProgress {
+	o.Events = func(e event.Event) {
+		if e.Kind != event.EventProgress {
 			total++
 		}
 	}
@@ -344,7 +344,7 @@ func TestLogsChangedUnderTheRun(t *testing.T) {
 				path := filepath.Join(dir, name)
 				o := world(dir)
 				seen, changed, heard := 0, "", 0
-				o.Events = func(e stage.Event) {
+				o.Events = func(e event.Event) {
 					if e.Kind == EventWarning && e.Data["code"] == string(diag.LogDamaged) {
 						heard++
 					}

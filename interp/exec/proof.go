@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
@@ -19,7 +22,7 @@ type measured struct {
 	*session
 	*conversion
 	stage *graph.Stage
-	feed  *stage.Feed
+	feed  *feed.Feed
 	call  program.Call // the converter
 }
 
@@ -92,7 +95,7 @@ func (m *measured) trained(qat *nn.Graph) (g *nn.Graph, against string, err erro
 	if snap == nil || snap.Form != nn.QAT && snap.Form != nn.Calibration || len(snap.Structure) == 0 {
 		return qat, front, nil
 	}
-	if g, err = stage.Restore(snap, m.options.LoadEMAModel); err != nil {
+	if g, err = checkpoint.Restore(snap, m.options.LoadEMAModel); err != nil {
 		return nil, "", err
 	}
 	if !sameTensors(g, qat) {
@@ -172,7 +175,7 @@ func (m *measured) progress(done, total int, seconds float64) {
 		rate := float64(done) / seconds
 		data["rate"], data["eta"] = rate, float64(total-done)/rate
 	}
-	m.journal.event(stage.Event{Kind: stage.EventProgress, Stage: m.stage.Name, Data: data})
+	m.journal.event(event.Event{Kind: event.EventProgress, Stage: m.stage.Name, Data: data})
 }
 
 // unequal is the error of a conversion that has changed integers.
@@ -255,13 +258,13 @@ func (m *measured) folded(float, prepared *nn.Graph) error {
 
 // receipt says what the absorption of a node's BN has done to its output, in the
 // event log.
-func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) stage.Absorption {
-	r := stage.Absorption{Module: node.Name, BN: node.BN, Mode: m.Mode, WeightScale: scale}
+func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) checkpoint.Absorption {
+	r := checkpoint.Absorption{Module: node.Name, BN: node.BN, Mode: m.Mode, WeightScale: scale}
 	if m.last != nil {
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
 	}
-	r.Compare(stage.ReadOutput(before, node.Name), stage.ReadOutput(after, node.Name))
-	m.journal.event(stage.Event{Kind: stage.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
+	r.Compare(checkpoint.ReadOutput(before, node.Name), checkpoint.ReadOutput(after, node.Name))
+	m.journal.event(event.Event{Kind: event.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
 	return r
 }
 

@@ -5,9 +5,9 @@ import (
 	"os"
 	"slices"
 
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -85,14 +85,14 @@ func (s *session) linesBack(e *runs.StageEntry) error {
 // the sound one with the most steps. Damaged ones are
 // passed over, and that is said. Nil without an error: there is none, which is
 // what a run leaves that was cut off before its first one.
-func (s *session) newest(st *graph.Stage) (*stage.Snapshot, error) {
+func (s *session) newest(st *graph.Stage) (*checkpoint.Snapshot, error) {
 	e := s.manifest.Stage(st.Name)
 	var names []string
 	for _, f := range e.Artifacts {
 		names = append(names, f.Name)
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return rankOf(a) - rankOf(b) })
-	var best *stage.Snapshot
+	var best *checkpoint.Snapshot
 	var from string
 	bad := map[string]error{}
 	for _, name := range names {
@@ -143,7 +143,7 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 }
 
 // behind reports whether a numbered checkpoint of that name is of a later moment than the snapshot.
-func behind(s *stage.Snapshot, name string) bool {
+func behind(s *checkpoint.Snapshot, name string) bool {
 	var n int
 	if _, err := fmt.Sscanf(name, "step-%d", &n); err == nil {
 		return n > s.Step
@@ -185,7 +185,7 @@ type keeper struct {
 }
 
 // Save implements stage.Keeper.
-func (k keeper) Save(name string, snap *stage.Snapshot) error {
+func (k keeper) Save(name string, snap *checkpoint.Snapshot) error {
 	if err := k.session.journal.sync(); err != nil {
 		return err
 	}

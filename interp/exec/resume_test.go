@@ -10,8 +10,8 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/disk"
+	"qpipe/interp/event"
 	"qpipe/interp/parttest"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -146,8 +146,8 @@ func TestStop(t *testing.T) {
 		stop := make(chan struct{})
 		o.Stop = stop
 		seen := 0
-		o.Events = func(e stage.Event) {
-			if e.Kind == stage.EventCheckpoint || e.Kind == stage.EventValidation || e.Kind == stage.EventAbsorb {
+		o.Events = func(e event.Event) {
+			if e.Kind == event.EventCheckpoint || e.Kind == event.EventValidation || e.Kind == event.EventAbsorb {
 				if seen++; seen == n {
 					close(stop)
 				}
@@ -175,8 +175,8 @@ func interrupted(t *testing.T, p *program.Program, dir, stageName string, n int)
 	o := world(dir)
 	stop := make(chan struct{})
 	o.Stop = stop
-	o.Events = func(e stage.Event) {
-		if e.Kind == stage.EventCheckpoint && e.Stage == stageName {
+	o.Events = func(e event.Event) {
+		if e.Kind == event.EventCheckpoint && e.Stage == stageName {
 			if n--; n == 0 {
 				close(stop)
 			}
@@ -328,7 +328,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("full recovery: %s differs from that of a run of four epochs", name)
 		}
 	}
-	if count(*heard, stage.EventResume) != 1 {
+	if count(*heard, event.EventResume) != 1 {
 		t.Error("no event")
 	}
 

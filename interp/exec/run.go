@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -108,7 +110,7 @@ func (s *session) stopped(e *runs.StageEntry, err error) error {
 }
 
 // resumeFrom finds the snapshot that an interrupted attempt continues from.
-func (s *session) resumeFrom(st *graph.Stage, d decision) (*stage.Snapshot, error) {
+func (s *session) resumeFrom(st *graph.Stage, d decision) (*checkpoint.Snapshot, error) {
 	if !d.resume {
 		return nil, nil
 	}
@@ -193,7 +195,7 @@ func (s *session) edited() *diag.Diagnostic {
 
 // recovery gives the job what it continues from: its own interrupted attempt, or
 // what the trainer's resume_optimizer asks for.
-func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *stage.Snapshot) error {
+func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *checkpoint.Snapshot) error {
 	if from != nil {
 		return s.goOn(st, j, from)
 	}
@@ -241,7 +243,7 @@ func (s *session) lastOf(stageName string) string {
 
 // goOn makes the job continue its own attempt. Where the best checkpoint that it has
 // written is not there, or damaged, the best begins anew.
-func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) (err error) {
+func (s *session) goOn(st *graph.Stage, j *stage.Job, from *checkpoint.Snapshot) (err error) {
 	j.Resume, j.Interrupted = from, true
 	if j.Trainer != nil {
 		j.Trainer.ResumeOptimizer, j.Trainer.ResumeEpochOrStep = true, true
@@ -265,7 +267,7 @@ func (s *session) goOn(st *graph.Stage, j *stage.Job, from *stage.Snapshot) (err
 
 // bestBeside returns the checkpoint that another one remembers as its best: it lies
 // beside it, as best. Nil where it is not there, damaged, or another one by now.
-func bestBeside(path string, of *stage.Snapshot) *stage.Snapshot {
+func bestBeside(path string, of *checkpoint.Snapshot) *checkpoint.Snapshot {
 	if of.Best == nil {
 		return nil
 	}
@@ -294,7 +296,7 @@ func (s *session) warn(st *graph.Stage, w stage.Warning) {
 // keepInt8 writes the int8 model.
 func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *conversion) error {
 	data := cmp.Or(j.Val, j.Train).Spec // that its metrics were measured on
-	snap := &stage.Snapshot{
+	snap := &checkpoint.Snapshot{
 		Stage: st.Name, Form: nn.Quantized, Mode: res.Model.Mode(), Structure: res.Model.Structure(),
 		Input: data.Preprocessing(), Classes: data.Names,
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
@@ -367,14 +369,14 @@ func (s *session) machine() stage.Machine {
 // parts makes what the stage's blocks name.
 func (s *session) parts(st *graph.Stage, j *stage.Job) error {
 	for _, call := range st.Validation.Metrics {
-		m, err := part[stage.Metric](s, call)
+		m, err := newPart[part.Metric](s, call)
 		if err != nil {
 			return err
 		}
 		j.Metrics = append(j.Metrics, m)
 	}
 	for i, cb := range st.Callbacks {
-		c, err := part[stage.Callback](s, cb.Call)
+		c, err := newPart[part.Callback](s, cb.Call)
 		if err != nil {
 			return err
 		}
@@ -396,20 +398,20 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 		Epochs: t.NumEpochs, Steps: t.NumSteps, BatchSize: t.BatchSize, DropLast: t.DropLast,
 		ResumeOptimizer: t.ResumeOptimizer, ResumeEpochOrStep: t.ResumeEpochOrStep,
 	}
-	if j.Trainer.Optimizer, err = part[stage.Optimizer](s, t.Optimizer); err != nil {
+	if j.Trainer.Optimizer, err = newPart[part.Optimizer](s, t.Optimizer); err != nil {
 		return err
 	}
-	if j.Trainer.Loss, err = part[stage.Loss](s, t.Loss); err != nil {
+	if j.Trainer.Loss, err = newPart[part.Loss](s, t.Loss); err != nil {
 		return err
 	}
 	if t.LRUpdater != nil {
-		j.Trainer.LRUpdater, err = part[stage.LRUpdater](s, *t.LRUpdater)
+		j.Trainer.LRUpdater, err = newPart[part.LRUpdater](s, *t.LRUpdater)
 	}
 	return err
 }
 
-func part[P any](s *session, call program.Call) (P, error) {
-	p, err := stage.New[P](s.plan.Catalog, call)
+func newPart[P any](s *session, call program.Call) (P, error) {
+	p, err := part.New[P](s.plan.Catalog, call)
 	if err != nil {
 		return p, at(call.Origin, err)
 	}

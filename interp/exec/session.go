@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
+	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
@@ -33,13 +35,13 @@ type session struct {
 	manifest *runs.Manifest // the folder's
 	journal  *journal
 	pool     *nn.Pool
-	feeds    map[*program.Dataset]*feed
-	hashed   map[string]bool   // the data files that this run has hashed
-	bestLost map[string]bool   // the stages whose best checkpoint could not be read
-	from     *stage.Snapshot   // what Options.From names
-	did      map[string]string // stage → its state in this run
-	halted   string            // the stage at which the run was interrupted: nothing runs after it
-	without  map[string]string // failed stage, or one that needs it → the failed one
+	feeds    map[*program.Dataset]*opened
+	hashed   map[string]bool      // the data files that this run has hashed
+	bestLost map[string]bool      // the stages whose best checkpoint could not be read
+	from     *checkpoint.Snapshot // what Options.From names
+	did      map[string]string    // stage → its state in this run
+	halted   string               // the stage at which the run was interrupted: nothing runs after it
+	without  map[string]string    // failed stage, or one that needs it → the failed one
 	list     diag.List
 	report   Report
 }
@@ -48,7 +50,7 @@ type session struct {
 func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string, disk.Options) (*runs.Run, error)) (*session, diag.List) {
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
-		feeds: map[*program.Dataset]*feed{}, hashed: map[string]bool{}, bestLost: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
+		feeds: map[*program.Dataset]*opened{}, hashed: map[string]bool{}, bestLost: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
 		return nil, list
@@ -235,7 +237,7 @@ func (s *session) now() time.Time {
 func (s *session) emit(kind, stageName, message string, data map[string]any) {
 	all := map[string]any{"message": message}
 	maps.Copy(all, data)
-	s.journal.event(stage.Event{Kind: kind, Stage: stageName, Data: all})
+	s.journal.event(event.Event{Kind: kind, Stage: stageName, Data: all})
 }
 
 // visit deals with one stage: it is skipped, run, or not run since a stage that it

@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -25,7 +26,7 @@ type walk struct {
 	q    *qconfig
 	call *program.Call // the converter at work
 	last *program.Call // the LoadCheckpoint before it
-	c    *stage.Conversion
+	c    *part.Conversion
 }
 
 // convert walks a stage's converters on the network without parameters; nil
@@ -39,7 +40,7 @@ func (l *lowerer) convert(s *Stage, built *nn.Graph) *nn.Graph {
 		return nil
 	}
 	s.Mode = nn.Mode(s.Convert.QATMode)
-	w := &walk{lowerer: l, s: s, c: &stage.Conversion{Model: g, Mode: s.Mode}}
+	w := &walk{lowerer: l, s: s, c: &part.Conversion{Model: g, Mode: s.Mode}}
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
 		w.q = l.qconfig(b)
@@ -79,7 +80,7 @@ func (w *walk) step() bool {
 	if w.q == nil && sig.From == program.Float && sig.To != program.AnyForm {
 		return false
 	}
-	conv, err := stage.New[stage.Converter](w.plan.Catalog, *w.call)
+	conv, err := part.New[part.Converter](w.plan.Catalog, *w.call)
 	if err != nil {
 		w.part(diag.BadPart, *w.call, err)
 		return false
@@ -185,7 +186,7 @@ var errReported = errors.New("reported")
 
 // load follows a LoadCheckpoint: the model takes over what the checkpoint's model
 // has absorbed, and must have the same tensors.
-func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
+func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	w.remember(from, o)
 	if from.Stage == "" {
 		return w.loadFile(from.Path, o)
@@ -196,7 +197,7 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 		if up == nil || up.Model == nil || up.Model.Form() != nn.Quantized {
 			return errReported
 		}
-		return w.int8(&stage.Snapshot{Form: nn.Quantized, Structure: up.Model.Structure()}, name, o)
+		return w.int8(&checkpoint.Snapshot{Form: nn.Quantized, Structure: up.Model.Structure()}, name, o)
 	}
 	if up == nil || up.Model == nil || len(up.Writes) == 0 {
 		w.allObserved() // for all that is known
@@ -224,7 +225,7 @@ func (w *walk) load(from program.Checkpoint, o stage.LoadOptions) error {
 		return err
 	}
 	if o.LoadEMAModel && !averages(up.Stage) {
-		return stage.Bad("load_ema_model", "stage %q keeps no averaged weights", up.Name)
+		return part.Bad("load_ema_model", "stage %q keeps no averaged weights", up.Name)
 	}
 	models := ""
 	if mine, theirs := w.s.Stage.Model.Name, up.Stage.Model.Name; mine != theirs {
@@ -263,7 +264,7 @@ func (w *walk) file(path string) string {
 }
 
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
-func (w *walk) loadFile(path string, o stage.LoadOptions) error {
+func (w *walk) loadFile(path string, o part.LoadOptions) error {
 	full := w.file(path)
 	if _, err := os.Lstat(full); errors.Is(err, fs.ErrNotExist) {
 		w.absent(path, full)
@@ -272,22 +273,22 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	}
 	snap, err := artifact.Peek(full)
 	if err != nil {
-		return stage.Bad("checkpoint_path", "%w", err)
+		return part.Bad("checkpoint_path", "%w", err)
 	}
 	if snap.Form == nn.Quantized {
 		if err := w.int8(snap, path, o); err != nil {
 			return err
 		}
-		return w.hold(snap.Model, stage.LoadOptions{}, diag.Diagnostic{Summary: path})
+		return w.hold(snap.Model, part.LoadOptions{}, diag.Diagnostic{Summary: path})
 	}
 	if !formsFit(snap.Form, w.c.Model.Form(), o) {
-		return stage.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
+		return part.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
 	}
 	w.rememberFile(path, snap, o)
 	w.valuesOfFile(path, snap)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
 	for _, a := range snap.Absorbed {
-		node := stage.Renamed(a.Module, o.Rename)
+		node := checkpoint.Renamed(a.Module, o.Rename)
 		gone[node], by[node] = true, &program.Callback{Call: *w.call}
 	}
 	if err := w.takeOver(gone, by); err != nil {
@@ -296,7 +297,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	tensors := snap.Model
 	if o.LoadEMAModel {
 		if tensors = snap.Shadow; tensors == nil {
-			return stage.Bad("load_ema_model", "%s holds no averaged weights", path)
+			return part.Bad("load_ema_model", "%s holds no averaged weights", path)
 		}
 	}
 	d := diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))}
@@ -306,7 +307,7 @@ func (w *walk) loadFile(path string, o stage.LoadOptions) error {
 	}
 	was, err := nn.Restore(snap.Structure)
 	if err != nil {
-		return stage.Bad("checkpoint_path", "%s: %w", path, err)
+		return part.Bad("checkpoint_path", "%s: %w", path, err)
 	}
 	return w.holdTrained(was, tensors, path, "another one", o, d)
 }
@@ -322,7 +323,7 @@ func (w *walk) absent(path, full string) {
 }
 
 // formsFit reports whether weights of one form mean something in another.
-func formsFit(from, to nn.Form, o stage.LoadOptions) bool {
+func formsFit(from, to nn.Form, o part.LoadOptions) bool {
 	quantized := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
 	return from == to || quantized(to) && (quantized(from) || from == nn.Float && o.AllowMiss)
 }
@@ -351,7 +352,7 @@ func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) 
 
 // holdTrained is hold for the checkpoint of a model whose quantization is known. A
 // stage that does not train must have the same; where it does, that comes after the tensors.
-func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o stage.LoadOptions, d diag.Diagnostic) error {
+func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o part.LoadOptions, d diag.Diagnostic) error {
 	trains := w.s.Trainer != nil || w.s.Calibrator != nil
 	if !trains {
 		if err := w.trainedOtherwise(was, from, of); err != nil {
@@ -366,8 +367,8 @@ func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o s
 
 // hold compares a checkpoint's tensors with those of the loading model. About the
 // checkpoint d says what it is.
-func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) error {
-	m, err := stage.Match(give, w.c.Model.Tensors(), o)
+func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) error {
+	m, err := checkpoint.Match(give, w.c.Model.Tensors(), o)
 	if err != nil {
 		return err
 	}
@@ -379,7 +380,7 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 		return errReported // what it would have allowed is not known
 	}
 	var lines []string
-	add := func(what string, list []stage.Mismatch, way string) {
+	add := func(what string, list []checkpoint.Mismatch, way string) {
 		var names []string
 		for _, x := range list {
 			if x.Reason != "" {
@@ -394,7 +395,7 @@ func (w *walk) hold(give []nn.Tensor, o stage.LoadOptions, d diag.Diagnostic) er
 			}
 		}
 	}
-	var e *stage.LoadError
+	var e *checkpoint.LoadError
 	if errors.As(err, &e) {
 		if e.Why != "" {
 			lines = append(lines, e.Why+".")

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -13,13 +13,13 @@ import (
 // feed is what is known of a data set after its transforms.
 type feed struct {
 	set  *program.Dataset
-	part stage.Dataset
-	spec stage.Spec
+	part part.Dataset
+	spec part.Spec
 }
 
 // shares reports whether two different data sets are known to have images in common.
 func (f *feed) shares(other *feed) bool {
-	s, ok := f.part.(stage.Sharer)
+	s, ok := f.part.(part.Sharer)
 	return ok && f.set != other.set && s.Shares(other.part)
 }
 
@@ -34,14 +34,14 @@ func (l *lowerer) feed(d *program.Dataset) *feed {
 		return f
 	}
 	l.data[d] = nil
-	set, err := stage.New[stage.Dataset](l.plan.Catalog, d.Call)
+	set, err := part.New[part.Dataset](l.plan.Catalog, d.Call)
 	if err != nil {
 		l.part(diag.BadData, d.Call, err)
 		return nil
 	}
 	spec := set.Spec()
 	for _, t := range d.Transforms {
-		tr, err := stage.New[stage.Transform](l.plan.Catalog, t)
+		tr, err := part.New[part.Transform](l.plan.Catalog, t)
 		if err == nil {
 			spec, err = tr.Spec(spec)
 		}
@@ -162,12 +162,12 @@ func (l *lowerer) warmup(t *program.Trainer, n program.Length) {
 	if t.LRUpdater == nil || t.LRUpdater.Faulty || n.Steps <= 0 {
 		return
 	}
-	u, err := stage.New[stage.LRUpdater](l.plan.Catalog, *t.LRUpdater)
-	w, ok := u.(stage.Warmer)
+	u, err := part.New[part.LRUpdater](l.plan.Catalog, *t.LRUpdater)
+	w, ok := u.(part.Warmer)
 	if err != nil || !ok {
 		return
 	}
-	steps := w.WarmupSteps(stage.Progress{StepsPerEpoch: n.StepsPerEpoch, Epochs: n.Epochs, Steps: n.Steps})
+	steps := w.WarmupSteps(part.Progress{StepsPerEpoch: n.StepsPerEpoch, Epochs: n.Epochs, Steps: n.Steps})
 	if steps < n.Steps {
 		return
 	}

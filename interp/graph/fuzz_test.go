@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
-	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/lang/vary"
@@ -26,11 +26,11 @@ func FuzzPeeked(f *testing.F) {
 		if g.Form() != nn.Quantized {
 			g.Init(1)
 		}
-		snap := &stg.Snapshot{
+		snap := &checkpoint.Snapshot{
 			Stage: name, Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(),
-			Absorbed: []stg.Absorption{{Module: "body.a.conv", BN: "body.a.bn", WeightScale: "keep", Epoch: 1}},
+			Absorbed: []checkpoint.Absorption{{Module: "body.a.conv", BN: "body.a.bn", WeightScale: "keep", Epoch: 1}},
 			FrozenBN: []string{"body.b.conv"}, Best: map[string]float64{"accuracy": 0.5},
-			Callbacks: []stg.CallbackState{{Name: "Checkpoint[0]", State: map[string]float64{"best": 1}}},
+			Callbacks: []checkpoint.CallbackState{{Name: "Checkpoint[0]", State: map[string]float64{"best": 1}}},
 		}
 		if g.Form() != nn.Quantized {
 			snap.Model, snap.Shadow = g.Tensors(), g.Tensors()

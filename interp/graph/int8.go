@@ -4,7 +4,8 @@ import (
 	"fmt"
 
 	"qpipe/interp/artifact"
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -44,8 +45,8 @@ func fileOf(c program.Call) string {
 }
 
 // int8 lets a finished int8 model take the place of the stage's float model.
-func (w *walk) int8(snap *stage.Snapshot, from string, o stage.LoadOptions) error {
-	g, err := stage.Int8Model(w.c.Model, snap, o)
+func (w *walk) int8(snap *checkpoint.Snapshot, from string, o part.LoadOptions) error {
+	g, err := checkpoint.Int8Model(w.c.Model, snap, o)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (w *walk) int8(snap *stage.Snapshot, from string, o stage.LoadOptions) erro
 		return errReported
 	}
 	if w.q != nil {
-		list, err := stage.ConfiguredOtherwise(w.c.Model, g, w.q.of)
+		list, err := checkpoint.ConfiguredOtherwise(w.c.Model, g, w.q.of)
 		if err != nil {
 			return err
 		}

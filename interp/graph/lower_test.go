@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
-	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -225,14 +225,14 @@ func TestMistakes(t *testing.T) {
 		{"checkpoint file", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
 			w := nn.Tensor{Name: "body.a.conv.weight", Shape: []int{4, 1, 5, 5}, Data: make([]float32, 100)}
-			if err := artifact.Write(path, &stg.Snapshot{Form: nn.Float, Model: []nn.Tensor{w}}); err != nil {
+			if err := artifact.Write(path, &checkpoint.Snapshot{Form: nn.Float, Model: []nn.Tensor{w}}); err != nil {
 				t.Fatal(err)
 			}
 			return loadsFile(f.Program, f.Text, path)
 		}, diag.CheckpointMismatch, "body.a.conv.weight (the checkpoint has 4×1×5×5, the model 4×1×3×3)"},
 		{"checkpoint file of another form", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
-			if err := artifact.Write(path, &stg.Snapshot{Form: nn.QAT, Mode: nn.WithBN}); err != nil {
+			if err := artifact.Write(path, &checkpoint.Snapshot{Form: nn.QAT, Mode: nn.WithBN}); err != nil {
 				t.Fatal(err)
 			}
 			return loadsFile(f.Program, f.Text, path)

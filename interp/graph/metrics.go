@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -39,7 +39,7 @@ func (l *lowerer) measured() {
 
 // metrics makes what a stage validates with, nothing for one without validation;
 // false where a part is not known.
-func (l *lowerer) metrics(s *program.Stage) (list []stage.Metric, ok bool) {
+func (l *lowerer) metrics(s *program.Stage) (list []part.Metric, ok bool) {
 	if s.Val == nil {
 		return nil, true
 	}
@@ -47,7 +47,7 @@ func (l *lowerer) metrics(s *program.Stage) (list []stage.Metric, ok bool) {
 		if c.Faulty {
 			return nil, false
 		}
-		m, err := stage.New[stage.Metric](l.plan.Catalog, c)
+		m, err := part.New[part.Metric](l.plan.Catalog, c)
 		if err != nil {
 			return nil, false
 		}
@@ -57,13 +57,13 @@ func (l *lowerer) metrics(s *program.Stage) (list []stage.Metric, ok bool) {
 }
 
 // direction warns of a callback for which the worst checkpoint is the best.
-func (l *lowerer) direction(c program.Callback, metrics []stage.Metric) {
+func (l *lowerer) direction(c program.Callback, metrics []part.Metric) {
 	d, ok := c.Args.(program.Director)
 	if !ok || d.Direction() == "" {
 		return
 	}
 	right, word := "max", "larger"
-	if stage.SmallerIsBetter(metrics, d.Monitors()) {
+	if part.SmallerIsBetter(metrics, d.Monitors()) {
 		right, word = "min", "smaller"
 	}
 	if d.Direction() == right {
@@ -108,7 +108,7 @@ func (l *lowerer) metricRefs(name string) []metricRef {
 	return out
 }
 
-func (l *lowerer) measures(s *Stage, metrics []stage.Metric, metric string, at diag.Range, address string) {
+func (l *lowerer) measures(s *Stage, metrics []part.Metric, metric string, at diag.Range, address string) {
 	var names []string
 	for _, m := range metrics {
 		names = append(names, m.Names()...)

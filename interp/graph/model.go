@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -32,7 +32,7 @@ func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
 	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil {
 		return nil
 	}
-	part, err := stage.New[stage.Model](l.plan.Catalog, m.Call)
+	part, err := part.New[part.Model](l.plan.Catalog, m.Call)
 	if err == nil {
 		g, err = part.Build(key.in)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -13,7 +13,7 @@ import (
 // Otherwise says that a stage is to evaluate or convert a checkpoint as another
 // model than was trained: from names the checkpoint, of is what quantized it.
 func Otherwise(st *Stage, from, of string, list []nn.Difference) *diag.Diagnostic {
-	head, rest := stage.Otherwise(list)
+	head, rest := checkpoint.Otherwise(list)
 	d := &diag.Diagnostic{
 		Code: diag.TrainedOtherwise, Subject: st.Convert.Origin.At("qconfig"), Address: st.Convert.Origin.Address,
 		Module:  list[0].Node,

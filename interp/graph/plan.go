@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -20,7 +21,7 @@ import (
 // Plan is a lowered program.
 type Plan struct {
 	Program *program.Program
-	Catalog stage.Catalog
+	Catalog part.Catalog
 	Stages  []*Stage // in an order in which they can run; ties as written
 	Machine stage.Machine
 }
@@ -66,12 +67,12 @@ func (p *Plan) Stage(name string) *Stage {
 // Lower builds the plan. With errors in the list the plan may be nil or partial
 // and must not be run. A program that lang/check has found mistakes in may be
 // lowered as well, as far as it goes: parts that nobody knows are passed over.
-func Lower(p *program.Program, c stage.Catalog) (*Plan, diag.List) {
+func Lower(p *program.Program, c part.Catalog) (*Plan, diag.List) {
 	return LowerFor(p, c, stage.Machine{})
 }
 
 // LowerFor is Lower for a machine: what that cannot hold is an error.
-func LowerFor(p *program.Program, c stage.Catalog, m stage.Machine) (*Plan, diag.List) {
+func LowerFor(p *program.Program, c part.Catalog, m stage.Machine) (*Plan, diag.List) {
 	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
 		plan: &Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},

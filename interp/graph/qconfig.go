@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -212,7 +212,7 @@ func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
 	if s.Observer.Type == "" && weight {
 		return out, true
 	}
-	o, bad := stage.New[stage.Observer](l.plan.Catalog, s.Observer)
+	o, bad := part.New[part.Observer](l.plan.Catalog, s.Observer)
 	if bad != nil {
 		if key := "observer " + s.Observer.Origin.Address; !l.said[key] {
 			l.said[key] = true

@@ -5,7 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -40,9 +41,9 @@ func fileRanges(tensors []nn.Tensor) []string {
 }
 
 // takeRanges notes which nodes have a range after a checkpoint with these ones is loaded.
-func (w *walk) takeRanges(tensors []string, o stage.LoadOptions) {
+func (w *walk) takeRanges(tensors []string, o part.LoadOptions) {
 	for _, name := range tensors {
-		if node, ok := nn.RangeOf(stage.Renamed(name, o.Rename)); ok {
+		if node, ok := nn.RangeOf(checkpoint.Renamed(name, o.Rename)); ok {
 			w.c.Model.Observed(node)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/parttest"
-	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -34,7 +34,7 @@ func TestRanges(t *testing.T) {
 		for _, m := range g.Modules() {
 			g.SetRange(m.Name, -1, 2)
 		}
-		s := &stg.Snapshot{Form: nn.QAT, Mode: nn.ReverseFold, Structure: g.Structure()}
+		s := &checkpoint.Snapshot{Form: nn.QAT, Mode: nn.ReverseFold, Structure: g.Structure()}
 		for _, ts := range g.Tensors() {
 			if change(&ts) {
 				s.Model = append(s.Model, ts)
@@ -50,7 +50,7 @@ func TestRanges(t *testing.T) {
 		g := plan.Stage("float").Model.Clone()
 		g.Init(1)
 		path := filepath.Join(t.TempDir(), "f.safetensors")
-		must(t, artifact.Write(path, &stg.Snapshot{Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()}))
+		must(t, artifact.Write(path, &checkpoint.Snapshot{Form: nn.Float, Structure: g.Structure(), Model: g.Tensors()}))
 		return path
 	}
 	loads := func(f flow, a parttest.LoadArgs) []program.Call {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -14,7 +16,7 @@ import (
 // past is what is known of the training that a stage with resume_optimizer continues.
 type past struct {
 	call      *program.Call // the LoadCheckpoint
-	options   stage.LoadOptions
+	options   part.LoadOptions
 	up        *Stage // the stage that writes the checkpoint, nil for a file
 	form      nn.Form
 	whence    string // `stage "float"`, or the file
@@ -29,7 +31,7 @@ type past struct {
 }
 
 // remember notes that the stage loads a checkpoint; the last one is what it recovers from.
-func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
+func (w *walk) remember(from program.Checkpoint, o part.LoadOptions) {
 	w.s.past = nil
 	if from.Stage == "" {
 		return
@@ -56,7 +58,7 @@ func (w *walk) remember(from program.Checkpoint, o stage.LoadOptions) {
 }
 
 // rememberFile is remember for a file that is there.
-func (w *walk) rememberFile(path string, snap *stage.Snapshot, o stage.LoadOptions) {
+func (w *walk) rememberFile(path string, snap *checkpoint.Snapshot, o part.LoadOptions) {
 	p := &past{
 		call: w.call, options: o, form: snap.Form, whence: path, step: snap.Step, perEpoch: snap.Position.StepsPerEpoch, rate: snap.LR, seed: snap.Seed, slots: []string{},
 		frozen: snap.FrozenBN,
@@ -97,13 +99,13 @@ func (l *lowerer) states(s *Stage) []string {
 }
 
 func (l *lowerer) stateful(c program.Callback) bool {
-	part, err := stage.New[stage.Callback](l.plan.Catalog, c.Call)
-	_, ok := part.(stage.Stateful)
+	p, err := part.New[part.Callback](l.plan.Catalog, c.Call)
+	_, ok := p.(part.Stateful)
 	return err == nil && ok
 }
 
-func (l *lowerer) optimizer(t *program.Trainer) stage.Optimizer {
-	opt, err := stage.New[stage.Optimizer](l.plan.Catalog, t.Optimizer)
+func (l *lowerer) optimizer(t *program.Trainer) part.Optimizer {
+	opt, err := part.New[part.Optimizer](l.plan.Catalog, t.Optimizer)
 	if err != nil {
 		return nil
 	}
@@ -111,9 +113,9 @@ func (l *lowerer) optimizer(t *program.Trainer) stage.Optimizer {
 }
 
 // rateAt is the learning rate of a step of the stage; NaN where nobody knows.
-func (s *Stage) rateAt(step int, c stage.Catalog) float64 {
+func (s *Stage) rateAt(step int, c part.Catalog) float64 {
 	t := s.Trainer
-	opt, err := stage.New[stage.Optimizer](c, t.Optimizer)
+	opt, err := part.New[part.Optimizer](c, t.Optimizer)
 	if err != nil {
 		return math.NaN()
 	}
@@ -126,7 +128,7 @@ func (s *Stage) rateAt(step int, c stage.Catalog) float64 {
 	if t.LRUpdater == nil || math.IsNaN(base) {
 		return base
 	}
-	u, err := stage.New[stage.LRUpdater](c, *t.LRUpdater)
+	u, err := part.New[part.LRUpdater](c, *t.LRUpdater)
 	if err != nil || step < 0 || s.Length.Steps <= 0 || s.Length.StepsPerEpoch <= 0 {
 		return math.NaN()
 	}

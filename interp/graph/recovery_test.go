@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/interp/parttest"
-	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -18,24 +19,24 @@ import (
 func TestRecoversAFile(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		file  func(s *stg.Snapshot)
+		file  func(s *checkpoint.Snapshot)
 		stage func(s *program.Stage, p *program.Program, x *parttest.Text)
 		want  []diag.Code
 	}{
 		{"fits", nil, nil, nil},
-		{"other steps", func(s *stg.Snapshot) { s.Position.StepsPerEpoch = 4 }, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"too many steps", func(s *stg.Snapshot) { s.Step = 11 }, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"nothing left", func(s *stg.Snapshot) { s.Step = 10 }, nil, []diag.Code{diag.NothingLeft}},
-		{"another optimizer", func(s *stg.Snapshot) { s.Optimizer = nil }, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"a state without a callback", func(s *stg.Snapshot) {
-			s.Callbacks = append(s.Callbacks, stg.CallbackState{Name: "Average[0]", State: map[string]float64{"n": 1}})
+		{"other steps", func(s *checkpoint.Snapshot) { s.Position.StepsPerEpoch = 4 }, nil, []diag.Code{diag.RecoveryMismatch}},
+		{"too many steps", func(s *checkpoint.Snapshot) { s.Step = 11 }, nil, []diag.Code{diag.RecoveryMismatch}},
+		{"nothing left", func(s *checkpoint.Snapshot) { s.Step = 10 }, nil, []diag.Code{diag.NothingLeft}},
+		{"another optimizer", func(s *checkpoint.Snapshot) { s.Optimizer = nil }, nil, []diag.Code{diag.RecoveryMismatch}},
+		{"a state without a callback", func(s *checkpoint.Snapshot) {
+			s.Callbacks = append(s.Callbacks, checkpoint.CallbackState{Name: "Average[0]", State: map[string]float64{"n": 1}})
 		}, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"a state of an older version", func(s *stg.Snapshot) {
-			s.Callbacks = []stg.CallbackState{{Name: "[0]", State: map[string]float64{"n": 1}}}
+		{"a state of an older version", func(s *checkpoint.Snapshot) {
+			s.Callbacks = []checkpoint.CallbackState{{Name: "[0]", State: map[string]float64{"n": 1}}}
 		}, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"another form", func(s *stg.Snapshot) { s.Form, s.Structure = nn.QAT, nil }, nil, []diag.Code{diag.BadConversion}},
-		{"another rate", func(s *stg.Snapshot) { s.LR = 0.01 }, nil, []diag.Code{diag.RateJumps}},
-		{"the optimizer at another rate", func(s *stg.Snapshot) { s.LR = 0.01 }, func(s *program.Stage, _ *program.Program, _ *parttest.Text) {
+		{"another form", func(s *checkpoint.Snapshot) { s.Form, s.Structure = nn.QAT, nil }, nil, []diag.Code{diag.BadConversion}},
+		{"another rate", func(s *checkpoint.Snapshot) { s.LR = 0.01 }, nil, []diag.Code{diag.RateJumps}},
+		{"the optimizer at another rate", func(s *checkpoint.Snapshot) { s.LR = 0.01 }, func(s *program.Stage, _ *program.Program, _ *parttest.Text) {
 			s.Trainer.ResumeEpochOrStep = false
 		}, []diag.Code{diag.NoEffect}},
 		{"another seed", nil, func(_ *program.Stage, p *program.Program, x *parttest.Text) {
@@ -49,7 +50,7 @@ func TestRecoversAFile(t *testing.T) {
 			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.Nothing{}), When: x.At(program.Epoch, 1)}
 			s.Callbacks = append(s.Callbacks, freeze)
 		}, nil},
-		{"other values", func(s *stg.Snapshot) { s.Input.Mean = []float64{0.1} }, nil, []diag.Code{diag.OtherValues}},
+		{"other values", func(s *checkpoint.Snapshot) { s.Input.Mean = []float64{0.1} }, nil, []diag.Code{diag.OtherValues}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, x := parttest.Flow()
@@ -57,11 +58,11 @@ func TestRecoversAFile(t *testing.T) {
 			plan, _ := lower(t, p)
 			g := plan.Stages[0].Model.Clone()
 			g.Init(7)
-			snap := &stg.Snapshot{
+			snap := &checkpoint.Snapshot{
 				Stage: "float", Form: nn.Float, Structure: g.Structure(), Seed: 7, Epoch: 1, Step: 5, LR: 0.05,
-				Input:     stg.Preprocessing{Height: 6, Width: 6, Channels: 1, Layout: "NHWC", Mean: []float64{0.5}, Std: []float64{0.5}},
-				Position:  stg.Position{StepsPerEpoch: 5},
-				Callbacks: []stg.CallbackState{{Name: "Checkpoint[0]", State: map[string]float64{"best": 0.5}}},
+				Input:     part.Preprocessing{Height: 6, Width: 6, Channels: 1, Layout: "NHWC", Mean: []float64{0.5}, Std: []float64{0.5}},
+				Position:  checkpoint.Position{StepsPerEpoch: 5},
+				Callbacks: []checkpoint.CallbackState{{Name: "Checkpoint[0]", State: map[string]float64{"best": 0.5}}},
 				Model:     g.Tensors(), Optimizer: map[string][]nn.Tensor{"momentum_buffer": g.Tensors()},
 			}
 			if c.file != nil {

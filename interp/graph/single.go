@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -109,7 +109,7 @@ func (s *Stage) frozen() []string {
 func (p *past) stillFrozen() []string {
 	nodes := make([]string, len(p.frozen))
 	for i, node := range p.frozen {
-		nodes[i] = stage.Renamed(node, p.options.Rename)
+		nodes[i] = checkpoint.Renamed(node, p.options.Rename)
 	}
 	return nodes
 }

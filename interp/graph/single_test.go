@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/parttest"
-	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -135,7 +135,7 @@ func resumes(t *testing.T, f flow, s *program.Stage, full bool) {
 	plan, _ := lower(t, f.Program)
 	g := plan.Stage("qat").Model.Clone()
 	g.Init(1)
-	snap := &stg.Snapshot{Form: nn.QAT, Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}
+	snap := &checkpoint.Snapshot{Form: nn.QAT, Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}
 	for _, m := range g.Modules() {
 		if m.BN != "" {
 			snap.FrozenBN = append(snap.FrozenBN, m.Name)

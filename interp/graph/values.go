@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -30,13 +31,13 @@ func (w *walk) otherValues(up *Stage) {
 }
 
 // valuesOfFile is otherValues for a checkpoint's file, where that says it.
-func (w *walk) valuesOfFile(path string, snap *stage.Snapshot) {
+func (w *walk) valuesOfFile(path string, snap *checkpoint.Snapshot) {
 	if mine := w.works(w.s); mine != nil && snap.Input.Height > 0 {
 		w.differ(mine, snap.Input, path)
 	}
 }
 
-func (w *walk) differ(mine *feed, theirs stage.Preprocessing, whence string, related ...diag.Related) {
+func (w *walk) differ(mine *feed, theirs part.Preprocessing, whence string, related ...diag.Related) {
 	own := mine.spec.Preprocessing()
 	if slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std) {
 		return
@@ -53,7 +54,7 @@ func (w *walk) differ(mine *feed, theirs stage.Preprocessing, whence string, rel
 }
 
 // rawBest warns where the weights that are loaded are not those that were found best.
-func (w *walk) rawBest(up *Stage, from program.Checkpoint, o stage.LoadOptions) {
+func (w *walk) rawBest(up *Stage, from program.Checkpoint, o part.LoadOptions) {
 	if from.Which != "best" || o.LoadEMAModel || !averages(up.Stage) || w.s.Trainer != nil && w.s.Trainer.ResumeOptimizer {
 		return
 	}

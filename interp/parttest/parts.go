@@ -9,6 +9,7 @@ import (
 	"math"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel"
@@ -18,40 +19,40 @@ import (
 )
 
 // Catalog has a row for every part of this package.
-func Catalog() stage.Catalog {
-	return stage.Catalog{
-		stage.DatasetPart("Dots", "Images with a dot per class.", DotsArgs{N: 40, Size: 6, Classes: 3},
-			func(a DotsArgs) (stage.Dataset, error) { return dots{a}, nil }),
-		stage.TransformPart("Crop", "Cuts off what lies beyond size.", CropArgs{}, newCrop),
-		stage.ModelPart("Tiny", "Two convolutions.", TinyArgs{Classes: 3, Width: 4},
-			func(a TinyArgs) (stage.Model, error) { return tiny{a}, nil }),
-		stage.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
-			func(a SGDArgs) (stage.Optimizer, error) { return sgd{a}, nil }),
-		stage.LRUpdaterPart("Ramp", "", RampArgs{}, func(a RampArgs) (stage.LRUpdater, error) { return a, nil }),
-		stage.LossPart("CrossEntropy", "Softmax.", Nothing{},
-			func(Nothing) (stage.Loss, error) { return softmax{}, nil }),
-		stage.MetricPart("Accuracy", "Share of the right.", Nothing{},
-			func(Nothing) (stage.Metric, error) { return &accuracy{}, nil }),
-		stage.ObserverPart("min_max", "Extremes.", ObserverArgs{Constant: 0.01},
+func Catalog() part.Catalog {
+	return part.Catalog{
+		part.DatasetPart("Dots", "Images with a dot per class.", DotsArgs{N: 40, Size: 6, Classes: 3},
+			func(a DotsArgs) (part.Dataset, error) { return dots{a}, nil }),
+		part.TransformPart("Crop", "Cuts off what lies beyond size.", CropArgs{}, newCrop),
+		part.ModelPart("Tiny", "Two convolutions.", TinyArgs{Classes: 3, Width: 4},
+			func(a TinyArgs) (part.Model, error) { return tiny{a}, nil }),
+		part.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
+			func(a SGDArgs) (part.Optimizer, error) { return sgd{a}, nil }),
+		part.LRUpdaterPart("Ramp", "", RampArgs{}, func(a RampArgs) (part.LRUpdater, error) { return a, nil }),
+		part.LossPart("CrossEntropy", "Softmax.", Nothing{},
+			func(Nothing) (part.Loss, error) { return softmax{}, nil }),
+		part.MetricPart("Accuracy", "Share of the right.", Nothing{},
+			func(Nothing) (part.Metric, error) { return &accuracy{}, nil }),
+		part.ObserverPart("min_max", "Extremes.", ObserverArgs{Constant: 0.01},
 			newObserver),
-		stage.CallbackPart("FuseBN", "Absorbs.", FuseBNArgs{}, program.Required, program.Optional,
-			func(FuseBNArgs) (stage.Callback, error) { return fuseBN{}, nil }),
-		stage.CallbackPart("FreezeBN", "Freezes.", FreezeBNArgs{}, program.Optional, program.Optional,
-			func(FreezeBNArgs) (stage.Callback, error) { return freezeBN{}, nil }),
-		stage.CallbackPart("Checkpoint", "Keeps the best.", CheckpointArgs{}, program.NotTaken, program.NotTaken,
-			func(a CheckpointArgs) (stage.Callback, error) { return &checkpoint{args: a}, nil }),
-		stage.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
-			func(a TripArgs) (stage.Callback, error) { return trip(a), nil }),
-		stage.ConverterPart("LoadCheckpoint", "Loads.", LoadArgs{CheckHash: true}, program.AnyForm, program.AnyForm,
-			func(a LoadArgs) (stage.Converter, error) { return a, nil }),
-		stage.ConverterPart("Float2Calibration", "Prepares.", Nothing{}, program.Float, program.Calibration,
-			func(Nothing) (stage.Converter, error) { return prepare(nn.Calibration), nil }),
-		stage.ConverterPart("Float2QAT", "Prepares.", Nothing{}, program.Float, program.QAT,
-			func(Nothing) (stage.Converter, error) { return prepare(nn.QAT), nil }),
-		stage.ConverterPart("QAT2Quantize", "Converts.", Nothing{}, program.QAT, program.Quantized,
-			func(Nothing) (stage.Converter, error) { return quantize{}, nil }),
-		stage.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
-			func(Nothing) (stage.Converter, error) { return quantize{spoilt: true}, nil }),
+		part.CallbackPart("FuseBN", "Absorbs.", FuseBNArgs{}, program.Required, program.Optional,
+			func(FuseBNArgs) (part.Callback, error) { return fuseBN{}, nil }),
+		part.CallbackPart("FreezeBN", "Freezes.", FreezeBNArgs{}, program.Optional, program.Optional,
+			func(FreezeBNArgs) (part.Callback, error) { return freezeBN{}, nil }),
+		part.CallbackPart("Checkpoint", "Keeps the best.", CheckpointArgs{}, program.NotTaken, program.NotTaken,
+			func(a CheckpointArgs) (part.Callback, error) { return &checkpoint{args: a}, nil }),
+		part.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
+			func(a TripArgs) (part.Callback, error) { return trip(a), nil }),
+		part.ConverterPart("LoadCheckpoint", "Loads.", LoadArgs{CheckHash: true}, program.AnyForm, program.AnyForm,
+			func(a LoadArgs) (part.Converter, error) { return a, nil }),
+		part.ConverterPart("Float2Calibration", "Prepares.", Nothing{}, program.Float, program.Calibration,
+			func(Nothing) (part.Converter, error) { return prepare(nn.Calibration), nil }),
+		part.ConverterPart("Float2QAT", "Prepares.", Nothing{}, program.Float, program.QAT,
+			func(Nothing) (part.Converter, error) { return prepare(nn.QAT), nil }),
+		part.ConverterPart("QAT2Quantize", "Converts.", Nothing{}, program.QAT, program.Quantized,
+			func(Nothing) (part.Converter, error) { return quantize{}, nil }),
+		part.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
+			func(Nothing) (part.Converter, error) { return quantize{spoilt: true}, nil }),
 	}
 }
 
@@ -72,8 +73,8 @@ type DotsArgs struct {
 
 type dots struct{ DotsArgs }
 
-func (d dots) Spec() stage.Spec {
-	spec := stage.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
+func (d dots) Spec() part.Spec {
+	spec := part.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
 	if d.Uncounted {
 		spec.Len = -1
 	}
@@ -87,7 +88,7 @@ func (d dots) Files() (string, []string) {
 	return d.Root, []string{"dots.txt"}
 }
 
-func (d dots) Open(fsys func(string) fs.FS) (stage.Samples, error) {
+func (d dots) Open(fsys func(string) fs.FS) (part.Samples, error) {
 	if d.Root == "" {
 		return dotted{d, 0}, nil
 	}
@@ -108,10 +109,10 @@ type dotted struct {
 
 func (d dotted) Len() int { return d.N }
 
-func (d dotted) Image(i int, dst *stage.Image) (int, error) {
+func (d dotted) Image(i int, dst *part.Image) (int, error) {
 	i += d.From
 	label := i % d.Classes
-	r := stage.NewRand(uint64(i), uint64(d.shift))
+	r := part.NewRand(uint64(i), uint64(d.shift))
 	dst.H, dst.W, dst.C = d.Size, d.Size, 1
 	dst.Pix = dst.Pix[:0]
 	for p := range d.Size * d.Size {
@@ -131,17 +132,17 @@ type CropArgs struct {
 
 type crop struct{ CropArgs }
 
-func newCrop(a CropArgs) (stage.Transform, error) { return crop{a}, nil }
+func newCrop(a CropArgs) (part.Transform, error) { return crop{a}, nil }
 
-func (c crop) Spec(in stage.Spec) (stage.Spec, error) {
+func (c crop) Spec(in part.Spec) (part.Spec, error) {
 	if c.Size > in.Shape.H {
-		return in, stage.Bad("size", "%d is larger than the image", c.Size)
+		return in, part.Bad("size", "%d is larger than the image", c.Size)
 	}
 	in.Shape.H, in.Shape.W = c.Size, c.Size
 	return in, nil
 }
 
-func (c crop) Apply(m *stage.Image, _ *stage.Rand) {
+func (c crop) Apply(m *part.Image, _ *part.Rand) {
 	for y := range c.Size {
 		copy(m.Pix[y*c.Size*m.C:(y+1)*c.Size*m.C], m.Pix[y*m.W*m.C:])
 	}
@@ -165,7 +166,7 @@ type tiny struct{ TinyArgs }
 // behind the pool, and head.{pool,fc}.
 func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 	if t.Width < 1 {
-		return nil, stage.Bad("width", "must be positive")
+		return nil, part.Bad("width", "must be positive")
 	}
 	k := 3
 	if t.Kernel > 0 {
@@ -206,7 +207,7 @@ type sgd struct{ SGDArgs }
 
 func (s sgd) LR() float64     { return s.SGDArgs.LR }
 func (s sgd) Slots() []string { return []string{"momentum_buffer"} }
-func (s sgd) Update(u *stage.Update) {
+func (s sgd) Update(u *part.Update) {
 	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, float32(s.Momentum), 0, false)
 }
 
@@ -215,13 +216,13 @@ type RampArgs struct {
 	WarmupLen int `arg:"warmup_len,optional"`
 }
 
-// LR implements stage.LRUpdater.
-func (a RampArgs) LR(base float64, p stage.Progress) float64 {
+// LR implements part.LRUpdater.
+func (a RampArgs) LR(base float64, p part.Progress) float64 {
 	return base * float64(min(p.Step+1, a.WarmupLen)) / float64(a.WarmupLen)
 }
 
-// WarmupSteps implements stage.Warmer.
-func (a RampArgs) WarmupSteps(stage.Progress) int { return a.WarmupLen }
+// WarmupSteps implements part.Warmer.
+func (a RampArgs) WarmupSteps(part.Progress) int { return a.WarmupLen }
 
 type softmax struct{}
 
@@ -277,9 +278,9 @@ type ObserverArgs struct {
 
 type observer struct{ ObserverArgs }
 
-func newObserver(a ObserverArgs) (stage.Observer, error) {
+func newObserver(a ObserverArgs) (part.Observer, error) {
 	if a.Constant < 0 {
-		return nil, stage.Bad("averaging_constant", "must not be negative")
+		return nil, part.Bad("averaging_constant", "must not be negative")
 	}
 	return observer{a}, nil
 }
@@ -303,7 +304,7 @@ func (FuseBNArgs) KeepsScale() bool { return true }
 
 type fuseBN struct{}
 
-func (fuseBN) Fire(s *stage.State, modules []string) error { return s.AbsorbBN(modules, false) }
+func (fuseBN) Fire(s *part.State, modules []string) error { return s.AbsorbBN(modules, false) }
 
 // FreezeBNArgs are the arguments of FreezeBN.
 type FreezeBNArgs struct{}
@@ -313,7 +314,7 @@ func (FreezeBNArgs) FreezesBN() {}
 
 type freezeBN struct{}
 
-func (freezeBN) Fire(s *stage.State, modules []string) error { return s.FreezeBN(modules) }
+func (freezeBN) Fire(s *part.State, modules []string) error { return s.FreezeBN(modules) }
 
 // CheckpointArgs are the arguments of Checkpoint.
 type CheckpointArgs struct{ Interval }
@@ -342,14 +343,14 @@ func (c *checkpoint) State() map[string]float64 {
 }
 func (c *checkpoint) SetState(s map[string]float64) { c.best, c.seen = s["best"], true }
 
-func (c *checkpoint) StepEnd(s *stage.State) error {
+func (c *checkpoint) StepEnd(s *part.State) error {
 	if c.args.Steps == 0 || s.Step%c.args.Steps != 0 {
 		return nil
 	}
 	return s.Save("last")
 }
 
-func (c *checkpoint) EpochEnd(s *stage.State) error {
+func (c *checkpoint) EpochEnd(s *part.State) error {
 	if v := s.Metrics["accuracy"]; !c.seen || v > c.best {
 		c.best, c.seen = v, true
 		if err := s.Save("best"); err != nil {
@@ -370,7 +371,7 @@ type trip TripArgs
 // ErrTrip is what Trip fails with.
 var ErrTrip = errors.New("tripped over a wire")
 
-func (t trip) Fire(*stage.State, []string) error {
+func (t trip) Fire(*part.State, []string) error {
 	if t.Panic {
 		panic("tripped over a stone")
 	}
@@ -379,20 +380,20 @@ func (t trip) Fire(*stage.State, []string) error {
 
 // LoadArgs are the arguments of LoadCheckpoint.
 type LoadArgs struct {
-	CheckpointPath stage.Checkpoint  `arg:"checkpoint_path"`
+	CheckpointPath part.Checkpoint   `arg:"checkpoint_path"`
 	AllowMiss      bool              `arg:"allow_miss,optional"`
 	CheckHash      bool              `arg:"check_hash,optional"`
 	Rename         map[string]string `arg:"rename,optional"`
 }
 
-// Convert implements stage.Converter.
-func (a LoadArgs) Convert(c *stage.Conversion) error {
-	return c.Load(a.CheckpointPath, stage.LoadOptions{AllowMiss: a.AllowMiss, CheckHash: a.CheckHash, Rename: a.Rename})
+// Convert implements part.Converter.
+func (a LoadArgs) Convert(c *part.Conversion) error {
+	return c.Load(a.CheckpointPath, part.LoadOptions{AllowMiss: a.AllowMiss, CheckHash: a.CheckHash, Rename: a.Rename})
 }
 
 type prepare nn.Form
 
-func (p prepare) Convert(c *stage.Conversion) error {
+func (p prepare) Convert(c *part.Conversion) error {
 	if c.QConfig != nil {
 		c.Model.SetQConfig(c.QConfig)
 	}
@@ -402,8 +403,8 @@ func (p prepare) Convert(c *stage.Conversion) error {
 // quantize converts; a spoilt one gets a bias wrong.
 type quantize struct{ spoilt bool }
 
-// Convert implements stage.Converter.
-func (q quantize) Convert(c *stage.Conversion) error {
+// Convert implements part.Converter.
+func (q quantize) Convert(c *part.Conversion) error {
 	g, err := c.Model.Convert()
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -81,7 +81,7 @@ func (r *Run) remains(name string, size int64, sameSize bool) (claim, error) {
 }
 
 // Checkpoint reads and verifies a checkpoint in the folder.
-func (r *Run) Checkpoint(name string) (*stage.Snapshot, error) {
+func (r *Run) Checkpoint(name string) (*checkpoint.Snapshot, error) {
 	return artifact.ReadIn(r.Root(), name, r.Path(name))
 }
 
@@ -120,7 +120,7 @@ func (r *Run) vacant(stageName, name string) error {
 }
 
 // Put writes a checkpoint of the stage under the name. The manifest lists it before it is there.
-func (r *Run) Put(stageName, name string, s *stage.Snapshot) error {
+func (r *Run) Put(stageName, name string, s *checkpoint.Snapshot) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	data, err := artifact.Encode(s)
 	if err == nil {
@@ -281,7 +281,7 @@ func (r *Run) adopt(e *StageEntry) error {
 }
 
 // fitsName reports whether a snapshot can be what a stage has written under the name: a numbered one says so.
-func fitsName(s *stage.Snapshot, name string) bool {
+func fitsName(s *checkpoint.Snapshot, name string) bool {
 	for format, is := range map[string]int{"step-%d": s.Step, "epoch-%d": s.Epoch} {
 		var n int
 		if _, err := fmt.Sscanf(name, format, &n); err == nil {
@@ -325,7 +325,7 @@ func cutExt(base string) (string, bool) {
 
 // Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error, which
 // [Broken] knows.
-func (r *Run) Own(stageName, name string) (*stage.Snapshot, error) {
+func (r *Run) Own(stageName, name string) (*checkpoint.Snapshot, error) {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	c, err := r.whose(at, e.candidates(name)...)
 	switch {

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -112,9 +112,9 @@ func TestNames(t *testing.T) {
 }
 
 // snap is a small checkpoint.
-func snap(t *testing.T, weight float32) *stage.Snapshot {
+func snap(t *testing.T, weight float32) *checkpoint.Snapshot {
 	t.Helper()
-	return &stage.Snapshot{
+	return &checkpoint.Snapshot{
 		Stage: "a", Form: nn.Float, Mode: nn.FuseBN, Step: int(weight),
 		Model: []nn.Tensor{{Name: "w", Shape: []int{1}, Data: []float32{weight}}},
 	}

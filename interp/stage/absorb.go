@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
 	"qpipe/ops/nn"
 )
 
@@ -89,7 +91,7 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 			return err
 		}
 	}
-	before := ReadOutput(p.net, m.Name)
+	before := checkpoint.ReadOutput(p.net, m.Name)
 	if err := r.Model.Absorb(m.Name, recompute); err != nil {
 		return &Failure{Module: m.Name, Attr: "modules", Err: err}
 	}
@@ -105,14 +107,14 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 		return &Failure{Module: node, Attr: "modules", Err: fmt.Errorf("%s is not finite after absorption", what)}
 	}
 	a := r.receipt(m, recompute)
-	a.Compare(before, ReadOutput(p.net, m.Name))
+	a.Compare(before, checkpoint.ReadOutput(p.net, m.Name))
 	r.absorbed = append(slices.Clip(r.absorbed), a)
-	r.emit(EventAbsorb, a.Data())
+	r.emit(event.EventAbsorb, a.Data())
 	return nil
 }
 
-func (r *run) receipt(m nn.Module, recompute bool) Absorption {
-	a := Absorption{
+func (r *run) receipt(m nn.Module, recompute bool) checkpoint.Absorption {
+	a := checkpoint.Absorption{
 		Module: m.Name, BN: m.BN, Mode: r.Mode, WeightScale: "keep",
 		Epoch: r.state.Epoch, Step: r.state.Step,
 	}
@@ -124,10 +126,10 @@ func (r *run) receipt(m nn.Module, recompute bool) Absorption {
 
 // inherited are the receipts, without measurements, of what the model had
 // absorbed before this stage.
-func (r *run) inherited() []Absorption {
-	var list []Absorption
+func (r *run) inherited() []checkpoint.Absorption {
+	var list []checkpoint.Absorption
 	for _, b := range r.Model.Absorbed() {
-		a := Absorption{Module: b.Node, BN: b.BN, Mode: r.Mode, WeightScale: "recompute"}
+		a := checkpoint.Absorption{Module: b.Node, BN: b.BN, Mode: r.Mode, WeightScale: "recompute"}
 		if !b.Recompute {
 			a.WeightScale, a.Mode = "keep", nn.ReverseFold
 			if b.Frozen {
@@ -159,7 +161,7 @@ func (r *run) freeze(modules []string) error {
 	}
 	r.frozen = append(slices.Clip(r.frozen), names...)
 	slices.Sort(r.frozen)
-	r.emit(EventFreeze, map[string]any{"modules": names})
+	r.emit(event.EventFreeze, map[string]any{"modules": names})
 	return r.rebuild()
 }
 

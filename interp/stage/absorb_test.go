@@ -7,6 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -30,11 +33,11 @@ func TestReceipts(t *testing.T) {
 		b.Callbacks[0].Modules = []string{"body.0.bn", "body.1.conv"} // by any member's name
 		b.must(t)
 		s := b.kept.last("last")
-		if len(s.Absorbed) != 2 || len(b.of(EventAbsorb)) != 2 {
-			t.Fatalf("%v: %d receipts, %d events", c, len(s.Absorbed), len(b.of(EventAbsorb)))
+		if len(s.Absorbed) != 2 || len(b.of(event.EventAbsorb)) != 2 {
+			t.Fatalf("%v: %d receipts, %d events", c, len(s.Absorbed), len(b.of(event.EventAbsorb)))
 		}
 		for i, a := range s.Absorbed {
-			want := Absorption{
+			want := checkpoint.Absorption{
 				Module: []string{"body.0.conv", "body.1.conv"}[i], BN: []string{"body.0.bn", "body.1.bn"}[i],
 				Mode: c.mode, WeightScale: map[bool]string{false: "keep", true: "recompute"}[c.recompute],
 				Epoch: 1, Step: 6, MaxChange: a.MaxChange, MaxSteps: a.MaxSteps, Changed: a.Changed, Integers: a.Integers,
@@ -45,7 +48,7 @@ func TestReceipts(t *testing.T) {
 			if jumps := a.MaxSteps > 1 && a.Changed > 0 && a.MaxChange > 0; a.Integers == 0 || jumps == c.lossless || c.lossless && (a.MaxChange > 0 || a.Changed > 0) {
 				t.Errorf("%v: the output changes by %v, %v steps", c, a.MaxChange, a.MaxSteps)
 			}
-			if e := b.of(EventAbsorb)[i]; !maps.Equal(e.Data, a.Data()) || e.Step != 6 {
+			if e := b.of(event.EventAbsorb)[i]; !maps.Equal(e.Data, a.Data()) || e.Step != 6 {
 				t.Errorf("the event is %+v", e)
 			}
 		}
@@ -58,7 +61,7 @@ func TestOptimizerFollowsAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.ReverseFold)
 	b.add(saver{}, atStep(6)).add(absorb{}, atStep(6), "body.0.conv").add(saver{}, atStep(6))
 	b.must(t)
-	var shots []*Snapshot
+	var shots []*checkpoint.Snapshot
 	for _, s := range b.kept.all {
 		if s.name == "fire-6" {
 			shots = append(shots, s.s)
@@ -89,7 +92,7 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.ReverseFold)
 	a := &average{}
 	var metrics []map[string]float64
-	look := looker{func(s *State) error {
+	look := looker{func(s *part.State) error {
 		err := s.Validate()
 		metrics = append(metrics, maps.Clone(s.Metrics))
 		return err
@@ -109,7 +112,7 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 	}
 	// evaluation does use them: with the model's own weights the answer is another
 	g := tinyNet(t, nn.QAT, nn.ReverseFold)
-	if err := LoadTensors(g, s, LoadOptions{}); err != nil {
+	if err := checkpoint.LoadTensors(g, s, part.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	v := newBench(t, nn.QAT, nn.ReverseFold)
@@ -118,7 +121,7 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 		t.Error("validation looks at the model, not at the averaged weights")
 	}
 	h := tinyNet(t, nn.QAT, nn.ReverseFold)
-	if err := LoadTensors(h, s, LoadOptions{LoadEMAModel: true}); err != nil {
+	if err := checkpoint.LoadTensors(h, s, part.LoadOptions{LoadEMAModel: true}); err != nil {
 		t.Fatal(err)
 	}
 	v = newBench(t, nn.QAT, nn.ReverseFold)
@@ -132,18 +135,18 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 func TestMetricsAfterAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	end := &program.Schedule{End: true}
-	b.add(looker{(*State).Validate}, end).add(absorb{}, end, "body.0.conv", "body.1.conv")
+	b.add(looker{(*part.State).Validate}, end).add(absorb{}, end, "body.0.conv", "body.1.conv")
 	if got, want := b.must(t).Metrics["mean_logit"], answer(t, b.Model); got != want {
 		t.Errorf("the stage reports %v, its model answers %v", got, want)
 	}
-	if n := len(b.of(EventValidation)); n != 3 {
+	if n := len(b.of(event.EventValidation)); n != 3 {
 		t.Errorf("%d validation passes, want one after each epoch and one before the absorption", n)
 	}
 }
 
-type looker struct{ look func(s *State) error }
+type looker struct{ look func(s *part.State) error }
 
-func (l looker) Fire(s *State, _ []string) error { return l.look(s) }
+func (l looker) Fire(s *part.State, _ []string) error { return l.look(s) }
 
 // TestFrozenStatistics stay while the others move.
 func TestFrozenStatistics(t *testing.T) {
@@ -156,7 +159,7 @@ func TestFrozenStatistics(t *testing.T) {
 			t.Errorf("%s: moving is %v", name, !moves)
 		}
 	}
-	if s := b.kept.last("last"); !slices.Equal(s.FrozenBN, []string{"body.0.conv"}) || len(b.of(EventFreeze)) != 1 {
+	if s := b.kept.last("last"); !slices.Equal(s.FrozenBN, []string{"body.0.conv"}) || len(b.of(event.EventFreeze)) != 1 {
 		t.Errorf("frozen: %v", s.FrozenBN)
 	}
 }
@@ -181,7 +184,7 @@ func TestAbsorbErrors(t *testing.T) {
 			t.Errorf("%s: %#v", name, err)
 		}
 	}
-	if err := (&State{}).AbsorbBN(nil, false); err == nil {
+	if err := (&part.State{}).AbsorbBN(nil, false); err == nil {
 		t.Error("a state without a run absorbs")
 	}
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 
+	"qpipe/interp/feed"
 	"qpipe/ops/nn"
 )
 
@@ -12,7 +13,7 @@ import (
 type calibrator struct {
 	run    *run
 	net    *nn.Net
-	loader *loader
+	loader *feed.Loader
 }
 
 func newCalibrator(r *run) (*calibrator, error) {
@@ -22,10 +23,10 @@ func newCalibrator(r *run) (*calibrator, error) {
 	}
 	const full = true // a short batch would weigh as much as a full one
 	var err error
-	c.loader, err = r.Train.load(order{
-		seed: uint64(r.seed), shuffle: true,
-		batch: r.batch, perEpoch: r.Train.steps(r.batch, full),
-		from: r.state.Step, to: r.state.Length.Steps,
+	c.loader, err = r.Train.Load(feed.Order{
+		Seed: uint64(r.seed), Shuffle: true,
+		Batch: r.batch, PerEpoch: r.Train.Steps(r.batch, full),
+		From: r.state.Step, To: r.state.Length.Steps,
 	}, r.readers())
 	return c, err
 }
@@ -42,7 +43,7 @@ func (c *calibrator) release() { c.net = nil }
 
 func (c *calibrator) close() {
 	if c.loader != nil {
-		c.loader.close()
+		c.loader.Close()
 	}
 }
 
@@ -50,12 +51,12 @@ func (c *calibrator) close() {
 func (c *calibrator) step() error {
 	r := c.run
 	r.meter.begin(r.now())
-	b, err := c.loader.next()
+	b, err := c.loader.Next()
 	if err != nil {
 		return err
 	}
-	n := len(b.index)
-	c.net.Forward(b.images(), n, nn.Calibrate)
+	n := len(b.Index)
+	c.net.Forward(b.Images(), n, nn.Calibrate)
 	if node, what, bad := c.net.NotFinite(); bad {
 		return &Failure{Module: node, Err: fmt.Errorf("%s is not finite", what)}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 )
 
@@ -14,7 +15,7 @@ func (r *run) warnOfChance() {
 		return
 	}
 	for _, m := range r.Metrics {
-		g, ok := m.(Guesser)
+		g, ok := m.(part.Guesser)
 		if !ok {
 			continue
 		}
@@ -41,7 +42,7 @@ func guessed(v, p float64, n int) bool {
 func (r *run) atChance(name string, v, chance float64, n int) Warning {
 	w := Warning{
 		Code:    diag.AtChance,
-		Summary: fmt.Sprintf("the model is no better than guessing: %s %.2f %% of %s, and the same answer for every image has %.2f %%", name, 100*v, Count(n, "image"), 100*chance),
+		Summary: fmt.Sprintf("the model is no better than guessing: %s %.2f %% of %s, and the same answer for every image has %.2f %%", name, 100*v, part.Count(n, "image"), 100*chance),
 	}
 	switch {
 	case r.Trainer != nil:

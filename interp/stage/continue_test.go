@@ -8,6 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -41,10 +44,10 @@ func (m *marked[T]) GovernsCheckpoints()           {}
 // TestStatesFollowNames: a state goes to the callback of the same type and the same
 // place among its type, whatever stands around it; what is new begins anew.
 func TestStatesFollowNames(t *testing.T) {
-	kinds := []func(float64) Callback{
-		func(v float64) Callback { return &marked[int]{v} },
-		func(v float64) Callback { return &marked[bool]{v} },
-		func(float64) Callback { return freeze{} },
+	kinds := []func(float64) part.Callback{
+		func(v float64) part.Callback { return &marked[int]{v} },
+		func(v float64) part.Callback { return &marked[bool]{v} },
+		func(float64) part.Callback { return freeze{} },
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		had := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 5).Draw(r, "first")
@@ -56,7 +59,7 @@ func TestStatesFollowNames(t *testing.T) {
 		for _, k := range has {
 			later.add(kinds[k](0), &program.Schedule{End: true})
 		}
-		s := &Snapshot{Callbacks: states(first.Callbacks)}
+		s := &checkpoint.Snapshot{Callbacks: states(first.Callbacks)}
 		later.Resume = s
 		if err := (&run{Job: later.Job}).recallStates(s); err != nil {
 			r.Fatal(err)
@@ -113,7 +116,7 @@ func TestContinuedSchedules(t *testing.T) {
 func TestContinuedEqualsStraight(t *testing.T) {
 	add := func(swap bool) func(*bench) {
 		return func(b *bench) {
-			list := []Callback{&average{}, &count{}}
+			list := []part.Callback{&average{}, &count{}}
 			if swap {
 				slices.Reverse(list)
 			}
@@ -145,7 +148,7 @@ func TestContinuedEqualsStraight(t *testing.T) {
 				b = later()
 			}
 			got := b.must(t)
-			if text(&Snapshot{Model: got.Model.Tensors()}) != text(&Snapshot{Model: want.Model.Tensors()}) || !maps.Equal(got.Metrics, want.Metrics) {
+			if text(&checkpoint.Snapshot{Model: got.Model.Tensors()}) != text(&checkpoint.Snapshot{Model: want.Model.Tensors()}) || !maps.Equal(got.Metrics, want.Metrics) {
 				t.Errorf("swapped %v, stopped after %d: %v, want %v", swap, k, got.Metrics, want.Metrics)
 			}
 		}
@@ -160,8 +163,8 @@ func TestNothingLeft(t *testing.T) {
 	b.Trainer.Epochs = 2
 	r := b.must(t)
 	got := b.kept.last("last")
-	if got.Stage != "later" || got.Step != 8 || len(got.Absorbed) != 1 || len(b.of(EventEpoch)) != 0 {
-		t.Errorf("stage %q, step %d, %d absorbed, %d epochs", got.Stage, got.Step, len(got.Absorbed), len(b.of(EventEpoch)))
+	if got.Stage != "later" || got.Step != 8 || len(got.Absorbed) != 1 || len(b.of(event.EventEpoch)) != 0 {
+		t.Errorf("stage %q, step %d, %d absorbed, %d epochs", got.Stage, got.Step, len(got.Absorbed), len(b.of(event.EventEpoch)))
 	}
 	if _, trained := r.Metrics["loss"]; trained || r.Metrics["count"] != 9 {
 		t.Errorf("metrics %v", r.Metrics)
@@ -276,11 +279,11 @@ func (*guesses) Chance() []float64 { return []float64{0.1, 1} }
 func TestChanceIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		images int
-		metric Metric
+		metric part.Metric
 		want   int
 	}{{200, &guesses{}, 1}, {5, &guesses{}, 0}, {200, &meanLogit{}, 0}} {
 		for _, b := range []*bench{newBench(t, nn.Float, ""), plain(t), calibrating(t)} {
-			b.Val, b.ValBatch, b.Metrics = newData(c.images, 3, 5, 1), 64, []Metric{c.metric}
+			b.Val, b.ValBatch, b.Metrics = newData(c.images, 3, 5, 1), 64, []part.Metric{c.metric}
 			b.Warn = func(w Warning) { b.warned = append(b.warned, w) }
 			b.must(t)
 			if len(b.warned) != c.want || c.want > 0 && b.warned[0].Code != diag.AtChance {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 )
 
 // CallbackNames are the identities of callbacks of these types, in written order: the
@@ -38,11 +41,11 @@ func named[H any](callbacks []BoundCallback) map[string]H {
 }
 
 // states takes down what a snapshot holds of the callbacks.
-func states(callbacks []BoundCallback) []CallbackState {
-	out := make([]CallbackState, len(callbacks))
+func states(callbacks []BoundCallback) []checkpoint.CallbackState {
+	out := make([]checkpoint.CallbackState, len(callbacks))
 	for i, name := range names(callbacks) {
 		out[i].Name = name
-		if f, ok := callbacks[i].Callback.(Stateful); ok {
+		if f, ok := callbacks[i].Callback.(part.Stateful); ok {
 			out[i].State = maps.Clone(f.State())
 		}
 	}
@@ -51,8 +54,8 @@ func states(callbacks []BoundCallback) []CallbackState {
 
 // sameCallbacks reports whether a snapshot's callbacks are these, in this order, so
 // that its hooks are as well. Of a file of format version 1 only their number is known.
-func sameCallbacks(kept []CallbackState, callbacks []BoundCallback) bool {
-	return slices.EqualFunc(kept, names(callbacks), func(c CallbackState, name string) bool {
-		return c.Name == name || !c.typed()
+func sameCallbacks(kept []checkpoint.CallbackState, callbacks []BoundCallback) bool {
+	return slices.EqualFunc(kept, names(callbacks), func(c checkpoint.CallbackState, name string) bool {
+		return c.Name == name || !c.Typed()
 	})
 }

@@ -1,3 +1,5 @@
+// Package stage is the loop that trains, calibrates or validates one stage: it turns a model, data and parts into a
+// trained model and its events. It knows neither the stage graph nor the layout of files: what must be kept is handed to a [Keeper].
 package stage
 
 import (
@@ -5,6 +7,10 @@ import (
 	"runtime"
 	"time"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -18,20 +24,20 @@ type Job struct {
 	Seed       int64
 	Model      *nn.Graph
 	Mode       nn.Mode
-	Train, Val *Feed // Val may be nil
+	Train, Val *feed.Feed // Val may be nil
 	ValBatch   int
-	Metrics    []Metric
+	Metrics    []part.Metric
 	Trainer    *TrainerJob
 	Calibrator *CalibratorJob
 	Callbacks  []BoundCallback
-	Resume     *Snapshot // full recovery or optimizer-only, as Trainer says; nil: fresh
+	Resume     *checkpoint.Snapshot // full recovery or optimizer-only, as Trainer says; nil: fresh
 	// Interrupted: Resume is of this stage's own attempt, which goes on inside of the moment where it
 	// stopped. Otherwise the stage begins at the checkpoint's step, and all before it is behind it.
 	Interrupted bool
 	// Best is the checkpoint whose metrics Resume holds as its best. Without it the best begins anew.
-	Best    *Snapshot
+	Best    *checkpoint.Snapshot
 	Keeper  Keeper
-	Events  func(Event)
+	Events  func(event.Event)
 	Warn    func(Warning)    // what the user should know, nil: nobody asks
 	Clock   func() time.Time // for rates only; never reaches a checkpoint
 	Stop    <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
@@ -47,9 +53,9 @@ type TrainerJob struct {
 	DropLast          bool
 	ResumeOptimizer   bool
 	ResumeEpochOrStep bool
-	Optimizer         Optimizer
-	LRUpdater         LRUpdater // nil: the rate stays
-	Loss              Loss
+	Optimizer         part.Optimizer
+	LRUpdater         part.LRUpdater // nil: the rate stays
+	Loss              part.Loss
 }
 
 // CalibratorJob is what `calibrator {}` says.
@@ -61,7 +67,7 @@ type CalibratorJob struct {
 type BoundCallback struct {
 	Type     string
 	Address  string // for messages and receipts
-	Callback Callback
+	Callback part.Callback
 	When     *program.Schedule // nil when not given
 	Modules  []string          // names of nodes; all that qualify when `modules` was not given
 }
@@ -99,7 +105,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 type Keeper interface {
 	// Save writes the snapshot under the name; it is durable on return. The snapshot's tensors are
 	// those being trained: they are valid only during the call.
-	Save(name string, s *Snapshot) error
+	Save(name string, s *checkpoint.Snapshot) error
 	Remove(name string) error
 }
 

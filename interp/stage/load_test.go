@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
 // trained is a snapshot of a short training.
-func trained(t *testing.T, form nn.Form, mode nn.Mode, absorbed ...string) *Snapshot {
+func trained(t *testing.T, form nn.Form, mode nn.Mode, absorbed ...string) *checkpoint.Snapshot {
 	t.Helper()
 	b := newBench(t, form, mode)
 	if len(absorbed) > 0 {
@@ -30,10 +32,10 @@ func answer(t *testing.T, g *nn.Graph) float64 {
 	return v.must(t).Metrics["mean_logit"]
 }
 
-func answerOf(t *testing.T, s *Snapshot, form nn.Form, mode nn.Mode, o LoadOptions) float64 {
+func answerOf(t *testing.T, s *checkpoint.Snapshot, form nn.Form, mode nn.Mode, o part.LoadOptions) float64 {
 	t.Helper()
 	g := tinyNet(t, form, mode)
-	if err := LoadTensors(g, s, o); err != nil {
+	if err := checkpoint.LoadTensors(g, s, o); err != nil {
 		t.Fatal(err)
 	}
 	return answer(t, g)
@@ -45,13 +47,13 @@ func TestLoad(t *testing.T) {
 	for _, mode := range []nn.Mode{nn.WithBN, nn.ReverseFold} {
 		b := newBench(t, nn.QAT, mode).add(absorb{}, atStep(6), "body.0.conv")
 		want := b.must(t).Metrics["mean_logit"]
-		if got := answerOf(t, b.kept.last("last"), nn.QAT, mode, LoadOptions{}); got != want {
+		if got := answerOf(t, b.kept.last("last"), nn.QAT, mode, part.LoadOptions{}); got != want {
 			t.Errorf("%s: after loading it answers %v, before %v", mode, got, want)
 		}
 	}
 	b := newBench(t, nn.Float, "")
 	want := b.must(t).Metrics["mean_logit"]
-	if got := answerOf(t, b.kept.last("last"), nn.Float, "", LoadOptions{}); got != want {
+	if got := answerOf(t, b.kept.last("last"), nn.Float, "", part.LoadOptions{}); got != want {
 		t.Errorf("float: after loading it answers %v, before %v", got, want)
 	}
 }
@@ -60,7 +62,7 @@ func TestLoad(t *testing.T) {
 func TestLoadAbsorbedIntoFuseBN(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.ReverseFold).add(absorb{}, atStep(6), "body.0.conv", "body.1.conv")
 	want := b.must(t).Metrics["mean_logit"]
-	if got := answerOf(t, b.kept.last("last"), nn.QAT, nn.FuseBN, LoadOptions{}); got != want {
+	if got := answerOf(t, b.kept.last("last"), nn.QAT, nn.FuseBN, part.LoadOptions{}); got != want {
 		t.Errorf("as fuse_bn it answers %v, before %v", got, want)
 	}
 }
@@ -71,7 +73,7 @@ func TestLoadCalibration(t *testing.T) {
 	b.must(t)
 	s := b.kept.last("last")
 	g := tinyNet(t, nn.QAT, nn.WithBN)
-	if err := LoadTensors(g, s, LoadOptions{}); err != nil {
+	if err := checkpoint.LoadTensors(g, s, part.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	got := g.Tensors()
@@ -105,22 +107,22 @@ func TestMismatches(t *testing.T) {
 			s.Model[i].Shape = []int{6, 4, 1, 9}
 		}
 	}
-	load := func(o LoadOptions) *LoadError {
-		err := LoadTensors(tinyNet(t, nn.Float, ""), s, o)
+	load := func(o part.LoadOptions) *checkpoint.LoadError {
+		err := checkpoint.LoadTensors(tinyNet(t, nn.Float, ""), s, o)
 		if err == nil {
-			return &LoadError{}
+			return &checkpoint.LoadError{}
 		}
-		var e *LoadError
+		var e *checkpoint.LoadError
 		if !errors.As(err, &e) {
 			t.Fatal(err)
 		}
 		return e
 	}
-	e := load(LoadOptions{})
-	want := LoadError{
-		Missing: []Mismatch{{Name: "body.0.bn.bias", Near: "body.0.bnn.bias"}, {Name: "head.fc.bias"}},
-		Extra:   []Mismatch{{Name: "body.0.bnn.bias", Near: "body.0.bn.bias"}},
-		Shapes:  []Mismatch{{Name: "body.1.conv.weight", Reason: "the checkpoint has 6×4×1×9, the model 6×4×3×3"}},
+	e := load(part.LoadOptions{})
+	want := checkpoint.LoadError{
+		Missing: []checkpoint.Mismatch{{Name: "body.0.bn.bias", Near: "body.0.bnn.bias"}, {Name: "head.fc.bias"}},
+		Extra:   []checkpoint.Mismatch{{Name: "body.0.bnn.bias", Near: "body.0.bn.bias"}},
+		Shapes:  []checkpoint.Mismatch{{Name: "body.1.conv.weight", Reason: "the checkpoint has 6×4×1×9, the model 6×4×3×3"}},
 	}
 	if fmt.Sprintf("%+v", *e) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %+v\nwant %+v", *e, want)
@@ -130,7 +132,7 @@ func TestMismatches(t *testing.T) {
 			t.Errorf("the message does not say %q:\n%v", name, e)
 		}
 	}
-	for o, left := range map[string]LoadOptions{
+	for o, left := range map[string]part.LoadOptions{
 		"2 0 0": {IgnoreExtra: true, IgnoreTensorShape: true},
 		"0 1 0": {AllowMiss: true, IgnoreTensorShape: true},
 		"0 0 1": {AllowMiss: true, IgnoreExtra: true},
@@ -153,11 +155,11 @@ func TestRename(t *testing.T) {
 		"bodyguard.weight":   "bodyguard.weight",
 		"head.fc.bias":       "fc.bias",
 	} {
-		if got := Renamed(old, rename); got != want {
+		if got := checkpoint.Renamed(old, rename); got != want {
 			t.Errorf("%s becomes %s, want %s", old, got, want)
 		}
 	}
-	if got := Renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
+	if got := checkpoint.Renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
 		t.Errorf("an added prefix gives %s", got)
 	}
 	b := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(6), "body.0.conv")
@@ -167,7 +169,7 @@ func TestRename(t *testing.T) {
 		s.Model[i].Name = "net." + s.Model[i].Name
 	}
 	s.Absorbed[0].Module, s.Absorbed[0].BN = "net.body.0.conv", "net.body.0.bn"
-	if got := answerOf(t, s, nn.QAT, nn.WithBN, LoadOptions{Rename: map[string]string{"net": ""}}); got != want {
+	if got := answerOf(t, s, nn.QAT, nn.WithBN, part.LoadOptions{Rename: map[string]string{"net": ""}}); got != want {
 		t.Errorf("renamed, it answers %v, want %v", got, want)
 	}
 }
@@ -176,7 +178,7 @@ func TestRename(t *testing.T) {
 func TestWrongForms(t *testing.T) {
 	float, qat := trained(t, nn.Float, ""), trained(t, nn.QAT, nn.WithBN)
 	for _, c := range []struct {
-		s    *Snapshot
+		s    *checkpoint.Snapshot
 		form nn.Form
 		mode nn.Mode
 		want string
@@ -185,16 +187,16 @@ func TestWrongForms(t *testing.T) {
 		{qat, nn.Float, "", "put LoadCheckpoint after Float2QAT"},
 		{qat, nn.QAT, nn.FuseBN, `qat_mode = "with_bn", the model has "fuse_bn"`},
 	} {
-		err := LoadTensors(tinyNet(t, c.form, c.mode), c.s, LoadOptions{})
+		err := checkpoint.LoadTensors(tinyNet(t, c.form, c.mode), c.s, part.LoadOptions{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s into %s: %v", c.s.Form, c.form, err)
 		}
 	}
-	if err := LoadTensors(tinyNet(t, nn.QAT, nn.WithBN), float, LoadOptions{AllowMiss: true}); err != nil {
+	if err := checkpoint.LoadTensors(tinyNet(t, nn.QAT, nn.WithBN), float, part.LoadOptions{AllowMiss: true}); err != nil {
 		t.Errorf("float weights into a QAT model, allow_miss: %v", err)
 	}
 	float.Shadow = nil
-	err := LoadTensors(tinyNet(t, nn.Float, ""), float, LoadOptions{LoadEMAModel: true})
+	err := checkpoint.LoadTensors(tinyNet(t, nn.Float, ""), float, part.LoadOptions{LoadEMAModel: true})
 	if attr(err) != "load_ema_model" {
 		t.Errorf("without averaged weights: %v", err)
 	}
@@ -205,7 +207,7 @@ func TestWrongForms(t *testing.T) {
 func TestHandedOnAbsorptions(t *testing.T) {
 	first := trained(t, nn.QAT, nn.WithBN, "body.0.conv")
 	second := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(2), "body.1.conv")
-	if err := LoadTensors(second.Model, first, LoadOptions{}); err != nil {
+	if err := checkpoint.LoadTensors(second.Model, first, part.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := second.must(t).Metrics["mean_logit"]
@@ -213,7 +215,7 @@ func TestHandedOnAbsorptions(t *testing.T) {
 	if len(s.Absorbed) != 2 {
 		t.Fatalf("%d absorptions", len(s.Absorbed))
 	}
-	if got := answerOf(t, s, nn.QAT, nn.WithBN, LoadOptions{}); got != want {
+	if got := answerOf(t, s, nn.QAT, nn.WithBN, part.LoadOptions{}); got != want {
 		t.Errorf("a third stage's model answers %v, want %v", got, want)
 	}
 }

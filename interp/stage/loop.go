@@ -1,6 +1,10 @@
 package stage
 
-import "errors"
+import (
+	"errors"
+
+	"qpipe/interp/part"
+)
 
 // loop is what callbacks can ask of a run.
 type loop struct{ run *run }
@@ -9,7 +13,7 @@ func (l loop) Absorb(modules []string, recompute bool) error { return l.run.abso
 
 func (l loop) Freeze(modules []string) error { return l.run.freeze(modules) }
 
-func (l loop) Metrics() []Metric { return l.run.Metrics }
+func (l loop) Metrics() []part.Metric { return l.run.Metrics }
 
 func (l loop) Validate() error {
 	if l.run.Val == nil {

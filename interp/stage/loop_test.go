@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
@@ -20,7 +22,7 @@ func TestTrainingLearns(t *testing.T) {
 	b := newBench(t, nn.Float, "")
 	b.Trainer.Epochs, b.Trainer.LRUpdater = 40, nil
 	r := b.must(t)
-	epochs := b.of(EventEpoch)
+	epochs := b.of(event.EventEpoch)
 	if len(epochs) != 40 || r.Steps != 160 {
 		t.Fatalf("%d epochs, %d steps", len(epochs), r.Steps)
 	}
@@ -31,7 +33,7 @@ func TestTrainingLearns(t *testing.T) {
 	if e := epochs[3]; e.Epoch != 4 || e.Step != 16 || e.Stage != "qat" {
 		t.Errorf("the fourth epoch's event is %+v", e)
 	}
-	if start := b.of(EventStart)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
+	if start := b.of(event.EventStart)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
 		t.Errorf("the stage begins with %v", start)
 	}
 }
@@ -42,9 +44,9 @@ func TestDefaults(t *testing.T) {
 	names := func(b *bench) (list []string) {
 		for _, e := range b.events {
 			switch e.Kind {
-			case EventValidation, EventEpoch:
+			case event.EventValidation, event.EventEpoch:
 				list = append(list, e.Kind)
-			case EventCheckpoint:
+			case event.EventCheckpoint:
 				list = append(list, fmt.Sprint(e.Data["name"]))
 			}
 		}
@@ -80,17 +82,17 @@ type note struct {
 	to       *[]string
 }
 
-func (n note) log(s *State, what string) error {
+func (n note) log(s *part.State, what string) error {
 	*n.to = append(*n.to, fmt.Sprintf("%d %s.%s", s.Step, n.name, what))
 	return nil
 }
-func (n note) Priority() int                   { return n.priority }
-func (n note) Start(s *State) error            { return n.log(s, "start") }
-func (n note) Fire(s *State, m []string) error { return n.log(s, fmt.Sprint("fire", m)) }
-func (n note) StepEnd(s *State) error          { return n.log(s, "step") }
-func (n note) EpochEnd(s *State) error         { return n.log(s, "epoch") }
-func (n note) End(s *State) error              { return n.log(s, "end") }
-func (n note) GovernsValidation()              {}
+func (n note) Priority() int                        { return n.priority }
+func (n note) Start(s *part.State) error            { return n.log(s, "start") }
+func (n note) Fire(s *part.State, m []string) error { return n.log(s, fmt.Sprint("fire", m)) }
+func (n note) StepEnd(s *part.State) error          { return n.log(s, "step") }
+func (n note) EpochEnd(s *part.State) error         { return n.log(s, "epoch") }
+func (n note) End(s *part.State) error              { return n.log(s, "end") }
+func (n note) GovernsValidation()                   {}
 
 // TestOrderOfHooks spells out a whole run.
 func TestOrderOfHooks(t *testing.T) {
@@ -132,7 +134,7 @@ func TestValidateOnly(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	b.Trainer, b.Train = nil, nil
 	r := b.must(t)
-	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(b.of(EventValidation)) != 1 {
+	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(b.of(event.EventValidation)) != 1 {
 		t.Errorf("metrics %v, %d checkpoints", r.Metrics, len(b.kept.all))
 	}
 	b = newBench(t, nn.QAT, nn.WithBN)
@@ -183,14 +185,14 @@ func TestNotFinite(t *testing.T) {
 			}}
 		}, "head.fc", "gradient", 6, 1},
 		"parameter": {func(b *bench) {
-			b.Trainer.Optimizer = momentum{func(u *Update) {
+			b.Trainer.Optimizer = momentum{func(u *part.Update) {
 				if u.Name == "body.1.bn.bias" && at(6) {
 					u.W[2] = bad
 				}
 			}}
 		}, "body.1.conv", "body.1.bn.bias", 5, 1},
 		"slot": {func(b *bench) {
-			b.Trainer.Optimizer = momentum{func(u *Update) {
+			b.Trainer.Optimizer = momentum{func(u *part.Update) {
 				if u.Name == "body.1.bn.bias" && u.Step == 7 {
 					u.Slots[0][0] = bad
 				}
@@ -230,7 +232,7 @@ func TestNotFinite(t *testing.T) {
 
 type exploding struct{}
 
-func (exploding) LR(base float64, p Progress) float64 {
+func (exploding) LR(base float64, p part.Progress) float64 {
 	if p.Step == 6 {
 		return math.Inf(1)
 	}
@@ -240,7 +242,7 @@ func (exploding) LR(base float64, p Progress) float64 {
 // broken is a callback that returns an error.
 type broken struct{ err error }
 
-func (b broken) StepEnd(s *State) error {
+func (b broken) StepEnd(s *part.State) error {
 	if s.Step == 3 {
 		return b.err
 	}
@@ -249,7 +251,7 @@ func (b broken) StepEnd(s *State) error {
 
 // TestCallbackErrors carry the callback's address, the argument and the moment.
 func TestCallbackErrors(t *testing.T) {
-	b := newBench(t, nn.Float, "").add(&count{}, nil).add(broken{Bad("monitor", "no such metric")}, nil)
+	b := newBench(t, nn.Float, "").add(&count{}, nil).add(broken{part.Bad("monitor", "no such metric")}, nil)
 	_, err := b.Run(context.Background())
 	var f *Failure
 	if !errors.As(err, &f) || f.Address != "stage.qat.callback.stage.broken[1]" || f.Attr != "monitor" || f.Step != 3 || f.Error() != "no such metric" {
@@ -284,14 +286,14 @@ func TestProgress(t *testing.T) {
 	var seen []time.Time
 	now := time.Unix(0, 0)
 	b.Clock = func() time.Time { now = clock(); return now }
-	b.Events = func(e Event) {
-		if e.Kind == EventProgress {
+	b.Events = func(e event.Event) {
+		if e.Kind == event.EventProgress {
 			seen = append(seen, now)
 			if e.Data["rate"].(float64) <= 0 || e.Data["eta"].(float64) < 0 || e.Data["done"].(int) > e.Data["total"].(int) {
 				t.Errorf("progress %v", e.Data)
 			}
 		}
-		if e.Kind == EventEpoch && e.Data["images_per_second"].(float64) <= 0 {
+		if e.Kind == event.EventEpoch && e.Data["images_per_second"].(float64) <= 0 {
 			t.Errorf("epoch %v", e.Data)
 		}
 	}
@@ -346,7 +348,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 // still is a data set that allocates nothing.
 type still struct{ *striped }
 
-func (s still) Image(i int, m *Image) (int, error) {
+func (s still) Image(i int, m *part.Image) (int, error) {
 	m.H, m.W, m.C = s.side, s.side, s.channels
 	if m.Pix == nil {
 		m.Pix = make([]uint8, tensor.Shape{N: 1, H: m.H, W: m.W, C: m.C}.Len())

@@ -3,6 +3,8 @@ package stage
 import (
 	"math"
 
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -21,7 +23,7 @@ type Machine struct {
 type Holder interface{ HeldBytes() int64 }
 
 // Held is what an opened data set takes, as far as it is known.
-func Held(d Dataset) int64 {
+func Held(d part.Dataset) int64 {
 	if h, ok := d.(Holder); ok {
 		return h.HeldBytes()
 	}
@@ -133,7 +135,7 @@ func (m Machine) use(ph nn.Phase) nn.Use {
 // ahead is what the batches take that a loader goes round with.
 func (m Machine) ahead(g *nn.Graph, batch, images int) int64 {
 	steps := (images-1)/max(batch, 1) + 1
-	return int64(depth(readersOn(m.Cores), steps)) * times(batch, 4*g.Input().WithN(1).Len()+12)
+	return int64(feed.Depth(readersOn(m.Cores), steps)) * times(batch, 4*g.Input().WithN(1).Len()+12)
 }
 
 // EvaluationMemory is what the evaluation of a model in batches takes, with every

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
@@ -28,7 +29,7 @@ type hook struct {
 //	callbacks due before the next step.
 func (r *run) schedule() []hook {
 	hooks := r.fires(r.first, func(c BoundCallback) bool { return c.When.Start })
-	steps := each(r, r.stepped, StepEnder.StepEnd)
+	steps := each(r, r.stepped, part.StepEnder.StepEnd)
 	slices.SortStableFunc(steps, byRank)
 	for _, h := range steps {
 		h.always = true
@@ -37,7 +38,7 @@ func (r *run) schedule() []hook {
 	hooks = append(hooks, hook{due: r.closes, act: r.closeEpoch, always: true})
 	hooks = append(hooks, r.fires(r.last, func(c BoundCallback) bool { return c.When.End })...)
 	hooks = append(hooks, r.epochEnds()...)
-	hooks = append(hooks, each(r, r.last, Ender.End)...)
+	hooks = append(hooks, each(r, r.last, part.Ender.End)...)
 	if r.steps() {
 		hooks = append(hooks, hook{due: r.last, act: func() error { return r.save("last") }, always: true})
 	}
@@ -49,9 +50,9 @@ func (r *run) schedule() []hook {
 
 // epochEnds are the hooks at the end of an epoch, by priority and then as written.
 func (r *run) epochEnds() []hook {
-	hooks := each(r, r.closes, EpochEnder.EpochEnd)
+	hooks := each(r, r.closes, part.EpochEnder.EpochEnd)
 	if r.Val != nil {
-		governed := governs[Validator](r.Callbacks)
+		governed := governs[part.Validator](r.Callbacks)
 		hooks = append(hooks, hook{
 			due: func() bool { return r.closes() && !r.validated() && (!governed || r.last()) },
 			act: r.validate, rank: 10,
@@ -60,7 +61,7 @@ func (r *run) epochEnds() []hook {
 	if r.steps() {
 		hooks = append(hooks, hook{due: func() bool { return r.closes() && r.stepped() }, act: r.emitEpoch, rank: 80})
 	}
-	if r.steps() && !governs[Checkpointer](r.Callbacks) {
+	if r.steps() && !governs[part.Checkpointer](r.Callbacks) {
 		hooks = append(hooks, hook{
 			due: func() bool { return r.closes() && !r.last() },
 			act: func() error { return r.save("last") }, rank: 90,
@@ -91,7 +92,7 @@ func (r *run) steps() bool { return r.Trainer != nil || r.Calibrator != nil }
 func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
-		f, ok := c.Callback.(Firer)
+		f, ok := c.Callback.(part.Firer)
 		if !ok {
 			continue
 		}
@@ -108,7 +109,7 @@ func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 }
 
 // each makes the hooks of the callbacks that have the method.
-func each[H any](r *run, due func() bool, method func(H, *State) error) []hook {
+func each[H any](r *run, due func() bool, method func(H, *part.State) error) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
 		h, ok := c.Callback.(H)
@@ -116,7 +117,7 @@ func each[H any](r *run, due func() bool, method func(H, *State) error) []hook {
 			continue
 		}
 		rank := 50
-		if p, ok := c.Callback.(Prioritized); ok {
+		if p, ok := c.Callback.(part.Prioritized); ok {
 			rank = p.Priority()
 		}
 		hooks = append(hooks, hook{
@@ -171,7 +172,7 @@ func (r *run) pause(h *hook, i int) error {
 
 // starters runs every Start.
 func (r *run) starters() error {
-	for _, h := range each(r, r.goes, Starter.Start) {
+	for _, h := range each(r, r.goes, part.Starter.Start) {
 		if err := h.act(); err != nil {
 			return r.blame(h.address, err)
 		}
@@ -192,7 +193,7 @@ func (r *run) blame(address string, err error) error {
 		return err
 	}
 	f = &Failure{Address: address, Err: err}
-	var arg *ArgError
+	var arg *part.ArgError
 	if errors.As(err, &arg) {
 		f.Attr, f.Err = arg.Attr, arg.Err
 	}

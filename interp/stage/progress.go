@@ -3,6 +3,8 @@ package stage
 import (
 	"maps"
 	"time"
+
+	"qpipe/interp/event"
 )
 
 // interval is the least time between two progress events.
@@ -48,7 +50,7 @@ func (r *run) now() time.Time {
 
 func (r *run) emit(kind string, data map[string]any) {
 	if r.Events != nil {
-		r.Events(Event{Kind: kind, Stage: r.Name, Epoch: r.state.Epoch, Step: r.state.Step, Data: data})
+		r.Events(event.Event{Kind: kind, Stage: r.Name, Epoch: r.state.Epoch, Step: r.state.Step, Data: data})
 	}
 }
 
@@ -83,7 +85,7 @@ func (r *run) report(m *meter, phase string, done, total int, left float64, data
 	if v := rate(m.images, m.busy); v > 0 {
 		data["rate"], data["eta"] = v, left/v
 	}
-	r.emit(EventProgress, data)
+	r.emit(event.EventProgress, data)
 }
 
 // emitStart announces the stage, or where it goes on.
@@ -96,7 +98,7 @@ func (r *run) emitStart() {
 	if r.Val != nil {
 		data["val_images"] = r.Val.Samples.Len()
 	}
-	r.emit(EventStart, data)
+	r.emit(event.EventStart, data)
 	if r.Resume == nil || !r.steps() {
 		return
 	}
@@ -104,7 +106,7 @@ func (r *run) emitStart() {
 	if !r.full() {
 		scenario = "optimizer"
 	}
-	r.emit(EventResume, map[string]any{
+	r.emit(event.EventResume, map[string]any{
 		"scenario": scenario, "checkpoint_epoch": r.Resume.Epoch, "checkpoint_step": r.Resume.Step, "lr": r.Resume.LR,
 		"steps_left": max(r.state.Length.Steps-r.state.Step, 0),
 	})
@@ -120,6 +122,6 @@ func (r *run) emitEpoch() error {
 		data["images_per_second"] = v
 	}
 	r.meter.epoch.images, r.meter.epoch.busy = 0, 0
-	r.emit(EventEpoch, data)
+	r.emit(event.EventEpoch, data)
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -22,12 +25,12 @@ func (r *run) recall() error {
 		return nil
 	}
 	if r.Trainer != nil && s.Form == nn.Calibration {
-		return Bad("resume_optimizer", "the checkpoint is of a calibration, which has no optimizer: set resume_optimizer = false")
+		return part.Bad("resume_optimizer", "the checkpoint is of a calibration, which has no optimizer: set resume_optimizer = false")
 	}
 	if r.Trainer != nil && r.Trainer.ResumeOptimizer && s.Form != r.Model.Form() {
-		return Bad("resume_optimizer", "the checkpoint's optimizer has trained a %s model, and this stage trains a %s model: set resume_optimizer = false", s.Form, r.Model.Form())
+		return part.Bad("resume_optimizer", "the checkpoint's optimizer has trained a %s model, and this stage trains a %s model: set resume_optimizer = false", s.Form, r.Model.Form())
 	}
-	if err := LoadTensors(r.Model, s, LoadOptions{}); err != nil {
+	if err := checkpoint.LoadTensors(r.Model, s, part.LoadOptions{}); err != nil {
 		return err
 	}
 	r.absorbed = slices.Clone(s.Absorbed)
@@ -44,13 +47,13 @@ func (r *run) recall() error {
 }
 
 // recallPlace restores the moment, if it is one of this stage's.
-func (r *run) recallPlace(s *Snapshot) error {
+func (r *run) recallPlace(s *checkpoint.Snapshot) error {
 	l := r.state.Length
 	if s.Step > l.Steps {
-		return Bad("resume_epoch_or_step", "the checkpoint has %s behind it, the stage ends after %d: make it longer, or set resume_epoch_or_step = false", Count(s.Step, "step"), l.Steps)
+		return part.Bad("resume_epoch_or_step", "the checkpoint has %s behind it, the stage ends after %d: make it longer, or set resume_epoch_or_step = false", part.Count(s.Step, "step"), l.Steps)
 	}
 	if s.Position.StepsPerEpoch != r.pos.StepsPerEpoch {
-		return Bad("batch_size", "the checkpoint was written with %s an epoch, now there are %d: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", Count(s.Position.StepsPerEpoch, "step"), r.pos.StepsPerEpoch)
+		return part.Bad("batch_size", "the checkpoint was written with %s an epoch, now there are %d: batch_size, drop_last or the data have changed; set resume_epoch_or_step = false", part.Count(s.Position.StepsPerEpoch, "step"), r.pos.StepsPerEpoch)
 	}
 	r.state.Step, r.state.Epoch, r.seed = s.Step, r.epochAt(s.Step), s.Seed
 	r.state.LR = s.LR
@@ -81,24 +84,24 @@ func (r *run) begins() {
 // recallStates hands the callbacks' states on by name. What a callback that governs
 // checkpoints remembers goes with the best of them: where that is not there, the best
 // begins anew.
-func (r *run) recallStates(s *Snapshot) error {
+func (r *run) recallStates(s *checkpoint.Snapshot) error {
 	anew := r.bestLost()
 	if !anew {
 		r.best = maps.Clone(s.Best)
 	}
-	mine, order := named[Stateful](r.Callbacks), names(r.Callbacks)
+	mine, order := named[part.Stateful](r.Callbacks), names(r.Callbacks)
 	for i, c := range s.Callbacks {
 		if len(c.State) == 0 {
 			continue
 		}
-		if !c.typed() && r.Interrupted && len(s.Callbacks) == len(order) {
+		if !c.Typed() && r.Interrupted && len(s.Callbacks) == len(order) {
 			c.Name = order[i] // nobody has edited the stage since
 		}
 		f, ok := mine[c.Name]
 		if !ok {
 			return r.unmatched(s, c)
 		}
-		if _, keeps := f.(Checkpointer); !keeps || !anew {
+		if _, keeps := f.(part.Checkpointer); !keeps || !anew {
 			f.SetState(maps.Clone(c.State))
 		}
 	}
@@ -106,12 +109,12 @@ func (r *run) recallStates(s *Snapshot) error {
 }
 
 // unmatched is the error that a callback's state finds no callback to go on with.
-func (r *run) unmatched(s *Snapshot, c CallbackState) error {
+func (r *run) unmatched(s *checkpoint.Snapshot, c checkpoint.CallbackState) error {
 	const way = "set resume_epoch_or_step = false to begin at step 0 without it"
-	if !c.typed() {
-		return Bad("resume_epoch_or_step", "an earlier version of qpipe has written the checkpoint, which does not say to which type of callback the state %s in it belongs: %s", c.Name, way)
+	if !c.Typed() {
+		return part.Bad("resume_epoch_or_step", "an earlier version of qpipe has written the checkpoint, which does not say to which type of callback the state %s in it belongs: %s", c.Name, way)
 	}
-	return Bad("resume_epoch_or_step", "the checkpoint of stage %q holds the state of callback %s, and stage %q has no such callback: add it, or %s", s.Stage, c.Name, r.Name, way)
+	return part.Bad("resume_epoch_or_step", "the checkpoint of stage %q holds the state of callback %s, and stage %q has no such callback: add it, or %s", s.Stage, c.Name, r.Name, way)
 }
 
 // refreeze freezes the BNs of the list that are still there.
@@ -146,9 +149,9 @@ func (r *run) recallCompanions() error {
 	if s.Shadow != nil {
 		g := r.shadow()
 		if g == nil {
-			return Bad("resume_epoch_or_step", "the checkpoint holds averaged weights, and no callback of the stage keeps any: set resume_epoch_or_step = false")
+			return part.Bad("resume_epoch_or_step", "the checkpoint holds averaged weights, and no callback of the stage keeps any: set resume_epoch_or_step = false")
 		}
-		if err := LoadTensors(g, s, LoadOptions{LoadEMAModel: true}); err != nil {
+		if err := checkpoint.LoadTensors(g, s, part.LoadOptions{LoadEMAModel: true}); err != nil {
 			return err
 		}
 	}
@@ -166,6 +169,6 @@ func (r *run) inheritBest() error {
 			return err
 		}
 	}
-	r.emit(EventCheckpoint, map[string]any{"name": "best", "from": r.Best.Stage})
+	r.emit(event.EventCheckpoint, map[string]any{"name": "best", "from": r.Best.Stage})
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -151,10 +153,10 @@ func TestThreads(t *testing.T) {
 // watch notes the first updates of a run.
 type watch struct {
 	momentum
-	first *Update
+	first *part.Update
 }
 
-func (w *watch) Update(u *Update) {
+func (w *watch) Update(u *part.Update) {
 	if w.first == nil {
 		c := *u
 		c.Slots = [][]float32{append([]float32(nil), u.Slots[0]...)}
@@ -230,7 +232,7 @@ func TestRefusedResumes(t *testing.T) {
 		"another optimizer": {func(b *bench) { b.Trainer.Optimizer = renamedSlots{} }, "resume_optimizer"},
 		"a nameless state": {func(b *bench) {
 			old := *s
-			old.Callbacks = []CallbackState{{Name: "[0]", State: map[string]float64{"epochs": 1}}}
+			old.Callbacks = []checkpoint.CallbackState{{Name: "[0]", State: map[string]float64{"epochs": 1}}}
 			b.Resume, b.Interrupted = &old, false
 		}, "resume_epoch_or_step"},
 		"a lost state":  {func(b *bench) { b.Resume = counted.kept.last("last") }, "resume_epoch_or_step"},
@@ -291,7 +293,7 @@ type shooter struct {
 	to   *[]shot
 }
 
-func (s shooter) Fire(st *State, _ []string) error {
+func (s shooter) Fire(st *part.State, _ []string) error {
 	*s.to = append(*s.to, shot{s.name, st.Step})
 	return nil
 }

@@ -8,6 +8,10 @@ import (
 	"math"
 	"time"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -28,12 +32,12 @@ type worker interface {
 type run struct {
 	*Job
 	ctx      context.Context
-	state    *State
+	state    *part.State
 	seed     int64
 	worker   worker // nil: only validate
 	hooks    []hook
-	pos      Position
-	absorbed []Absorption // the receipts so far
+	pos      checkpoint.Position
+	absorbed []checkpoint.Absorption // the receipts so far
 	frozen   []string
 	best     map[string]float64
 	eval     evaluator
@@ -47,7 +51,7 @@ type run struct {
 // Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
 // training itself failed, or what a part returned.
 func (j *Job) Run(ctx context.Context) (*Result, error) {
-	r := &run{Job: j, ctx: ctx, seed: j.Seed, pos: Position{Begins: true}}
+	r := &run{Job: j, ctx: ctx, seed: j.Seed, pos: checkpoint.Position{Begins: true}}
 	defer r.close()
 	if err := r.start(); err != nil {
 		return nil, r.ended(err)
@@ -56,14 +60,14 @@ func (j *Job) Run(ctx context.Context) (*Result, error) {
 		return nil, r.ended(err)
 	}
 	r.warnOfChance()
-	r.emit(EventEnd, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
+	r.emit(event.EventEnd, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
 	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
 }
 
 // start brings the job to the place where its first step is due.
 func (r *run) start() error {
 	r.began = r.now()
-	r.state = &State{
+	r.state = &part.State{
 		Stage: r.Name, Mode: r.Mode, Model: r.Model, Kernels: r.Kernels,
 		Metrics: map[string]float64{}, Loop: loop{r},
 	}
@@ -122,7 +126,7 @@ func (r *run) epochAt(step int) int {
 
 // check refuses a job that cannot run.
 func (r *run) check() error {
-	for _, f := range []*Feed{r.Train, r.Val} {
+	for _, f := range []*feed.Feed{r.Train, r.Val} {
 		if f == nil {
 			continue
 		}
@@ -133,14 +137,14 @@ func (r *run) check() error {
 			return fmt.Errorf("the data set's images are %v, the model takes %v", got, want)
 		}
 		if c := classes(r.Model); f.Spec.Classes > c {
-			return fmt.Errorf("the data set has %s, the model tells %d apart", Count(f.Spec.Classes, "class"), c)
+			return fmt.Errorf("the data set has %s, the model tells %d apart", part.Count(f.Spec.Classes, "class"), c)
 		}
 	}
 	if (r.Trainer != nil || r.Calibrator != nil) && r.Train == nil {
 		return errors.New("the stage has no train_data")
 	}
 	if t := r.Trainer; t != nil && t.ResumeOptimizer && r.Resume == nil {
-		return Bad("resume_optimizer", "there is no checkpoint to resume from: name one with LoadCheckpoint, or set resume_optimizer = false")
+		return part.Bad("resume_optimizer", "there is no checkpoint to resume from: name one with LoadCheckpoint, or set resume_optimizer = false")
 	}
 	return nil
 }
@@ -151,25 +155,25 @@ func (r *run) measure() error {
 	switch {
 	case r.Trainer != nil:
 		t := r.Trainer
-		per := r.Train.steps(t.BatchSize, t.DropLast)
+		per := r.Train.Steps(t.BatchSize, t.DropLast)
 		if per == 0 {
-			return Bad("batch_size", "the %d training images do not fill one batch of %d: make batch_size smaller, or set drop_last = false", r.Train.Samples.Len(), t.BatchSize)
+			return part.Bad("batch_size", "the %d training images do not fill one batch of %d: make batch_size smaller, or set drop_last = false", r.Train.Samples.Len(), t.BatchSize)
 		}
 		if t.Epochs > program.MostSteps/per {
-			return Bad("num_epochs", "%d epochs of %d steps are more than the %d steps that a stage may have", t.Epochs, per, program.MostSteps)
+			return part.Bad("num_epochs", "%d epochs of %d steps are more than the %d steps that a stage may have", t.Epochs, per, program.MostSteps)
 		}
-		r.batch = r.Train.batch(t.BatchSize)
+		r.batch = r.Train.Batch(t.BatchSize)
 		l = program.Length{Epochs: t.Epochs, Steps: t.Epochs * per, StepsPerEpoch: per}
 		if t.Steps > 0 {
 			l.Steps, l.Epochs = t.Steps, (t.Steps+per-1)/per
 		}
 		r.pos.StepsPerEpoch = per
 	case r.Calibrator != nil:
-		r.batch = r.Train.batch(r.Calibrator.BatchSize)
+		r.batch = r.Train.Batch(r.Calibrator.BatchSize)
 		l = program.Length{Epochs: 1, Steps: r.Calibrator.Steps, StepsPerEpoch: r.Calibrator.Steps}
 	}
 	if r.Val != nil {
-		r.valBatch = r.Val.batch(r.ValBatch)
+		r.valBatch = r.Val.Batch(r.ValBatch)
 	}
 	r.state.Length = l
 	return nil
@@ -218,7 +222,7 @@ func (r *run) interrupted() error {
 			return err
 		}
 	}
-	r.emit(EventInterrupt, nil)
+	r.emit(event.EventInterrupt, nil)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -10,7 +11,7 @@ import (
 // slots are an optimizer's state tensors: for each parameter one of every name.
 type slots struct {
 	names   []string
-	updates []Update // in the order of the graph's parameters
+	updates []part.Update // in the order of the graph's parameters
 }
 
 func newSlots(names []string) *slots { return &slots{names: names} }
@@ -18,14 +19,14 @@ func newSlots(names []string) *slots { return &slots{names: names} }
 // follow takes over the parameters of a graph. A parameter that is the same as
 // before keeps its slots; those of a new one, or of one whose memory is new
 // (which is what an absorption does), are zero; those of a vanished one go.
-func (s *slots) follow(params []*nn.Param, set *Kernels) {
-	old := make(map[string]Update, len(s.updates))
+func (s *slots) follow(params []*nn.Param, set *part.Kernels) {
+	old := make(map[string]part.Update, len(s.updates))
 	for _, u := range s.updates {
 		old[u.Name] = u
 	}
-	s.updates = make([]Update, len(params))
+	s.updates = make([]part.Update, len(params))
 	for i, p := range params {
-		u := Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set}
+		u := part.Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set}
 		if o, ok := old[p.Name]; ok && same(o.W, p.Data) {
 			u.Slots = o.Slots
 		} else {
@@ -84,7 +85,7 @@ func (s *slots) restore(g *nn.Graph, from map[string][]nn.Tensor) error {
 		for _, u := range s.updates {
 			data, ok := byName[u.Name].Data.([]float32)
 			if !ok || len(data) != len(u.W) {
-				return Bad("resume_optimizer", "the checkpoint has no %s for %s: it was written without this optimizer; set resume_optimizer = false", name, u.Name)
+				return part.Bad("resume_optimizer", "the checkpoint has no %s for %s: it was written without this optimizer; set resume_optimizer = false", name, u.Name)
 			}
 			copy(u.Slots[k], g.FromFile(u.Name, data))
 		}

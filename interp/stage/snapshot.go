@@ -7,12 +7,14 @@ import (
 	"maps"
 	"slices"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
 	"qpipe/ops/tensor"
 )
 
 // snapshot takes down all that a later run needs to go on from here.
-func (r *run) snapshot() *Snapshot {
-	s := &Snapshot{
+func (r *run) snapshot() *checkpoint.Snapshot {
+	s := &checkpoint.Snapshot{
 		Stage: r.Name, Form: r.Model.Form(), Mode: r.Mode, Structure: r.Model.Structure(),
 		Seed: r.seed, Epoch: r.state.Epoch, Step: r.state.Step, LR: r.state.LR,
 		Absorbed: slices.Clone(r.absorbed), FrozenBN: slices.Clone(r.frozen), Position: r.pos,
@@ -51,15 +53,15 @@ func (r *run) save(name string) error {
 		}
 	}
 	r.kept = name
-	r.emit(EventCheckpoint, map[string]any{"name": name})
+	r.emit(event.EventCheckpoint, map[string]any{"name": name})
 	return nil
 }
 
 // sound refuses a snapshot with a value that is not finite.
-func (r *run) sound(s *Snapshot) error {
+func (r *run) sound(s *checkpoint.Snapshot) error {
 	for _, t := range slices.Concat(s.Model, s.Shadow) {
 		data, ok := t.Data.([]float32)
-		if ok && !tensor.Finite(data) && !unobserved(t.Name, data) {
+		if ok && !tensor.Finite(data) && !checkpoint.Unobserved(t.Name, data) {
 			return &Failure{Module: nodeOf(r.Model, t.Name), Err: fmt.Errorf("%s is not finite, no checkpoint is written", t.Name)}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
@@ -13,7 +15,7 @@ import (
 type trainer struct {
 	run     *run
 	net     *nn.Net
-	loader  *loader
+	loader  *feed.Loader
 	grad    []float32
 	classes int
 	state   *slots
@@ -39,10 +41,10 @@ func newTrainer(r *run) (*trainer, error) {
 		return nil, err
 	}
 	var err error
-	t.loader, err = r.Train.load(order{
-		seed: uint64(r.seed), shuffle: true,
-		batch: r.batch, perEpoch: r.state.Length.StepsPerEpoch,
-		from: r.state.Step, to: r.state.Length.Steps,
+	t.loader, err = r.Train.Load(feed.Order{
+		Seed: uint64(r.seed), Shuffle: true,
+		Batch: r.batch, PerEpoch: r.state.Length.StepsPerEpoch,
+		From: r.state.Step, To: r.state.Length.Steps,
 	}, r.readers())
 	return t, err
 }
@@ -63,7 +65,7 @@ func (t *trainer) release() { t.net = nil }
 
 func (t *trainer) close() {
 	if t.loader != nil {
-		t.loader.close()
+		t.loader.Close()
 	}
 }
 
@@ -75,11 +77,11 @@ func (t *trainer) step() error {
 	if err != nil {
 		return err
 	}
-	b, err := t.loader.next()
+	b, err := t.loader.Next()
 	if err != nil {
 		return err
 	}
-	n := len(b.index)
+	n := len(b.Index)
 	loss, err := t.differentiate(b, n)
 	if err != nil {
 		return err
@@ -96,10 +98,10 @@ func (t *trainer) step() error {
 }
 
 // differentiate computes the batch's loss and every parameter's gradient.
-func (t *trainer) differentiate(b *batch, n int) (float32, error) {
-	y := t.net.Forward(b.images(), n, nn.Train)
+func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
+	y := t.net.Forward(b.Images(), n, nn.Train)
 	dy := t.grad[:n*t.classes]
-	loss := t.run.Trainer.Loss.Loss(y[:n*t.classes], b.labels[:n], t.classes, dy)
+	loss := t.run.Trainer.Loss.Loss(y[:n*t.classes], b.Labels[:n], t.classes, dy)
 	if !finite64(float64(loss)) {
 		return 0, t.culprit(loss)
 	}
@@ -164,11 +166,11 @@ func (t *trainer) rateAt(step int) (float64, error) {
 }
 
 // RateAt is the learning rate of a step in a training of length l; u may be nil.
-func RateAt(base float64, u LRUpdater, step int, l program.Length) float64 {
+func RateAt(base float64, u part.LRUpdater, step int, l program.Length) float64 {
 	if u == nil {
 		return base
 	}
-	return u.LR(base, Progress{
+	return u.LR(base, part.Progress{
 		Epoch: step / l.StepsPerEpoch, Step: step, StepsPerEpoch: l.StepsPerEpoch,
 		Epochs: l.Epochs, Steps: l.Steps,
 	})

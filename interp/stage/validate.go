@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -40,12 +43,12 @@ func (r *run) validate() error {
 	if err != nil {
 		return err
 	}
-	n := r.Val.steps(r.valBatch, false)
-	l, err := r.Val.load(order{seed: uint64(r.seed), batch: r.valBatch, perEpoch: n, to: n}, r.readers())
+	n := r.Val.Steps(r.valBatch, false)
+	l, err := r.Val.Load(feed.Order{Seed: uint64(r.seed), Batch: r.valBatch, PerEpoch: n, To: n}, r.readers())
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer l.Close()
 	for _, m := range r.Metrics {
 		m.Reset()
 	}
@@ -55,12 +58,12 @@ func (r *run) validate() error {
 			return err
 		}
 		pass.begin(r.now())
-		b, err := l.next()
+		b, err := l.Next()
 		if err != nil {
 			return err
 		}
 		r.judge(net, b)
-		pass.end(r.now(), len(b.index))
+		pass.end(r.now(), len(b.Index))
 		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len())
 	}
 	r.meter.last = pass.last
@@ -68,11 +71,11 @@ func (r *run) validate() error {
 }
 
 // judge lets the metrics see the network's answers to a batch.
-func (r *run) judge(net *nn.Net, b *batch) {
-	n, c := len(b.index), classes(r.Model)
-	y := net.Forward(b.images(), n, nn.Eval)
+func (r *run) judge(net *nn.Net, b *feed.Batch) {
+	n, c := len(b.Index), classes(r.Model)
+	y := net.Forward(b.Images(), n, nn.Eval)
 	for _, m := range r.Metrics {
-		m.Update(y[:n*c], b.labels[:n], c)
+		m.Update(y[:n*c], b.Labels[:n], c)
 	}
 }
 
@@ -89,14 +92,14 @@ func (r *run) setMetrics() error {
 		}
 	}
 	r.pos.Validated = r.state.Step + 1
-	r.emit(EventValidation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
+	r.emit(event.EventValidation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
 	return nil
 }
 
 // shadow is the second set of weights, nil without one.
 func (r *run) shadow() *nn.Graph {
 	for _, c := range r.Callbacks {
-		if s, ok := c.Callback.(Shadower); ok {
+		if s, ok := c.Callback.(part.Shadower); ok {
 			if g := s.Shadow(); g != nil {
 				return g
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -59,14 +61,14 @@ func (r *run) warnOfRecovery(t *trainer) {
 // warnOfSchedules names the callbacks whose points the stage has passed. One that
 // finds its work done (its BNs absorbed, or frozen by a callback of the same name)
 // has missed nothing.
-func (r *run) warnOfSchedules(s *Snapshot) {
+func (r *run) warnOfSchedules(s *checkpoint.Snapshot) {
 	for i, name := range names(r.Callbacks) {
 		c := r.Callbacks[i]
-		if _, fires := c.Callback.(Firer); !fires || c.When == nil {
+		if _, fires := c.Callback.(part.Firer); !fires || c.When == nil {
 			continue
 		}
 		passed, left := c.When.Passed(s.Step, r.state.Length)
-		if passed && !r.done(c, s.has(name)) {
+		if passed && !r.done(c, s.Has(name)) {
 			w := SchedulePassed(c.Type, c.When, s.Step, left)
 			w.Address = c.Address
 			r.warn(w)
@@ -110,7 +112,7 @@ func RateJumps(whence string, from, to float64) Warning {
 func NothingLeft(whence string, step int) Warning {
 	return Warning{
 		Code: diag.NothingLeft, Attr: "num_epochs",
-		Summary: fmt.Sprintf("no step is left to train: %s has ended after %s, and so does this one", whence, Count(step, "step")),
+		Summary: fmt.Sprintf("no step is left to train: %s has ended after %s, and so does this one", whence, part.Count(step, "step")),
 		Detail:  "Full recovery goes on counting where the checkpoint was written: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.",
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
@@ -83,11 +87,11 @@ func tinyNetOf(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) 
 }
 
 // momentum is SGD with momentum.
-type momentum struct{ spoil func(u *Update) }
+type momentum struct{ spoil func(u *part.Update) }
 
 func (momentum) LR() float64     { return 0.05 }
 func (momentum) Slots() []string { return []string{"momentum_buffer"} }
-func (m momentum) Update(u *Update) {
+func (m momentum) Update(u *part.Update) {
 	v := u.Slots[0]
 	for i, g := range u.G {
 		v[i] = float32(0.9*v[i]) + g
@@ -101,7 +105,7 @@ func (m momentum) Update(u *Update) {
 // falling is a schedule that depends on all of its arguments.
 type falling struct{}
 
-func (falling) LR(base float64, p Progress) float64 {
+func (falling) LR(base float64, p part.Progress) float64 {
 	return base * (1 - float64(p.Step)/float64(2*p.Steps)) / float64(1+p.Epoch)
 }
 
@@ -151,24 +155,24 @@ func (m *meanLogit) Values() []float64 { return []float64{m.sum / float64(m.n), 
 
 type absorb struct{ recompute bool }
 
-func (a absorb) Fire(s *State, modules []string) error { return s.AbsorbBN(modules, a.recompute) }
+func (a absorb) Fire(s *part.State, modules []string) error { return s.AbsorbBN(modules, a.recompute) }
 
 type freeze struct{}
 
-func (freeze) Fire(s *State, modules []string) error { return s.FreezeBN(modules) }
+func (freeze) Fire(s *part.State, modules []string) error { return s.FreezeBN(modules) }
 
 // saver saves whenever it can, under names that tell the place.
 type saver struct{}
 
-func (saver) Fire(s *State, _ []string) error { return s.Save(fmt.Sprintf("fire-%d", s.Step)) }
-func (saver) StepEnd(s *State) error          { return s.Save(fmt.Sprintf("step-%d", s.Step)) }
-func (saver) EpochEnd(s *State) error         { return s.Save("best") }
-func (saver) End(s *State) error              { return s.Save("end") }
+func (saver) Fire(s *part.State, _ []string) error { return s.Save(fmt.Sprintf("fire-%d", s.Step)) }
+func (saver) StepEnd(s *part.State) error          { return s.Save(fmt.Sprintf("step-%d", s.Step)) }
+func (saver) EpochEnd(s *part.State) error         { return s.Save("best") }
+func (saver) End(s *part.State) error              { return s.Save("end") }
 
 // count has state and counts the epochs that it has seen the end of.
 type count struct{ epochs float64 }
 
-func (c *count) EpochEnd(*State) error         { c.epochs++; return nil }
+func (c *count) EpochEnd(*part.State) error    { c.epochs++; return nil }
 func (c *count) State() map[string]float64     { return map[string]float64{"epochs": c.epochs} }
 func (c *count) SetState(s map[string]float64) { c.epochs = s["epochs"] }
 
@@ -176,12 +180,12 @@ func (c *count) SetState(s map[string]float64) { c.epochs = s["epochs"] }
 type average struct{ g *nn.Graph }
 
 func (a *average) Shadow() *nn.Graph { return a.g }
-func (a *average) Start(s *State) error {
+func (a *average) Start(s *part.State) error {
 	a.g = s.Model.Clone()
 	return nil
 }
 
-func (a *average) StepEnd(s *State) error {
+func (a *average) StepEnd(s *part.State) error {
 	from, to := s.Model.Tensors(), a.g.Tensors()
 	for i, t := range to {
 		x, y := from[i].Data.([]float32), t.Data.([]float32)
@@ -205,7 +209,7 @@ type stopper struct {
 	stop chan struct{}
 }
 
-func (c *stopper) StepEnd(s *State) error {
+func (c *stopper) StepEnd(s *part.State) error {
 	if s.Step == c.at {
 		close(c.stop)
 	}
@@ -215,12 +219,12 @@ func (c *stopper) StepEnd(s *State) error {
 // saved is a snapshot with its name.
 type saved struct {
 	name string
-	s    *Snapshot
+	s    *checkpoint.Snapshot
 }
 
 type memory struct{ all []saved }
 
-func (m *memory) Save(name string, s *Snapshot) error {
+func (m *memory) Save(name string, s *checkpoint.Snapshot) error {
 	c := *s
 	c.Model, c.Shadow = copied(s.Model), copied(s.Shadow)
 	c.Optimizer = map[string][]nn.Tensor{}
@@ -234,7 +238,7 @@ func (m *memory) Save(name string, s *Snapshot) error {
 func (m *memory) Remove(string) error { return nil }
 
 // last returns the snapshot last written under the name, nil if there is none.
-func (m *memory) last(name string) *Snapshot {
+func (m *memory) last(name string) *checkpoint.Snapshot {
 	for _, v := range slices.Backward(m.all) {
 		if v.name == name {
 			return v.s
@@ -254,7 +258,7 @@ func copied(list []nn.Tensor) []nn.Tensor {
 }
 
 // text is a snapshot in full: equal texts are equal bytes.
-func text(s *Snapshot) string {
+func text(s *checkpoint.Snapshot) string {
 	if s == nil {
 		return "none"
 	}
@@ -277,7 +281,7 @@ func atEpoch(n int) *program.Schedule {
 type bench struct {
 	*Job
 	kept   *memory
-	events []Event
+	events []event.Event
 	warned []Warning
 	stop   chan struct{}
 	metric *meanLogit
@@ -290,17 +294,17 @@ func newBench(t testing.TB, form nn.Form, mode nn.Mode) *bench {
 	b.Job = &Job{
 		Name: "qat", Seed: 5, Mode: mode, Model: tinyNet(t, form, mode),
 		Train: newData(14, 3, 5, 1), Val: newData(9, 3, 5, 1), ValBatch: 4,
-		Metrics: []Metric{b.metric},
+		Metrics: []part.Metric{b.metric},
 		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Loss: squared{}},
 		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Pool: nn.NewPool(1), Readers: 2,
-		Events: func(e Event) { b.events = append(b.events, e) },
+		Events: func(e event.Event) { b.events = append(b.events, e) },
 	}
 	t.Cleanup(func() { b.Pool.Close() })
 	return b
 }
 
 // add appends a callback.
-func (b *bench) add(c Callback, when *program.Schedule, modules ...string) *bench {
+func (b *bench) add(c part.Callback, when *program.Schedule, modules ...string) *bench {
 	b.Callbacks = append(b.Callbacks, BoundCallback{
 		Type: fmt.Sprintf("%T", c), Address: fmt.Sprintf("stage.qat.callback.%T[%d]", c, len(b.Callbacks)),
 		Callback: c, When: when, Modules: modules,
@@ -311,7 +315,7 @@ func (b *bench) add(c Callback, when *program.Schedule, modules ...string) *benc
 func (b *bench) stopAt(step int) *bench { return b.add(&stopper{step, b.stop}, nil) }
 
 // from makes the job resume its own interrupted attempt, whose best is there.
-func (b *bench) from(s *Snapshot) *bench {
+func (b *bench) from(s *checkpoint.Snapshot) *bench {
 	b.Resume, b.Best, b.Interrupted = s, s, true
 	if b.Trainer != nil {
 		b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = true, true
@@ -320,7 +324,7 @@ func (b *bench) from(s *Snapshot) *bench {
 }
 
 // after makes the job a later stage that continues from another one's checkpoint.
-func (b *bench) after(s, best *Snapshot) *bench {
+func (b *bench) after(s, best *checkpoint.Snapshot) *bench {
 	b.from(s)
 	b.Name, b.Best, b.Interrupted = "later", best, false
 	b.Warn = func(w Warning) { b.warned = append(b.warned, w) }
@@ -348,7 +352,7 @@ func (b *bench) cut(t testing.TB) bool {
 }
 
 // of returns the events of a kind.
-func (b *bench) of(kind string) (list []Event) {
+func (b *bench) of(kind string) (list []event.Event) {
 	for _, e := range b.events {
 		if e.Kind == kind {
 			list = append(list, e)
@@ -365,7 +369,7 @@ func ticking(d time.Duration) func() time.Time {
 
 // attr is the argument that an error is about, "" if it is about none.
 func attr(err error) string {
-	var e *ArgError
+	var e *part.ArgError
 	if errors.As(err, &e) {
 		return e.Attr
 	}
@@ -377,11 +381,11 @@ type striped struct{ n, classes, side, channels int }
 
 func (s *striped) Len() int { return s.n }
 
-func (s *striped) Image(i int, m *Image) (int, error) {
+func (s *striped) Image(i int, m *part.Image) (int, error) {
 	m.H, m.W, m.C = s.side, s.side, s.channels
 	m.Pix = m.Pix[:0]
 	label := i % s.classes
-	r := NewRand(99, uint64(i))
+	r := part.NewRand(99, uint64(i))
 	for p := range s.side * s.side * s.channels {
 		v := 40 + int(r.Uint64()%60)
 		if (p/s.channels)%s.classes == label {
@@ -395,14 +399,14 @@ func (s *striped) Image(i int, m *Image) (int, error) {
 // flicker is a transform that uses its randomness.
 type flicker struct{}
 
-func (flicker) Spec(in Spec) (Spec, error) { return in, nil }
+func (flicker) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-func (flicker) Apply(m *Image, r *Rand) { m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64()) }
+func (flicker) Apply(m *part.Image, r *part.Rand) { m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64()) }
 
-func newData(n, classes, side, channels int) *Feed {
-	return &Feed{
+func newData(n, classes, side, channels int) *feed.Feed {
+	return &feed.Feed{
 		Samples:    &striped{n: n, classes: classes, side: side, channels: channels},
-		Transforms: []Transform{flicker{}},
-		Spec:       Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+		Transforms: []part.Transform{flicker{}},
+		Spec:       part.Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
 	}
 }

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
+	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
@@ -73,7 +77,7 @@ func net(t *testing.T, form nn.Form) *nn.Graph {
 type samples struct{}
 
 func (samples) Len() int { return images }
-func (samples) Image(i int, dst *stage.Image) (int, error) {
+func (samples) Image(i int, dst *part.Image) (int, error) {
 	dst.H, dst.W, dst.C, dst.Pix = 4, 4, 1, dst.Pix[:0]
 	for p := range 16 {
 		dst.Pix = append(dst.Pix, uint8(i*53+p*p*(3+i)))
@@ -85,7 +89,7 @@ type descent struct{}
 
 func (descent) LR() float64     { return 0.02 }
 func (descent) Slots() []string { return []string{"momentum_buffer"} }
-func (descent) Update(u *stage.Update) {
+func (descent) Update(u *part.Update) {
 	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, 0.9, 0, false)
 }
 
@@ -117,10 +121,10 @@ func (s *script) Values() []float64            { return []float64{s.values[(s.pa
 // keeper remembers what was saved and removed, in order.
 type keeper struct {
 	log  []string
-	kept map[string]*stage.Snapshot
+	kept map[string]*checkpoint.Snapshot
 }
 
-func (k *keeper) Save(name string, s *stage.Snapshot) error {
+func (k *keeper) Save(name string, s *checkpoint.Snapshot) error {
 	k.log, k.kept[name] = append(k.log, fmt.Sprintf("%d:%s", s.Step, name)), s
 	return nil
 }
@@ -138,31 +142,31 @@ func (k *keeper) Remove(name string) error {
 type bench struct {
 	*stage.Job
 	keeper *keeper
-	events []stage.Event
+	events []event.Event
 	result *stage.Result
 }
 
 func newBench(t *testing.T, form nn.Form, epochs int, scores ...float64) *bench {
-	feed := &stage.Feed{
+	feed := &feed.Feed{
 		Samples: samples{},
-		Spec:    stage.Spec{Shape: tensor.Shape{H: 4, W: 4, C: 1}, Classes: 2, Len: images},
+		Spec:    part.Spec{Shape: tensor.Shape{H: 4, W: 4, C: 1}, Classes: 2, Len: images},
 	}
-	b := &bench{keeper: &keeper{kept: map[string]*stage.Snapshot{}}}
+	b := &bench{keeper: &keeper{kept: map[string]*checkpoint.Snapshot{}}}
 	b.Job = &stage.Job{
 		Name: "s", Seed: 3, Model: net(t, form), Mode: nn.ReverseFold, Train: feed, ValBatch: 5,
 		Trainer: &stage.TrainerJob{Epochs: epochs, BatchSize: batch, DropLast: true, Optimizer: descent{}, Loss: distance{}},
-		Keeper:  b.keeper, Events: func(e stage.Event) { b.events = append(b.events, e) },
+		Keeper:  b.keeper, Events: func(e event.Event) { b.events = append(b.events, e) },
 		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Pool: nn.NewPool(1),
 	}
 	if scores != nil {
-		b.Val, b.Metrics = feed, []stage.Metric{&script{values: scores}}
+		b.Val, b.Metrics = feed, []part.Metric{&script{values: scores}}
 	}
 	return b
 }
 
 // add appends a callback; bound as the interpreter would without when and modules.
-func (b *bench) add(t *testing.T) func(c stage.Callback, err error) {
-	return func(c stage.Callback, err error) {
+func (b *bench) add(t *testing.T) func(c part.Callback, err error) {
+	return func(c part.Callback, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +186,7 @@ func (b *bench) run(t *testing.T) {
 }
 
 // resume makes the bench continue from a snapshot of another one.
-func (b *bench) resume(s *stage.Snapshot) {
+func (b *bench) resume(s *checkpoint.Snapshot) {
 	b.Resume, b.Best, b.Interrupted = s, s, true
 	b.Trainer.ResumeOptimizer, b.Trainer.ResumeEpochOrStep = true, true
 }
@@ -190,10 +194,10 @@ func (b *bench) resume(s *stage.Snapshot) {
 // at is a callback that acts on the state after a given step.
 type at struct {
 	step int
-	act  func(s *stage.State) error
+	act  func(s *part.State) error
 }
 
-func (a at) StepEnd(s *stage.State) error {
+func (a at) StepEnd(s *part.State) error {
 	if s.Step != a.step {
 		return nil
 	}
@@ -269,7 +273,7 @@ func TestCheckpointMonitorsTheLoss(t *testing.T) {
 		b.run(t)
 		least := math.Inf(1)
 		for _, e := range b.events {
-			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == stage.EventEpoch {
+			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == event.EventEpoch {
 				least = min(least, loss)
 			}
 		}
@@ -362,7 +366,7 @@ func TestValidationTimes(t *testing.T) {
 		b.run(t)
 		var got []int
 		for _, e := range b.events {
-			if e.Kind == stage.EventValidation {
+			if e.Kind == event.EventValidation {
 				got = append(got, e.Step)
 			}
 		}
@@ -390,8 +394,8 @@ type follow struct {
 	steps  int
 }
 
-func (f *follow) Start(s *stage.State) error { f.shadow = values(s.Model); return nil }
-func (f *follow) StepEnd(s *stage.State) error {
+func (f *follow) Start(s *part.State) error { f.shadow = values(s.Model); return nil }
+func (f *follow) StepEnd(s *part.State) error {
 	rate := float32(1 - f.decay(f.steps))
 	f.steps++
 	for name, x := range values(s.Model) {
@@ -419,7 +423,7 @@ func TestEMAIsTheFormula(t *testing.T) {
 			b.add(t)(f, nil)
 			b.add(t)(NewEMA(a))
 			b.run(t)
-			got := values(b.Callbacks[1].Callback.(stage.Shadower).Shadow())
+			got := values(b.Callbacks[1].Callback.(part.Shadower).Shadow())
 			if len(got) != len(f.shadow) {
 				t.Fatalf("%d tensors, want %d", len(got), len(f.shadow))
 			}
@@ -437,9 +441,9 @@ func TestEMAFollowsAbsorptionAndResumes(t *testing.T) {
 	make := func() *bench {
 		b := newBench(t, nn.QAT, 4, 0.5)
 		b.add(t)(NewEMA(EMAArgs{Decay: 0.8, WarmupSteps: 3}))
-		b.add(t)(at{7, func(s *stage.State) error { return s.AbsorbBN([]string{"a.conv"}, false) }}, nil)
-		b.add(t)(at{5, func(s *stage.State) error { return s.Save("before") }}, nil)
-		b.add(t)(at{8, func(s *stage.State) error { return s.Save("after") }}, nil)
+		b.add(t)(at{7, func(s *part.State) error { return s.AbsorbBN([]string{"a.conv"}, false) }}, nil)
+		b.add(t)(at{5, func(s *part.State) error { return s.Save("before") }}, nil)
+		b.add(t)(at{8, func(s *part.State) error { return s.Save("after") }}, nil)
 		return b
 	}
 	whole := make()
@@ -474,7 +478,7 @@ func TestFuseBN(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.add(t)(at{2, func(s *stage.State) error { return c.(stage.Firer).Fire(s, []string{"b.conv"}) }}, nil)
+		b.add(t)(at{2, func(s *part.State) error { return c.(part.Firer).Fire(s, []string{"b.conv"}) }}, nil)
 		b.run(t)
 		s := b.keeper.kept["last"]
 		if len(s.Absorbed) != 1 || s.Absorbed[0].Module != "b.conv" || s.Absorbed[0].WeightScale != scale || s.Absorbed[0].Step != 2 {
@@ -523,7 +527,7 @@ func TestBadArguments(t *testing.T) {
 		{"decay", EMAArgs{Decay: math.NaN()}.Validate()},
 		{"warmup_steps", EMAArgs{WarmupSteps: -1}.Validate()},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if !errors.As(c.err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%d: %s: %v", i, c.attr, c.err)
 		}

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/stage"
-	"qpipe/lang/program"
+	"qpipe/interp/part"
 )
 
 // CheckpointArgs are the arguments of Checkpoint.
@@ -39,9 +38,9 @@ func (a CheckpointArgs) Validate() error {
 	}
 	switch {
 	case a.Keep < 0 || a.Keep > mostKept:
-		return stage.Bad("keep", "%d checkpoints; it must be 0 to %d", a.Keep, mostKept)
+		return part.Bad("keep", "%d checkpoints; it must be 0 to %d", a.Keep, mostKept)
 	case a.Keep > 0 && a.Interval == 0 && a.IntervalSteps == 0:
-		return stage.Bad("keep", "counts numbered checkpoints, and there are none: set interval or interval_steps")
+		return part.Bad("keep", "counts numbered checkpoints, and there are none: set interval or interval_steps")
 	}
 	return nil
 }
@@ -50,7 +49,7 @@ func (a CheckpointArgs) Validate() error {
 func (a CheckpointArgs) KeepsBest() bool { return a.Monitor != "" }
 
 // Numbers implements the language's question to callbacks that write numbered checkpoints.
-func (a CheckpointArgs) Numbers(name string, of program.Length) bool {
+func (a CheckpointArgs) Numbers(name string, of part.Length) bool {
 	for _, k := range []struct {
 		format     string
 		every, end int
@@ -75,7 +74,7 @@ func (a CheckpointArgs) Direction() string {
 	return a.Mode
 }
 
-type checkpoint struct {
+type checkpointer struct {
 	CheckpointArgs
 	best  map[string]float64 // the best value under the monitor's name, empty at first
 	saved bool               // a numbered one since the run has begun or gone on
@@ -85,27 +84,27 @@ type checkpoint struct {
 // "best" when the monitored metric is better than it ever was, and numbered
 // checkpoints at its intervals. The best value is part of every checkpoint, so
 // that a resumed run does not forget it.
-func NewCheckpoint(a CheckpointArgs) (stage.Callback, error) {
+func NewCheckpoint(a CheckpointArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	return &checkpoint{CheckpointArgs: a, best: map[string]float64{}}, nil
+	return &checkpointer{CheckpointArgs: a, best: map[string]float64{}}, nil
 }
 
-// GovernsCheckpoints implements stage.Checkpointer.
-func (*checkpoint) GovernsCheckpoints() {}
+// GovernsCheckpoints implements part.Checkpointer.
+func (*checkpointer) GovernsCheckpoints() {}
 
-// Priority implements stage.Prioritized: after all that changes the model.
-func (*checkpoint) Priority() int { return 90 }
+// Priority implements part.Prioritized: after all that changes the model.
+func (*checkpointer) Priority() int { return 90 }
 
-// State implements stage.Stateful.
-func (c *checkpoint) State() map[string]float64 { return maps.Clone(c.best) }
+// State implements part.Stateful.
+func (c *checkpointer) State() map[string]float64 { return maps.Clone(c.best) }
 
-// SetState implements stage.Stateful.
-func (c *checkpoint) SetState(s map[string]float64) { c.best = maps.Clone(s) }
+// SetState implements part.Stateful.
+func (c *checkpointer) SetState(s map[string]float64) { c.best = maps.Clone(s) }
 
-// StepEnd implements stage.StepEnder.
-func (c *checkpoint) StepEnd(s *stage.State) error {
+// StepEnd implements part.StepEnder.
+func (c *checkpointer) StepEnd(s *part.State) error {
 	if s.Validated() && c.Monitor != "loss" {
 		if err := c.judge(s); err != nil {
 			return err
@@ -120,9 +119,9 @@ func (c *checkpoint) StepEnd(s *stage.State) error {
 	return s.Save("last")
 }
 
-// EpochEnd implements stage.EpochEnder. "last" comes last: what it says of the
+// EpochEnd implements part.EpochEnder. "last" comes last: what it says of the
 // best and of the numbered ones is then true.
-func (c *checkpoint) EpochEnd(s *stage.State) error {
+func (c *checkpointer) EpochEnd(s *part.State) error {
 	if s.Validated() || c.Monitor == "loss" {
 		if err := c.judge(s); err != nil {
 			return err
@@ -136,15 +135,15 @@ func (c *checkpoint) EpochEnd(s *stage.State) error {
 	return s.Save("last")
 }
 
-// Start implements stage.Starter: a run that was cut off between a numbered checkpoint and the removal of the one that
+// Start implements part.Starter: a run that was cut off between a numbered checkpoint and the removal of the one that
 // is then too old removes it now.
-func (c *checkpoint) Start(s *stage.State) error {
+func (c *checkpointer) Start(s *part.State) error {
 	return errors.Join(c.prune(s, stepName, s.Step, c.IntervalSteps), c.prune(s, epochName, s.Epoch, c.Interval))
 }
 
-// End implements stage.Ender: where the loss was watched and no epoch has closed in
+// End implements part.Ender: where the loss was watched and no epoch has closed in
 // this stage, the best weights are those that it has. Without a step that was left to train nothing has started.
-func (c *checkpoint) End(s *stage.State) error {
+func (c *checkpointer) End(s *part.State) error {
 	if !c.saved {
 		if err := c.Start(s); err != nil {
 			return err
@@ -158,7 +157,7 @@ func (c *checkpoint) End(s *stage.State) error {
 
 // judge saves "best" if the monitored metric, which is that of the present
 // weights, is better than it ever was. A stage without validation has no best.
-func (c *checkpoint) judge(s *stage.State) error {
+func (c *checkpointer) judge(s *part.State) error {
 	if c.Monitor == "" {
 		return nil
 	}
@@ -168,7 +167,7 @@ func (c *checkpoint) judge(s *stage.State) error {
 	}
 	if !ok {
 		names := slices.Sorted(maps.Keys(s.Metrics))
-		return stage.Bad("monitor", "there is no metric %q; there are: %s", c.Monitor, strings.Join(names, ", "))
+		return part.Bad("monitor", "there is no metric %q; there are: %s", c.Monitor, strings.Join(names, ", "))
 	}
 	old, seen := c.best[c.Monitor]
 	better := !seen || v > old
@@ -183,7 +182,7 @@ func (c *checkpoint) judge(s *stage.State) error {
 }
 
 // numbered saves the checkpoint of point n and removes the one that is too old.
-func (c *checkpoint) numbered(s *stage.State, format string, n, interval int) error {
+func (c *checkpointer) numbered(s *part.State, format string, n, interval int) error {
 	if err := s.Save(fmt.Sprintf(format, n)); err != nil {
 		return err
 	}
@@ -192,7 +191,7 @@ func (c *checkpoint) numbered(s *stage.State, format string, n, interval int) er
 }
 
 // prune removes the checkpoint that is too old at point n.
-func (c *checkpoint) prune(s *stage.State, format string, n, interval int) error {
+func (c *checkpointer) prune(s *part.State, format string, n, interval int) error {
 	if interval == 0 || c.Keep == 0 {
 		return nil
 	}

@@ -3,7 +3,7 @@ package callbacks
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -19,10 +19,10 @@ func EMADefaults() EMAArgs { return EMAArgs{Decay: 0.999} }
 // Validate implements the language's check after decoding.
 func (a EMAArgs) Validate() error {
 	if !(a.Decay >= 0 && a.Decay < 1) {
-		return stage.Bad("decay", "%v must be at least 0 and below 1; 0.99 to 0.9999 is customary", a.Decay)
+		return part.Bad("decay", "%v must be at least 0 and below 1; 0.99 to 0.9999 is customary", a.Decay)
 	}
-	if a.WarmupSteps < 0 || a.WarmupSteps > stage.MostSteps {
-		return stage.Bad("warmup_steps", "%d steps; it must be 0 to %d", a.WarmupSteps, stage.MostSteps)
+	if a.WarmupSteps < 0 || a.WarmupSteps > part.MostSteps {
+		return part.Bad("warmup_steps", "%d steps; it must be 0 to %d", a.WarmupSteps, part.MostSteps)
 	}
 	return nil
 }
@@ -43,28 +43,28 @@ type ema struct {
 // of BN's running statistics and of the quant nodes' ranges as well. Validation
 // and "load_ema_model" use the average; training goes on with the weights. The
 // average follows absorptions, with its own statistics.
-func NewEMA(a EMAArgs) (stage.Callback, error) {
+func NewEMA(a EMAArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return &ema{EMAArgs: a}, nil
 }
 
-// Start implements stage.Starter.
-func (e *ema) Start(s *stage.State) error {
+// Start implements part.Starter.
+func (e *ema) Start(s *part.State) error {
 	if e.shadow == nil {
 		e.shadow = s.Model.Clone()
 	}
 	return nil
 }
 
-// Shadow implements stage.Shadower.
+// Shadow implements part.Shadower.
 func (e *ema) Shadow() *nn.Graph { return e.shadow }
 
-// State implements stage.Stateful.
+// State implements part.Stateful.
 func (e *ema) State() map[string]float64 { return map[string]float64{"updates": float64(e.updates)} }
 
-// SetState implements stage.Stateful.
+// SetState implements part.Stateful.
 func (e *ema) SetState(s map[string]float64) { e.updates = int(s["updates"]) }
 
 // decay returns the decay of the next update.
@@ -75,8 +75,8 @@ func (e *ema) decay() float64 {
 	return e.Decay * (1 - math.Exp(-float64(e.updates)/float64(e.WarmupSteps)))
 }
 
-// StepEnd implements stage.StepEnder.
-func (e *ema) StepEnd(s *stage.State) error {
+// StepEnd implements part.StepEnder.
+func (e *ema) StepEnd(s *part.State) error {
 	rate := float32(1 - e.decay())
 	e.updates++
 	return e.shadow.Average(s.Model, rate)

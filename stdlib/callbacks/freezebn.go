@@ -1,6 +1,6 @@
 package callbacks
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 // FreezeBNArgs are the arguments of FreezeBN: it has none of its own.
 type FreezeBNArgs struct{}
@@ -13,7 +13,7 @@ type freezeBN struct{}
 // NewFreezeBN returns the callback that makes the selected BNs normalize with
 // their running statistics, and keep them, from its `when` on: from the first
 // step where `when` is left out. Weight and bias of a frozen BN go on training.
-func NewFreezeBN(FreezeBNArgs) (stage.Callback, error) { return freezeBN{}, nil }
+func NewFreezeBN(FreezeBNArgs) (part.Callback, error) { return freezeBN{}, nil }
 
-// Fire implements stage.Firer.
-func (freezeBN) Fire(s *stage.State, modules []string) error { return s.FreezeBN(modules) }
+// Fire implements part.Firer.
+func (freezeBN) Fire(s *part.State, modules []string) error { return s.FreezeBN(modules) }

@@ -3,7 +3,7 @@
 // writes no files.
 package callbacks
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 // FuseBNArgs are the arguments of FuseBN.
 type FuseBNArgs struct {
@@ -21,7 +21,7 @@ type fuseBN struct{ recompute bool }
 // NewFuseBN returns the callback that absorbs the BN of the selected modules
 // into their convolutions at its `when`. Optimizer state and averaged weights
 // follow; every absorption leaves a receipt in the event log.
-func NewFuseBN(a FuseBNArgs) (stage.Callback, error) { return fuseBN{!a.KeepsScale()}, nil }
+func NewFuseBN(a FuseBNArgs) (part.Callback, error) { return fuseBN{!a.KeepsScale()}, nil }
 
-// Fire implements stage.Firer.
-func (f fuseBN) Fire(s *stage.State, modules []string) error { return s.AbsorbBN(modules, f.recompute) }
+// Fire implements part.Firer.
+func (f fuseBN) Fire(s *part.State, modules []string) error { return s.AbsorbBN(modules, f.recompute) }

@@ -1,6 +1,6 @@
 package callbacks
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 // ValidationArgs are the arguments of Validation.
 type ValidationArgs struct {
@@ -17,10 +17,10 @@ func (a ValidationArgs) Validate() error { return intervals(a.Interval, a.Interv
 // intervals checks the two arguments that count epochs and steps.
 func intervals(epochs, steps int) error {
 	switch {
-	case epochs < 0 || epochs > stage.MostEpochs:
-		return stage.Bad("interval", "%d epochs; it must be 0 to %d", epochs, stage.MostEpochs)
-	case steps < 0 || steps > stage.MostSteps:
-		return stage.Bad("interval_steps", "%d steps; it must be 0 to %d", steps, stage.MostSteps)
+	case epochs < 0 || epochs > part.MostEpochs:
+		return part.Bad("interval", "%d epochs; it must be 0 to %d", epochs, part.MostEpochs)
+	case steps < 0 || steps > part.MostSteps:
+		return part.Bad("interval_steps", "%d steps; it must be 0 to %d", steps, part.MostSteps)
 	}
 	return nil
 }
@@ -29,29 +29,29 @@ type validation struct{ ValidationArgs }
 
 // NewValidation returns the callback that says when the stage validates. Without
 // it that is after every epoch. After the last epoch a stage validates in any case.
-func NewValidation(a ValidationArgs) (stage.Callback, error) {
+func NewValidation(a ValidationArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return validation{a}, nil
 }
 
-// GovernsValidation implements stage.Validator.
+// GovernsValidation implements part.Validator.
 func (validation) GovernsValidation() {}
 
-// Priority implements stage.Prioritized: before checkpoints, which want metrics.
+// Priority implements part.Prioritized: before checkpoints, which want metrics.
 func (validation) Priority() int { return 10 }
 
-// StepEnd implements stage.StepEnder.
-func (v validation) StepEnd(s *stage.State) error {
+// StepEnd implements part.StepEnder.
+func (v validation) StepEnd(s *part.State) error {
 	if v.IntervalSteps == 0 || s.Step%v.IntervalSteps != 0 {
 		return nil
 	}
 	return s.Validate()
 }
 
-// EpochEnd implements stage.EpochEnder.
-func (v validation) EpochEnd(s *stage.State) error {
+// EpochEnd implements part.EpochEnder.
+func (v validation) EpochEnd(s *part.State) error {
 	if v.Interval == 0 || s.Epoch%v.Interval != 0 || s.Validated() {
 		return nil
 	}

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -25,7 +25,7 @@ func int8(nn.Module) nn.QConfig {
 	}
 }
 
-func conversion(t *testing.T, mode nn.Mode) *stage.Conversion {
+func conversion(t *testing.T, mode nn.Mode) *part.Conversion {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 1})
 	x := b.Conv("a.conv", b.Input(), nn.ConvAttrs{OutC: 2, Kernel: [2]int{3, 3}})
@@ -35,10 +35,10 @@ func conversion(t *testing.T, mode nn.Mode) *stage.Conversion {
 		t.Fatal(err)
 	}
 	g.Init(1)
-	return &stage.Conversion{Model: g, Mode: mode, QConfig: int8}
+	return &part.Conversion{Model: g, Mode: mode, QConfig: int8}
 }
 
-func convert(t *testing.T, c *stage.Conversion, steps ...func(FormArgs) (stage.Converter, error)) error {
+func convert(t *testing.T, c *part.Conversion, steps ...func(FormArgs) (part.Converter, error)) error {
 	t.Helper()
 	for _, make := range steps {
 		s, err := make(FormArgs{})
@@ -103,15 +103,15 @@ func TestLoadCheckpointPassesItsArguments(t *testing.T) {
 	if want := (LoadCheckpointArgs{CheckHash: true}); !reflect.DeepEqual(a, want) {
 		t.Errorf("the defaults are %+v", a)
 	}
-	a.CheckpointPath = stage.Checkpoint{Stage: "float", Which: "best"}
+	a.CheckpointPath = part.Checkpoint{Stage: "float", Which: "best"}
 	a.AllowMiss, a.IgnoreTensorShape, a.Rename = true, true, map[string]string{"old": "new"}
 	l, err := NewLoadCheckpoint(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	c := &stage.Conversion{Load: func(from stage.Checkpoint, o stage.LoadOptions) error {
-		want := stage.LoadOptions{AllowMiss: true, IgnoreTensorShape: true, CheckHash: true, Rename: a.Rename}
+	c := &part.Conversion{Load: func(from part.Checkpoint, o part.LoadOptions) error {
+		want := part.LoadOptions{AllowMiss: true, IgnoreTensorShape: true, CheckHash: true, Rename: a.Rename}
 		if from != a.CheckpointPath || !reflect.DeepEqual(o, want) {
 			t.Errorf("from %+v with %+v", from, o)
 		}
@@ -122,9 +122,9 @@ func TestLoadCheckpointPassesItsArguments(t *testing.T) {
 	}
 	for attr, bad := range map[string]LoadCheckpointArgs{
 		"checkpoint_path": {},
-		"rename":          {CheckpointPath: stage.Checkpoint{Path: "x"}, Rename: map[string]string{" a": "b"}},
+		"rename":          {CheckpointPath: part.Checkpoint{Path: "x"}, Rename: map[string]string{" a": "b"}},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if _, err := NewLoadCheckpoint(bad); !errors.As(err, &arg) || arg.Attr != attr {
 			t.Errorf("%s: %v", attr, err)
 		}

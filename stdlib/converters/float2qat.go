@@ -1,7 +1,7 @@
 package converters
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -15,14 +15,14 @@ type prepare struct{ to nn.Form }
 
 // NewFloat2Calibration returns the converter from the float form to the one that
 // observes ranges without quantizing.
-func NewFloat2Calibration(FormArgs) (stage.Converter, error) { return prepare{nn.Calibration}, nil }
+func NewFloat2Calibration(FormArgs) (part.Converter, error) { return prepare{nn.Calibration}, nil }
 
 // NewFloat2QAT returns the converter from the float form to the one that trains
 // with fake quantization.
-func NewFloat2QAT(FormArgs) (stage.Converter, error) { return prepare{nn.QAT}, nil }
+func NewFloat2QAT(FormArgs) (part.Converter, error) { return prepare{nn.QAT}, nil }
 
-// Convert implements stage.Converter.
-func (p prepare) Convert(c *stage.Conversion) error {
+// Convert implements part.Converter.
+func (p prepare) Convert(c *part.Conversion) error {
 	if c.QConfig != nil {
 		c.Model.SetQConfig(c.QConfig)
 	}

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // LoadCheckpointArgs are the arguments of LoadCheckpoint.
 type LoadCheckpointArgs struct {
-	CheckpointPath    stage.Checkpoint  `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file; a safetensors file of another tool is read as a float model."`
+	CheckpointPath    part.Checkpoint   `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file; a safetensors file of another tool is read as a float model."`
 	AllowMiss         bool              `arg:"allow_miss,optional" doc:"Whether tensors of the model may be missing in the checkpoint; they keep their values."`
 	IgnoreExtra       bool              `arg:"ignore_extra,optional" doc:"Whether the checkpoint may have tensors that the model does not have."`
 	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor whose shape differs is skipped instead of being an error."`
@@ -25,11 +25,11 @@ func LoadCheckpointDefaults() LoadCheckpointArgs { return LoadCheckpointArgs{Che
 // Validate implements the language's check after decoding.
 func (a LoadCheckpointArgs) Validate() error {
 	if c := a.CheckpointPath; c.Stage == "" && c.Path == "" {
-		return stage.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, last or int8, or the path of a file")
+		return part.Bad("checkpoint_path", "is empty; give stage.NAME.checkpoint.best, last or int8, or the path of a file")
 	}
 	for _, old := range slices.Sorted(maps.Keys(a.Rename)) {
 		if strings.TrimSpace(old) != old {
-			return stage.Bad("rename", "%q is not the start of a tensor's name: there are no spaces in one", old)
+			return part.Bad("rename", "%q is not the start of a tensor's name: there are no spaces in one", old)
 		}
 	}
 	return nil
@@ -40,16 +40,16 @@ type loadCheckpoint struct{ LoadCheckpointArgs }
 // NewLoadCheckpoint returns the converter that loads a checkpoint into the model
 // as it is at this place of the pipeline. A checkpoint knows the form of the
 // model it was written from, so one that does not fit is refused by that name.
-func NewLoadCheckpoint(a LoadCheckpointArgs) (stage.Converter, error) {
+func NewLoadCheckpoint(a LoadCheckpointArgs) (part.Converter, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return loadCheckpoint{a}, nil
 }
 
-// Convert implements stage.Converter.
-func (l loadCheckpoint) Convert(c *stage.Conversion) error {
-	return c.Load(l.CheckpointPath, stage.LoadOptions{
+// Convert implements part.Converter.
+func (l loadCheckpoint) Convert(c *part.Conversion) error {
+	return c.Load(l.CheckpointPath, part.LoadOptions{
 		AllowMiss:         l.AllowMiss,
 		IgnoreExtra:       l.IgnoreExtra,
 		IgnoreTensorShape: l.IgnoreTensorShape,

@@ -1,15 +1,15 @@
 package converters
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 type quantize struct{}
 
 // NewQAT2Quantize returns the converter from the QAT form to the int8 model. It
 // absorbs the BN that training has left.
-func NewQAT2Quantize(FormArgs) (stage.Converter, error) { return quantize{}, nil }
+func NewQAT2Quantize(FormArgs) (part.Converter, error) { return quantize{}, nil }
 
-// Convert implements stage.Converter.
-func (quantize) Convert(c *stage.Conversion) error {
+// Convert implements part.Converter.
+func (quantize) Convert(c *part.Conversion) error {
 	g, err := c.Model.Convert()
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
@@ -29,14 +29,14 @@ func CIFAR10Defaults() CIFAR10Args { return CIFAR10Args{Split: "train"} }
 // Validate implements the language's check after decoding.
 func (a CIFAR10Args) Validate() error {
 	if a.Root == "" {
-		return stage.Bad("root", `is empty; name the folder with the binary files ("." is the pipeline's own)`)
+		return part.Bad("root", `is empty; name the folder with the binary files ("." is the pipeline's own)`)
 	}
 	if err := a.subset().validate(-1); err != nil {
 		return err
 	}
 	for _, f := range a.Files {
 		if _, err := fs.Glob(noFiles{}, f); err != nil || f == "" {
-			return stage.Bad("files", "%q is not the name or pattern of a file", f)
+			return part.Bad("files", "%q is not the name or pattern of a file", f)
 		}
 	}
 	return validNames(a.ClassNames, 10)
@@ -56,21 +56,21 @@ type cifar10 struct{ CIFAR10Args }
 // NewCIFAR10 returns the data set in the binary layout of CIFAR-10 (Krizhevsky
 // 2009): 32×32 RGB, ten classes, records of a label and 3072 bytes, the red
 // plane first. Other data in this layout is read the same way.
-func NewCIFAR10(a CIFAR10Args) (stage.Dataset, error) {
+func NewCIFAR10(a CIFAR10Args) (part.Dataset, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return cifar10{a}, nil
 }
 
-// Spec implements stage.Dataset. Where the arguments do not tell the number of
+// Spec implements part.Dataset. Where the arguments do not tell the number of
 // images, it is known only from the files.
-func (c cifar10) Spec() stage.Spec {
+func (c cifar10) Spec() part.Spec {
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: c.subset().size(-1), Mean: half, Std: half}
+	return part.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: c.subset().size(-1), Mean: half, Std: half}
 }
 
-// Files implements stage.Dataset.
+// Files implements part.Dataset.
 func (c cifar10) Files() (string, []string) { return c.Root, c.patterns() }
 
 func (c cifar10) patterns() []string {
@@ -86,8 +86,8 @@ func (c cifar10) patterns() []string {
 	return []string{"data_batch_*.bin"}
 }
 
-// Shares implements stage.Sharer.
-func (c cifar10) Shares(other stage.Dataset) bool {
+// Shares implements part.Sharer.
+func (c cifar10) Shares(other part.Dataset) bool {
 	o, ok := other.(cifar10)
 	return ok && c.Root == o.Root && slices.Equal(c.patterns(), o.patterns()) && c.subset().shares(o.subset(), -1)
 }
@@ -97,14 +97,14 @@ const (
 	cifarRecord = 1 + 3*cifarPlane
 )
 
-// HeldBytes implements stage.Holder: the images, and which of them are in the set.
+// HeldBytes implements part.Holder: the images, and which of them are in the set.
 func (c cifar10) HeldBytes() int64 {
 	n := c.subset().limit()
 	return int64(n)*cifarRecord + 8*int64(max(c.subset().size(-1), 0))
 }
 
-// Open implements stage.Dataset.
-func (c cifar10) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
+// Open implements part.Dataset.
+func (c cifar10) Open(fsys func(root string) fs.FS) (part.Samples, error) {
 	s, err := c.read(fsys(c.Root))
 	if err != nil {
 		return nil, fmt.Errorf("in %s: %w", c.Root, err)
@@ -112,12 +112,12 @@ func (c cifar10) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
 	return s, nil
 }
 
-func (c cifar10) read(fsys fs.FS) (stage.Samples, error) {
+func (c cifar10) read(fsys fs.FS) (part.Samples, error) {
 	s := &planes{}
 	for _, pattern := range c.patterns() {
 		names, err := fs.Glob(fsys, pattern)
 		if err != nil {
-			return nil, stage.Bad("files", "%q: %w", pattern, err)
+			return nil, part.Bad("files", "%q: %w", pattern, err)
 		}
 		if len(names) == 0 {
 			return nil, fmt.Errorf("there is no %s; CIFAR-10's \"binary version\" is at https://www.cs.toronto.edu/~kriz/cifar.html, unpack it and set root to the folder with the .bin files, or name others with files = [...]", pattern)
@@ -178,11 +178,11 @@ func (p *planes) read(r io.Reader, limit int) error {
 	return nil
 }
 
-// Len implements stage.Samples.
+// Len implements part.Samples.
 func (p *planes) Len() int { return len(p.labels) }
 
-// Image implements stage.Samples.
-func (p *planes) Image(i int, dst *stage.Image) (int, error) {
+// Image implements part.Samples.
+func (p *planes) Image(i int, dst *part.Image) (int, error) {
 	src := p.pix[i*3*cifarPlane:][:3*cifarPlane]
 	dst.H, dst.W, dst.C = 32, 32, 3
 	dst.Pix = slices.Grow(dst.Pix[:0], len(src))[:len(src)]

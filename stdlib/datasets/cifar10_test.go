@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // records are n records whose labels and pixels follow from their number.
@@ -56,7 +56,7 @@ func TestCIFAR10ReadsItsSplits(t *testing.T) {
 		if s.Len() != c.n || d.Spec().Len != c.k {
 			t.Fatalf("%+v: %d images, Spec says %d", c.args, s.Len(), d.Spec().Len)
 		}
-		var img stage.Image
+		var img part.Image
 		for i := range c.n {
 			label, err := s.Image(i, &img)
 			number := c.first + i
@@ -121,7 +121,7 @@ func FuzzCIFAR10(f *testing.F) {
 			t.Fatalf("%d images out of %d bytes, %v", p.Len(), len(data), err)
 		}
 		if p.Len() > 0 {
-			var img stage.Image
+			var img part.Image
 			if _, err := p.Image(p.Len()-1, &img); err != nil || bytes.Equal(img.Pix, nil) {
 				t.Fatal(err)
 			}

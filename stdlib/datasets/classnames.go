@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // validNames checks the argument class_names of a data set of n classes; none may be given.
@@ -13,14 +13,14 @@ func validNames(names []string, n int) error {
 		return nil
 	}
 	if len(names) != n {
-		return stage.Bad("class_names", "%s for %s; give one for every label, label 0 first", stage.Count(len(names), "name"), stage.Count(n, "class"))
+		return part.Bad("class_names", "%s for %s; give one for every label, label 0 first", part.Count(len(names), "name"), part.Count(n, "class"))
 	}
 	for i, name := range names {
 		if strings.TrimSpace(name) == "" {
-			return stage.Bad("class_names", "the name of label %d is empty", i)
+			return part.Bad("class_names", "the name of label %d is empty", i)
 		}
 		if slices.Contains(names[:i], name) {
-			return stage.Bad("class_names", "%q stands there twice", name)
+			return part.Bad("class_names", "%q stands there twice", name)
 		}
 	}
 	return nil

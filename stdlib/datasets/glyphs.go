@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
@@ -39,13 +39,13 @@ func GlyphsDefaults() GlyphsArgs {
 // Validate implements the language's check after decoding.
 func (a GlyphsArgs) Validate() error {
 	if a.NumSamples < 1 || a.NumSamples > 100_000_000 {
-		return stage.Bad("num_samples", "%s; there must be 1 to 100000000", stage.Count(a.NumSamples, "image"))
+		return part.Bad("num_samples", "%s; there must be 1 to 100000000", part.Count(a.NumSamples, "image"))
 	}
 	if a.Offset < 0 || a.Offset > 100_000_000 {
-		return stage.Bad("offset", "%s; it must be 0 to 100000000", stage.Count(a.Offset, "image"))
+		return part.Bad("offset", "%s; it must be 0 to 100000000", part.Count(a.Offset, "image"))
 	}
 	if a.Clutter < 0 || a.Clutter > 20 {
-		return stage.Bad("clutter", "%d strokes; there must be 0 to 20", a.Clutter)
+		return part.Bad("clutter", "%d strokes; there must be 0 to 20", a.Clutter)
 	}
 	for _, f := range []struct {
 		attr    string
@@ -60,7 +60,7 @@ func (a GlyphsArgs) Validate() error {
 		{"invert", a.Invert, 1},
 	} {
 		if !(f.v >= 0 && f.v <= f.most) {
-			return stage.Bad(f.attr, "%v must lie between 0 and %v", f.v, f.most)
+			return part.Bad(f.attr, "%v must lie between 0 and %v", f.v, f.most)
 		}
 	}
 	return a.validClasses()
@@ -68,18 +68,18 @@ func (a GlyphsArgs) Validate() error {
 
 func (a GlyphsArgs) validClasses() error {
 	if n := utf8.RuneCountInString(a.Classes); n < 2 || n > 1000 {
-		return stage.Bad("classes", "%q names %s; there must be 2 to 1000", a.Classes, stage.Count(n, "class"))
+		return part.Bad("classes", "%q names %s; there must be 2 to 1000", a.Classes, part.Count(n, "class"))
 	}
 	seen := map[rune]bool{}
 	for _, c := range a.Classes {
 		if seen[c] {
-			return stage.Bad("classes", "%q stands there twice; every character is a class of its own", string(c))
+			return part.Bad("classes", "%q stands there twice; every character is a class of its own", string(c))
 		}
 		seen[c] = true
 	}
 	for _, c := range a.Classes {
 		if _, err := face(typefaces()[0]).outline(c); err != nil {
-			return stage.Bad("classes", "%w; use letters, digits or signs of the Latin, Greek or Cyrillic script", err)
+			return part.Bad("classes", "%w; use letters, digits or signs of the Latin, Greek or Cyrillic script", err)
 		}
 	}
 	return nil
@@ -95,17 +95,17 @@ type glyphs struct{ GlyphsArgs }
 // An image is a function of (seed, split, offset + index) and the other arguments alone,
 // and computed in integers throughout, so that its bytes are the same on every
 // machine.
-func NewGlyphs(a GlyphsArgs) (stage.Dataset, error) {
+func NewGlyphs(a GlyphsArgs) (part.Dataset, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return glyphs{a}, nil
 }
 
-// Spec implements stage.Dataset.
-func (g glyphs) Spec() stage.Spec {
+// Spec implements part.Dataset.
+func (g glyphs) Spec() part.Spec {
 	half := []float32{0.5}
-	return stage.Spec{
+	return part.Spec{
 		Shape:   tensor.Shape{H: side, W: side, C: 1},
 		Classes: utf8.RuneCountInString(g.Classes),
 		Names:   strings.Split(g.Classes, ""),
@@ -114,11 +114,11 @@ func (g glyphs) Spec() stage.Spec {
 	}
 }
 
-// Files implements stage.Dataset: there are none.
+// Files implements part.Dataset: there are none.
 func (g glyphs) Files() (string, []string) { return "", nil }
 
-// Shares implements stage.Sharer.
-func (g glyphs) Shares(other stage.Dataset) bool {
+// Shares implements part.Sharer.
+func (g glyphs) Shares(other part.Dataset) bool {
 	o, ok := other.(glyphs)
 	if !ok || g.stream() != o.stream() || g.Offset >= o.Offset+o.NumSamples || o.Offset >= g.Offset+g.NumSamples {
 		return false
@@ -127,8 +127,8 @@ func (g glyphs) Shares(other stage.Dataset) bool {
 	return g == o
 }
 
-// Open implements stage.Dataset: it flattens the outlines of all classes in all faces.
-func (g glyphs) Open(func(string) fs.FS) (stage.Samples, error) {
+// Open implements part.Dataset: it flattens the outlines of all classes in all faces.
+func (g glyphs) Open(func(string) fs.FS) (part.Samples, error) {
 	s := &drawn{n: g.NumSamples, first: g.Offset, seed: uint64(g.Seed), split: g.stream(), limits: g.limits()}
 	for _, ttf := range typefaces() {
 		f := face(ttf)
@@ -190,13 +190,13 @@ type drawn struct {
 	faces       [][]outline // [face][class]
 }
 
-// Len implements stage.Samples.
+// Len implements part.Samples.
 func (d *drawn) Len() int { return d.n }
 
-// Image implements stage.Samples.
-func (d *drawn) Image(i int, dst *stage.Image) (int, error) {
+// Image implements part.Samples.
+func (d *drawn) Image(i int, dst *part.Image) (int, error) {
 	i += d.first
-	r := stage.NewRand(0x676c797068, d.seed, d.split, uint64(i))
+	r := part.NewRand(0x676c797068, d.seed, d.split, uint64(i))
 	label := i % len(d.faces[0])
 	shape := d.faces[r.Intn(len(d.faces))][label]
 	dst.H, dst.W, dst.C = side, side, 1

@@ -1,19 +1,19 @@
 package datasets
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 // side is the height and width of the images in pixels.
 const side = 28
 
 // within returns a number between -most and most.
-func within(r *stage.Rand, most int64) int64 { return between(r, -most, most) }
+func within(r *part.Rand, most int64) int64 { return between(r, -most, most) }
 
 // between returns a number from lo to hi.
-func between(r *stage.Rand, lo, hi int64) int64 { return lo + int64(r.Intn(int(max(hi-lo, 0)+1))) }
+func between(r *part.Rand, lo, hi int64) int64 { return lo + int64(r.Intn(int(max(hi-lo, 0)+1))) }
 
 // draw paints one image: a sloping background, strokes over it, the glyph over
 // both, noise over all.
-func (l limits) draw(shape outline, r *stage.Rand, pix *[side * side]uint8) {
+func (l limits) draw(shape outline, r *part.Rand, pix *[side * side]uint8) {
 	var c canvas
 	ground, ink := l.levels(r)
 	c.slope(r, ground)
@@ -31,7 +31,7 @@ func (l limits) draw(shape outline, r *stage.Rand, pix *[side * side]uint8) {
 }
 
 // levels picks the brightness of background and glyph, at least contrast apart.
-func (l limits) levels(r *stage.Rand) (ground, ink int64) {
+func (l limits) levels(r *part.Rand) (ground, ink int64) {
 	apart := between(r, l.contrast, 255)
 	ground = between(r, 0, 255-apart)
 	ink = ground + apart
@@ -42,7 +42,7 @@ func (l limits) levels(r *stage.Rand) (ground, ink int64) {
 }
 
 // place picks where and how the glyph stands: rotation·shear·scale, then the shift.
-func (l limits) place(r *stage.Rand) affine {
+func (l limits) place(r *part.Rand) affine {
 	sx, sy := 65536+within(r, l.scale), 65536+within(r, l.scale)
 	shear := within(r, l.shear)
 	sin, cos := sincos(within(r, l.rotation))
@@ -80,7 +80,7 @@ func sincos(a int64) (sin, cos int64) {
 type canvas [side * side]int32
 
 // slope fills the canvas with a plane around the given brightness.
-func (c *canvas) slope(r *stage.Rand, ground int64) {
+func (c *canvas) slope(r *part.Rand, ground int64) {
 	gx, gy := within(r, 512), within(r, 512) // Q8 brightness a pixel: up to ±28 at an edge
 	for y := range int64(side) {
 		for x := range int64(side) {
@@ -105,7 +105,7 @@ func (c *canvas) blend(cover *coverage, ink, opacity int64) {
 }
 
 // noise adds to every pixel a value of triangular distribution, up to ±amplitude.
-func (c *canvas) noise(r *stage.Rand, amplitude int64) {
+func (c *canvas) noise(r *part.Rand, amplitude int64) {
 	if amplitude == 0 {
 		return
 	}
@@ -120,7 +120,7 @@ func (c *canvas) noise(r *stage.Rand, amplitude int64) {
 }
 
 // stroke covers a straight or bent bar across the image.
-func stroke(r *stage.Rand, cover *coverage) {
+func stroke(r *part.Rand, cover *coverage) {
 	x0, y0 := between(r, -3*256, (side+3)*256), between(r, -3*256, (side+3)*256)
 	x1, y1 := between(r, -3*256, (side+3)*256), between(r, -3*256, (side+3)*256)
 	width := between(r, 128, 512)

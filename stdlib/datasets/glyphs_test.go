@@ -9,10 +9,10 @@ import (
 	"sync"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
-func openGlyphs(t testing.TB, change func(*GlyphsArgs)) stage.Samples {
+func openGlyphs(t testing.TB, change func(*GlyphsArgs)) part.Samples {
 	t.Helper()
 	a := GlyphsDefaults()
 	if change != nil {
@@ -29,9 +29,9 @@ func openGlyphs(t testing.TB, change func(*GlyphsArgs)) stage.Samples {
 	return s
 }
 
-func pixels(t testing.TB, s stage.Samples, i int) ([]byte, int) {
+func pixels(t testing.TB, s part.Samples, i int) ([]byte, int) {
 	t.Helper()
-	var img stage.Image
+	var img part.Image
 	label, err := s.Image(i, &img)
 	if err != nil || img.H != 28 || img.W != 28 || img.C != 1 || len(img.Pix) != 784 {
 		t.Fatalf("image %d: %d×%d×%d, %d bytes, %v", i, img.H, img.W, img.C, len(img.Pix), err)
@@ -67,7 +67,7 @@ func TestGlyphsAreIndependentOfOrder(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
-			img := stage.Image{Pix: bytes.Repeat([]byte{77}, 1000)}
+			img := part.Image{Pix: bytes.Repeat([]byte{77}, 1000)}
 			for k := range n {
 				i := (k*(2*g+1) + 13*g) % n
 				if _, err := s.Image(i, &img); err != nil || !bytes.Equal(img.Pix, want[i]) {
@@ -120,7 +120,7 @@ func linear(t *testing.T, change func(*GlyphsArgs)) float64 {
 	w := make([]float64, classes*(in+1))
 	a, b := openGlyphs(t, change), openGlyphs(t, func(a *GlyphsArgs) { change(a); a.Split = "test" })
 	x, p := make([]float64, in+1), make([]float64, classes)
-	forward := func(s stage.Samples, i int) int {
+	forward := func(s part.Samples, i int) int {
 		pix, label := pixels(t, s, i)
 		for j, v := range pix {
 			x[j] = float64(v)/127.5 - 1
@@ -185,7 +185,7 @@ func TestSincos(t *testing.T) {
 // a grid of points, each asked by counting the edges to its left.
 func TestCoverage(t *testing.T) {
 	for k := range 40 {
-		r := stage.NewRand(5, uint64(k))
+		r := part.NewRand(5, uint64(k))
 		var poly []point
 		for range 3 {
 			poly = append(poly, point{between(r, -2000, 9000), between(r, -2000, 9000)})
@@ -229,7 +229,7 @@ func inside(poly []point, x, y int) float64 {
 
 func BenchmarkGlyphs(b *testing.B) {
 	s := openGlyphs(b, nil)
-	var img stage.Image
+	var img part.Image
 	for i := 0; b.Loop(); i++ {
 		if _, err := s.Image(i, &img); err != nil {
 			b.Fatal(err)

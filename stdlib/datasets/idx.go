@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // idxImages and idxLabels are the magic numbers of IDX files of bytes with three
@@ -98,12 +98,12 @@ func decodeIDX(r io.Reader, most int64, magic uint32, limit int) (*idx, error) {
 		n = min(n, limit)
 	}
 	if int64(n*size) > most {
-		return nil, fmt.Errorf("announces %s of %s, but holds %d at most", stage.Count(dims[0], "item"), stage.Count(size, "byte"), most/int64(size))
+		return nil, fmt.Errorf("announces %s of %s, but holds %d at most", part.Count(dims[0], "item"), part.Count(size, "byte"), most/int64(size))
 	}
 	data := make([]byte, n*size)
 	k, err := io.ReadFull(r, data)
 	if data = data[:k]; errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("announces %s of %s, but holds %d", stage.Count(dims[0], "item"), stage.Count(size, "byte"), len(data)/size)
+		return nil, fmt.Errorf("announces %s of %s, but holds %d", part.Count(dims[0], "item"), part.Count(size, "byte"), len(data)/size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("damaged: %w", err)
@@ -121,7 +121,7 @@ func atEnd(r io.Reader, items int) error {
 	case io.EOF:
 		return nil
 	case nil:
-		return fmt.Errorf("goes on after the %s that it announces", stage.Count(items, "item"))
+		return fmt.Errorf("goes on after the %s that it announces", part.Count(items, "item"))
 	default:
 		return fmt.Errorf("damaged at its end: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
@@ -26,10 +26,10 @@ func MNISTDefaults() MNISTArgs { return MNISTArgs{Split: "train"} }
 // Validate implements the language's check after decoding.
 func (a MNISTArgs) Validate() error {
 	if a.Root == "" {
-		return stage.Bad("root", `is empty; name the folder with the IDX files ("." is the pipeline's own)`)
+		return part.Bad("root", `is empty; name the folder with the IDX files ("." is the pipeline's own)`)
 	}
 	if validation(a.Split) && a.ValSamples == 0 {
-		return stage.Bad("split", "MNIST has no validation images of its own; say with val_samples how many of the training images are held out, here and in the training data")
+		return part.Bad("split", "MNIST has no validation images of its own; say with val_samples how many of the training images are held out, here and in the training data")
 	}
 	if err := a.subset().validate(a.count()); err != nil {
 		return err
@@ -54,7 +54,7 @@ type mnist struct{ MNISTArgs }
 // NewMNIST returns the data set of handwritten digits (LeCun, Cortes, Burges),
 // 28×28 grey, ten classes. Fashion-MNIST (Xiao et al. 2017) has the same files
 // and sizes and is read by naming its folder.
-func NewMNIST(a MNISTArgs) (stage.Dataset, error) {
+func NewMNIST(a MNISTArgs) (part.Dataset, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -70,25 +70,25 @@ func (m mnist) names() (images, labels string) {
 	return prefix + "-images-idx3-ubyte", prefix + "-labels-idx1-ubyte"
 }
 
-// Spec implements stage.Dataset.
-func (m mnist) Spec() stage.Spec {
+// Spec implements part.Dataset.
+func (m mnist) Spec() part.Spec {
 	half := []float32{0.5}
-	return stage.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: m.subset().size(m.count()), Mean: half, Std: half}
+	return part.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: m.subset().size(m.count()), Mean: half, Std: half}
 }
 
-// Files implements stage.Dataset.
+// Files implements part.Dataset.
 func (m mnist) Files() (string, []string) {
 	images, labels := m.names()
 	return m.Root, append(spellings(images), spellings(labels)...)
 }
 
-// Shares implements stage.Sharer.
-func (m mnist) Shares(other stage.Dataset) bool {
+// Shares implements part.Sharer.
+func (m mnist) Shares(other part.Dataset) bool {
 	o, ok := other.(mnist)
 	return ok && m.Root == o.Root && m.count() == o.count() && m.subset().shares(o.subset(), m.count())
 }
 
-// HeldBytes implements stage.Holder: the images, and which of them are in the set.
+// HeldBytes implements part.Holder: the images, and which of them are in the set.
 func (m mnist) HeldBytes() int64 {
 	n := m.subset().limit()
 	if m.MaxSamples == 0 {
@@ -97,8 +97,8 @@ func (m mnist) HeldBytes() int64 {
 	return int64(n)*(28*28+1) + 8*int64(m.subset().size(m.count()))
 }
 
-// Open implements stage.Dataset.
-func (m mnist) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
+// Open implements part.Dataset.
+func (m mnist) Open(fsys func(root string) fs.FS) (part.Samples, error) {
 	s, err := m.read(fsys(m.Root))
 	if err != nil {
 		return nil, fmt.Errorf("in %s: %w", m.Root, err)
@@ -108,7 +108,7 @@ func (m mnist) Open(fsys func(root string) fs.FS) (stage.Samples, error) {
 
 const whereMNIST = "the four files of MNIST are at https://github.com/cvdfoundation/mnist, those of Fashion-MNIST at https://github.com/zalandoresearch/fashion-mnist; put them, packed or not, into this folder"
 
-func (m mnist) read(fsys fs.FS) (stage.Samples, error) {
+func (m mnist) read(fsys fs.FS) (part.Samples, error) {
 	imageName, labelName := m.names()
 	images, err := readIDX(fsys, imageName, idxImages, m.subset().limit())
 	if err != nil {
@@ -130,7 +130,7 @@ func (m mnist) fits(images, labels *idx) error {
 		return fmt.Errorf("%s: its images are %d×%d, those of MNIST 28×28", images.name, h, w)
 	}
 	if n, k := images.dims[0], labels.dims[0]; n != k {
-		return fmt.Errorf("%s has %s, but %s has %s; the two do not belong together", images.name, stage.Count(n, "image"), labels.name, stage.Count(k, "label"))
+		return fmt.Errorf("%s has %s, but %s has %s; the two do not belong together", images.name, part.Count(n, "image"), labels.name, part.Count(k, "label"))
 	}
 	s := m.subset()
 	from, to, err := s.bounds(images.dims[0])
@@ -138,7 +138,7 @@ func (m mnist) fits(images, labels *idx) error {
 		return fmt.Errorf("%s: %w", images.name, err)
 	}
 	if n, want := to-from, s.size(m.count()); n != want {
-		return stage.Bad("max_samples", "%s has %s, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, stage.Count(images.dims[0], "image"), m.count(), n)
+		return part.Bad("max_samples", "%s has %s, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, part.Count(images.dims[0], "image"), m.count(), n)
 	}
 	for i, l := range labels.data {
 		if l > 9 {
@@ -167,11 +167,11 @@ type grey struct {
 	pix, labels []byte
 }
 
-// Len implements stage.Samples.
+// Len implements part.Samples.
 func (g *grey) Len() int { return len(g.labels) }
 
-// Image implements stage.Samples.
-func (g *grey) Image(i int, dst *stage.Image) (int, error) {
+// Image implements part.Samples.
+func (g *grey) Image(i int, dst *part.Image) (int, error) {
 	n := g.h * g.w
 	dst.H, dst.W, dst.C = g.h, g.w, 1
 	dst.Pix = append(dst.Pix[:0], g.pix[i*n:(i+1)*n]...)

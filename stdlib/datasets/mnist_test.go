@@ -13,7 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // idxFile makes the bytes of an IDX file.
@@ -62,7 +62,7 @@ func mnistFiles(n int, images, labels string) fstest.MapFS {
 }
 
 // open makes the data set and opens it over the files.
-func open(t *testing.T, d stage.Dataset, err error, files fs.FS) (stage.Samples, error) {
+func open(t *testing.T, d part.Dataset, err error, files fs.FS) (part.Samples, error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestMNISTReadsEverySpelling(t *testing.T) {
 			if s.Len() != limit || d.Spec().Len != limit {
 				t.Fatalf("%v: %d images, Spec says %d, want %d", names, s.Len(), d.Spec().Len, limit)
 			}
-			var img stage.Image
+			var img part.Image
 			for i := range limit {
 				label, err := s.Image(i, &img)
 				if err != nil || label != int(labels[i]) || img.H != 28 || img.W != 28 || img.C != 1 || !bytes.Equal(img.Pix, pix[i*784:][:784]) {
@@ -239,10 +239,10 @@ func TestMNISTOnRealData(t *testing.T) {
 }
 
 // checkSamples holds every image against the Spec; each class must be there, and none may be most of it.
-func checkSamples(t *testing.T, s stage.Samples, spec stage.Spec) {
+func checkSamples(t *testing.T, s part.Samples, spec part.Spec) {
 	t.Helper()
 	count := make([]int, spec.Classes)
-	var img stage.Image
+	var img part.Image
 	for i := range s.Len() {
 		label, err := s.Image(i, &img)
 		if err != nil || label < 0 || label >= spec.Classes || len(img.Pix) != spec.Shape.WithN(1).Len() {
@@ -287,7 +287,7 @@ func TestBadArguments(t *testing.T) {
 		{"noise", glyphs(func(a *GlyphsArgs) { a.Noise = 1.5 })},
 		{"contrast", glyphs(func(a *GlyphsArgs) { a.Contrast = -1 })},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if !errors.As(c.err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%s: %v", c.attr, c.err)
 		}

@@ -8,7 +8,7 @@ import (
 	"io"
 	"io/fs"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // errFolder is a folder in the place of a file.
@@ -97,7 +97,7 @@ func contentOf(f io.Reader, most byte, d *dataFile) (io.Reader, error) {
 		return r, nil
 	}
 	head, _ = r.Peek(512)
-	if what, way := stage.Recognize(head); what != "" {
+	if what, way := part.Recognize(head); what != "" {
 		return nil, &kindError{what, way}
 	}
 	return r, nil

@@ -3,7 +3,7 @@ package datasets
 import (
 	"errors"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // subset says which of the images in a split's files a data set has. It is the same for every data set that comes
@@ -29,12 +29,12 @@ func (s subset) validate(n int) error {
 		attr  string
 		value int
 	}{{"val_samples", s.held}, {"offset", s.offset}, {"max_samples", s.most}} {
-		if a.value < 0 || a.value > stage.MostImages {
-			return stage.Bad(a.attr, "%d images; it must be 0 to %d", a.value, stage.MostImages)
+		if a.value < 0 || a.value > part.MostImages {
+			return part.Bad(a.attr, "%d images; it must be 0 to %d", a.value, part.MostImages)
 		}
 	}
 	if s.held > 0 && s.split == "test" {
-		return stage.Bad("val_samples", "is for training and validation data; this is the test split")
+		return part.Bad("val_samples", "is for training and validation data; this is the test split")
 	}
 	if validation(s.split) && s.held > 0 {
 		n = max(n, s.held) // more than the part's own size need not be known
@@ -63,13 +63,13 @@ func (s subset) bounds(n int) (from, to int, err error) {
 	case n == 0:
 		return 0, 0, errors.New("the files hold no image")
 	case s.held > n || have < 1:
-		return 0, 0, stage.Bad("val_samples", "it holds out %s for validation, but there are %d", stage.Count(s.held, "image"), n)
+		return 0, 0, part.Bad("val_samples", "it holds out %s for validation, but there are %d", part.Count(s.held, "image"), n)
 	case s.offset >= have:
-		return 0, 0, stage.Bad("offset", "it leaves out the first %s, but there are %d", stage.Count(s.offset, "image"), have)
+		return 0, 0, part.Bad("offset", "it leaves out the first %s, but there are %d", part.Count(s.offset, "image"), have)
 	case s.most > have-s.offset && s.offset > 0:
-		return 0, 0, stage.Bad("max_samples", "it asks for %s, but there are %d, and %d behind offset", stage.Count(s.most, "image"), have, have-s.offset)
+		return 0, 0, part.Bad("max_samples", "it asks for %s, but there are %d, and %d behind offset", part.Count(s.most, "image"), have, have-s.offset)
 	case s.most > have:
-		return 0, 0, stage.Bad("max_samples", "it asks for %s, but there are %d", stage.Count(s.most, "image"), have)
+		return 0, 0, part.Bad("max_samples", "it asks for %s, but there are %d", part.Count(s.most, "image"), have)
 	}
 	from += s.offset
 	if s.most > 0 {
@@ -111,13 +111,13 @@ func (s subset) limit() int {
 }
 
 // of returns the subset of the n images of a split's files.
-func (s subset) of(all stage.Samples, n int) (stage.Samples, error) {
+func (s subset) of(all part.Samples, n int) (part.Samples, error) {
 	from, to, err := s.bounds(n)
 	if err != nil {
 		return nil, err
 	}
 	if s.seed != 0 {
-		return chosen{all, stage.NewRand(0x73706c6974, uint64(s.seed)).Perm(n)[from:to]}, nil
+		return chosen{all, part.NewRand(0x73706c6974, uint64(s.seed)).Perm(n)[from:to]}, nil
 	}
 	index := make([]int, to-from)
 	for i := range index {
@@ -128,12 +128,12 @@ func (s subset) of(all stage.Samples, n int) (stage.Samples, error) {
 
 // chosen are some images of a data set, in the order of index.
 type chosen struct {
-	all   stage.Samples
+	all   part.Samples
 	index []int
 }
 
-// Len implements stage.Samples.
+// Len implements part.Samples.
 func (c chosen) Len() int { return len(c.index) }
 
-// Image implements stage.Samples.
-func (c chosen) Image(i int, dst *stage.Image) (int, error) { return c.all.Image(c.index[i], dst) }
+// Image implements part.Samples.
+func (c chosen) Image(i int, dst *part.Image) (int, error) { return c.all.Image(c.index[i], dst) }

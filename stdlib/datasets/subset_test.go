@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // piece is what a pipeline can say of a subset; most is max_samples or num_samples.
@@ -19,7 +19,7 @@ type piece struct {
 }
 
 // sources are the data sets that this shelf has, each with 40 images in the files of a split, all different.
-func sources() map[string]func(piece) (stage.Dataset, fs.FS, error) {
+func sources() map[string]func(piece) (part.Dataset, fs.FS, error) {
 	mnist := mnistFiles(40, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 	for name, f := range mnistFiles(40, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte") {
 		mnist[name] = f
@@ -28,16 +28,16 @@ func sources() map[string]func(piece) (stage.Dataset, fs.FS, error) {
 		"data_batch_1.bin": {Data: records(0, 25)}, "data_batch_2.bin": {Data: records(25, 15)},
 		"validation_batch.bin": {Data: records(100, 40)}, "test_batch.bin": {Data: records(160, 40)},
 	}
-	return map[string]func(piece) (stage.Dataset, fs.FS, error){
-		"MNIST": func(p piece) (stage.Dataset, fs.FS, error) {
+	return map[string]func(piece) (part.Dataset, fs.FS, error){
+		"MNIST": func(p piece) (part.Dataset, fs.FS, error) {
 			d, err := NewMNIST(MNISTArgs{Root: "x", Split: p.split, ValSamples: p.held, Seed: p.seed, Offset: p.offset, MaxSamples: p.most})
 			return d, mnist, err
 		},
-		"CIFAR10": func(p piece) (stage.Dataset, fs.FS, error) {
+		"CIFAR10": func(p piece) (part.Dataset, fs.FS, error) {
 			d, err := NewCIFAR10(CIFAR10Args{Root: "x", Split: p.split, ValSamples: p.held, Seed: p.seed, Offset: p.offset, MaxSamples: p.most})
 			return d, cifar, err
 		},
-		"Glyphs": func(p piece) (stage.Dataset, fs.FS, error) {
+		"Glyphs": func(p piece) (part.Dataset, fs.FS, error) {
 			a := GlyphsDefaults()
 			a.Split, a.Seed, a.Offset, a.NumSamples = p.split, p.seed, p.offset, p.most
 			d, err := NewGlyphs(a)
@@ -47,7 +47,7 @@ func sources() map[string]func(piece) (stage.Dataset, fs.FS, error) {
 }
 
 // images are the images of a piece, as strings that tell them apart.
-func images(t *testing.T, source func(piece) (stage.Dataset, fs.FS, error), p piece) []string {
+func images(t *testing.T, source func(piece) (part.Dataset, fs.FS, error), p piece) []string {
 	t.Helper()
 	d, files, err := source(p)
 	s, err := open(t, d, err, files)
@@ -58,7 +58,7 @@ func images(t *testing.T, source func(piece) (stage.Dataset, fs.FS, error), p pi
 		t.Fatalf("%+v: %d images, Spec says %d", p, s.Len(), n)
 	}
 	var out []string
-	var img stage.Image
+	var img part.Image
 	for i := range s.Len() {
 		if _, err := s.Image(i, &img); err != nil {
 			t.Fatal(err)
@@ -163,8 +163,8 @@ func TestShares(t *testing.T) {
 			if err != nil || err2 != nil {
 				t.Fatal(err, err2)
 			}
-			got := a.(stage.Sharer).Shares(b)
-			if got != b.(stage.Sharer).Shares(a) {
+			got := a.(part.Sharer).Shares(b)
+			if got != b.(part.Sharer).Shares(a) {
 				t.Fatalf("%s: %+v and %+v: it depends on who is asked", name, p, q)
 			}
 			if name == "MNIST" && (p.split == "test") != (q.split == "test") {
@@ -189,14 +189,14 @@ func TestShares(t *testing.T) {
 		} {
 			a, _, _ := source(c.a)
 			b, _, _ := source(c.b)
-			if got := a.(stage.Sharer).Shares(b); got != c.want {
+			if got := a.(part.Sharer).Shares(b); got != c.want {
 				t.Errorf("%s: %+v and %+v: %t", name, c.a, c.b, got)
 			}
 		}
 	}
 	forgotten, _ := NewMNIST(MNISTArgs{Root: "x", Split: "train"})
 	val, _ := NewMNIST(MNISTArgs{Root: "x", Split: "validation", ValSamples: 5000})
-	if !forgotten.(stage.Sharer).Shares(val) {
+	if !forgotten.(part.Sharer).Shares(val) {
 		t.Error("training data that holds nothing out shares images with validation data")
 	}
 }
@@ -230,7 +230,7 @@ func TestSubsetRefuses(t *testing.T) {
 			if c.file {
 				_, err = d.Open(func(string) fs.FS { return files })
 			}
-			var arg *stage.ArgError
+			var arg *part.ArgError
 			if !errors.As(err, &arg) || arg.Attr != c.attr {
 				t.Errorf("%s %+v: %v, want an error at %s", name, c.p, err, c.attr)
 			}
@@ -241,7 +241,7 @@ func TestSubsetRefuses(t *testing.T) {
 		"offset":      {Root: "x", Split: "test", Offset: 10_000},
 		"val_samples": {Root: "x", Split: "train", ValSamples: 60_000},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if err := a.Validate(); !errors.As(err, &arg) || arg.Attr != attr {
 			t.Errorf("%+v: %v", a, err)
 		}

@@ -5,7 +5,7 @@ package losses
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // CrossEntropyArgs are the arguments of CrossEntropyLoss.
@@ -16,7 +16,7 @@ type CrossEntropyArgs struct {
 // Validate implements the language's check after decoding.
 func (a CrossEntropyArgs) Validate() error {
 	if !(a.LabelSmoothing >= 0 && a.LabelSmoothing < 1) {
-		return stage.Bad("label_smoothing", "%v must be at least 0 and below 1; 0.1 is customary", a.LabelSmoothing)
+		return part.Bad("label_smoothing", "%v must be at least 0 and below 1; 0.1 is customary", a.LabelSmoothing)
 	}
 	return nil
 }
@@ -29,14 +29,14 @@ type crossEntropy struct{ smooth float64 }
 //	loss = -Σ t·log p,  gradient = (p - t)/n
 //
 // Everything is computed in float64 in a fixed order and rounded once.
-func NewCrossEntropy(a CrossEntropyArgs) (stage.Loss, error) {
+func NewCrossEntropy(a CrossEntropyArgs) (part.Loss, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return crossEntropy{a.LabelSmoothing}, nil
 }
 
-// Loss implements stage.Loss.
+// Loss implements part.Loss.
 func (l crossEntropy) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
 	n := len(labels)
 	var sum float64

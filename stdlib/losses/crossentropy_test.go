@@ -5,10 +5,10 @@ import (
 	"math"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
-func loss(t *testing.T, smooth float64) stage.Loss {
+func loss(t *testing.T, smooth float64) part.Loss {
 	t.Helper()
 	l, err := NewCrossEntropy(CrossEntropyArgs{LabelSmoothing: smooth})
 	if err != nil {
@@ -19,7 +19,7 @@ func loss(t *testing.T, smooth float64) stage.Loss {
 
 // batch makes n rows of logits, with labels.
 func batch(seed uint64, n, classes int) ([]float32, []int32) {
-	r := stage.NewRand(seed)
+	r := part.NewRand(seed)
 	x, labels := make([]float32, n*classes), make([]int32, n)
 	for i := range x {
 		x[i] = float32(8*r.Float64() - 4)
@@ -116,7 +116,7 @@ func TestCrossEntropyGradientIsAMean(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	for _, s := range []float64{-0.1, 1, math.NaN()} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if _, err := NewCrossEntropy(CrossEntropyArgs{LabelSmoothing: s}); !errors.As(err, &arg) || arg.Attr != "label_smoothing" {
 			t.Errorf("%v: %v", s, err)
 		}

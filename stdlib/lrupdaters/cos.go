@@ -3,7 +3,7 @@ package lrupdaters
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // CosArgs are the arguments of CosLrUpdater.
@@ -21,7 +21,7 @@ func CosDefaults() CosArgs { return CosArgs{UpdateBy: "step", WarmupBy: "epoch"}
 // Validate implements the language's check after decoding.
 func (a CosArgs) Validate() error {
 	if !rate(a.StopLR) {
-		return stage.Bad("stop_lr", "%v is not a learning rate; it must be 0 or larger", a.StopLR)
+		return part.Bad("stop_lr", "%v is not a learning rate; it must be 0 or larger", a.StopLR)
 	}
 	_, err := newWarmup(a.WarmupBy, a.WarmupLen, a.WarmupBeginLR)
 	return err
@@ -39,7 +39,7 @@ type cos struct {
 //
 // T counts what is left of the stage after the warm-up. With update_by =
 // "epoch" and no warm-up that is base·(1 + cos(π·epoch/epochs))/2.
-func NewCos(a CosArgs) (stage.LRUpdater, error) {
+func NewCos(a CosArgs) (part.LRUpdater, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -47,8 +47,8 @@ func NewCos(a CosArgs) (stage.LRUpdater, error) {
 	return cos{w, a.UpdateBy == "step", a.StopLR}, err
 }
 
-// LR implements stage.LRUpdater.
-func (c cos) LR(base float64, p stage.Progress) float64 {
+// LR implements part.LRUpdater.
+func (c cos) LR(base float64, p part.Progress) float64 {
 	if lr, ok := c.rising(base, p); ok {
 		return lr
 	}

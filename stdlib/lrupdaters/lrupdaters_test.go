@@ -5,21 +5,21 @@ import (
 	"math"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 const epochs, perEpoch = 10, 50
 
 // at is the moment before the given step.
-func at(step int) stage.Progress {
-	return stage.Progress{Epoch: step / perEpoch, Step: step, StepsPerEpoch: perEpoch, Epochs: epochs, Steps: epochs * perEpoch}
+func at(step int) part.Progress {
+	return part.Progress{Epoch: step / perEpoch, Step: step, StepsPerEpoch: perEpoch, Epochs: epochs, Steps: epochs * perEpoch}
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) }
 
 type points map[int]float64
 
-func check(t *testing.T, name string, u stage.LRUpdater, err error, base float64, want points) {
+func check(t *testing.T, name string, u part.LRUpdater, err error, base float64, want points) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(name, err)
@@ -93,7 +93,7 @@ func TestRatesStayInBounds(t *testing.T) {
 					t.Fatal(err1, err2)
 				}
 				for step := range epochs*perEpoch + 1 {
-					for _, u := range []stage.LRUpdater{c, d} {
+					for _, u := range []part.LRUpdater{c, d} {
 						if lr := u.LR(0.3, at(step)); !(lr >= 0 && lr <= 0.3) {
 							t.Fatalf("%T %s, warm-up %d %s, step %d: %v", u, by, warm, unit, step, lr)
 						}
@@ -125,7 +125,7 @@ func TestBadArguments(t *testing.T) {
 		{"lr_decay_factor", dec(func(a *StepDecayArgs) { a.LRDecayFactor = 1.5 })},
 		{"warmup_len", dec(func(a *StepDecayArgs) { a.WarmupLen = -1 })},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if !errors.As(c.err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%d: %s: %v", i, c.attr, c.err)
 		}

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // StepDecayArgs are the arguments of StepDecayLrUpdater.
@@ -25,13 +25,13 @@ func StepDecayDefaults() StepDecayArgs {
 // Validate implements the language's check after decoding.
 func (a StepDecayArgs) Validate() error {
 	if len(a.LRDecayID) == 0 {
-		return stage.Bad("lr_decay_id", "is empty; name the %ss at which the rate falls, or leave the lr_updater out to keep the rate", a.UpdateBy)
+		return part.Bad("lr_decay_id", "is empty; name the %ss at which the rate falls, or leave the lr_updater out to keep the rate", a.UpdateBy)
 	}
 	if first, most := a.LRDecayID[0], mostOf(a.UpdateBy); first < 0 || a.LRDecayID[len(a.LRDecayID)-1] > most || !slices.IsSorted(a.LRDecayID) {
-		return stage.Bad("lr_decay_id", "must be 0 to %d and ascending, and begins with %d", most, first)
+		return part.Bad("lr_decay_id", "must be 0 to %d and ascending, and begins with %d", most, first)
 	}
 	if !(a.LRDecayFactor >= 0 && a.LRDecayFactor <= 1) {
-		return stage.Bad("lr_decay_factor", "%v must lie between 0 and 1", a.LRDecayFactor)
+		return part.Bad("lr_decay_factor", "%v must lie between 0 and 1", a.LRDecayFactor)
 	}
 	_, err := newWarmup(a.WarmupBy, a.WarmupLen, a.WarmupBeginLR)
 	return err
@@ -49,7 +49,7 @@ type stepDecay struct {
 //	lr = base · lr_decay_factor^k
 //
 // where k is the number of entries of lr_decay_id that have been reached.
-func NewStepDecay(a StepDecayArgs) (stage.LRUpdater, error) {
+func NewStepDecay(a StepDecayArgs) (part.LRUpdater, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ func NewStepDecay(a StepDecayArgs) (stage.LRUpdater, error) {
 	return stepDecay{w, a.UpdateBy == "step", slices.Clone(a.LRDecayID), a.LRDecayFactor}, err
 }
 
-// LR implements stage.LRUpdater.
-func (d stepDecay) LR(base float64, p stage.Progress) float64 {
+// LR implements part.LRUpdater.
+func (d stepDecay) LR(base float64, p part.Progress) float64 {
 	if lr, ok := d.rising(base, p); ok {
 		return lr
 	}

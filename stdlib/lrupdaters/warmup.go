@@ -6,7 +6,7 @@ package lrupdaters
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // warmup is what all updaters share, with HAT's meaning: while it lasts, the
@@ -20,10 +20,10 @@ type warmup struct {
 
 func newWarmup(by string, length int, begin float64) (warmup, error) {
 	if most := mostOf(by); length < 0 || length > most {
-		return warmup{}, stage.Bad("warmup_len", "%d %ss; it must be 0 to %d", length, by, most)
+		return warmup{}, part.Bad("warmup_len", "%d %ss; it must be 0 to %d", length, by, most)
 	}
 	if !rate(begin) {
-		return warmup{}, stage.Bad("warmup_begin_lr", "%v is not a learning rate; it must be 0 or larger", begin)
+		return warmup{}, part.Bad("warmup_begin_lr", "%v is not a learning rate; it must be 0 or larger", begin)
 	}
 	return warmup{by == "step", length, begin}, nil
 }
@@ -31,27 +31,27 @@ func newWarmup(by string, length int, begin float64) (warmup, error) {
 // mostOf is how many epochs or steps a stage can have.
 func mostOf(unit string) int {
 	if unit == "step" {
-		return stage.MostSteps
+		return part.MostSteps
 	}
-	return stage.MostEpochs
+	return part.MostEpochs
 }
 
 // rate reports whether v can be a learning rate.
 func rate(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
 
 // steps returns the warm-up's length in steps.
-func (w warmup) steps(p stage.Progress) int {
+func (w warmup) steps(p part.Progress) int {
 	if w.byStep {
 		return w.length
 	}
 	return w.length * p.StepsPerEpoch
 }
 
-// WarmupSteps implements stage.Warmer.
-func (w warmup) WarmupSteps(p stage.Progress) int { return w.steps(p) }
+// WarmupSteps implements part.Warmer.
+func (w warmup) WarmupSteps(p part.Progress) int { return w.steps(p) }
 
 // epochs returns the warm-up's length in epochs, rounded up.
-func (w warmup) epochs(p stage.Progress) int {
+func (w warmup) epochs(p part.Progress) int {
 	if w.byStep {
 		return ceilDiv(w.length, p.StepsPerEpoch)
 	}
@@ -59,7 +59,7 @@ func (w warmup) epochs(p stage.Progress) int {
 }
 
 // rising returns the rate during the warm-up; ok is false after it.
-func (w warmup) rising(base float64, p stage.Progress) (lr float64, ok bool) {
+func (w warmup) rising(base float64, p part.Progress) (lr float64, ok bool) {
 	n := w.steps(p)
 	if p.Step >= n {
 		return 0, false
@@ -69,7 +69,7 @@ func (w warmup) rising(base float64, p stage.Progress) (lr float64, ok bool) {
 
 // past returns how many steps (or epochs) lie between the warm-up's end and now,
 // and how many there are in all after the warm-up.
-func (w warmup) past(byStep bool, p stage.Progress) (done, all int) {
+func (w warmup) past(byStep bool, p part.Progress) (done, all int) {
 	if byStep {
 		n := w.steps(p)
 		return p.Step - n, total(p.Steps, p.Epochs*p.StepsPerEpoch) - n

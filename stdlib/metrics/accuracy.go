@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // AccuracyArgs are the arguments of Accuracy: it has none.
@@ -15,7 +15,7 @@ type AccuracyArgs struct{}
 
 // NewAccuracy returns the share of images whose largest logit is that of their label.
 // It is called "accuracy"; 1 means all.
-func NewAccuracy(AccuracyArgs) (stage.Metric, error) {
+func NewAccuracy(AccuracyArgs) (part.Metric, error) {
 	return &topK{name: "accuracy", k: 1}, nil
 }
 
@@ -33,14 +33,14 @@ const mostK = 100_000
 // Validate implements the language's check after decoding.
 func (a TopKArgs) Validate() error {
 	if a.K < 1 || a.K > mostK {
-		return stage.Bad("k", "%d; it must be 1 to %d", a.K, mostK)
+		return part.Bad("k", "%d; it must be 1 to %d", a.K, mostK)
 	}
 	return nil
 }
 
 // NewTopKAccuracy returns the share of images whose label is among their k largest
 // logits. It is called "top5_accuracy", after its k; 1 means all.
-func NewTopKAccuracy(a TopKArgs) (stage.Metric, error) {
+func NewTopKAccuracy(a TopKArgs) (part.Metric, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -54,13 +54,13 @@ type topK struct {
 	seen        []int64 // images by label
 }
 
-// Names implements stage.Metric.
+// Names implements part.Metric.
 func (m *topK) Names() []string { return []string{m.name} }
 
-// Reset implements stage.Metric.
+// Reset implements part.Metric.
 func (m *topK) Reset() { m.hits, m.total, m.seen = 0, 0, nil }
 
-// Update implements stage.Metric.
+// Update implements part.Metric.
 func (m *topK) Update(logits []float32, labels []int32, classes int) {
 	m.seen = append(m.seen, make([]int64, max(classes-len(m.seen), 0))...)
 	for i, label := range labels {
@@ -72,12 +72,12 @@ func (m *topK) Update(logits []float32, labels []int32, classes int) {
 	m.total += int64(len(labels))
 }
 
-// Values implements stage.Metric: 0 when nothing was seen.
+// Values implements part.Metric: 0 when nothing was seen.
 func (m *topK) Values() []float64 {
 	return []float64{float64(m.hits) / float64(max(m.total, 1))}
 }
 
-// Chance implements stage.Guesser: the share of the k labels that most images have.
+// Chance implements part.Guesser: the share of the k labels that most images have.
 func (m *topK) Chance() []float64 {
 	most := slices.Clone(m.seen)
 	slices.Sort(most)

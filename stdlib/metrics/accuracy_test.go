@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 func TestAccuracy(t *testing.T) {
@@ -50,7 +50,7 @@ func TestNames(t *testing.T) {
 	if v := a.Values(); v[0] != 0 {
 		t.Errorf("of nothing: %v", v)
 	}
-	var arg *stage.ArgError
+	var arg *part.ArgError
 	if _, err := NewTopKAccuracy(TopKArgs{}); !errors.As(err, &arg) || arg.Attr != "k" {
 		t.Error(err)
 	}
@@ -58,7 +58,7 @@ func TestNames(t *testing.T) {
 
 // Against sorting: the label is among the k largest.
 func TestTopKAgainstSorting(t *testing.T) {
-	r := stage.NewRand(4)
+	r := part.NewRand(4)
 	for range 500 {
 		x := make([]float32, 12)
 		for i := range x {
@@ -97,14 +97,14 @@ func TestChance(t *testing.T) {
 	}
 	labels := []int32{0, 1, 1, 1, 2, 2}
 	for _, c := range []struct {
-		m    stage.Metric
+		m    part.Metric
 		want float64
 	}{{m, 3.0 / 6}, {two, 5.0 / 6}} {
 		for range 2 {
 			c.m.Reset()
 			c.m.Update(make([]float32, 3*len(labels)), labels, 3)
 		}
-		if got := c.m.(stage.Guesser).Chance(); got[0] != c.want {
+		if got := c.m.(part.Guesser).Chance(); got[0] != c.want {
 			t.Errorf("%v: chance %v, want %v", c.m.Names(), got, c.want)
 		}
 	}

@@ -3,7 +3,7 @@ package models
 import (
 	"fmt"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -34,14 +34,14 @@ type convNet struct{ ConvNetArgs }
 //
 // Its nodes are backbone.stageS.{conv1,conv2} with stages from 1, backbone.stage1.pool,
 // backbone.stage2.pool, head.pool and head.fc.
-func NewConvNet(a ConvNetArgs) (stage.Model, error) {
+func NewConvNet(a ConvNetArgs) (part.Model, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return convNet{a}, nil
 }
 
-// Build implements stage.Model.
+// Build implements part.Model.
 func (c convNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{c.BNEps, c.BNMomentum}, activation(c.Act)
 	b := nn.NewBuilder(in)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
@@ -14,19 +14,19 @@ import (
 )
 
 // deep are the nets on which evaluation and int8 are held against each other.
-func deep() map[string]func() (stage.Model, error) {
-	resnet := func(depth int) func() (stage.Model, error) {
-		return func() (stage.Model, error) {
+func deep() map[string]func() (part.Model, error) {
+	resnet := func(depth int) func() (part.Model, error) {
+		return func() (part.Model, error) {
 			a := ResNetDefaults()
 			a.Depth, a.Width = depth, 8
 			return NewResNet(a)
 		}
 	}
-	return map[string]func() (stage.Model, error){
-		"LeNet":     func() (stage.Model, error) { return NewLeNet(LeNetDefaults()) },
+	return map[string]func() (part.Model, error){
+		"LeNet":     func() (part.Model, error) { return NewLeNet(LeNetDefaults()) },
 		"ResNet-8":  resnet(8),
 		"ResNet-20": resnet(20),
-		"MobileNetV2": func() (stage.Model, error) {
+		"MobileNetV2": func() (part.Model, error) {
 			a := mobilenetArgs(cifar, 10)
 			a.WidthMult = 0.35
 			return NewMobileNetV2(a)

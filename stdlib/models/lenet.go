@@ -1,7 +1,7 @@
 package models
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -33,14 +33,14 @@ type leNet struct{ LeNetArgs }
 //
 // Its nodes are backbone.conv1, backbone.pool1, backbone.conv2, backbone.pool2
 // and head.fc.
-func NewLeNet(a LeNetArgs) (stage.Model, error) {
+func NewLeNet(a LeNetArgs) (part.Model, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return leNet{a}, nil
 }
 
-// Build implements stage.Model.
+// Build implements part.Model.
 func (l leNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{l.BNEps, l.BNMomentum}, activation(l.Act)
 	pool := nn.PoolAttrs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}

@@ -1,7 +1,7 @@
 package models
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -32,14 +32,14 @@ type leNet5 struct{ LeNet5Args }
 // Its nodes are backbone.conv1, backbone.pool1, backbone.conv2, backbone.pool2,
 // backbone.conv3 (5×5 over the 5×5 map), backbone.conv4 (1×1) and head.fc, a 1×1
 // convolution of the 1×1 map or, which is the same, a linear layer.
-func NewLeNet5(a LeNet5Args) (stage.Model, error) {
+func NewLeNet5(a LeNet5Args) (part.Model, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return leNet5{a}, nil
 }
 
-// Build implements stage.Model.
+// Build implements part.Model.
 func (l leNet5) Build(in tensor.Shape) (*nn.Graph, error) {
 	b := nn.NewBuilder(in)
 	conv := func(name string, x nn.Value, outC, size, padding int) nn.Value {

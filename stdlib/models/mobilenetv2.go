@@ -3,7 +3,7 @@ package models
 import (
 	"fmt"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -26,7 +26,7 @@ func MobileNetV2Defaults() MobileNetV2Args {
 // Validate implements the language's check after decoding.
 func (a MobileNetV2Args) Validate() error {
 	if !(a.WidthMult > 0 && a.WidthMult <= 8) {
-		return stage.Bad("width_mult", "%v must be above 0 and at most 8; the paper's networks have 0.35 to 1.4", a.WidthMult)
+		return part.Bad("width_mult", "%v must be above 0 and at most 8; the paper's networks have 0.35 to 1.4", a.WidthMult)
 	}
 	if err := layout("strides", a.Strides); err != nil {
 		return err
@@ -42,7 +42,7 @@ type mobileNetV2 struct{ MobileNetV2Args }
 // Its nodes are backbone.stem, backbone.stageS.B.{expand,depthwise,project,add}
 // with stages from 1 and blocks from 0 (stage 1 has no expand, and only blocks
 // that keep the map's shape have an add), backbone.last, head.pool and head.fc.
-func NewMobileNetV2(a MobileNetV2Args) (stage.Model, error) {
+func NewMobileNetV2(a MobileNetV2Args) (part.Model, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ var invertedStages = []struct{ expand, outC, blocks, imagenet, cifar int }{
 	{6, 320, 1, 1, 1},
 }
 
-// Build implements stage.Model.
+// Build implements part.Model.
 func (m mobileNetV2) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{m.BNEps, m.BNMomentum}, activation(m.Act)
 	b := nn.NewBuilder(in)

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
 
-func build(t testing.TB, m stage.Model, err error, in tensor.Shape) *nn.Graph {
+func build(t testing.TB, m part.Model, err error, in tensor.Shape) *nn.Graph {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -172,13 +172,13 @@ func TestLeNet(t *testing.T) {
 
 // Every BN of every model can be absorbed, and every model converted.
 func TestModelsAreConvertible(t *testing.T) {
-	for name, m := range map[string]func() (stage.Model, error){
-		"ConvNet":     func() (stage.Model, error) { return NewConvNet(ConvNetDefaults()) },
-		"LeNet":       func() (stage.Model, error) { return NewLeNet(LeNetDefaults()) },
-		"LeNet5":      func() (stage.Model, error) { return NewLeNet5(LeNet5Defaults()) },
-		"MobileNetV2": func() (stage.Model, error) { return NewMobileNetV2(MobileNetV2Defaults()) },
-		"ResNet":      func() (stage.Model, error) { a := ResNetDefaults(); a.Depth, a.Act = 8, "relu6"; return NewResNet(a) },
-		"ResNet-50": func() (stage.Model, error) {
+	for name, m := range map[string]func() (part.Model, error){
+		"ConvNet":     func() (part.Model, error) { return NewConvNet(ConvNetDefaults()) },
+		"LeNet":       func() (part.Model, error) { return NewLeNet(LeNetDefaults()) },
+		"LeNet5":      func() (part.Model, error) { return NewLeNet5(LeNet5Defaults()) },
+		"MobileNetV2": func() (part.Model, error) { return NewMobileNetV2(MobileNetV2Defaults()) },
+		"ResNet":      func() (part.Model, error) { a := ResNetDefaults(); a.Depth, a.Act = 8, "relu6"; return NewResNet(a) },
+		"ResNet-50": func() (part.Model, error) {
 			a := ResNetDefaults()
 			a.Depth, a.Width, a.Stem = 50, 8, imagenet
 			return NewResNet(a)
@@ -298,14 +298,14 @@ func TestBadArguments(t *testing.T) {
 		a := ResNetDefaults()
 		a.Depth = 8
 		c.change(&a)
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if _, err := NewResNet(a); !errors.As(err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%d: %s: %v", i, c.attr, err)
 		}
 	}
 	l := LeNetDefaults()
 	l.Width = -3
-	var arg *stage.ArgError
+	var arg *part.ArgError
 	if _, err := NewLeNet(l); !errors.As(err, &arg) || arg.Attr != "width" {
 		t.Error(err)
 	}

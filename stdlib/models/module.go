@@ -5,7 +5,7 @@
 package models
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -147,7 +147,7 @@ const (
 // layout checks an argument that names one.
 func layout(attr, name string) error {
 	if name != cifar && name != imagenet {
-		return stage.Bad(attr, "there is no layout %q; choose %q (small images) or %q (about 224×224)", name, cifar, imagenet)
+		return part.Bad(attr, "there is no layout %q; choose %q (small images) or %q (about 224×224)", name, cifar, imagenet)
 	}
 	return nil
 }
@@ -164,13 +164,13 @@ func activation(name string) kernel.Act {
 func common(classes, width int, n norm) error {
 	switch {
 	case classes < 2 || classes > 100_000:
-		return stage.Bad("num_classes", "%s; there must be 2 to 100000", stage.Count(classes, "class"))
+		return part.Bad("num_classes", "%s; there must be 2 to 100000", part.Count(classes, "class"))
 	case width < 1 || width > 2048:
-		return stage.Bad("width", "%s; there must be 1 to 2048", stage.Count(width, "channel"))
+		return part.Bad("width", "%s; there must be 1 to 2048", part.Count(width, "channel"))
 	case !(n.eps > 0 && n.eps < 1):
-		return stage.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", n.eps)
+		return part.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", n.eps)
 	case !(n.momentum > 0 && n.momentum <= 1):
-		return stage.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", n.momentum)
+		return part.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", n.momentum)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -50,7 +50,7 @@ func blocks(depth int) (counts []int, bottleneck bool) {
 // Validate implements the language's check after decoding.
 func (a ResNetArgs) Validate() error {
 	if counts, _ := blocks(a.Depth); counts == nil {
-		return stage.Bad("depth", "there is no ResNet of depth %d; choose 8, 14, 20, 32, 44, 56 (three stages), 18, 34 (four stages) or 50, 101, 152 (bottleneck blocks)", a.Depth)
+		return part.Bad("depth", "there is no ResNet of depth %d; choose 8, 14, 20, 32, 44, 56 (three stages), 18, 34 (four stages) or 50, 101, 152 (bottleneck blocks)", a.Depth)
 	}
 	if err := layout("stem", a.Stem); err != nil {
 		return err
@@ -67,14 +67,14 @@ type resNet struct{ ResNetArgs }
 // backbone.stageS.B.{conv1,conv2,conv3,downsample,add,act} with stages from 1 and
 // blocks from 0, conv3 in bottlenecks only, head.pool (global average) and head.fc.
 // The stages halve the image, except the first.
-func NewResNet(a ResNetArgs) (stage.Model, error) {
+func NewResNet(a ResNetArgs) (part.Model, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return resNet{a}, nil
 }
 
-// Build implements stage.Model.
+// Build implements part.Model.
 func (r resNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{r.BNEps, r.BNMomentum}, activation(r.Act)
 	b := nn.NewBuilder(in)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -15,17 +15,17 @@ import (
 // implementation of the same networks counted.
 var zoo = []struct {
 	name         string
-	model        func() (stage.Model, error)
+	model        func() (part.Model, error)
 	in           tensor.Shape
 	macs, params int64
 }{
-	{"LeNet-5", func() (stage.Model, error) { return NewLeNet5(LeNet5Defaults()) }, tensor.Shape{H: 28, W: 28, C: 1}, 416_520, 61_932},
-	{"ConvNet", func() (stage.Model, error) { return NewConvNet(ConvNetDefaults()) }, tensor.Shape{H: 28, W: 28, C: 1}, 29_128_448, 288_170},
-	{"ResNet-18, CIFAR", func() (stage.Model, error) { return NewResNet(resnetArgs(18, cifar, 10)) }, tensor.Shape{H: 32, W: 32, C: 3}, 555_422_720, 11_173_962},
-	{"ResNet-18", func() (stage.Model, error) { return NewResNet(resnetArgs(18, imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 1_814_073_344, 11_689_512},
-	{"ResNet-50", func() (stage.Model, error) { return NewResNet(resnetArgs(50, imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 4_089_184_256, 25_557_032},
-	{"MobileNetV2, CIFAR", func() (stage.Model, error) { return NewMobileNetV2(mobilenetArgs(cifar, 10)) }, tensor.Shape{H: 32, W: 32, C: 3}, 87_976_448, 2_236_682},
-	{"MobileNetV2", func() (stage.Model, error) { return NewMobileNetV2(mobilenetArgs(imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 300_774_272, 3_504_872},
+	{"LeNet-5", func() (part.Model, error) { return NewLeNet5(LeNet5Defaults()) }, tensor.Shape{H: 28, W: 28, C: 1}, 416_520, 61_932},
+	{"ConvNet", func() (part.Model, error) { return NewConvNet(ConvNetDefaults()) }, tensor.Shape{H: 28, W: 28, C: 1}, 29_128_448, 288_170},
+	{"ResNet-18, CIFAR", func() (part.Model, error) { return NewResNet(resnetArgs(18, cifar, 10)) }, tensor.Shape{H: 32, W: 32, C: 3}, 555_422_720, 11_173_962},
+	{"ResNet-18", func() (part.Model, error) { return NewResNet(resnetArgs(18, imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 1_814_073_344, 11_689_512},
+	{"ResNet-50", func() (part.Model, error) { return NewResNet(resnetArgs(50, imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 4_089_184_256, 25_557_032},
+	{"MobileNetV2, CIFAR", func() (part.Model, error) { return NewMobileNetV2(mobilenetArgs(cifar, 10)) }, tensor.Shape{H: 32, W: 32, C: 3}, 87_976_448, 2_236_682},
+	{"MobileNetV2", func() (part.Model, error) { return NewMobileNetV2(mobilenetArgs(imagenet, 1000)) }, tensor.Shape{H: 224, W: 224, C: 3}, 300_774_272, 3_504_872},
 }
 
 func resnetArgs(depth int, stem string, classes int) ResNetArgs {

@@ -3,7 +3,7 @@ package observers
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -15,7 +15,7 @@ type FixedScaleArgs struct {
 // Validate implements the language's check after decoding.
 func (a FixedScaleArgs) Validate() error {
 	if !(a.Scale >= float64(quant.Epsilon) && a.Scale <= 1e30) {
-		return stage.Bad("scale", "%v must be positive (at least %g); 1/127 covers the range -1 to 1 with int8", a.Scale, quant.Epsilon)
+		return part.Bad("scale", "%v must be positive (at least %g); 1/127 covers the range -1 to 1 with int8", a.Scale, quant.Epsilon)
 	}
 	return nil
 }
@@ -23,7 +23,7 @@ func (a FixedScaleArgs) Validate() error {
 type fixedScale struct{ scale float32 }
 
 // NewFixedScale returns the observer that looks at no data: the scale is given.
-func NewFixedScale(a FixedScaleArgs) (stage.Observer, error) {
+func NewFixedScale(a FixedScaleArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@
 package observers
 
 import (
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -20,7 +20,7 @@ func (moving) Fixed() bool { return false }
 
 func averaging(c float64) error {
 	if !(c >= 0 && c <= 1) {
-		return stage.Bad("averaging_constant", "%v must lie between 0 (frozen after the first batch) and 1 (the present batch alone)", c)
+		return part.Bad("averaging_constant", "%v must lie between 0 (frozen after the first batch) and 1 (the present batch alone)", c)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func (a MinMaxArgs) Validate() error { return averaging(a.AveragingConstant) }
 type minMax struct{ moving }
 
 // NewMinMax returns the observer whose range is that of the values.
-func NewMinMax(a MinMaxArgs) (stage.Observer, error) {
+func NewMinMax(a MinMaxArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}

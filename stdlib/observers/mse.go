@@ -3,7 +3,7 @@ package observers
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -19,7 +19,7 @@ func MSEDefaults() MSEArgs { return MSEArgs{NumCandidates: 100, AveragingConstan
 // Validate implements the language's check after decoding.
 func (a MSEArgs) Validate() error {
 	if a.NumCandidates < 2 || a.NumCandidates > 10_000 {
-		return stage.Bad("num_candidates", "%d; it must be 2 to 10000, 100 is customary", a.NumCandidates)
+		return part.Bad("num_candidates", "%d; it must be 2 to 10000, 100 is customary", a.NumCandidates)
 	}
 	return averaging(a.AveragingConstant)
 }
@@ -33,7 +33,7 @@ type mse struct {
 // the range of the values, the one with the smallest Σ(x - fakequant(x))², the
 // widest of equal ones. Up to 8192 values are measured one by one; more than
 // that through a histogram of 8192 bins, each value standing at its bin's middle.
-func NewMSE(a MSEArgs) (stage.Observer, error) {
+func NewMSE(a MSEArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -30,7 +30,7 @@ func specs() (all []quant.Spec) {
 
 // samples are values with a few outliers; relu makes them all non-negative.
 func samples(seed uint64, n int, relu bool) []float32 {
-	r := stage.NewRand(seed)
+	r := part.NewRand(seed)
 	x := make([]float32, n)
 	for i := range x {
 		v := r.Float64() + r.Float64() + r.Float64() - 1.5
@@ -44,7 +44,7 @@ func samples(seed uint64, n int, relu bool) []float32 {
 	return x
 }
 
-func observer(t *testing.T, o stage.Observer, err error) stage.Observer {
+func observer(t *testing.T, o part.Observer, err error) part.Observer {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func exactRank(p float64, n int) int {
 // for all numbers of values.
 func TestRanks(t *testing.T) {
 	percentiles := []float64{50.1, 66.6, 90, 95, 99, 99.5, 99.89, 99.9, 99.95, 99.99, 99.995, 99.999, 99.9999, 100, math.Nextafter(100, 0), math.Nextafter(50, 100)}
-	r := stage.NewRand(4)
+	r := part.NewRand(4)
 	for range 50 {
 		percentiles = append(percentiles, 50+50*r.Float64(), math.Ceil(1e4*(50+49*r.Float64()))/1e4)
 	}
@@ -191,7 +191,7 @@ func TestMSECutsOutliers(t *testing.T) {
 
 // The range of fixed_scale has the given scale, to the last bit but one.
 func TestFixedScale(t *testing.T) {
-	r := stage.NewRand(9)
+	r := part.NewRand(9)
 	for _, s := range specs() {
 		for i := range 200 {
 			scale := math.Exp(12*r.Float64() - 10)
@@ -226,7 +226,7 @@ func TestObserversAreFunctionsOfTheValues(t *testing.T) {
 		t.Fatal(err1, err2)
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for name, o := range map[string]stage.Observer{"percentile": p, "mse": m} {
+	for name, o := range map[string]part.Observer{"percentile": p, "mse": m} {
 		x := samples(8, 10_000, false)
 		lo, hi := slices.Min(x), slices.Max(x)
 		for _, s := range specs() {
@@ -263,7 +263,7 @@ func TestBadArguments(t *testing.T) {
 		{"scale", FixedScaleArgs{}.Validate()},
 		{"scale", FixedScaleArgs{Scale: math.Inf(1)}.Validate()},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if !errors.As(c.err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%d: %s: %v", i, c.attr, c.err)
 		}
@@ -275,7 +275,7 @@ func BenchmarkObservers(b *testing.B) {
 	m, _ := NewMSE(MSEDefaults())
 	x := samples(1, 128*28*28*16, true)
 	lo, hi := slices.Min(x), slices.Max(x)
-	for name, o := range map[string]stage.Observer{"percentile": p, "mse": m} {
+	for name, o := range map[string]part.Observer{"percentile": p, "mse": m} {
 		b.Run(fmt.Sprintf("%s/%d", name, len(x)), func(b *testing.B) {
 			for b.Loop() {
 				o.Range(x, lo, hi, quant.Spec{DType: quant.Int8})

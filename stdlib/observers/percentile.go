@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -24,7 +24,7 @@ func PercentileDefaults() PercentileArgs {
 // Validate implements the language's check after decoding.
 func (a PercentileArgs) Validate() error {
 	if !(a.Percentile > 50 && a.Percentile <= 100) {
-		return stage.Bad("percentile", "%v percent; it must be above 50 and at most 100, 99.9 to 99.999 is customary", a.Percentile)
+		return part.Bad("percentile", "%v percent; it must be above 50 and at most 100, 99.9 to 99.999 is customary", a.Percentile)
 	}
 	return averaging(a.AveragingConstant)
 }
@@ -63,7 +63,7 @@ func (s share) rank(n int) int {
 // out its own share. The order statistic is exact, not read off a histogram: of n
 // values it is the one of rank ⌈n·percentile/100⌉, with the percentile as the decimal
 // number that was written.
-func NewPercentile(a PercentileArgs) (stage.Observer, error) {
+func NewPercentile(a PercentileArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}

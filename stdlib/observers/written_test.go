@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/quant"
 )
 
@@ -115,7 +115,7 @@ func first(a, _ float32) float32  { return a }
 func second(_, b float32) float32 { return b }
 
 func TestWritten(t *testing.T) {
-	r := stage.NewRand(77)
+	r := part.NewRand(77)
 	for _, s := range specs() {
 		if s.DType == quant.UInt8 && s.Scheme == quant.Symmetric {
 			continue // there is no such thing in a pipeline
@@ -163,7 +163,7 @@ func TestWritten(t *testing.T) {
 
 // TestWrittenAverage: the range of a node over batches, as the page has it.
 func TestWrittenAverage(t *testing.T) {
-	r := stage.NewRand(5)
+	r := part.NewRand(5)
 	for _, constant := range []float64{0, 0.01, 0.3, 1} {
 		o, err := NewMinMax(MinMaxArgs{AveragingConstant: constant})
 		n := quant.NewNode(quant.Spec{DType: quant.Int8}, observer(t, o, err))

@@ -6,7 +6,7 @@ package optimizers
 import (
 	"math"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 )
 
 // SGDArgs are the arguments of SGD.
@@ -21,13 +21,13 @@ type SGDArgs struct {
 func (a SGDArgs) Validate() error {
 	switch {
 	case !(a.LR >= 0) || math.IsInf(a.LR, 0):
-		return stage.Bad("lr", "%v is not a learning rate; it must be 0 or larger", a.LR)
+		return part.Bad("lr", "%v is not a learning rate; it must be 0 or larger", a.LR)
 	case !(a.Momentum >= 0 && a.Momentum < 1):
-		return stage.Bad("momentum", "%v must be at least 0 and below 1; 0.9 is customary", a.Momentum)
+		return part.Bad("momentum", "%v must be at least 0 and below 1; 0.9 is customary", a.Momentum)
 	case !(a.WeightDecay >= 0) || math.IsInf(a.WeightDecay, 0):
-		return stage.Bad("weight_decay", "%v must be 0 or larger; 1e-4 to 5e-4 is customary", a.WeightDecay)
+		return part.Bad("weight_decay", "%v must be 0 or larger; 1e-4 to 5e-4 is customary", a.WeightDecay)
 	case a.Nesterov && a.Momentum == 0:
-		return stage.Bad("nesterov", "needs a momentum above 0; set momentum, 0.9 say, or leave nesterov out")
+		return part.Bad("nesterov", "needs a momentum above 0; set momentum, 0.9 say, or leave nesterov out")
 	}
 	return nil
 }
@@ -39,20 +39,20 @@ type sgd struct{ SGDArgs }
 //	g += weight_decay·w;  v = momentum·v + g;  w -= lr·v
 //
 // and with nesterov w -= lr·(g + momentum·v).
-func NewSGD(a SGDArgs) (stage.Optimizer, error) {
+func NewSGD(a SGDArgs) (part.Optimizer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return sgd{a}, nil
 }
 
-// LR implements stage.Optimizer.
+// LR implements part.Optimizer.
 func (s sgd) LR() float64 { return s.SGDArgs.LR }
 
-// Slots implements stage.Optimizer: PyTorch's name.
+// Slots implements part.Optimizer: PyTorch's name.
 func (s sgd) Slots() []string { return []string{"momentum_buffer"} }
 
-// Update implements stage.Optimizer.
-func (s sgd) Update(u *stage.Update) {
+// Update implements part.Optimizer.
+func (s sgd) Update(u *part.Update) {
 	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, float32(s.Momentum), float32(s.WeightDecay), s.Nesterov)
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/kernel/sets"
 )
 
@@ -28,7 +28,7 @@ func TestSGDIsPyTorchs(t *testing.T) {
 				t.Errorf("the base rate is %v, want %v", o.LR(), a.LR)
 			}
 			const n = 37
-			r := stage.NewRand(1)
+			r := part.NewRand(1)
 			w, g, v := make([]float32, n), make([]float32, n), make([]float32, n)
 			wantW, wantV := make([]float64, n), make([]float64, n)
 			for i := range w {
@@ -47,7 +47,7 @@ func TestSGDIsPyTorchs(t *testing.T) {
 						wantW[i] -= float64(lr) * wantV[i]
 					}
 				}
-				o.Update(&stage.Update{W: w, G: g, Slots: [][]float32{v}, LR: lr, Step: step, Set: set})
+				o.Update(&part.Update{W: w, G: g, Slots: [][]float32{v}, LR: lr, Step: step, Set: set})
 			}
 			for i := range w {
 				if math.Abs(float64(w[i])-wantW[i]) > 1e-6 || math.Abs(float64(v[i])-wantV[i]) > 1e-5 {
@@ -69,7 +69,7 @@ func TestBadArguments(t *testing.T) {
 		{"weight_decay", SGDArgs{WeightDecay: -1e-4}},
 		{"nesterov", SGDArgs{LR: 1, Nesterov: true}},
 	} {
-		var arg *stage.ArgError
+		var arg *part.ArgError
 		if _, err := NewSGD(c.args); !errors.As(err, &arg) || arg.Attr != c.attr {
 			t.Errorf("%d: %s: %v", i, c.attr, err)
 		}

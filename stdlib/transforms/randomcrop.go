@@ -3,9 +3,7 @@
 // files and no network.
 package transforms
 
-import (
-	"qpipe/interp/stage"
-)
+import "qpipe/interp/part"
 
 // RandomCropArgs are the arguments of RandomCrop.
 type RandomCropArgs struct {
@@ -18,11 +16,11 @@ type RandomCropArgs struct {
 func (a RandomCropArgs) Validate() error {
 	switch {
 	case a.Size < 1 || a.Size > 1<<14:
-		return stage.Bad("size", "%d pixels; a crop has 1 to 16384", a.Size)
+		return part.Bad("size", "%d pixels; a crop has 1 to 16384", a.Size)
 	case a.Padding < 0 || a.Padding > 1<<12:
-		return stage.Bad("padding", "%d pixels; it must be 0 to 4096", a.Padding)
+		return part.Bad("padding", "%d pixels; it must be 0 to 4096", a.Padding)
 	case a.Fill < 0 || a.Fill > 255:
-		return stage.Bad("fill", "%d is not the value of a pixel, 0 to 255", a.Fill)
+		return part.Bad("fill", "%d is not the value of a pixel, 0 to 255", a.Fill)
 	}
 	return nil
 }
@@ -31,28 +29,28 @@ type randomCrop struct{ RandomCropArgs }
 
 // NewRandomCrop returns the transform that pads the image and cuts a square out of it, every position being
 // equally likely (PyTorch's transforms.RandomCrop with constant padding).
-func NewRandomCrop(a RandomCropArgs) (stage.Transform, error) {
+func NewRandomCrop(a RandomCropArgs) (part.Transform, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return randomCrop{a}, nil
 }
 
-// Spec implements stage.Transform.
-func (c randomCrop) Spec(in stage.Spec) (stage.Spec, error) {
+// Spec implements part.Transform.
+func (c randomCrop) Spec(in part.Spec) (part.Spec, error) {
 	h, w := in.Shape.H+2*c.Padding, in.Shape.W+2*c.Padding
 	if c.Size > h || c.Size > w {
-		return in, stage.Bad("size", "a crop of %d×%d does not fit into the image of %d×%d (%s with padding %d); make size at most %d or padding larger",
+		return in, part.Bad("size", "a crop of %d×%d does not fit into the image of %d×%d (%s with padding %d); make size at most %d or padding larger",
 			c.Size, c.Size, h, w, in.Shape, c.Padding, min(h, w))
 	}
 	in.Shape.H, in.Shape.W = c.Size, c.Size
 	return in, nil
 }
 
-// Apply implements stage.Transform. The crop is drawn behind the image in the
+// Apply implements part.Transform. The crop is drawn behind the image in the
 // same slice and then moved to its front, so that nothing is allocated once the
 // slice has grown.
-func (c randomCrop) Apply(img *stage.Image, r *stage.Rand) {
+func (c randomCrop) Apply(img *part.Image, r *part.Rand) {
 	top := r.Intn(img.H+2*c.Padding-c.Size+1) - c.Padding
 	left := r.Intn(img.W+2*c.Padding-c.Size+1) - c.Padding
 	src := len(img.Pix)
@@ -67,7 +65,7 @@ func (c randomCrop) Apply(img *stage.Image, r *stage.Rand) {
 
 // row fills dst from row y of the image, starting at column left; what lies
 // outside of the image is filled.
-func (c randomCrop) row(dst []uint8, img *stage.Image, y, left int) {
+func (c randomCrop) row(dst []uint8, img *part.Image, y, left int) {
 	for i := range dst {
 		dst[i] = uint8(c.Fill)
 	}

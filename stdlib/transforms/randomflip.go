@@ -1,6 +1,6 @@
 package transforms
 
-import "qpipe/interp/stage"
+import "qpipe/interp/part"
 
 // RandomFlipArgs are the arguments of RandomFlip.
 type RandomFlipArgs struct {
@@ -14,7 +14,7 @@ func RandomFlipDefaults() RandomFlipArgs { return RandomFlipArgs{P: 0.5, Directi
 // Validate implements the language's check after decoding.
 func (a RandomFlipArgs) Validate() error {
 	if !(a.P >= 0 && a.P <= 1) {
-		return stage.Bad("p", "%v is not a probability, 0 to 1", a.P)
+		return part.Bad("p", "%v is not a probability, 0 to 1", a.P)
 	}
 	return nil
 }
@@ -23,18 +23,18 @@ type randomFlip struct{ RandomFlipArgs }
 
 // NewRandomFlip returns the transform that mirrors the image with probability p (PyTorch's
 // RandomHorizontalFlip and RandomVerticalFlip).
-func NewRandomFlip(a RandomFlipArgs) (stage.Transform, error) {
+func NewRandomFlip(a RandomFlipArgs) (part.Transform, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return randomFlip{a}, nil
 }
 
-// Spec implements stage.Transform.
-func (f randomFlip) Spec(in stage.Spec) (stage.Spec, error) { return in, nil }
+// Spec implements part.Transform.
+func (f randomFlip) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-// Apply implements stage.Transform.
-func (f randomFlip) Apply(img *stage.Image, r *stage.Rand) {
+// Apply implements part.Transform.
+func (f randomFlip) Apply(img *part.Image, r *part.Rand) {
 	if r.Float64() >= f.P {
 		return
 	}

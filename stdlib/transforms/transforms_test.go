@@ -7,21 +7,21 @@ import (
 	"slices"
 	"testing"
 
-	"qpipe/interp/stage"
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
 // picture is an image in which no two bytes that are near each other are equal.
-func picture(h, w, c int) stage.Image {
-	img := stage.Image{H: h, W: w, C: c}
+func picture(h, w, c int) part.Image {
+	img := part.Image{H: h, W: w, C: c}
 	for i := range h * w * c {
 		img.Pix = append(img.Pix, byte(i*37+11))
 	}
 	return img
 }
 
-func spec(h, w, c int) stage.Spec {
-	return stage.Spec{Shape: tensor.Shape{H: h, W: w, C: c}, Classes: 10, Mean: []float32{0.5}, Std: []float32{0.5}}
+func spec(h, w, c int) part.Spec {
+	return part.Spec{Shape: tensor.Shape{H: h, W: w, C: c}, Classes: 10, Mean: []float32{0.5}, Std: []float32{0.5}}
 }
 
 func made[T any](t *testing.T) func(v T, err error) T {
@@ -35,7 +35,7 @@ func made[T any](t *testing.T) func(v T, err error) T {
 }
 
 // window cuts a size×size window at (top, left) out of the padded image, byte by byte.
-func window(img stage.Image, size, padding, fill, top, left int) []byte {
+func window(img part.Image, size, padding, fill, top, left int) []byte {
 	var out []byte
 	for y := top; y < top+size; y++ {
 		for x := left; x < left+size; x++ {
@@ -60,7 +60,7 @@ func TestRandomCropIsAWindow(t *testing.T) {
 		{4, 4, 2, 7, 2, 255},
 		{3, 3, 1, 1, 0, 0},
 	} {
-		crop := made[stage.Transform](t)(NewRandomCrop(RandomCropArgs{Size: c.size, Padding: c.padding, Fill: c.fill}))
+		crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: c.size, Padding: c.padding, Fill: c.fill}))
 		out, err := crop.Spec(spec(c.h, c.w, c.ch))
 		if err != nil || out.Shape != (tensor.Shape{H: c.size, W: c.size, C: c.ch}) {
 			t.Fatalf("%+v: %v, %v", c, out.Shape, err)
@@ -69,10 +69,10 @@ func TestRandomCropIsAWindow(t *testing.T) {
 		rows, cols := c.h+2*c.padding-c.size+1, c.w+2*c.padding-c.size+1
 		count := map[[2]int]int{}
 		const each = 200
-		var img stage.Image
+		var img part.Image
 		for i := range each * rows * cols {
-			img = stage.Image{H: src.H, W: src.W, C: src.C, Pix: append(img.Pix[:0], src.Pix...)}
-			crop.Apply(&img, stage.NewRand(3, uint64(i)))
+			img = part.Image{H: src.H, W: src.W, C: src.C, Pix: append(img.Pix[:0], src.Pix...)}
+			crop.Apply(&img, part.NewRand(3, uint64(i)))
 			at, found := [2]int{}, false
 			for k := range rows * cols {
 				if bytes.Equal(img.Pix, window(src, c.size, c.padding, c.fill, k/cols, k%cols)) {
@@ -96,8 +96,8 @@ func TestRandomCropIsAWindow(t *testing.T) {
 }
 
 func TestRandomCropAllocatesNothing(t *testing.T) {
-	crop := made[stage.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 28, Padding: 2}))
-	img, r := picture(28, 28, 1), stage.NewRand(1)
+	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 28, Padding: 2}))
+	img, r := picture(28, 28, 1), part.NewRand(1)
 	if n := testing.AllocsPerRun(100, func() { crop.Apply(&img, r) }); n > 0 {
 		t.Errorf("%v allocations an image", n)
 	}
@@ -114,11 +114,11 @@ func TestRandomFlip(t *testing.T) {
 	}
 	for direction, flipped := range want {
 		for p, share := range map[float64][2]int{0: {0, 0}, 0.25: {200, 300}, 1: {1000, 1000}} {
-			f := made[stage.Transform](t)(NewRandomFlip(RandomFlipArgs{P: p, Direction: direction}))
+			f := made[part.Transform](t)(NewRandomFlip(RandomFlipArgs{P: p, Direction: direction}))
 			n := 0
 			for i := range 1000 {
-				img := stage.Image{H: 3, W: 4, C: 2, Pix: slices.Clone(src.Pix)}
-				f.Apply(&img, stage.NewRand(uint64(i)))
+				img := part.Image{H: 3, W: 4, C: 2, Pix: slices.Clone(src.Pix)}
+				f.Apply(&img, part.NewRand(uint64(i)))
 				switch {
 				case bytes.Equal(img.Pix, flipped):
 					n++
@@ -134,32 +134,32 @@ func TestRandomFlip(t *testing.T) {
 }
 
 func TestNormalize(t *testing.T) {
-	n := made[stage.Transform](t)(NewNormalize(NormalizeArgs{Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.25}}))
+	n := made[part.Transform](t)(NewNormalize(NormalizeArgs{Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.25}}))
 	out, err := n.Spec(spec(4, 4, 3))
 	if err != nil || !slices.Equal(out.Mean, []float32{0.4914, 0.4822, 0.4465}) || !slices.Equal(out.Std, []float32{0.25}) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	img := picture(4, 4, 3)
-	n.Apply(&img, stage.NewRand())
+	n.Apply(&img, part.NewRand())
 	if !bytes.Equal(img.Pix, picture(4, 4, 3).Pix) {
 		t.Error("the pixels have changed")
 	}
 	if _, err := n.Spec(spec(4, 4, 2)); !blames(err, "mean") {
 		t.Errorf("three means for two channels: %v", err)
 	}
-	n = made[stage.Transform](t)(NewNormalize(NormalizeArgs{Mean: []float64{0}, Std: []float64{1, 2, 3}}))
+	n = made[part.Transform](t)(NewNormalize(NormalizeArgs{Mean: []float64{0}, Std: []float64{1, 2, 3}}))
 	if _, err := n.Spec(spec(4, 4, 1)); !blames(err, "std") {
 		t.Errorf("three deviations for one channel: %v", err)
 	}
 }
 
 func blames(err error, attr string) bool {
-	var a *stage.ArgError
+	var a *part.ArgError
 	return errors.As(err, &a) && a.Attr == attr
 }
 
 func TestBadArguments(t *testing.T) {
-	crop := made[stage.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 9, Padding: 1}))
+	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 9, Padding: 1}))
 	_, tooBig := crop.Spec(spec(6, 9, 1))
 	for i, c := range []struct {
 		attr string

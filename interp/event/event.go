@@ -1,5 +1,5 @@
 // Package event is what happens in a run, as it is logged and shown.
-package stage
+package event
 
 // Event is a line of events.jsonl and what a progress display is fed with. Data
 // holds JSON-able values.

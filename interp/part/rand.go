@@ -1,4 +1,4 @@
-package stage
+package part
 
 // Rand is SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and the same on
 // every machine. The zero value is the generator of seed 0.
@@ -39,12 +39,12 @@ func (r *Rand) Float64() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
 // Perm returns a permutation of 0..n-1.
 func (r *Rand) Perm(n int) []int {
 	p := make([]int, n)
-	permute(r, p)
+	Permute(r, p)
 	return p
 }
 
-// permute fills p with a permutation of its indices (Fisher and Yates, from the end).
-func permute[T int | int32](r *Rand, p []T) {
+// Permute fills p with a permutation of its indices (Fisher and Yates, from the end).
+func Permute[T int | int32](r *Rand, p []T) {
 	for i := range p {
 		p[i] = T(i)
 	}

@@ -1,9 +1,10 @@
-package stage
+package checkpoint
 
 import (
 	"fmt"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -85,19 +86,19 @@ func Restore(s *Snapshot, averaged bool) (*nn.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, LoadTensors(g, s, LoadOptions{LoadEMAModel: averaged})
+	return g, LoadTensors(g, s, part.LoadOptions{LoadEMAModel: averaged})
 }
 
 // LoadTensors puts a snapshot's tensors into a graph: it replays the snapshot's
 // absorptions, then matches by name. The error is a *LoadError that names every
 // tensor that does not fit; the graph is of no use after it.
-func LoadTensors(g *nn.Graph, s *Snapshot, o LoadOptions) error {
+func LoadTensors(g *nn.Graph, s *Snapshot, o part.LoadOptions) error {
 	_, err := Load(g, s, o)
 	return err
 }
 
 // Load is LoadTensors and says what it has done.
-func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
+func Load(g *nn.Graph, s *Snapshot, o part.LoadOptions) (*Loaded, error) {
 	why, ok := formsFit(s, g, o)
 	if !ok {
 		return nil, &LoadError{Why: why}
@@ -105,7 +106,7 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 	source := s.Model
 	if o.LoadEMAModel {
 		if source = s.Shadow; source == nil {
-			return nil, Bad("load_ema_model", "the checkpoint holds no averaged weights: set load_ema_model = false")
+			return nil, part.Bad("load_ema_model", "the checkpoint holds no averaged weights: set load_ema_model = false")
 		}
 	}
 	if err := replay(g, s.Absorbed, o.Rename); err != nil {
@@ -119,8 +120,8 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 		return nil, err
 	}
 	for _, t := range m.fit {
-		if data, ok := t.Data.([]float32); ok && !tensor.Finite(data) && !unobserved(t.Name, data) {
-			return nil, Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
+		if data, ok := t.Data.([]float32); ok && !tensor.Finite(data) && !Unobserved(t.Name, data) {
+			return nil, part.Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
 		}
 	}
 	return m.loaded(), g.SetTensors(m.fit)
@@ -128,7 +129,7 @@ func Load(g *nn.Graph, s *Snapshot, o LoadOptions) (*Loaded, error) {
 
 // formsFit refuses forms between which weights have no meaning, and says in words
 // what a mismatch between the others may come from.
-func formsFit(s *Snapshot, g *nn.Graph, o LoadOptions) (why string, ok bool) {
+func formsFit(s *Snapshot, g *nn.Graph, o part.LoadOptions) (why string, ok bool) {
 	from, to := s.Form, g.Form()
 	quant := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
 	switch {

@@ -1,4 +1,4 @@
-package stage
+package checkpoint
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -17,12 +18,12 @@ type Matching struct {
 	fit       []nn.Tensor // under the model's names
 	missed    []string
 	passed    []string
-	options   LoadOptions
+	options   part.LoadOptions
 }
 
 // Match holds the tensors that a checkpoint gives against those that a model
 // takes. Without the tensors' data, too: then only names, shapes and types count.
-func Match(give, take []nn.Tensor, o LoadOptions) (*Matching, error) {
+func Match(give, take []nn.Tensor, o part.LoadOptions) (*Matching, error) {
 	have, err := renamed(give, o.Rename)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func renamed(give []nn.Tensor, rename map[string]string) (map[string]nn.Tensor, 
 		}
 		t.Name = Renamed(t.Name, rename)
 		if _, twice := have[t.Name]; twice {
-			return nil, Bad("rename", "two tensors of the checkpoint become %q", t.Name)
+			return nil, part.Bad("rename", "two tensors of the checkpoint become %q", t.Name)
 		}
 		have[t.Name] = t
 	}
@@ -120,10 +121,10 @@ func unmet(rule string, give []nn.Tensor) error {
 		}
 	}
 	if near := diag.Nearest(rule, starts); near != "" {
-		return Bad("rename", "no tensor's name in the checkpoint begins with %q; did you mean %q?", rule, near)
+		return part.Bad("rename", "no tensor's name in the checkpoint begins with %q; did you mean %q?", rule, near)
 	}
 	first := slices.DeleteFunc(starts, func(s string) bool { return strings.Contains(s, ".") })
-	return Bad("rename", "no tensor's name in the checkpoint begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
+	return part.Bad("rename", "no tensor's name in the checkpoint begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
 }
 
 // sameType reports whether the model can take the data: they are of one type.
@@ -145,7 +146,7 @@ func counter(name string) string {
 }
 
 // forgive drops what the options allow.
-func (e *LoadError) forgive(o LoadOptions) {
+func (e *LoadError) forgive(o part.LoadOptions) {
 	if o.AllowMiss {
 		e.Missing = nil
 	}

@@ -1,8 +1,6 @@
-// Package stage has the sockets that parts plug into, the catalogue of parts,
-// and the loop that trains or calibrates one stage with them. It turns a model,
-// data and parts into a trained model and its events. It knows neither the
-// stage graph nor the layout of files: what must be kept is handed to a [Keeper].
-package stage
+// Package part has the sockets that parts plug into, the catalogue of parts, and what parts work with: images,
+// randomness, the state of a run. It is all that a part sees of the interpreter. How parts are used is not its matter.
+package part
 
 import (
 	"io/fs"

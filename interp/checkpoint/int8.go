@@ -1,10 +1,11 @@
-package stage
+package checkpoint
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
 )
@@ -12,21 +13,21 @@ import (
 // Int8Model makes the int8 model that a file holds, in the place of the float model
 // of the same network: the file says how it is quantized. Without data, of a file's
 // header, it has no numbers.
-func Int8Model(float *nn.Graph, s *Snapshot, o LoadOptions) (*nn.Graph, error) {
+func Int8Model(float *nn.Graph, s *Snapshot, o part.LoadOptions) (*nn.Graph, error) {
 	switch {
 	case float.Form() != nn.Float:
-		return nil, Bad("checkpoint_path", "it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", float.Form())
+		return nil, part.Bad("checkpoint_path", "it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", float.Form())
 	case len(o.Rename) > 0:
-		return nil, Bad("rename", "an int8 model is loaded as a whole, with its own names")
+		return nil, part.Bad("rename", "an int8 model is loaded as a whole, with its own names")
 	case o.LoadEMAModel:
-		return nil, Bad("load_ema_model", "an int8 model holds no averaged weights")
+		return nil, part.Bad("load_ema_model", "an int8 model holds no averaged weights")
 	}
 	g, err := nn.Restore(s.Structure)
 	if err != nil {
 		return nil, err
 	}
 	if err := float.SameNetwork(g); err != nil {
-		return nil, Bad("checkpoint_path", "it is an int8 model of another network: %v", err)
+		return nil, part.Bad("checkpoint_path", "it is an int8 model of another network: %v", err)
 	}
 	return g, nil
 }

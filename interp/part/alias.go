@@ -1,4 +1,4 @@
-package stage
+package part
 
 import "qpipe/lang/program"
 
@@ -11,6 +11,8 @@ type (
 	Form = program.Form
 	// Call is a part with its arguments.
 	Call = program.Call
+	// Length is the extent of a training run.
+	Length = program.Length
 )
 
 // The values that rows are written with.

@@ -1,10 +1,11 @@
 // Package checkpoint is what a checkpoint holds, whether it fits a model, and how it is loaded into one.
-package stage
+package checkpoint
 
 import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
 )
 
@@ -13,9 +14,9 @@ type Snapshot struct {
 	Stage     string
 	Form      nn.Form
 	Mode      nn.Mode
-	Structure []byte        // nn.Graph.Structure
-	Input     Preprocessing // zero where it is not known
-	Classes   []string      // their names by label, nil where the data has none
+	Structure []byte             // nn.Graph.Structure
+	Input     part.Preprocessing // zero where it is not known
+	Classes   []string           // their names by label, nil where the data has none
 	Seed      int64
 	Epoch     int // completed epochs
 	Step      int // completed steps
@@ -34,7 +35,7 @@ type Snapshot struct {
 
 // CallbackState is what a snapshot holds of a callback. Its name is its identity: its
 // type and its place among the stage's callbacks of that type, "FuseBN[1]". State is
-// that of a [Stateful] one, nil for the others. A file of format version 1 names no
+// that of a [part.Stateful] one, nil for the others. A file of format version 1 names no
 // types: there the name is "[1]", the place among all callbacks.
 type CallbackState struct {
 	Name  string
@@ -69,16 +70,16 @@ type Absorption struct {
 	Integers    int     `json:"integers"`
 }
 
-// typed reports whether the state's name says of which type its callback is.
-func (c CallbackState) typed() bool { return !strings.HasPrefix(c.Name, "[") }
+// Typed reports whether the state's name says of which type its callback is.
+func (c CallbackState) Typed() bool { return !strings.HasPrefix(c.Name, "[") }
 
-// has reports whether the snapshot's stage had a callback of the name.
-func (s *Snapshot) has(name string) bool {
+// Has reports whether the snapshot's stage had a callback of the name.
+func (s *Snapshot) Has(name string) bool {
 	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
 }
 
-// unobserved reports whether the tensor is a quant node's range before it has
+// Unobserved reports whether the tensor is a quant node's range before it has
 // seen data, which is (+Inf, -Inf).
-func unobserved(name string, data []float32) bool {
+func Unobserved(name string, data []float32) bool {
 	return strings.HasSuffix(name, ".min_max") && len(data) == 2 && data[0] > data[1]
 }

@@ -1,4 +1,4 @@
-package stage
+package feed
 
 import (
 	"errors"
@@ -11,19 +11,20 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
 // squares is a data set of n images whose bytes and labels follow from the index.
 type squares struct {
 	n, classes, side, channels int
-	spoil                      func(i int, m *Image, label *int) error
+	spoil                      func(i int, m *part.Image, label *int) error
 	open                       atomic.Int32 // images being read
 }
 
 func (s *squares) Len() int { return s.n }
 
-func (s *squares) Image(i int, m *Image) (int, error) {
+func (s *squares) Image(i int, m *part.Image) (int, error) {
 	s.open.Add(1)
 	defer s.open.Add(-1)
 	if i%3 == 0 {
@@ -32,7 +33,7 @@ func (s *squares) Image(i int, m *Image) (int, error) {
 	m.H, m.W, m.C = s.side, s.side, s.channels
 	m.Pix = m.Pix[:0]
 	label := i % s.classes
-	r := NewRand(99, uint64(i))
+	r := part.NewRand(99, uint64(i))
 	for p := range s.side * s.side * s.channels {
 		v := 40 + int(r.Uint64()%60)
 		if (p/s.channels)%s.classes == label {
@@ -49,57 +50,57 @@ func (s *squares) Image(i int, m *Image) (int, error) {
 // jitter is a transform that uses its randomness.
 type jitter struct{}
 
-func (jitter) Spec(in Spec) (Spec, error) { return in, nil }
+func (jitter) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-func (jitter) Apply(m *Image, r *Rand) {
+func (jitter) Apply(m *part.Image, r *part.Rand) {
 	m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64())
 }
 
 func newFeed(n, classes, side, channels int) *Feed {
 	return &Feed{
 		Samples:    &squares{n: n, classes: classes, side: side, channels: channels},
-		Transforms: []Transform{jitter{}},
-		Spec:       Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+		Transforms: []part.Transform{jitter{}},
+		Spec:       part.Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
 	}
 }
 
 // drain reads everything that a loader delivers, as text a batch.
-func drain(t *testing.T, f *Feed, o order, readers int) []string {
+func drain(t *testing.T, f *Feed, o Order, readers int) []string {
 	t.Helper()
-	l, err := f.load(o, readers)
+	l, err := f.Load(o, readers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	defer l.Close()
 	var out []string
-	for range o.to - o.from {
-		b, err := l.next()
+	for range o.To - o.From {
+		b, err := l.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, fmt.Sprint(b.epoch, b.index, b.labels[:len(b.index)], b.images()))
+		out = append(out, fmt.Sprint(b.epoch, b.Index, b.Labels[:len(b.Index)], b.Images()))
 	}
 	return out
 }
 
 func TestBatchesDependOnlyOnSeedEpochAndIndex(t *testing.T) {
 	f := newFeed(23, 4, 5, 3)
-	o := order{seed: 7, shuffle: true, batch: 4, perEpoch: 6, to: 18}
+	o := Order{Seed: 7, Shuffle: true, Batch: 4, PerEpoch: 6, To: 18}
 	want := drain(t, f, o, 1)
 	for _, readers := range []int{2, 3, 8} {
 		if got := drain(t, f, o, readers); !slices.Equal(got, want) {
 			t.Errorf("%d goroutines read other batches than one", readers)
 		}
 	}
-	for from := range o.to {
+	for from := range o.To {
 		p := o
-		p.from = from
+		p.From = from
 		if got := drain(t, f, p, 3); !slices.Equal(got, want[from:]) {
 			t.Errorf("a loader that begins at batch %d does not go on as one that came there", from)
 		}
 	}
 	p := o
-	p.seed = 8
+	p.Seed = 8
 	if drain(t, f, p, 1)[0] == want[0] {
 		t.Error("another seed gives the same batch")
 	}
@@ -110,7 +111,7 @@ func TestOrderIsAsDocumented(t *testing.T) {
 	const n, seed, batch = 23, -6, 5
 	f := newFeed(n, 4, 5, 1)
 	wrapped := int64(seed)
-	got := drain(t, f, order{seed: uint64(wrapped), shuffle: true, batch: batch, perEpoch: n / batch, to: 2 * (n / batch)}, 2)
+	got := drain(t, f, Order{Seed: uint64(wrapped), Shuffle: true, Batch: batch, PerEpoch: n / batch, To: 2 * (n / batch)}, 2)
 	var want []string
 	for e := range 2 {
 		p, next := make([]int, n), documented(uint64(wrapped), uint64(e))
@@ -125,7 +126,7 @@ func TestOrderIsAsDocumented(t *testing.T) {
 			var labels []int32
 			var x []float32
 			for _, i := range p[k : k+batch] {
-				var m Image
+				var m part.Image
 				label, _ := f.Samples.Image(i, &m)
 				draw := documented(uint64(wrapped), uint64(e), uint64(i))
 				at := int(draw() % uint64(len(m.Pix))) // what jitter draws
@@ -162,20 +163,20 @@ func documented(keys ...uint64) func() uint64 {
 
 func TestEveryEpochIsAPermutation(t *testing.T) {
 	f := newFeed(23, 4, 5, 1)
-	l, err := f.load(order{seed: 1, shuffle: true, batch: 5, perEpoch: 5, to: 15}, 2)
+	l, err := f.Load(Order{Seed: 1, Shuffle: true, Batch: 5, PerEpoch: 5, To: 15}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	defer l.Close()
 	orders := map[string]bool{}
 	for range 3 {
 		var seen []int
 		for range 5 {
-			b, err := l.next()
+			b, err := l.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen = append(seen, b.index...)
+			seen = append(seen, b.Index...)
 		}
 		orders[fmt.Sprint(seen)] = true
 		slices.Sort(seen)
@@ -195,20 +196,20 @@ func TestEveryEpochIsAPermutation(t *testing.T) {
 func TestAugmentationFollowsTheImage(t *testing.T) {
 	f := newFeed(12, 4, 5, 1)
 	images := func(batch int) map[string][]float32 {
-		per := f.steps(batch, false)
-		l, err := f.load(order{seed: 3, shuffle: true, batch: batch, perEpoch: per, to: 2 * per}, 2)
+		per := f.Steps(batch, false)
+		l, err := f.Load(Order{Seed: 3, Shuffle: true, Batch: batch, PerEpoch: per, To: 2 * per}, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.close()
+		defer l.Close()
 		out := map[string][]float32{}
 		for range 2 * per {
-			b, err := l.next()
+			b, err := l.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
-			for row, i := range b.index {
-				out[fmt.Sprint(b.epoch, i)] = slices.Clone(b.images()[row*b.size : (row+1)*b.size])
+			for row, i := range b.Index {
+				out[fmt.Sprint(b.epoch, i)] = slices.Clone(b.Images()[row*b.size : (row+1)*b.size])
 			}
 		}
 		return out
@@ -231,7 +232,7 @@ func TestAugmentationFollowsTheImage(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	s := Spec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
+	s := part.Spec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
 	halves, err := tableOf(s)
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +260,7 @@ func TestTable(t *testing.T) {
 	if want := []float32{given[0][1], given[1][2], given[2][3], given[0][4], given[1][5], given[2][6]}; !slices.Equal(dst, want) {
 		t.Errorf("spread gives %v, want %v", dst, want)
 	}
-	for _, bad := range []Spec{
+	for _, bad := range []part.Spec{
 		{Shape: s.Shape, Std: []float32{0}},
 		{Shape: s.Shape, Std: []float32{float32(math.NaN())}},
 		{Shape: s.Shape, Mean: []float32{1, 2}},
@@ -273,25 +274,25 @@ func TestTable(t *testing.T) {
 func TestBadDataIsNamed(t *testing.T) {
 	disk := errors.New("the disk is on fire")
 	for name, c := range map[string]struct {
-		spoil func(i int, m *Image, label *int) error
+		spoil func(i int, m *part.Image, label *int) error
 		want  string
 	}{
-		"error": {func(i int, _ *Image, _ *int) error { return disk }, "the disk is on fire"},
-		"size":  {func(i int, m *Image, _ *int) error { m.H++; return nil }, "6×5×1"},
+		"error": {func(i int, _ *part.Image, _ *int) error { return disk }, "the disk is on fire"},
+		"size":  {func(i int, m *part.Image, _ *int) error { m.H++; return nil }, "6×5×1"},
 	} {
 		f := newFeed(12, 4, 5, 1)
-		f.Samples.(*squares).spoil = func(i int, m *Image, l *int) error {
+		f.Samples.(*squares).spoil = func(i int, m *part.Image, l *int) error {
 			if i == 7 {
 				return c.spoil(i, m, l)
 			}
 			return nil
 		}
-		l, err := f.load(order{batch: 3, perEpoch: 4, to: 4}, 3)
+		l, err := f.Load(Order{Batch: 3, PerEpoch: 4, To: 4}, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for k := range 3 {
-			_, err = l.next()
+			_, err = l.Next()
 			if (err != nil) != (k == 2) {
 				t.Fatalf("%s: batch %d: %v", name, k, err)
 			}
@@ -299,16 +300,16 @@ func TestBadDataIsNamed(t *testing.T) {
 		if !strings.Contains(err.Error(), "image 7") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: the error is %q", name, err)
 		}
-		l.close()
+		l.Close()
 	}
 	f := newFeed(12, 4, 5, 1)
 	f.Spec.Classes = 3
-	l, err := f.load(order{batch: 12, perEpoch: 1, to: 1}, 1)
+	l, err := f.Load(Order{Batch: 12, PerEpoch: 1, To: 1}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
-	if _, err := l.next(); err == nil || !strings.Contains(err.Error(), "its label is 3") {
+	defer l.Close()
+	if _, err := l.Next(); err == nil || !strings.Contains(err.Error(), "its label is 3") {
 		t.Errorf("a label out of range: %v", err)
 	}
 }
@@ -317,24 +318,24 @@ func TestBadDataIsNamed(t *testing.T) {
 // recover it.
 func TestPanicsCross(t *testing.T) {
 	f := newFeed(12, 4, 5, 1)
-	f.Samples.(*squares).spoil = func(i int, _ *Image, _ *int) error {
+	f.Samples.(*squares).spoil = func(i int, _ *part.Image, _ *int) error {
 		if i == 5 {
 			panic("a bug in a part")
 		}
 		return nil
 	}
-	l, err := f.load(order{batch: 3, perEpoch: 4, to: 4}, 2)
+	l, err := f.Load(Order{Batch: 3, PerEpoch: 4, To: 4}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	defer l.Close()
 	defer func() {
 		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "a bug in a part") {
 			t.Errorf("recovered %v", v)
 		}
 	}()
 	for range 4 {
-		if _, err := l.next(); err != nil {
+		if _, err := l.Next(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -346,8 +347,8 @@ func TestLoaderIsBounded(t *testing.T) {
 	before := runtime.NumGoroutine()
 	f := newFeed(1000, 4, 5, 1)
 	var read atomic.Int32
-	f.Samples.(*squares).spoil = func(int, *Image, *int) error { read.Add(1); return nil }
-	l, err := f.load(order{batch: 10, perEpoch: 100, to: 100}, 3)
+	f.Samples.(*squares).spoil = func(int, *part.Image, *int) error { read.Add(1); return nil }
+	l, err := f.Load(Order{Batch: 10, PerEpoch: 100, To: 100}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +356,7 @@ func TestLoaderIsBounded(t *testing.T) {
 	if n := read.Load(); n > 40 {
 		t.Errorf("%d images were read ahead, 4 batches of 10 are the bound", n)
 	}
-	l.close()
+	l.Close()
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
 			return
@@ -366,10 +367,10 @@ func TestLoaderIsBounded(t *testing.T) {
 }
 
 func TestRandIsTheSameEverywhere(t *testing.T) {
-	if got := (&Rand{}).Uint64(); got != 0xe220a8397b1dcdaf { // the reference implementation's first output for seed 0
+	if got := (&part.Rand{}).Uint64(); got != 0xe220a8397b1dcdaf { // the reference implementation's first output for seed 0
 		t.Errorf("SplitMix64(0) begins with %#x", got)
 	}
-	if NewRand(1, 2).Uint64() == NewRand(2, 1).Uint64() {
+	if part.NewRand(1, 2).Uint64() == part.NewRand(2, 1).Uint64() {
 		t.Error("the order of the keys does not matter")
 	}
 }

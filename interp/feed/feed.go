@@ -1,9 +1,12 @@
-package stage
+// Package feed makes batches of a data set: in an order that is drawn from a seed, with the transforms applied, prepared ahead
+// of their use.
+package feed
 
 import (
 	"fmt"
 	"slices"
 
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
@@ -11,7 +14,7 @@ import (
 type table [][256]float32
 
 // table computes x = (pixel/255 - mean)/std in float64 and rounds once.
-func tableOf(s Spec) (table, error) {
+func tableOf(s part.Spec) (table, error) {
 	mean, std, err := s.MeanStd()
 	if err != nil {
 		return nil, err
@@ -30,9 +33,9 @@ func tableOf(s Spec) (table, error) {
 
 // Feed is a data set with its transforms.
 type Feed struct {
-	Samples    Samples
-	Transforms []Transform
-	Spec       Spec // after the transforms
+	Samples    part.Samples
+	Transforms []part.Transform
+	Spec       part.Spec // after the transforms
 }
 
 // spread writes an image's pixels as the network's input.
@@ -51,12 +54,12 @@ func (t table) spread(pix []uint8, dst []float32) {
 	}
 }
 
-// batch is how many images at a time are read where n are asked for: never more than
+// Batch is how many images at a time are read where n are asked for: never more than
 // there are, so that no room is made for others.
-func (f *Feed) batch(n int) int { return min(n, f.Samples.Len()) }
+func (f *Feed) Batch(n int) int { return min(n, f.Samples.Len()) }
 
-// steps is the number of batches in an epoch.
-func (f *Feed) steps(batch int, dropLast bool) int {
+// Steps is the number of batches in an epoch.
+func (f *Feed) Steps(batch int, dropLast bool) int {
 	return program.Batches(f.Samples.Len(), batch, dropLast)
 }
 
@@ -64,16 +67,16 @@ func (f *Feed) steps(batch int, dropLast bool) int {
 // the network takes them.
 func (f *Feed) First(n int, seed int64) (x []float32, count int, err error) {
 	n = min(n, f.Samples.Len())
-	l, err := f.load(order{seed: uint64(seed), batch: n, perEpoch: 1, to: 1}, 1)
+	l, err := f.Load(Order{Seed: uint64(seed), Batch: n, PerEpoch: 1, To: 1}, 1)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer l.close()
-	b, err := l.next()
+	defer l.Close()
+	b, err := l.Next()
 	if err != nil {
 		return nil, 0, err
 	}
-	return slices.Clone(b.images()), n, nil
+	return slices.Clone(b.Images()), n, nil
 }
 
 // Each hands do the first images of the data (all with a negative number), in its own
@@ -85,18 +88,18 @@ func (f *Feed) Each(images, batch int, seed int64, do func(x []float32, labels [
 	}
 	batch = min(batch, max(images, 1))
 	steps := (images + batch - 1) / batch
-	l, err := f.load(order{seed: uint64(seed), batch: batch, perEpoch: max(f.steps(batch, false), 1), to: steps}, 1)
+	l, err := f.Load(Order{Seed: uint64(seed), Batch: batch, PerEpoch: max(f.Steps(batch, false), 1), To: steps}, 1)
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer l.Close()
 	for left := images; left > 0; left -= batch {
-		b, err := l.next()
+		b, err := l.Next()
 		if err != nil {
 			return err
 		}
-		n := min(len(b.index), left)
-		if err := do(b.x[:n*b.size], b.labels[:n]); err != nil {
+		n := min(len(b.Index), left)
+		if err := do(b.x[:n*b.size], b.Labels[:n]); err != nil {
 			return err
 		}
 	}
@@ -108,14 +111,14 @@ type reader struct {
 	feed  *Feed
 	table table
 	seed  uint64
-	image Image
-	rand  Rand
+	image part.Image
+	rand  part.Rand
 }
 
 // fill reads the images b.index and what randomness (seed, epoch, index) gives them.
-func (r *reader) fill(b *batch) error {
+func (r *reader) fill(b *Batch) error {
 	size := r.feed.Spec.Shape.WithN(1).Len()
-	for row, i := range b.index {
+	for row, i := range b.Index {
 		label, err := r.feed.Samples.Image(i, &r.image)
 		if err != nil {
 			return fmt.Errorf("image %d: %w", i, err)
@@ -128,7 +131,7 @@ func (r *reader) fill(b *batch) error {
 			return fmt.Errorf("image %d: %w", i, err)
 		}
 		r.table.spread(r.image.Pix, b.x[row*size:(row+1)*size])
-		b.labels[row] = int32(label)
+		b.Labels[row] = int32(label)
 	}
 	return nil
 }
@@ -137,7 +140,7 @@ func (r *reader) fill(b *batch) error {
 func (r *reader) check(label int) error {
 	m, want := &r.image, r.feed.Spec
 	if m.H != want.Shape.H || m.W != want.Shape.W || m.C != want.Shape.C || len(m.Pix) != want.Shape.WithN(1).Len() {
-		return fmt.Errorf("it is %d×%d×%d (%s), the data set says %v", m.H, m.W, m.C, Count(len(m.Pix), "byte"), want.Shape)
+		return fmt.Errorf("it is %d×%d×%d (%s), the data set says %v", m.H, m.W, m.C, part.Count(len(m.Pix), "byte"), want.Shape)
 	}
 	if label < 0 || (want.Classes > 0 && label >= want.Classes) {
 		return fmt.Errorf("its label is %d, the data set says 0 to %d", label, want.Classes-1)
