@@ -2,7 +2,7 @@
 
 package avx2
 
-// gemm8x16 is a tile.Gemm8 for 16 channels.
+// gemm8x16 is a dense.Gemm8 for 16 channels.
 // It computes, for n pixels i and the channels o < cols,
 //
 //	acc[i][o] = bias[o] + Σ_{t < taps, k < 4·quads} a[tab[2i] + t·(4·quads + jump) + k] · b[t·…][k/4][o][k%4]
@@ -13,7 +13,7 @@ package avx2
 //go:noescape
 func gemm8x16(n int, tab *int32, a *uint8, taps int, quads int, jump int, b *int8, bjump int, next *int8, last *int8, cols int, bias *int32, mode int, m *float32, acc *int32, f *float32, y *uint8, z *uint8, zero int32, lo int32, hi int32, zzero int32, mz float32) bool
 
-// gemm8x8 is a tile.Gemm8 for 8 channels.
+// gemm8x8 is a dense.Gemm8 for 8 channels.
 // It computes, for n pixels i and the channels o < cols,
 //
 //	acc[i][o] = bias[o] + Σ_{t < taps, k < 4·quads} a[tab[2i] + t·(4·quads + jump) + k] · b[t·…][k/4][o][k%4]

@@ -1,10 +1,10 @@
 package avx512
 
-import "qpipe/ops/kernel/tile"
+import "qpipe/ops/kernel/pass"
 
 // passLoops are the loops of the elementwise passes, reductions and pools.
-func passLoops() tile.Passes {
-	return tile.Passes{
+func passLoops() pass.Loops {
+	return pass.Loops{
 		Lanes:  16,
 		Affine: affine, AffineQuant: affineQuant, AffineRange: affineRange, GateAffine: gateAffine,
 		Requantize: requantize, Dequantize: dequantize, Quantize: quantize, FakeQuant: fakeQuant,

@@ -12,6 +12,6 @@ func Set() *kernel.Set {
 	passLoops().Install(s)
 	gemm().Install(s)
 	denseInt8().Install(s)
-	depthwise().Install(s)
+	depthwiseKernels().Install(s)
 	return s
 }

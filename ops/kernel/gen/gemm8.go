@@ -9,7 +9,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gemm8 writes the inner loops of the integer convolution, tile.Gemm8: a tile of
+// gemm8 writes the inner loops of the integer convolution, dense.Gemm8: a tile of
 // pixels by two (or one) vectors of output channels stays in registers from the
 // bias to the finished codes.
 type gemm8 struct {
@@ -120,7 +120,7 @@ func (g *gemm8) write() {
 	g.permutation()
 	g.Function(g.name)
 	g.Pragma("noescape")
-	g.Doc(g.name+" is a tile.Gemm8 for "+fmt.Sprint(g.lanes()*g.nv)+" channels.", "It computes, for n pixels i and the channels o < cols,",
+	g.Doc(g.name+" is a dense.Gemm8 for "+fmt.Sprint(g.lanes()*g.nv)+" channels.", "It computes, for n pixels i and the channels o < cols,",
 		"", "\tacc[i][o] = bias[o] + Σ_{t < taps, k < 4·quads} a[tab[2i] + t·(4·quads + jump) + k] · b[t·…][k/4][o][k%4]", "",
 		"and writes it, or what mode says is made of it, at the offset tab[2i+1] + o of the output.",
 		"It fetches the bytes from next to last on the way.")
@@ -615,7 +615,7 @@ func widen8(c *build.Context) {
 	c.RET()
 }
 
-// padBias8 writes tile.PadBias8, eight channels at a time.
+// padBias8 writes dense.PadBias8, eight channels at a time.
 func padBias8(c *build.Context) {
 	c.Function("padBias8")
 	c.Pragma("noescape")

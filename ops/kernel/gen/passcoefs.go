@@ -6,7 +6,7 @@ import (
 )
 
 // tableMost is the largest number of channels, other than a multiple of lanes(),
-// that coefficient tables have room for. tile knows it too.
+// that coefficient tables have room for. ops/kernel/pass knows it too.
 const tableMost = 2048
 
 // atOnce is the largest number of vectors in the body of a loop with coefficients.
