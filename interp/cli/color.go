@@ -18,12 +18,6 @@ func (p painter) red(s string) string    { return p.sgr("1;31", s) }
 func (p painter) green(s string) string  { return p.sgr("32", s) }
 func (p painter) yellow(s string) string { return p.sgr("33", s) }
 
-// paint returns the painter for a stream: colours on a terminal that can show
-// them, unless the user does not want any.
-func (a *app) paint(w io.Writer) painter {
-	return painter(!a.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && isTerminal(w))
-}
-
 func isTerminal(w io.Writer) bool {
 	s, ok := w.(*stream)
 	return ok && s.columns != nil

@@ -20,20 +20,6 @@ type display interface {
 	Close()
 }
 
-// display returns the one that suits the output: JSON lines, a bar, or plain lines.
-func (a *app) display(asJSON bool) display {
-	n := &narrator{paint: a.paint(a.Out), stages: map[string]*extent{}}
-	switch {
-	case asJSON:
-		return newJSONLines(a.out.raw(), a.Err)
-	case isTerminal(a.Out) && !a.out.screen.dumb:
-		a.out.screen.colour = bool(n.paint)
-		return newBars(a.out, n)
-	default:
-		return &plainLines{out: a.Out, err: a.Err, narrator: n}
-	}
-}
-
 // plainLines prints a line for each event worth one.
 type plainLines struct {
 	mu       sync.Mutex
