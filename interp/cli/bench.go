@@ -125,10 +125,10 @@ func (a *app) bench(f benchFlags, word string) error {
 	}
 	b := &benchRun{benchFlags: f, set: set, report: newBenchReport(set)}
 	if !f.json && isTerminal(a.Out) {
-		a.out.screen.liven(a.out)
-		defer a.out.screen.hide()
+		a.out.enliven()
+		defer a.out.hideBar()
 		b.status = func(text string) {
-			a.out.screen.show(func(columns int) string { return clipped("bench: "+text, columns) })
+			a.out.showBar(func(columns int) string { return clipped("bench: "+text, columns) })
 		}
 	}
 	for _, s := range subjects {
@@ -222,7 +222,7 @@ func (b *benchRun) subject(s *subject, a *app) error {
 		pool.Close()
 	}
 	if !b.json {
-		a.out.screen.hide()
+		a.out.hideBar()
 		a.benchTable(b.report, out)
 	}
 	return nil

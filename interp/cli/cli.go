@@ -128,9 +128,9 @@ func (a *app) end(code int) int {
 
 // cutOff is the end at a signal that nobody heeds.
 func (a *app) cutOff() int {
-	a.out.screen.leave()
+	a.out.leaveBar()
 	fmt.Fprintln(a.Err, "Interrupted.")
-	a.out.screen.shut()
+	a.out.shut()
 	return exitInterrupted
 }
 

@@ -3,10 +3,9 @@ package cli
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
-	"qpipe/interp/event"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
@@ -50,51 +49,42 @@ func TestDoubleDashes(t *testing.T) {
 	}
 }
 
-func TestNarrator(t *testing.T) {
-	n := &narrator{stages: map[string]*extent{}}
-	for _, c := range []struct {
-		event event.Event
-		want  string
-	}{
-		{
-			event.Event{Kind: event.EventStart, Stage: "qat", Data: map[string]any{"total_steps": 40, "steps_per_epoch": 10, "train_images": 320, "val_images": int64(64)}},
-			"qat: 40 steps in 4 epochs, 320 training images, 64 validation images",
-		},
-		{
-			event.Event{Kind: event.EventEpoch, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"loss": 0.25, "lr": 0.001, "metrics": map[string]float64{"accuracy": 0.5, "loss": 0.25}, "images_per_second": 1234.5}},
-			"qat: epoch 2/4  loss 0.2500  lr 0.001  accuracy 0.5000  1234 images/s",
-		},
-		{
-			event.Event{Kind: event.EventAbsorb, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"module": "backbone.stem.conv", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 3.0}},
-			"qat: absorbed backbone.stem.conv at epoch 2, step 20 (with_bn, scale kept): output changes by at most 0.5, 3 steps",
-		},
-		{event.Event{Kind: event.EventProgress, Stage: "qat"}, ""},
-	} {
-		if got := n.line(c.event); got != c.want {
-			t.Errorf("%s:\n got %q\nwant %q", c.event.Kind, got, c.want)
-		}
-	}
+// fullDisk takes some bytes, and no more.
+type fullDisk struct {
+	room int
+	text strings.Builder
+	err  error
 }
 
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{
-		"x.hcl": "x.hcl", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "n=v": "n=v", "$x": "'$x'",
-	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %s, want %s", in, got, want)
-		}
+func (f *fullDisk) Write(p []byte) (int, error) {
+	n := min(len(p), f.room)
+	f.room -= n
+	f.text.Write(p[:n])
+	if n < len(p) {
+		return n, f.err
 	}
+	return n, nil
 }
 
-func TestUnits(t *testing.T) {
-	for got, want := range map[string]string{
-		size(999): "999 B", size(2048): "2.0 KiB", size(3 << 20): "3.00 MiB",
-		seconds(0.0421): "42 ms", seconds(12.34): "12.3 s", seconds(125): "2:05", seconds(3725): "1:02:05",
-		clock(59400 * time.Millisecond): "0:59", short(12345): "12.3k", short(2.5): "2.5", short(123): "123",
-		metric(3): "3", metric(0.98765): "0.9877",
-	} {
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
+// TestUnwritten: a write that fails is an exit code and a line, whichever it was, and
+// nothing is written after it. A reader that has gone is told nothing.
+func TestUnwritten(t *testing.T) {
+	for _, room := range []int{0, 1, 1000} {
+		out := &fullDisk{room: room, err: syscall.ENOSPC}
+		var errs strings.Builder
+		code := Main([]string{"run", "--help"}, Streams{Out: out, Err: &errs}, nil)
+		if want := "Error: cannot write the output: no space left on device\n"; code != 1 || errs.String() != want {
+			t.Errorf("room for %d bytes: exit code %d, %q", room, code, &errs)
 		}
+		if out.text.Len() != room {
+			t.Errorf("%d bytes were written after the failure", out.text.Len()-room)
+		}
+	}
+	var errs strings.Builder
+	if code := Main([]string{"--help"}, Streams{Out: &fullDisk{err: syscall.EPIPE}, Err: &errs}, nil); code != exitInterrupted || errs.Len() > 0 {
+		t.Errorf("a closed pipe: exit code %d, %q", code, &errs)
+	}
+	if code := Main([]string{"nosuch"}, Streams{Out: &strings.Builder{}, Err: &fullDisk{err: syscall.ENOSPC}}, nil); code != 2 {
+		t.Errorf("an error that cannot be written: exit code %d", code)
 	}
 }

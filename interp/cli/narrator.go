@@ -16,6 +16,11 @@ type narrator struct {
 	stages map[string]*extent
 }
 
+// newNarrator returns a narrator that paints so.
+func newNarrator(paint painter) *narrator {
+	return &narrator{paint: paint, stages: map[string]*extent{}}
+}
+
 // extent is what a stage said of its length when it began.
 type extent struct{ epochs, perEpoch int }
 

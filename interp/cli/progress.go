@@ -20,6 +20,20 @@ type display interface {
 	Close()
 }
 
+// newDisplay returns the display that suits an output: JSON lines, a bar, or plain lines.
+func newDisplay(out *stream, err io.Writer, paint painter, asJSON bool) display {
+	n := newNarrator(paint)
+	switch {
+	case asJSON:
+		return newJSONLines(out.raw(), err)
+	case isTerminal(out) && !out.screen.dumb:
+		out.screen.colour = bool(paint)
+		return newBars(out, n)
+	default:
+		return &plainLines{out: out, err: err, narrator: n}
+	}
+}
+
 // plainLines prints a line for each event worth one.
 type plainLines struct {
 	mu       sync.Mutex
@@ -101,3 +115,9 @@ func (j *jsonLines) Line(text string) {
 func (j *jsonLines) Close() {}
 
 func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// eventLine is a line of `run -json`.
+type eventLine struct {
+	Time string `json:"time"`
+	event.Event
+}

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"qpipe/interp/event"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -263,10 +262,4 @@ func (a *app) resumeCommand(l *loaded, f runFlags) string {
 		path = "./" + path // no flag
 	}
 	return strings.Join(append(words, quote(path)), " ")
-}
-
-// eventLine is a line of `run -json`.
-type eventLine struct {
-	Time string `json:"time"`
-	event.Event
 }

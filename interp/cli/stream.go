@@ -241,3 +241,18 @@ func (s *screen) shut() {
 	defer s.mu.Unlock()
 	s.closed = true
 }
+
+// enliven says that there will be bars below the stream's lines.
+func (s *stream) enliven() { s.screen.liven(s) }
+
+// showBar draws a bar below the lines, in the place of the one before.
+func (s *stream) showBar(bar func(columns int) string) { s.screen.show(bar) }
+
+// hideBar takes the bar away.
+func (s *stream) hideBar() { s.screen.hide() }
+
+// leaveBar drops the bar: what is said next is said in the middle of something.
+func (s *stream) leaveBar() { s.screen.leave() }
+
+// shut keeps what still works in the background from writing.
+func (s *stream) shut() { s.screen.shut() }

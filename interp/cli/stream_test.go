@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -78,46 +77,6 @@ func TestBarFits(t *testing.T) {
 		if got := r.fit(columns); got != want {
 			t.Errorf("at %d columns: got  %q\nwant %q", columns, got, want)
 		}
-	}
-}
-
-// fullDisk takes some bytes, and no more.
-type fullDisk struct {
-	room int
-	text strings.Builder
-	err  error
-}
-
-func (f *fullDisk) Write(p []byte) (int, error) {
-	n := min(len(p), f.room)
-	f.room -= n
-	f.text.Write(p[:n])
-	if n < len(p) {
-		return n, f.err
-	}
-	return n, nil
-}
-
-// TestUnwritten: a write that fails is an exit code and a line, whichever it was, and
-// nothing is written after it. A reader that has gone is told nothing.
-func TestUnwritten(t *testing.T) {
-	for _, room := range []int{0, 1, 1000} {
-		out := &fullDisk{room: room, err: syscall.ENOSPC}
-		var errs strings.Builder
-		code := Main([]string{"run", "--help"}, Streams{Out: out, Err: &errs}, nil)
-		if want := "Error: cannot write the output: no space left on device\n"; code != 1 || errs.String() != want {
-			t.Errorf("room for %d bytes: exit code %d, %q", room, code, &errs)
-		}
-		if out.text.Len() != room {
-			t.Errorf("%d bytes were written after the failure", out.text.Len()-room)
-		}
-	}
-	var errs strings.Builder
-	if code := Main([]string{"--help"}, Streams{Out: &fullDisk{err: syscall.EPIPE}, Err: &errs}, nil); code != exitInterrupted || errs.Len() > 0 {
-		t.Errorf("a closed pipe: exit code %d, %q", code, &errs)
-	}
-	if code := Main([]string{"nosuch"}, Streams{Out: &strings.Builder{}, Err: &fullDisk{err: syscall.ENOSPC}}, nil); code != 2 {
-		t.Errorf("an error that cannot be written: exit code %d", code)
 	}
 }
 

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"qpipe/interp/event"
+)
+
+func TestNarrator(t *testing.T) {
+	n := newNarrator(false)
+	for _, c := range []struct {
+		event event.Event
+		want  string
+	}{
+		{
+			event.Event{Kind: event.EventStart, Stage: "qat", Data: map[string]any{"total_steps": 40, "steps_per_epoch": 10, "train_images": 320, "val_images": int64(64)}},
+			"qat: 40 steps in 4 epochs, 320 training images, 64 validation images",
+		},
+		{
+			event.Event{Kind: event.EventEpoch, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"loss": 0.25, "lr": 0.001, "metrics": map[string]float64{"accuracy": 0.5, "loss": 0.25}, "images_per_second": 1234.5}},
+			"qat: epoch 2/4  loss 0.2500  lr 0.001  accuracy 0.5000  1234 images/s",
+		},
+		{
+			event.Event{Kind: event.EventAbsorb, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"module": "backbone.stem.conv", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 3.0}},
+			"qat: absorbed backbone.stem.conv at epoch 2, step 20 (with_bn, scale kept): output changes by at most 0.5, 3 steps",
+		},
+		{event.Event{Kind: event.EventProgress, Stage: "qat"}, ""},
+	} {
+		if got := n.line(c.event); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.event.Kind, got, c.want)
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"x.hcl": "x.hcl", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "n=v": "n=v", "$x": "'$x'",
+	} {
+		if got := quote(in); got != want {
+			t.Errorf("quote(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for got, want := range map[string]string{
+		size(999): "999 B", size(2048): "2.0 KiB", size(3 << 20): "3.00 MiB",
+		seconds(0.0421): "42 ms", seconds(12.34): "12.3 s", seconds(125): "2:05", seconds(3725): "1:02:05",
+		clock(59400 * time.Millisecond): "0:59", short(12345): "12.3k", short(2.5): "2.5", short(123): "123",
+		metric(3): "3", metric(0.98765): "0.9877",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
