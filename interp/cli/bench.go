@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -124,11 +125,11 @@ func (a *app) bench(f benchFlags, word string) error {
 		return a.benchOnce(f, set, subjects[0], began)
 	}
 	b := &benchRun{benchFlags: f, set: set, report: newBenchReport(set)}
-	if !f.json && isTerminal(a.Out) {
-		a.out.enliven()
-		defer a.out.hideBar()
+	if !f.json && console.IsTerminal(a.Out) {
+		a.out.Enliven()
+		defer a.out.HideBar()
 		b.status = func(text string) {
-			a.out.showBar(func(columns int) string { return clipped("bench: "+text, columns) })
+			a.out.ShowBar(func(columns int) string { return console.Clipped("bench: "+text, columns) })
 		}
 	}
 	for _, s := range subjects {
@@ -187,7 +188,7 @@ func (b *benchRun) says(format string, args ...any) {
 
 // measurePeak finds what the machine can do at most with so many threads.
 func (b *benchRun) measurePeak(threads int) error {
-	b.says("the peak of %s", count(threads, "thread"))
+	b.says("the peak of %s", console.Count(threads, "thread"))
 	pool := nn.NewPool(threads)
 	defer pool.Close()
 	p := benchPeak{Threads: threads}
@@ -222,7 +223,7 @@ func (b *benchRun) subject(s *subject, a *app) error {
 		pool.Close()
 	}
 	if !b.json {
-		a.out.hideBar()
+		a.out.HideBar()
 		a.benchTable(b.report, out)
 	}
 	return nil
@@ -264,7 +265,7 @@ func (b *benchRun) form(s *subject, form string, batches []int, pool *nn.Pool, o
 
 // row measures a piece of work and adds its line.
 func (b *benchRun) row(w *work, r benchRow, out *benchSubject) (err error) {
-	b.says("%s, %s, %s, %s", out.Name, r.What, r.Does, count(r.Batch, "image"))
+	b.says("%s, %s, %s, %s", out.Name, r.What, r.Does, console.Count(r.Batch, "image"))
 	if r.timing, err = w.measure(b.time); err != nil {
 		return err
 	}
@@ -315,6 +316,6 @@ func (a *app) benchOnce(f benchFlags, set *kernel.Set, s *subject, began time.Ti
 		})
 	}
 	fmt.Fprintf(a.Out, "%s, %s: ready in %s, %s in %s\n", s.name, cmp.Or(forms[0], benchFloat),
-		fine(loaded.Nanoseconds()), count(batch, "image"), fine((total - loaded).Nanoseconds()))
+		fine(loaded.Nanoseconds()), console.Count(batch, "image"), fine((total - loaded).Nanoseconds()))
 	return nil
 }

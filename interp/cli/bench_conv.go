@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
@@ -312,7 +313,7 @@ func peakShapes() []struct {
 func peakBy() string {
 	var names []string
 	for _, s := range peakShapes() {
-		names = append(names, fmt.Sprintf("%s (%s)", s.shape, count(s.images, "image")))
+		names = append(names, fmt.Sprintf("%s (%s)", s.shape, console.Count(s.images, "image")))
 	}
 	return "the best run of the kernel set's own 1×1 convolutions " + strings.Join(names, ", ") +
 		", bias and ReLU included, int8 with codes as output"

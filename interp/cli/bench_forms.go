@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/ops/kernel"
@@ -88,7 +89,7 @@ func (s *subject) fits(g *nn.Graph, batch int, ph nn.Phase, set *kernel.Set, poo
 	if fits := stage.LargestBatch(batch, s.memory, memory); fits > 0 {
 		way = fmt.Sprintf("the largest -batch that fits is %d", fits)
 	}
-	return fmt.Errorf("a batch of %d needs about %s of memory, and this machine has %s: %s", batch, size(need), size(s.memory), way)
+	return fmt.Errorf("a batch of %d needs about %s of memory, and this machine has %s: %s", batch, console.Size(need), console.Size(s.memory), way)
 }
 
 // see shows the network a batch of images.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"qpipe/interp/console"
 	"qpipe/lang/diag"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -90,12 +91,12 @@ func (s *benchSubject) describe(g *nn.Graph, form string) {
 
 // benchHead prints the machine and its peak.
 func (a *app) benchHead(r *benchReport) {
-	fmt.Fprintf(a.Out, "kernels %s, %s, %s/%s\n", r.Kernels, count(r.Cores, "core"), r.OS, r.Arch)
+	fmt.Fprintf(a.Out, "kernels %s, %s, %s/%s\n", r.Kernels, console.Count(r.Cores, "core"), r.OS, r.Arch)
 	for _, p := range r.Peaks {
-		fmt.Fprintf(a.Out, "peak    %s: %.3g GFLOP/s float32, %.3g GOP/s int8\n", count(p.Threads, "thread"), p.Float, p.Int8)
+		fmt.Fprintf(a.Out, "peak    %s: %.3g GFLOP/s float32, %.3g GOP/s int8\n", console.Count(p.Threads, "thread"), p.Float, p.Int8)
 	}
-	for i, line := range wrapped(r.PeakBy, min(width(a.Out), 100)-8) {
-		fmt.Fprintf(a.Out, "%s %s\n", a.paint(a.Out).dim(fmt.Sprintf("%-7s", [...]string{"", "by"}[max(1-i, 0)])), line)
+	for i, line := range wrapped(r.PeakBy, min(console.Width(a.Out), 100)-8) {
+		fmt.Fprintf(a.Out, "%s %s\n", a.paint(a.Out).Dim(fmt.Sprintf("%-7s", [...]string{"", "by"}[max(1-i, 0)])), line)
 	}
 }
 
@@ -104,20 +105,20 @@ func (a *app) benchTable(r *benchReport, s *benchSubject) {
 	p := a.paint(a.Out)
 	head := fmt.Sprintf("%.4g million multiply-accumulates an image of %s", float64(s.MACs)/1e6, s.Input)
 	if s.Params > 0 {
-		head += ", " + count(s.Params, "parameter")
+		head += ", " + console.Count(s.Params, "parameter")
 	}
-	fmt.Fprintf(a.Out, "\n%s  %s\n", p.bold(s.Name), head)
+	fmt.Fprintf(a.Out, "\n%s  %s\n", p.Bold(s.Name), head)
 	rows := [][]string{{"form", "does", "batch", "threads", "time", "least", "images/s", "G/s", "of peak", "allocations", "memory"}}
 	for _, m := range s.Rows {
 		rows = append(rows, []string{
 			m.What, m.Does, strconv.Itoa(m.Batch), strconv.Itoa(m.Threads), fine(m.Median), fine(m.Min),
-			short(m.Images), short(m.Speed), fmt.Sprintf("%.0f %%", 100*m.Share), allocations(m.Allocs), memory(m.Memory),
+			console.Short(m.Images), console.Short(m.Speed), fmt.Sprintf("%.0f %%", 100*m.Share), allocations(m.Allocs), memory(m.Memory),
 		})
 	}
 	a.printTable(rows, "llrrrrrrrrr")
 	for _, m := range s.Rows {
 		if len(m.Layers) > 0 {
-			fmt.Fprintf(a.Out, "\n%s, %s, batch %d, %s\n", p.bold(s.Name+", "+m.What), m.Does, m.Batch, count(m.Threads, "thread"))
+			fmt.Fprintf(a.Out, "\n%s, %s, batch %d, %s\n", p.Bold(s.Name+", "+m.What), m.Does, m.Batch, console.Count(m.Threads, "thread"))
 			a.layerTable(&m, m.Layers, r.peak(m.Threads, m.Integer))
 			fmt.Fprintln(a.Out)
 			a.layerTable(&m, kinds(m.Layers), r.peak(m.Threads, m.Integer))
@@ -136,7 +137,7 @@ func (a *app) layerTable(m *benchRow, layers []layer, peak float64) {
 	for _, l := range layers {
 		row := []string{l.Name, l.Kind, "", fine(l.Forward), "", "", "", "", "", share(l.Forward+l.Backward, total)}
 		if l.MACs > 0 {
-			row[2] = short(float64(l.MACs) / 1e6)
+			row[2] = console.Short(float64(l.MACs) / 1e6)
 			row[4], row[5] = rate(2*l.MACs*int64(m.Batch), l.Forward, peak)
 		}
 		if l.Backward > 0 {
@@ -159,7 +160,7 @@ func rate(ops, ns int64, peak float64) (speed, of string) {
 	if peak > 0 {
 		of = fmt.Sprintf("%.0f %%", 100*v/peak)
 	}
-	return short(v), of
+	return console.Short(v), of
 }
 
 func share(part, whole int64) string {
@@ -176,14 +177,14 @@ func memory(n int64) string {
 	if n <= 0 {
 		return ""
 	}
-	return size(n)
+	return console.Size(n)
 }
 
 // printTable prints rows in columns, the first one as their heads.
 func (a *app) printTable(rows [][]string, align string) {
-	for i, line := range table(rows, align) {
+	for i, line := range console.Table(rows, align) {
 		if i == 0 {
-			line = a.paint(a.Out).dim(line)
+			line = a.paint(a.Out).Dim(line)
 		}
 		fmt.Fprintln(a.Out, line)
 	}

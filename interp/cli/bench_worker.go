@@ -14,6 +14,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/console"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -142,7 +143,7 @@ func (a *app) peakWork(kind string, set *kernel.Set, pool *nn.Pool) error {
 	}
 	best, err := peak(set, pool, k, time.Second)
 	if err == nil {
-		fmt.Fprintf(a.Out, "%.4g G/s, %s: %s\n", best, count(pool.Size(), "thread"), peakBy())
+		fmt.Fprintf(a.Out, "%.4g G/s, %s: %s\n", best, console.Count(pool.Size(), "thread"), peakBy())
 	}
 	return err
 }

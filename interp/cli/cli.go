@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 )
@@ -81,7 +82,7 @@ func Main(args []string, s Streams, c part.Catalog) (code int) {
 // app is one run of the program.
 type app struct {
 	Streams
-	out, err *stream // those of Streams
+	out, err *console.Stream // those of Streams
 	signals  signals
 	catalog  part.Catalog
 	noColor  bool
@@ -92,7 +93,7 @@ type app struct {
 
 func newApp(s Streams, c part.Catalog) *app {
 	a := &app{Streams: s, catalog: c}
-	a.out, a.err = streams(s.Out, s.Err, s.Getenv("TERM") == "dumb")
+	a.out, a.err = console.NewStreams(s.Out, s.Err, s.Getenv("TERM") == "dumb")
 	a.Out, a.Err = a.out, a.err
 	return a
 }
@@ -110,17 +111,17 @@ func (a *app) guarded(args []string) (code int) {
 // end makes the exit code say, too, whether all could be written that there was to
 // say: who reads half of it must not take it for the whole.
 func (a *app) end(code int) int {
-	a.out.flush()
-	a.err.flush()
-	failed := a.out.failed()
-	if failed != nil && !gone(failed) {
+	a.out.Flush()
+	a.err.Flush()
+	failed := a.out.Failed()
+	if failed != nil && !console.Gone(failed) {
 		a.errorf("cannot write the output: %v", failed)
 	}
 	switch {
 	case code == exitInterrupted:
-	case code == exitOK && failed != nil && gone(failed):
+	case code == exitOK && failed != nil && console.Gone(failed):
 		return exitInterrupted
-	case failed != nil, a.err.failed() != nil && code == exitOK:
+	case failed != nil, a.err.Failed() != nil && code == exitOK:
 		return exitFailed
 	}
 	return code
@@ -128,9 +129,9 @@ func (a *app) end(code int) int {
 
 // cutOff is the end at a signal that nobody heeds.
 func (a *app) cutOff() int {
-	a.out.leaveBar()
+	a.out.LeaveBar()
 	fmt.Fprintln(a.Err, "Interrupted.")
-	a.out.shut()
+	a.out.Shut()
 	return exitInterrupted
 }
 
@@ -185,14 +186,14 @@ func (a *app) enter() (back string, err error) {
 func (a *app) code(cmd *cobra.Command, err error) int {
 	var told exit
 	var usage usageError
-	var unwritten *writeError
+	var unwritten *console.WriteError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &told):
 		return int(told)
 	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(a.Err, "%s: %s\n", cmd.CommandPath(), readable(strings.TrimSpace(err.Error())))
+		fmt.Fprintf(a.Err, "%s: %s\n", cmd.CommandPath(), console.Readable(strings.TrimSpace(err.Error())))
 		fmt.Fprintf(a.Err, "See `%s --help`.\n", cmd.CommandPath())
 		return exitUsage
 	case errors.As(err, &unwritten):
@@ -205,12 +206,12 @@ func (a *app) code(cmd *cobra.Command, err error) int {
 
 // errorf prints an error that no line of a pipeline is to blame for.
 func (a *app) errorf(format string, args ...any) {
-	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err).red("Error:"), readable(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err).Red("Error:"), console.Readable(fmt.Sprintf(format, args...)))
 }
 
 // bug reports a panic: ours, whatever the input was.
 func (a *app) bug(p any, stack []byte) int {
-	fmt.Fprintf(a.Err, "%s this is a bug in qpipe, not in your pipeline: %v\n\n%s\n", a.paint(a.Err).red("Error "+string(diag.Bug)+":"), p, stack)
+	fmt.Fprintf(a.Err, "%s this is a bug in qpipe, not in your pipeline: %v\n\n%s\n", a.paint(a.Err).Red("Error "+string(diag.Bug)+":"), p, stack)
 	fmt.Fprintln(a.Err, "Please report it with the command line, the pipeline and the lines above. Finished checkpoints are not affected.")
 	return exitBug
 }

@@ -1,12 +1,18 @@
 package cli
 
-import "io"
+import (
+	"io"
+
+	"qpipe/interp/console"
+)
 
 // paint returns the painter for a stream: colours on a terminal that can show
 // them, unless the user does not want any.
-func (a *app) paint(w io.Writer) painter {
-	return painter(!a.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && isTerminal(w))
+func (a *app) paint(w io.Writer) console.Painter {
+	return console.Painter(!a.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && console.IsTerminal(w))
 }
 
 // display returns the one that suits the output: JSON lines, a bar, or plain lines.
-func (a *app) display(asJSON bool) display { return newDisplay(a.out, a.Err, a.paint(a.Out), asJSON) }
+func (a *app) display(asJSON bool) console.Display {
+	return console.New(a.out, a.Err, a.paint(a.Out), asJSON)
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
@@ -107,7 +108,7 @@ func (a *app) aboutQConfig() string {
 	}
 	return "A qconfig says how nodes are quantized: activation {} their outputs, weight {} the weights of\n" +
 		"convolutions and linear layers; override \"selector\" {} changes some attributes for some nodes.\n\n  " +
-		strings.Join(twoColumns(rows, min(width(a.Out), 100)), "\n  ") +
+		strings.Join(twoColumns(rows, min(console.Width(a.Out), 100)), "\n  ") +
 		"\n\nThe scale of a weight follows from its present values: nothing observes it. An observer's arguments:\nqpipe parts NAME.\n"
 }
 

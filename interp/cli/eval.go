@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -174,7 +175,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 		fmt.Fprintln(a.Err, "Interrupted; nothing was written.")
 		return exit(exitInterrupted)
 	case f.json && report == nil:
-		return cmp.Or(diag.WriteJSON(a.out.raw(), list, l.files.Source), failed(list))
+		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, l.files.Source), failed(list))
 	case f.json:
 		doc := evalDocument{diag.FormatVersion, report, diag.NewItems(list, l.files.Source)}
 		return a.writeJSON(doc)
@@ -188,18 +189,18 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 // showEvaluation prints what an evaluation found.
 func (a *app) showEvaluation(r *exec.Evaluation) error {
 	s := &sheet{paint: a.paint(a.Out)}
-	fmt.Fprintf(s, "%s\n", s.paint.bold(printable(r.Model)))
+	fmt.Fprintf(s, "%s\n", s.paint.Bold(console.Printable(r.Model)))
 	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")
 	if r.EMA {
 		form += ", averaged weights"
 	}
 	s.row("form", form)
-	s.row("data", fmt.Sprintf("%s, %s", r.Data, count(r.Images, "image")))
-	s.row("accuracy", accuracy(r.Metrics))
+	s.row("data", fmt.Sprintf("%s, %s", r.Data, console.Count(r.Images, "image")))
+	s.row("accuracy", console.Accuracy(r.Metrics))
 	s.row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
-	s.row("speed", fmt.Sprintf("%s images/s, %s", short(r.PerSecond), count(r.Threads, "thread")))
+	s.row("speed", fmt.Sprintf("%s images/s, %s", console.Short(r.PerSecond), console.Count(r.Threads, "thread")))
 	if d := r.Dump; d != nil {
-		s.row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, count(d.Arrays, "array"), size(d.Bytes)))
+		s.row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, console.Count(d.Arrays, "array"), console.Size(d.Bytes)))
 	}
 	_, err := a.Out.Write(s.Bytes())
 	return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/console"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
@@ -106,7 +107,7 @@ func wants(least, most int, what string) cobra.PositionalArgs {
 		case n == 0 && least > 0:
 			return usagef("want %s, got nothing", what)
 		case n < least || n > most:
-			return usagef("want %s, got %s", what, count(n, "argument"))
+			return usagef("want %s, got %s", what, console.Count(n, "argument"))
 		}
 		return nil
 	}

@@ -130,7 +130,7 @@ func (a *app) formatFile(f fmtFlags, name string, sources texts, doc *fmtDocumen
 		if f.list {
 			fmt.Fprintln(a.Out, name)
 		}
-		fmt.Fprint(a.out.raw(), item.Diff)
+		fmt.Fprint(a.out.Raw(), item.Diff)
 	}
 	return item.Changed, list
 }
@@ -149,9 +149,9 @@ func (a *app) formatInput(f fmtFlags, sources texts) (changed bool, list diag.Li
 	case list.HasErrors():
 		return false, list
 	case f.diff:
-		fmt.Fprintf(a.out.raw(), "%s", syntax.Diff(name, before, after))
+		fmt.Fprintf(a.out.Raw(), "%s", syntax.Diff(name, before, after))
 	case !f.check:
-		fmt.Fprintf(a.out.raw(), "%s", after)
+		fmt.Fprintf(a.out.Raw(), "%s", after)
 	}
 	return changed, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -59,7 +60,7 @@ func (a *app) graph(in inputs, args []string, format string, asJSON bool) error 
 	draw(&b, l.plan)
 	to := a.Out
 	if format != "text" {
-		to = a.out.raw()
+		to = a.out.Raw()
 	}
 	_, err = to.Write(b.Bytes())
 	return err
@@ -141,7 +142,7 @@ func drawText(b *bytes.Buffer, p *graph.Plan) {
 	for _, s := range roots {
 		walk(s, "", "")
 	}
-	for _, line := range table(rows, "lllll") {
+	for _, line := range console.Table(rows, "lllll") {
 		fmt.Fprintln(b, line)
 	}
 }
@@ -150,11 +151,11 @@ func drawText(b *bytes.Buffer, p *graph.Plan) {
 func does(s *graph.Stage) string {
 	switch {
 	case s.Trainer != nil && s.Trainer.NumEpochs > 0:
-		return "trains " + count(s.Trainer.NumEpochs, "epoch")
+		return "trains " + console.Count(s.Trainer.NumEpochs, "epoch")
 	case s.Trainer != nil:
-		return "trains " + count(s.Trainer.NumSteps, "step")
+		return "trains " + console.Count(s.Trainer.NumSteps, "step")
 	case s.Calibrator != nil:
-		return "calibrates " + count(s.Calibrator.NumSteps, "step")
+		return "calibrates " + console.Count(s.Calibrator.NumSteps, "step")
 	}
 	return "validates"
 }

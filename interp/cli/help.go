@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/console"
 	"qpipe/lang/notation"
 )
 
@@ -64,18 +65,18 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		about = cmd.Short + "."
 	}
 	if cmd.Runnable() {
-		fmt.Fprintf(&b, "%s\n  %s\n\n", p.bold("Usage"), usageLine(cmd))
+		fmt.Fprintf(&b, "%s\n  %s\n\n", p.Bold("Usage"), usageLine(cmd))
 	}
 	fmt.Fprintln(&b, about)
 	section := func(title string, lines []string) {
 		if len(lines) > 0 {
-			fmt.Fprintf(&b, "\n%s\n", p.bold(title))
+			fmt.Fprintf(&b, "\n%s\n", p.Bold(title))
 		}
 		for _, line := range lines {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
-	columns := min(width(a.Out), 100)
+	columns := min(console.Width(a.Out), 100)
 	commands, topics := subcommands(cmd)
 	section("Commands", twoColumns(commands, columns))
 	section("Flags", twoColumns(flagRows(cmd.NonInheritedFlags()), columns))

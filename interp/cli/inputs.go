@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/console"
 	"qpipe/lang/check"
 )
 
@@ -31,9 +32,9 @@ func (in inputs) words() []string {
 	var words []string
 	for _, v := range in.all() {
 		if v.File != "" {
-			words = append(words, "-var-file", quote(v.File))
+			words = append(words, "-var-file", console.Quote(v.File))
 		} else {
-			words = append(words, "-var", quote(v.Name+"="+v.Value))
+			words = append(words, "-var", console.Quote(v.Name+"="+v.Value))
 		}
 	}
 	return words

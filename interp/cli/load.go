@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/interp/stage"
 	"qpipe/lang/check"
@@ -27,7 +28,7 @@ type loaded struct {
 // one returns the pipeline that the arguments name: the current folder without any.
 func one(args []string) (string, error) {
 	if len(args) > 1 {
-		return "", usagef("want one pipeline, got %s; a folder's .hcl files are one pipeline", count(len(args), "argument"))
+		return "", usagef("want one pipeline, got %s; a folder's .hcl files are one pipeline", console.Count(len(args), "argument"))
 	}
 	if len(args) == 1 {
 		return args[0], nil
@@ -61,7 +62,7 @@ func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
 	case err == nil:
 		return l, nil
 	case asJSON:
-		return nil, cmp.Or(diag.WriteJSON(a.out.raw(), l.diags, l.files.Source), err)
+		return nil, cmp.Or(diag.WriteJSON(a.out.Raw(), l.diags, l.files.Source), err)
 	}
 	return nil, cmp.Or(a.diagnostics(l.files.Source, l.diags), err)
 }
@@ -147,7 +148,7 @@ func (a *app) shown(l *loaded, asJSON bool) (*loaded, error) {
 	err := failed(l.diags)
 	switch {
 	case asJSON && err != nil:
-		return nil, cmp.Or(diag.WriteJSON(a.out.raw(), l.diags, l.files.Source), err)
+		return nil, cmp.Or(diag.WriteJSON(a.out.Raw(), l.diags, l.files.Source), err)
 	case asJSON:
 		return l, nil
 	}
@@ -159,9 +160,9 @@ func (a *app) shown(l *loaded, asJSON bool) (*loaded, error) {
 
 // diagnostics shows a list to a person.
 func (a *app) diagnostics(src diag.Sources, list diag.List) error {
-	style := diag.Style{Color: bool(a.paint(a.Err)), Width: min(width(a.Err), 120)}
-	if isTerminal(a.Err) {
-		style.Lines = width(a.Err)
+	style := diag.Style{Color: bool(a.paint(a.Err)), Width: min(console.Width(a.Err), 120)}
+	if console.IsTerminal(a.Err) {
+		style.Lines = console.Width(a.Err)
 	}
 	return diag.WriteText(a.Err, list, src, style)
 }

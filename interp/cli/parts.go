@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/interp/part"
 )
 
@@ -82,10 +83,10 @@ func (a *app) shelves(b *strings.Builder, docs []part.Doc) {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			fmt.Fprintln(b, p.bold(string(d.Kind)))
+			fmt.Fprintln(b, p.Bold(string(d.Kind)))
 		}
 		name := d.Name
-		for _, text := range wrapped(d.Doc, max(min(width(a.Out), 100)-left-4, 30)) {
+		for _, text := range wrapped(d.Doc, max(min(console.Width(a.Out), 100)-left-4, 30)) {
 			fmt.Fprintf(b, "  %-*s  %s\n", left, name, text)
 			name = ""
 		}
@@ -95,7 +96,7 @@ func (a *app) shelves(b *strings.Builder, docs []part.Doc) {
 // part prints one part with its arguments.
 func (a *app) part(b *strings.Builder, d part.Doc) {
 	p := a.paint(a.Out)
-	fmt.Fprintf(b, "%s %s\n  %s\n", d.Kind, p.bold(d.Name), strings.Join(wrapped(d.Doc, min(width(a.Out), 100)-2), "\n  "))
+	fmt.Fprintf(b, "%s %s\n  %s\n", d.Kind, p.Bold(d.Name), strings.Join(wrapped(d.Doc, min(console.Width(a.Out), 100)-2), "\n  "))
 	for _, m := range [][2]string{{"when", d.When}, {"modules", d.Modules}} {
 		if m[1] != "" {
 			fmt.Fprintf(b, "  takes `%s` (%s)\n", m[0], m[1])
@@ -108,7 +109,7 @@ func (a *app) part(b *strings.Builder, d part.Doc) {
 	if len(rows) > 0 {
 		b.WriteString("\n")
 	}
-	for _, line := range twoColumns(rows, min(width(a.Out), 100)) {
+	for _, line := range twoColumns(rows, min(console.Width(a.Out), 100)) {
 		fmt.Fprintf(b, "  %s\n", line)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 )
@@ -95,13 +96,13 @@ func (a *app) decisions(l *loaded, out string, decisions []exec.Decision, list d
 		}
 		memory := ""
 		if d.Memory > 0 {
-			memory = "about " + size(d.Memory)
+			memory = "about " + console.Size(d.Memory)
 		}
 		rows = append(rows, []string{d.Stage, what, memory, d.Reason})
 	}
-	for i, line := range table(rows, "llrl") {
+	for i, line := range console.Table(rows, "llrl") {
 		if decisions[i].Run {
-			line = p.bold(line)
+			line = p.Bold(line)
 		}
 		fmt.Fprintln(a.Out, line)
 	}
@@ -109,9 +110,9 @@ func (a *app) decisions(l *loaded, out string, decisions []exec.Decision, list d
 		return nil
 	}
 	if run == 0 {
-		fmt.Fprintf(a.Out, "Nothing to do: %s is up to date.\n", printable(out))
+		fmt.Fprintf(a.Out, "Nothing to do: %s is up to date.\n", console.Printable(out))
 	} else {
-		fmt.Fprintf(a.Out, "%d of %s would run, into %s.\n", run, count(len(decisions), "stage"), printable(out))
+		fmt.Fprintf(a.Out, "%d of %s would run, into %s.\n", run, console.Count(len(decisions), "stage"), console.Printable(out))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/lang/program"
 )
@@ -103,9 +104,9 @@ func (a *app) quantization(p *graph.Plan, all bool) {
 					c.Activation, c.Weight = longer(c.Activation, n.Activation), longer(c.Weight, n.Weight)
 				}
 			}
-			rows = append(rows, []string{"  " + count(rest, "node") + " more", words(c.Activation), words(c.Weight), ""})
+			rows = append(rows, []string{"  " + console.Count(rest, "node") + " more", words(c.Activation), words(c.Weight), ""})
 		}
-		for _, line := range table(append([][]string{{"  node", "activation", "weight", "said by an override"}}, rows...), "llll") {
+		for _, line := range console.Table(append([][]string{{"  node", "activation", "weight", "said by an override"}}, rows...), "llll") {
 			fmt.Fprintln(a.Out, strings.TrimRight(line, " "))
 		}
 	}

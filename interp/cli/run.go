@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -155,7 +156,7 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 // runs. It must not be a file, nor lie below one.
 func (a *app) folder(l *loaded, out string) (string, error) {
 	if name := l.program.Name; out == "" {
-		if name == "" || name == "." || name == ".." || filepath.Base(name) != name || !filepath.IsLocal(name) || printable(name) != name {
+		if name == "" || name == "." || name == ".." || filepath.Base(name) != name || !filepath.IsLocal(name) || console.Printable(name) != name {
 			return "", usagef("no folder below runs can be called %q, as the pipeline %s is; name the run's folder with -out", name, l.path)
 		}
 		out = filepath.Join("runs", name)
@@ -247,19 +248,19 @@ func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.D
 func (a *app) resumeCommand(l *loaded, f runFlags) string {
 	words := []string{"qpipe"}
 	if a.chdir != "" {
-		words = append(words, "-chdir", quote(a.chdir))
+		words = append(words, "-chdir", console.Quote(a.chdir))
 	}
 	words = append(words, "run", "--resume")
 	words = append(words, f.words()...)
 	if f.out != "" {
-		words = append(words, "-out", quote(f.out))
+		words = append(words, "-out", console.Quote(f.out))
 	}
 	for _, s := range f.stages {
-		words = append(words, "-stage", quote(s))
+		words = append(words, "-stage", console.Quote(s))
 	}
 	path := l.path
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path // no flag
 	}
-	return strings.Join(append(words, quote(path)), " ")
+	return strings.Join(append(words, console.Quote(path)), " ")
 }

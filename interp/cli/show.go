@@ -14,6 +14,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
@@ -70,7 +71,7 @@ func (a *app) fileError(err error, asJSON bool) error {
 	}
 	list := diag.List{{Code: f.Code, Summary: f.Error()}}
 	if asJSON {
-		return cmp.Or(diag.WriteJSON(a.out.raw(), list, nil), failed(list))
+		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, nil), failed(list))
 	}
 	if err := a.diagnostics(nil, list); err != nil {
 		return err
@@ -81,13 +82,13 @@ func (a *app) fileError(err error, asJSON bool) error {
 // sheet is the text of a description.
 type sheet struct {
 	bytes.Buffer
-	paint painter
+	paint console.Painter
 }
 
 // row prints a line of the head, if there is something to say.
 func (s *sheet) row(name, text string) {
 	if text != "" {
-		fmt.Fprintf(s, "%s %s\n", s.paint.dim(fmt.Sprintf("%-10s", name)), printable(text))
+		fmt.Fprintf(s, "%s %s\n", s.paint.Dim(fmt.Sprintf("%-10s", name)), console.Printable(text))
 	}
 }
 
@@ -96,20 +97,20 @@ func (s *sheet) section(title, align string, rows [][]string) {
 	if len(rows) < 2 {
 		return
 	}
-	fmt.Fprintf(s, "\n%s\n", s.paint.bold(title))
-	for i, line := range table(rows, align) {
+	fmt.Fprintf(s, "\n%s\n", s.paint.Bold(title))
+	for i, line := range console.Table(rows, align) {
 		if i == 0 {
-			line = s.paint.dim(line)
+			line = s.paint.Dim(line)
 		}
 		fmt.Fprintf(s, "  %s\n", line)
 	}
 }
 
 func (s *sheet) file(d *artifact.Description) {
-	fmt.Fprintln(s, s.paint.bold(printable(d.Path)))
+	fmt.Fprintln(s, s.paint.Bold(console.Printable(d.Path)))
 	s.row("kind", d.Kind)
 	if d.Stage != "" {
-		s.row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, count(d.Epoch, "epoch"), count(d.Step, "step")))
+		s.row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, console.Count(d.Epoch, "epoch"), console.Count(d.Step, "step")))
 	}
 	s.row("form", strings.TrimSuffix(d.Form+", "+d.Mode, ", "))
 	if d.Input != nil {
@@ -119,9 +120,9 @@ func (s *sheet) file(d *artifact.Description) {
 	if d.Params > 0 {
 		s.row("parameters", strconv.Itoa(d.Params))
 	}
-	s.row("metrics", strings.TrimSpace(metrics(map[string]float64(d.Metrics))))
-	s.row("best", strings.TrimSpace(metrics(map[string]float64(d.Best))))
-	s.row("size", size(d.Bytes))
+	s.row("metrics", strings.TrimSpace(console.Metrics(map[string]float64(d.Metrics))))
+	s.row("best", strings.TrimSpace(console.Metrics(map[string]float64(d.Best))))
+	s.row("size", console.Size(d.Bytes))
 	s.row("storage", d.Storage)
 	s.row("sha256", d.SHA256)
 	s.row("kernels", d.Kernels)
@@ -153,7 +154,7 @@ func absorbedRows(absorbed []checkpoint.Absorption) [][]string {
 	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps", "integers changed"}}
 	for _, r := range absorbed {
 		rows = append(rows, []string{
-			r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), kept(r.WeightScale),
+			r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), console.Kept(r.WeightScale),
 			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps), fmt.Sprintf("%d of %d", r.Changed, r.Integers),
 		})
 	}
@@ -189,7 +190,7 @@ func extreme(v *float64) string {
 
 func (s *sheet) run(d *runs.Description) {
 	m := d.Run
-	fmt.Fprintln(s, s.paint.bold(printable(d.Path)))
+	fmt.Fprintln(s, s.paint.Bold(console.Printable(d.Path)))
 	s.row("kind", d.Kind)
 	s.row("pipeline", strings.Join(m.Files, ", "))
 	s.row("note", d.Note)
@@ -204,22 +205,22 @@ func (s *sheet) run(d *runs.Description) {
 	rows := [][]string{{"stage", "state", "form", "accuracy", "steps", "time"}}
 	files := [][]string{{"file", "size", "sha256"}}
 	for _, e := range m.Stages {
-		rows = append(rows, []string{e.Name, e.State, e.Form, accuracy(e.Metrics), steps(e.Steps), seconds(e.Seconds)})
+		rows = append(rows, []string{e.Name, e.State, e.Form, console.Accuracy(e.Metrics), steps(e.Steps), console.Seconds(e.Seconds)})
 		for _, f := range e.Artifacts {
-			files = append(files, []string{f.Path, size(f.Bytes), cmp.Or(d.Faults[f.Path], f.SHA256)})
+			files = append(files, []string{f.Path, console.Size(f.Bytes), cmp.Or(d.Faults[f.Path], f.SHA256)})
 		}
 	}
 	s.section("stages", "lllrrr", rows)
 	for _, e := range m.Stages {
 		if e.Error != "" {
-			fmt.Fprintf(s, "  %s: %s\n", printable(e.Name), printable(e.Error))
+			fmt.Fprintf(s, "  %s: %s\n", console.Printable(e.Name), console.Printable(e.Error))
 		}
 	}
 	s.section("files", "lrl", files)
 	s.section("kept until a stage is complete", "llrrl", keptRows(d))
 	outputs := [][]string{{"output", "value"}}
 	for _, o := range m.Outputs {
-		outputs = append(outputs, []string{o.Name, value(o.Value)})
+		outputs = append(outputs, []string{o.Name, console.Value(o.Value)})
 	}
 	s.section("outputs", "ll", outputs)
 }
@@ -232,13 +233,13 @@ func keptRows(d *runs.Description) [][]string {
 			if len(k.Artifacts) == 0 || k.Dropped {
 				continue
 			}
-			what := path.Dir(k.Artifacts[0].Path) + ": " + count(len(k.Artifacts), "file")
+			what := path.Dir(k.Artifacts[0].Path) + ": " + console.Count(len(k.Artifacts), "file")
 			for _, f := range k.Artifacts {
 				if fault := d.Faults[f.Path]; fault != "" {
 					what += ", " + path.Base(f.Path) + " " + fault
 				}
 			}
-			rows = append(rows, []string{k.Name, k.State, accuracy(k.Metrics), steps(k.Steps), what})
+			rows = append(rows, []string{k.Name, k.State, console.Accuracy(k.Metrics), steps(k.Steps), what})
 		}
 	}
 	return rows

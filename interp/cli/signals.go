@@ -5,6 +5,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"qpipe/interp/console"
 )
 
 // signals are the user's wishes to end early. Whoever is at work heeds them; else
@@ -66,7 +68,7 @@ func (w *watcher) why() string {
 
 // watch starts listening. A closed output counts as a wish to end too: what was
 // computed is kept, where the default would be to die in the middle of a step.
-func (a *app) watch(show display) *watcher {
+func (a *app) watch(show console.Display) *watcher {
 	w := &watcher{signals: &a.signals, stop: make(chan struct{}), abort: make(chan struct{})}
 	if !signal.Ignored(syscall.SIGPIPE) {
 		signal.Notify(w.signals.got, syscall.SIGPIPE)
@@ -78,7 +80,7 @@ func (a *app) watch(show display) *watcher {
 	return w
 }
 
-func (w *watcher) take(s os.Signal, show display) {
+func (w *watcher) take(s os.Signal, show console.Display) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s == syscall.SIGPIPE && w.n > 0 {

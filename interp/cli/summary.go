@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 )
@@ -14,12 +15,12 @@ func (a *app) summary(r *exec.Report, out string, took time.Duration) {
 	p := a.paint(a.Out)
 	rows := [][]string{{"stage", "", "accuracy", "size", "time"}}
 	for _, s := range r.Stages {
-		rows = append(rows, []string{s.Name, s.State, accuracy(s.Metrics), fileSize(s.Bytes), spent(s)})
+		rows = append(rows, []string{s.Name, s.State, console.Accuracy(s.Metrics), fileSize(s.Bytes), spent(s)})
 	}
 	fmt.Fprintln(a.Out)
-	for i, line := range table(rows, "llrrr") {
+	for i, line := range console.Table(rows, "llrrr") {
 		if i == 0 {
-			line = p.dim(line)
+			line = p.Dim(line)
 		}
 		fmt.Fprintln(a.Out, line)
 	}
@@ -27,23 +28,23 @@ func (a *app) summary(r *exec.Report, out string, took time.Duration) {
 		fmt.Fprintln(a.Out)
 	}
 	for _, o := range r.Outputs {
-		fmt.Fprintf(a.Out, "%s = %s\n", p.bold(o.Name), printable(value(o.Value)))
+		fmt.Fprintf(a.Out, "%s = %s\n", p.Bold(o.Name), console.Printable(console.Value(o.Value)))
 	}
-	fmt.Fprintf(a.Out, "\n%s in %s\n", printable(out), seconds(took.Seconds()))
+	fmt.Fprintf(a.Out, "\n%s in %s\n", console.Printable(out), console.Seconds(took.Seconds()))
 }
 
 func fileSize(n int64) string {
 	if n <= 0 {
 		return ""
 	}
-	return size(n)
+	return console.Size(n)
 }
 
 func spent(s exec.StageReport) string {
 	if s.Seconds <= 0 {
 		return ""
 	}
-	return seconds(s.Seconds)
+	return console.Seconds(s.Seconds)
 }
 
 // endLine is the last line of `run -json`.
@@ -65,7 +66,7 @@ func (l *loaded) report(more diag.List) diag.Items {
 
 func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) error {
 	end := endLine{
-		Time: now(), Kind: "run_end", Out: out, Seconds: took.Seconds(),
+		Time: console.Now(), Kind: "run_end", Out: out, Seconds: took.Seconds(),
 		Stages: []exec.StageReport{}, Outputs: []exec.OutputReport{}, Items: l.report(o.diags),
 	}
 	if o.report != nil {
@@ -73,6 +74,6 @@ func (a *app) jsonEnd(l *loaded, out string, o outcome, took time.Duration) erro
 		end.Stages = append(end.Stages, o.report.Stages...)
 		end.Outputs = append(end.Outputs, o.report.Outputs...)
 	}
-	newJSONLines(a.out.raw(), a.Err).write(end)
+	console.NewJSONLines(a.out.Raw(), a.Err).Write(end)
 	return nil
 }

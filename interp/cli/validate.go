@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/console"
 	"qpipe/lang/diag"
 )
 
@@ -61,7 +62,7 @@ func (a *app) validate(in inputs, args []string, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := diag.WriteJSON(a.out.raw(), all, firstOf(sources)); err != nil {
+		if err := diag.WriteJSON(a.out.Raw(), all, firstOf(sources)); err != nil {
 			return err
 		}
 	}
@@ -70,8 +71,8 @@ func (a *app) validate(in inputs, args []string, asJSON bool) error {
 
 // verdict is the line about a pipeline without errors.
 func (a *app) verdict(l *loaded, took time.Duration) string {
-	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).green("valid"), printable(l.path),
-		count(len(l.program.Stages), "stage"), count(len(l.program.Models), "model"), seconds(took.Seconds()))
+	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).Green("valid"), console.Printable(l.path),
+		console.Count(len(l.program.Stages), "stage"), console.Count(len(l.program.Models), "model"), console.Seconds(took.Seconds()))
 }
 
 // firstOf looks a text up in several pipelines.

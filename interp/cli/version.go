@@ -74,7 +74,7 @@ func commit() string {
 
 // writeJSON prints v as one indented JSON document.
 func (a *app) writeJSON(v any) error {
-	enc := json.NewEncoder(a.out.raw())
+	enc := json.NewEncoder(a.out.Raw())
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// accuracy is the column of that name: the stage's metric "accuracy", or its
+// Accuracy is the column of that name: the stage's metric "accuracy", or its
 // only metric with its name.
-func accuracy(m map[string]float64) string {
+func Accuracy(m map[string]float64) string {
 	if v, ok := m["accuracy"]; ok {
 		return fmt.Sprintf("%.2f %%", 100*v)
 	}
@@ -27,8 +27,8 @@ func accuracy(m map[string]float64) string {
 	return names[0] + " " + metric(m[names[0]])
 }
 
-// value prints an output's value: lists and objects as JSON.
-func value(v any) string {
+// Value prints an output's value: lists and objects as JSON.
+func Value(v any) string {
 	switch v := v.(type) {
 	case float64:
 		return metric(v)
@@ -44,13 +44,13 @@ func value(v any) string {
 	return strings.TrimSpace(text.String())
 }
 
-// table lays rows out in columns; align has a letter for each, "l" or "r". A
+// Table lays rows out in columns; align has a letter for each, "l" or "r". A
 // column without a text takes no room.
-func table(rows [][]string, align string) []string {
+func Table(rows [][]string, align string) []string {
 	widths := make([]int, len(align))
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = printable(cell)
+			row[i] = Printable(cell)
 			widths[i] = max(widths[i], cells(row[i]))
 		}
 	}

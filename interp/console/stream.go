@@ -1,4 +1,6 @@
-package cli
+// Package console is what the verbs print on: two streams of one terminal, bars below their lines, tables, colours, and
+// sentences that tell a run's events. It decides nothing and ends nothing.
+package console
 
 import (
 	"bytes"
@@ -13,11 +15,11 @@ import (
 	"golang.org/x/term"
 )
 
-// stream is the output or the error stream. Everything that the program says goes
+// Stream is the output or the error stream. Everything that the program says goes
 // through one of the two: so no failed write goes unseen, on a terminal no line is
 // broken within a word, and what a bar shows is erased before anything else is
 // written.
-type stream struct {
+type Stream struct {
 	to      io.Writer
 	screen  *screen
 	columns func() int // asks for the terminal's width; nil where it is none
@@ -32,14 +34,14 @@ type screen struct {
 	colour bool
 	live   bool                     // a line may stand in the place of a bar, or of an echoed key
 	bar    func(columns int) string // the present one, nil for none
-	below  *stream                  // where it is shown
+	below  *Stream                  // where it is shown
 	closed bool                     // what comes now is too late
 }
 
-// streams returns the two streams for what the process, or a test, writes to.
-func streams(out, err io.Writer, dumb bool) (*stream, *stream) {
+// NewStreams returns the two streams for what the process, or a test, writes to.
+func NewStreams(out, err io.Writer, dumb bool) (*Stream, *Stream) {
 	s := &screen{dumb: dumb}
-	return &stream{to: out, screen: s, columns: columnsOf(out)}, &stream{to: err, screen: s, columns: columnsOf(err)}
+	return &Stream{to: out, screen: s, columns: columnsOf(out)}, &Stream{to: err, screen: s, columns: columnsOf(err)}
 }
 
 // columnsOf returns the function that asks for a terminal's width, nil for what is
@@ -59,7 +61,7 @@ func columnsOf(w io.Writer) func() int {
 
 // Write prints whole lines at once. On a terminal they are broken between words and
 // stand above the bar; what has no line end yet waits for it.
-func (s *stream) Write(p []byte) (int, error) {
+func (s *Stream) Write(p []byte) (int, error) {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	if s.columns == nil {
@@ -76,7 +78,7 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 // lines prints whole lines on a terminal, in the place of the bar, and the bar below.
-func (s *stream) lines(text string) error {
+func (s *Stream) lines(text string) error {
 	columns := s.columns()
 	var out []string
 	for line := range strings.Lines(text) {
@@ -89,10 +91,10 @@ func (s *stream) lines(text string) error {
 	return s.screen.above(s, strings.Join(out, "\n\r")+"\n\r")
 }
 
-// raw is a writer for text that is read by programs: its lines stay as they are.
-func (s *stream) raw() io.Writer { return rawStream{s} }
+// Raw is a writer for text that is read by programs: its lines stay as they are.
+func (s *Stream) Raw() io.Writer { return rawStream{s} }
 
-type rawStream struct{ *stream }
+type rawStream struct{ *Stream }
 
 func (r rawStream) Write(p []byte) (int, error) {
 	r.screen.mu.Lock()
@@ -101,7 +103,7 @@ func (r rawStream) Write(p []byte) (int, error) {
 }
 
 // put writes, unless a write has failed before.
-func (s *stream) put(p []byte) error {
+func (s *Stream) put(p []byte) error {
 	if s.err != nil || s.screen.closed || len(p) == 0 {
 		return s.err
 	}
@@ -110,13 +112,13 @@ func (s *stream) put(p []byte) error {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		s.err = &writeError{err}
+		s.err = &WriteError{err}
 	}
 	return s.err
 }
 
-// flush ends a line that was begun.
-func (s *stream) flush() {
+// Flush ends a line that was begun.
+func (s *Stream) Flush() {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	if rest := s.rest; len(rest) > 0 {
@@ -125,17 +127,17 @@ func (s *stream) flush() {
 	}
 }
 
-// failed returns what kept the stream from being written, nil for nothing.
-func (s *stream) failed() error {
+// Failed returns what kept the stream from being written, nil for nothing.
+func (s *Stream) Failed() error {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	return s.err
 }
 
-// writeError is a write to a stream that failed. It is told once, at the end.
-type writeError struct{ cause error }
+// WriteError is a write to a stream that failed. It is told once, at the end.
+type WriteError struct{ cause error }
 
-func (e *writeError) Error() string {
+func (e *WriteError) Error() string {
 	var path *fs.PathError
 	if errors.As(e.cause, &path) {
 		return path.Err.Error()
@@ -143,10 +145,10 @@ func (e *writeError) Error() string {
 	return e.cause.Error()
 }
 
-func (e *writeError) Unwrap() error { return e.cause }
+func (e *WriteError) Unwrap() error { return e.cause }
 
-// gone reports whether the reader of a stream has closed it.
-func gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
+// Gone reports whether the reader of a stream has closed it.
+func Gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
 
 // The bar is drawn from the left, and the cursor goes back there: then a key that the
 // terminal echoes, as ^C, stands in the bar and is erased with it; and a window
@@ -171,7 +173,7 @@ func (s *screen) clear() string {
 }
 
 // above prints lines in the place of the bar, and the bar again.
-func (s *screen) above(to *stream, lines string) error {
+func (s *screen) above(to *Stream, lines string) error {
 	if s.below == nil || to == s.below {
 		return to.put([]byte(s.clear() + lines + s.drawn()))
 	}
@@ -220,7 +222,7 @@ func (s *screen) hide() {
 
 // liven says that there will be bars on a stream: every line takes away what stands
 // in its place.
-func (s *screen) liven(below *stream) {
+func (s *screen) liven(below *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.dumb {
@@ -242,17 +244,17 @@ func (s *screen) shut() {
 	s.closed = true
 }
 
-// enliven says that there will be bars below the stream's lines.
-func (s *stream) enliven() { s.screen.liven(s) }
+// Enliven says that there will be bars below the stream's lines.
+func (s *Stream) Enliven() { s.screen.liven(s) }
 
-// showBar draws a bar below the lines, in the place of the one before.
-func (s *stream) showBar(bar func(columns int) string) { s.screen.show(bar) }
+// ShowBar draws a bar below the lines, in the place of the one before.
+func (s *Stream) ShowBar(bar func(columns int) string) { s.screen.show(bar) }
 
-// hideBar takes the bar away.
-func (s *stream) hideBar() { s.screen.hide() }
+// HideBar takes the bar away.
+func (s *Stream) HideBar() { s.screen.hide() }
 
-// leaveBar drops the bar: what is said next is said in the middle of something.
-func (s *stream) leaveBar() { s.screen.leave() }
+// LeaveBar drops the bar: what is said next is said in the middle of something.
+func (s *Stream) LeaveBar() { s.screen.leave() }
 
-// shut keeps what still works in the background from writing.
-func (s *stream) shut() { s.screen.shut() }
+// Shut keeps what still works in the background from writing.
+func (s *Stream) Shut() { s.screen.shut() }

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"encoding/json"
@@ -12,21 +12,21 @@ import (
 	"qpipe/interp/event"
 )
 
-// display shows a run while it goes on. Its methods may be called from several
+// Display shows a run while it goes on. Its methods may be called from several
 // goroutines.
-type display interface {
+type Display interface {
 	Event(e event.Event)
 	Line(text string) // something to say between two events
 	Close()
 }
 
-// newDisplay returns the display that suits an output: JSON lines, a bar, or plain lines.
-func newDisplay(out *stream, err io.Writer, paint painter, asJSON bool) display {
+// New returns the display that suits an output: JSON lines, a bar, or plain lines.
+func New(out *Stream, err io.Writer, paint Painter, asJSON bool) Display {
 	n := newNarrator(paint)
 	switch {
 	case asJSON:
-		return newJSONLines(out.raw(), err)
-	case isTerminal(out) && !out.screen.dumb:
+		return NewJSONLines(out.Raw(), err)
+	case IsTerminal(out) && !out.screen.dumb:
 		out.screen.colour = bool(paint)
 		return newBars(out, n)
 	default:
@@ -64,7 +64,7 @@ type jsonLines struct {
 	err io.Writer
 }
 
-func newJSONLines(out, err io.Writer) *jsonLines {
+func NewJSONLines(out, err io.Writer) *jsonLines {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	return &jsonLines{enc: enc, err: err}
@@ -72,7 +72,7 @@ func newJSONLines(out, err io.Writer) *jsonLines {
 
 func (j *jsonLines) Event(e event.Event) {
 	e.Data = finite(e.Data)
-	j.write(eventLine{Time: now(), Event: e})
+	j.Write(eventLine{Time: Now(), Event: e})
 }
 
 // finite says in words the numbers that JSON does not have.
@@ -100,7 +100,7 @@ func word(v float64) any {
 	return v
 }
 
-func (j *jsonLines) write(v any) {
+func (j *jsonLines) Write(v any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_ = j.enc.Encode(v) // the stream remembers what could not be written
@@ -114,7 +114,7 @@ func (j *jsonLines) Line(text string) {
 
 func (j *jsonLines) Close() {}
 
-func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+func Now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // eventLine is a line of `run -json`.
 type eventLine struct {

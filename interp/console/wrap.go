@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"strings"
@@ -119,8 +119,8 @@ func cells(s string) int {
 	}
 }
 
-// clipped cuts a text that has no colours after so many columns.
-func clipped(s string, columns int) string {
+// Clipped cuts a text that has no colours after so many columns.
+func Clipped(s string, columns int) string {
 	if cells(s) <= columns {
 		return s
 	}

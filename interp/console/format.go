@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"fmt"
@@ -33,11 +33,11 @@ func text(v any) string {
 	if v == nil {
 		return ""
 	}
-	return printable(fmt.Sprint(v))
+	return Printable(fmt.Sprint(v))
 }
 
-// printable makes a name or a text from a file harmless for a terminal, and one line.
-func printable(s string) string {
+// Printable makes a name or a text from a file harmless for a terminal, and one line.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || unicode.Is(unicode.Mn, r) {
 			return r
@@ -46,17 +46,17 @@ func printable(s string) string {
 	}, s)
 }
 
-// readable is printable of several lines.
-func readable(s string) string {
+// Readable is printable of several lines.
+func Readable(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = printable(line)
+		lines[i] = Printable(line)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// list reads a list of names.
-func list(v any) string {
+// Names reads a list of names.
+func Names(v any) string {
 	switch v := v.(type) {
 	case []string:
 		return strings.Join(v, ", ")
@@ -93,8 +93,8 @@ func metric(v float64) string {
 	return fmt.Sprintf("%.4f", v)
 }
 
-// short prints a rate with three significant figures and a unit.
-func short(v float64) string {
+// Short prints a rate with three significant figures and a unit.
+func Short(v float64) string {
 	switch {
 	case v >= 1e6:
 		return fmt.Sprintf("%.3gM", v/1e6)
@@ -106,8 +106,8 @@ func short(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
-// size prints a number of bytes.
-func size(n int64) string {
+// Size prints a number of bytes.
+func Size(n int64) string {
 	switch {
 	case n >= 1<<30:
 		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
@@ -119,8 +119,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// seconds prints a time that has passed.
-func seconds(s float64) string {
+// Seconds prints a time that has passed.
+func Seconds(s float64) string {
 	switch {
 	case s < 0.0995:
 		return fmt.Sprintf("%.0f ms", s*1000)
@@ -139,13 +139,13 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// count prints a number of things.
-func count(n int, thing string) string {
+// Count prints a number of things.
+func Count(n int, thing string) string {
 	return diag.Count(n, thing)
 }
 
-// quote makes a word safe for a POSIX shell.
-func quote(s string) string {
+// Quote makes a word safe for a POSIX shell.
+func Quote(s string) string {
 	safe := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./=:,+@%", r)
 	}

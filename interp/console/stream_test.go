@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"fmt"
@@ -84,7 +84,7 @@ func TestBarFits(t *testing.T) {
 // stands above the bar.
 func TestStreamsOfATerminal(t *testing.T) {
 	var shown strings.Builder
-	out, errs := streams(&shown, &shown, false)
+	out, errs := NewStreams(&shown, &shown, false)
 	width := func() int { return 30 }
 	out.columns, errs.columns = width, width
 	b := newBars(out, &narrator{stages: map[string]*extent{}})
@@ -111,7 +111,7 @@ func TestPlurals(t *testing.T) {
 	if want := "at most 0.5, 1 step; 1 of 1 integer changes (100 %)"; !strings.HasSuffix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := count(1, "class") + count(2, "class") + count(0, "step") + count(1, "step"); got != "1 class2 classes0 steps1 step" {
+	if got := Count(1, "class") + Count(2, "class") + Count(0, "step") + Count(1, "step"); got != "1 class2 classes0 steps1 step" {
 		t.Error(got)
 	}
 	// In the source: a number that may be one is counted by Count. Those here are bounds, above one.

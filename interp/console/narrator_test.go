@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"testing"
@@ -37,7 +37,7 @@ func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{
 		"x.hcl": "x.hcl", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "n=v": "n=v", "$x": "'$x'",
 	} {
-		if got := quote(in); got != want {
+		if got := Quote(in); got != want {
 			t.Errorf("quote(%q) = %s, want %s", in, got, want)
 		}
 	}
@@ -45,9 +45,9 @@ func TestQuote(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	for got, want := range map[string]string{
-		size(999): "999 B", size(2048): "2.0 KiB", size(3 << 20): "3.00 MiB",
-		seconds(0.0421): "42 ms", seconds(12.34): "12.3 s", seconds(125): "2:05", seconds(3725): "1:02:05",
-		clock(59400 * time.Millisecond): "0:59", short(12345): "12.3k", short(2.5): "2.5", short(123): "123",
+		Size(999): "999 B", Size(2048): "2.0 KiB", Size(3 << 20): "3.00 MiB",
+		Seconds(0.0421): "42 ms", Seconds(12.34): "12.3 s", Seconds(125): "2:05", Seconds(3725): "1:02:05",
+		clock(59400 * time.Millisecond): "0:59", Short(12345): "12.3k", Short(2.5): "2.5", Short(123): "123",
 		metric(3): "3", metric(0.98765): "0.9877",
 	} {
 		if got != want {

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 // epoch, rate, time left and loss.
 type bars struct {
 	mu       sync.Mutex
-	out      *stream
+	out      *Stream
 	narrator *narrator
 	closed   bool
 	ticks    *time.Ticker
@@ -21,7 +21,7 @@ type bars struct {
 }
 
 // newBars shows bars until they are closed.
-func newBars(out *stream, n *narrator) *bars {
+func newBars(out *Stream, n *narrator) *bars {
 	b := &bars{out: out, narrator: n, ticks: time.NewTicker(100 * time.Millisecond), quit: make(chan struct{})}
 	out.screen.liven(out)
 	go b.refresh()
@@ -98,7 +98,7 @@ func (b *bars) progress(e event.Event) *bar {
 		r.what = fmt.Sprintf("%s: epoch %d/%d", e.Stage, min(e.Epoch+1, epochs), epochs)
 	}
 	if v := number(e.Data["rate"]); v > 0 {
-		r.rate = short(v) + " images/s"
+		r.rate = Short(v) + " images/s"
 		r.left = clock(time.Duration(number(e.Data["eta"])*float64(time.Second))) + " left"
 	}
 	if phase == "train" {
@@ -135,7 +135,7 @@ func (r *bar) fit(columns int) string {
 	if s := r.what + "  " + r.left; r.left != "" && cells(s) <= columns {
 		return s
 	}
-	return clipped(r.what, columns)
+	return Clipped(r.what, columns)
 }
 
 // gauge draws a share.

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"fmt"
@@ -12,12 +12,12 @@ import (
 
 // narrator turns events into lines of text.
 type narrator struct {
-	paint  painter
+	paint  Painter
 	stages map[string]*extent
 }
 
 // newNarrator returns a narrator that paints so.
-func newNarrator(paint painter) *narrator {
+func newNarrator(paint Painter) *narrator {
 	return &narrator{paint: paint, stages: map[string]*extent{}}
 }
 
@@ -40,7 +40,7 @@ func (n *narrator) line(e event.Event) string {
 	if e.Stage == "" {
 		return say
 	}
-	return n.paint.bold(e.Stage+":") + " " + say
+	return n.paint.Bold(e.Stage+":") + " " + say
 }
 
 func (n *narrator) sentence(e event.Event) string {
@@ -54,17 +54,17 @@ func (n *narrator) sentence(e event.Event) string {
 	case event.EventAbsorb:
 		return n.paint.yellow("absorbed") + n.receipt(e)
 	case event.EventFreeze:
-		return fmt.Sprintf("step %d: froze BN of %s", e.Step, list(e.Data["modules"]))
+		return fmt.Sprintf("step %d: froze BN of %s", e.Step, Names(e.Data["modules"]))
 	case event.EventResume:
 		return n.resume(e)
 	case event.EventInterrupt:
 		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
 	case event.EventEnd:
-		return n.paint.green("done") + metrics(e.Data["metrics"]) + "  " + seconds(number(e.Data["seconds"]))
+		return n.paint.Green("done") + Metrics(e.Data["metrics"]) + "  " + Seconds(number(e.Data["seconds"]))
 	case exec.EventSkip:
-		return n.paint.dim(text(e.Data["message"]))
+		return n.paint.Dim(text(e.Data["message"]))
 	case exec.EventFailed:
-		return n.paint.red("failed: ") + text(e.Data["message"])
+		return n.paint.Red("failed: ") + text(e.Data["message"])
 	case exec.EventFallback, exec.EventWarning:
 		return n.paint.yellow(text(e.Data["message"]))
 	case exec.EventModel:
@@ -88,16 +88,16 @@ func (n *narrator) start(e event.Event) string {
 	n.stages[e.Stage] = x
 	var parts []string
 	if total > 0 {
-		parts = append(parts, count(total, "step"))
+		parts = append(parts, Count(total, "step"))
 	}
 	if x.epochs > 1 {
-		parts[0] += " in " + count(x.epochs, "epoch")
+		parts[0] += " in " + Count(x.epochs, "epoch")
 	}
 	if images := int(number(e.Data["train_images"])); images > 0 {
-		parts = append(parts, count(images, "training image"))
+		parts = append(parts, Count(images, "training image"))
 	}
 	if images := int(number(e.Data["val_images"])); images > 0 {
-		parts = append(parts, count(images, "validation image"))
+		parts = append(parts, Count(images, "validation image"))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -109,7 +109,7 @@ func (n *narrator) validation(e event.Event) string {
 	if x.perEpoch == 0 || e.Step%x.perEpoch == 0 {
 		return ""
 	}
-	return fmt.Sprintf("step %d validation", e.Step) + metrics(e.Data["metrics"])
+	return fmt.Sprintf("step %d validation", e.Step) + Metrics(e.Data["metrics"])
 }
 
 func (n *narrator) epoch(e event.Event) string {
@@ -121,9 +121,9 @@ func (n *narrator) epoch(e event.Event) string {
 		s += fmt.Sprintf("/%d", x.epochs)
 	}
 	s += fmt.Sprintf("  loss %.4f  lr %.4g", number(e.Data["loss"]), number(e.Data["lr"]))
-	s += metrics(e.Data["metrics"])
+	s += Metrics(e.Data["metrics"])
 	if rate := number(e.Data["images_per_second"]); rate > 0 {
-		s += "  " + short(rate) + " images/s"
+		s += "  " + Short(rate) + " images/s"
 	}
 	return s
 }
@@ -131,7 +131,7 @@ func (n *narrator) epoch(e event.Event) string {
 // receipt is what an absorption leaves behind.
 func (n *narrator) receipt(e event.Event) string {
 	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
-		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
+		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), Kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
 	if steps := number(e.Data["max_steps"]); steps > 0 {
 		size := fmt.Sprintf("%.3g", steps)
 		if s += ", " + size + " step"; size != "1" {
@@ -151,7 +151,7 @@ func (n *narrator) receipt(e event.Event) string {
 	return s
 }
 
-func kept(scale string) string {
+func Kept(scale string) string {
 	if scale == "recompute" {
 		return "recomputed"
 	}
@@ -171,8 +171,8 @@ func (n *narrator) resume(e event.Event) string {
 		text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]), e.Epoch, e.Step)
 }
 
-// metrics prints a map of metrics in the order of their names, "loss" left out.
-func metrics(v any) string {
+// Metrics prints a map of metrics in the order of their names, "loss" left out.
+func Metrics(v any) string {
 	m := floats(v)
 	names := make([]string, 0, len(m))
 	for name := range m {
