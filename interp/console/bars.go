@@ -50,10 +50,10 @@ func (b *bars) Event(e event.Event) {
 		return // the run was aborted, and its last words come too late
 	}
 	switch e.Kind {
-	case event.EventProgress:
+	case event.Progress:
 		b.out.screen.show(b.progress(e).fit)
 		return
-	case event.EventEnd, event.EventInterrupt:
+	case event.End, event.Interrupt:
 		b.out.screen.hide()
 	}
 	if line := b.narrator.line(e); line != "" {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"qpipe/interp/event"
-	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 )
 
@@ -45,34 +44,34 @@ func (n *narrator) line(e event.Event) string {
 
 func (n *narrator) sentence(e event.Event) string {
 	switch e.Kind {
-	case event.EventStart:
+	case event.Start:
 		return n.start(e)
-	case event.EventEpoch:
+	case event.Epoch:
 		return n.epoch(e)
-	case event.EventValidation:
+	case event.Validation:
 		return n.validation(e)
-	case event.EventAbsorb:
+	case event.Absorb:
 		return n.paint.yellow("absorbed") + n.receipt(e)
-	case event.EventFreeze:
+	case event.Freeze:
 		return fmt.Sprintf("step %d: froze BN of %s", e.Step, Names(e.Data["modules"]))
-	case event.EventResume:
+	case event.Resume:
 		return n.resume(e)
-	case event.EventInterrupt:
+	case event.Interrupt:
 		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
-	case event.EventEnd:
+	case event.End:
 		return n.paint.Green("done") + Metrics(e.Data["metrics"]) + "  " + Seconds(number(e.Data["seconds"]))
-	case exec.EventSkip:
+	case event.Skip:
 		return n.paint.Dim(text(e.Data["message"]))
-	case exec.EventFailed:
+	case event.Failed:
 		return n.paint.Red("failed: ") + text(e.Data["message"])
-	case exec.EventFallback, exec.EventWarning:
+	case event.Fallback, event.Warning:
 		return n.paint.yellow(text(e.Data["message"]))
-	case exec.EventModel:
+	case event.Model:
 		if text(e.Data["storage"]) == "" {
 			return "" // an int8 model, as the table says
 		}
 		return text(e.Data["message"])
-	case exec.EventRun, exec.EventLoad, exec.EventRestore, exec.EventProof, exec.EventNotRun:
+	case event.Run, event.Load, event.Restore, event.Proof, event.NotRun:
 		return text(e.Data["message"])
 	default:
 		return ""

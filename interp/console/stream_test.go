@@ -89,11 +89,11 @@ func TestStreamsOfATerminal(t *testing.T) {
 	out.columns, errs.columns = width, width
 	b := newBars(out, &narrator{stages: map[string]*extent{}})
 	b.ticks.Reset(time.Hour)
-	b.Event(event.Event{Kind: event.EventProgress, Stage: "s", Data: map[string]any{"phase": "validate", "done": 1, "total": 2}})
+	b.Event(event.Event{Kind: event.Progress, Stage: "s", Data: map[string]any{"phase": "validate", "done": 1, "total": 2}})
 	fmt.Fprint(errs, "a warn")
 	fmt.Fprint(errs, "ing\n")
 	b.Close()
-	b.Event(event.Event{Kind: event.EventEnd, Stage: "s"})
+	b.Event(event.Event{Kind: event.End, Stage: "s"})
 	bar := "\x1b[?7ls: validate ━━━━━━──────  1/2\x1b[?7h\x1b[J\r"
 	clear := "\x1b[?7h\r\x1b[J"
 	want := "\r" + bar + clear + "a warning\n\r" + bar + clear
@@ -105,7 +105,7 @@ func TestStreamsOfATerminal(t *testing.T) {
 // TestPlurals: one of a thing is no plural, wherever a message counts.
 func TestPlurals(t *testing.T) {
 	n := &narrator{stages: map[string]*extent{}}
-	got := n.line(event.Event{Kind: event.EventAbsorb, Data: map[string]any{
+	got := n.line(event.Event{Kind: event.Absorb, Data: map[string]any{
 		"module": "m", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 1.0, "changed": 1.0, "integers": 1.0,
 	}})
 	if want := "at most 0.5, 1 step; 1 of 1 integer changes (100 %)"; !strings.HasSuffix(got, want) {

@@ -14,14 +14,14 @@ type Event struct {
 // The kinds of events that a job emits. Progress comes at most ten times a
 // second, for displays; it is not logged.
 const (
-	EventStart      = "stage_start" // total_steps, steps_per_epoch, train_images, val_images
-	EventProgress   = "progress"    // phase (train|calibrate|validate|prove), done, total, rate (images/s), eta (s), loss, lr
-	EventEpoch      = "epoch"       // loss, lr, images_per_second, metrics
-	EventValidation = "validation"  // metrics, images
-	EventAbsorb     = "absorb"      // an Absorption
-	EventFreeze     = "freeze_bn"   // modules
-	EventCheckpoint = "checkpoint"  // name
-	EventResume     = "resume"      // scenario, from epoch and step
-	EventInterrupt  = "interrupted" //
-	EventEnd        = "stage_end"   // metrics, seconds
+	Start      = "stage_start" // total_steps, steps_per_epoch, train_images, val_images
+	Progress   = "progress"    // phase (train|calibrate|validate|prove), done, total, rate (images/s), eta (s), loss, lr
+	Epoch      = "epoch"       // loss, lr, images_per_second, metrics
+	Validation = "validation"  // metrics, images
+	Absorb     = "absorb"      // an Absorption
+	Freeze     = "freeze_bn"   // modules
+	Checkpoint = "checkpoint"  // name
+	Resume     = "resume"      // scenario, from epoch and step
+	Interrupt  = "interrupted" //
+	End        = "stage_end"   // metrics, seconds
 )

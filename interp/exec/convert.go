@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/interp/runs"
@@ -162,7 +163,7 @@ func (s *session) loaded(st *graph.Stage, from string, l *checkpoint.Loaded) {
 	if n := len(l.Passed); n > 0 {
 		text += fmt.Sprintf("; %d of the checkpoint were passed over (%s)", n, some(l.Passed))
 	}
-	s.emit(EventLoad, st.Name, text, map[string]any{"checkpoint": from, "tensors": l.Tensors, "of": l.Of, "missed": l.Missed, "passed": l.Passed})
+	s.emit(event.Load, st.Name, text, map[string]any{"checkpoint": from, "tensors": l.Tensors, "of": l.Of, "missed": l.Missed, "passed": l.Passed})
 }
 
 // some names the first few.

@@ -344,7 +344,7 @@ func (e *evaluation) tick() {
 		rate := float64(e.done) / e.seconds
 		data["rate"], data["eta"] = rate, float64(e.images-e.done)/rate
 	}
-	e.Events(event.Event{Kind: event.EventProgress, Stage: "eval", Data: data})
+	e.Events(event.Event{Kind: event.Progress, Stage: "eval", Data: data})
 }
 
 // address is the data set's in the pipeline.

@@ -107,7 +107,7 @@ func everything(t *testing.T, hear func(event.Event)) {
 		o.Stop = stop
 		o.Events = func(e event.Event) {
 			hear(e)
-			if e.Kind == event.EventCheckpoint && e.Stage == "qat" {
+			if e.Kind == event.Checkpoint && e.Stage == "qat" {
 				if n++; n == 4 {
 					close(stop)
 				}

@@ -38,22 +38,6 @@ type Options struct {
 	nosync bool                          // artifact.Disk's NoSync
 }
 
-// The kinds of events that a run itself emits, besides those of its stages. All
-// have a sentence for people under "message".
-const (
-	EventSkip     = "stage_skip"    // reason: the stage is up to date
-	EventRun      = "stage_run"     // reason: why the stage runs
-	EventFallback = "fallback"      // checkpoint, error: a damaged one is passed over
-	EventRestore  = "restore"       // the result from before a failed attempt is there again
-	EventLoad     = "load"          // checkpoint, tensors, of, missed, passed: what LoadCheckpoint has done
-	EventModel    = "model"         // kind, storage: the integer model that was written
-	EventProof    = "int8_proof"    // an artifact.Proof
-	EventWarning  = "warning"       // code, detail: what the user should know of the stage
-	EventFailed   = "stage_failed"  // error
-	EventNotRun   = "stage_not_run" // reason
-	EventOutput   = "output"        // name, value
-)
-
 // Report is what a run did.
 type Report struct {
 	Stages      []StageReport

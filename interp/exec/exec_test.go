@@ -256,7 +256,7 @@ func TestReceipts(t *testing.T) {
 		ran(t, p, o)
 		var modules []string
 		for _, e := range *heard {
-			if e.Kind != event.EventAbsorb {
+			if e.Kind != event.Absorb {
 				continue
 			}
 			change, integers := e.Data["max_change"].(float64), e.Data["integers"].(int)
@@ -294,7 +294,7 @@ func TestLoneBN(t *testing.T) {
 			o := world(t.TempDir())
 			heard := events(&o)
 			ran(t, p, o)
-			if got := count(*heard, event.EventAbsorb); got != 2 {
+			if got := count(*heard, event.Absorb); got != 2 {
 				t.Errorf("%s: %d BNs were absorbed", mode, got)
 			}
 			m, err := runs.ReadManifest(o.Out)

@@ -96,7 +96,7 @@ func (j *journal) entries() {
 }
 
 func entryEvent(e *runs.StageEntry) event.Event {
-	return event.Event{Kind: runs.EventEntry, Stage: e.Name, Data: map[string]any{"entry": e}}
+	return event.Event{Kind: event.Entry, Stage: e.Name, Data: map[string]any{"entry": e}}
 }
 
 func yieldAll(lines []measurement, yield func([]byte) error) error {
@@ -132,7 +132,7 @@ func parseMeasured(object []byte) (measurement, bool) {
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
 	fields.DisallowUnknownFields() // an event of the same kind has others
-	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != event.EventEpoch && l.Event != event.EventValidation {
+	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != event.Epoch && l.Event != event.Validation {
 		return measurement{}, false
 	}
 	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
@@ -140,7 +140,7 @@ func parseMeasured(object []byte) (measurement, bool) {
 
 // metricOf is what an event has for metrics.jsonl.
 func metricOf(e event.Event) (l metricLine, ok bool) {
-	if e.Kind != event.EventEpoch && e.Kind != event.EventValidation {
+	if e.Kind != event.Epoch && e.Kind != event.Validation {
 		return l, false
 	}
 	l = metricLine{Stage: e.Stage, Event: e.Kind, Epoch: e.Epoch, Step: e.Step}
@@ -156,7 +156,7 @@ func metricOf(e event.Event) (l metricLine, ok bool) {
 // event logs an event and shows it.
 func (j *journal) event(e event.Event) {
 	j.mu.Lock()
-	if e.Kind != event.EventProgress {
+	if e.Kind != event.Progress {
 		j.log(e)
 	}
 	if l, ok := metricOf(e); ok && !j.seen[l.key()] {

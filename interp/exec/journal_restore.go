@@ -185,7 +185,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 			return nil
 		}
 		name := e.Stage
-		if entry := e.Data.Entry; entry != nil && e.Kind == runs.EventEntry {
+		if entry := e.Data.Entry; entry != nil && e.Kind == event.Entry {
 			switch {
 			case entry.Lines != nil:
 				out[name] = parseAll(name, entry.Lines)
@@ -210,7 +210,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 
 // telling reports whether an event can be one that replay follows.
 func telling(object []byte) bool {
-	for _, kind := range []string{event.EventEpoch, event.EventValidation, runs.EventEntry} {
+	for _, kind := range []string{event.Epoch, event.Validation, event.Entry} {
 		if bytes.Contains(object, []byte(`"event":"`+kind+`"`)) {
 			return true
 		}

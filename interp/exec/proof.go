@@ -78,7 +78,7 @@ func (m *measured) quantized(qat, int8 *nn.Graph) error {
 	if err := m.absorb(qat); err != nil {
 		return err
 	}
-	m.emit(EventProof, m.stage.Name, sentence(p), map[string]any{"proof": p})
+	m.emit(event.Proof, m.stage.Name, sentence(p), map[string]any{"proof": p})
 	if p.Changed > 0 {
 		return &placed{m.unequal(p)}
 	}
@@ -175,7 +175,7 @@ func (m *measured) progress(done, total int, seconds float64) {
 		rate := float64(done) / seconds
 		data["rate"], data["eta"] = rate, float64(total-done)/rate
 	}
-	m.journal.event(event.Event{Kind: event.EventProgress, Stage: m.stage.Name, Data: data})
+	m.journal.event(event.Event{Kind: event.Progress, Stage: m.stage.Name, Data: data})
 }
 
 // unequal is the error of a conversion that has changed integers.
@@ -264,7 +264,7 @@ func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) 
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
 	}
 	r.Compare(checkpoint.ReadOutput(before, node.Name), checkpoint.ReadOutput(after, node.Name))
-	m.journal.event(event.Event{Kind: event.EventAbsorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
+	m.journal.event(event.Event{Kind: event.Absorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
 	return r
 }
 

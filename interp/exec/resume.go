@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
@@ -66,7 +67,7 @@ func (s *session) bringBack(st *graph.Stage, d decision) error {
 	if err := s.linesBack(e); err != nil {
 		return err
 	}
-	s.emit(EventRestore, st.Name, "restored: "+d.reason, map[string]any{"reason": d.reason})
+	s.emit(event.Restore, st.Name, "restored: "+d.reason, map[string]any{"reason": d.reason})
 	return nil
 }
 
@@ -175,7 +176,7 @@ func (s *session) fellBack(st *graph.Stage, err error, to string) {
 		Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
 		Summary: "a damaged checkpoint was passed over", Detail: message + ".",
 	})
-	s.emit(EventFallback, st.Name, message, map[string]any{"error": err.Error(), "checkpoint": to})
+	s.emit(event.Fallback, st.Name, message, map[string]any{"error": err.Error(), "checkpoint": to})
 }
 
 // keeper keeps a stage's checkpoints, each after the metrics that lead to it.

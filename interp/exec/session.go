@@ -183,7 +183,7 @@ func (s *session) openLogs() (err error) {
 		return err
 	}
 	if s.folder.Rebuilt {
-		s.emit(EventFallback, "", "manifest.json was not there: it is made again from events.jsonl and the checkpoints", nil)
+		s.emit(event.Fallback, "", "manifest.json was not there: it is made again from events.jsonl and the checkpoints", nil)
 	}
 	s.describe()
 	return s.folder.Save()
@@ -194,7 +194,7 @@ func (s *session) ofLog(n notice) {
 	if n.code == diag.LogDamaged {
 		s.fail(&diag.Diagnostic{Code: n.code, Severity: diag.Warning, Summary: n.summary, Detail: n.detail})
 	}
-	s.emit(EventWarning, "", n.summary, map[string]any{"code": string(n.code), "detail": n.detail})
+	s.emit(event.Warning, "", n.summary, map[string]any{"code": string(n.code), "detail": n.detail})
 }
 
 // threads is how many threads compute: as the options or the pipeline say, else one a core.
@@ -262,7 +262,7 @@ func (s *session) visit(st *graph.Stage) {
 		r.State, s.without[st.Name] = Failed, st.Name
 		d := s.diagnose(st, err)
 		s.fail(d)
-		s.emit(EventFailed, st.Name, d.Summary, map[string]any{"error": d.Summary, "code": string(d.Code)})
+		s.emit(event.Failed, st.Name, d.Summary, map[string]any{"error": d.Summary, "code": string(d.Code)})
 	}
 	s.did[st.Name] = r.State
 	s.fill(st, r)
@@ -285,7 +285,7 @@ func (s *session) hindrance(st *graph.Stage) string {
 func (s *session) notRun(st *graph.Stage, why string) {
 	s.did[st.Name] = NotRun
 	s.report.Stages = append(s.report.Stages, StageReport{Name: st.Name, State: NotRun, Reason: why})
-	s.emit(EventNotRun, st.Name, "not run: "+why, map[string]any{"reason": why})
+	s.emit(event.NotRun, st.Name, "not run: "+why, map[string]any{"reason": why})
 }
 
 // fill completes a line of the closing table from the manifest.
@@ -323,10 +323,10 @@ func (s *session) execute(st *graph.Stage, r *StageReport) error {
 	}
 	if !d.run {
 		r.State = UpToDate
-		s.emit(EventSkip, st.Name, "up to date", map[string]any{"reason": d.reason})
+		s.emit(event.Skip, st.Name, "up to date", map[string]any{"reason": d.reason})
 		return s.conditions(st, "assert")
 	}
-	s.emit(EventRun, st.Name, "runs: "+d.reason, map[string]any{"reason": d.reason})
+	s.emit(event.Run, st.Name, "runs: "+d.reason, map[string]any{"reason": d.reason})
 	if err := s.run(st, d); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"qpipe/interp/disk"
+	"qpipe/interp/event"
 )
 
 // The run's logs.
@@ -12,10 +13,6 @@ const (
 	EventsName  = "events.jsonl"
 	MetricsName = "metrics.jsonl"
 )
-
-// EventEntry is the event that has an entry of the manifest under "entry", each time that it
-// changes: from these a lost manifest is made again.
-const EventEntry = "stage_entry"
 
 // rebuilt makes a manifest that is not there again, from the log of events and the checkpoints. In a folder
 // that is no run's, it is empty.
@@ -25,7 +22,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 		return nil, err
 	}
 	err := r.Events(func(object []byte) error {
-		if !bytes.Contains(object, []byte(EventEntry)) {
+		if !bytes.Contains(object, []byte(event.Entry)) {
 			return nil
 		}
 		var l struct {
@@ -34,7 +31,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 				Entry *StageEntry `json:"entry"`
 			} `json:"data"`
 		}
-		if json.Unmarshal(object, &l) == nil && l.Event == EventEntry && l.Data.Entry != nil {
+		if json.Unmarshal(object, &l) == nil && l.Event == event.Entry && l.Data.Entry != nil {
 			m.Set(l.Data.Entry)
 		}
 		return nil

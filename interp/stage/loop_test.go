@@ -22,7 +22,7 @@ func TestTrainingLearns(t *testing.T) {
 	b := newBench(t, nn.Float, "")
 	b.Trainer.Epochs, b.Trainer.LRUpdater = 40, nil
 	r := b.must(t)
-	epochs := b.of(event.EventEpoch)
+	epochs := b.of(event.Epoch)
 	if len(epochs) != 40 || r.Steps != 160 {
 		t.Fatalf("%d epochs, %d steps", len(epochs), r.Steps)
 	}
@@ -33,7 +33,7 @@ func TestTrainingLearns(t *testing.T) {
 	if e := epochs[3]; e.Epoch != 4 || e.Step != 16 || e.Stage != "qat" {
 		t.Errorf("the fourth epoch's event is %+v", e)
 	}
-	if start := b.of(event.EventStart)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
+	if start := b.of(event.Start)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
 		t.Errorf("the stage begins with %v", start)
 	}
 }
@@ -44,9 +44,9 @@ func TestDefaults(t *testing.T) {
 	names := func(b *bench) (list []string) {
 		for _, e := range b.events {
 			switch e.Kind {
-			case event.EventValidation, event.EventEpoch:
+			case event.Validation, event.Epoch:
 				list = append(list, e.Kind)
-			case event.EventCheckpoint:
+			case event.Checkpoint:
 				list = append(list, fmt.Sprint(e.Data["name"]))
 			}
 		}
@@ -134,7 +134,7 @@ func TestValidateOnly(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	b.Trainer, b.Train = nil, nil
 	r := b.must(t)
-	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(b.of(event.EventValidation)) != 1 {
+	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(b.of(event.Validation)) != 1 {
 		t.Errorf("metrics %v, %d checkpoints", r.Metrics, len(b.kept.all))
 	}
 	b = newBench(t, nn.QAT, nn.WithBN)
@@ -287,13 +287,13 @@ func TestProgress(t *testing.T) {
 	now := time.Unix(0, 0)
 	b.Clock = func() time.Time { now = clock(); return now }
 	b.Events = func(e event.Event) {
-		if e.Kind == event.EventProgress {
+		if e.Kind == event.Progress {
 			seen = append(seen, now)
 			if e.Data["rate"].(float64) <= 0 || e.Data["eta"].(float64) < 0 || e.Data["done"].(int) > e.Data["total"].(int) {
 				t.Errorf("progress %v", e.Data)
 			}
 		}
-		if e.Kind == event.EventEpoch && e.Data["images_per_second"].(float64) <= 0 {
+		if e.Kind == event.Epoch && e.Data["images_per_second"].(float64) <= 0 {
 			t.Errorf("epoch %v", e.Data)
 		}
 	}

@@ -85,7 +85,7 @@ func (r *run) report(m *meter, phase string, done, total int, left float64, data
 	if v := rate(m.images, m.busy); v > 0 {
 		data["rate"], data["eta"] = v, left/v
 	}
-	r.emit(event.EventProgress, data)
+	r.emit(event.Progress, data)
 }
 
 // emitStart announces the stage, or where it goes on.
@@ -98,7 +98,7 @@ func (r *run) emitStart() {
 	if r.Val != nil {
 		data["val_images"] = r.Val.Samples.Len()
 	}
-	r.emit(event.EventStart, data)
+	r.emit(event.Start, data)
 	if r.Resume == nil || !r.steps() {
 		return
 	}
@@ -106,7 +106,7 @@ func (r *run) emitStart() {
 	if !r.full() {
 		scenario = "optimizer"
 	}
-	r.emit(event.EventResume, map[string]any{
+	r.emit(event.Resume, map[string]any{
 		"scenario": scenario, "checkpoint_epoch": r.Resume.Epoch, "checkpoint_step": r.Resume.Step, "lr": r.Resume.LR,
 		"steps_left": max(r.state.Length.Steps-r.state.Step, 0),
 	})
@@ -122,6 +122,6 @@ func (r *run) emitEpoch() error {
 		data["images_per_second"] = v
 	}
 	r.meter.epoch.images, r.meter.epoch.busy = 0, 0
-	r.emit(event.EventEpoch, data)
+	r.emit(event.Epoch, data)
 	return nil
 }

@@ -169,6 +169,6 @@ func (r *run) inheritBest() error {
 			return err
 		}
 	}
-	r.emit(event.EventCheckpoint, map[string]any{"name": "best", "from": r.Best.Stage})
+	r.emit(event.Checkpoint, map[string]any{"name": "best", "from": r.Best.Stage})
 	return nil
 }

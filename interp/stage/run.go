@@ -60,7 +60,7 @@ func (j *Job) Run(ctx context.Context) (*Result, error) {
 		return nil, r.ended(err)
 	}
 	r.warnOfChance()
-	r.emit(event.EventEnd, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
+	r.emit(event.End, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
 	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
 }
 
@@ -222,7 +222,7 @@ func (r *run) interrupted() error {
 			return err
 		}
 	}
-	r.emit(event.EventInterrupt, nil)
+	r.emit(event.Interrupt, nil)
 	return nil
 }
 

@@ -92,7 +92,7 @@ func (r *run) setMetrics() error {
 		}
 	}
 	r.pos.Validated = r.state.Step + 1
-	r.emit(event.EventValidation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
+	r.emit(event.Validation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
 	return nil
 }
 

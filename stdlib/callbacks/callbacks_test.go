@@ -273,7 +273,7 @@ func TestCheckpointMonitorsTheLoss(t *testing.T) {
 		b.run(t)
 		least := math.Inf(1)
 		for _, e := range b.events {
-			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == event.EventEpoch {
+			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == event.Epoch {
 				least = min(least, loss)
 			}
 		}
@@ -366,7 +366,7 @@ func TestValidationTimes(t *testing.T) {
 		b.run(t)
 		var got []int
 		for _, e := range b.events {
-			if e.Kind == event.EventValidation {
+			if e.Kind == event.Validation {
 				got = append(got, e.Step)
 			}
 		}
