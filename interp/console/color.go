@@ -12,12 +12,21 @@ func (p Painter) sgr(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func (p Painter) Bold(s string) string   { return p.sgr("1", s) }
-func (p Painter) Dim(s string) string    { return p.sgr("2", s) }
-func (p Painter) Red(s string) string    { return p.sgr("1;31", s) }
-func (p Painter) Green(s string) string  { return p.sgr("32", s) }
+// Bold is for headings.
+func (p Painter) Bold(s string) string { return p.sgr("1", s) }
+
+// Dim is for what matters less.
+func (p Painter) Dim(s string) string { return p.sgr("2", s) }
+
+// Red is for what is wrong.
+func (p Painter) Red(s string) string { return p.sgr("1;31", s) }
+
+// Green is for what is well.
+func (p Painter) Green(s string) string { return p.sgr("32", s) }
+
 func (p Painter) yellow(s string) string { return p.sgr("33", s) }
 
+// IsTerminal reports whether a stream ends in a terminal.
 func IsTerminal(w io.Writer) bool {
 	s, ok := w.(*Stream)
 	return ok && s.columns != nil

@@ -150,6 +150,7 @@ func (n *narrator) receipt(e event.Event) string {
 	return s
 }
 
+// Kept says what has become of a weight's scale.
 func Kept(scale string) string {
 	if scale == "recompute" {
 		return "recomputed"

@@ -57,20 +57,22 @@ func (p *plainLines) Line(text string) {
 
 func (p *plainLines) Close() {}
 
-// jsonLines prints every event as it is, with the time of day.
-type jsonLines struct {
+// JSONLines prints every event as it is, with the time of day.
+type JSONLines struct {
 	mu  sync.Mutex
 	enc *json.Encoder
 	err io.Writer
 }
 
-func NewJSONLines(out, err io.Writer) *jsonLines {
+// NewJSONLines prints into out; what cannot be written is told on err.
+func NewJSONLines(out, err io.Writer) *JSONLines {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	return &jsonLines{enc: enc, err: err}
+	return &JSONLines{enc: enc, err: err}
 }
 
-func (j *jsonLines) Event(e event.Event) {
+// Event implements Display.
+func (j *JSONLines) Event(e event.Event) {
 	e.Data = finite(e.Data)
 	j.Write(eventLine{Time: Now(), Event: e})
 }
@@ -100,20 +102,24 @@ func word(v float64) any {
 	return v
 }
 
-func (j *jsonLines) Write(v any) {
+// Write prints a line of its own.
+func (j *JSONLines) Write(v any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_ = j.enc.Encode(v) // the stream remembers what could not be written
 }
 
-func (j *jsonLines) Line(text string) {
+// Line implements Display.
+func (j *JSONLines) Line(text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	fmt.Fprintln(j.err, text)
 }
 
-func (j *jsonLines) Close() {}
+// Close implements Display.
+func (j *JSONLines) Close() {}
 
+// Now is the time of day as lines have it.
 func Now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // eventLine is a line of `run -json`.

@@ -15,6 +15,7 @@ const (
 	NotRun   = "stage_not_run" // reason
 	Output   = "output"        // name, value
 )
+
 // Entry is the event that has an entry of the manifest under "entry", each time that it
 // changes: from these a lost manifest is made again.
 const Entry = "stage_entry"
