@@ -123,6 +123,10 @@ func (c *checker) fit(v *variable, value cty.Value, p at, what string) bool {
 		return false
 	}
 	if v.defaults != nil && !value.IsNull() {
+		c.budget.Refill()
+		if c.budget.TakeDefaults(value); c.overdrawn(p, fmt.Sprintf("the %s of variable %q is too large for a type with optional attributes", what, v.name.name)) {
+			return false
+		}
 		value = v.defaults.Apply(value)
 	}
 	c.budget.Refill()
@@ -130,7 +134,7 @@ func (c *checker) fit(v *variable, value cty.Value, p at, what string) bool {
 	if c.budget.TakeConversion(value, v.want); c.overdrawn(p, fmt.Sprintf("the %s of variable %q is too large for its type", what, v.name.name)) {
 		return false
 	}
-	out, err := convert.Convert(value, v.want)
+	out, err := functions.Convert(value, v.want)
 	if err != nil {
 		c.errorf(diag.WrongType, p, fmt.Sprintf("Its type is %s: %s.", typeexpr.TypeString(v.want), err),
 			"the %s of variable %q has the wrong type", what, v.name.name)

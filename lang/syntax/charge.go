@@ -32,6 +32,7 @@ const (
 	ToText   = -1 // it becomes part of a string
 	ToNumber = -2 // it becomes a number, if it is none
 	Compared = -3 // with another value
+	Chosen   = -5 // one of two that get the type that both have in common
 	Asked    = -4 // for nothing: only whether something is left
 )
 
@@ -106,7 +107,7 @@ func (m *metering) Exit(node hclsyntax.Node) hcl.Diagnostics {
 	case *hclsyntax.UnaryOpExpr:
 		n.Val = charged(n.Val, ToNumber)
 	case *hclsyntax.ConditionalExpr:
-		n.TrueResult, n.FalseResult = charged(n.TrueResult, Compared), charged(n.FalseResult, Compared)
+		n.TrueResult, n.FalseResult = charged(n.TrueResult, Chosen), charged(n.FalseResult, Chosen)
 	case *hclsyntax.ForExpr:
 		n.CollExpr = charged(n.CollExpr, m.wanted[n.KeyExpr]+m.wanted[n.ValExpr]+m.wanted[n.CondExpr])
 		n.ValExpr = charged(n.ValExpr, 0)

@@ -20,6 +20,7 @@ const (
 	unitBytes = 64
 	maxNested = 100  // collections in collections: what is compared or converted recurses
 	longText  = 400  // digits of a text that becomes a number without a charge of its own
+	maxPower  = 4096 // of two: a number beyond takes long to write out, and ends as infinity or 0
 	textUnits = 20   // of a number that becomes text
 	setUnits  = 8    // of an element of a set: sets are sorted again and again
 	pathUnits = 1024 // bytes of a text whose square is charged
@@ -64,6 +65,28 @@ func (b *Budget) TakeConversion(v cty.Value, to cty.Type) bool {
 	return b.take(conversionCost(v, to, b.left))
 }
 
+// TakeDefaults takes what it costs to put the defaults of a type into a value: all elements of
+// a collection are brought to the type that they have in common.
+func (b *Budget) TakeDefaults(v cty.Value) bool { return b.take(defaultsCost(v, b.left, 0)) }
+
+func defaultsCost(v cty.Value, limit, depth int) int {
+	if !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
+		return 1
+	}
+	if depth > maxNested {
+		return limit + 1
+	}
+	n := 1
+	if v.Type().IsCollectionType() {
+		n += times(Size(v, limit), v.LengthInt()/typePairs, limit)
+	}
+	for it := v.ElementIterator(); it.Next() && n <= limit; {
+		_, e := it.Element()
+		n += defaultsCost(e, limit, depth+1)
+	}
+	return n
+}
+
 // Overdraw says that the present expression has made too much.
 func (b *Budget) Overdraw() { b.take(maxUnits + 1) }
 
@@ -93,10 +116,12 @@ func useCost(v cty.Value, use, limit int) int {
 		return 0
 	case use == syntax.Compared: // in several walks
 		return times(Size(v, limit), 4, limit)
+	case use == syntax.Chosen: // so that both are of one type
+		return min(times(Size(v, limit), 4, limit)+typesCost(v, limit), limit+1)
 	case use == syntax.ToNumber:
 		return 1 + conversionCost(v, cty.Number, limit)
 	case use == syntax.ToText && known && v.Type() == cty.Number:
-		return textUnits + Size(v, limit)
+		return numberText(v) + Size(v, limit)
 	}
 	n := 1 + Size(v, limit)
 	if use > 0 && known {
@@ -118,7 +143,7 @@ func times(a, b, limit int) int {
 }
 
 // Size counts the units of a value, and stops counting beyond limit. A value that is nested
-// deeper than it may be is beyond every limit.
+// deeper than it may be, and a number that is out of all proportion, are beyond every limit.
 func Size(v cty.Value, limit int) int {
 	n := 0
 	count(v, &n, limit, 0)
@@ -138,7 +163,9 @@ func count(v cty.Value, n *int, limit, depth int) {
 	case ty == cty.String:
 		*n += len(v.AsString()) / unitBytes
 	case ty == cty.Number:
-		*n += digits(v.AsBigFloat()) / unitBytes
+		if p := power(v.AsBigFloat()); p > maxPower || p < -maxPower {
+			*n = limit + 1
+		}
 	case v.CanIterateElements():
 		if ty.IsSetType() {
 			if *n += setCost(v.LengthInt(), ty.ElementType()); *n > limit {
@@ -166,17 +193,29 @@ func setCost(n int, element cty.Type) int {
 func memberCost(e cty.Value, limit int) int {
 	switch ty := e.Type(); {
 	case ty == cty.Number:
-		return setUnits + textUnits
+		return setUnits + numberText(e)
 	case ty.IsPrimitiveType():
 		return setUnits + Size(e, limit)
 	}
 	return times(Size(e, limit), 512, limit)
 }
 
-// digits estimates how long a number is when it is written out.
-func digits(f *big.Float) int {
-	e := f.MantExp(nil)
-	return max(e, -e) / 3
+// power is the power of two of a number.
+func power(f *big.Float) int { return f.MantExp(nil) }
+
+// numberText is what it costs to write a number out. For a small one every digit is divided again and again.
+func numberText(v cty.Value) int {
+	if !v.IsKnown() || v.IsNull() {
+		return 0
+	}
+	switch p := power(v.AsBigFloat()); {
+	case p < -maxPower || p > maxPower:
+		return maxUnits + 1
+	case p < 0:
+		return textUnits - p/16 + p*p>>15
+	default:
+		return textUnits + p/128
+	}
 }
 
 // conversionCost is what it costs to convert a value to a type, besides walking over it: the
@@ -203,7 +242,7 @@ func conversion(v cty.Value, to cty.Type, n *int, limit, depth int) {
 			*n += times(size/pathUnits+1, size/4, limit)
 		}
 	case to == cty.String && from == cty.Number:
-		*n += textUnits + digits(v.AsBigFloat())/unitBytes
+		*n += numberText(v)
 	case !v.CanIterateElements():
 	case to.IsCollectionType() || to.IsTupleType() || to.IsObjectType():
 		if *n += 2 * v.LengthInt(); *n > limit {
@@ -211,6 +250,9 @@ func conversion(v cty.Value, to cty.Type, n *int, limit, depth int) {
 		}
 		if from.IsSetType() {
 			*n += setCost(v.LengthInt(), from.ElementType())
+		}
+		if to.IsCollectionType() && !levels(v, to) {
+			*n += typesCost(v, limit)
 		}
 		hashes := map[int]int{}
 		for it := v.ElementIterator(); it.Next() && *n <= limit; {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,9 +23,11 @@ type coster func(args []cty.Value, limit int) int
 func cost(name string) coster {
 	switch name {
 	case "setproduct":
-		return productCost
+		return func(args []cty.Value, limit int) int {
+			return min(productCost(args, limit)+everyArg(convertedCost(within(name)))(args, limit), limit+1)
+		}
 	case "setunion", "setintersection", "setsubtract":
-		return twice(everyArg(argsCost))
+		return withTypes(twice(everyArg(argsCost)), false)
 	case "replace":
 		return replaceCost
 	case "format", "formatlist":
@@ -48,7 +51,7 @@ func cost(name string) coster {
 	case "toset":
 		return toCost(cty.Set(cty.DynamicPseudoType))
 	case "tolist", "tomap":
-		return toCost(cty.List(cty.DynamicPseudoType))
+		return toCost(within(name))
 	case "tostring", "jsonencode":
 		return textCost
 	case "trim":
@@ -57,12 +60,29 @@ func cost(name string) coster {
 		return everyArg(lettersCost)
 	case "range":
 		return rangeCost
-	case "coalesce", "coalescelist", "merge", "concat", "flatten", "zipmap", "chunklist", "distinct", "sum", "sort":
+	case "coalesce":
+		return withTypes(twice(argsCost), true)
+	case "concat":
+		return withTypes(twice(argsCost), false)
+	case "coalescelist", "merge", "flatten", "zipmap", "chunklist", "distinct", "sum", "sort":
 		return twice(argsCost)
 	case "file", "filebase64", "fileexists", "abspath", "pathexpand", "fileset", "templatefile":
 		return func([]cty.Value, int) int { return callUnits }
 	}
 	return func([]cty.Value, int) int { return 0 }
+}
+
+// within is the type of collections that a function makes of its arguments by itself.
+func within(name string) cty.Type {
+	switch name {
+	case "tolist", "setproduct":
+		return cty.List(cty.DynamicPseudoType)
+	case "toset":
+		return cty.Set(cty.DynamicPseudoType)
+	case "tomap":
+		return cty.Map(cty.DynamicPseudoType)
+	}
+	return cty.DynamicPseudoType
 }
 
 // callUnits is what a question to the operating system costs.
@@ -284,8 +304,27 @@ func numberCost(args []cty.Value, limit int) int {
 
 func toCost(to cty.Type) coster {
 	return everyArg(func(args []cty.Value, limit int) int {
-		return conversionCost(args[0], to, limit) + Size(args[0], limit)
+		return convertedCost(to)(args, limit) + Size(args[0], limit)
 	})
+}
+
+// convertedCost is that of a function that converts its argument by itself: to see the type, and to work.
+func convertedCost(to cty.Type) coster {
+	return func(args []cty.Value, limit int) int { return times(conversionCost(args[0], to, limit), 2, limit) }
+}
+
+// withTypes adds what it costs to find a type that all arguments have in common; tuples may have
+// become collections before.
+func withTypes(c coster, tuples bool) coster {
+	return func(args []cty.Value, limit int) int {
+		compared := slices.Clone(args)
+		for i, a := range args {
+			if !tuples && a.Type().IsTupleType() {
+				compared[i] = cty.EmptyTupleVal
+			}
+		}
+		return min(c(args, limit)+typesCost(cty.TupleVal(compared), limit), limit+1)
+	}
 }
 
 // textCost: numbers take long to become text.
@@ -298,7 +337,7 @@ func textCost(args []cty.Value, limit int) int {
 		}
 		switch {
 		case v.Type() == cty.Number:
-			n += textUnits
+			n += numberText(v)
 		case v.CanIterateElements():
 			for it := v.ElementIterator(); it.Next(); {
 				_, e := it.Element()
@@ -341,8 +380,9 @@ func bytesCost(a, b, limit int) int {
 }
 
 // metered makes a function pay before it works. The arguments are converted to its
-// parameters here, not by whoever calls, since converting has its price too.
-func metered(f function.Function, b *Budget, c coster) function.Function {
+// parameters here, not by whoever calls, since converting has its price too; what becomes a
+// value of type to within is leveled before.
+func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Function {
 	params, rest := f.Params(), f.VarParam()
 	parameterOf := func(i int) *function.Parameter {
 		if i < len(params) {
@@ -356,7 +396,7 @@ func metered(f function.Function, b *Budget, c coster) function.Function {
 			if n > b.left {
 				break
 			}
-			n += conversionCost(a, parameterOf(i).Type, b.left-n)
+			n += 2 * conversionCost(a, parameterOf(i).Type, b.left-n) // to see the type, and to work
 		}
 		if n <= b.left {
 			n += c(args, b.left-n)
@@ -369,7 +409,7 @@ func metered(f function.Function, b *Budget, c coster) function.Function {
 	converted := func(args []cty.Value) ([]cty.Value, error) {
 		out := make([]cty.Value, len(args))
 		for i, a := range args {
-			v, err := convert.Convert(a, parameterOf(i).Type)
+			v, err := Convert(level(a, to), parameterOf(i).Type)
 			if err != nil {
 				return nil, function.NewArgError(i, err)
 			}

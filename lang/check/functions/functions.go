@@ -20,7 +20,7 @@ func Table(dir string, b *Budget) map[string]function.Function {
 		numeric(), text(b), collections(), encodings(), fileFuncs(dir, b),
 	} {
 		for name, f := range set {
-			table[name] = metered(f, b, cost(name))
+			table[name] = metered(f, b, cost(name), within(name))
 		}
 	}
 	table["try"], table["can"] = tryFunc(), canFunc()
