@@ -73,8 +73,12 @@ func (m *metering) Enter(node hclsyntax.Node) hcl.Diagnostics {
 	case *hclsyntax.BinaryOpExpr:
 		m.size += 4 // an operator takes longer than a name
 	case *hclsyntax.LiteralValueExpr:
-		if n.Val.Type() == cty.String && !n.Val.IsNull() {
+		switch {
+		case n.Val.IsNull():
+		case n.Val.Type() == cty.String:
 			m.size += len(n.Val.AsString()) / 16
+		case n.Val.Type() == cty.Number && !n.Val.AsBigFloat().IsInt():
+			m.size += 8 // to find the decimal that it stands for
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/big"
 	"math/bits"
+	"strconv"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -21,7 +23,9 @@ const (
 	maxNested = 100  // collections in collections: what is compared or converted recurses
 	longText  = 400  // digits of a text that becomes a number without a charge of its own
 	maxPower  = 4096 // of two: a number beyond takes long to write out, and ends as infinity or 0
+	maxMember = 1024 // the same, of a number in a set
 	textUnits = 20   // of a number that becomes text
+	readUnits = 4    // of a text that becomes a number
 	setUnits  = 8    // of an element of a set: sets are sorted again and again
 	pathUnits = 1024 // bytes of a text whose square is charged
 )
@@ -115,11 +119,11 @@ func useCost(v cty.Value, use, limit int) int {
 	case use == syntax.Asked:
 		return 0
 	case use == syntax.Compared: // in several walks
-		return times(Size(v, limit), 4, limit)
+		return min(times(Size(v, limit), 4, limit)+equalCost(v, limit), limit+1)
 	case use == syntax.Chosen: // so that both are of one type
 		return min(times(Size(v, limit), 4, limit)+typesCost(v, limit), limit+1)
 	case use == syntax.ToNumber:
-		return 1 + conversionCost(v, cty.Number, limit)
+		return 1 + conversionCost(v, cty.Number, limit) + arithmetic(v)
 	case use == syntax.ToText && known && v.Type() == cty.Number:
 		return numberText(v) + Size(v, limit)
 	}
@@ -163,10 +167,14 @@ func count(v cty.Value, n *int, limit, depth int) {
 	case ty == cty.String:
 		*n += len(v.AsString()) / unitBytes
 	case ty == cty.Number:
-		if p := power(v.AsBigFloat()); p > maxPower || p < -maxPower {
+		if extreme(v.AsBigFloat(), maxPower) {
 			*n = limit + 1
 		}
 	case v.CanIterateElements():
+		if *n+v.LengthInt() > limit { // sorting the names of an object takes time
+			*n = limit + 1
+			return
+		}
 		if ty.IsSetType() {
 			if *n += setCost(v.LengthInt(), ty.ElementType()); *n > limit {
 				return
@@ -183,14 +191,21 @@ func count(v cty.Value, n *int, limit, depth int) {
 // but simple ones by a text that is made for every comparison. (How long these texts are
 // only a walk could tell: what makes such a set pays for it.)
 func setCost(n int, element cty.Type) int {
-	if element.IsPrimitiveType() {
+	switch {
+	case element == cty.Number:
+		return n * bits.Len(uint(n)) * setUnits
+	case element.IsPrimitiveType():
 		return n * setUnits
 	}
 	return 1024 + n*bits.Len(uint(n))*64
 }
 
-// memberCost is what it costs to make an element part of a set.
+// memberCost is what it costs to make an element part of a set. What has a number that takes
+// long to write out cannot be in one: every time that the set is walked over it would be.
 func memberCost(e cty.Value, limit int) int {
+	if equalCost(e, limit) > limit || hasExtreme(e, 0) {
+		return limit + 1
+	}
 	switch ty := e.Type(); {
 	case ty == cty.Number:
 		return setUnits + numberText(e)
@@ -200,22 +215,106 @@ func memberCost(e cty.Value, limit int) int {
 	return times(Size(e, limit), 512, limit)
 }
 
-// power is the power of two of a number.
-func power(f *big.Float) int { return f.MantExp(nil) }
+// extreme reports whether the power of two of a number is beyond most.
+func extreme(f *big.Float, most int) bool {
+	p := f.MantExp(nil)
+	return p < -most || p > most
+}
 
-// numberText is what it costs to write a number out. For a small one every digit is divided again and again.
+// hasExtreme reports whether a value has a number that takes much longer to write out than others.
+func hasExtreme(v cty.Value, depth int) bool {
+	if !v.IsKnown() || v.IsNull() || depth > maxNested {
+		return false
+	}
+	if v.Type() == cty.Number {
+		return extreme(v.AsBigFloat(), maxMember)
+	}
+	if !v.CanIterateElements() || v.Type().IsSetType() {
+		return false
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		if _, e := it.Element(); hasExtreme(e, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// numberText is what it costs to write a number out. For a small one the digits are found one by one.
 func numberText(v cty.Value) int {
 	if !v.IsKnown() || v.IsNull() {
 		return 0
 	}
-	switch p := power(v.AsBigFloat()); {
-	case p < -maxPower || p > maxPower:
+	f := v.AsBigFloat()
+	switch p := f.MantExp(nil); {
+	case extreme(f, maxPower):
 		return maxUnits + 1
 	case p < 0:
-		return textUnits - p/16 + p*p>>15
+		return textUnits - p/8 + p*p>>14
 	default:
-		return textUnits + p/128
+		return textUnits + p/64
 	}
+}
+
+// arithmetic is what it costs to find the decimal that an operand stands for.
+func arithmetic(v cty.Value) int {
+	if v.Type() != cty.Number || !v.IsKnown() || v.IsNull() {
+		return 0
+	}
+	switch f := v.AsBigFloat(); {
+	case f.IsInt() && !extreme(f, 64):
+		return 0
+	case f.MinPrec() <= 64:
+		return 4
+	}
+	return 14
+}
+
+// equalCost is what it costs to compare a value with another, besides walking over it: numbers that are
+// not whole are written out.
+func equalCost(v cty.Value, limit int) int {
+	n := 0
+	var walk func(v cty.Value, depth int)
+	walk = func(v cty.Value, depth int) {
+		if n > limit || depth > maxNested || !v.IsKnown() || v.IsNull() {
+			return
+		}
+		switch {
+		case v.Type() == cty.Number:
+			if !v.AsBigFloat().IsInt() {
+				n += numberText(v)
+			}
+		case v.CanIterateElements():
+			for it := v.ElementIterator(); it.Next() && n <= limit; {
+				_, e := it.Element()
+				walk(e, depth+1)
+			}
+		}
+	}
+	if Size(v, limit) > limit {
+		return limit + 1
+	}
+	walk(v, 0)
+	return min(n, limit+1)
+}
+
+// readCost is what it costs to read a number from a text: time that is quadratic in its length, and
+// grows with its power of ten.
+func readCost(text string, limit int) int {
+	n := readUnits
+	if len(text) > longText {
+		n += times(len(text)/pathUnits+1, len(text)/4, limit)
+	}
+	if i := strings.IndexAny(text, "eEpP"); i >= 0 {
+		digits := strings.TrimLeft(text[i+1:], "+-0")
+		power, err := strconv.Atoi(digits)
+		const most = 10_000_000
+		if err != nil || power > most {
+			power = most
+		}
+		n += power/256 + power/8192*readUnits
+	}
+	return min(n, limit+1)
 }
 
 // conversionCost is what it costs to convert a value to a type, besides walking over it: the
@@ -238,9 +337,7 @@ func conversion(v cty.Value, to cty.Type, n *int, limit, depth int) {
 	from := v.Type()
 	switch {
 	case to == cty.Number && from == cty.String:
-		if size := len(v.AsString()); size > longText {
-			*n += times(size/pathUnits+1, size/4, limit)
-		}
+		*n += readCost(v.AsString(), limit)
 	case to == cty.String && from == cty.Number:
 		*n += numberText(v)
 	case !v.CanIterateElements():
@@ -262,7 +359,7 @@ func conversion(v cty.Value, to cty.Type, n *int, limit, depth int) {
 				*n += memberCost(e, limit-*n)
 				if *n <= limit && e.IsWhollyKnown() {
 					h := e.Hash()
-					*n += hashes[h]
+					*n += times(hashes[h], 1+equalCost(e, limit), limit)
 					hashes[h]++
 				}
 			}

@@ -31,7 +31,7 @@ func cost(name string) coster {
 	case "replace":
 		return replaceCost
 	case "format", "formatlist":
-		return formatCost
+		return formatCost(name == "formatlist")
 	case "indent":
 		return indentCost
 	case "join", "formatdate":
@@ -64,7 +64,9 @@ func cost(name string) coster {
 		return withTypes(twice(argsCost), true)
 	case "concat":
 		return withTypes(twice(argsCost), false)
-	case "coalescelist", "merge", "flatten", "zipmap", "chunklist", "distinct", "sum", "sort":
+	case "sum":
+		return sumCost
+	case "coalescelist", "merge", "flatten", "zipmap", "chunklist", "distinct", "sort":
 		return twice(argsCost)
 	case "file", "filebase64", "fileexists", "abspath", "pathexpand", "fileset", "templatefile":
 		return func([]cty.Value, int) int { return callUnits }
@@ -130,6 +132,9 @@ func productCost(args []cty.Value, limit int) int {
 		}
 	}
 	if set { // then the result is one, of tuples
+		if slices.ContainsFunc(args, func(a cty.Value) bool { return hasExtreme(a, 0) }) {
+			return limit + 1
+		}
 		return times(n, 512, limit)
 	}
 	return n
@@ -180,29 +185,59 @@ func joinCost(args []cty.Value, limit int) int {
 // widths finds the numbers of a format string that are long.
 func widths() *regexp.Regexp { return regexp.MustCompile(`[0-9]{3,}`) }
 
-// formatCost: a verb may have a width, and every verb may take the same argument.
-func formatCost(args []cty.Value, limit int) int {
-	n := argsCost(args, limit)
-	if len(args) == 0 || n > limit || length(args[0]) == 0 {
-		return n
-	}
-	form, wide := args[0].AsString(), 0
-	for _, w := range widths().FindAllString(form, -1) {
-		v, err := strconv.Atoi(w)
-		if err != nil || v > limit {
-			return limit + 1
+// formatCost: a verb may have a width, and every verb may take the same argument: for a list of texts
+// an element of it, row by row.
+func formatCost(list bool) coster {
+	return func(args []cty.Value, limit int) int {
+		n := argsCost(args, limit)
+		if len(args) == 0 || n > limit || length(args[0]) == 0 {
+			return n
 		}
-		wide += v
-	}
-	rows := 1
-	for _, a := range args[1:] {
-		if a.IsKnown() && !a.IsNull() && a.CanIterateElements() {
+		form, wide := args[0].AsString(), 0
+		for _, w := range widths().FindAllString(form, -1) {
+			v, err := strconv.Atoi(w)
+			if err != nil || v > limit {
+				return limit + 1
+			}
+			wide += v
+		}
+		rows, longest := 1, textUnits
+		for i, a := range args[1:] {
+			if !list || !a.IsKnown() || a.IsNull() || !a.CanIterateElements() {
+				longest = max(longest, textCost(args[i+1:i+2], limit))
+				continue
+			}
 			rows = max(rows, a.LengthInt())
+			for it := a.ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				longest = max(longest, textCost([]cty.Value{e}, limit))
+			}
 		}
+		verbs := strings.Count(form, "%")
+		n = min(bytesCost(n*unitBytes, verbs+1, limit)+times(times(longest, verbs, limit), rows, limit), limit+1)
+		return min(n+bytesCost(rows, wide+len(form), limit), limit+1)
 	}
-	verbs := strings.Count(form, "%")
-	n = min(bytesCost(n*unitBytes, verbs+1, limit)+times(textUnits, verbs, limit), limit+1)
-	return min(n+bytesCost(rows, wide+len(form), limit)+times(rows, verbs, limit), limit+1)
+}
+
+// sumCost: every element is added to what is there already, of which little is known.
+func sumCost(args []cty.Value, limit int) int {
+	n := argsCost(args, limit)
+	for _, a := range args {
+		if n > limit || !a.CanIterateElements() || !a.IsKnown() || a.IsNull() {
+			break
+		}
+		whole := true
+		for it := a.ElementIterator(); it.Next(); {
+			_, e := it.Element()
+			whole = whole && e.Type() == cty.Number && arithmetic(e) == 0
+		}
+		each := 2
+		if !whole {
+			each = 36
+		}
+		n += times(a.LengthInt(), each, limit)
+	}
+	return n
 }
 
 // searchCost: every element is compared with the value.
@@ -210,7 +245,8 @@ func searchCost(args []cty.Value, limit int) int {
 	if len(args) != 2 || !args[0].IsKnown() || args[0].IsNull() || !args[0].CanIterateElements() {
 		return 0
 	}
-	return times(args[0].LengthInt(), Size(args[1], limit), limit)
+	n := times(args[0].LengthInt(), Size(args[1], limit)+equalCost(args[1], limit), limit)
+	return min(n+equalCost(args[0], limit), limit+1)
 }
 
 // rangeCost: a range has at most 1024 numbers.
@@ -245,12 +281,15 @@ func splitCost(args []cty.Value, limit int) int {
 	return 2 * strings.Count(args[1].AsString(), args[0].AsString())
 }
 
+// csvUnits is what it costs to begin to read a table.
+const csvUnits = 8
+
 func csvCost(args []cty.Value, _ int) int {
 	if len(args) == 0 || length(args[0]) == 0 {
 		return 0
 	}
 	text := args[0].AsString()
-	return 4 * (strings.Count(text, ",") + strings.Count(text, "\n"))
+	return csvUnits + 4*(strings.Count(text, ",")+strings.Count(text, "\n"))
 }
 
 // jsonCost counts what may be elements. A text that nests deeper than values may is refused,
@@ -289,10 +328,21 @@ func jsonCost(args []cty.Value, limit int) int {
 			depth--
 		case ',', ':':
 			n += 8
+		case 'e', 'E':
+			power := text[i+1 : min(len(text), i+1+longPower)]
+			if end := strings.IndexFunc(power, func(r rune) bool { return !strings.ContainsRune("+-0123456789", r) }); end >= 0 {
+				power = power[:end]
+			}
+			if power != "" {
+				n += readCost("e"+power, limit)
+			}
 		}
 	}
 	return n
 }
+
+// longPower is a length up to which a power of ten is looked at.
+const longPower = 16
 
 // numberCost: a number is read in time quadratic in its digits.
 func numberCost(args []cty.Value, limit int) int {
