@@ -32,8 +32,9 @@ const (
 	ToText   = -1 // it becomes part of a string
 	ToNumber = -2 // it becomes a number, if it is none
 	Compared = -3 // with another value
-	Chosen   = -5 // one of two that get the type that both have in common
-	Asked    = -4 // for nothing: only whether something is left
+	Chosen   = -4 // one of two that get the type that both have in common
+	Passed   = -5 // to a function
+	Asked    = -6 // for nothing: only whether something is left
 )
 
 // RequestType is the type of the capsule.
@@ -103,7 +104,7 @@ func (m *metering) Exit(node hclsyntax.Node) hcl.Diagnostics {
 	switch n := node.(type) {
 	case *hclsyntax.FunctionCallExpr:
 		for i, arg := range n.Args {
-			n.Args[i] = charged(arg, Asked)
+			n.Args[i] = charged(arg, Passed)
 		}
 	case *hclsyntax.BinaryOpExpr:
 		operands(n)
@@ -166,20 +167,19 @@ func (e *charge) StartRange() hcl.Range { return e.Expression.StartRange() }
 // Value evaluates the expression, and pays for the use of its value.
 func (e *charge) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	f, metered := charger(ctx)
-	pay := func(v cty.Value) {
+	pay := func(v cty.Value, use int) {
 		if !metered {
 			return
 		}
-		if paid, err := f.Call([]cty.Value{cty.CapsuleVal(RequestType, &Request{v, e.use})}); err != nil || !paid.True() {
+		if paid, err := f.Call([]cty.Value{cty.CapsuleVal(RequestType, &Request{v, use})}); err != nil || !paid.True() {
 			panic(ErrGivenUp)
 		}
 	}
-	if e.use == Asked {
-		pay(cty.True)
-		return e.Expression.Value(ctx)
+	if e.use == Passed {
+		pay(cty.True, Asked)
 	}
 	v, diags := e.Expression.Value(ctx)
-	pay(v)
+	pay(v, e.use)
 	return v, diags
 }
 

@@ -16,18 +16,19 @@ import (
 // The limits of what expressions may make. Work is counted in units of about a microsecond:
 // an element of a collection, or unitBytes bytes of a string, that is handled once.
 const (
-	maxUnits  = 1 << 18 // that one expression may take
-	allUnits  = 1 << 20 // that all expressions of a pipeline may take
-	overUnits = 1 << 15 // that an expression counts at least which has taken too much
-	unitBytes = 64
-	maxNested = 100  // collections in collections: what is compared or converted recurses
-	longText  = 400  // digits of a text that becomes a number without a charge of its own
-	maxPower  = 4096 // of two: a number beyond takes long to write out, and ends as infinity or 0
-	maxMember = 1024 // the same, of a number in a set
-	textUnits = 20   // of a number that becomes text
-	readUnits = 4    // of a text that becomes a number
-	setUnits  = 8    // of an element of a set: sets are sorted again and again
-	pathUnits = 1024 // bytes of a text whose square is charged
+	maxUnits      = 1 << 18 // that one expression may take
+	allUnits      = 1 << 20 // that all expressions of a pipeline may take
+	overUnits     = 1 << 15 // that an expression counts at least which has taken too much
+	unitBytes     = 64
+	maxNested     = 100  // collections in collections: what is compared or converted recurses
+	longText      = 400  // digits of a text that becomes a number without a charge of its own
+	maxPower      = 4096 // of two: a number beyond takes long to write out, and ends as infinity or 0
+	maxMember     = 1024 // the same, of a number in a set
+	textUnits     = 20   // of a number that becomes text
+	readUnits     = 4    // of a text that becomes a number
+	setUnits      = 8    // of an element of a set: sets are sorted again and again
+	fractionUnits = 40   // of two numbers of a set that are compared: where they are not whole, by their digits
+	pathUnits     = 1024 // bytes of a text whose square is charged
 )
 
 var errTooMuch = errors.New("it makes more or larger values than a pipeline may, or takes too long")
@@ -193,7 +194,7 @@ func count(v cty.Value, n *int, limit, depth int) {
 func setCost(n int, element cty.Type) int {
 	switch {
 	case element == cty.Number:
-		return n * bits.Len(uint(n)) * setUnits
+		return n * bits.Len(uint(n)) * fractionUnits
 	case element.IsPrimitiveType():
 		return n * setUnits
 	}
@@ -207,6 +208,8 @@ func memberCost(e cty.Value, limit int) int {
 		return limit + 1
 	}
 	switch ty := e.Type(); {
+	case ty == cty.Number && equalCost(e, limit) > 0:
+		return 512 // written out for every comparison
 	case ty == cty.Number:
 		return setUnits + numberText(e)
 	case ty.IsPrimitiveType():
@@ -312,7 +315,7 @@ func readCost(text string, limit int) int {
 		if err != nil || power > most {
 			power = most
 		}
-		n += power/256 + power/8192*readUnits
+		n += power / 64
 	}
 	return min(n, limit+1)
 }

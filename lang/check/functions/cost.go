@@ -389,6 +389,9 @@ func textCost(args []cty.Value, limit int) int {
 		case v.Type() == cty.Number:
 			n += numberText(v)
 		case v.CanIterateElements():
+			if v.Type().IsSetType() {
+				n += 2 * setCost(v.LengthInt(), v.Type().ElementType())
+			}
 			for it := v.ElementIterator(); it.Next(); {
 				_, e := it.Element()
 				walk(e, depth+1)
@@ -441,7 +444,7 @@ func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Fun
 		return rest
 	}
 	pay := func(args []cty.Value) error {
-		n := 1 + times(argsCost(args, b.left), 2, b.left) // values are walked over before and after
+		n := 1 + argsCost(args, b.left) // values are walked over, as they were when they were passed (syntax.Passed)
 		for i, a := range args {
 			if n > b.left {
 				break
@@ -490,12 +493,12 @@ func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Fun
 		},
 	}
 	for _, p := range params {
-		p.Type = cty.DynamicPseudoType
+		p.Type, p.AllowMarked = cty.DynamicPseudoType, true // there are no marks, and to look for them takes time
 		spec.Params = append(spec.Params, p)
 	}
 	if rest != nil {
 		p := *rest
-		p.Type = cty.DynamicPseudoType
+		p.Type, p.AllowMarked = cty.DynamicPseudoType, true
 		spec.VarParam = &p
 	}
 	return function.New(spec)
