@@ -194,6 +194,12 @@ func hostiles() []hostile {
 	add("names: a chain of results", func(n int) string {
 		return lines(n/2, "stage \"s#\" {}\n") + "locals {\n" + chain(n/2, "l# = [local.l@, stage.s#.metrics.loss]\n", "l# = 1\n", false) + "}\n"
 	})
+	add("names: a doubling chain of results", func(n int) string {
+		return "stage \"s\" {}\nlocals {\n" + chain(n, "l# = local.l@ + local.l@\n", "l# = stage.s.metrics.loss\n", false) + "}\noutput \"o\" { value = local.l0 }\n"
+	})
+	add("names: everybody refers to all results", func(n int) string {
+		return "stage \"s\" {}\nlocals {\n all = [" + lines(n/2, "stage.s.metrics.m#,") + "]\n" + lines(n/2, "b# = local.all\n") + "}\n"
+	})
 	add("names: everybody refers to all", func(n int) string {
 		return "locals {\n all = [" + lines(n/2, "local.a#,") + "]\n" + lines(n/4, "a# = 1\n") + lines(n/4, "b# = local.all\n") + "}\n"
 	})
@@ -246,6 +252,19 @@ func hostiles() []hostile {
 	add("values: grouped", func(n int) string {
 		return "locals {\n r = [" + lines(n/2, "#,") + "]\n a = {for x in local.r: \"a\" => x...}\n}\n"
 	})
+	for _, c := range []struct{ name, want, element string }{
+		{"numbers", "list(number)", "1,"},
+		{"texts and numbers", "list(string)", `1,"a",`},
+		{"anything", "list(any)", `1,"a",`},
+		{"lists", "set(list(number))", "[1],"},
+		{"objects", "list(object({ a = optional(number, 1) }))", "{},"},
+	} {
+		add("values: a variable of "+c.name, repeated("variable \"s\" {\n type = "+c.want+"\n default = [", c.element, "]\n}\n"))
+	}
+	add("values: a variable of named numbers", within("variable \"s\" {\n type = map(any)\n default = {", "a#=1,", "}\n}\n"))
+	add("values: a variable of named lists", within("variable \"s\" {\n type = map(list(number))\n default = {", "a#=[1],", "}\n}\n"))
+	add("values: a long list chosen, or a short one", repeated("locals {\na = true ? [", "1,", "] : [1]\n}\n"))
+	add("values: a large object chosen, or none", within("locals {\na = true ? {", "a#=1,", "} : {}\n}\n"))
 	add("values: types", within("", "variable \"s#\" {\n type = map(list(object({ a = string, b = optional(number, 3) })))\n default = {}\n}\n", ""))
 	add("values: a type", within("variable \"s\" {\n type = object({", "a# = optional(string, \"x\"),", "})\n default = {}\n}\n"))
 	add("values: wrong types", repeated("variable \"s\" {\n type = object({", "a = strin,", "})\n default = {}\n}\n"))
@@ -374,6 +393,20 @@ func hostileCalls() []hostile {
 	file("a template of loops", `templatefile("big", { x = range(1000) })`, repeated("", "%{ for i in x }${i}%{ endfor }", ""))
 	const deep = 90
 	add("files of the system", line(`a = [for i in range(1000) : fileset("/", "*/*/*/*")]`))
+	for _, f := range []string{"tolist", "toset", "alltrue", "distinct", "reverse", "flatten"} {
+		add(f+" of a list", repeated("locals {\na = "+f+"([", "true,", "])\n}\n"))
+	}
+	add("a product of a list", repeated("locals {\na = setproduct([", "true,", "], [1])\n}\n"))
+	add("all arguments", repeated("locals {\na = coalesce([", "\"a\",", "]...)\n}\n"))
+	often := func(name, before, call string) {
+		add(name, line(before+"\nr = range(1000)\n"+lines(4000, "a# = [for i in local.r : [for j in local.r : can("+call+")]]\n")))
+	}
+	often("powers of texts", "", `floor("1e1000000")`)
+	often("powers in JSON", "", `jsondecode("1e-1000000")`)
+	often("fractions in a set", "s = toset([for i in range(100) : i/7])", "length(local.s)")
+	often("fractions compared", "s = 1/7e300", "local.s == local.s")
+	often("a large value tried", "s = {for i in range(1000) : \"k${i}\" => i}", "local.s")
+	often("a null beside a large value", "s = {for i in range(1000) : \"k${i}\" => i}", "lookup(null, local.s)")
 	add("try in try", line("a = "+strings.Repeat("try(", deep)+"local.b.c"+strings.Repeat(")", deep)+"\nb = {}"))
 	add("splats of splats", line("a = local.b"+strings.Repeat("[*]", deep)+".c\nb = 1"))
 	add("conditions in conditions", line("a = "+strings.Repeat("[for x in [1] : x if can(", deep/2)+"true"+strings.Repeat(")]", deep/2)))

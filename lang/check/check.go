@@ -73,6 +73,7 @@ type checker struct {
 	said    said
 	spent   bool // that the budget of the whole pipeline is spent has been reported
 	hints   int  // work that suggestions may still take
+	late    late
 
 	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }

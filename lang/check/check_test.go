@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,33 @@ output "bad" { value = upper(stage.a.metrics.loss > 1 ? "x" : null) }
 	}
 	if got := get(p.Outputs[0].Value, results{}); got != `QP244 stage "a" has no metric "accuracy"` {
 		t.Errorf("a metric that is not there: %v", got)
+	}
+}
+
+// TestManyDeferred: thousands of outputs that refer to thousands of locals, and these to each other, are evaluated
+// without each evaluating all of them; and anew where the stage has left something else.
+func TestManyDeferred(t *testing.T) {
+	const n = 1000
+	var b strings.Builder
+	b.WriteString("dataset \"Glyphs\" \"d\" {}\nmodel \"LeNet\" \"net\" {}\nlocals {\n  l0 = stage.a.metrics.loss\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  l%d = local.l%d + 1\n", i+1, i)
+	}
+	b.WriteString("}\nstage \"a\" {\n  model = model.net\n  train_data = dataset.d\n  trainer {\n    num_epochs = 1\n    batch_size = 1\n    optimizer \"SGD\" { lr = 0.1 }\n  }\n}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "output \"o%d\" { value = local.l%d }\n", i, n-i)
+	}
+	p := checked(t, b.String(), Options{})
+	began := time.Now()
+	for _, loss := range []float64{0.5, 0.25} {
+		for i, o := range p.Outputs {
+			if v, list := o.Value(results{"a.loss": loss}); list.HasErrors() || v != loss+float64(n-i) {
+				t.Fatalf("output %d is %v: %v", i, v, list)
+			}
+		}
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the outputs took %v", took)
 	}
 }
 

@@ -2,9 +2,11 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -102,10 +104,13 @@ func asType(want cty.Type) finish {
 }
 
 // deferred makes the closure that evaluates an expression after the run. It
-// reads only what the check has finished, so it may be called at any time.
+// reads only what the check has finished, and what the ones before have found under
+// a lock, so it may be called at any time.
 func (c *checker) deferred(expr hcl.Expression, address string, f finish) program.Deferred {
 	return func(r program.Results) (any, diag.List) {
 		p := at{address: address, subject: syntax.Range(expr.Range())}
+		c.late.Lock()
+		defer c.late.Unlock()
 		later, list := c.later(expr, address, r)
 		if list.HasErrors() {
 			return nil, list
@@ -126,75 +131,104 @@ func (c *checker) deferred(expr hcl.Expression, address string, f finish) progra
 	}
 }
 
+// late is what has been found after the run: the results that were asked for, and the values of locals
+// that depend on them. Many outputs can refer to the same locals, and these to others.
+type late struct {
+	sync.Mutex
+	results map[result]cty.Value
+	locals  map[*name]cty.Value
+}
+
+// result names what a stage has left: "checkpoint.last", "metrics.accuracy".
+type result struct{ stage, what string }
+
 // later is the checker as it sees things after the run: the stages that an
 // expression refers to have results, and the locals that need them are
 // evaluated anew.
 func (c *checker) later(expr hcl.Expression, address string, r program.Results) (*checker, diag.List) {
 	quiet := &checker{names: c.names, files: c.files}
 	refs, _ := quiet.references(expr, address, "")
-	results, list := c.results(refs, address, r)
+	stages, list := c.results(refs, address, r)
 	if list.HasErrors() {
 		return nil, list
 	}
 	b := functions.NewBudget()
 	l := &checker{names: c.names, files: c.files, budget: b, context: &hcl.EvalContext{Functions: tableFor(c.files, b)}}
-	vars := map[string]cty.Value{}
-	for id, v := range c.context.Variables {
-		vars[id] = v
-	}
-	vars["stage"] = cty.ObjectVal(l.stageValues(func(id string) cty.Value { return results[id] }))
-	l.context.Variables = vars
-	l.context.Variables["local"] = cty.ObjectVal(c.localsWith(l))
+	l.context.Variables = maps.Clone(c.context.Variables)
+	l.context.Variables["stage"] = cty.ObjectVal(stages)
+	l.context.Variables["local"] = cty.ObjectVal(c.localsOf(expr, l))
 	return l, nil
 }
 
-// localsWith returns the locals' values, those that depend on stages evaluated
-// by l, in order.
-func (c *checker) localsWith(l *checker) map[string]cty.Value {
+// localsOf returns the values of the locals that an expression names; those that depend on stages
+// are evaluated by l where they have not been.
+func (c *checker) localsOf(expr hcl.Expression, l *checker) map[string]cty.Value {
 	values := map[string]cty.Value{}
-	for _, n := range c.locals {
-		v := n.value
-		if len(n.refs) > 0 {
-			l.budget.Refill()
-			ctx := l.context.NewChild()
-			ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
-			if late, diags := evaluate(n.expr, ctx); !diags.HasErrors() {
-				v = late
-			}
+	for _, t := range expr.Variables() {
+		id, ok := step(t, 1)
+		n := c.names["local"][id]
+		if !ok || t.RootName() != "local" || n == nil {
+			continue
 		}
-		values[n.name] = v
+		v, found := c.late.locals[n]
+		switch {
+		case len(n.refs) == 0:
+			v = n.value
+		case !found:
+			v = n.value
+			ctx := l.context.NewChild()
+			ctx.Variables = map[string]cty.Value{"local": cty.ObjectVal(c.localsOf(n.expr, l))}
+			l.budget.Refill()
+			if evaluated, diags := evaluate(n.expr, ctx); !diags.HasErrors() {
+				v = evaluated
+			}
+			c.late.locals[n] = v
+		}
+		values[id] = v
 	}
 	return values
 }
 
 // results asks the run for what the references name, and makes the object of
-// each stage of it. What was not referred to is absent.
+// each of their stages of it. What was not referred to is absent. Where an answer is
+// another one than before, what was found with that is forgotten.
 func (c *checker) results(refs []program.Ref, address string, r program.Results) (map[string]cty.Value, diag.List) {
 	type parts struct{ checkpoint, metrics map[string]cty.Value }
 	stages := map[string]parts{}
-	for id := range c.names["stage"] {
-		stages[id] = parts{map[string]cty.Value{}, map[string]cty.Value{}}
+	if c.late.results == nil {
+		c.late.results, c.late.locals = map[result]cty.Value{}, map[*name]cty.Value{}
 	}
 	later := &checker{}
 	for _, ref := range refs {
+		if _, ok := stages[ref.Stage]; !ok {
+			stages[ref.Stage] = parts{map[string]cty.Value{}, map[string]cty.Value{}}
+		}
 		what, which, _ := strings.Cut(ref.What, ".")
 		p := at{address: address, subject: ref.Range}
+		var v cty.Value
 		if what == "checkpoint" {
 			path, ok := r.Checkpoint(ref.Stage, which)
 			if !ok {
 				later.errorf(diag.BadResult, p, "Did the stage run?", "stage %q has left no checkpoint %q", ref.Stage, which)
 				continue
 			}
-			stages[ref.Stage].checkpoint[which] = cty.StringVal(path)
-			continue
+			v = cty.StringVal(path)
+			stages[ref.Stage].checkpoint[which] = v
+		} else {
+			m, ok := r.Metric(ref.Stage, which)
+			if !ok {
+				later.errorf(diag.BadResult, p, "The names of its metrics are printed at the end of the stage and stand in metrics.jsonl.",
+					"stage %q has no metric %q", ref.Stage, which)
+				continue
+			}
+			v = number(m)
+			stages[ref.Stage].metrics[which] = v
 		}
-		m, ok := r.Metric(ref.Stage, which)
-		if !ok {
-			later.errorf(diag.BadResult, p, "The names of its metrics are printed at the end of the stage and stand in metrics.jsonl.",
-				"stage %q has no metric %q", ref.Stage, which)
-			continue
+		at := result{ref.Stage, ref.What}
+		if before, ok := c.late.results[at]; ok && !before.RawEquals(v) {
+			c.late.results, c.late.locals = map[result]cty.Value{}, map[*name]cty.Value{}
 		}
-		stages[ref.Stage].metrics[which] = number(m)
+		c.late.results[at] = v
 	}
 	out := map[string]cty.Value{}
 	for id, p := range stages {

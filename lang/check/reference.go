@@ -13,15 +13,30 @@ import (
 )
 
 // references resolves everything that an expression refers to. It returns the
-// stages' results among them, also those that come through local values; ok is
+// stages' results among them, also those that come through local values, each of
+// these once: locals that refer to locals would else multiply them. ok is
 // false when something is missing or bad, so that there is no point in
 // evaluating.
 func (c *checker) references(expr hcl.Expression, address, attr string) (refs []program.Ref, ok bool) {
 	ok = true
+	through := map[result]bool{}
 	for _, t := range expr.Variables() {
 		found, fine := c.resolve(t, address)
 		ok = ok && fine
+		if c.spent && len(found) > 0 {
+			return nil, false
+		}
+		if c.budget != nil && !c.budget.TakeReferences(len(found)) {
+			c.overdrawn(at{address: address, subject: syntax.Range(expr.Range())}, "")
+			return nil, false
+		}
 		for _, r := range found {
+			if t.RootName() == "local" {
+				if through[result{r.Stage, r.What}] {
+					continue
+				}
+				through[result{r.Stage, r.What}] = true
+			}
 			r.Attr, r.Range = attr, syntax.Range(t.SourceRange())
 			refs = append(refs, r)
 		}

@@ -38,7 +38,7 @@ func roots(given map[string]map[string]cty.Value) map[string]cty.Value {
 
 // scope makes the values that expressions can refer to and evaluates the locals.
 func (c *checker) scope() {
-	given := map[string]map[string]cty.Value{"var": {}, "local": {}, "stage": c.stageValues(nil)}
+	given := map[string]map[string]cty.Value{"var": {}, "local": {}, "stage": c.stageValues()}
 	for id, n := range c.names["var"] {
 		given["var"][id] = n.value
 	}
@@ -58,15 +58,11 @@ func (c *checker) scope() {
 	c.context.Variables = roots(given)
 }
 
-// stageValues makes the object of stages. Before a run a checkpoint is a
-// capsule and a metric unknown; with results they are what the run left.
-func (c *checker) stageValues(results func(id string) cty.Value) map[string]cty.Value {
+// stageValues makes the object of stages as they are before a run: a checkpoint is a
+// capsule and a metric unknown.
+func (c *checker) stageValues() map[string]cty.Value {
 	out := map[string]cty.Value{}
 	for id := range c.names["stage"] {
-		if results != nil {
-			out[id] = results(id)
-			continue
-		}
 		capsule := func(which string) cty.Value {
 			return cty.CapsuleVal(checkpointType, &program.Checkpoint{Stage: id, Which: which})
 		}

@@ -27,7 +27,7 @@ const (
 	textUnits     = 20   // of a number that becomes text
 	readUnits     = 4    // of a text that becomes a number
 	setUnits      = 8    // of an element of a set: sets are sorted again and again
-	fractionUnits = 40   // of two numbers of a set that are compared: where they are not whole, by their digits
+	fractionUnits = 60   // of two numbers of a set that are compared: where they are not whole, by their digits
 	pathUnits     = 1024 // bytes of a text whose square is charged
 )
 
@@ -68,6 +68,12 @@ func (b *Budget) Take(v cty.Value) bool { return b.take(Size(v, b.left)) }
 // TakeConversion takes what it costs to convert a value to a type.
 func (b *Budget) TakeConversion(v cty.Value, to cty.Type) bool {
 	return b.take(conversionCost(v, to, b.left))
+}
+
+// TakeReferences takes what it costs to follow n references, from what is left for the pipeline.
+func (b *Budget) TakeReferences(n int) bool {
+	b.all -= n
+	return b.all > 0 || n == 0
 }
 
 // TakeDefaults takes what it costs to put the defaults of a type into a value: all elements of

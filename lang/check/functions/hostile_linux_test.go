@@ -86,7 +86,7 @@ func arguments() []argument {
 		{"nulls", times(1000, "null")},
 		{"object", `{ for i in local.r : "k${i}" => i }`},
 		{"map", "tomap(local.object)"},
-		{"set", "toset(" + times(250, "i") + ")"},
+		{"set", "toset(" + times(150, "i") + ")"},
 		{"parts", "toset(" + times(40, "i/7") + ")"},
 		{"tuples", "toset(" + times(20, "[i/7]") + ")"},
 		{"deep", strings.Repeat("[", 90) + "1" + strings.Repeat("]", 90)},
