@@ -34,7 +34,7 @@ func (c *checker) ruleSchedule(s *stage) {
 		}
 		d := c.errorf(diag.NeverFires, place(cb.Origin, "when"),
 			fmt.Sprintf("Points count from 0: the last one is %q. To act after the last step write when = \"end\".", last),
-			"%s never acts: training ends after %s", cb.Type, diag.Count(n, string(cb.When.Unit)))
+			"%s never acts: training ends after %s", cb.Type, diag.Count(n, cb.When.Unit.String()))
 		d.Related = note("the length is set here", origin.At(attr))
 	}
 }
