@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -103,14 +104,15 @@ func (c *checker) unknownArgument(sig program.Signature, a *hcl.Attribute, field
 		}
 	}
 	detail := diag.DidYouMean(a.Name, names, "arguments of "+sig.Name)
-	if near := diag.Nearest(a.Name, free); near != "" {
+	near := diag.Nearest(a.Name, free)
+	if near != "" {
 		detail = fmt.Sprintf("Did you mean %q?", near)
 	}
 	if len(names) == 0 {
 		detail = fmt.Sprintf("%s takes no arguments. Remove it.", sig.Name)
 	}
 	c.errorf(diag.UnknownAttribute, at{address: address, subject: syntax.Range(a.NameRange)}, detail,
-		"%s %q has no argument %q", sig.Kind, sig.Name, a.Name)
+		"%s %q has no argument %q", sig.Kind, sig.Name, a.Name).Meant = cmp.Or(near, diag.Nearest(a.Name, names))
 }
 
 // argument evaluates one attribute into its field; given is false for a null.

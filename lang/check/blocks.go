@@ -19,6 +19,7 @@ func (c *checker) settings() {
 	for i, b := range c.cfg.Settings {
 		if i > 0 {
 			d := c.errorf(diag.DuplicateBlock, at{address: "qpipe", subject: syntax.Range(b.Header)}, "Merge the two.", "a second qpipe block")
+			d.Meant = "qpipe"
 			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(c.cfg.Settings[0].Header)}}
 			continue
 		}

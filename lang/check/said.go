@@ -24,33 +24,14 @@ func (c *checker) reported() *said {
 		s.meant, s.unlabelled = map[hint]bool{}, map[string]bool{}
 	}
 	for _, d := range c.list[s.upTo:] {
-		switch d.Code {
-		case diag.UnknownAttribute, diag.UnknownBlock:
-			if attr, ok := between(d.Detail, `Did you mean "`, `"?`); ok {
-				s.meant[hint{attr, d.Address}] = true
-			}
-		case diag.DuplicateBlock:
-			if attr, ok := between(d.Summary, "a second ", " block"); ok {
-				s.meant[hint{attr, d.Address}] = true
-			}
-		case diag.BadLabel:
-			if i := strings.LastIndex(d.Summary, " for "); i >= 0 {
-				s.unlabelled[d.Summary[i+len(" for "):]] = true
-			}
+		switch {
+		case d.Code == diag.BadLabel:
 			kind, _, _ := strings.Cut(d.Address, ".")
-			s.unlabelled[kind] = true
+			s.unlabelled[kind], s.unlabelled[d.Meant] = true, true
+		case d.Meant != "":
+			s.meant[hint{d.Meant, d.Address}] = true
 		}
 	}
 	s.upTo = len(c.list)
 	return s
-}
-
-// between returns what stands behind a text's beginning and before an end.
-func between(text, beginning, end string) (string, bool) {
-	rest, ok := strings.CutPrefix(text, beginning)
-	if !ok {
-		return "", false
-	}
-	word, _, ok := strings.Cut(rest, end)
-	return word, ok
 }

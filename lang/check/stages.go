@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -57,11 +56,8 @@ func (c *checker) decodeStages() {
 // speak of what was meant to be there. A misspelt number misleads no rule.
 func misleading(list diag.List) bool {
 	return slices.ContainsFunc(list, func(d *diag.Diagnostic) bool {
-		switch d.Detail {
-		case `Did you mean "num_epochs"?`, `Did you mean "num_steps"?`, `Did you mean "batch_size"?`, `Did you mean "drop_last"?`:
-			return d.Code != diag.UnknownAttribute
-		}
-		return d.Code != diag.UnknownAttribute || strings.HasPrefix(d.Detail, "Did you mean") || strings.Contains(d.Detail, " is a block: ")
+		number := slices.Contains([]string{"num_epochs", "num_steps", "batch_size", "drop_last"}, d.Meant)
+		return d.Code != diag.UnknownAttribute || d.Meant != "" && !number || d.Swapped
 	})
 }
 

@@ -31,6 +31,9 @@ func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string)
 		if strings.HasPrefix(d.Summary, "Duplicate ") {
 			t.Code = diag.DuplicateBlock
 		}
+		if t.Code == diag.BadLabel {
+			_, t.Meant, _ = strings.Cut(d.Summary, " for ")
+		}
 		if i < diag.Most {
 			explainOne(t, d, places, typ, what)
 		}
@@ -65,9 +68,8 @@ func explainOne(t *diag.Diagnostic, d *hcl.Diagnostic, places map[hcl.Range]foun
 
 // rewordLabel shows how a block is written whose labels are too few or too many.
 func rewordLabel(d *diag.Diagnostic, typ reflect.Type) {
-	_, keyword, _ := strings.Cut(d.Summary, " for ")
-	if t := blockType(typ, keyword); t != nil {
-		d.Detail = "It is written: " + header(keyword, t) + " { … }"
+	if t := blockType(typ, d.Meant); t != nil {
+		d.Detail = "It is written: " + header(d.Meant, t) + " { … }"
 	}
 }
 
@@ -139,12 +141,12 @@ func (f found) reword(d *diag.Diagnostic) {
 	switch {
 	case d.Code == diag.UnknownAttribute:
 		d.Summary = fmt.Sprintf("no attribute %q in %s", f.name, f.what)
-		d.Detail = f.way(attrs, blocks)
+		f.way(d, attrs, blocks)
 	case d.Code == diag.UnknownBlock:
 		d.Summary = fmt.Sprintf("no block %q in %s", f.name, f.what)
-		d.Detail = f.way(attrs, blocks)
+		f.way(d, attrs, blocks)
 	case d.Code == diag.DuplicateBlock:
-		d.Summary = fmt.Sprintf("a second %s block in %s", f.name, f.what)
+		d.Summary, d.Meant = fmt.Sprintf("a second %s block in %s", f.name, f.what), f.name
 		d.Detail = "Keep one of the two."
 		if f.first != nil {
 			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(f.first.DefRange())}}
@@ -155,27 +157,31 @@ func (f found) reword(d *diag.Diagnostic) {
 }
 
 // way tells where the name belongs, or which names there are.
-func (f found) way(attrs, blocks []string) string {
+func (f found) way(d *diag.Diagnostic, attrs, blocks []string) {
 	same, other, form := attrs, blocks, "%q is a block: write it without the equals sign, as %[1]s { … }."
 	kind := "attributes of this block"
 	if f.block {
 		same, other, form = blocks, attrs, "%q is an attribute: write it with an equals sign, as %[1]s = value."
 		kind = "blocks that can stand here"
 	}
-	if slices.Contains(other, f.name) {
-		return fmt.Sprintf(form, f.name)
+	if d.Swapped = slices.Contains(other, f.name); d.Swapped {
+		d.Detail = fmt.Sprintf(form, f.name)
+		return
 	}
 	free := slices.DeleteFunc(slices.Clone(same), func(n string) bool { return f.given[n] })
-	if near := diag.Nearest(f.name, free); near != "" {
-		return fmt.Sprintf("Did you mean %q?", near)
+	if d.Meant = diag.Nearest(f.name, free); d.Meant != "" {
+		d.Detail = fmt.Sprintf("Did you mean %q?", d.Meant)
+		return
 	}
-	if homes := elsewhere(f.typ, f.name, f.block); len(homes) > 0 {
-		return fmt.Sprintf("It belongs in %s.", strings.Join(homes, " or "))
+	homes := elsewhere(f.typ, f.name, f.block)
+	switch {
+	case len(homes) > 0:
+		d.Detail = fmt.Sprintf("It belongs in %s.", strings.Join(homes, " or "))
+	case len(same) == 0:
+		d.Detail = fmt.Sprintf("Only blocks can stand here: %s.", diag.Enumerate(other))
+	default:
+		d.Detail, d.Meant = diag.DidYouMean(f.name, same, kind), diag.Nearest(f.name, same)
 	}
-	if len(same) == 0 {
-		return fmt.Sprintf("Only blocks can stand here: %s.", diag.Enumerate(other))
-	}
-	return diag.DidYouMean(f.name, same, kind)
 }
 
 // names lists the attributes and blocks of a struct, sorted.

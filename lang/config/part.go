@@ -41,8 +41,8 @@ func Arguments(rest hcl.Body, what string, blocks ...string) (hcl.Attributes, di
 			name := quotedIn(d.Detail)
 			t.Summary = fmt.Sprintf("%s takes no block %q", what, name)
 			t.Detail = "An argument is written with an equals sign: name = value."
-			if near := diag.Nearest(name, blocks); near != "" {
-				t.Detail = fmt.Sprintf("Did you mean %q?", near)
+			if t.Meant = diag.Nearest(name, blocks); t.Meant != "" {
+				t.Detail = fmt.Sprintf("Did you mean %q?", t.Meant)
 			}
 		}
 		list = append(list, t)

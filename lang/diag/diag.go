@@ -76,6 +76,12 @@ type Diagnostic struct {
 	Kept     string
 	Next     string // a command that continues from here
 
+	// Meant is what a name that nobody knows was probably meant to be, or the keyword of a block that is one too many
+	// or has wrong labels: then it is not reported as missing as well. Swapped says of an unknown attribute that it is
+	// a block, or the other way round.
+	Meant   string
+	Swapped bool
+
 	// Unfinished says that what is wrong was not looked for to the end: there may be more
 	// of the kind behind this one.
 	Unfinished bool
