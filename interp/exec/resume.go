@@ -138,7 +138,9 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 			continue
 		}
 		s.fellBack(st, bad[f.Name], from)
-		s.folder.Remove(st.Name, f.Name)
+		if err := s.folder.Remove(st.Name, f.Name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -194,7 +196,4 @@ func (k keeper) Save(name string, snap *checkpoint.Snapshot) error {
 }
 
 // Remove implements stage.Keeper.
-func (k keeper) Remove(name string) error {
-	k.session.folder.Remove(k.stage, name)
-	return nil
-}
+func (k keeper) Remove(name string) error { return k.session.folder.Remove(k.stage, name) }

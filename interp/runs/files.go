@@ -156,13 +156,23 @@ func (r *Run) remember(f File) {
 }
 
 // Remove takes a checkpoint off the stage's files. The file, or what is left of it, is removed once the manifest says so: when it is
-// saved for the next time. One that is another one by now stays.
-func (r *Run) Remove(stageName, name string) {
-	e := r.Manifest.Stage(stageName)
+// saved for the next time. One that is another one by now stays. Of one that is on no list, since the manifest was lost, what is
+// recognizably damaged is removed at once.
+func (r *Run) Remove(stageName, name string) error {
+	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	if f := e.Artifact(name); f != nil {
 		e.Removing = append(e.Removing, *f)
 		e.forget(name)
+		return nil
 	}
+	c, err := r.whose(at, e.candidates(name)...)
+	if err == nil && c == damaged {
+		err = r.Disk.Remove(at)
+	}
+	if err != nil {
+		return r.unwritable(at, err)
+	}
+	return nil
 }
 
 // removeAll removes the files of which the manifest says that they are being removed.

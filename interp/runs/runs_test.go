@@ -145,7 +145,7 @@ func TestOwnership(t *testing.T) {
 		if err := r.Put("a", "last", snap(t, 2)); codeOf(err) != diag.Foreign || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: written over: %v", name, err)
 		}
-		r.Remove("a", "last")
+		must(t, r.Remove("a", "last"))
 		must(t, r.Save())
 		must(t, r.Begin(&StageEntry{Name: "a", State: Running}, nil, false))
 		if err := r.Vacant([]string{"a"}, func(_, name string) bool { return standard(name) }); codeOf(err) != diag.Foreign {
