@@ -246,6 +246,10 @@ func (t *trial) mended(names []string, said string, end ...string) {
 		if slices.Contains(names, name) && t.dropped(name, said) {
 			return true
 		}
+		// Without the manifest nobody knows whose a damaged one is: it stays.
+		if slices.Contains(names, name) && numbered.MatchString(name) && manifest {
+			return true
+		}
 		// A sound copy of another one is somebody's, and stays; so does what a manifest kept that is lost with its log.
 		if numbered.MatchString(name) && strings.Contains(t.title, name+" is ") || logs && manifest && (numbered.MatchString(name) || strings.HasPrefix(name, ".previous/")) {
 			return true
