@@ -14,6 +14,7 @@ const (
 	Failed   = "stage_failed"  // error
 	NotRun   = "stage_not_run" // reason
 	Output   = "output"        // name, value
+	Write    = "write"         // name, sha256, bytes: a checkpoint is about to be written
 )
 
 // Entry is the event that has an entry of the manifest under "entry", each time that it

@@ -173,6 +173,9 @@ func (s *session) openLogs() (err error) {
 		return err
 	}
 	s.journal.warn = s.ofLog
+	s.folder.Log = func(stageName string, f runs.File) {
+		s.journal.event(event.Event{Kind: event.Write, Stage: stageName, Data: map[string]any{"name": f.Name, "sha256": f.SHA256, "bytes": f.Bytes}})
+	}
 	s.journal.flush()
 	for _, e := range s.manifest.Stages {
 		if err := s.linesBack(e); err != nil {

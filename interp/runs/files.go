@@ -137,6 +137,9 @@ func (r *Run) Put(stageName, name string, s *checkpoint.Snapshot) error {
 	if err := r.Save(); err != nil {
 		return err
 	}
+	if r.Log != nil {
+		r.Log(stageName, f)
+	}
 	if err := r.Write(at, data); err != nil {
 		return r.unwritable(at, err)
 	}
@@ -259,8 +262,9 @@ func standard(name string) bool {
 	return false
 }
 
-// adopt lists the sound checkpoints that lie in a stage's folder under names that stages write.
-func (r *Run) adopt(e *StageEntry) error {
+// adopt lists the sound checkpoints that lie in a stage's folder under names that stages write; with logged, by
+// name, only those with these hashes.
+func (r *Run) adopt(e *StageEntry, logged map[string]string) error {
 	names, err := r.Names(e.Name)
 	if err != nil {
 		return err
@@ -284,6 +288,9 @@ func (r *Run) adopt(e *StageEntry) error {
 		sum, err := r.Sum(at)
 		if err != nil {
 			return r.unreadable(at, err)
+		}
+		if logged != nil && logged[name] != sum {
+			continue
 		}
 		e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
 	}

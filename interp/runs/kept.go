@@ -350,7 +350,7 @@ func (r *Run) upgrade(e *StageEntry) error {
 	}
 	if e.State != Complete {
 		e.Artifacts = nil
-		if err := r.adopt(e); err != nil {
+		if err := r.adopt(e, nil); err != nil {
 			return err
 		}
 		if len(e.Kept) == 1 { // the earlier result may have come back already

@@ -21,18 +21,31 @@ func (r *Run) rebuilt() (*Manifest, error) {
 	if err := r.mine(EventsName); err != nil {
 		return nil, err
 	}
+	logged := map[string]map[string]string{} // stage → name → hash, of what its present attempt has written
 	err := r.Events(func(object []byte) error {
-		if !bytes.Contains(object, []byte(event.Entry)) {
+		if !bytes.Contains(object, []byte(`"`+event.Entry+`"`)) && !bytes.Contains(object, []byte(`"`+event.Write+`"`)) {
 			return nil
 		}
 		var l struct {
 			Event string `json:"event"`
+			Stage string `json:"stage"`
 			Data  struct {
 				Entry *StageEntry `json:"entry"`
+				File
 			} `json:"data"`
 		}
-		if json.Unmarshal(object, &l) == nil && l.Event == event.Entry && l.Data.Entry != nil {
-			m.Set(l.Data.Entry)
+		if json.Unmarshal(object, &l) != nil {
+			return nil
+		}
+		switch e := l.Data.Entry; {
+		case l.Event == event.Entry && e != nil:
+			m.Set(e)
+			logged[e.Name] = map[string]string{}
+			for _, f := range e.Artifacts {
+				logged[e.Name][f.Name] = f.SHA256
+			}
+		case l.Event == event.Write && logged[l.Stage] != nil:
+			logged[l.Stage][l.Data.Name] = l.Data.SHA256
 		}
 		return nil
 	})
@@ -45,7 +58,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 	r.Rebuilt = len(m.Stages) > 0
 	for _, e := range m.Stages {
 		if e.State != Complete {
-			if err := r.adopt(e); err != nil {
+			if err := r.adopt(e, logged[e.Name]); err != nil {
 				return nil, err
 			}
 		}

@@ -28,6 +28,8 @@ type Run struct {
 	Manifest *Manifest
 	// Rebuilt says that there was no manifest, and that this one was made of the log of events.
 	Rebuilt bool
+	// Log, if set, hears of every file before it is written.
+	Log func(stageName string, f File)
 
 	lock   *os.File
 	stamps map[string]disk.Digest // of the files that this process has written or verified
