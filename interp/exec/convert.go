@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,10 +32,7 @@ type conversion struct {
 
 // convert builds the stage's model, fills it from the seed and runs the converters.
 func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
-	data := j.Train
-	if data == nil {
-		data = j.Val
-	}
+	data := cmp.Or(j.Train, j.Val)
 	m, err := newPart[part.Model](s, st.Stage.Model.Call)
 	if err != nil {
 		return nil, err
@@ -72,10 +70,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
 	}
-	data := j.Val
-	if data == nil {
-		data = j.Train
-	}
+	data := cmp.Or(j.Val, j.Train)
 	m := &measured{session: s, stage: st, conversion: c, feed: data, call: call}
 	switch to := c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:

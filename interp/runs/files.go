@@ -110,9 +110,14 @@ func (e *StageEntry) candidates(name string) (out []File) {
 	return out
 }
 
+// claimOf finds out whose the stage's checkpoint of that name is.
+func (r *Run) claimOf(stageName, name string) (claim, error) {
+	return r.whose(file(stageName, name), r.Manifest.Stage(stageName).candidates(name)...)
+}
+
 // vacant makes sure that the stage may write the file: it is not there, or the run's.
 func (r *Run) vacant(stageName, name string) error {
-	c, err := r.whose(file(stageName, name), r.Manifest.Stage(stageName).candidates(name)...)
+	c, err := r.claimOf(stageName, name)
 	if err == nil && c == foreign {
 		err = r.foreign(file(stageName, name))
 	}
@@ -168,7 +173,7 @@ func (r *Run) Remove(stageName, name string) error {
 		e.forget(name)
 		return nil
 	}
-	c, err := r.whose(at, e.candidates(name)...)
+	c, err := r.claimOf(stageName, name)
 	if err == nil && c == damaged {
 		err = r.Disk.Remove(at)
 	}
@@ -343,8 +348,8 @@ func cutExt(base string) (string, bool) {
 // Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error, which
 // [Broken] knows.
 func (r *Run) Own(stageName, name string) (*checkpoint.Snapshot, error) {
-	e, at := r.Manifest.Stage(stageName), file(stageName, name)
-	c, err := r.whose(at, e.candidates(name)...)
+	at := file(stageName, name)
+	c, err := r.claimOf(stageName, name)
 	switch {
 	case err != nil:
 		return nil, r.unreadable(at, err)
@@ -380,7 +385,7 @@ func (r *Run) Vacant(stages []string, writes func(stageName, name string) bool) 
 				continue
 			}
 			at := file(stageName, name)
-			c, err := r.whose(at, r.Manifest.Stage(stageName).candidates(name)...)
+			c, err := r.claimOf(stageName, name)
 			if err != nil {
 				return r.unwritable(at, err)
 			}
