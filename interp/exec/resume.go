@@ -147,12 +147,8 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 
 // behind reports whether a numbered checkpoint of that name is of a later moment than the snapshot.
 func behind(s *checkpoint.Snapshot, name string) bool {
-	var n int
-	if _, err := fmt.Sscanf(name, "step-%d", &n); err == nil {
-		return n > s.Step
-	}
-	_, err := fmt.Sscanf(name, "epoch-%d", &n)
-	return err == nil && n > s.Epoch
+	step, epoch := runs.Numbers(name)
+	return step > s.Step || epoch > s.Epoch
 }
 
 // rankOf puts "last" before the others.

@@ -304,13 +304,20 @@ func (r *Run) adopt(e *StageEntry, logged map[string]string) error {
 
 // fitsName reports whether a snapshot can be what a stage has written under the name: a numbered one says so.
 func fitsName(s *checkpoint.Snapshot, name string) bool {
-	for format, is := range map[string]int{"step-%d": s.Step, "epoch-%d": s.Epoch} {
-		var n int
-		if _, err := fmt.Sscanf(name, format, &n); err == nil {
-			return n == is
+	step, epoch := Numbers(name)
+	return (step < 0 || step == s.Step) && (epoch < 0 || epoch == s.Epoch)
+}
+
+// Numbers are the step or the epoch that the name of a numbered checkpoint says; -1 where it says none.
+func Numbers(name string) (step, epoch int) {
+	number := func(format string) int {
+		n := 0
+		if _, err := fmt.Sscanf(name, format, &n); err != nil {
+			return -1
 		}
+		return n
 	}
-	return true
+	return number("step-%d"), number("epoch-%d")
 }
 
 // Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.
