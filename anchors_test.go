@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,9 +125,10 @@ func TestAnchorScratch(t *testing.T) {
 	eachAnchor(t, func(t *testing.T, shared string, a *anchor) {
 		a.How.ScratchEpochs++
 		want, out := a.accuracies(t), t.TempDir()
+		args := a.args(t, shared, out, 4)
 		best := 1.0
 		for _, stage := range []string{"scratch_with_bn", "scratch_with_bn_reverse_fold"} {
-			if code := run(t, append(a.args(t, shared, out, 4), "-stage", stage)...); code != 0 {
+			if code := run(t, append(slices.Clip(args), "-stage", stage)...); code != 0 {
 				t.Fatalf("%s: exit code %d", stage, code)
 			}
 			got := readAccuracies(t, out)[stage]
@@ -136,7 +138,7 @@ func TestAnchorScratch(t *testing.T) {
 			}
 			best = min(best, got)
 		}
-		if code := run(t, append(a.args(t, shared, out, 4), "-stage", "scratch_fuse_bn")...); code != 0 {
+		if code := run(t, append(slices.Clip(args), "-stage", "scratch_fuse_bn")...); code != 0 {
 			t.Log("fuse_bn diverged")
 			return
 		}

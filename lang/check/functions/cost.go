@@ -483,7 +483,7 @@ func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Fun
 				return cty.DynamicPseudoType, err
 			}
 			t, err := f.ReturnTypeForValues(args)
-			return t, calm(err)
+			return t, b.calm(err)
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			args, err := converted(args)
@@ -491,7 +491,7 @@ func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Fun
 				return cty.NilVal, err
 			}
 			v, err := f.Call(args)
-			return v, calm(err)
+			return v, b.calm(err)
 		},
 	}
 	for _, p := range params {
@@ -506,10 +506,14 @@ func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Fun
 	return function.New(spec)
 }
 
-// calm keeps the trace of a function that has panicked from whoever wrote the call.
-func calm(err error) error {
+// panicUnits is the charge for a function that has panicked: cty prints the stack.
+const panicUnits = 64
+
+// calm keeps the stack of a function that has panicked from the person who wrote the call.
+func (b *Budget) calm(err error) error {
 	var p function.PanicError
 	if errors.As(err, &p) {
+		b.take(panicUnits)
 		return fmt.Errorf("it cannot be called with these values (%v)", p.Value)
 	}
 	return err
