@@ -36,6 +36,11 @@ var policy = []struct {
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/lang/diag golang.org/x/term", "what is printed, not why"},
+	{"qpipe/interp/memory", "qpipe/lang/files", "what the system says of memory, not what it is for"},
+	{"qpipe/interp/bench", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "it measures what others make"},
+	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it asks for nothing"},
+	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/quant", "the pages about the language and the parts ask both"},
+	{"qpipe/interp/command", "qpipe/interp/console github.com/spf13/cobra/... github.com/spf13/pflag", "command lines, whatever the verbs are"},
 	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag", "the only room that meets a person"},
 	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
 

@@ -1,21 +1,16 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"qpipe/interp/artifact"
-	"qpipe/interp/checkpoint"
-	"qpipe/interp/console"
-	"qpipe/ops/kernel"
+	"qpipe/interp/bench"
+	"qpipe/interp/command"
 	"qpipe/ops/nn"
 )
 
@@ -43,13 +38,13 @@ func (a *app) benchWorkerCmd() *cobra.Command {
 	var f workerFlags
 	cmd := &cobra.Command{
 		Use: "bench-worker WORK…", Short: "Do one piece of work in turns with other programs", Long: aboutWorker,
-		Hidden: true, Args: wants(1, 4, "WORK"),
+		Hidden: true, Args: command.Wants(1, 4, "WORK"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.benchWorker(f, args) },
 	}
 	fl := cmd.Flags()
 	fl.IntVar(&f.batch, "batch", 0, "`NUMBER` of images at a time (default: 64 to train, 1 to infer)")
 	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: all cores)")
-	fl.StringVar(&f.form, "form", benchInt8, "of infer: `FORM` int8 or float")
+	fl.StringVar(&f.form, "form", bench.Int8, "of infer: `FORM` int8 or float")
 	return cmd
 }
 
@@ -58,7 +53,7 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(batchFlag(f.batch, 0, mostBatch), threadsFlag(f.threads)); err != nil {
+	if err := cmp.Or(batchFlag(f.batch, 0, bench.MostBatch), threadsFlag(f.threads)); err != nil {
 		return err
 	}
 	if f.threads == 0 {
@@ -68,129 +63,45 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	defer pool.Close()
 	what, rest := args[0], args[1:]
 	if n, ok := map[string]int{"train": 2, "infer": 1, "conv": 3, "peak": 1, "save": 2, "shapes": 0}[what]; !ok || len(rest) != n {
-		return usagef("bench-worker %s is not understood", strings.Join(args, " "))
+		return command.Wrong("bench-worker %s is not understood", strings.Join(args, " "))
 	}
-	var w *work
+	return a.work(f, what, rest, a.lab(set), pool)
+}
+
+// work does what the first word says, with the others.
+func (a *app) work(f workerFlags, what string, rest []string, lab *bench.Lab, pool *nn.Pool) (err error) {
+	var w *bench.Work
 	switch what {
 	case "train":
-		w, err = a.trainWork(rest[0], rest[1], f, set, pool)
+		w, err = lab.Training(rest[0], rest[1], cmp.Or(f.batch, 64), pool)
 	case "infer":
-		w, err = a.inferWork(rest[0], f, set, pool)
+		w, err = lab.Inference(rest[0], f.form, max(f.batch, 1), pool)
 	case "conv":
 		n, bad := strconv.Atoi(rest[2])
 		if bad != nil {
-			return usagef("%q is not a number of images", rest[2])
+			return command.Wrong("%q is not a number of images", rest[2])
 		}
-		w, err = convWork(set, pool, rest[0], rest[1], n)
+		w, err = lab.Conv(pool, rest[0], rest[1], n)
 	case "peak":
-		return a.peakWork(rest[0], set, pool)
+		best, err := lab.Peak(rest[0], pool)
+		if err == nil {
+			fmt.Fprintln(a.Out, best)
+		}
+		return err
 	case "shapes":
-		for _, s := range convShapes() {
-			fmt.Fprintf(a.Out, "%s %d,%d,%d,%d,%d,%d,%d\n", s.name, s.inC, s.outC, s.side, s.size, s.stride, s.pad, s.groups)
+		for _, s := range bench.ConvShapes() {
+			fmt.Fprintln(a.Out, s)
 		}
 		return nil
 	default:
-		return a.saveModel(rest[0], rest[1], set, pool)
-	}
-	if err != nil {
-		return err
-	}
-	return a.serve(w)
-}
-
-func (a *app) trainWork(net, form string, f workerFlags, set *kernel.Set, pool *nn.Pool) (*work, error) {
-	s, err := a.subjectOf(net)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.wanted([]string{form}); err != nil || !trains(form) {
-		return nil, usagef("%s has no training step in the form %q", net, form)
-	}
-	g, err := s.graph(form, set, pool)
-	if err != nil {
-		return nil, err
-	}
-	if f.batch == 0 {
-		f.batch = 64
-	}
-	return s.training(g, f.batch, set, pool)
-}
-
-func (a *app) inferWork(net string, f workerFlags, set *kernel.Set, pool *nn.Pool) (*work, error) {
-	s, err := a.subjectOf(net)
-	if err != nil {
-		return nil, err
-	}
-	if !infers(f.form) {
-		return nil, usagef("-form is int8 or float, not %q", f.form)
-	}
-	g, err := s.graph(f.form, set, pool)
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.inference(g, max(f.batch, 1), set, pool)
-	if err == nil {
-		w.net.Release()
-	}
-	return w, err
-}
-
-// peakWork prints the peak of a kind as one line.
-func (a *app) peakWork(kind string, set *kernel.Set, pool *nn.Pool) error {
-	k, ok := map[string]string{"f32": kindF32, "int8": kindU8S8U8}[kind]
-	if !ok {
-		return usagef("there is no peak %q; there are f32 and int8", kind)
-	}
-	best, err := peak(set, pool, k, time.Second)
-	if err == nil {
-		fmt.Fprintf(a.Out, "%.4g G/s, %s: %s\n", best, console.Count(pool.Size(), "thread"), peakBy())
-	}
-	return err
-}
-
-// saveModel writes the int8 model of a network as a file, for measures of loading.
-func (a *app) saveModel(net, path string, set *kernel.Set, pool *nn.Pool) error {
-	s, err := a.subjectOf(net)
-	if err != nil {
-		return err
-	}
-	g, err := s.graph(benchInt8, set, pool)
-	if err != nil {
-		return err
-	}
-	return artifact.Write(path, &checkpoint.Snapshot{
-		Stage: "bench", Form: g.Form(), Mode: g.Mode(), Structure: g.Structure(), Seed: 1,
-		Kernels: set.Name, Model: g.Tensors(),
-	})
-}
-
-// serve follows the protocol of a worker.
-func (a *app) serve(w *work) error {
-	if err := w.run(); err != nil {
-		return err
-	}
-	debug.FreeOSMemory()
-	fmt.Fprintf(a.Out, "ready items=%d flop=%.0f\n", w.items, w.flop)
-	lines, clock := bufio.NewScanner(a.In), nanoseconds()
-	for lines.Scan() {
-		words := strings.Fields(lines.Text())
-		if len(words) == 1 && words[0] == "quit" {
-			return nil
+		s, err := lab.Named(rest[0])
+		if err != nil {
+			return a.fileError(err, false)
 		}
-		if len(words) != 2 || words[0] != "run" {
-			return usagef("%q is not understood; a worker takes \"run NUMBER\" and \"quit\"", lines.Text())
-		}
-		n, err := strconv.Atoi(words[1])
-		if err != nil || n < 1 {
-			return usagef("%q is not a number of runs", words[1])
-		}
-		from := clock()
-		for range n {
-			if err := w.run(); err != nil {
-				return err
-			}
-		}
-		fmt.Fprintf(a.Out, "ns %d\n", clock()-from)
+		return s.Save(rest[1], pool)
 	}
-	return lines.Err()
+	if err != nil {
+		return a.fileError(err, false)
+	}
+	return w.Serve(a.In, a.Out)
 }

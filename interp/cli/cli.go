@@ -14,7 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/bench"
+	"qpipe/interp/command"
 	"qpipe/interp/console"
+	"qpipe/interp/memory"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 )
@@ -40,7 +43,7 @@ type Streams struct {
 
 // System returns the streams and the environment of the process.
 func System() Streams {
-	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Memory: processMemory}
+	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Memory: memory.Limit}
 }
 
 // Getenv returns the variable's value, "" where it is not set.
@@ -141,17 +144,12 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 func (a *app) main(args []string) int {
 	root := a.root()
-	root.SetArgs(doubleDashes(root, args))
+	root.SetArgs(command.DoubleDashes(root, args))
 	back, err := "", error(nil)
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
-		if err = noneEmpty(cmd, args); err != nil {
+		if err = command.NoneEmpty(cmd, args); err != nil {
 			return err
 		}
 		back, err = a.enter()
@@ -176,7 +174,7 @@ func (a *app) enter() (back string, err error) {
 		return "", err
 	}
 	if err = os.Chdir(a.chdir); err != nil {
-		return "", usagef("-chdir: %w", err)
+		return "", command.Wrong("-chdir: %w", err)
 	}
 	return back, nil
 }
@@ -185,14 +183,15 @@ func (a *app) enter() (back string, err error) {
 // the exit code.
 func (a *app) code(cmd *cobra.Command, err error) int {
 	var told exit
-	var usage usageError
+	var mistake command.Mistake
+	var unknown bench.Unknown
 	var unwritten *console.WriteError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &told):
 		return int(told)
-	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &mistake) || errors.As(err, &unknown) || strings.HasPrefix(err.Error(), "unknown command"):
 		fmt.Fprintf(a.Err, "%s: %s\n", cmd.CommandPath(), console.Readable(strings.TrimSpace(err.Error())))
 		fmt.Fprintf(a.Err, "See `%s --help`.\n", cmd.CommandPath())
 		return exitUsage
@@ -249,7 +248,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(command.FlagError)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR in the environment)")
 	f.StringVar(&a.chdir, "chdir", "", "change to this `FOLDER` first")
@@ -270,7 +269,7 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 		return exit(exitUsage)
 	}
 	if strings.HasSuffix(args[0], ".hcl") {
-		return usagef("%q is not a command; to run the pipeline: qpipe run %[1]s", args[0])
+		return command.Wrong("%q is not a command; to run the pipeline: qpipe run %[1]s", args[0])
 	}
 	var verbs []string
 	for _, c := range cmd.Commands() {
@@ -278,5 +277,5 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 			verbs = append(verbs, c.Name())
 		}
 	}
-	return usagef("%q is not a command%s", args[0], didYouMean(args[0], verbs, ""))
+	return command.Wrong("%q is not a command%s", args[0], console.DidYouMean(args[0], verbs, ""))
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"qpipe/interp/command"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
@@ -43,7 +44,7 @@ func TestDoubleDashes(t *testing.T) {
 		{"-chdir -check fmt", "--chdir -check fmt"},
 		{"run -nosuch", "run --nosuch"},
 	} {
-		if got := doubleDashes(root, strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {
+		if got := command.DoubleDashes(root, strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {
 			t.Errorf("%s: got %q, want %s", c.in, got, c.want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
@@ -49,7 +50,7 @@ func (a *app) evalCmd() *cobra.Command {
 		Example: `  qpipe eval runs/mnist/int_infer/int8.safetensors -data dataset.test pipelines/mnist.hcl
   qpipe eval stage.qat.checkpoint.best -data dataset.test -ema pipelines/mnist.hcl
   qpipe eval stage.int_infer.checkpoint.int8 -data dataset.test -images 100 -dump dump pipelines/mnist.hcl`,
-		Args:              wants(1, 2, "a MODEL and a PIPELINE"),
+		Args:              command.Wants(1, 2, "a MODEL and a PIPELINE"),
 		ValidArgsFunction: completeEval,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0], args[1:]) },
 	}
@@ -88,10 +89,10 @@ func completeData(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 
 func (a *app) eval(f evalFlags, model string, args []string) error {
 	if filepath.Ext(model) == ".hcl" {
-		return usagef("%s is a pipeline; name the model before it: qpipe eval MODEL -data dataset.NAME %[1]s", model)
+		return command.Wrong("%s is a pipeline; name the model before it: qpipe eval MODEL -data dataset.NAME %[1]s", model)
 	}
 	if f.images < 0 {
-		return usagef("-images must not be negative")
+		return command.Wrong("-images must not be negative")
 	}
 	if err := cmp.Or(batchFlag(f.batch, 1, program.MostImages), threadsFlag(f.threads)); err != nil {
 		return err
@@ -138,11 +139,11 @@ func dataNamed(p *program.Program, address string) (*program.Dataset, error) {
 	}
 	switch have := strings.Join(all, ", "); {
 	case len(all) == 0:
-		return nil, usagef("-data: the pipeline has no data set")
+		return nil, command.Wrong("-data: the pipeline has no data set")
 	case address == "":
-		return nil, usagef("on which data set? -data names one of %s", have)
+		return nil, command.Wrong("on which data set? -data names one of %s", have)
 	default:
-		return nil, usagef("-data: the pipeline has no %s; it has %s%s", address, have, didYouMean(address, all, ""))
+		return nil, command.Wrong("-data: the pipeline has no %s; it has %s%s", address, have, console.DidYouMean(address, all, ""))
 	}
 }
 
@@ -188,19 +189,19 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 
 // showEvaluation prints what an evaluation found.
 func (a *app) showEvaluation(r *exec.Evaluation) error {
-	s := &sheet{paint: a.paint(a.Out)}
-	fmt.Fprintf(s, "%s\n", s.paint.Bold(console.Printable(r.Model)))
+	s := a.sheet()
+	s.Title(r.Model)
 	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")
 	if r.EMA {
 		form += ", averaged weights"
 	}
-	s.row("form", form)
-	s.row("data", fmt.Sprintf("%s, %s", r.Data, console.Count(r.Images, "image")))
-	s.row("accuracy", console.Accuracy(r.Metrics))
-	s.row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
-	s.row("speed", fmt.Sprintf("%s images/s, %s", console.Short(r.PerSecond), console.Count(r.Threads, "thread")))
+	s.Row("form", form)
+	s.Row("data", fmt.Sprintf("%s, %s", r.Data, console.Count(r.Images, "image")))
+	s.Row("accuracy", console.Accuracy(r.Metrics))
+	s.Row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
+	s.Row("speed", fmt.Sprintf("%s images/s, %s", console.Short(r.PerSecond), console.Count(r.Threads, "thread")))
 	if d := r.Dump; d != nil {
-		s.row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, console.Count(d.Arrays, "array"), console.Size(d.Bytes)))
+		s.Row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, console.Count(d.Arrays, "array"), console.Size(d.Bytes)))
 	}
 	_, err := a.Out.Write(s.Bytes())
 	return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/command"
 	"qpipe/lang/diag"
 	"qpipe/lang/syntax"
 )
@@ -54,7 +55,7 @@ func (a *app) format(f fmtFlags, args []string) error {
 	for _, arg := range args {
 		if arg == "-" {
 			if f.json {
-				return usagef("-json does not go with -: the formatted text is the output")
+				return command.Wrong("-json does not go with -: the formatted text is the output")
 			}
 			changed, list := a.formatInput(f, sources)
 			unformatted, all = unformatted || changed, append(all, list...)

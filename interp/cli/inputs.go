@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/lang/check"
 )
@@ -46,7 +47,7 @@ type varFlag struct{ given *[]check.Var }
 func (f varFlag) Set(s string) error {
 	name, value, ok := strings.Cut(s, "=")
 	if !ok || name == "" {
-		return usagef("want NAME=VALUE, got %q", s)
+		return command.Wrong("want NAME=VALUE, got %q", s)
 	}
 	*f.given = append(*f.given, check.Var{Name: name, Value: value})
 	return nil
@@ -60,7 +61,7 @@ type varFileFlag struct{ given *[]check.Var }
 
 func (f varFileFlag) Set(s string) error {
 	if s == "" {
-		return usagef("want the name of a file")
+		return command.Wrong("want the name of a file")
 	}
 	*f.given = append(*f.given, check.Var{File: s})
 	return nil

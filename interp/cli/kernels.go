@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"qpipe/interp/command"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 )
@@ -9,7 +10,7 @@ import (
 func (a *app) kernels() (*kernel.Set, error) {
 	set, err := sets.ByName(a.Getenv("QPIPE_KERNELS"))
 	if err != nil {
-		return nil, usagef("QPIPE_KERNELS: %w", err)
+		return nil, command.Wrong("QPIPE_KERNELS: %w", err)
 	}
 	return set, nil
 }

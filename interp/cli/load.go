@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/interp/stage"
@@ -28,13 +29,13 @@ type loaded struct {
 // one returns the pipeline that the arguments name: the current folder without any.
 func one(args []string) (string, error) {
 	if len(args) > 1 {
-		return "", usagef("want one pipeline, got %s; a folder's .hcl files are one pipeline", console.Count(len(args), "argument"))
+		return "", command.Wrong("want one pipeline, got %s; a folder's .hcl files are one pipeline", console.Count(len(args), "argument"))
 	}
 	if len(args) == 1 {
 		return args[0], nil
 	}
 	if files, err := filepath.Glob("*.hcl"); err != nil || len(files) == 0 {
-		return "", usagef("no .hcl file in the current folder; name a pipeline: a file, or a folder of .hcl files")
+		return "", command.Wrong("no .hcl file in the current folder; name a pipeline: a file, or a folder of .hcl files")
 	}
 	return ".", nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/console"
 	"qpipe/interp/exec"
+	"qpipe/interp/view"
 	"qpipe/lang/diag"
 )
 
@@ -41,11 +42,11 @@ func (a *app) planCmd() *cobra.Command {
 
 // planDocument is what `plan -json` prints.
 type planDocument struct {
-	FormatVersion string             `json:"format_version"`
-	Out           string             `json:"out"`
-	Changes       bool               `json:"changes"` // something would run
-	Stages        []exec.Decision    `json:"stages"`
-	Quantization  []quantizationItem `json:"quantization"`
+	FormatVersion string                  `json:"format_version"`
+	Out           string                  `json:"out"`
+	Changes       bool                    `json:"changes"` // something would run
+	Stages        []exec.Decision         `json:"stages"`
+	Quantization  []view.QuantizationItem `json:"quantization"`
 	diag.Items
 }
 
@@ -67,10 +68,12 @@ func (a *app) showPlan(f runFlags, args []string, detailed, nodes bool) error {
 	if f.json {
 		err = a.writeJSON(planDocument{
 			diag.FormatVersion, o.Out, changes, append([]exec.Decision{}, decisions...),
-			quantizationItems(l.plan), l.report(list),
+			view.QuantizationItems(l.plan), l.report(list),
 		})
 	} else if err = a.decisions(l, o.Out, decisions, list); err == nil {
-		a.quantization(l.plan, nodes)
+		s := a.sheet()
+		s.Nodes(l.plan, nodes)
+		fmt.Fprint(a.Out, s)
 	}
 	if err == nil {
 		err = failed(list)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
@@ -87,7 +88,7 @@ func (f *runFlags) choose(fl *pflag.FlagSet) {
 func (a *app) run(f runFlags, args []string) error {
 	args = f.takeCheckpoint(args)
 	if f.force && f.resume != "" {
-		return usagef("-force starts over, and --resume continues: give one of them")
+		return command.Wrong("-force starts over, and --resume continues: give one of them")
 	}
 	if err := threadsFlag(f.threads); err != nil {
 		return err
@@ -157,7 +158,7 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 func (a *app) folder(l *loaded, out string) (string, error) {
 	if name := l.program.Name; out == "" {
 		if name == "" || name == "." || name == ".." || filepath.Base(name) != name || !filepath.IsLocal(name) || console.Printable(name) != name {
-			return "", usagef("no folder below runs can be called %q, as the pipeline %s is; name the run's folder with -out", name, l.path)
+			return "", command.Wrong("no folder below runs can be called %q, as the pipeline %s is; name the run's folder with -out", name, l.path)
 		}
 		out = filepath.Join("runs", name)
 	}
@@ -167,7 +168,7 @@ func (a *app) folder(l *loaded, out string) (string, error) {
 		case err == nil && info.IsDir():
 			return out, nil
 		case err == nil:
-			return "", usagef("the run's folder cannot be %s: %s is not a folder; name another one with -out", out, dir)
+			return "", command.Wrong("the run's folder cannot be %s: %s is not a folder; name another one with -out", out, dir)
 		case dir == filepath.Dir(dir):
 			return out, nil // the run says what is wrong
 		}

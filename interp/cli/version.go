@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/command"
 	"qpipe/ops/kernel/sets"
 )
 
@@ -28,7 +29,7 @@ func (a *app) versionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the kernel set and the number of cores",
-		Args:  wants(0, 0, "no arguments"),
+		Args:  command.Wants(0, 0, "no arguments"),
 		RunE:  func(*cobra.Command, []string) error { return a.version(asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")

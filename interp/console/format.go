@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -128,6 +129,21 @@ func Seconds(s float64) string {
 		return fmt.Sprintf("%.1f s", s)
 	}
 	return clock(time.Duration(s * float64(time.Second)))
+}
+
+// Nanoseconds prints a time with three significant figures.
+func Nanoseconds(ns int64) string {
+	v, unit := float64(ns), "ns"
+	for _, u := range []string{"µs", "ms", "s"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, u
+	}
+	if v >= 999.5 {
+		return fmt.Sprintf("%.0f %s", v, unit)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64) + " " + unit
 }
 
 // clock prints a time as minutes and seconds, or hours, minutes and seconds.

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"fmt"
@@ -36,35 +36,36 @@ func quantizations(p *graph.Plan) []*quantized {
 	return list
 }
 
-// nodeItem is a node in `plan -json`.
-type nodeItem struct {
+// NodeItem is a node in `plan -json`.
+type NodeItem struct {
 	Node       string                   `json:"node"`
-	Activation map[string]attributeItem `json:"activation,omitempty"`
-	Weight     map[string]attributeItem `json:"weight,omitempty"`
+	Activation map[string]AttributeItem `json:"activation,omitempty"`
+	Weight     map[string]AttributeItem `json:"weight,omitempty"`
 }
 
-// attributeItem is a value with the block that says it, if one does.
-type attributeItem struct {
+// AttributeItem is a value with the block that says it, if one does.
+type AttributeItem struct {
 	Value string `json:"value"`
 	By    string `json:"by,omitempty"`   // the block's address
 	File  string `json:"file,omitempty"` // and where it is
 	Line  int    `json:"line,omitempty"`
 }
 
-// quantizationItem is a qconfig and a model in `plan -json`.
-type quantizationItem struct {
+// QuantizationItem is a qconfig and a model in `plan -json`.
+type QuantizationItem struct {
 	QConfig string     `json:"qconfig"`
 	Model   string     `json:"model"`
 	Stages  []string   `json:"stages"`
-	Nodes   []nodeItem `json:"nodes"`
+	Nodes   []NodeItem `json:"nodes"`
 }
 
-func quantizationItems(p *graph.Plan) []quantizationItem {
-	out := []quantizationItem{}
-	items := func(attrs []graph.Attribute) map[string]attributeItem {
-		m := map[string]attributeItem{}
+// QuantizationItems are what each qconfig says of the nodes of each model.
+func QuantizationItems(p *graph.Plan) []QuantizationItem {
+	out := []QuantizationItem{}
+	items := func(attrs []graph.Attribute) map[string]AttributeItem {
+		m := map[string]AttributeItem{}
 		for _, a := range attrs {
-			i := attributeItem{Value: a.Value, By: a.Origin.Address}
+			i := AttributeItem{Value: a.Value, By: a.Origin.Address}
 			if i.By != "" {
 				at := a.Origin.At(a.Name)
 				i.File, i.Line = at.File, at.Start.Line
@@ -74,20 +75,20 @@ func quantizationItems(p *graph.Plan) []quantizationItem {
 		return m
 	}
 	for _, q := range quantizations(p) {
-		item := quantizationItem{QConfig: q.qc.Name, Model: q.model, Stages: q.stages}
+		item := QuantizationItem{QConfig: q.qc.Name, Model: q.model, Stages: q.stages}
 		for _, n := range q.nodes {
-			item.Nodes = append(item.Nodes, nodeItem{n.Node, items(n.Activation), items(n.Weight)})
+			item.Nodes = append(item.Nodes, NodeItem{n.Node, items(n.Activation), items(n.Weight)})
 		}
 		out = append(out, item)
 	}
 	return out
 }
 
-// quantization prints how the nodes are quantized and who said it: those that an override
+// Nodes prints how the nodes are quantized and who said it: those that an override
 // meets, and the others in one line, or with all every one.
-func (a *app) quantization(p *graph.Plan, all bool) {
+func (s *Sheet) Nodes(p *graph.Plan, all bool) {
 	for _, q := range quantizations(p) {
-		fmt.Fprintf(a.Out, "\nqconfig.%s on model.%s (%s)\n", q.qc.Name, q.model, strings.Join(q.stages, ", "))
+		fmt.Fprintf(s, "\nqconfig.%s on model.%s (%s)\n", q.qc.Name, q.model, strings.Join(q.stages, ", "))
 		rows, rest := [][]string{}, 0
 		for _, n := range q.nodes {
 			said := overridden(q.qc, n)
@@ -107,7 +108,7 @@ func (a *app) quantization(p *graph.Plan, all bool) {
 			rows = append(rows, []string{"  " + console.Count(rest, "node") + " more", words(c.Activation), words(c.Weight), ""})
 		}
 		for _, line := range console.Table(append([][]string{{"  node", "activation", "weight", "said by an override"}}, rows...), "llll") {
-			fmt.Fprintln(a.Out, strings.TrimRight(line, " "))
+			fmt.Fprintln(s, strings.TrimRight(line, " "))
 		}
 	}
 }

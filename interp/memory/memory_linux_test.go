@@ -1,4 +1,4 @@
-package cli
+package memory
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestMemoryOf: what a process may have is the least of what the machine has, its
+// TestLimitOf: what a process may have is the least of what the machine has, its
 // control groups allow, also those above its own, and its own limit leaves.
-func TestMemoryOf(t *testing.T) {
+func TestLimitOf(t *testing.T) {
 	const none = math.MaxUint64
 	machine := map[string]string{
 		"/proc/meminfo":     "MemTotal:       16384 kB\nMemFree:         4 kB\n",
@@ -41,11 +41,11 @@ func TestMemoryOf(t *testing.T) {
 			}
 			return nil, errors.New("not there")
 		}
-		if got := memoryOf(read, c.own); got != c.want {
+		if got := limitOf(read, c.own); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", c.name, got, c.want)
 		}
 	}
-	if n := processMemory(); n < 1<<20 {
+	if n := Limit(); n < 1<<20 {
 		t.Errorf("this process may have %d bytes", n)
 	}
 }

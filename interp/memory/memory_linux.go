@@ -1,4 +1,5 @@
-package cli
+// Package memory says how much memory this process may have, and how much it has had. It does not know what for.
+package memory
 
 import (
 	"math"
@@ -12,13 +13,13 @@ import (
 	"qpipe/lang/files"
 )
 
-// clearPeak restarts the kernel's mark of the process's peak memory (proc(5),
+// ResetPeak restarts the kernel's mark of the process's peak memory (proc(5),
 // clear_refs); where it cannot be, the mark stays.
-func clearPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200) }
+func ResetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200) }
 
-// peakMemory is the process's peak resident memory in bytes since the mark, 0
+// Peak is the process's peak resident memory in bytes since the mark, 0
 // where it is not known.
-func peakMemory() int64 {
+func Peak() int64 {
 	status, _ := procFile("/proc/self/status") // not known without it
 	return kilobytes(string(status), "VmHWM:")
 }
@@ -26,19 +27,19 @@ func peakMemory() int64 {
 // procFile reads a file of /proc or /sys.
 func procFile(path string) ([]byte, error) { return files.Read(path, 1<<20) }
 
-// processMemory is how many bytes this process may have: what the machine has, its control
+// Limit is how many bytes this process may have: what the machine has, its control
 // groups allow, and its own limit leaves; 0 where that is not known. It does not
 // depend on what other processes have.
-func processMemory() int64 {
+func Limit() int64 {
 	var own syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &own); err != nil {
 		own.Cur = math.MaxUint64
 	}
-	return memoryOf(procFile, own.Cur)
+	return limitOf(procFile, own.Cur)
 }
 
-// memoryOf is processMemory for what read finds in /proc and /sys, and a limit of the address space.
-func memoryOf(read func(path string) ([]byte, error), own uint64) int64 {
+// limitOf is Limit for what read finds in /proc and /sys, and a limit of the address space.
+func limitOf(read func(path string) ([]byte, error), own uint64) int64 {
 	text := func(path string) string {
 		b, _ := read(path) // what is not there says nothing
 		return string(b)

@@ -1,4 +1,4 @@
-package cli
+package bench
 
 import (
 	"runtime"
@@ -6,11 +6,12 @@ import (
 	"slices"
 	"time"
 
+	"qpipe/interp/memory"
 	"qpipe/ops/nn"
 )
 
-// timing is what a measurement found, times in nanoseconds of one run.
-type timing struct {
+// Timing is what a measurement found, times in nanoseconds of one run.
+type Timing struct {
 	Median int64   `json:"median_ns"`
 	Min    int64   `json:"min_ns"`
 	Max    int64   `json:"max_ns"`
@@ -18,12 +19,6 @@ type timing struct {
 	Runs   int     `json:"runs"`  // runs a turn
 	Allocs float64 `json:"allocs_per_run"`
 	Memory int64   `json:"peak_memory_bytes,omitempty"` // of the process, while running
-}
-
-// nanoseconds is a monotonic clock.
-func nanoseconds() func() int64 {
-	began := time.Now()
-	return func() int64 { return int64(time.Since(began)) }
 }
 
 // The number of turns that a measurement takes: the least for a median that one
@@ -34,18 +29,18 @@ const (
 )
 
 // measure runs w for about the given time, after one run that does not count.
-func (w *work) measure(about time.Duration) (timing, error) {
-	clock := nanoseconds()
+func (w *Work) measure(about time.Duration) (Timing, error) {
+	clock := w.clock
 	if err := w.run(); err != nil {
-		return timing{}, err
+		return Timing{}, err
 	}
 	debug.FreeOSMemory() // what making it has left behind is not its memory
-	clearPeak()
+	memory.ResetPeak()
 	from := clock()
 	if err := w.run(); err != nil {
-		return timing{}, err
+		return Timing{}, err
 	}
-	t := timing{Runs: 1, Turns: mostTurns}
+	t := Timing{Runs: 1, Turns: mostTurns}
 	if one := max(clock()-from, 1); int64(about) < mostTurns*one {
 		t.Turns = max(leastTurns, int(int64(about)/one))
 	} else {
@@ -58,21 +53,21 @@ func (w *work) measure(about time.Duration) (timing, error) {
 		from := clock()
 		for range t.Runs {
 			if err := w.run(); err != nil {
-				return timing{}, err
+				return Timing{}, err
 			}
 		}
 		times[i] = (clock() - from) / int64(t.Runs)
 	}
 	runtime.ReadMemStats(&after)
 	t.Allocs = float64(after.Mallocs-before.Mallocs) / float64(t.Turns*t.Runs)
-	t.Memory = peakMemory()
+	t.Memory = memory.Peak()
 	slices.Sort(times)
 	t.Min, t.Median, t.Max = times[0], times[t.Turns/2], times[t.Turns-1]
 	return t, nil
 }
 
-// layer is what a node costs in one run.
-type layer struct {
+// Layer is what a node costs in one run.
+type Layer struct {
 	Name     string `json:"name"`
 	Kind     string `json:"kind"`
 	MACs     int64  `json:"macs"` // of one image, forward
@@ -81,8 +76,8 @@ type layer struct {
 }
 
 // layers measures what every node costs: the mean over so many runs as fit into the time.
-func (w *work) layers(about time.Duration) ([]layer, error) {
-	clock := nanoseconds()
+func (w *Work) layers(about time.Duration) ([]Layer, error) {
+	clock := w.clock
 	w.net.Profile(clock)
 	defer w.net.Profile(nil)
 	runs := int64(0)
@@ -95,28 +90,28 @@ func (w *work) layers(about time.Duration) ([]layer, error) {
 	return perRun(w.net.Times(), runs), nil
 }
 
-func perRun(times []nn.NodeTime, runs int64) []layer {
-	list := make([]layer, len(times))
+func perRun(times []nn.NodeTime, runs int64) []Layer {
+	list := make([]Layer, len(times))
 	for i, t := range times {
-		list[i] = layer{t.Name, t.Kind, t.MACs, t.Forward / runs, t.Backward / runs}
+		list[i] = Layer{t.Name, t.Kind, t.MACs, t.Forward / runs, t.Backward / runs}
 	}
 	return list
 }
 
-// kinds sums the layers up by kind, the dearest first.
-func kinds(layers []layer) []layer {
-	var sums []layer
+// Kinds sums the layers up by kind, the dearest first.
+func Kinds(layers []Layer) []Layer {
+	var sums []Layer
 	for _, l := range layers {
-		i := slices.IndexFunc(sums, func(s layer) bool { return s.Kind == l.Kind })
+		i := slices.IndexFunc(sums, func(s Layer) bool { return s.Kind == l.Kind })
 		if i < 0 {
-			sums = append(sums, layer{Kind: l.Kind})
+			sums = append(sums, Layer{Kind: l.Kind})
 			i = len(sums) - 1
 		}
 		sums[i].MACs += l.MACs
 		sums[i].Forward += l.Forward
 		sums[i].Backward += l.Backward
 	}
-	slices.SortStableFunc(sums, func(a, b layer) int {
+	slices.SortStableFunc(sums, func(a, b Layer) int {
 		return int(min(max(b.Forward+b.Backward-a.Forward-a.Backward, -1), 1))
 	})
 	return sums

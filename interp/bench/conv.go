@@ -1,29 +1,32 @@
-package cli
+package bench
 
 import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
 
-// convShape is a square convolution: channels in and out, the image's side, the
+// ConvShape is a square convolution: channels in and out, the image's side, the
 // kernel's, stride, padding and groups.
-type convShape struct {
+type ConvShape struct {
 	name                                       string
 	inC, outC, side, size, stride, pad, groups int
 }
 
-// convShapes are the convolutions of ResNet-18 for CIFAR, ResNet-50 and MobileNetV2
+// String is the shape as a line for scripts.
+func (s ConvShape) String() string {
+	return fmt.Sprintf("%s %d,%d,%d,%d,%d,%d,%d", s.name, s.inC, s.outC, s.side, s.size, s.stride, s.pad, s.groups)
+}
+
+// ConvShapes are the convolutions of ResNet-18 for CIFAR, ResNet-50 and MobileNetV2
 // that are compared with other programs one by one: NET_KERNEL_CHANNELS_SIDE.
-func convShapes() []convShape {
-	return []convShape{
+func ConvShapes() []ConvShape {
+	return []ConvShape{
 		{"r18c_stem_3x3_3-64_32", 3, 64, 32, 3, 1, 1, 1},
 		{"r18c_3x3_64_32", 64, 64, 32, 3, 1, 1, 1},
 		{"r18c_3x3s2_64-128_32", 64, 128, 32, 3, 2, 1, 1},
@@ -82,7 +85,7 @@ func convKinds() []string {
 }
 
 // geometry is the shape as kernels take it, for n images.
-func (s *convShape) geometry(n int) kernel.Conv {
+func (s *ConvShape) geometry(n int) kernel.Conv {
 	out := (s.side+2*s.pad-s.size)/s.stride + 1
 	return kernel.Conv{
 		N: n, H: s.side, W: s.side, C: s.inC, OutC: s.outC, OH: out, OW: out, KH: s.size, KW: s.size,
@@ -90,34 +93,35 @@ func (s *convShape) geometry(n int) kernel.Conv {
 	}
 }
 
-// convWork is one kernel on one convolution, as bench-worker and the machine's
+// Conv is one kernel on one convolution, as bench-worker and the machine's
 // peak measure it; weights are packed before.
-func convWork(set *kernel.Set, pool *nn.Pool, shape, kind string, n int) (*work, error) {
-	list := convShapes()
-	i := slices.IndexFunc(list, func(s convShape) bool { return s.name == shape })
+func (l *Lab) Conv(pool *nn.Pool, shape, kind string, n int) (*Work, error) {
+	list := ConvShapes()
+	i := slices.IndexFunc(list, func(s ConvShape) bool { return s.name == shape })
 	if i < 0 {
 		var names []string
 		for _, s := range list {
 			names = append(names, s.name)
 		}
-		return nil, usagef("no convolution is called %q; there are %s", shape, strings.Join(names, ", "))
+		return nil, unknown("no convolution is called %q; there are %s", shape, strings.Join(names, ", "))
 	}
-	if n < 1 || n > mostBatch {
-		return nil, usagef("%d is not a number of images from 1 to %d", n, mostBatch)
+	if n < 1 || n > MostBatch {
+		return nil, unknown("%d is not a number of images from 1 to %d", n, MostBatch)
 	}
-	c := &convCase{p: list[i].geometry(n), set: set, pool: pool}
+	c := &convCase{p: list[i].geometry(n), set: l.Kernels, pool: pool}
 	run, ok := map[string]func() func(){
 		kindF32: c.forward, kindPlain: c.plain, kindU8S8S32: c.sums, kindS8S8S32: c.sums, kindU8S8U8: c.codes,
 		kindBwdD: c.data, kindBwdW: c.weights,
 	}[kind]
 	if !ok {
-		return nil, usagef("there is no kind %q; there are %s", kind, strings.Join(convKinds(), ", "))
+		return nil, unknown("there is no kind %q; there are %s", kind, strings.Join(convKinds(), ", "))
 	}
 	c.signed = kind == kindS8S8S32
 	do := run()
-	return &work{
+	return &Work{
 		items: n, flop: 2 * float64(c.p.Rows()*c.p.OW*c.p.OutC) * float64(c.p.K()),
 		integer: kind == kindU8S8S32 || kind == kindS8S8S32 || kind == kindU8S8U8,
+		clock:   l.nanoseconds(),
 		run:     func() error { do(); return nil },
 	}, nil
 }
@@ -294,49 +298,4 @@ func codes[T int8 | uint8](n int, seed uint64) []T {
 		x[i] = T(r.Uint64() & 63)
 	}
 	return x
-}
-
-// peakShapes are the convolutions that the machine's peak is measured with: matrix
-// products without padding, which counts as work that may be skipped, large and
-// still in cache.
-func peakShapes() []struct {
-	shape  string
-	images int
-} {
-	return []struct {
-		shape  string
-		images int
-	}{{"r50_1x1_512-128_28", 1}, {"r50_1x1_1024-256_14", 2}, {"r50_1x1_2048-512_7", 4}}
-}
-
-// peakBy says how the peak is measured.
-func peakBy() string {
-	var names []string
-	for _, s := range peakShapes() {
-		names = append(names, fmt.Sprintf("%s (%s)", s.shape, console.Count(s.images, "image")))
-	}
-	return "the best run of the kernel set's own 1×1 convolutions " + strings.Join(names, ", ") +
-		", bias and ReLU included, int8 with codes as output"
-}
-
-// peak is the best speed of a kind in operations a nanosecond.
-func peak(set *kernel.Set, pool *nn.Pool, kind string, about time.Duration) (best float64, err error) {
-	clock, shapes := nanoseconds(), peakShapes()
-	for _, s := range shapes {
-		w, err := convWork(set, pool, s.shape, kind, s.images)
-		if err != nil {
-			return 0, err
-		}
-		if err := w.run(); err != nil {
-			return 0, err
-		}
-		for began, once := clock(), false; !once || clock()-began < int64(about)/int64(len(shapes)); once = true {
-			from := clock()
-			if err := w.run(); err != nil {
-				return 0, err
-			}
-			best = max(best, w.flop/float64(max(clock()-from, 1)))
-		}
-	}
-	return best, nil
 }

@@ -1,4 +1,4 @@
-package cli
+package bench
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
@@ -18,17 +19,17 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// benchNet is a network that is measured by its name: a model of the catalogue
-// with arguments, and the images that it is for.
-type benchNet struct {
+// net is a network that is measured by its name: a model of the catalogue with
+// arguments, and the images that it is for.
+type net struct {
 	name, model string
 	args        map[string]any
 	in          tensor.Shape
 	batch       int // the large one
 }
 
-// benchNets are the networks that qpipe is compared with other programs on.
-func benchNets() []benchNet {
+// nets are the networks that qpipe is compared with other programs on.
+func nets() []net {
 	grey, small, large := tensor.Shape{H: 28, W: 28, C: 1}, tensor.Shape{H: 32, W: 32, C: 3}, tensor.Shape{H: 224, W: 224, C: 3}
 	resnet := func(depth int, stem string, classes int) map[string]any {
 		return map[string]any{"depth": depth, "width": 64, "stem": stem, "num_classes": classes}
@@ -36,7 +37,7 @@ func benchNets() []benchNet {
 	mobile := func(strides string, classes int) map[string]any {
 		return map[string]any{"act": "relu", "strides": strides, "num_classes": classes}
 	}
-	return []benchNet{
+	return []net{
 		{"lenet", "LeNet5", nil, grey, 64},
 		{"convnet", "ConvNet", nil, grey, 64},
 		{"resnet18c", "ResNet", resnet(18, "cifar", 10), small, 64},
@@ -47,18 +48,19 @@ func benchNets() []benchNet {
 	}
 }
 
-// benchNames are the names of the networks.
-func benchNames() []string {
+// Names are the networks that are measured by a name.
+func Names() []string {
 	var names []string
-	for _, n := range benchNets() {
+	for _, n := range nets() {
 		names = append(names, n.name)
 	}
 	return names
 }
 
-// subject is a network to measure.
-type subject struct {
+// Subject is a network to measure.
+type Subject struct {
 	name    string
+	lab     *Lab
 	in      tensor.Shape
 	batches []int // what is measured where nobody says otherwise
 	modes   []nn.Mode
@@ -71,57 +73,60 @@ type subject struct {
 	int8      *nn.Graph
 	optimizer part.Optimizer
 	loss      part.Loss
-	memory    int64 // that the process may have, 0 where that is not known
 }
 
 // batchNormMomentum is the argument by which every model of the zoo takes the
 // share of the present batch in BatchNorm's running statistics.
 const batchNormMomentum = "bn_momentum"
 
-// subjectOf finds the network that a word of the command line names: one of
-// benchNets, or a file with a model.
-func (a *app) subjectOf(word string) (*subject, error) {
-	nets := benchNets()
-	i := slices.IndexFunc(nets, func(n benchNet) bool { return n.name == word })
+// Named finds the network that a word names: one of Names, or a file with a model.
+func (l *Lab) Named(word string) (*Subject, error) {
+	known := nets()
+	i := slices.IndexFunc(known, func(n net) bool { return n.name == word })
 	if i < 0 && !strings.ContainsAny(word, `./\`) {
-		return nil, usagef("%q is no network%s; there are %s, and files: pipelines (.hcl) and models (%s)",
-			word, didYouMean(word, benchNames(), ""), strings.Join(benchNames(), ", "), artifact.Ext)
+		return nil, unknown("%q is no network%s; there are %s, and files: pipelines (.hcl) and models (%s)",
+			word, console.DidYouMean(word, Names(), ""), strings.Join(Names(), ", "), artifact.Ext)
 	}
-	s := &subject{name: word, memory: a.machine().Memory, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+	s := l.subject(word)
 	var err error
-	if s.qconfig, err = a.int8Everywhere(); err != nil {
+	if s.qconfig, err = l.int8Everywhere(); err != nil {
 		return nil, err
 	}
-	if err = a.trainWith(s); err != nil {
+	if err = l.trainWith(s); err != nil {
 		return nil, err
 	}
 	if i < 0 {
-		return s, a.readSubject(s, word)
+		return s, s.read(word)
 	}
-	n := nets[i]
+	n := known[i]
 	s.in, s.batches = n.in, []int{1, n.batch}
 	s.build = func(settle bool) (*nn.Graph, error) {
-		return a.buildModel(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, settle)
+		return l.build(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, settle)
 	}
 	return s, nil
 }
 
-// buildModel makes a model of the catalogue and fills it from a seed. A call
+// subject is one that nothing but its name is known of.
+func (l *Lab) subject(name string) *Subject {
+	return &Subject{name: name, lab: l, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+}
+
+// build makes a model of the catalogue and fills it from a seed. A call
 // without arguments takes the defaults and args.
-func (a *app) buildModel(c program.Call, args map[string]any, in tensor.Shape, settle bool) (*nn.Graph, error) {
+func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle bool) (*nn.Graph, error) {
 	settled := map[string]any{}
 	if settle {
 		settled[batchNormMomentum] = 1.0
 	}
 	if c.Args == nil {
-		sig, ok := a.catalog.Signature(c.Kind, c.Type)
+		sig, ok := l.Catalog.Signature(c.Kind, c.Type)
 		if !ok {
 			return nil, fmt.Errorf("this program has no %s %q", c.Kind, c.Type)
 		}
 		c.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
 	}
 	c.Args = withArgs(c.Args, args, settled)
-	m, err := part.New[part.Model](a.catalog, c)
+	m, err := part.New[part.Model](l.Catalog, c)
 	if err != nil {
 		return nil, err
 	}
@@ -149,19 +154,19 @@ func withArgs(args any, sets ...map[string]any) any {
 }
 
 // partOf makes a part of the catalogue with some arguments set.
-func partOf[S any](a *app, kind program.Kind, name string, args map[string]any) (S, error) {
-	sig, ok := a.catalog.Signature(kind, name)
+func partOf[S any](l *Lab, kind program.Kind, name string, args map[string]any) (S, error) {
+	sig, ok := l.Catalog.Signature(kind, name)
 	if !ok {
 		var none S
 		return none, fmt.Errorf("this program has no %s %q", kind, name)
 	}
-	return part.New[S](a.catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
+	return part.New[S](l.Catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
 }
 
 // int8Everywhere is what a qconfig block that says per_channel gives: int8
 // weights and activations, of which only the output's stays float32.
-func (a *app) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
-	observer, err := partOf[part.Observer](a, program.ObserverKind, "min_max", nil)
+func (l *Lab) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
+	observer, err := partOf[part.Observer](l, program.ObserverKind, "min_max", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -176,24 +181,24 @@ func (a *app) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
 }
 
 // trainWith gives the subject stochastic gradient descent and cross-entropy.
-func (a *app) trainWith(s *subject) (err error) {
-	s.optimizer, err = partOf[part.Optimizer](a, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
+func (l *Lab) trainWith(s *Subject) (err error) {
+	s.optimizer, err = partOf[part.Optimizer](l, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
 	if err != nil {
 		return err
 	}
-	s.loss, err = partOf[part.Loss](a, program.LossKind, "CrossEntropyLoss", nil)
+	s.loss, err = partOf[part.Loss](l, program.LossKind, "CrossEntropyLoss", nil)
 	return err
 }
 
-// readSubject fills the subject from a file: a float checkpoint is measured in
-// every form, one of another form as the int8 model that it is or becomes.
-func (a *app) readSubject(s *subject, path string) error {
+// read fills the subject from a file: a float checkpoint is measured in every form,
+// one of another form as the int8 model that it is or becomes.
+func (s *Subject) read(path string) error {
 	snap, err := artifact.Read(path)
 	if err != nil {
-		return a.fileError(err, false)
+		return err
 	}
 	if len(snap.Structure) == 0 {
-		return usagef("%s does not say how its network is built; bench the pipeline that it comes from", path)
+		return unknown("%s does not say how its network is built; bench the pipeline that it comes from", path)
 	}
 	restore := func(bool) (*nn.Graph, error) { return checkpoint.Restore(snap, false) }
 	g, err := restore(false)
@@ -212,14 +217,14 @@ func (a *app) readSubject(s *subject, path string) error {
 	return err
 }
 
-// subjectsOf are the models of a pipeline, or those that stages and models name.
-func (a *app) subjectsOf(l *loaded, stages, models []string) ([]*subject, error) {
-	if err := knownNames(l, stages, models); err != nil {
+// Of are the models of a plan, or those that stages and models name.
+func (l *Lab) Of(p *graph.Plan, stages, models []string) ([]*Subject, error) {
+	if err := knownNames(p, stages, models); err != nil {
 		return nil, err
 	}
-	var list []*subject
+	var list []*Subject
 	seen := map[*program.Model]bool{}
-	for _, st := range l.plan.Stages {
+	for _, st := range p.Stages {
 		m := st.Stage.Model
 		asked := len(stages) == 0 || slices.Contains(stages, st.Name)
 		asked = asked && (len(models) == 0 || slices.Contains(models, m.Name))
@@ -227,21 +232,21 @@ func (a *app) subjectsOf(l *loaded, stages, models []string) ([]*subject, error)
 			continue
 		}
 		seen[m] = true
-		s, err := a.subjectIn(l.plan, m)
+		s, err := l.subjectIn(p, m)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, s)
 	}
 	if len(list) == 0 {
-		return nil, usagef("no stage that -stage names has a model that -model names")
+		return nil, unknown("no stage that -stage names has a model that -model names")
 	}
 	return list, nil
 }
 
-func knownNames(l *loaded, stages, models []string) error {
+func knownNames(p *graph.Plan, stages, models []string) error {
 	var haveStages, haveModels []string
-	for _, st := range l.plan.Stages {
+	for _, st := range p.Stages {
 		haveStages, haveModels = append(haveStages, st.Name), append(haveModels, st.Stage.Model.Name)
 	}
 	for _, q := range []struct {
@@ -250,7 +255,7 @@ func knownNames(l *loaded, stages, models []string) error {
 	}{{"stage", stages, haveStages}, {"model", models, haveModels}} {
 		for _, w := range q.words {
 			if !slices.Contains(q.have, w) {
-				return usagef("-%s: the pipeline has no %s %q%s", q.flag, q.flag, w, didYouMean(w, q.have, ""))
+				return unknown("-%s: the pipeline has no %s %q%s", q.flag, q.flag, w, console.DidYouMean(w, q.have, ""))
 			}
 		}
 	}
@@ -259,8 +264,8 @@ func knownNames(l *loaded, stages, models []string) error {
 
 // subjectIn is a model of a pipeline, with the quantization, optimizer and loss
 // of the first stages that have one for it.
-func (a *app) subjectIn(p *graph.Plan, m *program.Model) (*subject, error) {
-	s := &subject{name: m.Name, memory: a.machine().Memory, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
+func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
+	s := l.subject(m.Name)
 	for _, st := range p.Stages {
 		if st.Stage.Model != m {
 			continue
@@ -271,24 +276,24 @@ func (a *app) subjectIn(p *graph.Plan, m *program.Model) (*subject, error) {
 		}
 		if t := st.Trainer; t != nil && s.optimizer == nil {
 			var err error
-			if s.optimizer, err = part.New[part.Optimizer](a.catalog, t.Optimizer); err != nil {
+			if s.optimizer, err = part.New[part.Optimizer](l.Catalog, t.Optimizer); err != nil {
 				return nil, err
 			}
-			if s.loss, err = part.New[part.Loss](a.catalog, t.Loss); err != nil {
+			if s.loss, err = part.New[part.Loss](l.Catalog, t.Loss); err != nil {
 				return nil, err
 			}
 			s.batches[1] = t.BatchSize
 		}
 	}
-	s.build = func(settle bool) (*nn.Graph, error) { return a.buildModel(m.Call, nil, s.in, settle) }
+	s.build = func(settle bool) (*nn.Graph, error) { return l.build(m.Call, nil, s.in, settle) }
 	if s.optimizer == nil {
-		if err := a.trainWith(s); err != nil {
+		if err := l.trainWith(s); err != nil {
 			return nil, err
 		}
 	}
 	var err error
 	if s.qconfig == nil {
-		s.qconfig, err = a.int8Everywhere()
+		s.qconfig, err = l.int8Everywhere()
 	}
 	s.batches = slices.Compact(s.batches)
 	return s, err

@@ -1,10 +1,9 @@
-package cli
+package manual
 
 import (
 	"fmt"
 	"strings"
 
-	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
@@ -50,27 +49,27 @@ const qconfigExample = `qconfig "mixed" {
 `
 
 // qconfigPage writes docs/qconfig.md.
-func (a *app) qconfigPage() (string, error) {
+func (m Manual) qconfigPage() (string, error) {
 	var b strings.Builder
 	b.WriteString(qconfigHead)
 	b.WriteString("| attribute | values | default in `activation` | in `weight` | says |\n|---|---|---|---|---|\n")
 	for _, q := range check.QuantAttributes() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", q.Name, a.quantValues(q), asWritten(q, q.Activation), asWritten(q, q.Weight), q.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", q.Name, m.quantValues(q), asWritten(q, q.Activation), asWritten(q, q.Weight), q.Doc)
 	}
 	codeSpans(&b)
-	a.observers(&b)
-	if err := a.combinations(&b); err != nil {
+	m.observers(&b)
+	if err := m.combinations(&b); err != nil {
 		return "", err
 	}
 	return b.String(), nil
 }
 
 // quantValues lists an attribute's values as they are written.
-func (a *app) quantValues(q check.QuantAttribute) string {
+func (m Manual) quantValues(q check.QuantAttribute) string {
 	words := q.Words
 	switch {
 	case q.Name == "observer":
-		words = a.catalog.Names(program.ObserverKind)
+		words = m.Catalog.Names(program.ObserverKind)
 	case words == nil:
 		return "`true`, `false`"
 	}
@@ -91,27 +90,6 @@ func asWritten(q check.QuantAttribute, value string) string {
 	return fmt.Sprintf("`%q`", value)
 }
 
-// aboutQConfig is the table of attributes for a terminal.
-func (a *app) aboutQConfig() string {
-	var rows [][2]string
-	for _, q := range check.QuantAttributes() {
-		text := fmt.Sprintf("%s Values: %s. ", q.Doc, a.quantValues(q))
-		switch {
-		case q.Weight == "":
-			text += fmt.Sprintf("In activation alone, default %s.", asWritten(q, q.Activation))
-		case q.Activation == "":
-			text += fmt.Sprintf("In weight alone, default %s.", asWritten(q, q.Weight))
-		default:
-			text += fmt.Sprintf("Default %s.", asWritten(q, q.Activation))
-		}
-		rows = append(rows, [2]string{q.Name, strings.ReplaceAll(text, "`", "")})
-	}
-	return "A qconfig says how nodes are quantized: activation {} their outputs, weight {} the weights of\n" +
-		"convolutions and linear layers; override \"selector\" {} changes some attributes for some nodes.\n\n  " +
-		strings.Join(twoColumns(rows, min(console.Width(a.Out), 100)), "\n  ") +
-		"\n\nThe scale of a weight follows from its present values: nothing observes it. An observer's arguments:\nqpipe parts NAME.\n"
-}
-
 // codeSpans writes the table of the types' codes.
 func codeSpans(b *strings.Builder) {
 	b.WriteString("\nThe codes. A symmetric weight with `scale_rule = \"max\"` leaves out the smallest, so that the negative of every code is one.\n\n")
@@ -130,9 +108,9 @@ func codeSpans(b *strings.Builder) {
 }
 
 // observers lists the observers.
-func (a *app) observers(b *strings.Builder) {
+func (m Manual) observers(b *strings.Builder) {
 	b.WriteString("\n## Observers\n\nIn `activation {}` alone: the scale of a weight follows from its present values at every step, as `min_max`, which may be written there, says. Their arguments are in [reference.md](reference.md#observers), their formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
-	for _, d := range a.catalog.Reference() {
+	for _, d := range m.Catalog.Reference() {
 		if d.Kind == program.ObserverKind {
 			fmt.Fprintf(b, "| `%s` | %s |\n", d.Name, d.Doc)
 		}
@@ -140,8 +118,8 @@ func (a *app) observers(b *strings.Builder) {
 }
 
 // combinations writes what goes together, as validation says it of a small network.
-func (a *app) combinations(b *strings.Builder) error {
-	if said, _ := a.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); said != "" {
+func (m Manual) combinations(b *strings.Builder) error {
+	if said, _ := m.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); said != "" {
 		return fmt.Errorf("the example of the page: %s", said)
 	}
 	b.WriteString("\n## What goes together\n\nWhether a stage may train with it, and whether `QAT2Quantize` then makes an int8 model of it, where all nodes have it and where the network's last layer alone has it.\n\n")
@@ -150,8 +128,8 @@ func (a *app) combinations(b *strings.Builder) error {
 		for _, dtype := range check.QuantAttributes()[0].Words {
 			for _, scheme := range check.QuantAttributes()[1].Words {
 				inside := fmt.Sprintf("%s {\n dtype = %q\n scheme = %q\n}", block, dtype, scheme)
-				trains, int8 := a.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
-				bad, last := a.judge("qconfig \"int8\" {\n override \"head.fc\" {\n" + inside + "\n}\n}\n")
+				trains, int8 := m.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
+				bad, last := m.judge("qconfig \"int8\" {\n override \"head.fc\" {\n" + inside + "\n}\n}\n")
 				row := []string{yes(trains), yes(int8), yes(last)}
 				if trains != "" || bad != "" {
 					row[1], row[2] = "no", "no"
@@ -160,7 +138,7 @@ func (a *app) combinations(b *strings.Builder) error {
 			}
 		}
 	}
-	half, _ := a.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
+	half, _ := m.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
 	fmt.Fprintf(b, "\nEvery row goes with either `rounding`, a weight's with either `per_channel`. `scale_rule = \"half_range\"` goes with `scheme = \"symmetric\"` alone: %s.\n", half)
 	b.WriteString("A `float32` output in the middle of a network trains, but has no int8 form: only the network's output may stay float32.\n")
 	return nil
@@ -205,12 +183,12 @@ stage "int8" {
 
 // judge asks validation about a qconfig: why a stage may not train with it, and why
 // what it trains does not become int8; both empty where nothing is wrong.
-func (a *app) judge(qconfig string) (trains, int8 string) {
+func (m Manual) judge(qconfig string) (trains, int8 string) {
 	files, list := syntax.ParseSource("qconfig.hcl", []byte(qconfig+judged))
-	p, more := check.Check(files, check.Options{Signatures: a.catalog})
+	p, more := check.Check(files, check.Options{Signatures: m.Catalog})
 	list = append(list, more...)
 	if p != nil {
-		_, more = graph.Lower(p, a.catalog)
+		_, more = graph.Lower(p, m.Catalog)
 		list = append(list, more...)
 	}
 	for _, d := range list {

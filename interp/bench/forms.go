@@ -1,0 +1,164 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+
+	"qpipe/interp/console"
+	"qpipe/interp/part"
+	"qpipe/interp/stage"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// The forms that are measured besides the qat modes.
+const (
+	Float = "float"
+	Int8  = "int8"
+)
+
+// forms lists what can be measured of a subject.
+func (s *Subject) forms() []string {
+	if s.build == nil {
+		return []string{Int8}
+	}
+	forms := []string{Float}
+	for _, m := range s.modes {
+		forms = append(forms, string(m))
+	}
+	return append(forms, Int8)
+}
+
+// graph makes the subject's network in a form: "float", a qat mode or "int8".
+func (s *Subject) graph(form string, pool *nn.Pool) (*nn.Graph, error) {
+	if form == Int8 {
+		return s.quantized(pool)
+	}
+	if s.build == nil {
+		return nil, unknown("%s is an int8 model, or one half-way to it: -what int8 is all that can be measured of it", s.name)
+	}
+	if form == string(nn.FuseBN) { // nothing normalizes afterwards, so what is folded must fit
+		g, err := s.settled(pool)
+		if err != nil {
+			return nil, err
+		}
+		return g, s.prepare(g, nn.QAT, nn.FuseBN)
+	}
+	g, err := s.build(false)
+	if err != nil || form == Float {
+		return g, err
+	}
+	return g, s.prepare(g, nn.QAT, nn.Mode(form))
+}
+
+func (s *Subject) prepare(g *nn.Graph, f nn.Form, m nn.Mode) error {
+	for _, e := range g.SetQConfig(s.qconfig) {
+		return e
+	}
+	return g.Prepare(f, m)
+}
+
+// settleBatch is how many images give BatchNorms and quant nodes their numbers.
+const settleBatch = 8
+
+// settled makes the float network with BNs that have seen images.
+func (s *Subject) settled(pool *nn.Pool) (*nn.Graph, error) {
+	g, err := s.build(true)
+	if err != nil {
+		return nil, err
+	}
+	return g, s.see(g, nn.Train, pool)
+}
+
+// fits refuses a batch that the machine cannot hold.
+func (s *Subject) fits(g *nn.Graph, batch int, ph nn.Phase, pool *nn.Pool) error {
+	memory := func(batch int) int64 {
+		model := g.Bytes()
+		if ph == nn.Train {
+			model *= 2 // with the optimizer's state
+		}
+		images := 4 * int64(batch) * int64(g.Input().WithN(1).Len())
+		return model + images + nn.Need(g, batch, nn.Use{Phase: ph, Set: s.lab.Kernels, Workers: pool.Size()})
+	}
+	need := memory(batch)
+	if s.lab.Memory <= 0 || need <= s.lab.Memory {
+		return nil
+	}
+	way := "not even one image at a time fits"
+	if fits := stage.LargestBatch(batch, s.lab.Memory, memory); fits > 0 {
+		way = fmt.Sprintf("the largest -batch that fits is %d", fits)
+	}
+	return fmt.Errorf("a batch of %d needs about %s of memory, and this machine has %s: %s", batch, console.Size(need), console.Size(s.lab.Memory), way)
+}
+
+// see shows the network a batch of images.
+func (s *Subject) see(g *nn.Graph, p nn.Phase, pool *nn.Pool) error {
+	e, err := nn.Compile(g, settleBatch, p == nn.Train, s.lab.Kernels, pool)
+	if err == nil {
+		e.Forward(randomImages(g.Input(), settleBatch), settleBatch, p)
+	}
+	return err
+}
+
+// quantized makes the int8 model as a pipeline would: a float network whose BNs
+// have seen images, ranges from a calibration, conversion.
+func (s *Subject) quantized(pool *nn.Pool) (*nn.Graph, error) {
+	if s.int8 != nil {
+		return s.int8, nil
+	}
+	g, err := s.settled(pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(g, nn.Calibration, nn.FuseBN); err != nil {
+		return nil, err
+	}
+	if err := s.see(g, nn.Calibrate, pool); err != nil {
+		return nil, err
+	}
+	if err := g.Prepare(nn.QAT, nn.FuseBN); err != nil {
+		return nil, err
+	}
+	return g.Convert()
+}
+
+// randomImages are n images of about normally distributed values: the same ones
+// for the same shape.
+func randomImages(in tensor.Shape, n int) []float32 {
+	r := part.NewRand(7, uint64(in.H), uint64(in.C))
+	x := make([]float32, n*in.WithN(1).Len())
+	for i := range x {
+		v := r.Uint64() // four numbers of 16 bits: their sum has the variance 4/12
+		sum := float64(v&0xffff + v>>16&0xffff + v>>32&0xffff + v>>48)
+		x[i] = float32((sum/65536 - 2) * 1.7320508)
+	}
+	return x
+}
+
+// randomLabels are n labels.
+func randomLabels(classes, n int) []int32 {
+	r := part.NewRand(11, uint64(classes))
+	labels := make([]int32, n)
+	for i := range labels {
+		labels[i] = int32(r.Intn(classes))
+	}
+	return labels
+}
+
+// trains reports whether a form is measured in training, infers whether it is in inference.
+func trains(form string) bool { return form != Int8 }
+func infers(form string) bool { return form == Float || form == Int8 }
+
+// Wanted are the forms that were asked for, in the order in which they come.
+func (s *Subject) Wanted(what []string) ([]string, error) {
+	have := s.forms()
+	if len(what) == 0 {
+		return have, nil
+	}
+	for _, w := range what {
+		if !slices.Contains(have, w) {
+			return nil, unknown("-what: %q cannot be measured of %s%s; there are %v", w, s.name, console.DidYouMean(w, have, ""), have)
+		}
+	}
+	return what, nil
+}

@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"fmt"
+
+	"qpipe/interp/part"
+	"qpipe/ops/kernel"
+	"qpipe/ops/nn"
+)
+
+// Work is something to measure, ready to be done again and again.
+type Work struct {
+	items   int          // images of one run
+	flop    float64      // operations of one run, two a multiply-accumulate
+	integer bool         // they are integer operations
+	clock   func() int64 // monotonic, in nanoseconds
+	run     func() error
+	net     *nn.Net // nil where there are no layers
+}
+
+// inference is the forward pass of a batch.
+func (s *Subject) inference(g *nn.Graph, batch int, pool *nn.Pool) (*Work, error) {
+	if err := s.fits(g, batch, nn.Eval, pool); err != nil {
+		return nil, err
+	}
+	e, err := nn.Compile(g, batch, false, s.lab.Kernels, pool)
+	if err != nil {
+		return nil, err
+	}
+	x := randomImages(g.Input(), batch)
+	return &Work{
+		items: batch, flop: 2 * float64(g.MACs()) * float64(batch), integer: g.Form() == nn.Quantized, net: e,
+		clock: s.lab.nanoseconds(), run: func() error { e.Forward(x, batch, nn.Eval); return nil },
+	}, nil
+}
+
+// rate is the learning rate of measured steps: so small that random labels do
+// no harm. It changes nothing of the work.
+const rate = 1e-5
+
+// training is a step as a stage's trainer does it: forward, loss, backward, a look
+// at what is not finite, and the optimizer's update of every parameter.
+func (s *Subject) training(g *nn.Graph, batch int, pool *nn.Pool) (*Work, error) {
+	if err := s.fits(g, batch, nn.Train, pool); err != nil {
+		return nil, err
+	}
+	set := s.lab.Kernels
+	e, err := nn.Compile(g, batch, true, set, pool)
+	if err != nil {
+		return nil, err
+	}
+	classes := g.Output().WithN(1).Len()
+	t := &trainStep{
+		net: e, subject: s, set: set, classes: classes, batch: batch,
+		x: randomImages(g.Input(), batch), labels: randomLabels(classes, batch), dy: make([]float32, batch*classes),
+	}
+	for _, p := range g.Params() {
+		u := part.Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set, LR: rate}
+		for range s.optimizer.Slots() {
+			u.Slots = append(u.Slots, make([]float32, len(p.Data)))
+		}
+		t.updates = append(t.updates, u)
+	}
+	return &Work{items: batch, flop: 6 * float64(g.MACs()) * float64(batch), net: e, clock: s.lab.nanoseconds(), run: t.run}, nil
+}
+
+// trainStep is what a training step needs.
+type trainStep struct {
+	net            *nn.Net
+	subject        *Subject
+	set            *kernel.Set
+	updates        []part.Update
+	x, dy          []float32
+	labels         []int32
+	classes, batch int
+}
+
+func (t *trainStep) run() error {
+	y := t.net.Forward(t.x, t.batch, nn.Train)
+	loss := t.subject.loss.Loss(y[:len(t.dy)], t.labels, t.classes, t.dy)
+	if loss-loss != 0 {
+		return fmt.Errorf("the loss of %s is %v on random data", t.subject.name, loss)
+	}
+	t.net.Backward(t.dy)
+	if node, what, bad := t.net.NotFinite(); bad {
+		return fmt.Errorf("%s of %s is not finite on random data", what, node)
+	}
+	for i := range t.updates {
+		t.updates[i].Step++
+		t.subject.optimizer.Update(&t.updates[i])
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+// Package manual is what the program writes about itself: the generated pages of docs/, and the topics of qpipe help,
+// from the catalogue of parts, the grammars and the tables of attributes, functions and diagnostics.
+package manual
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"qpipe/interp/part"
+	"qpipe/lang/check"
+	"qpipe/lang/diag"
+	"qpipe/lang/files"
+	"qpipe/lang/notation"
+	"qpipe/lang/syntax"
+)
+
+// Manual is the text about a program with these parts.
+type Manual struct{ Catalog part.Catalog }
+
+// Write writes the generated pages into a folder, and the grammars into its language.md.
+func (m Manual) Write(dir string) error {
+	var reference, codes, functions bytes.Buffer
+	if err := m.Catalog.WriteReference(&reference); err != nil {
+		return err
+	}
+	if err := check.WriteFunctions(&functions); err != nil {
+		return err
+	}
+	qconfig, err := m.qconfigPage()
+	if err != nil {
+		return err
+	}
+	codes.WriteString("# The diagnostics\n\nThis page is generated from the table of codes.\n\n| code | says |\n|---|---|\n")
+	for _, d := range diag.Meanings() {
+		fmt.Fprintf(&codes, "| %s | %s |\n", d.Code, d.Text)
+	}
+	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "qconfig.md": []byte(qconfig)} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return writeGrammars(filepath.Join(dir, "language.md"))
+}
+
+// The marks between which docs/language.md shows the grammars.
+const (
+	grammarsBegin = "<!-- begin grammars: written by `make generate` -->\n"
+	grammarsEnd   = "<!-- end grammars -->\n"
+)
+
+// writeGrammars puts the grammars, as the parsers print them, into the page.
+func writeGrammars(page string) error {
+	text, err := files.Read(page, syntax.MaxBytes)
+	if err != nil {
+		return err
+	}
+	head, rest, ok := bytes.Cut(text, []byte(grammarsBegin))
+	_, tail, ok2 := bytes.Cut(rest, []byte(grammarsEnd))
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no lines %q and %q to put the grammars between", page, grammarsBegin, grammarsEnd)
+	}
+	var b bytes.Buffer
+	b.Write(head)
+	b.WriteString(grammarsBegin)
+	for _, g := range []struct{ title, ebnf string }{
+		{"`when`", notation.ScheduleEBNF()},
+		{"`modules` and `override`", notation.SelectorEBNF()},
+		{"`required_version`", notation.ConstraintEBNF()},
+	} {
+		fmt.Fprintf(&b, "\n%s:\n\n```ebnf\n%s\n```\n", g.title, g.ebnf)
+	}
+	b.WriteString("\n" + grammarsEnd)
+	b.Write(tail)
+	return os.WriteFile(page, b.Bytes(), 0o644)
+}

@@ -1,0 +1,96 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/console"
+	"qpipe/interp/part"
+)
+
+// File describes a checkpoint or an int8 model.
+func (s *Sheet) File(d *artifact.Description) {
+	s.Title(d.Path)
+	s.Row("kind", d.Kind)
+	if d.Stage != "" {
+		s.Row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, console.Count(d.Epoch, "epoch"), console.Count(d.Step, "step")))
+	}
+	s.Row("form", strings.TrimSuffix(d.Form+", "+d.Mode, ", "))
+	if d.Input != nil {
+		s.Row("input", d.Input.String()+pixels(d.Preprocessing))
+	}
+	s.Row("classes", strings.Join(d.Classes, ", "))
+	if d.Params > 0 {
+		s.Row("parameters", strconv.Itoa(d.Params))
+	}
+	s.Row("metrics", strings.TrimSpace(console.Metrics(map[string]float64(d.Metrics))))
+	s.Row("best", strings.TrimSpace(console.Metrics(map[string]float64(d.Best))))
+	s.Row("size", console.Size(d.Bytes))
+	s.Row("storage", d.Storage)
+	s.Row("sha256", d.SHA256)
+	s.Row("kernels", d.Kernels)
+	s.Row("frozen bn", strings.Join(d.FrozenBN, ", "))
+	s.section("absorbed", "lrrlrrr", absorbedRows(d.Absorbed))
+	s.section("layers", "lllrllll", layerRows(d.Layers))
+	s.section("tensors", "lllrr", tensorRows(d.Tensors))
+}
+
+// pixels says how an image's bytes become the input.
+func pixels(p *part.Preprocessing) string {
+	if p == nil {
+		return ""
+	}
+	text := func(v []float64) string {
+		if len(slices.Compact(slices.Clone(v))) == 1 {
+			return fmt.Sprint(float32(v[0]))
+		}
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = fmt.Sprint(float32(x))
+		}
+		return "(" + strings.Join(parts, ", ") + ")"
+	}
+	return fmt.Sprintf(" %s, (pixel/255 - %s) / %s", p.Colors, text(p.Mean), text(p.Std))
+}
+
+func absorbedRows(absorbed []checkpoint.Absorption) [][]string {
+	rows := [][]string{{"module", "epoch", "step", "scale", "largest change", "steps", "integers changed"}}
+	for _, r := range absorbed {
+		rows = append(rows, []string{
+			r.Module, strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), console.Kept(r.WeightScale),
+			fmt.Sprintf("%.3g", r.MaxChange), fmt.Sprintf("%.3g", r.MaxSteps), fmt.Sprintf("%d of %d", r.Changed, r.Integers),
+		})
+	}
+	return rows
+}
+
+func layerRows(layers []artifact.Layer) [][]string {
+	rows := [][]string{{"node", "op", "output", "params", "activation", "weight", "bn", "act"}}
+	for _, l := range layers {
+		rows = append(rows, []string{l.Name, l.Op, l.Out, strconv.Itoa(l.Params), l.Activation, l.Weight, l.BN, l.Act})
+	}
+	return rows
+}
+
+func tensorRows(tensors []artifact.TensorInfo) [][]string {
+	rows := [][]string{{"name", "type", "shape", "smallest", "largest"}}
+	for _, t := range tensors {
+		dtype := t.DType
+		if t.Codes != "" {
+			dtype += " (" + t.Codes + " codes)"
+		}
+		rows = append(rows, []string{t.Name, dtype, fmt.Sprint(t.Shape), extreme(t.Min), extreme(t.Max)})
+	}
+	return rows
+}
+
+func extreme(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.5g", *v)
+}

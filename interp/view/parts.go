@@ -1,0 +1,63 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"qpipe/interp/console"
+	"qpipe/interp/part"
+)
+
+// Shelves lists parts by kind, a line each.
+func (s *Sheet) Shelves(docs []part.Doc) {
+	left := 0
+	for _, d := range docs {
+		left = max(left, len(d.Name))
+	}
+	for i, d := range docs {
+		if i == 0 || docs[i-1].Kind != d.Kind {
+			if i > 0 {
+				s.WriteString("\n")
+			}
+			fmt.Fprintln(s, s.paint.Bold(string(d.Kind)))
+		}
+		name := d.Name
+		for _, text := range console.Wrapped(d.Doc, max(s.columns-left-4, 30)) {
+			fmt.Fprintf(s, "  %-*s  %s\n", left, name, text)
+			name = ""
+		}
+	}
+}
+
+// Part prints one part with its arguments.
+func (s *Sheet) Part(d part.Doc) {
+	fmt.Fprintf(s, "%s %s\n  %s\n", d.Kind, s.paint.Bold(d.Name), strings.Join(console.Wrapped(d.Doc, s.columns-2), "\n  "))
+	for _, m := range [][2]string{{"when", d.When}, {"modules", d.Modules}} {
+		if m[1] != "" {
+			fmt.Fprintf(s, "  takes `%s` (%s)\n", m[0], m[1])
+		}
+	}
+	rows := make([][2]string, 0, len(d.Args))
+	for _, arg := range d.Args {
+		rows = append(rows, [2]string{arg.Name, argument(arg)})
+	}
+	if len(rows) > 0 {
+		s.WriteString("\n")
+	}
+	for _, line := range console.TwoColumns(rows, s.columns) {
+		fmt.Fprintf(s, "  %s\n", line)
+	}
+}
+
+// argument says what an argument takes.
+func argument(a part.ArgDoc) string {
+	text := a.Type + ", required. "
+	if !a.Required {
+		text = fmt.Sprintf("%s, default %s. ", a.Type, a.Default)
+	}
+	text += a.Doc
+	if len(a.OneOf) > 0 {
+		text += " One of " + strings.Join(a.OneOf, ", ") + "."
+	}
+	return text
+}
