@@ -16,8 +16,11 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
 	"qpipe/interp/runs"
+	"qpipe/ops/convbn"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
+	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/refvec"
@@ -96,12 +99,12 @@ func evalQuants() map[string]nn.QConfig {
 func oddNet(t *testing.T, acts bool) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
-	x := b.Conv("c0", b.Input(), nn.ConvAttrs{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
-	x = b.BatchNorm("n0", b.MaxPool("mp", x, nn.PoolAttrs{Kernel: [2]int{2, 2}}), 0, 0)
-	y := b.BatchNorm("n1", b.Conv("c1", x, nn.ConvAttrs{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
+	x := b.Conv("c0", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
+	x = b.BatchNorm("n0", b.MaxPool("mp", x, layer.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
+	y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
-	z := b.Add("a2", b.AvgPool("ap", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
-	k := b.Concat("k", y, z, b.AvgPool("ac", x, nn.PoolAttrs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	z := b.Add("a2", b.AvgPool("ap", x, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
+	k := b.Concat("k", y, z, b.AvgPool("ac", x, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true)
 	if acts {
@@ -133,7 +136,7 @@ func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	for i := range x {
 		x[i] = float32(i*7919%1000)/500 - 1
 	}
-	net.Forward(x, 16, nn.Calibrate)
+	net.Forward(x, 16, engine.Calibrate)
 	for _, ts := range calibration.Tensors() {
 		must(t, qat.SetTensor(ts))
 	}
@@ -142,13 +145,13 @@ func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	return []*nn.Graph{oddNet(t, floatEnds), calibration, qat, int8}
 }
 
-func evalNet(t *testing.T, g *nn.Graph, batch int) *nn.Net {
+func evalNet(t *testing.T, g *nn.Graph, batch int) *engine.Net {
 	t.Helper()
 	set, err := sets.ByName("")
 	must(t, err)
-	pool := nn.NewPool(1)
+	pool := engine.NewWorkers(1)
 	t.Cleanup(pool.Close)
-	net, err := nn.Compile(g, batch, false, set, pool)
+	net, err := engine.Compile(g, batch, false, set, pool)
 	must(t, err)
 	net.Keep()
 	return net
@@ -200,7 +203,7 @@ func TestDumpIsWhatTheNetComputes(t *testing.T) {
 				evalJSON(t, model, "-data", "dataset.d", "-batch", "4", "-dump", dump, pipeline)
 				index, arrays := readDump(t, dump)
 				net := evalNet(t, g, 10)
-				y := net.Forward(arrays["images.npy"].Float32s(), 10, nn.Eval)
+				y := net.Forward(arrays["images.npy"].Float32s(), 10, engine.Eval)
 				if logits := arrays["logits.npy"].Float32s(); !slices.Equal(logits, y[:30]) {
 					t.Errorf("logits %v, want %v", logits, y[:30])
 				}
@@ -266,7 +269,7 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 }
 
 // sameOutput compares a node's array with the net's output, code by code and value by value.
-func sameOutput(t *testing.T, net *nn.Net, a artifact.DumpArray, array *refvec.Array) {
+func sameOutput(t *testing.T, net *engine.Net, a artifact.DumpArray, array *refvec.Array) {
 	t.Helper()
 	want := checkpoint.ReadOutput(net, a.Node)
 	got, codes := array.Float32s(), a.Scale != nil

@@ -11,6 +11,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/feed"
 	"qpipe/interp/runs"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
 	"qpipe/stdlib/datasets"
@@ -154,11 +155,11 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	t.Helper()
 	set, err := sets.ByName("")
 	must(t, err)
-	pool := nn.NewPool(2)
+	pool := engine.NewWorkers(2)
 	defer pool.Close()
 	const batch = 50
 	var nodes []string
-	open := func(absorb bool) *nn.Net {
+	open := func(absorb bool) *engine.Net {
 		snap, err := artifact.Read(path)
 		must(t, err)
 		g, err := checkpoint.Restore(snap, false)
@@ -170,7 +171,7 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 				must(t, g.Absorb(m.Name, false))
 			}
 		}
-		net, err := nn.Compile(g, batch, false, set, pool)
+		net, err := engine.Compile(g, batch, false, set, pool)
 		must(t, err)
 		net.Keep()
 		return net
@@ -185,8 +186,8 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	feed := &feed.Feed{Spec: test.Spec(), Samples: samples}
 	total, changed := 0, 0
 	must(t, feed.Each(tests, batch, 0, func(x []float32, labels []int32) error {
-		before.Forward(x, len(labels), nn.Eval)
-		after.Forward(x, len(labels), nn.Eval)
+		before.Forward(x, len(labels), engine.Eval)
+		after.Forward(x, len(labels), engine.Eval)
 		for _, node := range nodes {
 			p, ok := before.Codes(node)
 			q, _ := after.Codes(node)

@@ -14,6 +14,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
 	"qpipe/lang/vary"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel/portable"
 	"qpipe/ops/nn"
 )
@@ -140,13 +141,13 @@ func evaluates(t *testing.T, s *checkpoint.Snapshot) {
 		if err != nil || g.Bytes() > 1<<20 {
 			continue
 		}
-		if in := g.Input(); nn.Need(g, 1, nn.Use{Set: portable.Set(), Workers: 1}) > 1<<22 || in.H*in.W*in.C > 1<<16 {
+		if in := g.Input(); engine.Need(g, 1, engine.Use{Set: portable.Set(), Workers: 1}) > 1<<22 || in.H*in.W*in.C > 1<<16 {
 			continue
 		}
-		pool := nn.NewPool(1)
-		net, err := nn.Compile(g, 1, false, portable.Set(), pool)
+		pool := engine.NewWorkers(1)
+		net, err := engine.Compile(g, 1, false, portable.Set(), pool)
 		if err == nil {
-			net.Forward(make([]float32, g.Input().WithN(1).Len()), 1, nn.Eval)
+			net.Forward(make([]float32, g.Input().WithN(1).Len()), 1, engine.Eval)
 		}
 		pool.Close()
 		if g.Form() == nn.QAT || g.Form() == nn.Calibration {

@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
 )
@@ -26,7 +27,7 @@ func TestVersion1(t *testing.T) {
 	}
 	ks, err := sets.ByName("ref")
 	must(t, err)
-	pool := nn.NewPool(1)
+	pool := engine.NewWorkers(1)
 	defer pool.Close()
 	for _, file := range []string{"testdata/v1-int8.safetensors", "testdata/v1-qat.safetensors"} {
 		s, err := Read(file)
@@ -38,9 +39,9 @@ func TestVersion1(t *testing.T) {
 			g, err = g.Convert()
 			must(t, err)
 		}
-		net, err := nn.Compile(g, 4, false, ks, pool)
+		net, err := engine.Compile(g, 4, false, ks, pool)
 		must(t, err)
-		if got := net.Forward(x, 4, nn.Eval); !slices.Equal(got, want) {
+		if got := net.Forward(x, 4, engine.Eval); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", file, got, want)
 		}
 		for _, ts := range g.Tensors() {

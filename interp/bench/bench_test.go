@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
-	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
 
@@ -69,7 +69,7 @@ func TestConvShapes(t *testing.T) {
 func TestConvKinds(t *testing.T) {
 	l := testLab(t)
 	for threads := 1; threads <= 2; threads++ {
-		pool := nn.NewPool(threads)
+		pool := engine.NewWorkers(threads)
 		for _, shape := range []string{"r18c_1x1s2_256-512_8", "mnv2c_dw3x3_384_8"} {
 			for _, kind := range convKinds() {
 				w, err := l.Conv(pool, shape, kind, 1)

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
-	"qpipe/ops/nn"
 )
 
 // ConvShape is a square convolution: channels in and out, the image's side, the
@@ -95,7 +95,7 @@ func (s *ConvShape) geometry(n int) kernel.Conv {
 
 // Conv is one kernel on one convolution, as bench-worker and the machine's
 // peak measure it; weights are packed before.
-func (l *Lab) Conv(pool *nn.Pool, shape, kind string, n int) (*Work, error) {
+func (l *Lab) Conv(pool *engine.Workers, shape, kind string, n int) (*Work, error) {
 	list := ConvShapes()
 	i := slices.IndexFunc(list, func(s ConvShape) bool { return s.name == shape })
 	if i < 0 {
@@ -131,7 +131,7 @@ func (l *Lab) Conv(pool *nn.Pool, shape, kind string, n int) (*Work, error) {
 type convCase struct {
 	p      kernel.Conv
 	set    *kernel.Set
-	pool   *nn.Pool
+	pool   *engine.Workers
 	signed bool
 	rooms  []*kernel.Scratch
 }

@@ -7,6 +7,7 @@ import (
 	"qpipe/interp/console"
 	"qpipe/interp/part"
 	"qpipe/interp/stage"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -30,7 +31,7 @@ func (s *Subject) forms() []string {
 }
 
 // graph makes the subject's network in a form: "float", a qat mode or "int8".
-func (s *Subject) graph(form string, pool *nn.Pool) (*nn.Graph, error) {
+func (s *Subject) graph(form string, pool *engine.Workers) (*nn.Graph, error) {
 	if form == Int8 {
 		return s.quantized(pool)
 	}
@@ -62,23 +63,23 @@ func (s *Subject) prepare(g *nn.Graph, f nn.Form, m nn.Mode) error {
 const settleBatch = 8
 
 // settled makes the float network with BNs that have seen images.
-func (s *Subject) settled(pool *nn.Pool) (*nn.Graph, error) {
+func (s *Subject) settled(pool *engine.Workers) (*nn.Graph, error) {
 	g, err := s.build(true)
 	if err != nil {
 		return nil, err
 	}
-	return g, s.see(g, nn.Train, pool)
+	return g, s.see(g, engine.Train, pool)
 }
 
 // fits refuses a batch that the machine cannot hold.
-func (s *Subject) fits(g *nn.Graph, batch int, ph nn.Phase, pool *nn.Pool) error {
+func (s *Subject) fits(g *nn.Graph, batch int, ph engine.Phase, pool *engine.Workers) error {
 	memory := func(batch int) int64 {
 		model := g.Bytes()
-		if ph == nn.Train {
+		if ph == engine.Train {
 			model *= 2 // with the optimizer's state
 		}
 		images := 4 * int64(batch) * int64(g.Input().WithN(1).Len())
-		return model + images + nn.Need(g, batch, nn.Use{Phase: ph, Set: s.lab.Kernels, Workers: pool.Size()})
+		return model + images + engine.Need(g, batch, engine.Use{Phase: ph, Set: s.lab.Kernels, Workers: pool.Size()})
 	}
 	need := memory(batch)
 	if s.lab.Memory <= 0 || need <= s.lab.Memory {
@@ -92,8 +93,8 @@ func (s *Subject) fits(g *nn.Graph, batch int, ph nn.Phase, pool *nn.Pool) error
 }
 
 // see shows the network a batch of images.
-func (s *Subject) see(g *nn.Graph, p nn.Phase, pool *nn.Pool) error {
-	e, err := nn.Compile(g, settleBatch, p == nn.Train, s.lab.Kernels, pool)
+func (s *Subject) see(g *nn.Graph, p engine.Phase, pool *engine.Workers) error {
+	e, err := engine.Compile(g, settleBatch, p == engine.Train, s.lab.Kernels, pool)
 	if err == nil {
 		e.Forward(randomImages(g.Input(), settleBatch), settleBatch, p)
 	}
@@ -102,7 +103,7 @@ func (s *Subject) see(g *nn.Graph, p nn.Phase, pool *nn.Pool) error {
 
 // quantized makes the int8 model as a pipeline would: a float network whose BNs
 // have seen images, ranges from a calibration, conversion.
-func (s *Subject) quantized(pool *nn.Pool) (*nn.Graph, error) {
+func (s *Subject) quantized(pool *engine.Workers) (*nn.Graph, error) {
 	if s.int8 != nil {
 		return s.int8, nil
 	}
@@ -113,7 +114,7 @@ func (s *Subject) quantized(pool *nn.Pool) (*nn.Graph, error) {
 	if err := s.prepare(g, nn.Calibration, nn.FuseBN); err != nil {
 		return nil, err
 	}
-	if err := s.see(g, nn.Calibrate, pool); err != nil {
+	if err := s.see(g, engine.Calibrate, pool); err != nil {
 		return nil, err
 	}
 	if err := g.Prepare(nn.QAT, nn.FuseBN); err != nil {

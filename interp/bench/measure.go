@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"qpipe/interp/memory"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // Timing is what a measurement found, times in nanoseconds of one run.
@@ -90,7 +90,7 @@ func (w *Work) layers(about time.Duration) ([]Layer, error) {
 	return perRun(w.net.Times(), runs), nil
 }
 
-func perRun(times []nn.NodeTime, runs int64) []Layer {
+func perRun(times []engine.NodeTime, runs int64) []Layer {
 	list := make([]Layer, len(times))
 	for i, t := range times {
 		list[i] = Layer{t.Name, t.Kind, t.MACs, t.Forward / runs, t.Backward / runs}

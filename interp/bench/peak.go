@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"qpipe/interp/console"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // peakShapes are the convolutions that the machine's peak is measured with: matrix
@@ -33,7 +33,7 @@ func peakBy() string {
 }
 
 // peak is the best speed of a kind in operations a nanosecond.
-func (l *Lab) peak(pool *nn.Pool, kind string, about time.Duration) (best float64, err error) {
+func (l *Lab) peak(pool *engine.Workers, kind string, about time.Duration) (best float64, err error) {
 	clock, shapes := l.nanoseconds(), peakShapes()
 	for _, s := range shapes {
 		w, err := l.Conv(pool, s.shape, kind, s.images)

@@ -7,7 +7,7 @@ import (
 
 	"qpipe/interp/console"
 	"qpipe/lang/diag"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // Request says what is measured of every network.
@@ -44,7 +44,7 @@ func (b *Bench) Peaks() error {
 
 func (b *Bench) peaks(threads int) error {
 	b.says("the peak of %s", console.Count(threads, "thread"))
-	pool := nn.NewPool(threads)
+	pool := engine.NewWorkers(threads)
 	defer pool.Close()
 	p := Peak{Threads: threads}
 	var err error
@@ -68,7 +68,7 @@ func (b *Bench) Measure(s *Subject) (*Net, error) {
 	out := &Net{Name: s.name}
 	b.Report.Nets = append(b.Report.Nets, out)
 	for _, threads := range b.Request.Threads {
-		pool := nn.NewPool(threads)
+		pool := engine.NewWorkers(threads)
 		for _, form := range forms {
 			if err := b.form(s, form, batches, pool, out); err != nil {
 				pool.Close()
@@ -82,7 +82,7 @@ func (b *Bench) Measure(s *Subject) (*Net, error) {
 
 // form measures a form of a network at every batch: what it infers with, and
 // steps of more than one image in training, since BatchNorm needs several.
-func (b *Bench) form(s *Subject, form string, batches []int, pool *nn.Pool, out *Net) error {
+func (b *Bench) form(s *Subject, form string, batches []int, pool *engine.Workers, out *Net) error {
 	g, err := s.graph(form, pool)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (b *Bench) Once(s *Subject, began time.Time) (*Once, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := nn.NewPool(b.Request.Threads[0])
+	pool := engine.NewWorkers(b.Request.Threads[0])
 	defer pool.Close()
 	g, err := s.graph(forms[0], pool)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -15,22 +16,22 @@ type Work struct {
 	integer bool         // they are integer operations
 	clock   func() int64 // monotonic, in nanoseconds
 	run     func() error
-	net     *nn.Net // nil where there are no layers
+	net     *engine.Net // nil where there are no layers
 }
 
 // inference is the forward pass of a batch.
-func (s *Subject) inference(g *nn.Graph, batch int, pool *nn.Pool) (*Work, error) {
-	if err := s.fits(g, batch, nn.Eval, pool); err != nil {
+func (s *Subject) inference(g *nn.Graph, batch int, pool *engine.Workers) (*Work, error) {
+	if err := s.fits(g, batch, engine.Eval, pool); err != nil {
 		return nil, err
 	}
-	e, err := nn.Compile(g, batch, false, s.lab.Kernels, pool)
+	e, err := engine.Compile(g, batch, false, s.lab.Kernels, pool)
 	if err != nil {
 		return nil, err
 	}
 	x := randomImages(g.Input(), batch)
 	return &Work{
 		items: batch, flop: 2 * float64(g.MACs()) * float64(batch), integer: g.Form() == nn.Quantized, net: e,
-		clock: s.lab.nanoseconds(), run: func() error { e.Forward(x, batch, nn.Eval); return nil },
+		clock: s.lab.nanoseconds(), run: func() error { e.Forward(x, batch, engine.Eval); return nil },
 	}, nil
 }
 
@@ -40,12 +41,12 @@ const rate = 1e-5
 
 // training is a step as a stage's trainer does it: forward, loss, backward, a look
 // at what is not finite, and the optimizer's update of every parameter.
-func (s *Subject) training(g *nn.Graph, batch int, pool *nn.Pool) (*Work, error) {
-	if err := s.fits(g, batch, nn.Train, pool); err != nil {
+func (s *Subject) training(g *nn.Graph, batch int, pool *engine.Workers) (*Work, error) {
+	if err := s.fits(g, batch, engine.Train, pool); err != nil {
 		return nil, err
 	}
 	set := s.lab.Kernels
-	e, err := nn.Compile(g, batch, true, set, pool)
+	e, err := engine.Compile(g, batch, true, set, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (s *Subject) training(g *nn.Graph, batch int, pool *nn.Pool) (*Work, error)
 
 // trainStep is what a training step needs.
 type trainStep struct {
-	net            *nn.Net
+	net            *engine.Net
 	subject        *Subject
 	set            *kernel.Set
 	updates        []part.Update
@@ -76,7 +77,7 @@ type trainStep struct {
 }
 
 func (t *trainStep) run() error {
-	y := t.net.Forward(t.x, t.batch, nn.Train)
+	y := t.net.Forward(t.x, t.batch, engine.Train)
 	loss := t.subject.loss.Loss(y[:len(t.dy)], t.labels, t.classes, t.dy)
 	if loss-loss != 0 {
 		return fmt.Errorf("the loss of %s is %v on random data", t.subject.name, loss)

@@ -12,11 +12,11 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/console"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // Training is a training step of a network in a form.
-func (l *Lab) Training(net, form string, batch int, pool *nn.Pool) (*Work, error) {
+func (l *Lab) Training(net, form string, batch int, pool *engine.Workers) (*Work, error) {
 	s, err := l.Named(net)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (l *Lab) Training(net, form string, batch int, pool *nn.Pool) (*Work, error
 }
 
 // Inference is a forward pass of a network, of the int8 model or in float.
-func (l *Lab) Inference(net, form string, batch int, pool *nn.Pool) (*Work, error) {
+func (l *Lab) Inference(net, form string, batch int, pool *engine.Workers) (*Work, error) {
 	s, err := l.Named(net)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (l *Lab) Inference(net, form string, batch int, pool *nn.Pool) (*Work, erro
 }
 
 // Peak is the best of the kernel set's convolutions as a line of text: f32 or int8.
-func (l *Lab) Peak(kind string, pool *nn.Pool) (string, error) {
+func (l *Lab) Peak(kind string, pool *engine.Workers) (string, error) {
 	k, ok := map[string]string{"f32": kindF32, "int8": kindU8S8U8}[kind]
 	if !ok {
 		return "", unknown("there is no peak %q; there are f32 and int8", kind)
@@ -62,7 +62,7 @@ func (l *Lab) Peak(kind string, pool *nn.Pool) (string, error) {
 }
 
 // Save writes the subject's int8 model as a file, for measures of loading.
-func (s *Subject) Save(path string, pool *nn.Pool) error {
+func (s *Subject) Save(path string, pool *engine.Workers) error {
 	g, err := s.graph(Int8, pool)
 	if err != nil {
 		return err

@@ -3,7 +3,7 @@ package checkpoint
 import (
 	"math"
 
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // Data is the receipt as an event's data; its keys are those of the JSON form.
@@ -25,7 +25,7 @@ type Output struct {
 
 // ReadOutput returns the output of a node in the last forward pass of a net that keeps
 // them all.
-func ReadOutput(net *nn.Net, node string) Output {
+func ReadOutput(net *engine.Net, node string) Output {
 	y, step, _, _ := net.Output(node)
 	codes, _ := net.Codes(node)
 	return Output{y, codes, step}

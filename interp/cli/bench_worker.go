@@ -11,7 +11,7 @@ import (
 
 	"qpipe/interp/bench"
 	"qpipe/interp/command"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 const aboutWorker = `Do one piece of work again and again, as a line of the standard input says, so that
@@ -59,7 +59,7 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	if f.threads == 0 {
 		f.threads = runtime.GOMAXPROCS(0)
 	}
-	pool := nn.NewPool(f.threads)
+	pool := engine.NewWorkers(f.threads)
 	defer pool.Close()
 	what, rest := args[0], args[1:]
 	if n, ok := map[string]int{"train": 2, "infer": 1, "conv": 3, "peak": 1, "save": 2, "shapes": 0}[what]; !ok || len(rest) != n {
@@ -69,7 +69,7 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 }
 
 // work does what the first word says, with the others.
-func (a *app) work(f workerFlags, what string, rest []string, lab *bench.Lab, pool *nn.Pool) (err error) {
+func (a *app) work(f workerFlags, what string, rest []string, lab *bench.Lab, pool *engine.Workers) (err error) {
 	var w *bench.Work
 	switch what {
 	case "train":

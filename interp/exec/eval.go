@@ -19,6 +19,7 @@ import (
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 	"qpipe/lang/program"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 )
 
@@ -248,9 +249,9 @@ func (e *evaluation) evaluate() (err error) {
 	if d := e.tooMuch(batch); d != nil {
 		return &placed{d}
 	}
-	e.pool = nn.NewPool(e.threads())
+	e.pool = engine.NewWorkers(e.threads())
 	defer e.pool.Close()
-	net, err := nn.Compile(e.model, batch, false, e.Kernels, e.pool)
+	net, err := engine.Compile(e.model, batch, false, e.Kernels, e.pool)
 	if err != nil {
 		return err
 	}
@@ -267,7 +268,7 @@ func (e *evaluation) evaluate() (err error) {
 		if err := e.ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.judge(net.Forward(x, len(labels), nn.Eval), labels); err != nil {
+		if err := e.judge(net.Forward(x, len(labels), engine.Eval), labels); err != nil {
 			return err
 		}
 		if e.dump != nil {

@@ -4,7 +4,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -13,7 +13,7 @@ import (
 // the output of every node as the file format describes it.
 type dump struct {
 	*artifact.Dump
-	net   *nn.Net
+	net   *engine.Net
 	begun bool
 	nodes []*dumpNode
 
@@ -30,7 +30,7 @@ type dumpNode struct {
 }
 
 // newDump begins a dump of a net that has not run.
-func newDump(e *evaluation, net *nn.Net) (*dump, error) {
+func newDump(e *evaluation, net *engine.Net) (*dump, error) {
 	w, err := artifact.NewDump(disk.Options{NoSync: e.nosync}, e.o.Dump)
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (d *dump) node(n *dumpNode) error {
 	}
 }
 
-// unsigned is by how much nn.Net gives codes of uint8 too low.
+// unsigned is by how much engine.Net gives codes of uint8 too low.
 const unsigned = 128
 
 // ordered brings a flattened map from the memory's order (row, column, channel) into

@@ -14,6 +14,7 @@ import (
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 )
 
@@ -31,7 +32,7 @@ type measured struct {
 const probeImages = 32
 
 // both runs two models on the first images.
-func (m *measured) both(a, b *nn.Graph) (before, after *nn.Net, err error) {
+func (m *measured) both(a, b *nn.Graph) (before, after *engine.Net, err error) {
 	x, n, err := m.feed.First(probeImages, m.prog.Settings.Seed)
 	if err != nil {
 		return nil, nil, err
@@ -42,18 +43,18 @@ func (m *measured) both(a, b *nn.Graph) (before, after *nn.Net, err error) {
 	return before, after, err
 }
 
-func (s *session) forward(g *nn.Graph, x []float32, n int) (*nn.Net, error) {
+func (s *session) forward(g *nn.Graph, x []float32, n int) (*engine.Net, error) {
 	net, err := s.keeping(g, n)
 	if err != nil {
 		return nil, err
 	}
-	net.Forward(x, n, nn.Eval)
+	net.Forward(x, n, engine.Eval)
 	return net, nil
 }
 
 // keeping is a net for up to n images that keeps every node's output.
-func (s *session) keeping(g *nn.Graph, n int) (*nn.Net, error) {
-	net, err := nn.Compile(g, n, false, s.Kernels, s.pool)
+func (s *session) keeping(g *nn.Graph, n int) (*engine.Net, error) {
+	net, err := engine.Compile(g, n, false, s.Kernels, s.pool)
 	if err == nil {
 		net.Keep()
 	}
@@ -143,8 +144,8 @@ func (m *measured) prove(trained, int8 *nn.Graph) (*runs.Proof, error) {
 		if err := m.stopping(); err != nil {
 			return err
 		}
-		a.Forward(x, len(labels), nn.Eval)
-		b.Forward(x, len(labels), nn.Eval)
+		a.Forward(x, len(labels), engine.Eval)
+		b.Forward(x, len(labels), engine.Eval)
 		for i := range p.Nodes {
 			compare(&p.Nodes[i], a, b)
 		}
@@ -258,7 +259,7 @@ func (m *measured) folded(float, prepared *nn.Graph) error {
 
 // receipt says what the absorption of a node's BN has done to its output, in the
 // event log.
-func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) checkpoint.Absorption {
+func (m *measured) receipt(node nn.Module, before, after *engine.Net, scale string) checkpoint.Absorption {
 	r := checkpoint.Absorption{Module: node.Name, BN: node.BN, Mode: m.Mode, WeightScale: scale}
 	if m.last != nil {
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
@@ -270,7 +271,7 @@ func (m *measured) receipt(node nn.Module, before, after *nn.Net, scale string) 
 
 // compare counts what differs between a node's outputs in the last forward passes of two
 // nets: integers where it has them, else values.
-func compare(p *runs.NodeProof, want, got *nn.Net) {
+func compare(p *runs.NodeProof, want, got *engine.Net) {
 	codes, quantized := want.Codes(p.Node)
 	others, also := got.Codes(p.Node)
 	switch {

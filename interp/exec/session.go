@@ -20,7 +20,7 @@ import (
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // session is a run under way.
@@ -34,7 +34,7 @@ type session struct {
 	folder   *runs.Run
 	manifest *runs.Manifest // the folder's
 	journal  *journal
-	pool     *nn.Pool
+	pool     *engine.Workers
 	feeds    map[*program.Dataset]*opened
 	hashed   map[string]bool      // the data files that this run has hashed
 	bestLost map[string]bool      // the stages whose best checkpoint could not be read
@@ -159,7 +159,7 @@ func (s *session) start() *diag.Diagnostic {
 	if err := s.openLogs(); err != nil {
 		return fileError(err)
 	}
-	s.pool = nn.NewPool(s.threads())
+	s.pool = engine.NewWorkers(s.threads())
 	return nil
 }
 

@@ -12,7 +12,9 @@ import (
 	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
+	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -174,7 +176,7 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 	}
 	b := nn.NewBuilder(in)
 	unit := func(name string, x nn.Value, kernelSize, pad int) nn.Value {
-		x = b.Conv(name+".conv", x, nn.ConvAttrs{OutC: t.Width, Kernel: [2]int{kernelSize, kernelSize}, Padding: [2]int{pad, pad}})
+		x = b.Conv(name+".conv", x, convbn.Conv{OutC: t.Width, Kernel: [2]int{kernelSize, kernelSize}, Padding: [2]int{pad, pad}})
 		x = b.BatchNorm(name+".bn", x, 0, 0)
 		return b.Act(name+".act", x, kernel.ReLU)
 	}
@@ -188,7 +190,7 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 		x = unit("body.c", x, 3, 1)
 	}
 	if !t.Flat {
-		x = b.MaxPool("body.pool", x, nn.PoolAttrs{Kernel: [2]int{2, 2}})
+		x = b.MaxPool("body.pool", x, layer.PoolArgs{Kernel: [2]int{2, 2}})
 	}
 	if t.Norms {
 		x = b.BatchNorm("body.mid", x, 0, 0)

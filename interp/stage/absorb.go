@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/event"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 )
 
@@ -19,7 +20,7 @@ type probe struct {
 	run *run
 	x   []float32
 	n   int
-	net *nn.Net
+	net *engine.Net
 }
 
 // newProbe reads the batch: the first images of the validation data, or of the
@@ -40,11 +41,11 @@ func newProbe(r *run) (*probe, error) {
 func (p *probe) measure() (err error) {
 	r := p.run
 	p.net = nil // its memory is the next one's
-	if p.net, err = nn.Compile(r.Model, p.n, false, r.Kernels, r.Pool); err != nil {
+	if p.net, err = engine.Compile(r.Model, p.n, false, r.Kernels, r.Pool); err != nil {
 		return err
 	}
 	p.net.Keep()
-	p.net.Forward(p.x, p.n, nn.Eval)
+	p.net.Forward(p.x, p.n, engine.Eval)
 	return nil
 }
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"qpipe/interp/feed"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 )
 
 // calibrator does the steps of `calibrator {}`: it shows the network the batches
@@ -12,7 +12,7 @@ import (
 // lets its quant nodes find their ranges.
 type calibrator struct {
 	run    *run
-	net    *nn.Net
+	net    *engine.Net
 	loader *feed.Loader
 }
 
@@ -33,7 +33,7 @@ func newCalibrator(r *run) (*calibrator, error) {
 
 func (c *calibrator) rebuild() (err error) {
 	r := c.run
-	c.net, err = nn.Compile(r.Model, r.batch, false, r.Kernels, r.Pool)
+	c.net, err = engine.Compile(r.Model, r.batch, false, r.Kernels, r.Pool)
 	return err
 }
 
@@ -56,7 +56,7 @@ func (c *calibrator) step() error {
 		return err
 	}
 	n := len(b.Index)
-	c.net.Forward(b.Images(), n, nn.Calibrate)
+	c.net.Forward(b.Images(), n, engine.Calibrate)
 	if node, what, bad := c.net.NotFinite(); bad {
 		return &Failure{Module: node, Err: fmt.Errorf("%s is not finite", what)}
 	}

@@ -12,6 +12,7 @@ import (
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -42,7 +43,7 @@ type Job struct {
 	Clock   func() time.Time // for rates only; never reaches a checkpoint
 	Stop    <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
 	Kernels *kernel.Set
-	Pool    *nn.Pool
+	Pool    *engine.Workers
 	Readers int // goroutines that prepare batches ahead; 0: one for each core
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -83,19 +84,19 @@ func MemoryOf(x Extent, m Machine) Memory {
 	if x.Loads {
 		n.Model += file
 	}
-	training, calibration, validation := m.use(nn.Train), m.use(nn.Calibrate), m.use(nn.Eval)
+	training, calibration, validation := m.use(engine.Train), m.use(engine.Calibrate), m.use(engine.Eval)
 	switch {
 	case x.Trains:
-		n.Training = nn.Need(x.Model, x.TrainBatch, training) + 4*times(x.TrainBatch, classes(x.Model)) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
+		n.Training = engine.Need(x.Model, x.TrainBatch, training) + 4*times(x.TrainBatch, classes(x.Model)) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
 	case x.Calibrates:
-		n.Training = nn.Need(x.Model, x.TrainBatch, calibration) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
+		n.Training = engine.Need(x.Model, x.TrainBatch, calibration) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
 	}
 	saving, batches := int64(0), int64(0)
 	if x.Trains || x.Calibrates {
 		saving = 3 * file // the snapshot, its tensors' bytes, the file
 	}
 	if x.ValImages > 0 {
-		n.Validation = nn.Need(x.Model, x.ValBatch, validation)
+		n.Validation = engine.Need(x.Model, x.ValBatch, validation)
 		batches = m.ahead(x.Model, x.ValBatch, x.ValImages)
 	}
 	// What is only there for a while does not meet.
@@ -115,21 +116,21 @@ const garbageShare = 7
 
 // proof adds what receipts take, or the proof of an int8 model.
 func (n Memory) proof(x Extent, m Machine, saving, batches int64) Memory {
-	keeping := m.use(nn.Eval)
+	keeping := m.use(engine.Eval)
 	keeping.Keep = true
 	switch {
 	case x.Before != nil:
-		took := 3*x.Before.Bytes() + nn.Need(x.Before, probeImages, keeping) + nn.Need(x.Model, probeImages, keeping)
+		took := 3*x.Before.Bytes() + engine.Need(x.Before, probeImages, keeping) + engine.Need(x.Model, probeImages, keeping)
 		n.Proof = max(took-n.Validation, 0)
 	case x.Absorbs:
-		took := 2 * nn.Need(x.Model, probeImages, keeping)
+		took := 2 * engine.Need(x.Model, probeImages, keeping)
 		n.Proof = max(took-max(saving, batches), 0)
 	}
 	return n
 }
 
-func (m Machine) use(ph nn.Phase) nn.Use {
-	return nn.Use{Phase: ph, Set: m.Kernels, Workers: max(m.Threads, 1), Bound: m.Bound}
+func (m Machine) use(ph engine.Phase) engine.Use {
+	return engine.Use{Phase: ph, Set: m.Kernels, Workers: max(m.Threads, 1), Bound: m.Bound}
 }
 
 // ahead is what the batches take that a loader goes round with.
@@ -141,10 +142,10 @@ func (m Machine) ahead(g *nn.Graph, batch, images int) int64 {
 // EvaluationMemory is what the evaluation of a model in batches takes, with every
 // node's output if keep is set.
 func EvaluationMemory(g *nn.Graph, batch, images int, keep bool, m Machine) int64 {
-	use := m.use(nn.Eval)
+	use := m.use(engine.Eval)
 	use.Keep = keep
 	m.Cores = 1 // one reader
-	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Validation: nn.Need(g, batch, use) + m.ahead(g, batch, images)}
+	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Validation: engine.Need(g, batch, use) + m.ahead(g, batch, images)}
 	return n.Total()
 }
 

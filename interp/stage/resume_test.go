@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 )
 
@@ -133,7 +134,7 @@ func TestThreads(t *testing.T) {
 	var want string
 	for n := 1; n <= 3; n++ {
 		b := eventful(t)
-		b.Pool, b.Readers = nn.NewPool(n), n
+		b.Pool, b.Readers = engine.NewWorkers(n), n
 		b.must(t)
 		b.Pool.Close()
 		if got := text(b.kept.last("last")); want == "" {

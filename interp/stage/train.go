@@ -7,14 +7,14 @@ import (
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
-	"qpipe/ops/nn"
+	"qpipe/ops/engine"
 	"qpipe/ops/tensor"
 )
 
 // trainer does the steps of `trainer {}`. A step allocates nothing.
 type trainer struct {
 	run     *run
-	net     *nn.Net
+	net     *engine.Net
 	loader  *feed.Loader
 	grad    []float32
 	classes int
@@ -52,7 +52,7 @@ func newTrainer(r *run) (*trainer, error) {
 // rebuild compiles the net anew and lets the slots follow the parameters.
 func (t *trainer) rebuild() (err error) {
 	r := t.run
-	t.net, err = nn.Compile(r.Model, r.batch, true, r.Kernels, r.Pool)
+	t.net, err = engine.Compile(r.Model, r.batch, true, r.Kernels, r.Pool)
 	if err == nil {
 		t.state.follow(r.Model.Params(), r.Kernels)
 	}
@@ -99,7 +99,7 @@ func (t *trainer) step() error {
 
 // differentiate computes the batch's loss and every parameter's gradient.
 func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
-	y := t.net.Forward(b.Images(), n, nn.Train)
+	y := t.net.Forward(b.Images(), n, engine.Train)
 	dy := t.grad[:n*t.classes]
 	loss := t.run.Trainer.Loss.Loss(y[:n*t.classes], b.Labels[:n], t.classes, dy)
 	if !finite64(float64(loss)) {

@@ -7,21 +7,22 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 )
 
 // evaluator keeps the net of the graph that was evaluated last.
 type evaluator struct {
 	graph *nn.Graph
-	net   *nn.Net
+	net   *engine.Net
 }
 
 // of returns a net for evaluating g.
-func (e *evaluator) of(r *run, g *nn.Graph) (*nn.Net, error) {
+func (e *evaluator) of(r *run, g *nn.Graph) (*engine.Net, error) {
 	if e.graph == g && e.net != nil {
 		return e.net, nil
 	}
-	net, err := nn.Compile(g, r.valBatch, false, r.Kernels, r.Pool)
+	net, err := engine.Compile(g, r.valBatch, false, r.Kernels, r.Pool)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +72,9 @@ func (r *run) validate() error {
 }
 
 // judge lets the metrics see the network's answers to a batch.
-func (r *run) judge(net *nn.Net, b *feed.Batch) {
+func (r *run) judge(net *engine.Net, b *feed.Batch) {
 	n, c := len(b.Index), classes(r.Model)
-	y := net.Forward(b.Images(), n, nn.Eval)
+	y := net.Forward(b.Images(), n, engine.Eval)
 	for _, m := range r.Metrics {
 		m.Update(y[:n*c], b.Labels[:n], c)
 	}

@@ -14,6 +14,8 @@ import (
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
+	"qpipe/ops/convbn"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/nn"
@@ -67,7 +69,7 @@ func tinyNetOf(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) 
 	x := b.Input()
 	for i, c := range []int{4, 6} {
 		name := fmt.Sprintf("body.%d", i)
-		x = b.Conv(name+".conv", x, nn.ConvAttrs{OutC: c, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
+		x = b.Conv(name+".conv", x, convbn.Conv{OutC: c, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
 		x = b.BatchNorm(name+".bn", x, 0, 0)
 		x = b.Act(name+".act", x, kernel.ReLU)
 	}
@@ -296,7 +298,7 @@ func newBench(t testing.TB, form nn.Form, mode nn.Mode) *bench {
 		Train: newData(14, 3, 5, 1), Val: newData(9, 3, 5, 1), ValBatch: 4,
 		Metrics: []part.Metric{b.metric},
 		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Loss: squared{}},
-		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Pool: nn.NewPool(1), Readers: 2,
+		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Pool: engine.NewWorkers(1), Readers: 2,
 		Events: func(e event.Event) { b.events = append(b.events, e) },
 	}
 	t.Cleanup(func() { b.Pool.Close() })

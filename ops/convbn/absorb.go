@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/tensor"
 )
 
 // delta is the smallest |s| that the reverse fold multiplies and divides by. It
@@ -39,7 +40,7 @@ func (n *Node) Fold() {
 }
 
 func (n *Node) fold() {
-	w, b := NewTensor(len(n.W.Data)), NewTensor(n.Geom.OutC)
+	w, b := tensor.NewParam(len(n.W.Data)), tensor.NewParam(n.Geom.OutC)
 	n.foldWeight(w.Data)
 	for o := range b.Data {
 		b.Data[o] = n.shift(o, true)
@@ -96,12 +97,12 @@ func (n *Node) bias(o int) float32 {
 func (n *Node) Absorb(recompute bool) {
 	if n.Mode == WithBN && !recompute && n.Weight.Quantized() {
 		if n.W.Data != nil {
-			n.UpdateScale()
+			n.Update()
 		}
 		n.Frozen = true
 	}
 	n.Fold()
 	if n.W.Data != nil {
-		n.UpdateScale()
+		n.Update()
 	}
 }

@@ -12,11 +12,11 @@ import (
 // BN is made a block of images at a time, and goes into the weight's gradient and
 // into dx while it is near. Where the weight is so large that its gradient is not cut over
 // images, the three are passes of their own.
-func (e *Exec) Backward(dy []float32, dx, dz Grad) {
+func (e *Exec) Backward(dy []float32, dx, dz grid.Grad) {
 	r := &e.run
 	r.dy, r.dx, r.dz = dy, dx, dz
 	if e.n.BN != nil {
-		e.m.Pool.Run(r.cut.N, e.sumTask)
+		e.m.Workers.Run(r.cut.N, e.sumTask)
 		count := float64(r.p.Rows() * r.p.OW)
 		for o := range e.a {
 			g, ga := e.m.Total(r.cut.N, r.p.OutC, o)
@@ -25,23 +25,23 @@ func (e *Exec) Backward(dy []float32, dx, dz Grad) {
 	}
 	if dx.Data != nil {
 		tasks, _ := e.blocks(r.p.C)
-		e.m.Pool.Run(tasks, e.turnTask)
+		e.m.Workers.Run(tasks, e.turnTask)
 	}
 	r.dw = newDWCut(&r.p, r.p.N)
 	if r.dw.outs == 1 {
-		e.m.Pool.Run(r.dw.images, e.blockTask)
+		e.m.Workers.Run(r.dw.images, e.blockTask)
 	} else {
-		e.m.Pool.Run(r.cut.N, e.gateTask)
+		e.m.Workers.Run(r.cut.N, e.gateTask)
 		if r.x.Remake != nil {
-			e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.remakeTask)
+			e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.remakeTask)
 		}
-		e.m.Pool.Run(r.dw.images*r.dw.outs, e.weightTask)
+		e.m.Workers.Run(r.dw.images*r.dw.outs, e.weightTask)
 		if dx.Data != nil {
-			e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
+			e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
 		}
 	}
 	e.biasBackward()
-	e.m.Pool.Run(grid.NewCut(r.p.OutC, r.p.K()).N, e.reduceTask)
+	e.m.Workers.Run(grid.NewCut(r.p.OutC, r.p.K()).N, e.reduceTask)
 }
 
 // sumChunk sums the gradient behind BN up per channel.

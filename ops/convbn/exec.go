@@ -75,14 +75,8 @@ type run struct {
 	merged  bool // the output is finished where it is convolved
 	ranged  bool // the channels' extremes are collected
 	dy      []float32
-	dx, dz  Grad
+	dx, dz  grid.Grad
 	dw      dwCut
-}
-
-// Grad is where a gradient goes: nowhere with nil Data; Add keeps what is there.
-type Grad struct {
-	Data []float32
-	Add  bool
 }
 
 // NewExec returns the runner of n for batches of up to batch images.
@@ -111,7 +105,7 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	e.sumTask, e.turnTask, e.blockTask, e.gateTask = e.sumChunk, e.turnChunk, e.blockChunk, e.gateChunk
 	e.weightTask, e.dataTask, e.reduceTask = e.weightChunk, e.dataChunk, e.reduceChunk
 	e.remakeTask, e.again = e.remakeChunk, e.remake
-	e.local = make([]kernel.Conv, m.Pool.Size())
+	e.local = make([]kernel.Conv, m.Workers.Size())
 	return e
 }
 
@@ -140,7 +134,7 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	r.merged = !observes && !r.batch
 	r.ranged = r.batch || observes && z == nil && !q.NeedsValues()
 	e.out8 = e.integerOut()
-	e.m.Pool.Run(r.cut.N, e.convTask)
+	e.m.Workers.Run(r.cut.N, e.convTask)
 	if r.batch {
 		e.coefficients()
 	}
@@ -189,9 +183,9 @@ func (e *Exec) weights(quantized bool) {
 	n := e.n
 	if quantized {
 		if !n.Weight.PerChannel || n.WScale == nil {
-			n.UpdateScale()
+			n.Update()
 		}
-		e.m.Pool.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
+		e.m.Workers.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
 	} else {
 		for o := range e.c.Scale {
 			e.c.Scale[o] = 1
@@ -207,7 +201,7 @@ func (e *Exec) weights(quantized bool) {
 	if !e.run.integer && e.pack.forward == nil {
 		e.pack.forward = make([]float32, e.m.Set.ConvPackSize(&e.run.p))
 	}
-	e.m.Pool.Run(tasks, e.packTask)
+	e.m.Workers.Run(tasks, e.packTask)
 }
 
 func (e *Exec) encodeChunk(i, _ int) {
@@ -248,7 +242,7 @@ func (e *Exec) values() []float32 {
 // operand brings codes that meet a float32 weight to float32.
 func (e *Exec) operand() {
 	if r := &e.run; r.x.On && !r.integer {
-		e.m.Pool.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.plainTask)
+		e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.plainTask)
 	}
 }
 

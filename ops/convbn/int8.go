@@ -3,6 +3,8 @@ package convbn
 import (
 	"fmt"
 	"slices"
+
+	"qpipe/ops/tensor"
 )
 
 // Int8 is the parameters of the int8 form: integer weights, their scales, and
@@ -20,10 +22,13 @@ func (q *Int8) clone() *Int8 {
 	return &Int8{slices.Clone(q.W), slices.Clone(q.WScale), slices.Clone(q.Bias)}
 }
 
-// BecomeInt8 drops the float parameters for an int8 form without tensors.
+// BecomeInt8 drops the float parameters, BN among them, for an int8 form without tensors.
 func (n *Node) BecomeInt8() {
+	if n.BN != nil {
+		n.BN, n.Bias = nil, true
+	}
 	n.Int8 = &Int8{}
-	n.W, n.B, n.WScale = Tensor{}, Tensor{}, nil
+	n.W, n.B, n.WScale = tensor.Param{}, tensor.Param{}, nil
 }
 
 // AllocInt8 makes the int8 form without numbers and drops the float parameters.
@@ -38,7 +43,7 @@ func (n *Node) AllocInt8() {
 // Convert makes the int8 form for an input of scale sx: the weight's codes, scales
 // and bias with which the evaluation forward computes. What is left of BN is absorbed.
 func (n *Node) Convert(sx float32) error {
-	n.UpdateScale()
+	n.Update()
 	var c codes
 	c.init(n)
 	n.encode(&c, sx)
@@ -52,6 +57,9 @@ func (n *Node) Convert(sx float32) error {
 	copy(n.Int8.Bias, c.Bias)
 	return nil
 }
+
+// Release lets go of the integer weights.
+func (n *Node) Release() { n.Int8.W = nil }
 
 // finite refuses weights and scales that are no numbers.
 func (c *codes) finite() error {

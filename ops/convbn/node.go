@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
 )
 
 // Mode says what becomes of BN while training quantized (numerics.md, "Conv +
@@ -23,26 +25,19 @@ const (
 	ReverseFold
 )
 
-// Tensor is a trainable tensor with its gradient, in memory order.
-type Tensor struct{ Data, Grad []float32 }
-
-// NewTensor returns a tensor of n zeros.
-func NewTensor(n int) Tensor { return Tensor{make([]float32, n), make([]float32, n)} }
-
-func (t Tensor) clone() Tensor { return Tensor{slices.Clone(t.Data), slices.Clone(t.Grad)} }
-
 // BN is a batch normalization over C channels.
 type BN struct {
+	Name          string // of its member in the network
 	C             int
 	Eps, Momentum float64
 	Frozen        bool // training uses and keeps the running statistics
-	Gamma, Beta   Tensor
+	Gamma, Beta   tensor.Param
 	Mean, Var     []float32
 }
 
 // Alloc makes the parameters and statistics of a BN that changes nothing.
 func (b *BN) Alloc() {
-	b.Gamma, b.Beta = NewTensor(b.C), NewTensor(b.C)
+	b.Gamma, b.Beta = tensor.NewParam(b.C), tensor.NewParam(b.C)
 	b.Mean, b.Var = make([]float32, b.C), make([]float32, b.C)
 	for i := range b.C {
 		b.Gamma.Data[i], b.Var[i] = 1, 1
@@ -55,7 +50,7 @@ func (b *BN) Clone() *BN {
 		return nil
 	}
 	c := *b
-	c.Gamma, c.Beta = b.Gamma.clone(), b.Beta.clone()
+	c.Gamma, c.Beta = b.Gamma.Clone(), b.Beta.Clone()
 	c.Mean, c.Var = slices.Clone(b.Mean), slices.Clone(b.Var)
 	return &c
 }
@@ -75,6 +70,7 @@ func (b *BN) Shift(c int, bias float32) float32 {
 // Node is the node's structure, parameters and state. Geom.N is 0. Without
 // parameters (before Alloc) the slices are nil.
 type Node struct {
+	Linear bool // a linear layer: files hold its weight as (out, in)
 	Geom   kernel.Conv
 	Act    kernel.Act
 	Add    bool // a second operand is added before the activation
@@ -83,16 +79,22 @@ type Node struct {
 	Mode   Mode
 	Weight quant.Spec // Float32: the weight is not quantized
 	Frozen bool       // the weight's scales are WScale and stay
-	W, B   Tensor
+	W, B   tensor.Param
 	WScale []float32 // of the weights, as last computed or frozen; one a channel or one for all
 	Int8   *Int8     // set in the int8 form, where W, B and BN are gone
 }
 
 // Alloc makes the parameters, all zero.
 func (n *Node) Alloc() {
-	n.W = NewTensor(n.Geom.WeightLen())
+	if n.Int8 != nil {
+		if n.Int8.W == nil {
+			n.AllocInt8()
+		}
+		return
+	}
+	n.W = tensor.NewParam(n.Geom.WeightLen())
 	if n.Bias {
-		n.B = NewTensor(n.Geom.OutC)
+		n.B = tensor.NewParam(n.Geom.OutC)
 	}
 	if n.BN != nil {
 		n.BN.Alloc()
@@ -110,10 +112,10 @@ func (n *Node) Scales() int {
 	return 1
 }
 
-// Clone returns a deep copy.
-func (n *Node) Clone() *Node {
+// Clone implements layer.Body: a deep copy.
+func (n *Node) Clone() layer.Body {
 	c := *n
-	c.W, c.B, c.BN = n.W.clone(), n.B.clone(), n.BN.Clone()
+	c.W, c.B, c.BN = n.W.Clone(), n.B.Clone(), n.BN.Clone()
 	c.WScale, c.Int8 = slices.Clone(n.WScale), n.Int8.clone()
 	return &c
 }

@@ -43,7 +43,7 @@ func (e *Exec) collect(i, e0, e1, worker int) {
 func (e *Exec) extremes() (lo, hi float32) {
 	r := &e.run
 	if r.z != nil {
-		e.m.Pool.Run(r.cut.N, e.rangeTask)
+		e.m.Workers.Run(r.cut.N, e.rangeTask)
 		return e.ext.Of(r.cut.N)
 	}
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))

@@ -115,7 +115,7 @@ func newBench(t testing.TB, n *Node, batch int) *bench {
 	out, in := batch*n.Geom.OH*n.Geom.OW*n.Geom.OutC, batch*n.Geom.H*n.Geom.W*n.Geom.C
 	sums := grid.Chunks() * 2 * n.Geom.OutC
 	m := &grid.Machine{
-		Set: set, Pool: serial{}, Parts: make([]float32, n.PartsSize(batch)), Sums: make([]float64, sums), Ends: make([]float32, sums),
+		Set: set, Workers: serial{}, Parts: make([]float32, n.PartsSize(batch)), Sums: make([]float64, sums), Ends: make([]float32, sums),
 		Values: make([]float32, out), Acc: make([]int32, out), Plain: make([]float32, in),
 	}
 	scratch, block := n.Rooms(set, batch, true)
@@ -180,12 +180,12 @@ func convBNCase(t *testing.T, c *refvec.Case) {
 		return b, b.forward(st, &q), q
 	}
 	if c.Has("y_pre_fq") {
-		_, y, _ := run(n.Clone(), quant.NewNode(quant.Spec{}, nil))
+		_, y, _ := run(n.Clone().(*Node), quant.NewNode(quant.Spec{}, nil))
 		refvec.Check(t, c, "y_pre_fq", y)
 	}
 	if !training && !st.Observe {
 		eval := q
-		b := newBench(t, n.Clone(), g.N)
+		b := newBench(t, n.Clone().(*Node), g.N)
 		b.x, b.z = operands(t, c, n)
 		refvec.Check(t, c, "y", b.forward(grid.Step{Quantize: true}, &eval))
 	}
@@ -237,7 +237,7 @@ func checkState(t *testing.T, c *refvec.Case, b *bench, q *quant.Node) {
 func checkGradients(t *testing.T, c *refvec.Case, b *bench) {
 	n, g := b.n, b.n.Geom
 	dy := refvec.NHWC(c.Array(t, "grad_y").Float32s(), b.batch, g.OutC, g.OH, g.OW)
-	b.e.Backward(dy, Grad{Data: b.dx}, Grad{Data: b.dz})
+	b.e.Backward(dy, grid.Grad{Data: b.dx}, grid.Grad{Data: b.dz})
 	check := func(name string, got []float32) {
 		if c.Has(name) {
 			refvec.Check(t, c, name, got)
@@ -308,7 +308,7 @@ func absorbWithBN(t *testing.T, c *refvec.Case) {
 	st := grid.Step{Quantize: true}
 	for _, perChannel := range []bool{true, false} {
 		n, x, batch := single(t, c, perChannel)
-		keep, anew := n.Clone(), n.Clone()
+		keep, anew := n.Clone().(*Node), n.Clone().(*Node)
 		keep.Absorb(false)
 		anew.Absorb(true)
 		y, again := output(t, n, x, batch, st), output(t, anew, x, batch, st)
@@ -337,7 +337,7 @@ func absorbReverseFold(t *testing.T, c *refvec.Case) {
 		}
 		refvec.Check(t, c, before, output(t, n, x, batch, st))
 		if !frozen {
-			refvec.Check(t, c, "y_before_train", output(t, n.Clone(), x, batch, grid.Step{Train: true, Quantize: true}))
+			refvec.Check(t, c, "y_before_train", output(t, n.Clone().(*Node), x, batch, grid.Step{Train: true, Quantize: true}))
 		}
 		n.Absorb(false)
 		checkParams(t, c, "absorbed", n)
@@ -367,7 +367,7 @@ func convertCase(t *testing.T, c *refvec.Case) {
 		return v
 	}
 	q := quant.NewNode(quant.Spec{DType: quant.Int8}, fixed{c.Array(t, "y_scale").Float32s()[0]})
-	b := newBench(t, n.Clone(), g.N)
+	b := newBench(t, n.Clone().(*Node), g.N)
 	b.x = codes("x_q", "x_scale", g.C, g.H, g.W)
 	if n.Add {
 		b.z = codes("residual_q", "residual_scale", g.OutC, g.OH, g.OW)

@@ -7,9 +7,9 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// UpdateScale derives WScale from the present weight (in reverse fold: from the
+// Update derives WScale from the present weight (in reverse fold: from the
 // folded one), unless it is frozen.
-func (n *Node) UpdateScale() {
+func (n *Node) Update() {
 	if !n.Weight.Quantized() || n.W.Data == nil {
 		return
 	}

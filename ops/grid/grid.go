@@ -42,6 +42,12 @@ func (v *Value) Operand(e0, e1 int) kernel.Operand {
 	return kernel.Operand{F: v.Data[e0:e1]}
 }
 
+// Grad is where a gradient goes: nowhere with nil Data; Add keeps what is there.
+type Grad struct {
+	Data []float32
+	Add  bool
+}
+
 // Step says what a forward pass does.
 type Step struct {
 	Train    bool // batch statistics, and what the backward pass needs is kept
@@ -62,7 +68,7 @@ type Workers interface {
 // float32), partial weight gradients, and channel sums and extremes of chunks.
 type Machine struct {
 	Set     *kernel.Set
-	Pool    Workers
+	Workers Workers
 	Scratch []*kernel.Scratch
 	Block   []*kernel.Scratch
 	Values  []float32

@@ -76,19 +76,19 @@ func (o *Output) Forward(st Step, q *quant.Node) Value {
 	observes := st.Observe && q.Observing()
 	switch {
 	case !observes:
-		o.m.Pool.Run(o.Cut.N, o.fillTask)
+		o.m.Workers.Run(o.Cut.N, o.fillTask)
 	case o.Range != nil && !q.NeedsValues():
 		lo, hi := o.Range()
 		q.Observe(nil, lo, hi)
 		o.settle(st, q)
-		o.m.Pool.Run(o.Cut.N, o.fillTask)
+		o.m.Workers.Run(o.Cut.N, o.fillTask)
 	default:
-		o.m.Pool.Run(o.Cut.N, o.valueTask)
+		o.m.Workers.Run(o.Cut.N, o.valueTask)
 		lo, hi := o.ext.Of(o.Cut.N)
 		q.Observe(o.Dst[:o.Cut.Rows*o.width], lo, hi)
 		o.settle(st, q)
 		if o.On {
-			o.m.Pool.Run(o.Cut.N, o.quantTask)
+			o.m.Workers.Run(o.Cut.N, o.quantTask)
 		}
 	}
 	return o.Value()

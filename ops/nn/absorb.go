@@ -1,6 +1,10 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"qpipe/ops/convbn"
+)
 
 // Absorbed is a BN that was absorbed in the middle of QAT: what a checkpoint
 // must remember to make the same structure again. Frozen tells whether the
@@ -21,14 +25,13 @@ func (g *Graph) Absorb(name string, recompute bool) error {
 	case n == nil:
 		return fmt.Errorf("there is no node %q", name)
 	case g.form != QAT:
-		return NodeError{n.name, fmt.Errorf("BN is absorbed in the QAT form, and the model's form is %s", g.form), "absorb after Float2QAT"}
-	case n.conv == nil || n.conv.BN == nil:
-		return NodeError{n.name, fmt.Errorf("it has no BN that could be absorbed"), "name a convolution whose BN is still there"}
+		return NodeError{n.Name, fmt.Errorf("BN is absorbed in the QAT form, and the model's form is %s", g.form), "absorb after Float2QAT"}
+	case conv(n) == nil || conv(n).BN == nil:
+		return NodeError{n.Name, fmt.Errorf("it has no BN that could be absorbed"), "name a convolution whose BN is still there"}
 	}
-	a := Absorbed{Node: n.name, BN: n.bnName, Recompute: recompute}
-	n.conv.Absorb(recompute)
-	a.Frozen = n.conv.Frozen
-	n.bnName = ""
+	a := Absorbed{Node: n.Name, BN: conv(n).BN.Name, Recompute: recompute}
+	conv(n).Absorb(recompute)
+	a.Frozen = conv(n).Frozen
 	g.absorbed = append(g.absorbed, a)
 	g.version++
 	return g.verify()
@@ -42,14 +45,14 @@ func (g *Graph) Absorbed() []Absorbed { return append([]Absorbed(nil), g.absorbe
 // be set. What it has absorbed already is left as it is.
 func (g *Graph) ReplayAbsorbed(list []Absorbed) error {
 	for _, a := range list {
-		if n := g.find(a.Node); n != nil && n.conv != nil && n.conv.BN == nil && g.hasAbsorbed(a.Node) {
+		if n := g.find(a.Node); n != nil && conv(n) != nil && conv(n).BN == nil && g.hasAbsorbed(a.Node) {
 			continue
 		}
 		if err := g.Absorb(a.Node, a.Recompute); err != nil {
 			return err
 		}
 		n := g.find(a.Node)
-		n.conv.Frozen = a.Frozen
+		conv(n).Frozen = a.Frozen
 		g.absorbed[len(g.absorbed)-1].Frozen = a.Frozen
 	}
 	return nil
@@ -71,10 +74,10 @@ func (g *Graph) FreezeBN(names []string) error {
 		switch {
 		case n == nil:
 			return fmt.Errorf("there is no node %q", name)
-		case n.bnOf() == nil:
-			return NodeError{n.name, fmt.Errorf("it has no BN that could be frozen"), "name a node whose BN is still there"}
+		case convbn.BNOf(n.Node) == nil:
+			return NodeError{n.Name, fmt.Errorf("it has no BN that could be frozen"), "name a node whose BN is still there"}
 		}
-		n.bnOf().Frozen = true
+		convbn.BNOf(n.Node).Frozen = true
 	}
 	return nil
 }
@@ -83,8 +86,8 @@ func (g *Graph) FreezeBN(names []string) error {
 func (g *Graph) FrozenBN() []string {
 	var names []string
 	for _, n := range g.nodes {
-		if b := n.bnOf(); b != nil && b.Frozen {
-			names = append(names, n.name)
+		if b := convbn.BNOf(n.Node); b != nil && b.Frozen {
+			names = append(names, n.Name)
 		}
 	}
 	return names

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"qpipe/ops/convbn"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
 )
 
@@ -17,28 +17,28 @@ func (g *Graph) Average(from *Graph, rate float32) error {
 		return fmt.Errorf("averaging graphs of %d and %d nodes", len(g.nodes), len(from.nodes))
 	}
 	for i, n := range g.nodes {
-		to, src := g.slots(n), from.slots(from.nodes[i])
+		to, src := n.Slots(), from.nodes[i].Slots()
 		if len(to) != len(src) {
-			return fmt.Errorf("averaging node %s, which has %d tensors, with %s, which has %d", n.name, len(to), from.nodes[i].name, len(src))
+			return fmt.Errorf("averaging node %s, which has %d tensors, with %s, which has %d", n.Name, len(to), from.nodes[i].Name, len(src))
 		}
 		for j := range to {
-			if to[j].name != src[j].name || to[j].len() != src[j].len() {
-				return fmt.Errorf("averaging tensor %s with %s", to[j].name, src[j].name)
+			if to[j].Name != src[j].Name || to[j].Len() != src[j].Len() {
+				return fmt.Errorf("averaging tensor %s with %s", to[j].Name, src[j].Name)
 			}
-			to[j].average(&src[j], n.conv, rate)
+			average(&to[j], &src[j], rate)
 		}
 	}
 	return nil
 }
 
-func (s *slot) average(x *slot, c *convbn.Node, rate float32) {
+func average(to, from *layer.Slot, rate float32) {
 	switch {
-	case s.param != nil:
-		approach(s.param.Data, x.param.Data, rate)
-	case s.f32 != nil && (c == nil || s.f32 != &c.WScale):
-		approach(*s.f32, *x.f32, rate)
-	case s.rng != nil:
-		averageRange(s.rng, x.rng, rate)
+	case to.Param != nil:
+		approach(to.Param.Data, from.Param.Data, rate)
+	case to.F32 != nil && !to.Derived:
+		approach(*to.F32, *from.F32, rate)
+	case to.Range != nil:
+		averageRange(to.Range, from.Range, rate)
 	}
 }
 

@@ -3,9 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
-	"math"
 
-	"qpipe/ops/convbn"
 	"qpipe/ops/grid"
 )
 
@@ -35,79 +33,26 @@ func (g *Graph) Convert() (*Graph, error) {
 // convertNode makes n, the copy of node i, an int8 node.
 func (g *Graph) convertNode(i int, n *node) error {
 	if !g.alloced {
-		n.becomeInt8()
+		n.BecomeInt8()
 		return nil
 	}
-	if n.hasQuant() && n.quant.Spec.Quantized() {
-		f, _ := g.format(i)
+	const way = "look for the step at which training became unsound"
+	if n.HasQuant() && n.Quant.Spec.Quantized() {
+		f, _ := g.Format(i)
 		if !finite(f.Scale) {
-			return NodeError{n.name, fmt.Errorf("its output's scale is %v", f.Scale), "look for the step at which training became unsound"}
+			return NodeError{n.Name, fmt.Errorf("its output's scale is %v", f.Scale), way}
 		}
-		n.scale, n.zero = f.Scale, grid.Plain(n.quant.Spec, f.Zero)
+		n.Scale, n.Zero = f.Scale, grid.Plain(n.Quant.Spec, f.Zero)
 	}
-	if n.conv == nil && n.bn == nil {
-		return nil
+	scale := float32(0)
+	if len(n.In) > 0 {
+		in, _ := g.Format(n.In[0])
+		scale = in.Scale
 	}
-	in, _ := g.format(n.in[0])
-	var err error
-	if n.conv != nil {
-		n.bnName = ""
-		err = n.conv.Convert(in.Scale)
-	} else {
-		n.affine = newAffine(n.bn, in.Scale)
-	}
-	if err != nil {
-		return NodeError{n.name, err, "look for the step at which training became unsound"}
+	if err := n.Node.Convert(scale); err != nil {
+		return NodeError{n.Name, err, way}
 	}
 	return nil
-}
-
-// becomeInt8 gives the node the int8 form, without its tensors.
-func (n *node) becomeInt8() {
-	if n.conv != nil {
-		if n.conv.BN != nil {
-			n.conv.BN, n.conv.Bias = nil, true
-		}
-		n.bnName = ""
-		n.conv.BecomeInt8()
-	}
-	if n.bn != nil {
-		n.affine = &affine{}
-	}
-}
-
-// allocInt8 makes the tensors of the int8 form where there are none yet.
-func (n *node) allocInt8() {
-	if n.conv != nil && n.conv.Int8.W == nil {
-		n.conv.AllocInt8()
-	}
-	if n.bn != nil && n.affine.Mul == nil {
-		n.affine = &affine{make([]float32, n.bn.C), make([]int32, n.bn.C)}
-	}
-}
-
-// newAffine is a bn's int8 form for an input of scale sx.
-func newAffine(b *convbn.BN, sx float32) *affine {
-	a := &affine{make([]float32, b.C), make([]int32, b.C)}
-	for c := range b.C {
-		a.Mul[c], a.Bias[c] = affineOf(b, c, sx)
-	}
-	return a
-}
-
-// affineOf is y = a·x + b of channel c with running statistics, as (x +
-// bias)·mul in units of the input's scale. Where a is so small that the bias
-// would not be exact in float32, it is raised until it is, which moves no output
-// by a hundredth of a step.
-func affineOf(b *convbn.BN, c int, sx float32) (mul float32, bias int32) {
-	m, t := float64(b.Scale(c)), float64(b.Shift(c, 0))
-	if least := math.Abs(t) / (float64(sx) * (1 << 23)); math.Abs(m) < least {
-		m = math.Copysign(least, m)
-	}
-	if m == 0 {
-		return 0, 0
-	}
-	return float32(m), int32(math.RoundToEven(t / (float64(sx) * float64(float32(m)))))
 }
 
 func finite(v float32) bool { return v-v == 0 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
@@ -11,7 +12,7 @@ import (
 func (g *Graph) Convertible() []NodeError {
 	var errs []NodeError
 	if g.form != QAT && g.form != Calibration {
-		return []NodeError{{g.nodes[0].name, fmt.Errorf("a %s model is not converted to int8", g.form), "convert after Float2QAT"}}
+		return []NodeError{{g.nodes[0].Name, fmt.Errorf("a %s model is not converted to int8", g.form), "convert after Float2QAT"}}
 	}
 	users := g.consumers()
 	for i, n := range g.nodes {
@@ -23,28 +24,28 @@ func (g *Graph) Convertible() []NodeError {
 }
 
 func (g *Graph) unconvertible(i int, n *node, users [][]int) *NodeError {
-	a, w := n.quant.Spec.DType, quant.Float32
-	if n.conv != nil {
-		w = n.conv.Weight.DType
+	a, c, w := n.Quant.Spec.DType, conv(n), quant.Float32
+	if c != nil {
+		w = c.Weight.DType
 	}
 	bad := func(way, format string, args ...any) *NodeError {
-		return &NodeError{n.name, fmt.Errorf(format, args...), way}
+		return &NodeError{n.Name, fmt.Errorf(format, args...), way}
 	}
-	reads := func() bool { return g.real(n.in[0]) }
+	reads := func() bool { return g.real(n.In[0]) }
 	switch {
 	case a == quant.Int16:
 		return bad(`set its activation to dtype = "int8"`, "an int16 activation has no int8 form")
-	case n.op == opInput && a == quant.Float32:
+	case len(n.In) == 0 && a == quant.Float32:
 		return bad(`set its activation to dtype = "int8"`, "the network's input is not quantized, so nothing after it computes with integers")
-	case n.conv != nil && w == quant.Float32 && a == quant.Float32 && g.feedsInt8(i, users) && !reads():
+	case c != nil && w == quant.Float32 && a == quant.Float32 && g.feedsInt8(i, users) && !reads():
 		return bad(`give it an int8 weight and activation, or make everything after it float32`, "a float island between quantized nodes")
-	case n.conv != nil && n.conv.Geom.K() > kernel.MaxProducts && !reads():
-		return bad("pool or convolve before it", "an output is a sum of %d products, and int32 is sure to hold %d", n.conv.Geom.K(), kernel.MaxProducts)
-	case n.conv != nil && w == quant.Float32 && !reads():
+	case c != nil && c.Geom.K() > kernel.MaxProducts && !reads():
+		return bad("pool or convolve before it", "an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
+	case c != nil && w == quant.Float32 && !reads():
 		return bad(`set its weight to dtype = "int8"`, "its weight is not quantized, so it has no int8 form")
-	case n.hasQuant() && a == quant.Float32 && i != g.out && g.feedsInt8(i, users):
+	case n.HasQuant() && a == quant.Float32 && !g.isOut(i) && g.feedsInt8(i, users):
 		return bad(`set its activation to dtype = "int8"; only the network's output may be float32`,
-			"a float32 output in the middle: %s computes with integers", g.nodes[users[i][0]].name)
+			"a float32 output in the middle: %s computes with integers", g.nodes[users[i][0]].Name)
 	}
 	return nil
 }
@@ -52,19 +53,21 @@ func (g *Graph) unconvertible(i int, n *node, users [][]int) *NodeError {
 // real reports whether the node's output is float32 by configuration.
 func (g *Graph) real(i int) bool {
 	n := g.nodes[i]
-	if !n.hasQuant() {
-		return g.real(n.in[0])
+	if !n.HasQuant() {
+		return g.real(n.In[0])
 	}
-	return !n.quant.Spec.Quantized()
+	return !n.Quant.Spec.Quantized()
 }
 
-// feedsInt8 reports whether a node behind i needs integers: all but activations
-// and flattening do.
+// feedsInt8 reports whether a node behind i needs integers.
 func (g *Graph) feedsInt8(i int, users [][]int) bool {
 	for _, u := range users[i] {
-		if op := g.nodes[u].op; op != opAct && op != opFlatten || g.feedsInt8(u, users) {
+		if !g.nodes[u].Kind.Floats || g.feedsInt8(u, users) {
 			return true
 		}
 	}
 	return false
 }
+
+// isOut reports whether node i is an output of the network.
+func (g *Graph) isOut(i int) bool { return slices.Contains(g.outs, i) }

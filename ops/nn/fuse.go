@@ -5,28 +5,32 @@ import (
 	"slices"
 
 	"qpipe/ops/convbn"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
 )
 
-// Graph ends the building: out is the network's output (logits). The graph is in form Float,
+// Graph ends the building: outs are the network's outputs (logits). The graph is in form Float,
 // structurally fused (conv [+bn] [+add] [+act] is one node that keeps its members' names), without parameters.
-func (b *Builder) Graph(out Value) (*Graph, error) {
+func (b *Builder) Graph(outs ...Value) (*Graph, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	if !out.ok || out.id >= len(b.ops) {
-		return nil, &ShapeError{Node: "output", Err: errNoOutput}
+	f := fuser{nodes: b.nodes, users: make([][]int, len(b.nodes)), taken: make([]int, len(b.nodes))}
+	for _, out := range outs {
+		if !out.ok || out.id >= len(b.nodes) {
+			return nil, &ShapeError{Node: "output", Err: errNoOutput}
+		}
+		f.outs = append(f.outs, out.id)
 	}
-	f := fuser{ops: b.ops, out: out.id, users: make([][]int, len(b.ops)), taken: make([]int, len(b.ops))}
-	for i, o := range b.ops {
+	for i, o := range b.nodes {
 		f.taken[i] = -1
-		for _, j := range o.in {
+		for _, j := range o.In {
 			f.users[j] = append(f.users[j], i)
 		}
 	}
-	for i, o := range b.ops {
-		if len(f.users[i]) == 0 && i != out.id {
-			return nil, &ShapeError{Node: o.name, Err: fmt.Errorf("nothing reads its output and it is not the network's: leave it out")}
+	for i, o := range b.nodes {
+		if len(f.users[i]) == 0 && !slices.Contains(f.outs, i) {
+			return nil, &ShapeError{Node: o.Name, Err: fmt.Errorf("nothing reads its output and it is not the network's: leave it out")}
 		}
 	}
 	g := f.graph()
@@ -38,40 +42,40 @@ func (b *Builder) Graph(out Value) (*Graph, error) {
 
 // fuser finds the chains conv [+bn] [+add] [+act].
 type fuser struct {
-	ops   []rawOp
-	out   int
-	users [][]int // of every op, the ops that read it
-	taken []int   // the head of the chain that an op belongs to, -1 for none
+	nodes []*layer.Node
+	outs  []int
+	users [][]int // of every node, the nodes that read it
+	taken []int   // the head of the chain that a node belongs to, -1 for none
 }
 
-// only returns the single reader of op i if it is an op of that kind; the
+// only returns the single reader of node i if it has that role; a
 // network's output has a reader outside.
-func (f *fuser) only(i int, op string) (int, bool) {
-	if i == f.out || len(f.users[i]) != 1 {
+func (f *fuser) only(i int, r layer.Role) (int, bool) {
+	if slices.Contains(f.outs, i) || len(f.users[i]) != 1 {
 		return 0, false
 	}
 	u := f.users[i][0]
-	return u, f.ops[u].op == op
+	return u, f.nodes[u].Kind.Role == r
 }
 
-// convBN returns the last op of the chain conv [+bn] that starts at i.
-func (f *fuser) convBN(i int) int {
-	if u, ok := f.only(i, opBN); ok {
+// normed returns the last node of the chain conv [+bn] that starts at i.
+func (f *fuser) normed(i int) int {
+	if u, ok := f.only(i, layer.Norm); ok {
 		return u
 	}
 	return i
 }
 
-// takesAdd reports whether the chain conv [+bn] that ends at end takes the add
+// takesSum reports whether the chain conv [+bn] that ends at end takes the add
 // that reads it: it is the last of the add's operands that could.
-func (f *fuser) takesAdd(end int) (add int, ok bool) {
-	add, ok = f.only(end, opAdd)
+func (f *fuser) takesSum(end int) (add int, ok bool) {
+	add, ok = f.only(end, layer.Sum)
 	if !ok {
 		return 0, false
 	}
-	for _, o := range f.ops[add].in {
-		if o > end && f.endsConv(o) {
-			if u, ok := f.only(o, opAdd); ok && u == add {
+	for _, o := range f.nodes[add].In {
+		if o > end && f.endsHead(o) {
+			if u, ok := f.only(o, layer.Sum); ok && u == add {
 				return 0, false
 			}
 		}
@@ -79,25 +83,24 @@ func (f *fuser) takesAdd(end int) (add int, ok bool) {
 	return add, true
 }
 
-// endsConv reports whether op i is a conv, or a BN right behind one.
-func (f *fuser) endsConv(i int) bool {
-	o := f.ops[i]
-	if o.op == opBN {
-		i = o.in[0]
-		if u, ok := f.only(i, opBN); !ok || f.ops[u].name != o.name {
+// endsHead reports whether node i is a conv, or a BN right behind one.
+func (f *fuser) endsHead(i int) bool {
+	if f.nodes[i].Kind.Role == layer.Norm {
+		norm := i
+		i = f.nodes[i].In[0]
+		if u, ok := f.only(i, layer.Norm); !ok || u != norm {
 			return false
 		}
-		o = f.ops[i]
 	}
-	return o.op == opConv || o.op == opLinear
+	return f.nodes[i].Kind.Role == layer.Head
 }
 
 // graph makes the fused nodes, each in the place of its last member, so that
 // all operands come before it.
 func (f *fuser) graph() *Graph {
 	last := map[int][]int{} // last member → chain
-	for i, o := range f.ops {
-		if o.op == opConv || o.op == opLinear {
+	for i, o := range f.nodes {
+		if o.Kind.Role == layer.Head {
 			c := f.chain(i)
 			for _, m := range c {
 				f.taken[m] = i
@@ -105,8 +108,8 @@ func (f *fuser) graph() *Graph {
 			last[c[len(c)-1]] = c
 		}
 	}
-	g, at := &Graph{form: Float}, map[int]int{} // op → node
-	for i := range f.ops {
+	g, at := &Graph{form: Float}, map[int]int{} // as it was written → fused
+	for i := range f.nodes {
 		c := last[i]
 		if c == nil && f.taken[i] < 0 {
 			c = []int{i}
@@ -117,20 +120,22 @@ func (f *fuser) graph() *Graph {
 		at[i] = len(g.nodes)
 		g.nodes = append(g.nodes, f.node(c, at))
 	}
-	g.out = at[f.out]
+	for _, out := range f.outs {
+		g.outs = append(g.outs, at[out])
+	}
 	return g
 }
 
 func (f *fuser) chain(i int) []int {
 	c := []int{i}
-	end := f.convBN(i)
+	end := f.normed(i)
 	if end != i {
 		c = append(c, end)
 	}
-	if add, ok := f.takesAdd(end); ok {
+	if add, ok := f.takesSum(end); ok {
 		c, end = append(c, add), add
 	}
-	if act, ok := f.only(end, opAct); ok {
+	if act, ok := f.only(end, layer.Clamp); ok {
 		c = append(c, act)
 	}
 	return c
@@ -138,39 +143,30 @@ func (f *fuser) chain(i int) []int {
 
 // node makes the node of a chain; at says where the operands' nodes are.
 func (f *fuser) node(chain []int, at map[int]int) *node {
-	head := f.ops[chain[0]]
-	n := &node{op: head.op, name: head.name, shape: head.shape, act: head.act, pool: head.pool}
-	for _, i := range head.in {
-		n.in = append(n.in, at[i])
+	n := &node{Node: f.nodes[chain[0]].Clone()}
+	for k, i := range n.In {
+		n.In[k] = at[i]
 	}
-	if head.op == opConv || head.op == opLinear {
-		n.conv = &convbn.Node{Geom: head.conv, Bias: head.bias}
-	}
-	n.quant = quant.NewNode(quant.Spec{}, nil)
-	for _, i := range chain {
-		o := f.ops[i]
-		n.members = append(n.members, o.name)
-		switch o.op {
-		case opBN:
-			n.bnName = o.name
-			bn := &convbn.BN{C: o.shape.C, Eps: o.eps, Momentum: o.moment}
-			if n.conv != nil {
-				n.conv.BN = bn
-			} else {
-				n.bn = bn
-			}
-		case opAdd:
-			if n.conv != nil {
-				n.conv.Add = true
-				z := slices.IndexFunc(o.in, func(j int) bool { return !slices.Contains(chain, j) })
-				n.in = append(n.in, at[o.in[z]])
-			}
-		case opAct:
-			n.act = o.act
-			if n.conv != nil {
-				n.conv.Act = o.act
-			}
-		}
+	n.Quant = quant.NewNode(quant.Spec{}, nil)
+	n.members = []string{n.Name}
+	for _, i := range chain[1:] {
+		f.take(n, f.nodes[i], chain, at)
 	}
 	return n
+}
+
+// take makes o a part of n, a convolution in front of it.
+func (f *fuser) take(n *node, o *layer.Node, chain []int, at map[int]int) {
+	c := conv(n)
+	n.members = append(n.members, o.Name)
+	switch o.Kind.Role {
+	case layer.Norm:
+		c.BN = convbn.BNOf(o).Clone()
+	case layer.Sum:
+		c.Add = true
+		z := slices.IndexFunc(o.In, func(j int) bool { return !slices.Contains(chain, j) })
+		n.In = append(n.In, at[o.In[z]])
+	case layer.Clamp:
+		n.Act, c.Act = o.Act, o.Act
+	}
 }

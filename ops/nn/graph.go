@@ -1,7 +1,8 @@
-// Package nn is the network: a directed acyclic graph of named nodes, the passes
-// over it in the field's own words (fuse, set_qconfig, prepare, absorb, convert),
-// and its planned execution, forward and backward. It turns a model's structure
-// into numbers; it knows no data sets, no optimizers and no files.
+// Package nn is the network: a directed acyclic graph of named nodes, and the passes
+// over it in the field's own words (fuse, set_qconfig, prepare, absorb, convert). It
+// knows what nodes are (package layer) and what becomes of a convolution and its BN
+// (convbn); how they are run is the engine's. It knows no data sets, no optimizers and
+// no files.
 package nn
 
 import (
@@ -9,11 +10,12 @@ import (
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
 
-// Form is the life that a graph is in.
+// Form is what a graph computes with.
 type Form string
 
 // The forms, in the order of the flow.
@@ -34,19 +36,6 @@ const (
 	ReverseFold Mode = "with_bn_reverse_fold"
 )
 
-// Phase is what a forward pass is for. Train uses batch statistics, updates
-// them, observes and then quantizes. Calibrate observes with running statistics
-// and does not quantize. Eval changes no bit of any state; in the calibration
-// form, too, it quantizes with the ranges that are there.
-type Phase uint8
-
-// The phases.
-const (
-	Eval Phase = iota
-	Train
-	Calibrate
-)
-
 // Quant is how one tensor of a node is quantized. With Spec.DType Float32 it is
 // not, and Observer is nil.
 type Quant struct {
@@ -57,66 +46,43 @@ type Quant struct {
 // QConfig is a node's quantization configuration.
 type QConfig struct{ Activation, Weight Quant }
 
-// The ops' names.
-const (
-	opInput         = "input"
-	opConv          = "conv"
-	opLinear        = "linear"
-	opBN            = "bn"
-	opAdd           = "add"
-	opConcat        = "concat"
-	opMaxPool       = "max_pool"
-	opAvgPool       = "avg_pool"
-	opGlobalAvgPool = "global_avg_pool"
-	opFlatten       = "flatten"
-	opAct           = "act"
-)
-
 // Graph is a network's structure and, after Init, its parameters and state.
 type Graph struct {
 	form       Form
 	mode       Mode
-	nodes      []*node // in topological order; the first is the input
-	out        int
+	nodes      []*node // in topological order; the first is an input
+	outs       []int
 	absorbed   []Absorbed
 	alloced    bool
-	version    int  // grows where a compiled Net is no longer right
+	version    int  // grows where a compiled net is no longer right
 	configured bool // SetQConfig was called
 }
 
-// node is one node of the graph.
+// node is a node with what only the passes know of it.
 type node struct {
-	op      string
-	name    string
-	members []string
-	bnName  string
-	in      []int // operands; of a conv with a fused add the second is what is added
-	shape   tensor.Shape
-	act     kernel.Act
-	pool    kernel.Pool
-	conv    *convbn.Node // conv, linear
-	bn      *convbn.BN   // a bn of its own
-	affine  *affine      // a bn's int8 form
-	qcfg    QConfig
-	quant   quant.Node // of the output; Spec Float32 where there is none
-	scale   float32    // int8 form: of the output
-	zero    int32      // likewise, in the codes of its dtype
-
+	*layer.Node
+	members  []string
+	qcfg     QConfig
 	observed bool // of a graph without parameters: it will have a range when it has them
 }
 
-// affine is the int8 form of a bn of its own: y = (x + Bias)·Mul in units of
-// the input's scale.
-type affine struct {
-	Mul  []float32
-	Bias []int32
+// kinds is the table of ops, a row each.
+func kinds() []*layer.Kind { return append(layer.Kinds(), convbn.Kinds()...) }
+
+// kindNamed is the row of that name, nil for none.
+func kindNamed(name string) *layer.Kind {
+	list := kinds()
+	if i := slices.IndexFunc(list, func(k *layer.Kind) bool { return k.Name == name }); i >= 0 {
+		return list[i]
+	}
+	return nil
 }
 
 // Module describes a node for selectors, listings and checks: Name is the fused node's (its first
 // member's) name, Members are the names of all the parts that it was fused from.
 type Module struct {
 	Name                string
-	Op                  string // "input", "conv", "linear", "add", "concat", "max_pool", "avg_pool", "global_avg_pool", "flatten", "act", "bn"
+	Op                  string // the name of its kind: "conv", "max_pool"
 	Members             []string
 	BN                  string // the name of the BN inside, "" when none is (left)
 	Inputs              []string
@@ -131,17 +97,63 @@ type Module struct {
 // that follows no convolution is a node of its own, in the int8 model too.
 func (m Module) Absorbable() bool { return m.HasWeight && m.BN != "" }
 
-// Form returns the life that the graph is in.
+// Form returns the form that the graph is in.
 func (g *Graph) Form() Form { return g.form }
 
 // Mode returns the qat_mode that the graph was prepared with, "" for a float graph.
 func (g *Graph) Mode() Mode { return g.mode }
 
-// Input returns the shape of one input image, N = 0.
-func (g *Graph) Input() tensor.Shape { return g.nodes[0].shape }
+// Input returns the shape of one image of the first input, N = 0.
+func (g *Graph) Input() tensor.Shape { return g.nodes[0].Shape }
 
-// Output returns the shape of the output for one image, N = 0.
-func (g *Graph) Output() tensor.Shape { return g.nodes[g.out].shape }
+// Inputs returns the names and the shapes of the inputs, N = 0, in the order in which images are given.
+func (g *Graph) Inputs() []Port {
+	var list []Port
+	for _, n := range g.nodes {
+		if len(n.In) == 0 {
+			list = append(list, Port{n.Name, n.Shape})
+		}
+	}
+	return list
+}
+
+// Output returns the shape of the first output for one image, N = 0.
+func (g *Graph) Output() tensor.Shape { return g.nodes[g.outs[0]].Shape }
+
+// Outputs returns the names and the shapes of the outputs, N = 0, in the order in which they are returned.
+func (g *Graph) Outputs() []Port {
+	var list []Port
+	for _, i := range g.outs {
+		list = append(list, Port{g.nodes[i].Name, g.nodes[i].Shape})
+	}
+	return list
+}
+
+// Port is an input or an output of a network.
+type Port struct {
+	Name  string
+	Shape tensor.Shape
+}
+
+// Nodes returns the nodes themselves in topological order, and the places of the outputs among
+// them: what an engine runs.
+func (g *Graph) Nodes() (nodes []*layer.Node, outs []int) {
+	for _, n := range g.nodes {
+		nodes = append(nodes, n.Node)
+	}
+	return nodes, g.outs
+}
+
+// Version changes when what was compiled of the graph is no longer right.
+func (g *Graph) Version() int { return g.version }
+
+// Allocated reports whether the graph has its parameters.
+func (g *Graph) Allocated() bool { return g.alloced }
+
+// Place is the place of the node that has the name, or a member of it; -1 for none.
+func (g *Graph) Place(name string) int {
+	return slices.IndexFunc(g.nodes, func(n *node) bool { return n.Name == name || slices.Contains(n.members, name) })
+}
 
 // Modules describes the nodes in topological order.
 func (g *Graph) Modules() []Module {
@@ -154,28 +166,31 @@ func (g *Graph) Modules() []Module {
 
 func (g *Graph) module(n *node) Module {
 	m := Module{
-		Name: n.name, Op: n.op, Members: slices.Clone(n.members), BN: n.bnName, Out: n.shape,
-		HasWeight: n.conv != nil, HasQuant: n.hasQuant(), QConfig: n.qcfg, Act: n.act,
+		Name: n.Name, Op: n.Kind.Name, Members: slices.Clone(n.members), Out: n.Shape,
+		HasWeight: conv(n) != nil, HasQuant: n.HasQuant(), QConfig: n.qcfg, Act: n.Act,
 	}
-	for _, i := range n.in {
-		m.Inputs = append(m.Inputs, g.nodes[i].name)
+	if bn := convbn.BNOf(n.Node); bn != nil {
+		m.BN = bn.Name
 	}
-	for _, t := range g.slots(n) {
-		if t.trainable {
-			m.Params += t.len()
+	for _, i := range n.In {
+		m.Inputs = append(m.Inputs, g.nodes[i].Name)
+	}
+	for _, t := range n.Slots() {
+		if t.Trainable() {
+			m.Params += t.Len()
 		}
 	}
 	return m
 }
 
-// hasQuant reports whether the node has an output quant node of its own; the
-// others pass on what they get.
-func (n *node) hasQuant() bool {
-	switch n.op {
-	case opMaxPool, opFlatten, opAct:
-		return false
+// MACs are the multiply-accumulates of the network's convolutions and linear
+// layers for one image, those with padding included.
+func (g *Graph) MACs() int64 {
+	var sum int64
+	for _, n := range g.nodes {
+		sum += n.MACs()
 	}
-	return true
+	return sum
 }
 
 // Clone returns a deep copy, parameters included. Observers, which have no
@@ -185,38 +200,20 @@ func (g *Graph) Clone() *Graph {
 	c.absorbed = slices.Clone(g.absorbed)
 	c.nodes = make([]*node, len(g.nodes))
 	for i, n := range g.nodes {
-		c.nodes[i] = n.clone()
+		m := *n
+		m.Node, m.members = n.Node.Clone(), slices.Clone(n.members)
+		c.nodes[i] = &m
 	}
 	return &c
 }
 
-func (n *node) clone() *node {
-	c := *n
-	c.members, c.in = slices.Clone(n.members), slices.Clone(n.in)
-	c.bn = n.bn.Clone()
-	if n.conv != nil {
-		c.conv = n.conv.Clone()
-	}
-	if n.affine != nil {
-		c.affine = &affine{slices.Clone(n.affine.Mul), slices.Clone(n.affine.Bias)}
-	}
-	return &c
-}
-
-// bnOf returns the node's BN, nil if there is none (left).
-func (n *node) bnOf() *convbn.BN {
-	if n.conv != nil {
-		return n.conv.BN
-	}
-	return n.bn
-}
+// conv returns the weights of a convolution or a linear layer, nil of any other node.
+func conv(n *node) *convbn.Node { return convbn.Of(n.Node) }
 
 // find returns the node that has the name, or a member of it.
 func (g *Graph) find(name string) *node {
-	for _, n := range g.nodes {
-		if n.name == name || slices.Contains(n.members, name) {
-			return n
-		}
+	if i := g.Place(name); i >= 0 {
+		return g.nodes[i]
 	}
 	return nil
 }
@@ -225,7 +222,7 @@ func (g *Graph) find(name string) *node {
 func (g *Graph) consumers() [][]int {
 	c := make([][]int, len(g.nodes))
 	for i, n := range g.nodes {
-		for _, j := range n.in {
+		for _, j := range n.In {
 			c[j] = append(c[j], i)
 		}
 	}

@@ -11,21 +11,7 @@ func (g *Graph) Init(seed int64) {
 	g.alloced = false
 	g.alloc()
 	for _, n := range g.nodes {
-		if n.conv == nil || n.conv.Int8 != nil {
-			continue
-		}
-		gain := 2.0
-		if n.op == opLinear {
-			gain = 1
-		}
-		r := newNormal(seed, n.name)
-		std := math.Sqrt(gain / float64(n.conv.Geom.K()))
-		w := make([]float32, len(n.conv.W.Data))
-		for i := range w {
-			w[i] = float32(r.next() * std)
-		}
-		fromFile(&n.conv.Geom, w, n.conv.W.Data)
-		n.conv.UpdateScale()
+		n.Init(newNormal(seed, n.Name).next)
 	}
 }
 
@@ -37,16 +23,7 @@ func (g *Graph) alloc() {
 	g.alloced = true
 	g.version++
 	for _, n := range g.nodes {
-		switch {
-		case g.form == Quantized:
-			n.allocInt8()
-			continue
-		case n.conv != nil:
-			n.conv.Alloc()
-		}
-		if n.bn != nil {
-			n.bn.Alloc()
-		}
+		n.Alloc()
 	}
 }
 

@@ -1,12 +1,15 @@
 package nn
 
-import "strings"
+import (
+	"strings"
 
-// rangeSuffix ends the name of the tensor that holds the range of a node's output.
-const rangeSuffix = ".act_quant.min_max"
+	"qpipe/ops/layer"
+)
 
 // RangeOf returns the node whose range the tensor of that name holds.
-func RangeOf(tensor string) (node string, ok bool) { return strings.CutSuffix(tensor, rangeSuffix) }
+func RangeOf(tensor string) (node string, ok bool) {
+	return strings.CutSuffix(tensor, layer.RangeSuffix)
+}
 
 // Unobserved lists the nodes that have no range to be quantized with: no batch has
 // been observed, no range was loaded, and none is fixed. An int8 model cannot be made
@@ -14,8 +17,8 @@ func RangeOf(tensor string) (node string, ok bool) { return strings.CutSuffix(te
 func (g *Graph) Unobserved() []string {
 	var names []string
 	for _, n := range g.nodes {
-		if n.hasQuant() && n.quant.Spec.Quantized() && !n.quant.Ready() && !n.observed {
-			names = append(names, n.name)
+		if n.HasQuant() && n.Quant.Spec.Quantized() && !n.Quant.Ready() && !n.observed {
+			names = append(names, n.Name)
 		}
 	}
 	return names
@@ -24,7 +27,7 @@ func (g *Graph) Unobserved() []string {
 // Observed tells a graph without parameters that a node will have a range once there
 // are some: validation follows ranges without numbers.
 func (g *Graph) Observed(node string) {
-	if n := g.find(node); n != nil && n.name == node {
+	if n := g.find(node); n != nil && n.Name == node {
 		n.observed = true
 	}
 }

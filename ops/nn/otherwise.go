@@ -32,16 +32,16 @@ func (g *Graph) QuantizedOtherwise(was *Graph) []Difference {
 		}
 	}
 	for _, n := range g.nodes {
-		o := was.find(n.name)
-		if o == nil || o.name != n.name {
+		o := was.find(n.Name)
+		if o == nil || o.Name != n.Name {
 			continue
 		}
-		each(n.name, "activation", o.quant.Spec, n.quant.Spec, add)
-		if was, is, other := fixedOtherwise(&o.quant, &n.quant); other {
-			list = append(list, Difference{n.name, "activation.range", was, is})
+		each(n.Name, "activation", o.Quant.Spec, n.Quant.Spec, add)
+		if was, is, other := fixedOtherwise(&o.Quant, &n.Quant); other {
+			list = append(list, Difference{n.Name, "activation.range", was, is})
 		}
-		if n.conv != nil && o.conv != nil {
-			each(n.name, "weight", o.conv.Weight, n.conv.Weight, add)
+		if conv(n) != nil && conv(o) != nil {
+			each(n.Name, "weight", conv(o).Weight, conv(n).Weight, add)
 		}
 	}
 	return list
@@ -81,13 +81,13 @@ func fixedOtherwise(was, is *quant.Node) (a, b string, other bool) {
 // SetRange sets the range that the output of a node is quantized with.
 func (g *Graph) SetRange(node string, lo, hi float32) {
 	if n := g.find(node); n != nil {
-		n.quant.Min, n.quant.Max = lo, hi
+		n.Quant.Min, n.Quant.Max = lo, hi
 	}
 }
 
 // HasBN reports whether a BN is left in a convolution.
 func (g *Graph) HasBN() bool {
-	return slices.ContainsFunc(g.nodes, func(n *node) bool { return n.conv != nil && n.conv.BN != nil })
+	return slices.ContainsFunc(g.nodes, func(n *node) bool { return conv(n) != nil && conv(n).BN != nil })
 }
 
 // SameNetwork says in what o is another network than g: nodes, shapes and windows
@@ -95,17 +95,17 @@ func (g *Graph) HasBN() bool {
 func (g *Graph) SameNetwork(o *Graph) error {
 	for i, n := range g.nodes {
 		if i >= len(o.nodes) {
-			return fmt.Errorf("it has no node %s", n.name)
+			return fmt.Errorf("it has no node %s", n.Name)
 		}
 		want, got := g.outline(n), o.outline(o.nodes[i])
 		for k := range want {
 			if want[k] != got[k] {
-				return fmt.Errorf("%s: %s, where this one has %s", n.name, got[k], want[k])
+				return fmt.Errorf("%s: %s, where this one has %s", n.Name, got[k], want[k])
 			}
 		}
 	}
 	if len(o.nodes) > len(g.nodes) {
-		return fmt.Errorf("it has the node %s more", o.nodes[len(g.nodes)].name)
+		return fmt.Errorf("it has the node %s more", o.nodes[len(g.nodes)].Name)
 	}
 	return nil
 }
@@ -113,20 +113,11 @@ func (g *Graph) SameNetwork(o *Graph) error {
 // outline is what the same node has in any form of a network.
 func (g *Graph) outline(n *node) [6]string {
 	var inputs []string
-	for _, i := range n.in {
-		inputs = append(inputs, g.nodes[i].name)
-	}
-	window := "no window"
-	if c := n.conv; c != nil {
-		p := c.Geom
-		window = fmt.Sprintf("a kernel of %d×%d, stride %d×%d, padding %d×%d, dilation %d×%d, %d groups",
-			p.KH, p.KW, p.StrideH, p.StrideW, p.PadTop, p.PadLeft, p.DilationH, p.DilationW, p.Groups)
-	}
-	if p := n.pool; p.KH > 0 {
-		window = fmt.Sprintf("a window of %d×%d, stride %d×%d, padding %d×%d, counted: %t", p.KH, p.KW, p.StrideH, p.StrideW, p.PadTop, p.PadLeft, p.CountPad)
+	for _, i := range n.In {
+		inputs = append(inputs, g.nodes[i].Name)
 	}
 	return [...]string{
-		"the name " + n.name, "the op " + n.op, "the output " + n.shape.String(), "the activation " + n.act.String(), window,
+		"the name " + n.Name, "the op " + n.Kind.Name, "the output " + n.Shape.String(), "the activation " + n.Act.String(), n.Window(),
 		"the operands " + strings.Join(inputs, ", "),
 	}
 }

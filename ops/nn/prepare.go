@@ -44,20 +44,18 @@ func convMode(m Mode) (convbn.Mode, bool) {
 
 func (g *Graph) prepareNode(n *node, mode convbn.Mode, from Form) {
 	a := n.qcfg.Activation
-	if from == Calibration && n.quant.Spec == a.Spec && !(a.Observer != nil && a.Observer.Fixed()) {
-		n.quant.Observer = a.Observer // keeps the range that calibration found
+	if from == Calibration && n.Quant.Spec == a.Spec && !(a.Observer != nil && a.Observer.Fixed()) {
+		n.Quant.Observer = a.Observer // keeps the range that calibration found
 	} else {
-		n.quant, n.observed = quant.NewNode(a.Spec, a.Observer), false
+		n.Quant, n.observed = quant.NewNode(a.Spec, a.Observer), false
 	}
-	if n.conv == nil {
+	c := conv(n)
+	if c == nil {
 		return
 	}
-	n.conv.Weight = n.qcfg.Weight.Spec
-	if mode == convbn.FuseBN && n.conv.BN != nil {
-		n.conv.Mode = convbn.FuseBN
-		n.conv.Fold()
-		n.bnName = ""
+	c.Weight, c.Mode = n.qcfg.Weight.Spec, mode
+	if mode == convbn.FuseBN && c.BN != nil {
+		c.Fold()
 	}
-	n.conv.Mode = mode
-	n.conv.UpdateScale()
+	c.Update()
 }

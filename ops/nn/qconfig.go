@@ -14,10 +14,10 @@ func (g *Graph) SetQConfig(of func(m Module) QConfig) []NodeError {
 	var errs []NodeError
 	for _, n := range g.nodes {
 		c := of(g.module(n))
-		if !n.hasQuant() {
+		if !n.HasQuant() {
 			c.Activation = Quant{}
 		}
-		if n.conv == nil {
+		if conv(n) == nil {
 			c.Weight = Quant{}
 		}
 		errs = append(errs, checkActivation(n, c.Activation)...)
@@ -34,11 +34,11 @@ func checkActivation(n *node, q Quant) []NodeError {
 	case !s.Quantized():
 		return nil
 	case s.PerChannel:
-		return []NodeError{{n.name, fmt.Errorf("an activation cannot be quantized per channel"), "leave per_channel to the weight"}}
+		return []NodeError{{n.Name, fmt.Errorf("an activation cannot be quantized per channel"), "leave per_channel to the weight"}}
 	case s.DType == quant.Int16 && s.Scheme == quant.Affine:
-		return []NodeError{{n.name, fmt.Errorf("an int16 activation has no zero point"), `use scheme = "symmetric"`}}
+		return []NodeError{{n.Name, fmt.Errorf("an int16 activation has no zero point"), `use scheme = "symmetric"`}}
 	case q.Observer == nil:
-		return []NodeError{{n.name, fmt.Errorf("the activation is to be %v, but nothing observes it", s.DType), "give the activation an observer"}}
+		return []NodeError{{n.Name, fmt.Errorf("the activation is to be %v, but nothing observes it", s.DType), "give the activation an observer"}}
 	}
 	return nil
 }
@@ -49,9 +49,9 @@ func checkWeight(n *node, q Quant) []NodeError {
 	case !s.Quantized():
 		return nil
 	case s.Scheme == quant.Affine || s.DType == quant.UInt8:
-		return []NodeError{{n.name, fmt.Errorf("a weight cannot be %v with a zero point", s.DType), `use dtype = "int8" and scheme = "symmetric"`}}
+		return []NodeError{{n.Name, fmt.Errorf("a weight cannot be %v with a zero point", s.DType), `use dtype = "int8" and scheme = "symmetric"`}}
 	case s.DType == quant.Int16:
-		return []NodeError{{n.name, fmt.Errorf("a weight cannot be int16"), `use dtype = "int8", or "float32" to leave it unquantized`}}
+		return []NodeError{{n.Name, fmt.Errorf("a weight cannot be int16"), `use dtype = "int8", or "float32" to leave it unquantized`}}
 	}
 	return nil
 }

@@ -1,14 +1,15 @@
 package nn
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
-	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
-	"qpipe/ops/tensor"
 )
 
 // structureVersion is that of the JSON below, which docs/format.md describes field by field.
@@ -18,65 +19,81 @@ type graphJSON struct {
 	Version  int        `json:"version"`
 	Form     Form       `json:"form"`
 	Mode     Mode       `json:"qat_mode,omitempty"`
-	Output   string     `json:"output"`
+	Output   string     `json:"output,omitempty"`
+	Outputs  []string   `json:"outputs,omitempty"` // where there are several
 	Absorbed []Absorbed `json:"absorbed,omitempty"`
 	Nodes    []nodeJSON `json:"nodes"`
 }
 
+// nodeJSON is a node as structures have it: head, what its body writes, tail.
 type nodeJSON struct {
-	Name    string      `json:"name"`
-	Op      string      `json:"op"`
-	Members []string    `json:"members"`
-	Inputs  []string    `json:"inputs,omitempty"`
-	Shape   shapeJSON   `json:"shape"`
-	Act     string      `json:"act,omitempty"`
-	Conv    *convJSON   `json:"conv,omitempty"`
-	BN      *bnJSON     `json:"bn,omitempty"`
-	Pool    *poolJSON   `json:"pool,omitempty"`
-	Quant   *quant.Spec `json:"act_quant,omitempty"`
+	nodeHead
+	nodeTail
+	attrs  []layer.Attr // to write
+	fields layer.Fields // as they were read
 }
 
-type shapeJSON struct {
-	Height   int `json:"height"`
-	Width    int `json:"width"`
-	Channels int `json:"channels"`
+type nodeHead struct {
+	Name    string        `json:"name"`
+	Op      string        `json:"op"`
+	Members []string      `json:"members"`
+	Inputs  []string      `json:"inputs,omitempty"`
+	Shape   layer.Extents `json:"shape"`
+	Act     string        `json:"act,omitempty"`
 }
 
-// windowJSON is how a kernel or a pooling window lies on its input, in ONNX's
-// words: height first, and of the padding top, left, bottom, right.
-type windowJSON struct {
-	Input  shapeJSON `json:"input"`
-	Kernel [2]int    `json:"kernel_shape"`
-	Stride [2]int    `json:"strides"`
-	Pads   [4]int    `json:"pads"`
+type nodeTail struct {
+	Quant *quant.Spec `json:"act_quant,omitempty"`
 }
 
-type convJSON struct {
-	windowJSON
-	Dilation [2]int      `json:"dilations"`
-	Group    int         `json:"group"`
-	Bias     bool        `json:"bias,omitempty"`
-	Add      bool        `json:"add,omitempty"`
-	Frozen   bool        `json:"frozen_weight_scale,omitempty"`
-	Weight   *quant.Spec `json:"weight_quant,omitempty"`
+// MarshalJSON writes the fields in order.
+func (j nodeJSON) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	put := func(v any) error {
+		data, err := json.Marshal(v)
+		if inner := bytes.TrimSpace(data); err == nil && len(inner) > 2 {
+			if b.Len() > 1 {
+				b.WriteByte(',')
+			}
+			b.Write(inner[1 : len(inner)-1])
+		}
+		return err
+	}
+	parts := []any{j.nodeHead}
+	for _, a := range j.attrs {
+		parts = append(parts, map[string]any{a.Key: a.Value})
+	}
+	for _, p := range append(parts, j.nodeTail) {
+		if err := put(p); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
 }
 
-type poolJSON struct {
-	windowJSON
-	CountPad bool `json:"count_include_pad,omitempty"`
+// UnmarshalJSON reads the fields; those that are no node's are left to its kind.
+func (j *nodeJSON) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, &j.nodeHead); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &j.nodeTail); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, &j.fields)
 }
 
-type bnJSON struct {
-	Name     string  `json:"name"`
-	Eps      float64 `json:"eps"`
-	Momentum float64 `json:"momentum"`
-	Frozen   bool    `json:"frozen,omitempty"`
-}
-
-// Structure is the graph without its numbers as JSON, enough for Restore to make it again (a checkpoint or an int8 model
+// Structure is the graph without its numbers as JSON, enough for Restore to rebuild it (a checkpoint or an int8 model
 // carries it). Observers are not in it: a restored graph evaluates, but observes nothing new.
 func (g *Graph) Structure() []byte {
-	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Output: g.nodes[g.out].name, Absorbed: g.absorbed}
+	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Absorbed: g.absorbed}
+	for _, i := range g.outs {
+		j.Outputs = append(j.Outputs, g.nodes[i].Name)
+	}
+	if len(j.Outputs) == 1 {
+		j.Output, j.Outputs = j.Outputs[0], nil
+	}
 	for _, n := range g.nodes {
 		j.Nodes = append(j.Nodes, g.nodeJSON(n))
 	}
@@ -88,112 +105,61 @@ func (g *Graph) Structure() []byte {
 }
 
 func (g *Graph) nodeJSON(n *node) nodeJSON {
-	j := nodeJSON{Name: n.name, Op: n.op, Members: n.members, Shape: shapeOf(n.shape)}
-	if n.act != kernel.None {
-		j.Act = n.act.String()
+	j := nodeJSON{nodeHead: nodeHead{Name: n.Name, Op: n.Kind.Name, Members: n.members, Shape: layer.ExtentsOf(n.Shape)}}
+	if n.Act != kernel.None {
+		j.Act = n.Act.String()
 	}
-	for _, i := range n.in {
-		j.Inputs = append(j.Inputs, g.nodes[i].name)
+	for _, i := range n.In {
+		j.Inputs = append(j.Inputs, g.nodes[i].Name)
 	}
-	if n.pool.KH > 0 {
-		j.Pool = poolOf(&n.pool)
+	if n.Body != nil {
+		j.attrs = n.Body.Attrs()
 	}
-	if n.quant.Spec.Quantized() {
-		j.Quant = &n.quant.Spec
-	}
-	if b := n.bnOf(); b != nil {
-		j.BN = &bnJSON{n.bnName, b.Eps, b.Momentum, b.Frozen}
-	}
-	if c := n.conv; c != nil {
-		j.Conv = convOf(c)
+	if n.Quant.Spec.Quantized() {
+		j.Quant = &n.Quant.Spec
 	}
 	return j
 }
 
-func shapeOf(s tensor.Shape) shapeJSON { return shapeJSON{s.H, s.W, s.C} }
-
-func (s shapeJSON) shape() tensor.Shape { return tensor.Shape{H: s.Height, W: s.Width, C: s.Channels} }
-
-// behind is how much padding the output reads beyond the far edge of the input.
-func behind(in, out, kernel, stride, dilation, before int) int {
-	return max((out-1)*stride+(kernel-1)*dilation+1-before-in, 0)
-}
-
-func convOf(c *convbn.Node) *convJSON {
-	p := &c.Geom
-	j := &convJSON{Dilation: [2]int{p.DilationH, p.DilationW}, Group: p.Groups, Bias: c.Bias, Add: c.Add, Frozen: c.Frozen}
-	j.windowJSON = windowJSON{
-		Input: shapeJSON{p.H, p.W, p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
-		Pads: [4]int{
-			p.PadTop, p.PadLeft,
-			behind(p.H, p.OH, p.KH, p.StrideH, p.DilationH, p.PadTop), behind(p.W, p.OW, p.KW, p.StrideW, p.DilationW, p.PadLeft),
-		},
-	}
-	if c.Weight.Quantized() {
-		j.Weight = &c.Weight
-	}
-	return j
-}
-
-func poolOf(p *kernel.Pool) *poolJSON {
-	j := &poolJSON{CountPad: p.CountPad}
-	j.windowJSON = windowJSON{
-		Input: shapeJSON{p.H, p.W, p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
-		Pads: [4]int{
-			p.PadTop, p.PadLeft,
-			behind(p.H, p.OH, p.KH, p.StrideH, 1, p.PadTop), behind(p.W, p.OW, p.KW, p.StrideW, 1, p.PadLeft),
-		},
-	}
-	return j
-}
-
-// geom is the geometry for an output of the shape out.
-func (j *convJSON) geom(out shapeJSON) kernel.Conv {
-	return kernel.Conv{
-		H: j.Input.Height, W: j.Input.Width, C: j.Input.Channels, OutC: out.Channels, OH: out.Height, OW: out.Width,
-		KH: j.Kernel[0], KW: j.Kernel[1], StrideH: j.Stride[0], StrideW: j.Stride[1], PadTop: j.Pads[0], PadLeft: j.Pads[1],
-		DilationH: j.Dilation[0], DilationW: j.Dilation[1], Groups: j.Group,
-	}
-}
-
-func (j *poolJSON) geom(out shapeJSON) kernel.Pool {
-	return kernel.Pool{
-		H: j.Input.Height, W: j.Input.Width, C: j.Input.Channels, OH: out.Height, OW: out.Width,
-		KH: j.Kernel[0], KW: j.Kernel[1], StrideH: j.Stride[0], StrideW: j.Stride[1], PadTop: j.Pads[0], PadLeft: j.Pads[1],
-		CountPad: j.CountPad,
-	}
-}
-
-// Restore makes the graph that a Structure describes, without parameters. It also
+// Restore rebuilds the graph that a Structure describes, without parameters. It also
 // reads the version before.
 func Restore(structure []byte) (*Graph, error) {
 	j, err := decodeStructure(structure)
 	if err != nil {
 		return nil, err
 	}
-	if err := j.count(); err != nil {
+	g, err := j.graph()
+	if err != nil {
 		return nil, fmt.Errorf("the model's structure is damaged: %w", err)
+	}
+	return g, nil
+}
+
+func (j *graphJSON) graph() (*Graph, error) {
+	if err := j.count(); err != nil {
+		return nil, err
 	}
 	g := &Graph{form: j.Form, mode: j.Mode, absorbed: j.Absorbed, configured: j.Form != Float}
 	at := map[string]int{}
 	for _, n := range j.Nodes {
 		if err := g.restoreNode(n, at); err != nil {
-			return nil, fmt.Errorf("the model's structure is damaged: node %q: %w", n.Name, err)
+			return nil, fmt.Errorf("node %q: %w", n.Name, err)
 		}
 	}
-	out, ok := at[j.Output]
-	if !ok {
-		return nil, fmt.Errorf("the model's structure is damaged: there is no output node %q", j.Output)
+	if len(j.Outputs) == 0 {
+		j.Outputs = []string{j.Output}
 	}
-	g.out = out
-	err = g.verify()
-	if err == nil {
-		err = g.verifyQuants()
+	for _, name := range j.Outputs {
+		out, ok := at[name]
+		if !ok {
+			return nil, fmt.Errorf("there is no output node %q", name)
+		}
+		g.outs = append(g.outs, out)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the model's structure is damaged: %w", err)
+	if err := g.verify(); err != nil {
+		return nil, err
 	}
-	return g, nil
+	return g, g.verifyQuants()
 }
 
 // verifyQuants refuses what a graph of its form cannot have, so that one from a file
@@ -205,15 +171,15 @@ func (g *Graph) verifyQuants() error {
 	}
 	users := g.consumers()
 	for i, n := range g.nodes {
-		q := Quant{n.quant.Spec, unknownObserver{}}
+		q := Quant{n.Quant.Spec, unknownObserver{}}
 		errs := append(checkActivation(n, q), checkWeight(n, n.qcfg.Weight)...)
 		switch {
 		case len(errs) > 0:
 			return errs[0]
-		case n.quant.Spec.Quantized() && !n.hasQuant():
-			return fmt.Errorf("%s: its output cannot be quantized by itself", n.name)
-		case g.form == Float && (n.quant.Spec.Quantized() || n.conv != nil && n.conv.Weight.Quantized()):
-			return fmt.Errorf("%s: it is quantized in a float model", n.name)
+		case n.Quant.Spec.Quantized() && !n.HasQuant():
+			return fmt.Errorf("%s: its output cannot be quantized by itself", n.Name)
+		case g.form == Float && (n.Quant.Spec.Quantized() || n.qcfg.Weight.Spec.Quantized()):
+			return fmt.Errorf("%s: it is quantized in a float model", n.Name)
 		}
 		if g.form != Quantized {
 			continue
@@ -247,18 +213,18 @@ func errVersion(v int) error {
 // What a structure may have of nodes, and of operands and members in all. Real networks
 // have some hundred; planning grows faster than they do.
 const (
-	maxNodes = 4096
-	maxParts = 4 * maxNodes
+	MaxNodes = 4096
+	maxParts = 4 * MaxNodes
 )
 
 func (j *graphJSON) count() error {
-	parts := len(j.Absorbed)
+	parts := len(j.Absorbed) + len(j.Outputs)
 	for _, n := range j.Nodes {
 		parts += max(len(n.Inputs), len(n.Members))
 	}
 	switch {
-	case len(j.Nodes) > maxNodes:
-		return fmt.Errorf("it has %d nodes, more than the %d that are accepted", len(j.Nodes), maxNodes)
+	case len(j.Nodes) > MaxNodes:
+		return fmt.Errorf("it has %d nodes, more than the %d that are accepted", len(j.Nodes), MaxNodes)
 	case parts > maxParts:
 		return fmt.Errorf("its nodes have %d operands and members, more than the %d that are accepted", parts, maxParts)
 	}
@@ -286,45 +252,76 @@ func decodeStructure(structure []byte) (j graphJSON, err error) {
 }
 
 func (g *Graph) restoreNode(j nodeJSON, at map[string]int) error {
-	n := &node{op: j.Op, name: j.Name, members: j.Members, shape: j.Shape.shape()}
-	if err := j.check(); err != nil {
+	k := kindNamed(j.Op)
+	act, known := actNamed(j.Act)
+	s := j.Shape
+	switch {
+	case k == nil:
+		return fmt.Errorf("there is no op %q", j.Op)
+	case !known:
+		return fmt.Errorf("there is no act %q", j.Act)
+	case len(j.Members) == 0 || j.Members[0] != j.Name:
+		return fmt.Errorf("its first member is not itself")
+	}
+	if err := layer.CheckExtents([]int{s.Height, s.Width, s.Channels}, nil); err != nil {
 		return err
 	}
-	n.act, _ = actNamed(j.Act)
+	if err := layer.CheckVolume(s.Height, s.Width, s.Channels); err != nil {
+		return err
+	}
+	n := &node{Node: &layer.Node{Kind: k, Name: j.Name, Shape: s.Tensor(), Act: act}, members: j.Members}
 	for _, in := range j.Inputs {
 		i, ok := at[in]
 		if !ok {
 			return fmt.Errorf("its operand %q does not come before it", in)
 		}
-		n.in = append(n.in, i)
+		n.In = append(n.In, i)
 	}
-	var s quant.Spec
-	if j.Quant != nil {
-		s = *j.Quant
+	if err := g.restoreBody(n, j); err != nil {
+		return err
 	}
-	n.quant = quant.NewNode(s, nil)
-	n.qcfg.Activation.Spec = s
-	if j.Pool != nil {
-		n.pool = j.Pool.geom(j.Shape)
-	}
-	if j.BN != nil {
-		n.bnName = j.BN.Name
-		n.bn = &convbn.BN{C: n.shape.C, Eps: j.BN.Eps, Momentum: j.BN.Momentum, Frozen: j.BN.Frozen}
-	}
-	if c := j.Conv; c != nil {
-		n.conv = &convbn.Node{Geom: c.geom(j.Shape), Act: n.act, Add: c.Add, Bias: c.Bias, BN: n.bn, Frozen: c.Frozen}
-		n.bn = nil
-		if c.Weight != nil {
-			n.conv.Weight = *c.Weight
+	at[n.Name] = len(g.nodes)
+	g.nodes = append(g.nodes, n)
+	return nil
+}
+
+// restoreBody gives the node its body and its quantization.
+func (g *Graph) restoreBody(n *node, j nodeJSON) (err error) {
+	if n.Kind.Restore != nil {
+		if n.Body, err = n.Kind.Restore(n.Node, j.fields); err != nil {
+			return err
 		}
-		n.conv.Mode, _ = convMode(g.mode)
-		n.qcfg.Weight.Spec = n.conv.Weight
+	}
+	if err := j.foreign(n); err != nil {
+		return err
+	}
+	if j.Quant != nil {
+		n.qcfg.Activation.Spec = *j.Quant
+	}
+	n.Quant = quant.NewNode(n.qcfg.Activation.Spec, nil)
+	if c := conv(n); c != nil {
+		c.Mode, _ = convMode(g.mode)
+		n.qcfg.Weight.Spec = c.Weight
 	}
 	if g.form == Quantized {
-		n.becomeInt8()
+		n.BecomeInt8()
 	}
-	at[n.name] = len(g.nodes)
-	g.nodes = append(g.nodes, n)
+	return nil
+}
+
+// foreign refuses fields that nodes of its kind do not have.
+func (j *nodeJSON) foreign(n *node) error {
+	own := []string{"name", "op", "members", "inputs", "shape", "act", "act_quant"}
+	if n.Body != nil {
+		for _, a := range n.Body.Attrs() {
+			own = append(own, a.Key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.fields)) {
+		if j.fields.Has(key) && !slices.Contains(own, key) {
+			return fmt.Errorf("a node of op %s has no %q", n.Kind.Name, key)
+		}
+	}
 	return nil
 }
 
@@ -337,62 +334,3 @@ func actNamed(name string) (kernel.Act, bool) {
 	}
 	return kernel.None, name == ""
 }
-
-// maxExtent bounds every extent in a restored structure, so that no product of
-// them overflows and no damaged file asks for absurd memory by itself.
-const maxExtent = 1 << 20
-
-// check refuses extents that no builder would have let through.
-func (j *nodeJSON) check() error {
-	ops := []string{opInput, opConv, opLinear, opBN, opAdd, opConcat, opMaxPool, opAvgPool, opGlobalAvgPool, opFlatten, opAct}
-	pos := []int{j.Shape.Height, j.Shape.Width, j.Shape.Channels}
-	size := volume(pos...)
-	nonneg := []int{}
-	var windows []*windowJSON
-	if c := j.Conv; c != nil {
-		windows = append(windows, &c.windowJSON)
-		pos = append(pos, c.Dilation[0], c.Dilation[1], c.Group)
-		size = max(size, volume(j.Shape.Channels, c.Kernel[0], c.Kernel[1], c.Input.Channels/max(c.Group, 1)))
-		if c.Group > 0 && (c.Input.Channels%c.Group != 0 || j.Shape.Channels%c.Group != 0) {
-			return fmt.Errorf("%d groups do not divide its channels", c.Group)
-		}
-	}
-	if p := j.Pool; p != nil {
-		windows = append(windows, &p.windowJSON)
-		size = max(size, volume(p.Kernel[:]...))
-	}
-	for _, w := range windows {
-		pos = append(pos, w.Input.Height, w.Input.Width, w.Input.Channels, w.Kernel[0], w.Kernel[1], w.Stride[0], w.Stride[1])
-		nonneg = append(nonneg, w.Pads[:]...)
-	}
-	bad := func(least int) func(int) bool { return func(v int) bool { return v < least || v > maxExtent } }
-	switch {
-	case !slices.Contains(ops, j.Op):
-		return fmt.Errorf("there is no op %q", j.Op)
-	case slices.ContainsFunc(pos, bad(1)) || slices.ContainsFunc(nonneg, bad(0)):
-		return fmt.Errorf("an extent is outside 1…%d", maxExtent)
-	case size > maxElements:
-		return fmt.Errorf("it has more than %d elements", maxElements)
-	}
-	return j.checkParts()
-}
-
-// checkParts refuses parts that do not belong together.
-func (j *nodeJSON) checkParts() error {
-	_, known := actNamed(j.Act)
-	pooled := j.Op == opMaxPool || j.Op == opAvgPool || j.Op == opGlobalAvgPool
-	switch {
-	case !known:
-		return fmt.Errorf("there is no act %q", j.Act)
-	case pooled != (j.Pool != nil) || (j.Op == opBN) != (j.BN != nil && j.Conv == nil):
-		return fmt.Errorf("its parts do not fit together")
-	case j.Conv != nil && j.Conv.Pads != convOf(&convbn.Node{Geom: j.Conv.geom(j.Shape)}).Pads,
-		j.Pool != nil && j.Pool.Pads != poolOf(ptr(j.Pool.geom(j.Shape))).Pads:
-		return fmt.Errorf("its pads do not give its shape")
-	case len(j.Members) == 0 || j.Members[0] != j.Name:
-		return fmt.Errorf("its first member is not itself")
-	}
-	return nil
-}
-
-func ptr[T any](v T) *T { return &v }

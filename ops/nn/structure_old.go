@@ -5,6 +5,7 @@ import (
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -23,7 +24,7 @@ type nodeJSON1 struct {
 	Members, Inputs []string
 	Out             tensor.Shape
 	Act             kernel.Act
-	BN              *bnJSON
+	BN              json.RawMessage
 	Pool            *kernel.Pool
 	Activation      *quant.Spec
 	Conv            *struct {
@@ -41,15 +42,25 @@ func decodeStructure1(structure []byte) (graphJSON, error) {
 	}
 	j := graphJSON{Version: structureVersion, Form: old.Form, Mode: old.Mode, Output: old.Output, Absorbed: old.Absorbed}
 	for _, o := range old.Nodes {
-		n := nodeJSON{Name: o.Name, Op: o.Op, Members: o.Members, Inputs: o.Inputs, Shape: shapeOf(o.Out), BN: o.BN, Quant: o.Activation}
+		n := nodeJSON{nodeHead: nodeHead{Name: o.Name, Op: o.Op, Members: o.Members, Inputs: o.Inputs, Shape: layer.ExtentsOf(o.Out)}}
+		n.Quant, n.fields = o.Activation, layer.Fields{"bn": o.BN}
 		if o.Act != kernel.None {
 			n.Act = [...]string{"", "relu", "relu6", "unknown"}[min(o.Act, 3)]
 		}
+		body := layer.Body(nil)
 		if c := o.Conv; c != nil {
-			n.Conv = convOf(&convbn.Node{Geom: c.Conv, Add: c.Add, Bias: c.Bias, Frozen: c.Frozen, Weight: c.Weight})
+			body = &convbn.Node{Geom: c.Conv, Add: c.Add, Bias: c.Bias, Frozen: c.Frozen, Weight: c.Weight}
+		} else if o.Pool != nil {
+			body = layer.NewPool(*o.Pool)
 		}
-		if o.Pool != nil {
-			n.Pool = poolOf(o.Pool)
+		if body != nil {
+			for _, a := range body.Attrs() {
+				data, err := json.Marshal(a.Value)
+				if err != nil {
+					return j, err
+				}
+				n.fields[a.Key] = data
+			}
 		}
 		j.Nodes = append(j.Nodes, n)
 	}

@@ -16,6 +16,8 @@ import (
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
 	"qpipe/interp/stage"
+	"qpipe/ops/convbn"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/nn"
@@ -56,7 +58,7 @@ func net(t *testing.T, form nn.Form) *nn.Graph {
 	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 1})
 	x := b.Input()
 	for _, name := range []string{"a", "b"} {
-		x = b.Conv(name+".conv", x, nn.ConvAttrs{OutC: 3, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
+		x = b.Conv(name+".conv", x, convbn.Conv{OutC: 3, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
 		x = b.BatchNorm(name+".bn", x, 0, 0)
 		x = b.Act(name+".act", x, kernel.ReLU)
 	}
@@ -156,7 +158,7 @@ func newBench(t *testing.T, form nn.Form, epochs int, scores ...float64) *bench 
 		Name: "s", Seed: 3, Model: net(t, form), Mode: nn.ReverseFold, Train: feed, ValBatch: 5,
 		Trainer: &stage.TrainerJob{Epochs: epochs, BatchSize: batch, DropLast: true, Optimizer: descent{}, Loss: distance{}},
 		Keeper:  b.keeper, Events: func(e event.Event) { b.events = append(b.events, e) },
-		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Pool: nn.NewPool(1),
+		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Pool: engine.NewWorkers(1),
 	}
 	if scores != nil {
 		b.Val, b.Metrics = feed, []part.Metric{&script{values: scores}}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"qpipe/interp/part"
+	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -28,7 +29,7 @@ func int8(nn.Module) nn.QConfig {
 func conversion(t *testing.T, mode nn.Mode) *part.Conversion {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 1})
-	x := b.Conv("a.conv", b.Input(), nn.ConvAttrs{OutC: 2, Kernel: [2]int{3, 3}})
+	x := b.Conv("a.conv", b.Input(), convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}})
 	x = b.Act("a.act", b.BatchNorm("a.bn", x, 0, 0), kernel.ReLU)
 	g, err := b.Graph(b.Linear("fc", x, 2, true))
 	if err != nil {

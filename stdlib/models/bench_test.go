@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/ops/engine"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -23,17 +24,17 @@ func BenchmarkEvaluation(b *testing.B) {
 				g.SetQConfig(int8Config)
 				must(b, g.Prepare(nn.QAT, mode))
 				x := slices.Repeat([]float32{-0.5, 0.2, 0.9, 0, 0.1, -1, 0.7}, n*in.WithN(1).Len()/7)
-				pool := nn.NewPool(1)
+				pool := engine.NewWorkers(1)
 				defer pool.Close()
-				train, err := nn.Compile(g, n, true, best(b), pool)
+				train, err := engine.Compile(g, n, true, best(b), pool)
 				must(b, err)
-				train.Forward(x, n, nn.Train)
-				e, err := nn.Compile(g, n, false, best(b), pool)
+				train.Forward(x, n, engine.Train)
+				e, err := engine.Compile(g, n, false, best(b), pool)
 				must(b, err)
-				e.Forward(x, n, nn.Eval)
+				e.Forward(x, n, engine.Eval)
 				b.ResetTimer()
 				for range b.N {
-					e.Forward(x, n, nn.Eval)
+					e.Forward(x, n, engine.Eval)
 				}
 				b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "images/s")
 			})

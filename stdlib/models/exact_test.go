@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"qpipe/interp/part"
+	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
@@ -58,13 +59,13 @@ func TestEvaluationIsInt8(t *testing.T) {
 				}
 				best := best(t)
 				must(t, g.Prepare(nn.Calibration, mode))
-				run(t, g, best, 1, false).Forward(x, 4*n, nn.Calibrate)
+				run(t, g, best, 1, false).Forward(x, 4*n, engine.Calibrate)
 				compare(t, "calibration", outputs(t, g, best, 2, x, n), outputs(t, converted(t, g), best, 2, x, n))
 
 				must(t, g.Prepare(nn.QAT, mode))
 				e := run(t, g, best, 2, true)
 				for range 2 {
-					y := e.Forward(x, 4*n, nn.Train)
+					y := e.Forward(x, 4*n, engine.Train)
 					e.Backward(slices.Repeat([]float32{0.01, -0.02}, len(y)/2))
 				}
 				want := outputs(t, g, best, 2, x, n)
@@ -114,7 +115,7 @@ func oddGammas(t *testing.T, g *nn.Graph, r *rand.Rand) {
 func outputs(t *testing.T, g *nn.Graph, set *kernel.Set, threads int, x []float32, n int) map[string][]float32 {
 	e := run(t, g, set, threads, false)
 	e.Keep()
-	all := map[string][]float32{"logits": slices.Clone(e.Forward(x, n, nn.Eval))}
+	all := map[string][]float32{"logits": slices.Clone(e.Forward(x, n, engine.Eval))}
 	for _, m := range g.Modules() {
 		codes, _ := e.Codes(m.Name)
 		for _, c := range codes {
@@ -155,11 +156,11 @@ func best(t testing.TB) *kernel.Set {
 	return s
 }
 
-func run(t *testing.T, g *nn.Graph, set *kernel.Set, threads int, training bool) *nn.Net {
+func run(t *testing.T, g *nn.Graph, set *kernel.Set, threads int, training bool) *engine.Net {
 	t.Helper()
-	pool := nn.NewPool(threads)
+	pool := engine.NewWorkers(threads)
 	t.Cleanup(pool.Close)
-	e, err := nn.Compile(g, 8, training, set, pool)
+	e, err := engine.Compile(g, 8, training, set, pool)
 	must(t, err)
 	return e
 }

@@ -6,6 +6,7 @@ package models
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 )
@@ -36,7 +37,7 @@ func (m ConvModule2d) Add(b *nn.Builder, x nn.Value) nn.Value { return m.padded(
 
 // padded is Add with another padding.
 func (m ConvModule2d) padded(b *nn.Builder, x nn.Value, padding int) nn.Value {
-	x = b.Conv(m.Name+".conv", x, nn.ConvAttrs{
+	x = b.Conv(m.Name+".conv", x, convbn.Conv{
 		OutC:    m.OutC,
 		Kernel:  [2]int{m.Kernel, m.Kernel},
 		Stride:  [2]int{m.Stride, m.Stride},

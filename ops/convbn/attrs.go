@@ -1,0 +1,178 @@
+package convbn
+
+import (
+	"fmt"
+	"math"
+
+	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// convAttrs and bnAttrs are the attributes as structures have them.
+type convAttrs struct {
+	layer.Window
+	Dilation [2]int      `json:"dilations"`
+	Group    int         `json:"group"`
+	Bias     bool        `json:"bias,omitempty"`
+	Add      bool        `json:"add,omitempty"`
+	Frozen   bool        `json:"frozen_weight_scale,omitempty"`
+	Weight   *quant.Spec `json:"weight_quant,omitempty"`
+}
+
+type bnAttrs struct {
+	Name     string  `json:"name"`
+	Eps      float64 `json:"eps"`
+	Momentum float64 `json:"momentum"`
+	Frozen   bool    `json:"frozen,omitempty"`
+}
+
+// Attrs implements layer.Body.
+func (n *Node) Attrs() []layer.Attr {
+	a := []layer.Attr{{Key: "conv", Value: n.attrs()}}
+	if n.BN != nil {
+		a = append(a, n.BN.attr())
+	}
+	return a
+}
+
+func (n *Node) attrs() convAttrs {
+	p := &n.Geom
+	a := convAttrs{Dilation: [2]int{p.DilationH, p.DilationW}, Group: p.Groups, Bias: n.Bias, Add: n.Add, Frozen: n.Frozen}
+	a.Window = layer.Window{
+		Input: layer.Extents{Height: p.H, Width: p.W, Channels: p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
+		Pads: [4]int{
+			p.PadTop, p.PadLeft,
+			layer.Behind(p.H, p.OH, p.KH, p.StrideH, p.DilationH, p.PadTop), layer.Behind(p.W, p.OW, p.KW, p.StrideW, p.DilationW, p.PadLeft),
+		},
+	}
+	if n.Weight.Quantized() {
+		a.Weight = &n.Weight
+	}
+	return a
+}
+
+func (b *BN) attr() layer.Attr {
+	return layer.Attr{Key: "bn", Value: bnAttrs{b.Name, b.Eps, b.Momentum, b.Frozen}}
+}
+
+// restore makes the body of a convolution or a linear layer.
+func restore(linear bool) func(*layer.Node, layer.Fields) (layer.Body, error) {
+	return func(n *layer.Node, f layer.Fields) (layer.Body, error) {
+		var a convAttrs
+		if err := f.Read("conv", &a); err != nil {
+			return nil, err
+		}
+		if err := a.check(n.Shape); err != nil {
+			return nil, err
+		}
+		c := &Node{Linear: linear, Act: n.Act, Add: a.Add, Bias: a.Bias, Frozen: a.Frozen, Geom: kernel.Conv{
+			H: a.Input.Height, W: a.Input.Width, C: a.Input.Channels, OutC: n.Shape.C, OH: n.Shape.H, OW: n.Shape.W,
+			KH: a.Kernel[0], KW: a.Kernel[1], StrideH: a.Stride[0], StrideW: a.Stride[1], PadTop: a.Pads[0], PadLeft: a.Pads[1],
+			DilationH: a.Dilation[0], DilationW: a.Dilation[1], Groups: a.Group,
+		}}
+		if a.Weight != nil {
+			c.Weight = *a.Weight
+		}
+		if c.attrs().Pads != a.Pads {
+			return nil, layer.ErrPads
+		}
+		var err error
+		if f.Has("bn") {
+			c.BN, err = restoreBN(n.Shape.C, f)
+		}
+		return c, err
+	}
+}
+
+// check refuses what no builder would have made.
+func (a *convAttrs) check(out tensor.Shape) error {
+	if err := a.Check(); err != nil {
+		return err
+	}
+	if err := layer.CheckExtents([]int{a.Dilation[0], a.Dilation[1], a.Group}, nil); err != nil {
+		return err
+	}
+	if a.Input.Channels%a.Group != 0 || out.C%a.Group != 0 {
+		return fmt.Errorf("%d groups do not divide its channels", a.Group)
+	}
+	return layer.CheckVolume(out.C, a.Kernel[0], a.Kernel[1], a.Input.Channels/a.Group)
+}
+
+func restoreBN(channels int, f layer.Fields) (*BN, error) {
+	var a bnAttrs
+	if err := f.Read("bn", &a); err != nil {
+		return nil, err
+	}
+	if a.Name == "" {
+		return nil, fmt.Errorf("its BN has no name")
+	}
+	return &BN{Name: a.Name, C: channels, Eps: a.Eps, Momentum: a.Momentum, Frozen: a.Frozen}, nil
+}
+
+// Window implements layer.Body.
+func (n *Node) Window() string {
+	p := &n.Geom
+	return fmt.Sprintf("a kernel of %d×%d, stride %d×%d, padding %d×%d, dilation %d×%d, %d groups",
+		p.KH, p.KW, p.StrideH, p.StrideW, p.PadTop, p.PadLeft, p.DilationH, p.DilationW, p.Groups)
+}
+
+// Slots implements layer.Params.
+func (n *Node) Slots(name string) []layer.Slot {
+	p := &n.Geom
+	shape := []int{p.OutC, p.C / p.Groups, p.KH, p.KW}
+	if n.Linear {
+		shape = []int{p.OutC, p.K()}
+	}
+	channels := []int{p.OutC}
+	if q := n.Int8; q != nil {
+		s := []layer.Slot{{Name: name + ".weight", Shape: shape, Geom: p, I8: &q.W}, {Name: name + ".weight_scale", Shape: channels, F32: &q.WScale}}
+		if n.Bias {
+			s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, I32: &q.Bias})
+		}
+		return s
+	}
+	s := []layer.Slot{{Name: name + ".weight", Shape: shape, What: "weight", Geom: p, Param: &n.W}}
+	if n.Bias {
+		s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, What: "bias", Param: &n.B})
+	}
+	if n.Weight.Quantized() {
+		s = append(s, layer.Slot{Name: name + ".weight_quant.scale", Shape: []int{n.Scales()}, What: "weight scale", Derived: true, F32: &n.WScale})
+	}
+	if n.BN != nil {
+		s = append(s, n.BN.slots()...)
+	}
+	return s
+}
+
+func (b *BN) slots() []layer.Slot {
+	shape := []int{b.C}
+	const trained, state = "BN weight or bias", "BN's running mean or variance"
+	return []layer.Slot{
+		{Name: b.Name + ".weight", Shape: shape, What: trained, Param: &b.Gamma},
+		{Name: b.Name + ".bias", Shape: shape, What: trained, Param: &b.Beta},
+		{Name: b.Name + ".running_mean", Shape: shape, What: state, F32: &b.Mean},
+		{Name: b.Name + ".running_var", Shape: shape, What: state, F32: &b.Var},
+	}
+}
+
+// Init implements layer.Params: Kaiming normal (fan in) for convolutions, variance 1/in for linear
+// layers, zero biases.
+func (n *Node) Init(normal func() float64) {
+	if n.Int8 != nil {
+		return
+	}
+	gain := 2.0
+	if n.Linear {
+		gain = 1
+	}
+	std := math.Sqrt(gain / float64(n.Geom.K()))
+	w := make([]float32, len(n.W.Data))
+	for i := range w {
+		w[i] = float32(normal() * std)
+	}
+	s := layer.Slot{Geom: &n.Geom}
+	s.FromFile(w, n.W.Data)
+	n.Update()
+}

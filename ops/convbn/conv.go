@@ -1,0 +1,212 @@
+package convbn
+
+import (
+	"fmt"
+
+	"qpipe/ops/grid"
+	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
+	"qpipe/ops/tensor"
+)
+
+// Conv is a convolution.
+type Conv struct {
+	OutC     int
+	Kernel   [2]int
+	Stride   [2]int // zero means 1
+	Padding  [2]int // on both sides
+	Dilation [2]int // zero means 1
+	Groups   int    // zero means 1
+	Bias     bool
+}
+
+// Linear is a fully connected layer over all features of its operand; it flattens by itself.
+type Linear struct {
+	Out  int
+	Bias bool
+}
+
+// Kinds are the ops of this package, a row each.
+func Kinds() []*layer.Kind { return []*layer.Kind{convKind, linearKind, bnKind} }
+
+var (
+	convKind   = weighted(layer.Kind{Name: "conv", Restore: restore(false), Label: label})
+	linearKind = weighted(layer.Kind{Name: "linear", Restore: restore(true), Flat: true})
+)
+
+// weighted completes the row of an op that is a convolution.
+func weighted(k layer.Kind) *layer.Kind {
+	k.Least, k.Most, k.Role = 1, 2, layer.Head
+	k.Shape, k.Room, k.Train, k.Integer, k.Cost = shape, room, newConv, newConv8, cost
+	k.MACs = func(n *layer.Node) int64 {
+		c := &Of(n).Geom
+		return int64(c.OH) * int64(c.OW) * int64(c.OutC) * int64(c.K())
+	}
+	k.Remakes = func(n *layer.Node) bool { return Of(n).BN != nil && !Of(n).Add }
+	return &k
+}
+
+// Of returns what a convolution or linear layer has besides, nil of any other node.
+func Of(n *layer.Node) *Node {
+	c, _ := n.Body.(*Node)
+	return c
+}
+
+// BNOf returns the node's BN, nil if there is none (left).
+func BNOf(n *layer.Node) *BN {
+	switch b := n.Body.(type) {
+	case *Node:
+		return b.BN
+	case *Lone:
+		return b.BN
+	}
+	return nil
+}
+
+// Node implements layer.Op.
+func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
+	a.Stride, a.Dilation, a.Groups = ones(a.Stride), ones(a.Dilation), max(a.Groups, 1)
+	s := in[0].Shape
+	switch {
+	case a.OutC < 1:
+		return nil, layer.BadArg("OutC", "%d output channels", a.OutC)
+	case a.Kernel[0] < 1 || a.Kernel[1] < 1:
+		return nil, layer.BadArg("Kernel", "the kernel is %d×%d", a.Kernel[0], a.Kernel[1])
+	case a.Stride[0] < 1 || a.Stride[1] < 1:
+		return nil, layer.BadArg("Stride", "the stride is %d×%d", a.Stride[0], a.Stride[1])
+	case a.Dilation[0] < 1 || a.Dilation[1] < 1:
+		return nil, layer.BadArg("Dilation", "the dilation is %d×%d", a.Dilation[0], a.Dilation[1])
+	case a.Padding[0] < 0 || a.Padding[1] < 0:
+		return nil, layer.BadArg("Padding", "the padding is %d×%d", a.Padding[0], a.Padding[1])
+	case s.C%a.Groups != 0 || a.OutC%a.Groups != 0:
+		return nil, layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", a.Groups, s.C, a.OutC)
+	}
+	g := kernel.Conv{
+		H: s.H, W: s.W, C: s.C, OutC: a.OutC, KH: a.Kernel[0], KW: a.Kernel[1],
+		StrideH: a.Stride[0], StrideW: a.Stride[1], PadTop: a.Padding[0], PadLeft: a.Padding[1],
+		DilationH: a.Dilation[0], DilationW: a.Dilation[1], Groups: a.Groups,
+	}
+	g.OH = layer.Places(s.H, g.KH, g.StrideH, g.PadTop, g.DilationH)
+	g.OW = layer.Places(s.W, g.KW, g.StrideW, g.PadLeft, g.DilationW)
+	if g.OH < 1 || g.OW < 1 {
+		return nil, layer.BadArg("Kernel", "a %d×%d kernel (dilation %d×%d, padding %d×%d) does not fit into an input of %v",
+			g.KH, g.KW, g.DilationH, g.DilationW, g.PadTop, g.PadLeft, s)
+	}
+	return node(convKind, &Node{Geom: g, Bias: a.Bias})
+}
+
+// Node implements layer.Op.
+func (a Linear) Node(in []layer.Source) (*layer.Node, error) {
+	if a.Out < 1 {
+		return nil, layer.BadArg("out", "%d output features", a.Out)
+	}
+	s := in[0].Origin
+	return node(linearKind, &Node{Linear: true, Bias: a.Bias, Geom: kernel.Conv{
+		H: s.H, W: s.W, C: s.C, OutC: a.Out, OH: 1, OW: 1, KH: s.H, KW: s.W,
+		StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+	}})
+}
+
+func node(k *layer.Kind, c *Node) (*layer.Node, error) {
+	g := &c.Geom
+	out := tensor.Shape{H: g.OH, W: g.OW, C: g.OutC}
+	n := &layer.Node{Kind: k, Shape: out, Origin: out, Body: c}
+	if layer.Volume(g.OutC, g.KH, g.KW, g.C/g.Groups) > layer.MaxElements {
+		return n, layer.BadArg("", "%d×%d×%d×%d weights are more than the %d that a node may have", g.OutC, g.C/g.Groups, g.KH, g.KW, int64(layer.MaxElements))
+	}
+	return n, nil
+}
+
+func ones(v [2]int) [2]int {
+	if v == ([2]int{}) {
+		return [2]int{1, 1}
+	}
+	return v
+}
+
+func shape(n *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
+	c := Of(n)
+	g := &c.Geom
+	out := tensor.Shape{H: g.OH, W: g.OW, C: g.OutC}
+	switch {
+	case (len(in) == 2) != c.Add:
+		return out, fmt.Errorf("it has %d operands, and adds one: %t", len(in), c.Add)
+	case in[0].WithN(1).Len() != g.H*g.W*g.C || c.Add && in[1] != out:
+		return out, fmt.Errorf("its kernel is for %d×%d×%d", g.H, g.W, g.C)
+	}
+	return out, nil
+}
+
+// label is the op with its window, which tells convolutions apart.
+func label(n *layer.Node) string {
+	c, kind := &Of(n).Geom, n.Kind.Name
+	switch {
+	case c.Groups > 1 && c.Groups == c.C:
+		kind = "depthwise"
+	case c.Groups > 1:
+		kind = "grouped conv"
+	}
+	kind = fmt.Sprintf("%s %d×%d", kind, c.KH, c.KW)
+	if c.StrideH != 1 || c.StrideW != 1 {
+		kind += fmt.Sprintf(" /%d", c.StrideH)
+	}
+	return kind
+}
+
+func room(n *layer.Node, b *layer.Bench) layer.Room {
+	c := Of(n)
+	if n.Int8 {
+		g := c.Geom
+		g.N = b.Batch
+		return layer.Room{Scratch: b.Set.ConvInt8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.ConvInt8PackSize(&g))}
+	}
+	x := b.In[0]
+	exact := c.Weight.Quantized() && c.Geom.K() <= kernel.MaxProducts
+	r := layer.Room{NoAcc: c.BN != nil && !b.Plain}
+	r.Scratch, r.Block = c.Rooms(b.Set, b.Batch, b.Training)
+	r.Bytes = c.ExecBytes(b.Set, b.Batch, b.Training, b.Observing || !exact || !x.Coded)
+	switch {
+	case !exact && x.Coded: // codes that meet a float32 weight, or too many of them for int32
+		r.Operand = b.Batch * x.Shape.WithN(1).Len()
+	case x.Remade:
+		r.Operand = c.WholeOperand(b.Batch) * x.Shape.WithN(1).Len()
+	}
+	if b.Training {
+		r.Parts = c.PartsSize(b.Batch)
+	}
+	if b.Training && c.BN != nil { // the accumulators, which BN's backward pass reads
+		r.Kept = b.Batch * n.Shape.WithN(1).Len()
+	}
+	return r
+}
+
+// convRunner binds an Exec to a bench.
+type convRunner struct {
+	*layer.Bench
+	node *layer.Node
+	exec *Exec
+	z    *grid.Value // what is added, or nil
+}
+
+func newConv(n *layer.Node, b *layer.Bench) layer.Runner {
+	r := &convRunner{Bench: b, node: n, exec: NewExec(Of(n), b.Machine, b.Batch, b.Training)}
+	r.exec.Remakes = b.Remade
+	if len(b.In) > 1 {
+		r.z = b.In[1].Value
+	}
+	return r
+}
+
+func (r *convRunner) Forward(n int, st grid.Step) grid.Value {
+	r.exec.Out, r.exec.Codes, r.exec.Mask, r.exec.Acc = r.Out, r.Codes, r.Mask, r.Kept
+	return r.exec.Forward(n, st, r.In[0].Value, r.z, &r.node.Quant)
+}
+
+func (r *convRunner) Backward(n int) {
+	var dz grid.Grad
+	if r.z != nil {
+		dz = r.Gradient(1)
+	}
+	dx := r.Gradient(0)
+	r.exec.Backward(r.Grad[:n*r.node.Shape.WithN(1).Len()], dx, dz)
+}

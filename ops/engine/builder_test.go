@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"qpipe/ops/convbn"
+	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// names lists a graph as "name(op: members)".
+func names(g *nn.Graph) string {
+	var s []string
+	for _, m := range g.Modules() {
+		s = append(s, fmt.Sprintf("%s<%s>%s", m.Name, strings.Join(m.Inputs, ","), strings.Join(m.Members, "+")))
+	}
+	return strings.Join(s, " ")
+}
+
+func conv(b *nn.Builder, name string, x nn.Value, c, k, stride int) nn.Value {
+	return b.Conv(name, x, convbn.Conv{OutC: c, Kernel: [2]int{k, k}, Stride: [2]int{stride, stride}, Padding: [2]int{k / 2, k / 2}})
+}
+
+func TestFuse(t *testing.T) {
+	tests := []struct {
+		name  string
+		build func(b *nn.Builder) nn.Value
+		want  string
+	}{
+		{"whole chain, add into the last conv", func(b *nn.Builder) nn.Value {
+			x := b.Act("r0", b.BatchNorm("n0", conv(b, "c0", b.Input(), 4, 3, 1), 0, 0), kernel.ReLU)
+			d := b.BatchNorm("nd", conv(b, "cd", x, 8, 1, 2), 0, 0)
+			y := b.BatchNorm("n1", conv(b, "c1", x, 8, 3, 2), 0, 0)
+			return b.Act("r1", b.Add("a", y, d), kernel.ReLU6)
+		}, "input<>input c0<input>c0+n0+r0 cd<c0>cd+nd c1<c0,cd>c1+n1+a+r1"},
+		{"the later operand is no conv", func(b *nn.Builder) nn.Value {
+			c := conv(b, "c", b.Input(), 3, 3, 1)
+			p := b.MaxPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{1, 1}})
+			return b.Add("a", c, p)
+		}, "input<>input p<input>p c<input,p>c+a"},
+		{"a conv read twice takes nothing", func(b *nn.Builder) nn.Value {
+			c := conv(b, "c", b.Input(), 3, 3, 1)
+			n := b.BatchNorm("n", c, 0, 0)
+			return b.Add("a", n, c)
+		}, "input<>input c<input>c n<c>n a<n,c>a"},
+		{"a BN that is read twice stays without the add", func(b *nn.Builder) nn.Value {
+			n := b.BatchNorm("n", conv(b, "c", b.Input(), 3, 3, 1), 0, 0)
+			return b.Add("a", n, b.Act("r", n, kernel.ReLU))
+		}, "input<>input c<input>c+n r<c>r a<c,r>a"},
+		{"x + x", func(b *nn.Builder) nn.Value {
+			c := conv(b, "c", b.Input(), 3, 3, 1)
+			return b.Add("a", c, c)
+		}, "input<>input c<input>c a<c,c>a"},
+		{"no act behind the output, linear over a flattened map", func(b *nn.Builder) nn.Value {
+			f := b.Flatten("f", b.AvgPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{2, 2}}))
+			return b.Linear("fc", f, 5, true)
+		}, "input<>input p<input>p f<p>f fc<f>fc"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 3})
+			g, err := b.Graph(tt.build(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := names(g); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			r, err := nn.Restore(g.Structure())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := names(r); got != tt.want {
+				t.Errorf("restored %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestBuilderMistakes(t *testing.T) {
+	in := tensor.Shape{H: 8, W: 8, C: 3}
+	tests := []struct {
+		node, attr, text string
+		build            func(b *nn.Builder) nn.Value
+	}{
+		{"c", "Groups", "2 groups", func(b *nn.Builder) nn.Value {
+			return b.Conv("c", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Groups: 2})
+		}},
+		{"c", "Kernel", "does not fit", func(b *nn.Builder) nn.Value {
+			return b.Conv("c", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{9, 9}})
+		}},
+		{"c", "OutC", "0 output", func(b *nn.Builder) nn.Value { return b.Conv("c", b.Input(), convbn.Conv{Kernel: [2]int{1, 1}}) }},
+		{"c", "", "cannot be used twice", func(b *nn.Builder) nn.Value { return conv(b, "c", conv(b, "c", b.Input(), 3, 3, 1), 3, 3, 1) }},
+		{"a", "", "8×8×3", func(b *nn.Builder) nn.Value { return b.Add("a", b.Input(), conv(b, "c", b.Input(), 4, 3, 1)) }},
+		{"k", "", "height and width", func(b *nn.Builder) nn.Value { return b.Concat("k", b.Input(), conv(b, "c", b.Input(), 4, 3, 2)) }},
+		{"c2", "", "flattened from 8×8×3", func(b *nn.Builder) nn.Value { return conv(b, "c2", b.Flatten("f", b.Input()), 4, 1, 1) }},
+		{"d", "", "nothing reads", func(b *nn.Builder) nn.Value {
+			conv(b, "d", b.Input(), 4, 3, 1)
+			return conv(b, "c", b.Input(), 4, 3, 1)
+		}},
+		{"p", "Padding", "half the window", func(b *nn.Builder) nn.Value {
+			return b.MaxPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{2, 2}, Padding: [2]int{2, 2}})
+		}},
+		{"n", "momentum", "0…1", func(b *nn.Builder) nn.Value { return b.BatchNorm("n", b.Input(), 0, 2) }},
+	}
+	for _, tt := range tests {
+		b := nn.NewBuilder(in)
+		_, err := b.Graph(tt.build(b))
+		var se *nn.ShapeError
+		if !errors.As(err, &se) || se.Node != tt.node || se.Attr != tt.attr || !strings.Contains(se.Error(), tt.text) {
+			t.Errorf("node %s, attr %q: got %v", tt.node, tt.attr, err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package layer
+
+import (
+	"qpipe/ops/grid"
+	"qpipe/ops/kernel"
+)
+
+// Add adds two values of the same shape, where no convolution takes the addition.
+type Add struct{}
+
+var addKind = &Kind{
+	Name: "add", Least: 2, Most: 2, Role: Sum, Flat: true,
+	Shape: same, Train: newAdd, Integer: newAdd8,
+}
+
+// Node implements Op.
+func (Add) Node(in []Source) (*Node, error) {
+	x, y := in[0], in[1]
+	if x.Shape != y.Shape || x.Origin != y.Origin {
+		return nil, BadArg("", "cannot add %s (%v) and %s (%v)", x.Name, x.Shape, y.Name, y.Shape)
+	}
+	return like(addKind, x), nil
+}
+
+type addRunner struct {
+	*Bench
+	node          *Node
+	out           grid.Output
+	requant       kernel.Requant
+	unit, mul     []float32
+	one, zero     []float32
+	x, y          *Operand
+	dx, dy        grid.Grad
+	backwardChunk func(i, worker int)
+}
+
+func newAdd(n *Node, b *Bench) Runner {
+	c := n.Shape.C
+	r := &addRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c), one: constant(c, 1), zero: make([]float32, c)}
+	r.x, r.y = b.In[0], b.In[1]
+	r.out.Init(b.Machine)
+	r.out.Fill, r.out.Target, r.backwardChunk = r.fill, r.target, r.give
+	return r
+}
+
+func (r *addRunner) target(q kernel.Quant) {
+	r.requant = grid.Requant(r.unit, r.mul, r.y.Value, q, kernel.None)
+}
+
+func (r *addRunner) Forward(n int, st grid.Step) grid.Value {
+	s := r.node.Shape
+	for c := range r.unit {
+		r.unit[c] = r.x.Unit()
+	}
+	w := grid.Valued
+	if r.x.On && r.y.On {
+		w = grid.Exact
+	}
+	r.Bind(&r.out, n*s.H, s.W*s.C)
+	return r.Complete(&r.out, st, &r.node.Quant, w)
+}
+
+func (r *addRunner) fill(i, worker int, codes bool, mask []uint8) {
+	e0, e1 := r.out.Elements(i)
+	if codes {
+		acc := r.Block[worker].I32[:e1-e0]
+		r.Set.Widen(r.x.Codes[e0:e1], r.x.Q.Zero, acc)
+		r.Set.Requantize(acc, nil, r.y.Codes[e0:e1], r.out.Codes[e0:e1], mask, r.node.Shape.C, &r.requant)
+		return
+	}
+	sum := r.out.Dst[e0:e1]
+	if r.x.On {
+		r.Set.Values(r.x.Codes[e0:e1], r.x.Q.Zero, r.x.Q.Scale, sum)
+	} else {
+		copy(sum, r.x.Data[e0:e1])
+	}
+	r.Set.Affine(sum, r.y.Operand(e0, e1), sum, mask, r.one, r.zero, kernel.None)
+}
+
+func (r *addRunner) Backward(int) {
+	r.dx, r.dy = r.Gradient(0), r.Gradient(1)
+	r.Workers.Run(r.out.Cut.N, r.backwardChunk)
+}
+
+func (r *addRunner) give(i, _ int) {
+	e0, e1 := r.out.Elements(i)
+	g, mask := r.Grad[e0:e1], r.out.Gate(e0, e1)
+	for _, d := range [...]grid.Grad{r.dx, r.dy} {
+		if d.Data != nil {
+			r.Set.Gate(g, mask, d.Data[e0:e1], d.Add)
+		}
+	}
+}
+
+// add8 works on a row's codes, less the zero point.
+type add8 struct {
+	*Rows
+	one, zero []float32
+}
+
+func newAdd8(n *Node, b *Bench) Integer {
+	r := &add8{Rows: NewRows(n, b), one: constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
+	r.Unit(constant(n.Shape.C, b.In[0].Q.Scale), b.In[1].Value)
+	return r
+}
+
+func (r *add8) Run(p Piece) {
+	x, y := r.In[0], r.In[1]
+	acc := r.Block[p.Worker].I32[:r.Width]
+	for at := p.R0 * r.Width; at < p.R1*r.Width; at += r.Width {
+		end := at + r.Width
+		r.Set.Widen(x.Codes[at:end], x.Q.Zero, acc)
+		if r.Coded {
+			r.Set.Requantize(acc, nil, y.Codes[at:end], r.Codes[at:end], nil, r.node.Shape.C, &r.requants[0])
+			continue
+		}
+		r.Set.Dequantize(acc, nil, r.Out[at:end], r.node.Shape.C, r.units[0])
+		r.Set.Affine(r.Out[at:end], y.Operand(at, end), r.Out[at:end], nil, r.one, r.zero, r.node.Act)
+	}
+}

@@ -1,0 +1,224 @@
+package layer
+
+import (
+	"fmt"
+
+	"qpipe/ops/grid"
+	"qpipe/ops/kernel"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+// Concat joins values of the same height and width along the channels.
+type Concat struct{}
+
+var concatKind = &Kind{
+	Name: "concat", Least: 2, Most: -1, Output: Joins,
+	Shape: concatShape, Train: newConcat, Integer: newConcat8,
+}
+
+func concatShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
+	out := in[0]
+	for _, s := range in[1:] {
+		if s.H != out.H || s.W != out.W {
+			return out, fmt.Errorf("height and width differ: %v and %v", in[0], s)
+		}
+		out.C += s.C
+	}
+	return out, nil
+}
+
+// Node implements Op.
+func (Concat) Node(in []Source) (*Node, error) {
+	var shapes []tensor.Shape
+	for _, x := range in {
+		shapes = append(shapes, x.Shape)
+		if s, err := concatShape(nil, shapes); err != nil {
+			return nil, BadArg("", "cannot join %s (%v) and %s (%v): height and width differ", in[0].Name, in[0].Shape, x.Name, x.Shape)
+		} else if len(shapes) == len(in) {
+			return &Node{Kind: concatKind, Shape: s, Origin: s}, nil
+		}
+	}
+	return nil, BadArg("", "a concat takes at least two values, not %d", len(in))
+}
+
+type concatRunner struct {
+	*Bench
+	node  *Node
+	out   grid.Output
+	parts []joint
+	back  func(i, worker int)
+}
+
+// joint is one operand of a concat.
+type joint struct {
+	x         *Operand
+	width     int
+	unit, mul []float32
+	requant   kernel.Requant
+	dx        grid.Grad
+}
+
+func newConcat(n *Node, b *Bench) Runner {
+	r := &concatRunner{Bench: b, node: n}
+	for _, x := range b.In {
+		w := x.Shape.C
+		r.parts = append(r.parts, joint{x: x, width: w, unit: make([]float32, w), mul: make([]float32, w)})
+	}
+	r.out.Init(b.Machine)
+	r.out.Fill, r.out.Target, r.out.Format, r.back = r.fill, r.target, r.format, r.backChunk
+	return r
+}
+
+func (r *concatRunner) Forward(n int, st grid.Step) grid.Value {
+	s, w := r.node.Shape, grid.Exact
+	for k := range r.parts {
+		p := &r.parts[k]
+		if !p.x.On {
+			w = grid.Valued
+		}
+		for c := range p.unit {
+			p.unit[c] = p.x.Unit()
+		}
+	}
+	r.Bind(&r.out, n*s.H, s.W*s.C)
+	return r.Complete(&r.out, st, &r.node.Quant, w)
+}
+
+// format is the node's own, or that of all operands where it is one.
+func (r *concatRunner) format(q *quant.Node) (f kernel.Quant, on, codes bool) {
+	own, on, codes := grid.Format(q)
+	if !on || !codes {
+		return own, on, codes
+	}
+	first := r.parts[0].x
+	for _, p := range r.parts {
+		if !p.x.On || p.x.Q != first.Q {
+			return own, true, true
+		}
+	}
+	return Joined(own, first.Q), true, true
+}
+
+// Joined is the format of a concat whose operands all have the format in: theirs,
+// so that the integers pass through, if the output has the same codes.
+func Joined(own, in kernel.Quant) kernel.Quant {
+	if in.Min == own.Min && in.Max == own.Max && in.HalfUp == own.HalfUp {
+		return in
+	}
+	return own
+}
+
+func (r *concatRunner) target(q kernel.Quant) {
+	for k := range r.parts {
+		p := &r.parts[k]
+		p.requant = grid.Requant(p.unit, p.mul, nil, q, kernel.None)
+	}
+}
+
+func (r *concatRunner) fill(i, worker int, codes bool, mask []uint8) {
+	e0, e1 := r.out.Elements(i)
+	c, at := r.node.Shape.C, 0
+	clear(mask)
+	for k := range r.parts {
+		p := &r.parts[k]
+		p0, p1 := e0/c*p.width, e1/c*p.width
+		b := r.Block[worker]
+		if codes {
+			y, bits := b.U8[:p1-p0], []uint8(nil)
+			if mask != nil {
+				bits = b.U8[p1-p0:][:(p1-p0+7)/8]
+			}
+			r.Set.Widen(p.x.Codes[p0:p1], p.x.Q.Zero, b.I32[:p1-p0])
+			r.Set.Requantize(b.I32[:p1-p0], nil, nil, y, bits, p.width, &p.requant)
+			spread(y, r.out.Codes[e0+at:e1], p.width, c)
+			interleave(bits, mask, p.width, c, at, p1-p0)
+		} else {
+			x := b.F32[:p1-p0]
+			if p.x.On {
+				r.Set.Values(p.x.Codes[p0:p1], p.x.Q.Zero, p.x.Q.Scale, x)
+			} else {
+				x = p.x.Data[p0:p1]
+			}
+			spread(x, r.out.Dst[e0+at:e1], p.width, c)
+		}
+		at += p.width
+	}
+}
+
+// spread writes rows of width elements to where they lie step apart in y.
+func spread[T any](x, y []T, width, step int) {
+	for i := 0; i < len(x); i += width {
+		copy(y[i/width*step:], x[i:i+width])
+	}
+}
+
+// interleave sets the bits of rows of width elements in the mask of rows of step elements, from at on.
+func interleave(bits, mask []uint8, width, step, at, n int) {
+	if mask == nil {
+		return
+	}
+	for i := range n {
+		k := i/width*step + at + i%width
+		mask[k/8] |= bits[i/8] >> (i % 8) & 1 << (k % 8)
+	}
+}
+
+func (r *concatRunner) Backward(int) {
+	for k := range r.parts {
+		r.parts[k].dx = r.Gradient(k)
+	}
+	r.Workers.Run(r.out.Cut.N, r.back)
+}
+
+func (r *concatRunner) backChunk(i, _ int) {
+	e0, e1 := r.out.Elements(i)
+	c, at := r.node.Shape.C, 0
+	g := r.Grad[e0:e1]
+	if mask := r.out.Gate(e0, e1); mask != nil {
+		r.Set.Gate(g, mask, g, false)
+	}
+	for k := range r.parts {
+		p := &r.parts[k]
+		for j := e0 / c; j < e1/c; j++ {
+			r.Give(p.dx, r.Grad[j*c+at:j*c+at+p.width], j*p.width, (j+1)*p.width)
+		}
+		at += p.width
+	}
+}
+
+type concat8 struct{ *Rows }
+
+func newConcat8(n *Node, b *Bench) Integer {
+	r := &concat8{NewRows(n, b)}
+	for _, x := range b.In {
+		r.Unit(constant(x.Shape.C, x.Q.Scale), nil)
+	}
+	return r
+}
+
+func (r *concat8) Run(p Piece) {
+	b, step := r.Block[p.Worker], r.node.Shape.C
+	for row := p.R0; row < p.R1; row++ {
+		at := row * r.Width
+		for k, x := range r.In {
+			size, c := r.node.Shape.W*x.Shape.C, x.Shape.C
+			codes := x.Codes[row*size : (row+1)*size]
+			if r.Coded && x.Q == r.Q { // the integers pass through
+				spread(codes, r.Codes[at:], c, step)
+				at += c
+				continue
+			}
+			acc := b.I32[:size]
+			r.Set.Widen(codes, x.Q.Zero, acc)
+			if r.Coded {
+				r.Set.Requantize(acc, nil, nil, b.U8[:size], nil, c, &r.requants[k])
+				spread(b.U8[:size], r.Codes[at:], c, step)
+			} else {
+				r.Set.Dequantize(acc, nil, b.F32[:size], c, r.units[k])
+				spread(b.F32[:size], r.Out[at:], c, step)
+			}
+			at += c
+		}
+	}
+}

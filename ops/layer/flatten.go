@@ -1,0 +1,19 @@
+package layer
+
+import "qpipe/ops/tensor"
+
+// Flatten makes a vector of a map: the same memory. A linear layer after it takes its weights
+// in the order of the map's channels, rows and columns, as PyTorch does.
+type Flatten struct{}
+
+var flattenKind = &Kind{
+	Name: "flatten", Least: 1, Most: 1, Output: Passes, Flat: true, View: true, Floats: true,
+	Shape: func(_ *Node, in []tensor.Shape) (tensor.Shape, error) { return flat(in[0]), nil },
+}
+
+// Node implements Op.
+func (Flatten) Node(in []Source) (*Node, error) {
+	return &Node{Kind: flattenKind, Shape: flat(in[0].Shape), Origin: in[0].Origin}, nil
+}
+
+func flat(s tensor.Shape) tensor.Shape { return tensor.Shape{H: 1, W: 1, C: s.WithN(1).Len()} }

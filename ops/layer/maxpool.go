@@ -1,0 +1,102 @@
+package layer
+
+import (
+	"qpipe/ops/grid"
+	"qpipe/ops/kernel"
+)
+
+// MaxPool is max pooling. It passes codes on.
+type MaxPool PoolArgs
+
+var maxPoolKind = &Kind{
+	Name: "max_pool", Least: 1, Most: 1, Output: Passes,
+	Shape: poolShape, Restore: restorePool, Room: maxPoolRoom,
+	Train: newMaxPool, Integer: newMaxPool8,
+}
+
+// Node implements Op.
+func (a MaxPool) Node(in []Source) (*Node, error) { return pooling(maxPoolKind, in[0], PoolArgs(a)) }
+
+type maxPoolRunner struct {
+	*Bench
+	node        *Node
+	geom        kernel.Pool
+	cut         grid.Cut
+	x           *Operand
+	index       []int32 // where each maximum lies
+	dx          grid.Grad
+	forth, back func(i, worker int)
+}
+
+func newMaxPool(n *Node, b *Bench) Runner {
+	r := &maxPoolRunner{Bench: b, node: n, geom: PoolGeom(n), x: b.In[0]}
+	if n := maxPoolPlaces(n, b); n > 0 {
+		r.index = make([]int32, n)
+	}
+	r.forth, r.back = r.forwardChunk, r.backChunk
+	return r
+}
+
+func maxPoolRoom(n *Node, b *Bench) Room {
+	if n.Int8 {
+		return n.plainRoom()
+	}
+	return Room{Back: poolBack(b), Bytes: 4 * int64(maxPoolPlaces(n, b))}
+}
+
+// maxPoolPlaces is of how many elements the maximum's place is kept.
+func maxPoolPlaces(n *Node, b *Bench) int {
+	if b.Training || b.Plain {
+		return b.Batch * n.Shape.WithN(1).Len()
+	}
+	return 0
+}
+
+func (r *maxPoolRunner) Forward(n int, _ grid.Step) grid.Value {
+	r.geom.N = n
+	r.cut = grid.NewCut(n*r.geom.OH, r.geom.OW*r.geom.C)
+	r.Workers.Run(r.cut.N, r.forth)
+	return grid.Value{Data: r.Out, Codes: r.Codes, On: r.x.On, Q: r.x.Q}
+}
+
+func (r *maxPoolRunner) forwardChunk(i, _ int) {
+	r0, r1 := r.cut.Range(i)
+	if r.x.On {
+		r.Set.MaxPoolInt8(&r.geom, r.x.Codes, r.Codes, r.index, r0, r1)
+		return
+	}
+	r.Set.MaxPool(&r.geom, r.x.Data, r.Out, r.index, r0, r1)
+}
+
+func (r *maxPoolRunner) Backward(n int) {
+	r.dx = r.Gradient(0)
+	if r.dx.Data != nil {
+		r.cut = grid.NewCut(n, r.geom.H*r.geom.W*r.geom.C)
+		r.Workers.Run(r.cut.N, r.back)
+	}
+}
+
+func (r *maxPoolRunner) backChunk(i, _ int) {
+	n0, n1 := r.cut.Range(i)
+	dst := r.dx.Data
+	if r.dx.Add {
+		dst = r.Back
+	}
+	r.Set.MaxPoolBackward(&r.geom, r.Grad, r.index, dst, n0, n1)
+	if size := r.geom.H * r.geom.W * r.geom.C; r.dx.Add {
+		r.Set.AddTo(dst[n0*size:n1*size], r.dx.Data[n0*size:n1*size])
+	}
+}
+
+type maxPool8 struct {
+	*Bench
+	geom kernel.Pool
+}
+
+func newMaxPool8(n *Node, b *Bench) Integer { return &maxPool8{b, PoolGeom(n)} }
+
+func (r *maxPool8) Begin(n int) { r.geom.N = n }
+
+func (r *maxPool8) Run(p Piece) {
+	r.Set.MaxPoolInt8(&r.geom, r.In[0].Codes, r.Codes, nil, p.R0, p.R1)
+}

@@ -1,0 +1,80 @@
+package layer
+
+import (
+	"fmt"
+	"math"
+
+	"qpipe/ops/tensor"
+)
+
+// Op is an op with its arguments, as a model names it.
+type Op interface {
+	// Node makes the node that applies the op to the operands. Its name and places are the builder's. What is wrong
+	// with an argument is an *ArgError.
+	Node(in []Source) (*Node, error)
+}
+
+// Source is an operand while a network is built. Origin is the map that a flattened
+// operand was, else Shape; N is 0.
+type Source struct {
+	Name          string
+	Shape, Origin tensor.Shape
+}
+
+// ArgError is a mistake in an op's arguments, at the argument Attr if one is at fault.
+type ArgError struct {
+	Attr string
+	Err  error
+}
+
+func (e *ArgError) Error() string {
+	if e.Attr == "" {
+		return e.Err.Error()
+	}
+	return e.Attr + ": " + e.Err.Error()
+}
+
+// Unwrap returns the mistake without the argument.
+func (e *ArgError) Unwrap() error { return e.Err }
+
+// BadArg returns the mistake at an argument, "" for none.
+func BadArg(attr, format string, a ...any) error { return &ArgError{attr, fmt.Errorf(format, a...)} }
+
+// MaxElements bounds the values that a node has for an image, and its weights, so that
+// no product of extents overflows and offsets fit into the kernels' 32 bits.
+const MaxElements = math.MaxInt32
+
+// MaxExtent bounds every extent in a structure, so that no product of
+// them overflows and no damaged file asks for absurd memory by itself.
+const MaxExtent = 1 << 20
+
+// Volume is a product of extents that may be too large for an int.
+func Volume(extents ...int) float64 {
+	v := 1.0
+	for _, e := range extents {
+		v *= float64(e)
+	}
+	return v
+}
+
+// Places is the number of places of a window of k elements (PyTorch's floor).
+func Places(in, k, stride, pad, dilation int) int {
+	rest := in + 2*pad - dilation*(k-1) - 1
+	if rest < 0 {
+		return 0
+	}
+	return rest/stride + 1
+}
+
+// same is the shape of an output that is like every operand.
+func same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
+	for _, s := range in[1:] {
+		if s != in[0] {
+			return tensor.Shape{}, fmt.Errorf("%v and %v differ", in[0], s)
+		}
+	}
+	return in[0], nil
+}
+
+// like returns a node whose output is like the operand.
+func like(k *Kind, in Source) *Node { return &Node{Kind: k, Shape: in.Shape, Origin: in.Origin} }
