@@ -49,6 +49,12 @@ func TestFormatPage(t *testing.T) {
 			tensors[page.rowOf(t, lives(t)[i], name, v.(map[string]any)["dtype"].(string))] = true
 		}
 	}
+	structure.collect(t, string(twoOutputs(t).Structure()))
+	for _, op := range nn.Ops() {
+		if !strings.Contains(page["Structure"], "`"+op+"`") {
+			t.Errorf("docs/format.md does not name the op %s", op)
+		}
+	}
 	page.same(t, "Metadata", meta)
 	page.same(t, "Structure", structure)
 	page.same(t, "Tensors", tensors)
@@ -58,6 +64,16 @@ func TestFormatPage(t *testing.T) {
 	dump := keys{}
 	dump.fields(reflect.TypeFor[artifact.DumpIndex]())
 	page.same(t, "A dump", dump)
+}
+
+// twoOutputs is a network with two outputs.
+func twoOutputs(t *testing.T) *nn.Graph {
+	t.Helper()
+	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 1})
+	x := b.Conv("a", b.Input(), convbn.Conv{OutC: 2, Kernel: [2]int{1, 1}})
+	g, err := b.Graph(x, b.Linear("b", x, 3, true))
+	must(t, err)
+	return g
 }
 
 // keys are the names that were found in files.

@@ -67,12 +67,9 @@ func (d *dump) begin(e *evaluation) error {
 	}
 	nodes := map[string]*dumpNode{}
 	for _, m := range e.model.Modules() {
-		node := &dumpNode{name: m.Name, shape: m.Out, from: m.Out, dtype: m.QConfig.Activation.Spec.DType}
+		node := &dumpNode{name: m.Name, shape: m.Out, from: m.Map, dtype: m.QConfig.Activation.Spec.DType}
 		if !m.HasQuant {
 			node.dtype = nodes[m.Inputs[0]].dtype
-		}
-		if m.Op == "flatten" || m.Op == "act" || m.Op == "add" { // others take no flattened map, or make another thing of it
-			node.from = nodes[m.Inputs[0]].from
 		}
 		nodes[m.Name], d.nodes = node, append(d.nodes, node)
 	}

@@ -15,7 +15,7 @@ import (
 type BatchNorm struct{ Eps, Momentum float64 }
 
 var bnKind = &layer.Kind{
-	Name: "bn", Least: 1, Most: 1, Role: layer.Norm, Rereads: true,
+	Name: "bn", Least: 1, Most: 1, Role: layer.Norm, Aligned: true, Rereads: true,
 	Shape: func(_ *layer.Node, in []tensor.Shape) (tensor.Shape, error) { return in[0], nil },
 	Restore: func(n *layer.Node, f layer.Fields) (layer.Body, error) {
 		bn, err := restoreBN(n.Shape.C, f)
@@ -23,6 +23,9 @@ var bnKind = &layer.Kind{
 	},
 	Train: newNorm, Integer: newNorm8,
 }
+
+// Kind implements layer.Op.
+func (BatchNorm) Kind() *layer.Kind { return bnKind }
 
 // Node implements layer.Op.
 func (a BatchNorm) Node(in []layer.Source) (*layer.Node, error) {

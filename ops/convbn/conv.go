@@ -63,28 +63,31 @@ func BNOf(n *layer.Node) *BN {
 	return nil
 }
 
+// Kind implements layer.Op.
+func (Conv) Kind() *layer.Kind { return convKind }
+
 // Node implements layer.Op.
 func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
-	a.Stride, a.Dilation, a.Groups = ones(a.Stride), ones(a.Dilation), max(a.Groups, 1)
+	stride, dilation, groups := ones(a.Stride), ones(a.Dilation), max(a.Groups, 1)
 	s := in[0].Shape
 	switch {
 	case a.OutC < 1:
 		return nil, layer.BadArg("OutC", "%d output channels", a.OutC)
 	case a.Kernel[0] < 1 || a.Kernel[1] < 1:
 		return nil, layer.BadArg("Kernel", "the kernel is %d×%d", a.Kernel[0], a.Kernel[1])
-	case a.Stride[0] < 1 || a.Stride[1] < 1:
-		return nil, layer.BadArg("Stride", "the stride is %d×%d", a.Stride[0], a.Stride[1])
-	case a.Dilation[0] < 1 || a.Dilation[1] < 1:
-		return nil, layer.BadArg("Dilation", "the dilation is %d×%d", a.Dilation[0], a.Dilation[1])
+	case stride[0] < 1 || stride[1] < 1:
+		return nil, layer.BadArg("Stride", "the stride is %d×%d", stride[0], stride[1])
+	case dilation[0] < 1 || dilation[1] < 1:
+		return nil, layer.BadArg("Dilation", "the dilation is %d×%d", dilation[0], dilation[1])
 	case a.Padding[0] < 0 || a.Padding[1] < 0:
 		return nil, layer.BadArg("Padding", "the padding is %d×%d", a.Padding[0], a.Padding[1])
-	case s.C%a.Groups != 0 || a.OutC%a.Groups != 0:
-		return nil, layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", a.Groups, s.C, a.OutC)
+	case s.C%groups != 0 || a.OutC%groups != 0:
+		return nil, layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", groups, s.C, a.OutC)
 	}
 	g := kernel.Conv{
 		H: s.H, W: s.W, C: s.C, OutC: a.OutC, KH: a.Kernel[0], KW: a.Kernel[1],
-		StrideH: a.Stride[0], StrideW: a.Stride[1], PadTop: a.Padding[0], PadLeft: a.Padding[1],
-		DilationH: a.Dilation[0], DilationW: a.Dilation[1], Groups: a.Groups,
+		StrideH: stride[0], StrideW: stride[1], PadTop: a.Padding[0], PadLeft: a.Padding[1],
+		DilationH: dilation[0], DilationW: dilation[1], Groups: groups,
 	}
 	g.OH = layer.Places(s.H, g.KH, g.StrideH, g.PadTop, g.DilationH)
 	g.OW = layer.Places(s.W, g.KW, g.StrideW, g.PadLeft, g.DilationW)
@@ -94,6 +97,9 @@ func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
 	}
 	return node(convKind, &Node{Geom: g, Bias: a.Bias})
 }
+
+// Kind implements layer.Op.
+func (Linear) Kind() *layer.Kind { return linearKind }
 
 // Node implements layer.Op.
 func (a Linear) Node(in []layer.Source) (*layer.Node, error) {

@@ -91,7 +91,7 @@ func (e *Net) furnish(c *cell, input int) {
 	for _, j := range c.In {
 		x, r := e.cells[j], e.root(j)
 		b.In = append(b.In, &layer.Operand{
-			Value: &r.value, Shape: x.Shape, Coded: x.bench.Coded, Remade: r.bench.Remade, Shared: len(e.readers(r)) > 1,
+			Value: &r.value, Shape: x.Shape, Coded: x.bench.Coded, Remade: r.bench.Remade, Shared: len(e.readers(r)) > 1 || r.last == len(e.cells),
 		})
 	}
 	b.Gradient = func(k int) grid.Grad { return e.gradient(c.In[k]) }

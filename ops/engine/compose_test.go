@@ -10,6 +10,7 @@ import (
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
 )
 
 // compose64 is the third opinion: a QAT graph's eval forward composed in float64
@@ -104,6 +105,13 @@ func (c *compose64) node(n *layer.Node) []float64 {
 			x[i] += v
 		}
 		return x
+	case n.Kind.Name == "mul":
+		return c.mul(n, x, c.operand(n.In[1]))
+	case n.Kind.Name == "hard_swish":
+		for i, v := range x {
+			x[i] = v * min(max(v+3, 0), 6) / 6
+		}
+		return x
 	case n.Kind.Name == "bn":
 		y := make([]float64, len(x))
 		_, sx, _, _ := c.e.Output(nodesOf(c.g)[n.In[0]].Name)
@@ -116,6 +124,27 @@ func (c *compose64) node(n *layer.Node) []float64 {
 		return c.concat(n)
 	}
 	return pool64(layer.PoolGeom(n), c.n, x)
+}
+
+// mul is the product, with extents of 1 repeated.
+func (c *compose64) mul(n *layer.Node, x, y []float64) []float64 {
+	out := make([]float64, n.Shape.WithN(c.n).Len())
+	a, b := nodesOf(c.g)[n.In[0]].Shape, nodesOf(c.g)[n.In[1]].Shape
+	at := func(s tensor.Shape, image, h, w, ch int) int {
+		return ((image*s.H+h%s.H)*s.W+w%s.W)*s.C + ch%s.C
+	}
+	k := 0
+	for image := range c.n {
+		for h := range n.Shape.H {
+			for w := range n.Shape.W {
+				for ch := range n.Shape.C {
+					out[k] = x[at(a, image, h, w, ch)] * y[at(b, image, h, w, ch)]
+					k++
+				}
+			}
+		}
+	}
+	return out
 }
 
 // conv is conv + bias of the node, or of its absorbed self while it has a BN, in

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -354,5 +356,56 @@ func TestTooManyProducts(t *testing.T) {
 	e.Backward([]float32{1, 0, 0, -1})
 	if errs := g.Convertible(); len(errs) != 1 || errs[0].Node != "fc" {
 		t.Errorf("it is convertible but for %v", errs)
+	}
+}
+
+// TestSeveralInputsAndOutputs: a network with two inputs and two outputs, one of which is read on inside, is what two calls of
+// one network are; the gradients of the outputs add up, and its structure is read back.
+func TestSeveralInputsAndOutputs(t *testing.T) {
+	s := tensor.Shape{H: 6, W: 6, C: 2}
+	b := nn.NewBuilder(s)
+	side := b.AddInput("side", s)
+	x := b.Conv("stem", b.Add("sum", b.Input(), side), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}})
+	mask := b.Conv("mask", b.Act("relu", x, kernel.ReLU), convbn.Conv{OutC: 3, Kernel: [2]int{1, 1}})
+	class := b.Linear("class", b.GlobalAvgPool("gap", mask), 5, true)
+	g, err := b.Graph(mask, class)
+	must(t, err)
+	g.Init(1)
+	if in, out := g.Inputs(), g.Outputs(); len(in) != 2 || in[1].Name != "side" || len(out) != 2 || out[0].Name != "mask" || out[1].Shape.C != 5 {
+		t.Fatalf("inputs %v, outputs %v", in, out)
+	}
+	again, err := nn.Restore(g.Structure())
+	must(t, err)
+	if !bytes.Equal(again.Structure(), g.Structure()) {
+		t.Errorf("the structure is read back as\n%s\nand was\n%s", again.Structure(), g.Structure())
+	}
+	const n = 3
+	r := rand.New(rand.NewPCG(1, 2))
+	size := s.WithN(n).Len()
+	in := [][]float32{randn(r, size, 1), randn(r, size, 1)}
+	dy := [][]float32{randn(r, n*6*6*3, 1), randn(r, n*5, 1)}
+	e := compile(t, g, n, true)
+	loss := func() float64 {
+		y := e.ForwardAll(in, n, Train)
+		return dot(y[0], dy[0]) + dot(y[1], dy[1])
+	}
+	loss()
+	e.BackwardAll(dy)
+	for _, p := range g.Params() {
+		grad := slices.Clone(p.Grad)
+		if want, ok := difference(p, 0, loss); ok && math.Abs(want-float64(grad[0])) > 2e-2*math.Abs(want)+2e-2 {
+			t.Errorf("%s[0]: gradient %g, difference %g", p.Name, grad[0], want)
+		}
+	}
+	g.SetQConfig(int8Config("class"))
+	must(t, g.Prepare(nn.QAT, nn.FuseBN))
+	e.ForwardAll(in, n, Train)
+	int8, err := g.Convert()
+	must(t, err)
+	want, got := keeping(t, g, n).ForwardAll(in, n, Eval), keeping(t, int8, n).ForwardAll(in, n, Eval)
+	for k := range want {
+		if !slices.Equal(want[k], got[k]) {
+			t.Errorf("output %d of the int8 form is not that of the QAT evaluation", k)
+		}
 	}
 }

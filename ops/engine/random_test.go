@@ -43,7 +43,7 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 	for i := range 3 + r.IntN(10) {
 		x := pick()
 		var y nn.Value
-		switch s := x.Shape(); r.IntN(9) {
+		switch s := x.Shape(); r.IntN(12) {
 		case 0:
 			y = b.MaxPool(name("max", i), x, layer.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 		case 1:
@@ -59,6 +59,21 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 			}
 			y = b.Concat(name("cat", i), x, z)
 			read[z] = true
+		case 5:
+			y = b.Apply(name("hswish", i), layer.Pointwise{Function: "hard_swish"}, x)
+		case 6, 7:
+			z := x
+			if p := pick(); p.Shape().C == s.C {
+				z, read[p] = p, true
+			}
+			if r.IntN(3) > 0 || z.Shape() != s { // a gate of its channels
+				z = b.GlobalAvgPool(name("gate", i), z)
+			}
+			if r.IntN(2) == 0 {
+				y = b.Apply(name("mul", i), layer.Mul{}, x, z)
+			} else {
+				y = b.Apply(name("mul", i), layer.Mul{}, z, x)
+			}
 		default:
 			y = randomUnit(b, r, i, x, open, read)
 		}

@@ -9,9 +9,12 @@ import (
 type Act struct{ Act kernel.Act }
 
 var actKind = &Kind{
-	Name: "act", Least: 1, Most: 1, Output: Passes, Role: Clamp, Flat: true, Floats: true,
+	Name: "act", Least: 1, Most: 1, Output: Passes, Role: Clamp, Flat: true, Aligned: true, Floats: true,
 	Shape: same, Train: newAct, Integer: newAct8,
 }
+
+// Kind implements Op.
+func (Act) Kind() *Kind { return actKind }
 
 // Node implements Op.
 func (a Act) Node(in []Source) (*Node, error) {

@@ -9,9 +9,12 @@ import (
 type Add struct{}
 
 var addKind = &Kind{
-	Name: "add", Least: 2, Most: 2, Role: Sum, Flat: true,
+	Name: "add", Least: 2, Most: 2, Role: Sum, Flat: true, Aligned: true,
 	Shape: same, Train: newAdd, Integer: newAdd8,
 }
+
+// Kind implements Op.
+func (Add) Kind() *Kind { return addKind }
 
 // Node implements Op.
 func (Add) Node(in []Source) (*Node, error) {

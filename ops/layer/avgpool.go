@@ -24,8 +24,14 @@ func averaging(name string) *Kind {
 	}
 }
 
+// Kind implements Op.
+func (AvgPool) Kind() *Kind { return avgPoolKind }
+
 // Node implements Op.
 func (a AvgPool) Node(in []Source) (*Node, error) { return pooling(avgPoolKind, in[0], PoolArgs(a)) }
+
+// Kind implements Op.
+func (GlobalAvgPool) Kind() *Kind { return globalAvgPoolKind }
 
 // Node implements Op.
 func (GlobalAvgPool) Node(in []Source) (*Node, error) {

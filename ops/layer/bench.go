@@ -69,7 +69,7 @@ type Operand struct {
 	Shape  tensor.Shape
 	Coded  bool // it becomes codes
 	Remade bool // its values must be remade in the backward pass
-	Shared bool // others read it, too
+	Shared bool // others read it, too, or it is an output: its gradient may have a part already
 }
 
 // Room is what running a node needs besides its output, in elements for a whole batch.

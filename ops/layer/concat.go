@@ -28,18 +28,22 @@ func concatShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 	return out, nil
 }
 
+// Kind implements Op.
+func (Concat) Kind() *Kind { return concatKind }
+
 // Node implements Op.
 func (Concat) Node(in []Source) (*Node, error) {
 	var shapes []tensor.Shape
+	out := tensor.Shape{}
 	for _, x := range in {
 		shapes = append(shapes, x.Shape)
-		if s, err := concatShape(nil, shapes); err != nil {
+		s, err := concatShape(nil, shapes)
+		if err != nil {
 			return nil, BadArg("", "cannot join %s (%v) and %s (%v): height and width differ", in[0].Name, in[0].Shape, x.Name, x.Shape)
-		} else if len(shapes) == len(in) {
-			return &Node{Kind: concatKind, Shape: s, Origin: s}, nil
 		}
+		out = s
 	}
-	return nil, BadArg("", "a concat takes at least two values, not %d", len(in))
+	return &Node{Kind: concatKind, Shape: out, Origin: out}, nil
 }
 
 type concatRunner struct {

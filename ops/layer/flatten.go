@@ -7,9 +7,12 @@ import "qpipe/ops/tensor"
 type Flatten struct{}
 
 var flattenKind = &Kind{
-	Name: "flatten", Least: 1, Most: 1, Output: Passes, Flat: true, View: true, Floats: true,
+	Name: "flatten", Least: 1, Most: 1, Output: Passes, Flat: true, Aligned: true, View: true, Floats: true,
 	Shape: func(_ *Node, in []tensor.Shape) (tensor.Shape, error) { return flat(in[0]), nil },
 }
+
+// Kind implements Op.
+func (Flatten) Kind() *Kind { return flattenKind }
 
 // Node implements Op.
 func (Flatten) Node(in []Source) (*Node, error) {

@@ -16,6 +16,9 @@ var inputKind = &Kind{
 	Integer: newInput8,
 }
 
+// Kind implements Op.
+func (Input) Kind() *Kind { return inputKind }
+
 // Node implements Op.
 func (i Input) Node([]Source) (*Node, error) {
 	s := i.Shape.WithN(0)

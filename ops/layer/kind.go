@@ -20,6 +20,7 @@ type Kind struct {
 	Role        Role   // its part in fusion
 
 	Flat    bool // takes a flattened map
+	Aligned bool // the output's elements are in the order of the first operand's, one for one
 	View    bool // its output is its operand, as it lies in memory
 	Floats  bool // in the int8 form it takes float32 values, too
 	Rereads bool // its backward pass reads its operands' values again

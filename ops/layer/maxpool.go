@@ -14,6 +14,9 @@ var maxPoolKind = &Kind{
 	Train: newMaxPool, Integer: newMaxPool8,
 }
 
+// Kind implements Op.
+func (MaxPool) Kind() *Kind { return maxPoolKind }
+
 // Node implements Op.
 func (a MaxPool) Node(in []Source) (*Node, error) { return pooling(maxPoolKind, in[0], PoolArgs(a)) }
 

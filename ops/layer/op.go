@@ -9,8 +9,10 @@ import (
 
 // Op is an op with its arguments, as a model names it.
 type Op interface {
-	// Node makes the node that applies the op to the operands. Its name and places are the builder's. What is wrong
-	// with an argument is an *ArgError.
+	// Kind is the op's row; nil where the arguments name none.
+	Kind() *Kind
+	// Node makes the node that applies the op to the operands, as many as its kind takes. Name and places are the
+	// builder's. What is wrong with an argument is an *ArgError.
 	Node(in []Source) (*Node, error)
 }
 

@@ -1,10 +1,11 @@
 package layer
 
-// Kinds are the ops of this package, a row each.
+// Kinds are the ops of this package, a row each; a curve's row is in the table of curves.
 func Kinds() []*Kind {
-	return []*Kind{
+	kinds := []*Kind{
 		inputKind,
 		addKind,
+		mulKind,
 		concatKind,
 		maxPoolKind,
 		avgPoolKind,
@@ -12,4 +13,5 @@ func Kinds() []*Kind {
 		flattenKind,
 		actKind,
 	}
+	return append(kinds, curveKinds...)
 }

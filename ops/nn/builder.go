@@ -76,9 +76,13 @@ func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 		n := b.nodes[x.id]
 		in[i], places[i] = layer.Source{Name: n.Name, Shape: n.Shape, Origin: n.Origin}, x.id
 	}
+	err := checkOperands(op.Kind(), in)
+	if err != nil {
+		return b.fail(name, err)
+	}
 	n, err := op.Node(in)
 	if err == nil {
-		err = b.check(n, in)
+		err = checkSize(n.Shape)
 	}
 	if err != nil {
 		return b.fail(name, err)
@@ -132,18 +136,27 @@ func (b *Builder) GlobalAvgPool(name string, x Value) Value {
 // in the order of the map's channels, rows and columns, as PyTorch does.
 func (b *Builder) Flatten(name string, x Value) Value { return b.Apply(name, layer.Flatten{}, x) }
 
-// check refuses what no node may have: too few or too many operands, too many values, and a flattened map, whose order
-// of features differs between memory and file, where the op does not say that it takes one.
-func (b *Builder) check(n *layer.Node, in []layer.Source) error {
-	k, s := n.Kind, n.Shape
-	if len(in) < k.Least || k.Most >= 0 && len(in) > k.Most {
-		return layer.BadArg("", "it is given %d operands, and %s takes %d", len(in), k.Name, k.Least)
+// checkOperands refuses too few or too many operands, and a flattened map, whose order of features differs between
+// memory and file, where the op does not say that it takes one.
+func checkOperands(k *layer.Kind, in []layer.Source) error {
+	switch {
+	case k == nil:
+		return nil // the op says what is wrong
+	case len(in) < k.Least:
+		return layer.BadArg("", "%s takes at least %d operands, not %d", k.Name, k.Least, len(in))
+	case k.Most >= 0 && len(in) > k.Most:
+		return layer.BadArg("", "%s takes at most %d operands, not %d", k.Name, k.Most, len(in))
 	}
 	for _, x := range in {
 		if x.Origin != x.Shape && !k.Flat {
 			return layer.BadArg("", "its input %s was flattened from %v; after a flatten come linear layers, activations and additions only", x.Name, x.Origin)
 		}
 	}
+	return nil
+}
+
+// checkSize refuses more values than a node may have.
+func checkSize(s tensor.Shape) error {
 	if layer.Volume(s.H, s.W, s.C) > layer.MaxElements {
 		return layer.BadArg("", "%d×%d×%d values for an image are more than the %d that a node may have", s.H, s.W, s.C, int64(layer.MaxElements))
 	}

@@ -69,6 +69,15 @@ type node struct {
 // kinds is the table of ops, a row each.
 func kinds() []*layer.Kind { return append(layer.Kinds(), convbn.Kinds()...) }
 
+// Ops are the names of all ops.
+func Ops() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
 // kindNamed is the row of that name, nil for none.
 func kindNamed(name string) *layer.Kind {
 	list := kinds()
@@ -87,7 +96,8 @@ type Module struct {
 	BN                  string // the name of the BN inside, "" when none is (left)
 	Inputs              []string
 	Out                 tensor.Shape
-	HasWeight, HasQuant bool // takes a weight qconfig; has an output quant node of its own (may take an activation dtype)
+	Map                 tensor.Shape // the map whose elements the output has in their order: of a flattened map that map, else Out
+	HasWeight, HasQuant bool         // takes a weight qconfig; has an output quant node of its own (may take an activation dtype)
 	QConfig             QConfig
 	Params              int
 	Act                 kernel.Act
@@ -175,6 +185,11 @@ func (g *Graph) module(n *node) Module {
 	for _, i := range n.In {
 		m.Inputs = append(m.Inputs, g.nodes[i].Name)
 	}
+	first := n
+	for first.Kind.Aligned {
+		first = g.nodes[first.In[0]]
+	}
+	m.Map = first.Shape
 	for _, t := range n.Slots() {
 		if t.Trainable() {
 			m.Params += t.Len()

@@ -1,0 +1,169 @@
+package nn
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"qpipe/ops/convbn"
+	"qpipe/ops/layer"
+	"qpipe/ops/tensor"
+)
+
+// TestEveryRowIsWhole: a row of the table of ops has all that the passes and the engine ask of it, and what it says of
+// itself is so.
+func TestEveryRowIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range kinds() {
+		lacks := func(what string) { t.Errorf("op %q: %s", k.Name, what) }
+		if k.Name == "" || seen[k.Name] {
+			lacks("it has no name of its own")
+		}
+		seen[k.Name] = true
+		switch {
+		case k.Shape == nil:
+			lacks("nothing says what its output's shape is")
+		case !k.View && (k.Train == nil || k.Integer == nil):
+			lacks("it does not run in every form")
+		case k.View && (k.Train != nil || k.Integer != nil || k.Output != layer.Passes):
+			lacks("its output is its operand, so nothing runs and nothing is quantized")
+		case k.Most >= 0 && k.Most < k.Least:
+			lacks("it takes no number of operands")
+		case k.Aligned && k.Least < 1:
+			lacks("there is no operand that its output could be aligned with")
+		case k.Output == layer.Joins && k.Least < 2, k.Output == layer.Passes && k.Least < 1:
+			lacks("there is no operand whose format its output could have")
+		}
+		n := built(t, k)
+		if (n.Body != nil) != (k.Restore != nil) {
+			lacks("its nodes' attributes are written and not read, or read and not written")
+		}
+		if c := convbn.Of(n); (c != nil) != (k.Role == layer.Head) {
+			lacks("a head of a chain has the weights of a convolution, and no other node")
+		}
+		if (convbn.BNOf(n) != nil) != (k.Role == layer.Norm) {
+			lacks("its role is that of a BN, and its body is not, or the other way round")
+		}
+	}
+}
+
+// TestStructuresKeepEveryOp: what a structure holds of a node of any op is what is read back.
+func TestStructuresKeepEveryOp(t *testing.T) {
+	for _, k := range kinds() {
+		g := &Graph{form: Float, nodes: []*node{{Node: built(t, k)}}, outs: []int{0}}
+		n := g.nodes[0]
+		n.Name, n.members = "x", []string{"x"}
+		if bn := convbn.BNOf(n.Node); bn != nil {
+			bn.Name = "x"
+		}
+		b, err := g.nodeJSON(n).MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var j nodeJSON
+		if err := j.UnmarshalJSON(b); err != nil {
+			t.Fatal(err)
+		}
+		again := &Graph{form: Float}
+		if err := again.restoreNode(j, map[string]int{}); err != nil {
+			t.Errorf("op %q: %v\n%s", k.Name, err, b)
+			continue
+		}
+		if r := again.nodes[0]; r.Kind != k || r.Shape != n.Shape || r.Act != n.Act || r.Window() != n.Window() || !reflect.DeepEqual(r.Body, n.Body) {
+			t.Errorf("op %q is read back otherwise than it was written:\n%s", k.Name, b)
+		}
+	}
+}
+
+// built is a node of the kind, by the op that makes it.
+func built(t *testing.T, k *layer.Kind) *layer.Node {
+	t.Helper()
+	s := tensor.Shape{H: 6, W: 5, C: 4}
+	x := layer.Source{Name: "x", Shape: s, Origin: s}
+	for _, op := range ops() {
+		if op.Kind() != k {
+			continue
+		}
+		n, err := op.Node([]layer.Source{x, x}[:min(max(k.Least, 1), 2)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	t.Fatalf("no op in this test makes a node of kind %q", k.Name)
+	return nil
+}
+
+// ops has an op of each kind.
+func ops() []layer.Op {
+	pool := layer.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, CountIncludePad: true}
+	list := []layer.Op{
+		layer.Input{Shape: tensor.Shape{H: 6, W: 5, C: 4}}, layer.Add{}, layer.Mul{}, layer.Concat{}, layer.MaxPool(pool), layer.AvgPool(pool),
+		layer.GlobalAvgPool{}, layer.Flatten{}, layer.Act{Act: 1},
+		convbn.Conv{OutC: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Groups: 2, Bias: true}, convbn.Linear{Out: 3}, convbn.BatchNorm{},
+	}
+	for _, name := range layer.Functions() {
+		list = append(list, layer.Pointwise{Function: name})
+	}
+	return list
+}
+
+// TestNobodyAsksWhichOp: nothing but an op's own file compares the kind of a node or its name: what depends on the op is in its row.
+func TestNobodyAsksWhichOp(t *testing.T) {
+	names := map[string]bool{}
+	for _, k := range kinds() {
+		names[fmt.Sprintf("%q", k.Name)] = true
+	}
+	mayAsk := []string{"../../interp/bench/subject.go"} // a qconfig that chooses nodes by their op, as a user's may
+	for _, pattern := range []string{"*.go", "../engine/*.go", "../../interp/*/*.go", "../../stdlib/*.go", "../../stdlib/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") && !slices.Contains(mayAsk, file) {
+				comparesKinds(t, file, names)
+			}
+		}
+	}
+}
+
+// comparesKinds looks for comparisons and cases with the name of an op, where what is compared is called Op or Name.
+func comparesKinds(t *testing.T, file string, names map[string]bool) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func(e ast.Expr) bool {
+		s, ok := e.(*ast.SelectorExpr)
+		return ok && (s.Sel.Name == "Op" || s.Sel.Name == "Kind" || s.Sel.Name == "Name")
+	}
+	named := func(e ast.Expr) bool {
+		l, ok := e.(*ast.BasicLit)
+		return ok && names[l.Value]
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		bad := false
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			bad = (n.Op == token.EQL || n.Op == token.NEQ) && (asks(n.X) && named(n.Y) || asks(n.Y) && named(n.X))
+		case *ast.SwitchStmt:
+			for _, c := range n.Body.List {
+				for _, e := range c.(*ast.CaseClause).List {
+					bad = bad || n.Tag != nil && asks(n.Tag) && named(e)
+				}
+			}
+		}
+		if bad {
+			t.Errorf("%s asks which op a node is: put what depends on it into the op's row (ops/layer)", fset.Position(n.Pos()))
+		}
+		return true
+	})
+}
