@@ -3,73 +3,26 @@ package artifact
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/number"
 	"qpipe/interp/part"
 )
-
-// number is a float64 that JSON can hold also when it is not finite.
-type number float64
-
-// MarshalJSON writes a number, or its name where JSON has none.
-func (n number) MarshalJSON() ([]byte, error) {
-	f := float64(n)
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return json.Marshal(strconv.FormatFloat(f, 'g', -1, 64))
-	}
-	return json.Marshal(f)
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (n *number) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) != nil {
-		return json.Unmarshal(data, (*float64)(n))
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	*n = number(f)
-	return err
-}
 
 // Metrics are values by name; JSON holds them also when they are not finite.
 type Metrics map[string]float64
 
 // MarshalJSON writes the metrics in the order of their names.
-func (m Metrics) MarshalJSON() ([]byte, error) { return json.Marshal(toNumbers(m)) }
+func (m Metrics) MarshalJSON() ([]byte, error) { return json.Marshal(number.Of(m)) }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (m *Metrics) UnmarshalJSON(data []byte) error {
-	var n numbers
+	var n number.Map
 	err := json.Unmarshal(data, &n)
-	*m = n.floats()
+	*m = n.Floats()
 	return err
-}
-
-type numbers map[string]number
-
-func toNumbers(m map[string]float64) numbers {
-	if m == nil {
-		return nil
-	}
-	out := make(numbers, len(m))
-	for k, v := range m {
-		out[k] = number(v)
-	}
-	return out
-}
-
-func (m numbers) floats() map[string]float64 {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]float64, len(m))
-	for k, v := range m {
-		out[k] = float64(v)
-	}
-	return out
 }
 
 // field is an entry of __metadata__: how it is written, and read again.
@@ -91,7 +44,7 @@ func fields() []field {
 		value("seed", func(s *checkpoint.Snapshot) *int64 { return &s.Seed }),
 		value("epoch", func(s *checkpoint.Snapshot) *int { return &s.Epoch }),
 		value("step", func(s *checkpoint.Snapshot) *int { return &s.Step }),
-		value("lr", func(s *checkpoint.Snapshot) *number { return (*number)(&s.LR) }),
+		value("lr", func(s *checkpoint.Snapshot) *number.Float { return (*number.Float)(&s.LR) }),
 		value("absorbed", func(s *checkpoint.Snapshot) *[]checkpoint.Absorption { return &s.Absorbed }),
 		value("frozen_bn", func(s *checkpoint.Snapshot) *[]string { return &s.FrozenBN }),
 		value("position", func(s *checkpoint.Snapshot) *checkpoint.Position { return &s.Position }),
@@ -104,14 +57,14 @@ func fields() []field {
 			of: func(s *checkpoint.Snapshot) any {
 				out := make([]callback, len(s.Callbacks))
 				for i, c := range s.Callbacks {
-					out[i] = callback{c.Name, toNumbers(c.State)}
+					out[i] = callback{c.Name, number.Of(c.State)}
 				}
 				return out
 			},
 			to: func(s *checkpoint.Snapshot, text []byte) error {
 				all, err := readCallbacks(text)
 				for _, c := range all {
-					s.Callbacks = append(s.Callbacks, checkpoint.CallbackState{Name: c.Name, State: c.State.floats()})
+					s.Callbacks = append(s.Callbacks, checkpoint.CallbackState{Name: c.Name, State: c.State.Floats()})
 				}
 				return err
 			},
@@ -126,8 +79,8 @@ func fields() []field {
 
 // callback is the state of one of the stage's callbacks; null for one without.
 type callback struct {
-	Name  string  `json:"name"`
-	State numbers `json:"state"`
+	Name  string     `json:"name"`
+	State number.Map `json:"state"`
 }
 
 // readCallbacks reads the list. In version 1 it has the bare states: they are named by their place.
@@ -136,7 +89,7 @@ func readCallbacks(text []byte) ([]callback, error) {
 	if err := json.Unmarshal(text, &all); err != nil || !slices.ContainsFunc(all, func(c callback) bool { return c.Name == "" }) {
 		return all, err
 	}
-	var states []numbers
+	var states []number.Map
 	if err := json.Unmarshal(text, &states); err != nil {
 		return nil, err
 	}
@@ -171,11 +124,11 @@ func since(version int, f field) field {
 func floats(key string, at func(*checkpoint.Snapshot) *map[string]float64) field {
 	return field{
 		key: key,
-		of:  func(s *checkpoint.Snapshot) any { return toNumbers(*at(s)) },
+		of:  func(s *checkpoint.Snapshot) any { return number.Of(*at(s)) },
 		to: func(s *checkpoint.Snapshot, text []byte) error {
-			var m numbers
+			var m number.Map
 			err := json.Unmarshal(text, &m)
-			*at(s) = m.floats()
+			*at(s) = m.Floats()
 			return err
 		},
 	}

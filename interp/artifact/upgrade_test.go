@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/number"
 	"qpipe/interp/part"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
@@ -55,10 +56,10 @@ func TestVersion1(t *testing.T) {
 // TestCallbacksOfVersion1: version 1 has the states alone, by the place of their callback.
 func TestCallbacksOfVersion1(t *testing.T) {
 	for text, want := range map[string][]callback{
-		`[null,{"updates":5},{}]`: {{"[0]", nil}, {"[1]", numbers{"updates": 5}}, {"[2]", numbers{}}},
+		`[null,{"updates":5},{}]`: {{"[0]", nil}, {"[1]", number.Map{"updates": 5}}, {"[2]", number.Map{}}},
 		`[null]`:                  {{"[0]", nil}},
 		`[]`:                      {},
-		`[{"name":"A[0]","state":null},{"name":"A[1]","state":{"name":"NaN"}}]`: {{"A[0]", nil}, {"A[1]", numbers{"name": number(math.NaN())}}},
+		`[{"name":"A[0]","state":null},{"name":"A[1]","state":{"name":"NaN"}}]`: {{"A[0]", nil}, {"A[1]", number.Map{"name": number.Float(math.NaN())}}},
 	} {
 		got, err := readCallbacks([]byte(text))
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {

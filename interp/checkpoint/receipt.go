@@ -3,15 +3,17 @@ package checkpoint
 import (
 	"math"
 
+	"qpipe/interp/event"
+	"qpipe/interp/number"
 	"qpipe/ops/engine"
 )
 
-// Data is the receipt as an event's data; its keys are those of the JSON form.
-func (a Absorption) Data() map[string]any {
-	return map[string]any{
-		"module": a.Module, "bn": a.BN, "qat_mode": string(a.Mode), "weight_scale": a.WeightScale,
-		"epoch": a.Epoch, "step": a.Step, "max_change": a.MaxChange, "max_steps": a.MaxSteps,
-		"changed": a.Changed, "integers": a.Integers,
+// Event is the receipt as it is logged.
+func (a Absorption) Event() event.Absorb {
+	return event.Absorb{
+		Module: a.Module, BN: a.BN, QATMode: string(a.Mode), WeightScale: a.WeightScale,
+		Epoch: a.Epoch, Step: a.Step, MaxChange: number.Float(a.MaxChange), MaxSteps: number.Float(a.MaxSteps),
+		Changed: a.Changed, Integers: a.Integers,
 	}
 }
 

@@ -49,9 +49,9 @@ func (b *bars) Event(e event.Event) {
 	if b.closed {
 		return // the run was aborted, and its last words come too late
 	}
-	switch e.Kind {
+	switch d := e.Data.(type) {
 	case event.Progress:
-		b.out.screen.show(b.progress(e).fit)
+		b.out.screen.show(b.progress(e, d).fit)
 		return
 	case event.End, event.Interrupt:
 		b.out.screen.hide()
@@ -87,22 +87,20 @@ type bar struct {
 	share                         float64 // that is done
 }
 
-func (b *bars) progress(e event.Event) *bar {
-	phase := text(e.Data["phase"])
-	done, total := int64(number(e.Data["done"])), int64(number(e.Data["total"]))
-	r := &bar{what: e.Stage + ": " + phase, count: fmt.Sprintf("%d/%d", done, total)}
-	if total > 0 {
-		r.share = min(max(float64(done)/float64(total), 0), 1)
+func (b *bars) progress(e event.Event, d event.Progress) *bar {
+	r := &bar{what: e.Stage + ": " + Printable(d.Phase), count: fmt.Sprintf("%d/%d", d.Done, d.Total)}
+	if d.Total > 0 {
+		r.share = min(max(float64(d.Done)/float64(d.Total), 0), 1)
 	}
-	if epochs := b.narrator.extent(e.Stage).epochs; phase == "train" && epochs > 0 {
+	if epochs := b.narrator.extent(e.Stage).epochs; d.Phase == "train" && epochs > 0 {
 		r.what = fmt.Sprintf("%s: epoch %d/%d", e.Stage, min(e.Epoch+1, epochs), epochs)
 	}
-	if v := number(e.Data["rate"]); v > 0 {
-		r.rate = Short(v) + " images/s"
-		r.left = clock(time.Duration(number(e.Data["eta"])*float64(time.Second))) + " left"
+	if d.Rate > 0 {
+		r.rate = Short(float64(d.Rate)) + " images/s"
+		r.left = clock(time.Duration(value(d.ETA)*float64(time.Second))) + " left"
 	}
-	if phase == "train" {
-		r.loss = fmt.Sprintf("loss %.4f", number(e.Data["loss"]))
+	if d.Phase == "train" {
+		r.loss = fmt.Sprintf("loss %.4f", value(d.Loss))
 	}
 	return r
 }

@@ -9,32 +9,16 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"qpipe/interp/number"
 	"qpipe/lang/diag"
 )
 
-// number reads a JSON-able number of an event; 0 where there is none.
-func number(v any) float64 {
-	switch v := v.(type) {
-	case float64:
-		return v
-	case float32:
-		return float64(v)
-	case int:
-		return float64(v)
-	case int64:
-		return float64(v)
-	case time.Duration:
-		return v.Seconds()
+// value is a number that may not be there; 0 then.
+func value(n *number.Float) float64 {
+	if n == nil {
+		return 0
 	}
-	return 0
-}
-
-// text reads a string of an event, whatever its type is called.
-func text(v any) string {
-	if v == nil {
-		return ""
-	}
-	return Printable(fmt.Sprint(v))
+	return float64(*n)
 }
 
 // Printable makes a name or a text from a file harmless for a terminal, and one line.
@@ -54,36 +38,6 @@ func Readable(s string) string {
 		lines[i] = Printable(line)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// Names reads a list of names.
-func Names(v any) string {
-	switch v := v.(type) {
-	case []string:
-		return strings.Join(v, ", ")
-	case []any:
-		names := make([]string, len(v))
-		for i, n := range v {
-			names[i] = fmt.Sprint(n)
-		}
-		return strings.Join(names, ", ")
-	}
-	return text(v)
-}
-
-// floats reads a map of numbers.
-func floats(v any) map[string]float64 {
-	switch v := v.(type) {
-	case map[string]float64:
-		return v
-	case map[string]any:
-		m := make(map[string]float64, len(v))
-		for k, x := range v {
-			m[k] = number(x)
-		}
-		return m
-	}
-	return nil
 }
 
 // metric prints a value as tables and logs show it.

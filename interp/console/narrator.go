@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"qpipe/interp/event"
-	"qpipe/lang/diag"
 )
 
 // narrator turns events into lines of text.
@@ -43,48 +42,66 @@ func (n *narrator) line(e event.Event) string {
 }
 
 func (n *narrator) sentence(e event.Event) string {
-	switch e.Kind {
+	switch d := e.Data.(type) {
 	case event.Start:
-		return n.start(e)
+		return n.start(e.Stage, d)
 	case event.Epoch:
-		return n.epoch(e)
+		return n.epoch(e, d)
 	case event.Validation:
-		return n.validation(e)
+		return n.validation(e, d)
 	case event.Absorb:
-		return n.paint.yellow("absorbed") + n.receipt(e)
+		return n.paint.yellow("absorbed") + n.receipt(e, d)
 	case event.Freeze:
-		return fmt.Sprintf("step %d: froze BN of %s", e.Step, Names(e.Data["modules"]))
+		return fmt.Sprintf("step %d: froze BN of %s", e.Step, strings.Join(d.Modules, ", "))
 	case event.Resume:
-		return n.resume(e)
+		return n.resume(e, d)
 	case event.Interrupt:
 		return n.paint.yellow("interrupted") + fmt.Sprintf(" after step %d", e.Step)
 	case event.End:
-		return n.paint.Green("done") + Metrics(e.Data["metrics"]) + "  " + Seconds(number(e.Data["seconds"]))
+		return n.paint.Green("done") + Metrics(d.Metrics.Floats()) + "  " + Seconds(float64(d.Seconds))
+	default:
+		return n.message(d)
+	}
+}
+
+// message is the sentence that the event of a run brings along, "" where that is not worth a line.
+func (n *narrator) message(d event.Data) string {
+	switch d := d.(type) {
 	case event.Skip:
-		return n.paint.Dim(text(e.Data["message"]))
+		return n.paint.Dim(Printable(d.Message))
 	case event.Failed:
-		return n.paint.Red("failed: ") + text(e.Data["message"])
-	case event.Fallback, event.Warning:
-		return n.paint.yellow(text(e.Data["message"]))
+		return n.paint.Red("failed: ") + Printable(d.Message)
+	case event.Fallback:
+		return n.paint.yellow(Printable(d.Message))
+	case event.Warning:
+		return n.paint.yellow(Printable(d.Message))
 	case event.Model:
-		if text(e.Data["storage"]) == "" {
+		if d.Storage == "" {
 			return "" // an int8 model, as the table says
 		}
-		return text(e.Data["message"])
-	case event.Run, event.Load, event.Restore, event.Proof, event.NotRun:
-		return text(e.Data["message"])
+		return Printable(d.Message)
+	case event.Run:
+		return Printable(d.Message)
+	case event.Load:
+		return Printable(d.Message)
+	case event.Restore:
+		return Printable(d.Message)
+	case event.Proof:
+		return Printable(d.Message)
+	case event.NotRun:
+		return Printable(d.Message)
 	default:
 		return ""
 	}
 }
 
-func (n *narrator) start(e event.Event) string {
-	total, per := int(number(e.Data["total_steps"])), int(number(e.Data["steps_per_epoch"]))
+func (n *narrator) start(stage string, d event.Start) string {
+	total, per := d.TotalSteps, d.StepsPerEpoch
 	x := &extent{perEpoch: per}
 	if per > 0 {
 		x.epochs = (total + per - 1) / per
 	}
-	n.stages[e.Stage] = x
+	n.stages[stage] = x
 	var parts []string
 	if total > 0 {
 		parts = append(parts, Count(total, "step"))
@@ -92,59 +109,59 @@ func (n *narrator) start(e event.Event) string {
 	if x.epochs > 1 {
 		parts[0] += " in " + Count(x.epochs, "epoch")
 	}
-	if images := int(number(e.Data["train_images"])); images > 0 {
-		parts = append(parts, Count(images, "training image"))
+	if d.TrainImages > 0 {
+		parts = append(parts, Count(d.TrainImages, "training image"))
 	}
-	if images := int(number(e.Data["val_images"])); images > 0 {
-		parts = append(parts, Count(images, "validation image"))
+	if d.ValImages > 0 {
+		parts = append(parts, Count(d.ValImages, "validation image"))
 	}
 	return strings.Join(parts, ", ")
 }
 
 // validation is worth a line in the middle of an epoch; at its end the epoch's
 // own line has the figures.
-func (n *narrator) validation(e event.Event) string {
+func (n *narrator) validation(e event.Event, d event.Validation) string {
 	x := n.extent(e.Stage)
 	if x.perEpoch == 0 || e.Step%x.perEpoch == 0 {
 		return ""
 	}
-	return fmt.Sprintf("step %d validation", e.Step) + Metrics(e.Data["metrics"])
+	return fmt.Sprintf("step %d validation", e.Step) + Metrics(d.Metrics.Floats())
 }
 
-func (n *narrator) epoch(e event.Event) string {
-	if _, trains := e.Data["loss"]; !trains {
+func (n *narrator) epoch(e event.Event, d event.Epoch) string {
+	if d.Loss == nil { // nothing is trained
 		return ""
 	}
 	s := fmt.Sprintf("epoch %d", e.Epoch)
 	if x := n.extent(e.Stage); x.epochs > 0 {
 		s += fmt.Sprintf("/%d", x.epochs)
 	}
-	s += fmt.Sprintf("  loss %.4f  lr %.4g", number(e.Data["loss"]), number(e.Data["lr"]))
-	s += Metrics(e.Data["metrics"])
-	if rate := number(e.Data["images_per_second"]); rate > 0 {
-		s += "  " + Short(rate) + " images/s"
+	s += fmt.Sprintf("  loss %.4f  lr %.4g", *d.Loss, value(d.LR))
+	s += Metrics(d.Metrics.Floats())
+	if d.Rate > 0 {
+		s += "  " + Short(float64(d.Rate)) + " images/s"
 	}
 	return s
 }
 
 // receipt is what an absorption leaves behind.
-func (n *narrator) receipt(e event.Event) string {
+func (n *narrator) receipt(e event.Event, d event.Absorb) string {
 	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
-		text(e.Data["module"]), e.Epoch, e.Step, text(e.Data["qat_mode"]), Kept(text(e.Data["weight_scale"])), number(e.Data["max_change"]))
-	if steps := number(e.Data["max_steps"]); steps > 0 {
-		size := fmt.Sprintf("%.3g", steps)
+		Printable(d.Module), e.Epoch, e.Step, Printable(d.QATMode), Kept(d.WeightScale), d.MaxChange)
+	if d.MaxSteps > 0 {
+		size := fmt.Sprintf("%.3g", d.MaxSteps)
 		if s += ", " + size + " step"; size != "1" {
 			s += "s"
 		}
 	}
-	if all := number(e.Data["integers"]); all > 0 {
-		changed, verb := number(e.Data["changed"]), "change"
-		if changed == 1 {
+	if d.Integers > 0 {
+		verb := "change"
+		if d.Changed == 1 {
 			verb = "changes"
 		}
-		s += fmt.Sprintf("; %.0f of %s %s", changed, diag.Count(int64(all), "integer"), verb)
-		if changed > 0 {
-			s += fmt.Sprintf(" (%.3g %%)", 100*changed/all)
+		s += fmt.Sprintf("; %d of %s %s", d.Changed, Count(d.Integers, "integer"), verb)
+		if d.Changed > 0 {
+			s += fmt.Sprintf(" (%.3g %%)", 100*float64(d.Changed)/float64(d.Integers))
 		}
 	}
 	return s
@@ -158,22 +175,20 @@ func Kept(scale string) string {
 	return "kept"
 }
 
-func (n *narrator) resume(e event.Event) string {
+func (n *narrator) resume(e event.Event, d event.Resume) string {
 	what := "everything"
-	if text(e.Data["scenario"]) == "optimizer" {
+	if d.Scenario == "optimizer" {
 		what = "weights, optimizer and learning rate"
 	}
-	if left, ok := e.Data["steps_left"].(int); ok && left == 0 {
-		return fmt.Sprintf("%s %s of epoch %s, step %s; no step is left to train", n.paint.yellow("resumed"), what,
-			text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]))
+	from := fmt.Sprintf("%s %s of epoch %d, step %d", n.paint.yellow("resumed"), what, d.CheckpointEpoch, d.CheckpointStep)
+	if d.StepsLeft == 0 {
+		return from + "; no step is left to train"
 	}
-	return fmt.Sprintf("%s %s of epoch %s, step %s; going on at epoch %d, step %d", n.paint.yellow("resumed"), what,
-		text(e.Data["checkpoint_epoch"]), text(e.Data["checkpoint_step"]), e.Epoch, e.Step)
+	return fmt.Sprintf("%s; going on at epoch %d, step %d", from, e.Epoch, e.Step)
 }
 
 // Metrics prints a map of metrics in the order of their names, "loss" left out.
-func Metrics(v any) string {
-	m := floats(v)
+func Metrics(m map[string]float64) string {
 	names := make([]string, 0, len(m))
 	for name := range m {
 		if name != "loss" {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qpipe/interp/event"
+	"qpipe/interp/number"
 )
 
 func TestNarrator(t *testing.T) {
@@ -14,21 +15,23 @@ func TestNarrator(t *testing.T) {
 		want  string
 	}{
 		{
-			event.Event{Kind: event.Start, Stage: "qat", Data: map[string]any{"total_steps": 40, "steps_per_epoch": 10, "train_images": 320, "val_images": int64(64)}},
+			event.Event{Stage: "qat", Data: event.Start{TotalSteps: 40, StepsPerEpoch: 10, TrainImages: 320, ValImages: 64}},
 			"qat: 40 steps in 4 epochs, 320 training images, 64 validation images",
 		},
 		{
-			event.Event{Kind: event.Epoch, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"loss": 0.25, "lr": 0.001, "metrics": map[string]float64{"accuracy": 0.5, "loss": 0.25}, "images_per_second": 1234.5}},
+			event.Event{Stage: "qat", Epoch: 2, Step: 20, Data: event.Epoch{
+				Loss: new(number.Float(0.25)), LR: new(number.Float(0.001)), Metrics: number.Map{"accuracy": 0.5, "loss": 0.25}, Rate: 1234.5,
+			}},
 			"qat: epoch 2/4  loss 0.2500  lr 0.001  accuracy 0.5000  1234 images/s",
 		},
 		{
-			event.Event{Kind: event.Absorb, Stage: "qat", Epoch: 2, Step: 20, Data: map[string]any{"module": "backbone.stem.conv", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 3.0}},
+			event.Event{Stage: "qat", Epoch: 2, Step: 20, Data: event.Absorb{Module: "backbone.stem.conv", QATMode: "with_bn", WeightScale: "keep", MaxChange: 0.5, MaxSteps: 3}},
 			"qat: absorbed backbone.stem.conv at epoch 2, step 20 (with_bn, scale kept): output changes by at most 0.5, 3 steps",
 		},
-		{event.Event{Kind: event.Progress, Stage: "qat"}, ""},
+		{event.Event{Stage: "qat", Data: event.Progress{}}, ""},
 	} {
 		if got := n.line(c.event); got != c.want {
-			t.Errorf("%s:\n got %q\nwant %q", c.event.Kind, got, c.want)
+			t.Errorf("%s:\n got %q\nwant %q", c.event.Data.Kind(), got, c.want)
 		}
 	}
 }

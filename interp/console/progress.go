@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"math"
 	"sync"
 	"time"
 
@@ -72,35 +70,7 @@ func NewJSONLines(out, err io.Writer) *JSONLines {
 }
 
 // Event implements Display.
-func (j *JSONLines) Event(e event.Event) {
-	e.Data = finite(e.Data)
-	j.Write(eventLine{Time: Now(), Event: e})
-}
-
-// finite says in words the numbers that JSON does not have.
-func finite(data map[string]any) map[string]any {
-	out := maps.Clone(data)
-	for k, v := range out {
-		switch v := v.(type) {
-		case float64:
-			out[k] = word(v)
-		case map[string]float64:
-			m := make(map[string]any, len(v))
-			for name, x := range v {
-				m[name] = word(x)
-			}
-			out[k] = m
-		}
-	}
-	return out
-}
-
-func word(v float64) any {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fmt.Sprint(v)
-	}
-	return v
-}
+func (j *JSONLines) Event(e event.Event) { j.Write(e.Line(Now())) }
 
 // Write prints a line of its own.
 func (j *JSONLines) Write(v any) {
@@ -121,9 +91,3 @@ func (j *JSONLines) Close() {}
 
 // Now is the time of day as lines have it.
 func Now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// eventLine is a line of `run -json`.
-type eventLine struct {
-	Time string `json:"time"`
-	event.Event
-}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"qpipe/interp/event"
+	"qpipe/interp/number"
 )
 
 // TestBroken: whatever the line and the width, no word is lost, none is broken, and a
@@ -58,9 +59,9 @@ func TestBroken(t *testing.T) {
 // TestBarFits: a bar is one line at every width, and says less where there is less room.
 func TestBarFits(t *testing.T) {
 	b := &bars{narrator: &narrator{stages: map[string]*extent{"qat": {epochs: 4}}}}
-	r := b.progress(event.Event{Stage: "qat", Epoch: 1, Data: map[string]any{
-		"phase": "train", "done": 37, "total": 120, "rate": 12345.6, "eta": 83.0, "loss": 0.25,
-	}})
+	r := b.progress(event.Event{Stage: "qat", Epoch: 1}, event.Progress{
+		Phase: "train", Done: 37, Total: 120, Rate: 12345.6, ETA: new(number.Float(83)), Loss: new(number.Float(0.25)),
+	})
 	for columns := range 200 {
 		if s := r.fit(columns); cells(s) > columns {
 			t.Fatalf("at %d columns: %q", columns, s)
@@ -89,11 +90,11 @@ func TestStreamsOfATerminal(t *testing.T) {
 	out.columns, errs.columns = width, width
 	b := newBars(out, &narrator{stages: map[string]*extent{}})
 	b.ticks.Reset(time.Hour)
-	b.Event(event.Event{Kind: event.Progress, Stage: "s", Data: map[string]any{"phase": "validate", "done": 1, "total": 2}})
+	b.Event(event.Event{Stage: "s", Data: event.Progress{Phase: "validate", Done: 1, Total: 2}})
 	fmt.Fprint(errs, "a warn")
 	fmt.Fprint(errs, "ing\n")
 	b.Close()
-	b.Event(event.Event{Kind: event.End, Stage: "s"})
+	b.Event(event.Event{Stage: "s", Data: event.End{}})
 	bar := "\x1b[?7ls: validate ━━━━━━──────  1/2\x1b[?7h\x1b[J\r"
 	clear := "\x1b[?7h\r\x1b[J"
 	want := "\r" + bar + clear + "a warning\n\r" + bar + clear
@@ -105,8 +106,8 @@ func TestStreamsOfATerminal(t *testing.T) {
 // TestPlurals: one of a thing is no plural, wherever a message counts.
 func TestPlurals(t *testing.T) {
 	n := &narrator{stages: map[string]*extent{}}
-	got := n.line(event.Event{Kind: event.Absorb, Data: map[string]any{
-		"module": "m", "qat_mode": "with_bn", "weight_scale": "keep", "max_change": 0.5, "max_steps": 1.0, "changed": 1.0, "integers": 1.0,
+	got := n.line(event.Event{Data: event.Absorb{
+		Module: "m", QATMode: "with_bn", WeightScale: "keep", MaxChange: 0.5, MaxSteps: 1, Changed: 1, Integers: 1,
 	}})
 	if want := "at most 0.5, 1 step; 1 of 1 integer changes (100 %)"; !strings.HasSuffix(got, want) {
 		t.Errorf("%q, want %q", got, want)

@@ -1,22 +1,129 @@
 package event
 
-// The kinds of events that a run itself emits, besides those of its stages. All
-// have a sentence for people under "message".
-const (
-	Skip     = "stage_skip"    // reason: the stage is up to date
-	Run      = "stage_run"     // reason: why the stage runs
-	Fallback = "fallback"      // checkpoint, error: a damaged one is passed over
-	Restore  = "restore"       // the result from before a failed attempt is there again
-	Load     = "load"          // checkpoint, tensors, of, missed, passed: what LoadCheckpoint has done
-	Model    = "model"         // kind, storage: the integer model that was written
-	Proof    = "int8_proof"    // an artifact.Proof
-	Warning  = "warning"       // code, detail: what the user should know of the stage
-	Failed   = "stage_failed"  // error
-	NotRun   = "stage_not_run" // reason
-	Output   = "output"        // name, value
-	Write    = "write"         // name, sha256, bytes: a checkpoint is about to be written
-)
+// What happens in a run, besides its stages. Message is a sentence for people.
 
-// Entry is the event that has an entry of the manifest under "entry", each time that it
-// changes: from these a lost manifest is made again.
-const Entry = "stage_entry"
+// Run says why a stage runs.
+type Run struct {
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+}
+
+// Kind implements Data.
+func (Run) Kind() string { return "stage_run" }
+
+// Skip says why a stage is up to date.
+type Skip struct {
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+}
+
+// Kind implements Data.
+func (Skip) Kind() string { return "stage_skip" }
+
+// Load says what a LoadCheckpoint has done.
+type Load struct {
+	Checkpoint string   `json:"checkpoint"`
+	Message    string   `json:"message"`
+	Missed     []string `json:"missed"`  // tensors of the model that the file lacks
+	Of         int      `json:"of"`      // so many of the model
+	Passed     []string `json:"passed"`  // tensors of the file that the model lacks
+	Tensors    int      `json:"tensors"` // that were loaded
+}
+
+// Kind implements Data.
+func (Load) Kind() string { return "load" }
+
+// Write says that a checkpoint or model is about to be written.
+type Write struct {
+	Bytes  int64  `json:"bytes"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Kind implements Data.
+func (Write) Kind() string { return "write" }
+
+// Proof says how a conversion to int8 compares with what was trained.
+type Proof struct {
+	Message string `json:"message"`
+	Proof   any    `json:"proof"` // a *runs.Proof
+}
+
+// Kind implements Data.
+func (Proof) Kind() string { return "int8_proof" }
+
+// Model says that an integer model was written.
+type Model struct {
+	Codes   string `json:"kind"` // by its codes: int8 model, int4 model, …
+	Message string `json:"message"`
+	Storage string `json:"storage"` // what a reader of its tensors must know, or empty
+}
+
+// Kind implements Data.
+func (Model) Kind() string { return "model" }
+
+// Warning is something that the user should know of the stage or the run.
+type Warning struct {
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+	Message string `json:"message"`
+}
+
+// Kind implements Data.
+func (Warning) Kind() string { return "warning" }
+
+// Fallback says that a damaged checkpoint was passed over, or none was there.
+type Fallback struct {
+	Checkpoint string `json:"checkpoint,omitempty"` // the one that is taken instead
+	Error      string `json:"error,omitempty"`
+	Message    string `json:"message"`
+}
+
+// Kind implements Data.
+func (Fallback) Kind() string { return "fallback" }
+
+// Restore says that the result from before a failed attempt is there again.
+type Restore struct {
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+}
+
+// Kind implements Data.
+func (Restore) Kind() string { return "restore" }
+
+// Failed says that the stage failed.
+type Failed struct {
+	Code    string `json:"code"`
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
+// Kind implements Data.
+func (Failed) Kind() string { return "stage_failed" }
+
+// NotRun says which stage that it needs has failed or was interrupted.
+type NotRun struct {
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+}
+
+// Kind implements Data.
+func (NotRun) Kind() string { return "stage_not_run" }
+
+// Entry has the stage's entry of the manifest, each time that it changes: from these a lost manifest is made again.
+type Entry struct {
+	Entry any `json:"entry"` // a *runs.StageEntry
+}
+
+// Kind implements Data.
+func (Entry) Kind() string { return "stage_entry" }
+
+// Output is the value of an output block.
+type Output struct {
+	Message string `json:"message"`
+	Name    string `json:"name"`
+	Value   any    `json:"value"`
+}
+
+// Kind implements Data.
+func (Output) Kind() string { return "output" }

@@ -158,7 +158,7 @@ func (s *session) loaded(st *graph.Stage, from string, l *checkpoint.Loaded) {
 	if n := len(l.Passed); n > 0 {
 		text += fmt.Sprintf("; %d of the checkpoint were passed over (%s)", n, some(l.Passed))
 	}
-	s.emit(event.Load, st.Name, text, map[string]any{"checkpoint": from, "tensors": l.Tensors, "of": l.Of, "missed": l.Missed, "passed": l.Passed})
+	s.emit(st.Name, event.Load{Message: text, Checkpoint: from, Tensors: l.Tensors, Of: l.Of, Missed: l.Missed, Passed: l.Passed})
 }
 
 // some names the first few.

@@ -340,12 +340,7 @@ func (e *evaluation) tick() {
 	if e.Events == nil {
 		return
 	}
-	data := map[string]any{"phase": e.address(), "done": e.done, "total": e.images}
-	if e.seconds > 0 {
-		rate := float64(e.done) / e.seconds
-		data["rate"], data["eta"] = rate, float64(e.images-e.done)/rate
-	}
-	e.Events(event.Event{Kind: event.Progress, Stage: "eval", Data: data})
+	e.Events(event.Event{Stage: "eval", Data: progress(e.address(), e.done, e.images, e.seconds)})
 }
 
 // address is the data set's in the pipeline.

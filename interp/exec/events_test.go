@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,64 +16,27 @@ import (
 	"qpipe/lang/program"
 )
 
-// documented reads docs/events.md: for each kind its fields, true for those that may be left out.
-func documented(t *testing.T) map[string]map[string]bool {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "events.md"))
-	must(t, err)
-	_, table, _ := strings.Cut(string(page), "| `event` | when | `data` |")
-	table, _, _ = strings.Cut(table, "\n## ")
-	kinds := map[string]map[string]bool{}
-	for line := range strings.Lines(table) {
-		cells := strings.Split(line, "|")
-		if len(cells) != 5 || !strings.Contains(cells[1], "`") {
-			continue
-		}
-		fields := map[string]bool{}
-		aside := regexp.MustCompile(`\([^)]*\)|: as .*`)
-		for _, m := range regexp.MustCompile("`(\\w+)`(\\??)").FindAllStringSubmatch(aside.ReplaceAllString(cells[3], ""), -1) {
-			fields[m[1]] = m[2] == "?"
-		}
-		kinds[strings.Trim(cells[1], " `")] = fields
-	}
-	return kinds
-}
-
-// TestEventsPage: every event that a run emits is one of docs/events.md with the
-// fields that it has there, and every field there is emitted.
-func TestEventsPage(t *testing.T) {
-	page := documented(t)
-	if len(page) < 15 {
-		t.Fatalf("the page has %d kinds of events", len(page))
-	}
+// TestEveryEvent: a run emits every kind of event with every field that it has, those that may be left out too.
+func TestEveryEvent(t *testing.T) {
 	seen := map[string]bool{}
 	hear := func(e event.Event) {
-		fields, known := page[e.Kind]
-		if !known {
-			t.Errorf("the page has no event %s", e.Kind)
-			return
-		}
-		seen[e.Kind] = true
-		for name := range e.Data {
-			if _, known := fields[name]; !known {
-				t.Errorf("%s: the page has no field %s", e.Kind, name)
-			}
-			seen[e.Kind+" "+name] = true
-		}
-		for name, optional := range fields {
-			if _, there := e.Data[name]; !there && !optional {
-				t.Errorf("%s has no field %s: %v", e.Kind, name, e.Data)
-			}
+		var fields map[string]any
+		text, err := json.Marshal(e.Data)
+		must(t, err)
+		must(t, json.Unmarshal(text, &fields))
+		seen[e.Data.Kind()] = true
+		for name := range fields {
+			seen[e.Data.Kind()+" "+name] = true
 		}
 	}
 	everything(t, hear)
-	for kind, fields := range page {
-		if !seen[kind] {
-			t.Errorf("nothing emits %s", kind)
+	for _, d := range event.Kinds() {
+		if !seen[d.Kind()] {
+			t.Errorf("nothing emits %s", d.Kind())
 		}
-		for name := range fields {
-			if !seen[kind+" "+name] {
-				t.Errorf("nothing emits the field %s of %s", name, kind)
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(d)) {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !seen[d.Kind()+" "+name] {
+				t.Errorf("nothing emits the field %s of %s", name, d.Kind())
 			}
 		}
 	}
@@ -107,7 +70,7 @@ func everything(t *testing.T, hear func(event.Event)) {
 		o.Stop = stop
 		o.Events = func(e event.Event) {
 			hear(e)
-			if e.Kind == event.Checkpoint && e.Stage == "qat" {
+			if is[event.Checkpoint](e) && e.Stage == "qat" {
 				if n++; n == 4 {
 					close(stop)
 				}

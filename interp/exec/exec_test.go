@@ -256,14 +256,14 @@ func TestReceipts(t *testing.T) {
 		ran(t, p, o)
 		var modules []string
 		for _, e := range *heard {
-			if e.Kind != event.Absorb {
+			a, ok := e.Data.(event.Absorb)
+			if !ok {
 				continue
 			}
-			change, integers := e.Data["max_change"].(float64), e.Data["integers"].(int)
-			if e.Stage != c.stage || e.Step == 0 || c.exact && (change != 0 || e.Data["changed"] != 0 || integers == 0) || !(change < 1e-4) {
+			if e.Stage != c.stage || e.Step == 0 || c.exact && (a.MaxChange != 0 || a.Changed != 0 || a.Integers == 0) || !(a.MaxChange < 1e-4) {
 				t.Errorf("%s: %+v", c.mode, e)
 			}
-			modules = append(modules, e.Data["module"].(string))
+			modules = append(modules, a.Module)
 		}
 		if strings.Join(modules, " ") != "body.a.conv body.b.conv" {
 			t.Errorf("%s: %v", c.mode, modules)
@@ -294,7 +294,7 @@ func TestLoneBN(t *testing.T) {
 			o := world(t.TempDir())
 			heard := events(&o)
 			ran(t, p, o)
-			if got := count(*heard, event.Absorb); got != 2 {
+			if got := count[event.Absorb](*heard); got != 2 {
 				t.Errorf("%s: %d BNs were absorbed", mode, got)
 			}
 			m, err := runs.ReadManifest(o.Out)
@@ -761,13 +761,19 @@ func events(o *Options) *[]event.Event {
 	return &all
 }
 
-func count(all []event.Event, kind string) (n int) {
+// count returns how many events are of a kind, is whether one is.
+func count[D event.Data](all []event.Event) (n int) {
 	for _, e := range all {
-		if e.Kind == kind {
+		if is[D](e) {
 			n++
 		}
 	}
 	return n
+}
+
+func is[D event.Data](e event.Event) bool {
+	_, ok := e.Data.(D)
+	return ok
 }
 
 func fileExists(path string) bool {

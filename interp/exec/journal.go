@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/event"
+	"qpipe/interp/number"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 )
@@ -96,7 +96,7 @@ func (j *journal) entries() {
 }
 
 func entryEvent(e *runs.StageEntry) event.Event {
-	return event.Event{Kind: event.Entry, Stage: e.Name, Data: map[string]any{"entry": e}}
+	return event.Event{Stage: e.Name, Data: event.Entry{Entry: e}}
 }
 
 func yieldAll(lines []measurement, yield func([]byte) error) error {
@@ -108,20 +108,14 @@ func yieldAll(lines []measurement, yield func([]byte) error) error {
 	return nil
 }
 
-// eventLine is a line of events.jsonl.
-type eventLine struct {
-	Time string `json:"time,omitempty"`
-	event.Event
-}
-
 // metricLine is a line of metrics.jsonl.
 type metricLine struct {
-	Stage   string           `json:"stage"`
-	Event   string           `json:"event"`
-	Epoch   int              `json:"epoch"`
-	Step    int              `json:"step"`
-	LR      *float64         `json:"lr,omitempty"`
-	Metrics artifact.Metrics `json:"metrics"`
+	Stage   string        `json:"stage"`
+	Event   string        `json:"event"`
+	Epoch   int           `json:"epoch"`
+	Step    int           `json:"step"`
+	LR      *number.Float `json:"lr,omitempty"`
+	Metrics number.Map    `json:"metrics"`
 }
 
 func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
@@ -132,23 +126,27 @@ func parseMeasured(object []byte) (measurement, bool) {
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
 	fields.DisallowUnknownFields() // an event of the same kind has others
-	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || l.Event != event.Epoch && l.Event != event.Validation {
+	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || !slices.Contains(measuring(), l.Event) {
 		return measurement{}, false
 	}
 	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
 }
 
+// measuring are the kinds of events that have a line in metrics.jsonl.
+func measuring() []string {
+	return []string{event.Epoch{}.Kind(), event.Validation{}.Kind()}
+}
+
 // metricOf is what an event has for metrics.jsonl.
 func metricOf(e event.Event) (l metricLine, ok bool) {
-	if e.Kind != event.Epoch && e.Kind != event.Validation {
+	l = metricLine{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
+	switch d := e.Data.(type) {
+	case event.Epoch:
+		l.Metrics, l.LR = d.Metrics, d.LR
+	case event.Validation:
+		l.Metrics = d.Metrics
+	default:
 		return l, false
-	}
-	l = metricLine{Stage: e.Stage, Event: e.Kind, Epoch: e.Epoch, Step: e.Step}
-	if m, ok := e.Data["metrics"].(map[string]float64); ok {
-		l.Metrics = m
-	}
-	if lr, ok := e.Data["lr"].(float64); ok {
-		l.LR = &lr
 	}
 	return l, true
 }
@@ -156,7 +154,7 @@ func metricOf(e event.Event) (l metricLine, ok bool) {
 // event logs an event and shows it.
 func (j *journal) event(e event.Event) {
 	j.mu.Lock()
-	if e.Kind != event.Progress {
+	if _, passing := e.Data.(event.Progress); !passing {
 		j.log(e)
 	}
 	if l, ok := metricOf(e); ok && !j.seen[l.key()] {
@@ -171,11 +169,11 @@ func (j *journal) event(e event.Event) {
 
 // log adds an event to events.jsonl.
 func (j *journal) log(e event.Event) {
-	line := eventLine{Event: e}
+	now := ""
 	if j.clock != nil {
-		line.Time = j.clock().UTC().Format(time.RFC3339Nano)
+		now = j.clock().UTC().Format(time.RFC3339Nano)
 	}
-	j.note(j.events.Append(line))
+	j.note(j.events.Append(e.Line(now)))
 }
 
 func (j *journal) metric(l metricLine) {

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/event"
+	"qpipe/interp/number"
 	"qpipe/interp/runs"
 )
 
@@ -172,20 +172,17 @@ func union(a, b []measurement) []measurement {
 func (j *journal) replay() (map[string][]measurement, error) {
 	out := map[string][]measurement{}
 	err := j.folder.Events(func(object []byte) error {
-		var e struct {
-			event.Event
-
-			Data struct {
-				Metrics artifact.Metrics `json:"metrics"`
-				LR      *float64         `json:"lr"`
-				Entry   *runs.StageEntry `json:"entry"`
-			} `json:"data"`
+		var e event.Logged
+		var data struct {
+			Metrics number.Map       `json:"metrics"`
+			LR      *number.Float    `json:"lr"`
+			Entry   *runs.StageEntry `json:"entry"`
 		}
-		if !telling(object) || json.Unmarshal(object, &e) != nil {
+		if !telling(object) || json.Unmarshal(object, &e) != nil || len(e.Data) > 0 && json.Unmarshal(e.Data, &data) != nil {
 			return nil
 		}
 		name := e.Stage
-		if entry := e.Data.Entry; entry != nil && e.Kind == event.Entry {
+		if entry := data.Entry; entry != nil && e.Kind == (event.Entry{}).Kind() {
 			switch {
 			case entry.Lines != nil:
 				out[name] = parseAll(name, entry.Lines)
@@ -196,9 +193,8 @@ func (j *journal) replay() (map[string][]measurement, error) {
 			}
 			return nil
 		}
-		l, ok := metricOf(e.Event)
-		l.Metrics, l.LR = e.Data.Metrics, e.Data.LR
-		if !ok || l.Metrics == nil || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
+		l := metricLine{e.Stage, e.Kind, e.Epoch, e.Step, data.LR, data.Metrics}
+		if !slices.Contains(measuring(), e.Kind) || l.Metrics == nil || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
 			return nil
 		}
 		text, err := json.Marshal(l)
@@ -210,7 +206,7 @@ func (j *journal) replay() (map[string][]measurement, error) {
 
 // telling reports whether an event can be one that replay follows.
 func telling(object []byte) bool {
-	for _, kind := range []string{event.Epoch, event.Validation, event.Entry} {
+	for _, kind := range append(measuring(), event.Entry{}.Kind()) {
 		if bytes.Contains(object, []byte(`"event":"`+kind+`"`)) {
 			return true
 		}

@@ -37,8 +37,8 @@ func TestNothingIsThrownAway(t *testing.T) {
 	steps := 0
 	o := world(dir)
 	o.Events = func(e event.Event) {
-		if e.Kind == event.Resume && e.Stage == "qat" {
-			steps = e.Data["checkpoint_step"].(int)
+		if d, ok := e.Data.(event.Resume); ok && e.Stage == "qat" {
+			steps = d.CheckpointStep
 		}
 	}
 	r := ran(t, p, o)
@@ -84,7 +84,7 @@ func TestDamagedWhereItIsKept(t *testing.T) {
 			heard := events(&o)
 			told := strings.Contains(states(ran(t, c.next, o)), "what was kept does not come back: its .previous/qat/1/best.safetensors is ")
 			lost := c.next == p && i < 3
-			if told != lost || count(*heard, event.Fallback) > 0 != lost {
+			if told != lost || count[event.Fallback](*heard) > 0 != lost {
 				t.Errorf("%d: what was kept: told %t, want %t", i, told, lost)
 			}
 			if e, _ := os.ReadDir(filepath.Join(dir, ".previous")); len(e) > 0 && lost {
@@ -109,7 +109,7 @@ func TestContinues(t *testing.T) {
 		o.Force = force
 		heard := events(&o)
 		r := ran(t, p, o)
-		if got := count(*heard, event.Resume); got > 0 == force || !force && !strings.HasPrefix(states(r), "float: ran (continues: it was interrupted)") {
+		if got := count[event.Resume](*heard); got > 0 == force || !force && !strings.HasPrefix(states(r), "float: ran (continues: it was interrupted)") {
 			t.Errorf("force %t: %d resumed\n%s", force, got, states(r))
 		}
 		if d := differences(products(t, clean), products(t, dir)); d != nil {
@@ -260,7 +260,7 @@ func TestLostLog(t *testing.T) {
 	o := world(dir)
 	heard := events(&o)
 	_, list := Run(context.Background(), lowered(t, p), o)
-	if len(list) != 1 || list[0].Code != diag.Foreign || count(*heard, event.Start) > 0 {
+	if len(list) != 1 || list[0].Code != diag.Foreign || count[event.Start](*heard) > 0 {
 		t.Fatalf("%v", list)
 	}
 	for name := range before {

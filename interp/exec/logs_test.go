@@ -283,7 +283,7 @@ func TestFailedWrites(t *testing.T) {
 				return nil
 			}
 			o.Events = func(e event.Event) {
-				if e.Kind == event.Warning && e.Data["code"] == string(diag.Unwritable) && strings.Contains(fmt.Sprint(e.Data["message"]), name) {
+				if w, ok := e.Data.(event.Warning); ok && w.Code == string(diag.Unwritable) && strings.Contains(w.Message, name) {
 					heard++
 				}
 			}
@@ -316,7 +316,7 @@ func TestLogsChangedUnderTheRun(t *testing.T) {
 	total := 0
 	o := world(clean)
 	o.Events = func(e event.Event) {
-		if e.Kind != event.Progress {
+		if !is[event.Progress](e) {
 			total++
 		}
 	}
@@ -345,7 +345,7 @@ func TestLogsChangedUnderTheRun(t *testing.T) {
 				o := world(dir)
 				seen, changed, heard := 0, "", 0
 				o.Events = func(e event.Event) {
-					if e.Kind == event.Warning && e.Data["code"] == string(diag.LogDamaged) {
+					if w, ok := e.Data.(event.Warning); ok && w.Code == string(diag.LogDamaged) {
 						heard++
 					}
 					if seen++; seen != n {

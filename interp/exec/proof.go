@@ -79,7 +79,7 @@ func (m *measured) quantized(qat, int8 *nn.Graph) error {
 	if err := m.absorb(qat); err != nil {
 		return err
 	}
-	m.emit(event.Proof, m.stage.Name, sentence(p), map[string]any{"proof": p})
+	m.emit(m.stage.Name, event.Proof{Message: sentence(p), Proof: p})
 	if p.Changed > 0 {
 		return &placed{m.unequal(p)}
 	}
@@ -171,12 +171,7 @@ func (m *measured) stopping() error {
 
 // progress shows how far the proof has come.
 func (m *measured) progress(done, total int, seconds float64) {
-	data := map[string]any{"phase": "prove", "done": done, "total": total}
-	if seconds > 0 {
-		rate := float64(done) / seconds
-		data["rate"], data["eta"] = rate, float64(total-done)/rate
-	}
-	m.journal.event(event.Event{Kind: event.Progress, Stage: m.stage.Name, Data: data})
+	m.emit(m.stage.Name, progress("prove", done, total, seconds))
 }
 
 // unequal is the error of a conversion that has changed integers.
@@ -265,7 +260,7 @@ func (m *measured) receipt(node nn.Module, before, after *engine.Net, scale stri
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
 	}
 	r.Compare(checkpoint.ReadOutput(before, node.Name), checkpoint.ReadOutput(after, node.Name))
-	m.journal.event(event.Event{Kind: event.Absorb, Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Data()})
+	m.journal.event(event.Event{Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Event()})
 	return r
 }
 

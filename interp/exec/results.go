@@ -164,7 +164,7 @@ func (s *session) output(o *program.Output) {
 	}
 	s.manifest.Outputs = append(s.manifest.Outputs, runs.Output{Name: o.Name, Description: o.Description, Value: v})
 	s.report.Outputs = append(s.report.Outputs, OutputReport{Name: o.Name, Description: o.Description, Value: v})
-	s.emit(event.Output, "", fmt.Sprintf("%s = %v", o.Name, v), map[string]any{"name": o.Name, "value": v})
+	s.emit("", event.Output{Message: fmt.Sprintf("%s = %v", o.Name, v), Name: o.Name, Value: v})
 }
 
 // notFinite finds a number in a value that JSON does not have.

@@ -67,7 +67,7 @@ func (s *session) bringBack(st *graph.Stage, d decision) error {
 	if err := s.linesBack(e); err != nil {
 		return err
 	}
-	s.emit(event.Restore, st.Name, "restored: "+d.reason, map[string]any{"reason": d.reason})
+	s.emit(st.Name, event.Restore{Message: "restored: " + d.reason, Reason: d.reason})
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (s *session) fellBack(st *graph.Stage, err error, to string) {
 		Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
 		Summary: "a damaged checkpoint was passed over", Detail: message + ".",
 	})
-	s.emit(event.Fallback, st.Name, message, map[string]any{"error": err.Error(), "checkpoint": to})
+	s.emit(st.Name, event.Fallback{Message: message, Error: err.Error(), Checkpoint: to})
 }
 
 // keeper keeps a stage's checkpoints, each after the metrics that lead to it.

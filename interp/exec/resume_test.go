@@ -147,7 +147,7 @@ func TestStop(t *testing.T) {
 		o.Stop = stop
 		seen := 0
 		o.Events = func(e event.Event) {
-			if e.Kind == event.Checkpoint || e.Kind == event.Validation || e.Kind == event.Absorb {
+			if is[event.Checkpoint](e) || is[event.Validation](e) || is[event.Absorb](e) {
 				if seen++; seen == n {
 					close(stop)
 				}
@@ -176,7 +176,7 @@ func interrupted(t *testing.T, p *program.Program, dir, stageName string, n int)
 	stop := make(chan struct{})
 	o.Stop = stop
 	o.Events = func(e event.Event) {
-		if e.Kind == event.Checkpoint && e.Stage == stageName {
+		if is[event.Checkpoint](e) && e.Stage == stageName {
 			if n--; n == 0 {
 				close(stop)
 			}
@@ -208,7 +208,7 @@ func TestFallBack(t *testing.T) {
 	if list.HasErrors() || len(list) != 1 || list[0].Code != diag.FellBack || !strings.Contains(list[0].Detail, "qat/last.safetensors") {
 		t.Fatalf("%v\n%s", list, states(r))
 	}
-	if count(*heard, event.Fallback) != 1 {
+	if count[event.Fallback](*heard) != 1 {
 		t.Error("no event")
 	}
 	if d := differences(want, products(t, dir)); d != nil {
@@ -328,7 +328,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("full recovery: %s differs from that of a run of four epochs", name)
 		}
 	}
-	if count(*heard, event.Resume) != 1 {
+	if count[event.Resume](*heard) != 1 {
 		t.Error("no event")
 	}
 

@@ -27,7 +27,7 @@ func (s *session) run(st *graph.Stage, d decision) error {
 			Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
 			Summary: fmt.Sprintf("the result of stage %q that was kept does not come back", st.Name), Detail: d.passed + ". The stage runs.",
 		})
-		s.emit(event.Fallback, st.Name, "what was kept does not come back: "+d.passed, map[string]any{"error": d.passed})
+		s.emit(st.Name, event.Fallback{Message: "what was kept does not come back: " + d.passed, Error: d.passed})
 	}
 	from, err := s.resumeFrom(st, d)
 	if err != nil {
@@ -125,13 +125,13 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*checkpoint.Snapshot,
 	var none *noSound
 	switch {
 	case snap == nil && err == nil:
-		s.emit(event.Fallback, st.Name, "no checkpoint had been written yet: starts from the beginning", nil)
+		s.emit(st.Name, event.Fallback{Message: "no checkpoint had been written yet: starts from the beginning"})
 	case errors.As(err, &none) && !d.insist:
 		s.fail(&diag.Diagnostic{
 			Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
 			Summary: "the stage starts over: no checkpoint of it is sound", Detail: none.err.Error() + ".",
 		})
-		s.emit(event.Fallback, st.Name, "no checkpoint is sound: starts over", map[string]any{"error": none.err.Error()})
+		s.emit(st.Name, event.Fallback{Message: "no checkpoint is sound: starts over", Error: none.err.Error()})
 		return nil, nil
 	}
 	return snap, err
@@ -291,7 +291,7 @@ func (s *session) warn(st *graph.Stage, w stage.Warning) {
 	s.fail(&diag.Diagnostic{
 		Code: w.Code, Severity: diag.Warning, Subject: o.At(w.Attr), Address: o.Address, Summary: w.Summary, Detail: w.Detail,
 	})
-	s.emit(event.Warning, st.Name, w.Summary, map[string]any{"code": string(w.Code), "detail": w.Detail})
+	s.emit(st.Name, event.Warning{Message: w.Summary, Code: string(w.Code), Detail: w.Detail})
 }
 
 // keepInt8 writes the int8 model.
@@ -311,7 +311,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 	if storage != "" {
 		text += "; its " + storage + ", so that the file is no smaller than with int8"
 	}
-	s.emit(event.Model, st.Name, text, map[string]any{"kind": kind, "storage": storage})
+	s.emit(st.Name, event.Model{Message: text, Codes: kind, Storage: storage})
 	return nil
 }
 

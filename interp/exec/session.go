@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -174,7 +173,7 @@ func (s *session) openLogs() (err error) {
 	}
 	s.journal.warn = s.ofLog
 	s.folder.Log = func(stageName string, f runs.File) {
-		s.journal.event(event.Event{Kind: event.Write, Stage: stageName, Data: map[string]any{"name": f.Name, "sha256": f.SHA256, "bytes": f.Bytes}})
+		s.emit(stageName, event.Write{Name: f.Name, SHA256: f.SHA256, Bytes: f.Bytes})
 	}
 	s.journal.flush()
 	for _, e := range s.manifest.Stages {
@@ -186,7 +185,7 @@ func (s *session) openLogs() (err error) {
 		return err
 	}
 	if s.folder.Rebuilt {
-		s.emit(event.Fallback, "", "manifest.json was not there: it is made again from events.jsonl and the checkpoints", nil)
+		s.emit("", event.Fallback{Message: "manifest.json was not there: it is made again from events.jsonl and the checkpoints"})
 	}
 	s.describe()
 	return s.folder.Save()
@@ -197,7 +196,7 @@ func (s *session) ofLog(n notice) {
 	if n.code == diag.LogDamaged {
 		s.fail(&diag.Diagnostic{Code: n.code, Severity: diag.Warning, Summary: n.summary, Detail: n.detail})
 	}
-	s.emit(event.Warning, "", n.summary, map[string]any{"code": string(n.code), "detail": n.detail})
+	s.emit("", event.Warning{Message: n.summary, Code: string(n.code), Detail: n.detail})
 }
 
 // threads is how many threads compute: as the options or the pipeline say, else one a core.
@@ -237,10 +236,17 @@ func (s *session) now() time.Time {
 }
 
 // emit logs and shows an event of the run itself.
-func (s *session) emit(kind, stageName, message string, data map[string]any) {
-	all := map[string]any{"message": message}
-	maps.Copy(all, data)
-	s.journal.event(event.Event{Kind: kind, Stage: stageName, Data: all})
+func (s *session) emit(stageName string, data event.Data) {
+	s.journal.event(event.Event{Stage: stageName, Data: data})
+}
+
+// progress is how far something has come in so many seconds.
+func progress(phase string, done, total int, seconds float64) event.Progress {
+	p := event.Progress{Phase: phase, Done: done, Total: total}
+	if seconds > 0 {
+		p.Speed(float64(done)/seconds, float64(total-done))
+	}
+	return p
 }
 
 // visit deals with one stage: it is skipped, run, or not run since a stage that it
@@ -265,7 +271,7 @@ func (s *session) visit(st *graph.Stage) {
 		r.State, s.without[st.Name] = Failed, st.Name
 		d := s.diagnose(st, err)
 		s.fail(d)
-		s.emit(event.Failed, st.Name, d.Summary, map[string]any{"error": d.Summary, "code": string(d.Code)})
+		s.emit(st.Name, event.Failed{Message: d.Summary, Error: d.Summary, Code: string(d.Code)})
 	}
 	s.did[st.Name] = r.State
 	s.fill(st, r)
@@ -288,7 +294,7 @@ func (s *session) hindrance(st *graph.Stage) string {
 func (s *session) notRun(st *graph.Stage, why string) {
 	s.did[st.Name] = NotRun
 	s.report.Stages = append(s.report.Stages, StageReport{Name: st.Name, State: NotRun, Reason: why})
-	s.emit(event.NotRun, st.Name, "not run: "+why, map[string]any{"reason": why})
+	s.emit(st.Name, event.NotRun{Message: "not run: " + why, Reason: why})
 }
 
 // fill completes a line of the closing table from the manifest.
@@ -326,10 +332,10 @@ func (s *session) execute(st *graph.Stage, r *StageReport) error {
 	}
 	if !d.run {
 		r.State = UpToDate
-		s.emit(event.Skip, st.Name, "up to date", map[string]any{"reason": d.reason})
+		s.emit(st.Name, event.Skip{Message: "up to date", Reason: d.reason})
 		return s.conditions(st, "assert")
 	}
-	s.emit(event.Run, st.Name, "runs: "+d.reason, map[string]any{"reason": d.reason})
+	s.emit(st.Name, event.Run{Message: "runs: " + d.reason, Reason: d.reason})
 	if err := s.run(st, d); err != nil {
 		return err
 	}

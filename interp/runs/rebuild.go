@@ -21,31 +21,29 @@ func (r *Run) rebuilt() (*Manifest, error) {
 	if err := r.mine(EventsName); err != nil {
 		return nil, err
 	}
+	entry, write := event.Entry{}.Kind(), event.Write{}.Kind()
 	logged := map[string]map[string]string{} // stage → name → hash, of what its present attempt has written
 	err := r.Events(func(object []byte) error {
-		if !bytes.Contains(object, []byte(`"`+event.Entry+`"`)) && !bytes.Contains(object, []byte(`"`+event.Write+`"`)) {
+		if !bytes.Contains(object, []byte(`"`+entry+`"`)) && !bytes.Contains(object, []byte(`"`+write+`"`)) {
 			return nil
 		}
-		var l struct {
-			Event string `json:"event"`
-			Stage string `json:"stage"`
-			Data  struct {
-				Entry *StageEntry `json:"entry"`
-				File
-			} `json:"data"`
+		var l event.Logged
+		var data struct {
+			Entry *StageEntry `json:"entry"`
+			File
 		}
-		if json.Unmarshal(object, &l) != nil {
+		if json.Unmarshal(object, &l) != nil || len(l.Data) > 0 && json.Unmarshal(l.Data, &data) != nil {
 			return nil
 		}
-		switch e := l.Data.Entry; {
-		case l.Event == event.Entry && e != nil:
+		switch e := data.Entry; {
+		case l.Kind == entry && e != nil:
 			m.Set(e)
 			logged[e.Name] = map[string]string{}
 			for _, f := range e.Artifacts {
 				logged[e.Name][f.Name] = f.SHA256
 			}
-		case l.Event == event.Write && logged[l.Stage] != nil:
-			logged[l.Stage][l.Data.Name] = l.Data.SHA256
+		case l.Kind == write && logged[l.Stage] != nil:
+			logged[l.Stage][data.Name] = data.SHA256
 		}
 		return nil
 	})

@@ -110,7 +110,7 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 	a := r.receipt(m, recompute)
 	a.Compare(before, checkpoint.ReadOutput(p.net, m.Name))
 	r.absorbed = append(slices.Clip(r.absorbed), a)
-	r.emit(event.Absorb, a.Data())
+	r.emit(a.Event())
 	return nil
 }
 
@@ -162,7 +162,7 @@ func (r *run) freeze(modules []string) error {
 	}
 	r.frozen = append(slices.Clip(r.frozen), names...)
 	slices.Sort(r.frozen)
-	r.emit(event.Freeze, map[string]any{"modules": names})
+	r.emit(event.Freeze{Modules: names})
 	return r.rebuild()
 }
 

@@ -33,8 +33,8 @@ func TestReceipts(t *testing.T) {
 		b.Callbacks[0].Modules = []string{"body.0.bn", "body.1.conv"} // by any member's name
 		b.must(t)
 		s := b.kept.last("last")
-		if len(s.Absorbed) != 2 || len(b.of(event.Absorb)) != 2 {
-			t.Fatalf("%v: %d receipts, %d events", c, len(s.Absorbed), len(b.of(event.Absorb)))
+		if len(s.Absorbed) != 2 || len(of[event.Absorb](b)) != 2 {
+			t.Fatalf("%v: %d receipts, %d events", c, len(s.Absorbed), len(of[event.Absorb](b)))
 		}
 		for i, a := range s.Absorbed {
 			want := checkpoint.Absorption{
@@ -48,7 +48,7 @@ func TestReceipts(t *testing.T) {
 			if jumps := a.MaxSteps > 1 && a.Changed > 0 && a.MaxChange > 0; a.Integers == 0 || jumps == c.lossless || c.lossless && (a.MaxChange > 0 || a.Changed > 0) {
 				t.Errorf("%v: the output changes by %v, %v steps", c, a.MaxChange, a.MaxSteps)
 			}
-			if e := b.of(event.Absorb)[i]; !maps.Equal(e.Data, a.Data()) || e.Step != 6 {
+			if e := of[event.Absorb](b)[i]; e.Data != a.Event() || e.Step != 6 {
 				t.Errorf("the event is %+v", e)
 			}
 		}
@@ -139,7 +139,7 @@ func TestMetricsAfterAbsorption(t *testing.T) {
 	if got, want := b.must(t).Metrics["mean_logit"], answer(t, b.Model); got != want {
 		t.Errorf("the stage reports %v, its model answers %v", got, want)
 	}
-	if n := len(b.of(event.Validation)); n != 3 {
+	if n := len(of[event.Validation](b)); n != 3 {
 		t.Errorf("%d validation passes, want one after each epoch and one before the absorption", n)
 	}
 }
@@ -159,7 +159,7 @@ func TestFrozenStatistics(t *testing.T) {
 			t.Errorf("%s: moving is %v", name, !moves)
 		}
 	}
-	if s := b.kept.last("last"); !slices.Equal(s.FrozenBN, []string{"body.0.conv"}) || len(b.of(event.Freeze)) != 1 {
+	if s := b.kept.last("last"); !slices.Equal(s.FrozenBN, []string{"body.0.conv"}) || len(of[event.Freeze](b)) != 1 {
 		t.Errorf("frozen: %v", s.FrozenBN)
 	}
 }

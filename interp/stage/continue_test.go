@@ -163,8 +163,8 @@ func TestNothingLeft(t *testing.T) {
 	b.Trainer.Epochs = 2
 	r := b.must(t)
 	got := b.kept.last("last")
-	if got.Stage != "later" || got.Step != 8 || len(got.Absorbed) != 1 || len(b.of(event.Epoch)) != 0 {
-		t.Errorf("stage %q, step %d, %d absorbed, %d epochs", got.Stage, got.Step, len(got.Absorbed), len(b.of(event.Epoch)))
+	if got.Stage != "later" || got.Step != 8 || len(got.Absorbed) != 1 || len(of[event.Epoch](b)) != 0 {
+		t.Errorf("stage %q, step %d, %d absorbed, %d epochs", got.Stage, got.Step, len(got.Absorbed), len(of[event.Epoch](b)))
 	}
 	if _, trained := r.Metrics["loss"]; trained || r.Metrics["count"] != 9 {
 		t.Errorf("metrics %v", r.Metrics)

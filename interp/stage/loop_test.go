@@ -22,18 +22,18 @@ func TestTrainingLearns(t *testing.T) {
 	b := newBench(t, nn.Float, "")
 	b.Trainer.Epochs, b.Trainer.LRUpdater = 40, nil
 	r := b.must(t)
-	epochs := b.of(event.Epoch)
+	epochs := of[event.Epoch](b)
 	if len(epochs) != 40 || r.Steps != 160 {
 		t.Fatalf("%d epochs, %d steps", len(epochs), r.Steps)
 	}
-	first, last := epochs[0].Data["loss"].(float64), epochs[39].Data["loss"].(float64)
-	if !(last < first/2) || r.Metrics["loss"] != last {
+	first, last := *epochs[0].Data.(event.Epoch).Loss, *epochs[39].Data.(event.Epoch).Loss
+	if !(last < first/2) || r.Metrics["loss"] != float64(last) {
 		t.Errorf("the loss goes from %v to %v, the result says %v", first, last, r.Metrics["loss"])
 	}
 	if e := epochs[3]; e.Epoch != 4 || e.Step != 16 || e.Stage != "qat" {
 		t.Errorf("the fourth epoch's event is %+v", e)
 	}
-	if start := b.of(event.Start)[0].Data; fmt.Sprint(start) != "map[steps_per_epoch:4 total_steps:160 train_images:14 val_images:9]" {
+	if start := of[event.Start](b)[0].Data; start != (event.Start{StepsPerEpoch: 4, TotalSteps: 160, TrainImages: 14, ValImages: 9}) {
 		t.Errorf("the stage begins with %v", start)
 	}
 }
@@ -43,11 +43,11 @@ func TestTrainingLearns(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	names := func(b *bench) (list []string) {
 		for _, e := range b.events {
-			switch e.Kind {
+			switch d := e.Data.(type) {
 			case event.Validation, event.Epoch:
-				list = append(list, e.Kind)
+				list = append(list, d.Kind())
 			case event.Checkpoint:
-				list = append(list, fmt.Sprint(e.Data["name"]))
+				list = append(list, d.Name)
 			}
 		}
 		return list
@@ -134,7 +134,7 @@ func TestValidateOnly(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	b.Trainer, b.Train = nil, nil
 	r := b.must(t)
-	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(b.of(event.Validation)) != 1 {
+	if r.Metrics["count"] != 9 || len(b.kept.all) != 0 || len(of[event.Validation](b)) != 1 {
 		t.Errorf("metrics %v, %d checkpoints", r.Metrics, len(b.kept.all))
 	}
 	b = newBench(t, nn.QAT, nn.WithBN)
@@ -287,14 +287,14 @@ func TestProgress(t *testing.T) {
 	now := time.Unix(0, 0)
 	b.Clock = func() time.Time { now = clock(); return now }
 	b.Events = func(e event.Event) {
-		if e.Kind == event.Progress {
+		if p, ok := e.Data.(event.Progress); ok {
 			seen = append(seen, now)
-			if e.Data["rate"].(float64) <= 0 || e.Data["eta"].(float64) < 0 || e.Data["done"].(int) > e.Data["total"].(int) {
-				t.Errorf("progress %v", e.Data)
+			if p.Rate <= 0 || *p.ETA < 0 || p.Done > p.Total {
+				t.Errorf("progress %v", p)
 			}
 		}
-		if e.Kind == event.Epoch && e.Data["images_per_second"].(float64) <= 0 {
-			t.Errorf("epoch %v", e.Data)
+		if d, ok := e.Data.(event.Epoch); ok && d.Rate <= 0 {
+			t.Errorf("epoch %v", d)
 		}
 	}
 	b.must(t)

@@ -1,10 +1,10 @@
 package stage
 
 import (
-	"maps"
 	"time"
 
 	"qpipe/interp/event"
+	"qpipe/interp/number"
 )
 
 // interval is the least time between two progress events.
@@ -48,9 +48,9 @@ func (r *run) now() time.Time {
 	return r.Clock()
 }
 
-func (r *run) emit(kind string, data map[string]any) {
+func (r *run) emit(data event.Data) {
 	if r.Events != nil {
-		r.Events(event.Event{Kind: kind, Stage: r.Name, Epoch: r.state.Epoch, Step: r.state.Step, Data: data})
+		r.Events(event.Event{Stage: r.Name, Epoch: r.state.Epoch, Step: r.state.Step, Data: data})
 	}
 }
 
@@ -59,18 +59,17 @@ func (r *run) progress(phase string, images int, loss float64) {
 	if !r.ticks(&r.meter) {
 		return
 	}
-	data := map[string]any{}
+	p := event.Progress{Phase: phase, Done: r.state.Step + 1, Total: r.state.Length.Steps}
 	if r.Trainer != nil {
-		data["loss"], data["lr"] = loss, r.state.LR
+		p.Loss, p.LR = new(number.Float(loss)), new(number.Float(r.state.LR))
 	}
-	left := float64(r.state.Length.Steps-r.state.Step-1) * float64(images)
-	r.report(&r.meter, phase, r.state.Step+1, r.state.Length.Steps, left, data)
+	r.report(&r.meter, p, float64(p.Total-p.Done)*float64(images))
 }
 
 // tick tells how far a pass over done of total images has come.
 func (r *run) tick(m *meter, phase string, done, total int) {
 	if r.ticks(m) {
-		r.report(m, phase, done, total, float64(total-done), map[string]any{})
+		r.report(m, event.Progress{Phase: phase, Done: done, Total: total}, float64(total-done))
 	}
 }
 
@@ -79,26 +78,24 @@ func (r *run) ticks(m *meter) bool {
 	return r.Events != nil && r.Clock != nil && m.began.Sub(m.last) >= interval
 }
 
-func (r *run) report(m *meter, phase string, done, total int, left float64, data map[string]any) {
+// report tells of progress; left is how many images are still to come.
+func (r *run) report(m *meter, p event.Progress, left float64) {
 	m.last = m.began
-	data["phase"], data["done"], data["total"] = phase, done, total
-	if v := rate(m.images, m.busy); v > 0 {
-		data["rate"], data["eta"] = v, left/v
-	}
-	r.emit(event.Progress, data)
+	p.Speed(rate(m.images, m.busy), left)
+	r.emit(p)
 }
 
 // emitStart announces the stage, or where it goes on.
 func (r *run) emitStart() {
 	l := r.state.Length
-	data := map[string]any{"total_steps": l.Steps, "steps_per_epoch": l.StepsPerEpoch}
+	start := event.Start{TotalSteps: l.Steps, StepsPerEpoch: l.StepsPerEpoch}
 	if r.Train != nil {
-		data["train_images"] = r.Train.Samples.Len()
+		start.TrainImages = r.Train.Samples.Len()
 	}
 	if r.Val != nil {
-		data["val_images"] = r.Val.Samples.Len()
+		start.ValImages = r.Val.Samples.Len()
 	}
-	r.emit(event.Start, data)
+	r.emit(start)
 	if r.Resume == nil || !r.steps() {
 		return
 	}
@@ -106,22 +103,19 @@ func (r *run) emitStart() {
 	if !r.full() {
 		scenario = "optimizer"
 	}
-	r.emit(event.Resume, map[string]any{
-		"scenario": scenario, "checkpoint_epoch": r.Resume.Epoch, "checkpoint_step": r.Resume.Step, "lr": r.Resume.LR,
-		"steps_left": max(r.state.Length.Steps-r.state.Step, 0),
+	r.emit(event.Resume{
+		Scenario: scenario, CheckpointEpoch: r.Resume.Epoch, CheckpointStep: r.Resume.Step, LR: number.Float(r.Resume.LR),
+		StepsLeft: max(r.state.Length.Steps-r.state.Step, 0),
 	})
 }
 
 // emitEpoch reports a finished epoch.
 func (r *run) emitEpoch() error {
-	data := map[string]any{"metrics": maps.Clone(r.state.Metrics)}
+	e := event.Epoch{Metrics: number.Of(r.state.Metrics), Rate: number.Float(rate(r.meter.epoch.images, r.meter.epoch.busy))}
 	if loss, known := r.state.Metrics["loss"]; known {
-		data["loss"], data["lr"] = loss, r.state.LR
-	}
-	if v := rate(r.meter.epoch.images, r.meter.epoch.busy); v > 0 {
-		data["images_per_second"] = v
+		e.Loss, e.LR = new(number.Float(loss)), new(number.Float(r.state.LR))
 	}
 	r.meter.epoch.images, r.meter.epoch.busy = 0, 0
-	r.emit(event.Epoch, data)
+	r.emit(e)
 	return nil
 }

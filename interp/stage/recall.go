@@ -169,6 +169,6 @@ func (r *run) inheritBest() error {
 			return err
 		}
 	}
-	r.emit(event.Checkpoint, map[string]any{"name": "best", "from": r.Best.Stage})
+	r.emit(event.Checkpoint{Name: "best", From: r.Best.Stage})
 	return nil
 }

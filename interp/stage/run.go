@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
+	"qpipe/interp/number"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -60,7 +60,7 @@ func (j *Job) Run(ctx context.Context) (*Result, error) {
 		return nil, r.ended(err)
 	}
 	r.warnOfChance()
-	r.emit(event.End, map[string]any{"metrics": maps.Clone(r.state.Metrics), "seconds": r.now().Sub(r.began).Seconds()})
+	r.emit(event.End{Metrics: number.Of(r.state.Metrics), Seconds: number.Float(r.now().Sub(r.began).Seconds())})
 	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
 }
 
@@ -222,7 +222,7 @@ func (r *run) interrupted() error {
 			return err
 		}
 	}
-	r.emit(event.Interrupt, nil)
+	r.emit(event.Interrupt{})
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (r *run) save(name string) error {
 		}
 	}
 	r.kept = name
-	r.emit(event.Checkpoint, map[string]any{"name": name})
+	r.emit(event.Checkpoint{Name: name})
 	return nil
 }
 

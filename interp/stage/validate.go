@@ -6,6 +6,7 @@ import (
 
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
+	"qpipe/interp/number"
 	"qpipe/interp/part"
 	"qpipe/ops/engine"
 	"qpipe/ops/nn"
@@ -82,18 +83,18 @@ func (r *run) judge(net *engine.Net, b *feed.Batch) {
 
 // setMetrics takes over the metrics' values.
 func (r *run) setMetrics() error {
-	data := map[string]float64{}
+	measured := number.Map{}
 	for _, m := range r.Metrics {
 		values := m.Values()
 		for i, name := range m.Names() {
 			if !finite64(values[i]) {
 				return &Failure{Err: fmt.Errorf("the metric %s is %v", name, values[i])}
 			}
-			r.state.Metrics[name], data[name] = values[i], values[i]
+			r.state.Metrics[name], measured[name] = values[i], number.Float(values[i])
 		}
 	}
 	r.pos.Validated = r.state.Step + 1
-	r.emit(event.Validation, map[string]any{"metrics": data, "images": r.Val.Samples.Len()})
+	r.emit(event.Validation{Metrics: measured, Images: r.Val.Samples.Len()})
 	return nil
 }
 

@@ -354,9 +354,9 @@ func (b *bench) cut(t testing.TB) bool {
 }
 
 // of returns the events of a kind.
-func (b *bench) of(kind string) (list []event.Event) {
+func of[D event.Data](b *bench) (list []event.Event) {
 	for _, e := range b.events {
-		if e.Kind == kind {
+		if _, ok := e.Data.(D); ok {
 			list = append(list, e)
 		}
 	}

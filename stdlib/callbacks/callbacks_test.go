@@ -275,8 +275,8 @@ func TestCheckpointMonitorsTheLoss(t *testing.T) {
 		b.run(t)
 		least := math.Inf(1)
 		for _, e := range b.events {
-			if loss, ok := e.Data["loss"].(float64); ok && e.Kind == event.Epoch {
-				least = min(least, loss)
+			if d, ok := e.Data.(event.Epoch); ok && d.Loss != nil {
+				least = min(least, float64(*d.Loss))
 			}
 		}
 		if best := b.keeper.kept["best"]; best == nil || best.Metrics["loss"] != least {
@@ -368,7 +368,7 @@ func TestValidationTimes(t *testing.T) {
 		b.run(t)
 		var got []int
 		for _, e := range b.events {
-			if e.Kind == event.Validation {
+			if _, ok := e.Data.(event.Validation); ok {
 				got = append(got, e.Step)
 			}
 		}
