@@ -3,8 +3,28 @@ package event
 // Kinds has one of each kind, in the order of docs/events.md.
 func Kinds() []Data {
 	return []Data{
-		Run{}, Skip{}, Load{}, Start{}, Resume{}, Progress{}, Validation{}, Epoch{},
-		Absorb{}, Freeze{}, Write{}, Checkpoint{}, Proof{}, Model{}, Warning{}, Fallback{},
-		Restore{}, Interrupt{}, End{}, Failed{}, NotRun{}, Entry{}, Output{},
+		Run{},
+		Skip{},
+		Load{},
+		Start{},
+		Resume{},
+		Progress{},
+		Validation{},
+		Epoch{},
+		Absorb{},
+		Freeze{},
+		Write{},
+		Checkpoint{},
+		Proof{},
+		Model{},
+		Warning{},
+		Fallback{},
+		Restore{},
+		Interrupt{},
+		End{},
+		Failed{},
+		NotRun{},
+		Entry{},
+		Output{},
 	}
 }
