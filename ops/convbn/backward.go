@@ -15,41 +15,41 @@ import (
 func (e *Exec) Backward(dy []float32, dx, dz grid.Grad) {
 	r := &e.run
 	r.dy, r.dx, r.dz = dy, dx, dz
-	if e.n.BN != nil {
-		e.m.Workers.Run(r.cut.N, e.sumTask)
-		count := float64(r.p.Rows() * r.p.OW)
-		for o := range e.a {
-			g, ga := e.m.Total(r.cut.N, r.p.OutC, o)
-			e.a[o], e.k[o], e.b[o] = e.bn.Backward(o, e.n.BN, r.batch, float64(e.n.bias(o)), g, ga, count)
+	if e.node.BN != nil {
+		e.machine.Workers.Run(r.cut.N, e.sumTask)
+		count := float64(r.geom.Rows() * r.geom.OW)
+		for o := range e.scale {
+			g, ga := e.machine.Total(r.cut.N, r.geom.OutC, o)
+			e.scale[o], e.slope[o], e.shift[o] = e.norm.Backward(o, e.node.BN, r.batch, float64(e.node.bias(o)), g, ga, count)
 		}
 	}
 	if dx.Data != nil {
-		tasks, _ := e.blocks(r.p.C)
-		e.m.Workers.Run(tasks, e.turnTask)
+		tasks, _ := e.blocks(r.geom.C)
+		e.machine.Workers.Run(tasks, e.turnTask)
 	}
-	r.dw = newDWCut(&r.p, r.p.N)
+	r.dw = newDWCut(&r.geom, r.geom.N)
 	if r.dw.outs == 1 {
-		e.m.Workers.Run(r.dw.images, e.blockTask)
+		e.machine.Workers.Run(r.dw.images, e.blockTask)
 	} else {
-		e.m.Workers.Run(r.cut.N, e.gateTask)
+		e.machine.Workers.Run(r.cut.N, e.gateTask)
 		if r.x.Remake != nil {
-			e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.remakeTask)
+			e.machine.Workers.Run(grid.NewCut(r.geom.InRows(), r.geom.W*r.geom.C).N, e.remakeTask)
 		}
-		e.m.Workers.Run(r.dw.images*r.dw.outs, e.weightTask)
+		e.machine.Workers.Run(r.dw.images*r.dw.outs, e.weightTask)
 		if dx.Data != nil {
-			e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.dataTask)
+			e.machine.Workers.Run(grid.NewCut(r.geom.InRows(), r.geom.W*r.geom.C).N, e.dataTask)
 		}
 	}
 	e.biasBackward()
-	e.m.Workers.Run(grid.NewCut(r.p.OutC, r.p.K()).N, e.reduceTask)
+	e.machine.Workers.Run(grid.NewCut(r.geom.OutC, r.geom.K()).N, e.reduceTask)
 }
 
 // sumChunk sums the gradient behind BN up per channel.
 func (e *Exec) sumChunk(i, _ int) {
 	r := &e.run
 	e0, e1 := e.Elements(i)
-	sum, prod := e.m.Partial(i, r.p.OutC)
-	e.m.Set.GateSums(r.dy[e0:e1], e.Gate(e0, e1), r.acc[e0:e1], nil, sum, prod)
+	sum, prod := e.machine.Partial(i, r.geom.OutC)
+	e.machine.Set.GateSums(r.dy[e0:e1], e.Gate(e0, e1), r.acc[e0:e1], nil, sum, prod)
 }
 
 // gate takes the gradient of the elements e0 to e1 back through the output's
@@ -59,39 +59,39 @@ func (e *Exec) gate(e0, e1, part int, y []float32) {
 	r := &e.run
 	g, mask := r.dy[e0:e1], e.Gate(e0, e1)
 	if r.dz.Data != nil {
-		e.m.Set.Gate(g, mask, r.dz.Data[e0:e1], r.dz.Add)
+		e.machine.Set.Gate(g, mask, r.dz.Data[e0:e1], r.dz.Add)
 	}
 	switch {
-	case e.n.BN != nil && r.batch: // dc = g·a + (acc·k + b)
-		e.m.Set.GateAffine(g, mask, r.acc[e0:e1], y, e.a, e.k, e.b)
-	case e.n.BN != nil:
-		e.m.Set.GateAffine(g, mask, nil, y, e.a, nil, nil)
-	case e.n.Bias:
-		sum, prod := e.m.Sum(part, r.p.OutC)
-		e.m.Set.GateSums(g, mask, nil, y, sum, prod)
+	case e.node.BN != nil && r.batch: // dc = g·a + (acc·k + b)
+		e.machine.Set.GateAffine(g, mask, r.acc[e0:e1], y, e.scale, e.slope, e.shift)
+	case e.node.BN != nil:
+		e.machine.Set.GateAffine(g, mask, nil, y, e.scale, nil, nil)
+	case e.node.Bias:
+		sum, prod := e.machine.Sum(part, r.geom.OutC)
+		e.machine.Set.GateSums(g, mask, nil, y, sum, prod)
 	default:
-		e.m.Set.Gate(g, mask, y, false)
+		e.machine.Set.Gate(g, mask, y, false)
 	}
 }
 
 // gateChunk makes the gradient in front of BN where the one behind it was.
 func (e *Exec) gateChunk(i, _ int) {
 	e0, e1 := e.Elements(i)
-	e.m.Partial(i, e.run.p.OutC)
+	e.machine.Partial(i, e.run.geom.OutC)
 	e.gate(e0, e1, i, e.run.dy[e0:e1])
 }
 
 // blockChunk takes the images of part i back, a block at a time.
 func (e *Exec) blockChunk(i, worker int) {
 	r := &e.run
-	out, in, w := r.p.OH*r.p.OW*r.p.OutC, r.p.H*r.p.W*r.p.C, r.p.WeightLen()
+	out, in, w := r.geom.OH*r.geom.OW*r.geom.OutC, r.geom.H*r.geom.W*r.geom.C, r.geom.WeightLen()
 	n0, n1 := r.dw.part(i)
-	dw, y := e.m.Parts[i*w:(i+1)*w], e.m.Block[worker].F32
+	dw, y := e.machine.Parts[i*w:(i+1)*w], e.machine.Block[worker].F32
 	clear(dw)
-	e.m.Partial(i, r.p.OutC)
-	p, s := &e.local[worker], e.m.Scratch[worker]
-	*p = r.p
-	for step := e.n.blockImages(); n0 < n1; n0 += p.N {
+	e.machine.Partial(i, r.geom.OutC)
+	p, s := &e.local[worker], e.machine.Scratch[worker]
+	*p = r.geom
+	for step := e.node.blockImages(); n0 < n1; n0 += p.N {
 		p.N = min(step, n1-n0)
 		dy, x := y[:p.N*out], kernel.Operand{}
 		e.gate(n0*out, (n0+p.N)*out, i, dy)
@@ -101,9 +101,9 @@ func (e *Exec) blockChunk(i, worker int) {
 		} else {
 			x = r.x.Operand(n0*in, (n0+p.N)*in)
 		}
-		e.m.Set.ConvBackwardWeights(p, x, dy, dw, s, 0, p.N, 0, p.OutC)
+		e.machine.Set.ConvBackwardWeights(p, x, dy, dw, s, 0, p.N, 0, p.OutC)
 		if r.dx.Data != nil {
-			e.m.Set.ConvBackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
+			e.machine.Set.ConvBackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
 		}
 	}
 }
@@ -120,26 +120,26 @@ func (n *Node) blockImages() int {
 
 // remakeChunk brings the operand back for a pass of its own.
 func (e *Exec) remakeChunk(i, _ int) {
-	p := &e.run.p
+	p := &e.run.geom
 	w := p.W * p.C
 	r0, r1 := grid.NewCut(p.InRows(), w).Range(i)
-	e.run.x.Remake(r0*w, r1*w, e.m.Plain[r0*w:r1*w])
+	e.run.x.Remake(r0*w, r1*w, e.machine.Plain[r0*w:r1*w])
 }
 
 func (e *Exec) biasBackward() {
-	if !e.n.Bias {
+	if !e.node.Bias {
 		return
 	}
 	parts := e.run.cut.N
 	if e.run.dw.outs == 1 {
 		parts = e.run.dw.images
 	}
-	for o := range e.n.B.Grad {
-		if e.n.BN != nil {
-			e.n.B.Grad[o] = float32(e.bn.db[o])
+	for o := range e.node.B.Grad {
+		if e.node.BN != nil {
+			e.node.B.Grad[o] = float32(e.norm.sumGrad[o])
 		} else {
-			sum, _ := e.m.Total(parts, e.run.p.OutC, o)
-			e.n.B.Grad[o] = float32(sum)
+			sum, _ := e.machine.Total(parts, e.run.geom.OutC, o)
+			e.node.B.Grad[o] = float32(sum)
 		}
 	}
 }
@@ -176,60 +176,60 @@ func (c *dwCut) part(i int) (n0, n1 int) {
 // weightChunk computes the gradient of the output channels of part i.
 func (e *Exec) weightChunk(i, worker int) {
 	r, c := &e.run, e.run.dw
-	o0, o1 := i*r.p.OutC/c.outs, (i+1)*r.p.OutC/c.outs
-	k := r.p.K()
-	dw := e.m.Parts[:r.p.WeightLen()]
+	o0, o1 := i*r.geom.OutC/c.outs, (i+1)*r.geom.OutC/c.outs
+	k := r.geom.K()
+	dw := e.machine.Parts[:r.geom.WeightLen()]
 	clear(dw[o0*k : o1*k])
-	size := r.p.N * r.p.H * r.p.W * r.p.C
-	x := kernel.Operand{F: e.m.Plain[:min(size, len(e.m.Plain))]}
+	size := r.geom.N * r.geom.H * r.geom.W * r.geom.C
+	x := kernel.Operand{F: e.machine.Plain[:min(size, len(e.machine.Plain))]}
 	if r.x.Remake == nil {
 		x = r.x.Operand(0, size)
 	}
-	e.m.Set.ConvBackwardWeights(&r.p, x, r.dy, dw, e.m.Scratch[worker], 0, r.p.N, o0, o1)
+	e.machine.Set.ConvBackwardWeights(&r.geom, x, r.dy, dw, e.machine.Scratch[worker], 0, r.geom.N, o0, o1)
 }
 
 // reduceChunk adds the parts up in a fixed tree and takes the sum back through
 // the weight's quantization and folding.
 func (e *Exec) reduceChunk(i, _ int) {
-	p, parts := &e.run.p, e.run.dw.images
+	p, parts := &e.run.geom, e.run.dw.images
 	w, k := p.WeightLen(), p.K()
 	o0, o1 := grid.NewCut(p.OutC, k).Range(i)
 	for step := 1; step < parts; step *= 2 {
 		for j := 0; j+step < parts; j += 2 * step {
-			e.m.Set.AddTo(e.m.Parts[(j+step)*w+o0*k:(j+step)*w+o1*k], e.m.Parts[j*w+o0*k:j*w+o1*k])
+			e.machine.Set.AddTo(e.machine.Parts[(j+step)*w+o0*k:(j+step)*w+o1*k], e.machine.Parts[j*w+o0*k:j*w+o1*k])
 		}
 	}
 	for o := o0; o < o1; o++ {
-		e.weightBackward(o, e.m.Parts[o*k:(o+1)*k])
+		e.weightBackward(o, e.machine.Parts[o*k:(o+1)*k])
 	}
 }
 
 // weightBackward turns d, the gradient to what the convolution multiplied with
 // in units of x's integers, into the gradient of channel o's weights.
 func (e *Exec) weightBackward(o int, d []float32) {
-	n, k, u := e.n, e.run.p.K(), e.run.x.Unit()
+	n, k, u := e.node, e.run.geom.K(), e.run.x.Unit()
 	dst := n.W.Grad[o*k : (o+1)*k]
 	switch {
-	case !e.run.st.Quantize || !n.Weight.Quantized():
-		e.m.Set.WeightGrad(d, nil, nil, u, 1, dst)
+	case !e.run.step.Quantize || !n.Weight.Quantized():
+		e.machine.Set.WeightGrad(d, nil, nil, u, 1, dst)
 	case !e.folds():
-		e.m.Set.WeightGrad(d, nil, e.c.mask(o, k), u, 1, dst)
+		e.machine.Set.WeightGrad(d, nil, e.codes.mask(o, k), u, 1, dst)
 	default:
-		w, s := n.W.Data[o*k:(o+1)*k], float32(e.bn.sf[o])
-		e.foldBackward(o, e.m.Set.WeightGrad(d, w, e.c.mask(o, k), u, s, dst))
+		w, s := n.W.Data[o*k:(o+1)*k], float32(e.norm.folded[o])
+		e.foldBackward(o, e.machine.Set.WeightGrad(d, w, e.codes.mask(o, k), u, s, dst))
 	}
 }
 
 // turnChunk packs the weights for the way back to x.
 func (e *Exec) turnChunk(i, _ int) {
-	_, step := e.blocks(e.n.Geom.C)
-	e.m.Set.ConvDataPack(&e.run.p, e.values(), e.pack.data, i*step, min((i+1)*step, e.n.Geom.C))
+	_, step := e.blocks(e.node.Geom.C)
+	e.machine.Set.ConvDataPack(&e.run.geom, e.values(), e.pack.data, i*step, min((i+1)*step, e.node.Geom.C))
 }
 
 func (e *Exec) dataChunk(i, worker int) {
 	r := &e.run
-	r0, r1 := grid.NewCut(r.p.InRows(), r.p.W*r.p.C).Range(i)
-	e.m.Set.ConvBackwardData(&r.p, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.m.Scratch[worker], r0, r1)
+	r0, r1 := grid.NewCut(r.geom.InRows(), r.geom.W*r.geom.C).Range(i)
+	e.machine.Set.ConvBackwardData(&r.geom, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.machine.Scratch[worker], r0, r1)
 }
 
 // WholeOperand is the largest number of images, up to batch, of which the way back

@@ -158,7 +158,7 @@ func newNorm(n *layer.Node, b *layer.Bench) layer.Runner {
 func (r *normRunner) Forward(n int, st grid.Step) grid.Value {
 	s := r.node.Shape
 	r.batch = st.Train && !r.bn.Frozen
-	r.exact = st.Quantize && r.x.On && !r.batch
+	r.exact = st.Quantize && r.x.OnGrid && !r.batch
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	if r.batch {
 		r.Workers.Run(r.out.Cut.N, r.sumTask)
@@ -183,8 +183,8 @@ func (r *normRunner) Forward(n int, st grid.Step) grid.Value {
 // affine computes the numbers of the int8 form.
 func (r *normRunner) affine() {
 	for c := range r.unit {
-		m, b := r.bn.affine(c, r.x.Q.Scale)
-		r.unit[c], r.bias[c] = r.x.Q.Scale*m, b
+		m, b := r.bn.affine(c, r.x.Format.Scale)
+		r.unit[c], r.bias[c] = r.x.Format.Scale*m, b
 	}
 }
 
@@ -194,11 +194,11 @@ func (r *normRunner) target(q kernel.Quant) {
 
 // plain returns the operand's elements as float32, codes less their zero point.
 func (r *normRunner) plain(e0, e1, worker int) []float32 {
-	if !r.x.On {
+	if !r.x.OnGrid {
 		return r.x.Data[e0:e1]
 	}
 	s := r.Block[worker].F32[:e1-e0]
-	r.Set.Values(r.x.Codes[e0:e1], r.x.Q.Zero, 1, s)
+	r.Set.Values(r.x.Codes[e0:e1], r.x.Format.Zero, 1, s)
 	return s
 }
 
@@ -216,7 +216,7 @@ func (r *normRunner) fill(i, worker int, codes bool, mask []uint8) {
 		return
 	}
 	acc := r.Block[worker].I32[:e1-e0]
-	r.Set.Widen(r.x.Codes[e0:e1], r.x.Q.Zero, acc)
+	r.Set.Widen(r.x.Codes[e0:e1], r.x.Format.Zero, acc)
 	if codes {
 		r.Set.Requantize(acc, r.bias, nil, r.out.Codes[e0:e1], mask, r.node.Shape.C, &r.requant)
 	} else {
@@ -261,7 +261,7 @@ func newNorm8(n *layer.Node, b *layer.Bench) layer.Integer {
 	r := &norm8{Rows: layer.NewRows(n, b), bias: l.Bias}
 	unit := make([]float32, len(l.Mul))
 	for c, m := range l.Mul {
-		unit[c] = m * b.In[0].Q.Scale
+		unit[c] = m * b.In[0].Format.Scale
 	}
 	r.Unit(unit, nil)
 	return r
@@ -271,7 +271,7 @@ func (r *norm8) Run(p layer.Piece) {
 	x := r.In[0]
 	acc := r.Block[p.Worker].I32[:r.Width]
 	for at := p.R0 * r.Width; at < p.R1*r.Width; at += r.Width {
-		r.Set.Widen(x.Codes[at:at+r.Width], x.Q.Zero, acc)
+		r.Set.Widen(x.Codes[at:at+r.Width], x.Format.Zero, acc)
 		r.Write(acc, r.bias, at, 0)
 	}
 }

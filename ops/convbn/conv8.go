@@ -33,15 +33,15 @@ func newConv8(n *layer.Node, b *layer.Bench) layer.Integer {
 	r.bias = make([]int32, c)
 	copy(r.bias, q.Bias)
 	for o, s := range sums {
-		r.bias[o] -= x.Q.Zero * s
+		r.bias[o] -= x.Format.Zero * s
 	}
 	unit := make([]float32, c)
 	for o, s := range q.WScale {
-		unit[o] = x.Q.Scale * s
+		unit[o] = x.Format.Scale * s
 	}
 	var z *grid.Value
 	if len(b.In) == 2 {
-		z = &grid.Value{Q: b.In[1].Q}
+		z = &grid.Value{Format: b.In[1].Format}
 	}
 	r.requant = b.Epilogue(unit, z, n.Act)
 	r.out.Q = &r.requant
@@ -72,7 +72,7 @@ func (r *conv8) Begin(n int) {
 
 func (r *conv8) Run(p layer.Piece) {
 	x := r.In[0]
-	r.Set.ConvInt8(&r.geom, x.Codes, uint8(x.Q.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
+	r.Set.ConvInt8(&r.geom, x.Codes, uint8(x.Format.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
 	if !r.Coded && (len(r.In) == 2 || r.node.Act != kernel.None) {
 		r.finish(p)
 	}

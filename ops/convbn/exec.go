@@ -27,23 +27,23 @@ type Exec struct {
 	// it there gets it from the accumulator. For a node with BN and without an addition.
 	Remakes bool
 
-	n    *Node
-	m    *grid.Machine
-	run  run
-	c    codes
-	bn   *Norm
-	a    []float32
-	b    []float32
-	k    []float32
-	unit []float32 // what 1 in the accumulator is worth
-	mul  []float32 // the epilogue's multipliers
-	bias []int32   // of the integer kernel, the zero point's part included
-	req  kernel.Requant
-	pack pack
-	ones []float32
-	zero []float32
-	out8 kernel.Int8Out
-	ext  grid.Spread
+	node    *Node
+	machine *grid.Machine
+	run     run
+	codes   codes
+	norm    *Norm
+	scale   []float32
+	shift   []float32
+	slope   []float32
+	unit    []float32 // what 1 in the accumulator is worth
+	mul     []float32 // the epilogue's multipliers
+	bias    []int32   // of the integer kernel, the zero point's part included
+	req     kernel.Requant
+	pack    pack
+	ones    []float32
+	zero    []float32
+	out8    kernel.Int8Out
+	ext     grid.Spread
 
 	local []kernel.Conv // by worker: the geometry of a block of images
 	again func(e0, e1 int, dst []float32)
@@ -63,9 +63,9 @@ type pack struct {
 
 // run is the state of one forward pass, which the backward pass reads.
 type run struct {
-	p       kernel.Conv
+	geom    kernel.Conv
 	cut     grid.Cut
-	st      grid.Step
+	step    grid.Step
 	x, z    *grid.Value
 	acc     []float32
 	integer bool // the accumulator is a sum of products of integers
@@ -82,16 +82,16 @@ type run struct {
 // NewExec returns the runner of n for batches of up to batch images.
 func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	c := n.Geom.OutC
-	e := &Exec{n: n, m: m, bn: NewNorm(c)}
-	for _, s := range []*[]float32{&e.a, &e.b, &e.k, &e.unit, &e.mul, &e.zero} {
+	e := &Exec{node: n, machine: m, norm: NewNorm(c)}
+	for _, s := range []*[]float32{&e.scale, &e.shift, &e.slope, &e.unit, &e.mul, &e.zero} {
 		*s = make([]float32, c)
 	}
 	e.ones = slices.Repeat([]float32{1}, c)
-	e.bias, e.c.Scale = make([]int32, c), make([]float32, c)
+	e.bias, e.codes.Scale = make([]int32, c), make([]float32, c)
 	p := n.Geom
 	p.N = batch
 	if n.Weight.Quantized() {
-		e.c.init(n)
+		e.codes.init(n)
 		e.pack.int8, e.pack.sums = make([]int8, m.Set.ConvInt8PackSize(&p)), make([]int32, c)
 	} else {
 		e.pack.forward = make([]float32, m.Set.ConvPackSize(&p))
@@ -112,15 +112,15 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 // Forward computes the node's output for batch images. x and z (nil without a fused
 // add) must stay as they are until Backward.
 func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node) grid.Value {
-	n, r := e.n, &e.run
-	*r = run{p: n.Geom, st: st, x: x, z: z}
-	r.p.N = batch
-	width := r.p.OW * r.p.OutC
-	r.cut = grid.NewCut(r.p.Rows(), width)
+	n, r := e.node, &e.run
+	*r = run{geom: n.Geom, step: st, x: x, z: z}
+	r.geom.N = batch
+	width := r.geom.OW * r.geom.OutC
+	r.cut = grid.NewCut(r.geom.Rows(), width)
 	quantized := st.Quantize && n.Weight.Quantized()
-	r.integer = quantized && x.On && r.p.K() <= kernel.MaxProducts
+	r.integer = quantized && x.OnGrid && r.geom.K() <= kernel.MaxProducts
 	r.absorb = n.BN != nil && st.Quantize && !st.Train
-	r.grid = r.integer && (n.BN == nil || r.absorb) && (z == nil || z.On)
+	r.grid = r.integer && (n.BN == nil || r.absorb) && (z == nil || z.OnGrid)
 	r.batch = n.BN != nil && st.Train && !n.BN.Frozen
 	e.weights(quantized)
 	e.operand()
@@ -128,13 +128,13 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 	if !r.batch {
 		e.coefficients()
 	}
-	e.Bind(r.p.Rows(), width)
+	e.Bind(r.geom.Rows(), width)
 	observes := e.Begin(st, q, e.writer())
 	r.acc = e.accumulator()
 	r.merged = !observes && !r.batch
 	r.ranged = r.batch || observes && z == nil && !q.NeedsValues()
 	e.out8 = e.integerOut()
-	e.m.Workers.Run(r.cut.N, e.convTask)
+	e.machine.Workers.Run(r.cut.N, e.convTask)
 	if r.batch {
 		e.coefficients()
 	}
@@ -150,7 +150,7 @@ func (e *Exec) Forward(batch int, st grid.Step, x, z *grid.Value, q *quant.Node)
 
 // remake writes the output's values e0 to e1 as Forward did.
 func (e *Exec) remake(e0, e1 int, dst []float32) {
-	e.m.Set.Affine(e.run.acc[e0:e1], kernel.Operand{}, dst, nil, e.a, e.b, e.n.Act)
+	e.machine.Set.Affine(e.run.acc[e0:e1], kernel.Operand{}, dst, nil, e.scale, e.shift, e.node.Act)
 }
 
 func (e *Exec) writer() grid.Writer {
@@ -162,7 +162,7 @@ func (e *Exec) writer() grid.Writer {
 
 // accumulator is where a float32 accumulator goes.
 func (e *Exec) accumulator() []float32 {
-	if e.n.BN != nil && e.Acc != nil {
+	if e.node.BN != nil && e.Acc != nil {
 		return e.Acc
 	}
 	return e.Dst
@@ -170,9 +170,9 @@ func (e *Exec) accumulator() []float32 {
 
 // blocks is the number of tasks that c channels are packed in.
 func (e *Exec) blocks(c int) (tasks, step int) {
-	b := e.m.Set.Block
+	b := e.machine.Set.Block
 	step = max(b, (c/16+b-1)/b*b)
-	if e.n.Geom.Groups > 1 {
+	if e.node.Geom.Groups > 1 {
 		step = c
 	}
 	return (c + step - 1) / step, step
@@ -180,77 +180,77 @@ func (e *Exec) blocks(c int) (tasks, step int) {
 
 // weights settles what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
-	n := e.n
+	n := e.node
 	if quantized {
 		if !n.Weight.PerChannel || n.WScale == nil {
 			n.Update()
 		}
-		e.m.Workers.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
+		e.machine.Workers.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
 	} else {
-		for o := range e.c.Scale {
-			e.c.Scale[o] = 1
+		for o := range e.codes.Scale {
+			e.codes.Scale[o] = 1
 		}
 		if e.run.absorb {
-			if e.c.V == nil {
-				e.c.V = make([]float32, n.Geom.WeightLen())
+			if e.codes.Values == nil {
+				e.codes.Values = make([]float32, n.Geom.WeightLen())
 			}
-			n.foldWeight(e.c.V)
+			n.foldWeight(e.codes.Values)
 		}
 	}
 	tasks, _ := e.blocks(n.Geom.OutC)
 	if !e.run.integer && e.pack.forward == nil {
-		e.pack.forward = make([]float32, e.m.Set.ConvPackSize(&e.run.p))
+		e.pack.forward = make([]float32, e.machine.Set.ConvPackSize(&e.run.geom))
 	}
-	e.m.Workers.Run(tasks, e.packTask)
+	e.machine.Workers.Run(tasks, e.packTask)
 }
 
 func (e *Exec) encodeChunk(i, _ int) {
-	n, sx := e.n, float32(0)
+	n, sx := e.node, float32(0)
 	if e.run.grid {
-		sx = e.run.x.Q.Scale
+		sx = e.run.x.Format.Scale
 	}
 	k := n.Geom.K()
 	o0, o1 := grid.NewCut(n.Geom.OutC, k).Range(i)
 	for o := o0; o < o1; o++ {
 		if n.Weight.PerChannel && !n.Frozen {
-			lo, hi := e.m.Set.MinMax(n.W.Data[o*k : (o+1)*k])
+			lo, hi := e.machine.Set.MinMax(n.W.Data[o*k : (o+1)*k])
 			n.WScale[o], _ = n.Weight.Scale(n.foldRange(o, lo, hi))
 		}
-		n.encodeChannel(e.m.Set, &e.c, o, sx, e.run.absorb)
+		n.encodeChannel(e.machine.Set, &e.codes, o, sx, e.run.absorb)
 	}
 }
 
 func (e *Exec) packChunk(i, _ int) {
-	_, step := e.blocks(e.n.Geom.OutC)
-	o0, o1 := i*step, min((i+1)*step, e.n.Geom.OutC)
+	_, step := e.blocks(e.node.Geom.OutC)
+	o0, o1 := i*step, min((i+1)*step, e.node.Geom.OutC)
 	switch {
 	case e.run.integer:
-		e.m.Set.ConvInt8Pack(&e.run.p, e.c.W, e.pack.int8, e.pack.sums, o0, o1)
+		e.machine.Set.ConvInt8Pack(&e.run.geom, e.codes.Codes, e.pack.int8, e.pack.sums, o0, o1)
 	default:
-		e.m.Set.ConvPack(&e.run.p, e.values(), e.pack.forward, o0, o1)
+		e.machine.Set.ConvPack(&e.run.geom, e.values(), e.pack.forward, o0, o1)
 	}
 }
 
 // values is the weight that the float32 kernels multiply with.
 func (e *Exec) values() []float32 {
-	if e.run.absorb || e.run.st.Quantize && e.n.Weight.Quantized() {
-		return e.c.V
+	if e.run.absorb || e.run.step.Quantize && e.node.Weight.Quantized() {
+		return e.codes.Values
 	}
-	return e.n.W.Data
+	return e.node.W.Data
 }
 
 // operand brings codes that meet a float32 weight to float32.
 func (e *Exec) operand() {
-	if r := &e.run; r.x.On && !r.integer {
-		e.m.Workers.Run(grid.NewCut(r.p.InRows(), r.p.W*r.p.C).N, e.plainTask)
+	if r := &e.run; r.x.OnGrid && !r.integer {
+		e.machine.Workers.Run(grid.NewCut(r.geom.InRows(), r.geom.W*r.geom.C).N, e.plainTask)
 	}
 }
 
 func (e *Exec) plainChunk(i, _ int) {
-	p, x := &e.run.p, e.run.x
+	p, x := &e.run.geom, e.run.x
 	w := p.W * p.C
 	r0, r1 := grid.NewCut(p.InRows(), w).Range(i)
-	e.m.Set.Values(x.Codes[r0*w:r1*w], x.Q.Zero, 1, e.m.Plain[r0*w:r1*w])
+	e.machine.Set.Values(x.Codes[r0*w:r1*w], x.Format.Zero, 1, e.machine.Plain[r0*w:r1*w])
 }
 
 // units settles what 1 in the accumulator is worth, and the integer kernel's bias.
@@ -259,11 +259,11 @@ func (e *Exec) units() {
 	for o := range e.unit {
 		e.unit[o] = u
 		if r.integer {
-			e.unit[o] = u * e.c.Scale[o]
-			e.bias[o] = -r.x.Q.Zero * e.pack.sums[o]
+			e.unit[o] = u * e.codes.Scale[o]
+			e.bias[o] = -r.x.Format.Zero * e.pack.sums[o]
 		}
-		if r.grid && (e.n.Bias || r.absorb) {
-			e.bias[o] += e.c.Bias[o]
+		if r.grid && (e.node.Bias || r.absorb) {
+			e.bias[o] += e.codes.Bias[o]
 		}
 	}
 }
@@ -275,18 +275,18 @@ func (e *Exec) convChunk(i, worker int) {
 	r0, r1 := r.cut.Range(i)
 	e0, e1 := e.Elements(i)
 	if r.integer {
-		e.m.Set.ConvInt8(&r.p, r.x.Codes, uint8(r.x.Q.Zero), e.pack.int8, e.bias, &e.out8, e.m.Scratch[worker], r0, r1, 0, r.p.OutC)
+		e.machine.Set.ConvInt8(&r.geom, r.x.Codes, uint8(r.x.Format.Zero), e.pack.int8, e.bias, &e.out8, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
 	} else {
-		e.m.Set.ConvForward(&r.p, e.plainOperand(), e.pack.forward, r.acc, e.m.Scratch[worker], r0, r1, 0, r.p.OutC)
+		e.machine.Set.ConvForward(&r.geom, e.plainOperand(), e.pack.forward, r.acc, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
 	}
 	if e.out8.Y != nil {
 		return
 	}
 	if r.batch {
-		sum, sq := e.m.Partial(i, r.p.OutC)
-		lo, hi := e.m.Extremes(i, r.p.OutC)
+		sum, sq := e.machine.Partial(i, r.geom.OutC)
+		lo, hi := e.machine.Extremes(i, r.geom.OutC)
 		start(lo, hi)
-		e.m.Set.ChannelStats(r.acc[e0:e1], sum, sq, lo, hi)
+		e.machine.Set.ChannelStats(r.acc[e0:e1], sum, sq, lo, hi)
 	} else if r.ranged {
 		e.collect(i, e0, e1, worker)
 	}
@@ -297,8 +297,8 @@ func (e *Exec) convChunk(i, worker int) {
 
 // plainOperand is the operand as float32, codes less their zero point.
 func (e *Exec) plainOperand() []float32 {
-	if e.run.x.On {
-		return e.m.Plain
+	if e.run.x.OnGrid {
+		return e.machine.Plain
 	}
 	return e.run.x.Data
 }
@@ -315,7 +315,7 @@ func (e *Exec) integerOut() kernel.Int8Out {
 		}
 		return o
 	case r.grid:
-		return kernel.Int8Out{Acc: e.m.Acc}
+		return kernel.Int8Out{Acc: e.machine.Acc}
 	case r.integer:
 		return kernel.Int8Out{F: r.acc}
 	}
@@ -326,7 +326,7 @@ func (e *Exec) integerOut() kernel.Int8Out {
 func (e *Exec) coefficients() {
 	switch {
 	case e.run.grid:
-	case e.n.BN == nil || e.run.absorb:
+	case e.node.BN == nil || e.run.absorb:
 		e.plain()
 	default:
 		e.normalize()
@@ -340,14 +340,14 @@ func (e *Exec) fill(i, worker int, codes bool, mask []uint8) {
 	z := r.z.Operand(e0, e1)
 	switch {
 	case r.grid && codes:
-		e.m.Set.Requantize(e.m.Acc[e0:e1], nil, z.Q, e.Codes[e0:e1], mask, r.p.OutC, &e.req)
+		e.machine.Set.Requantize(e.machine.Acc[e0:e1], nil, z.Q, e.Codes[e0:e1], mask, r.geom.OutC, &e.req)
 	case r.grid:
-		e.m.Set.Dequantize(e.m.Acc[e0:e1], nil, e.Dst[e0:e1], r.p.OutC, e.unit)
-		e.m.Set.Affine(e.Dst[e0:e1], z, e.Dst[e0:e1], mask, e.ones, e.zero, e.n.Act)
+		e.machine.Set.Dequantize(e.machine.Acc[e0:e1], nil, e.Dst[e0:e1], r.geom.OutC, e.unit)
+		e.machine.Set.Affine(e.Dst[e0:e1], z, e.Dst[e0:e1], mask, e.ones, e.zero, e.node.Act)
 	case codes:
-		e.m.Set.AffineQuant(r.acc[e0:e1], z, e.Codes[e0:e1], mask, e.a, e.b, e.n.Act, e.Q)
+		e.machine.Set.AffineQuant(r.acc[e0:e1], z, e.Codes[e0:e1], mask, e.scale, e.shift, e.node.Act, e.Quant)
 	default:
-		e.m.Set.Affine(r.acc[e0:e1], z, e.Dst[e0:e1], mask, e.a, e.b, e.n.Act)
+		e.machine.Set.Affine(r.acc[e0:e1], z, e.Dst[e0:e1], mask, e.scale, e.shift, e.node.Act)
 	}
 }
 

@@ -10,6 +10,6 @@ import (
 // the output is the int8 model's, integer for integer.
 func (e *Exec) target(q kernel.Quant) {
 	if e.run.grid {
-		e.req = grid.Requant(e.unit, e.mul, e.run.z, q, e.n.Act)
+		e.req = grid.Requant(e.unit, e.mul, e.run.z, q, e.node.Act)
 	}
 }

@@ -52,7 +52,7 @@ func (n *Node) Convert(sx float32) error {
 	}
 	n.BN, n.Bias = nil, n.Bias || n.BN != nil
 	n.AllocInt8()
-	copy(n.Int8.W, c.W)
+	copy(n.Int8.W, c.Codes)
 	copy(n.Int8.WScale, c.Scale)
 	copy(n.Int8.Bias, c.Bias)
 	return nil
@@ -68,7 +68,7 @@ func (c *codes) finite() error {
 			return fmt.Errorf("the weight's scale of output channel %d is %v", i, s)
 		}
 	}
-	for _, v := range c.V {
+	for _, v := range c.Values {
 		if v != v {
 			return fmt.Errorf("a weight is not a number")
 		}

@@ -135,11 +135,11 @@ func (b *bench) forward(st grid.Step, q *quant.Node) []float32 {
 
 // valuesOf returns what a value stands for.
 func valuesOf(v grid.Value) []float32 {
-	if !v.On {
+	if !v.OnGrid {
 		return v.Data
 	}
 	y := make([]float32, len(v.Codes))
-	ref.Values(v.Codes, v.Q.Zero, v.Q.Scale, y)
+	ref.Values(v.Codes, v.Format.Zero, v.Format.Scale, y)
 	return y
 }
 
@@ -219,9 +219,9 @@ func checkState(t *testing.T, c *refvec.Case, b *bench, q *quant.Node) {
 	check("act_min", q.Min)
 	check("act_max", q.Max)
 	check("act_scale", scale)
-	check("weight_scale", b.e.c.Scale...)
-	if codes := make([]float32, len(b.e.c.W)); c.Has("weight_q") {
-		for i, v := range b.e.c.W {
+	check("weight_scale", b.e.codes.Scale...)
+	if codes := make([]float32, len(b.e.codes.Codes)); c.Has("weight_q") {
+		for i, v := range b.e.codes.Codes {
 			codes[i] = float32(v)
 		}
 		check("weight_q", oihw(codes)...)
@@ -360,7 +360,7 @@ func convertCase(t *testing.T, c *refvec.Case) {
 	codes := func(name, scale string, ch, h, w int) *grid.Value {
 		f := c.Array(t, scale).Float32s()[0]
 		signed := refvec.NHWC(c.Array(t, name).Float32s(), g.N, ch, h, w)
-		v := &grid.Value{Codes: make([]uint8, len(signed)), On: true, Q: grid.Stored(quant.Spec{DType: quant.Int8}, f, 0)}
+		v := &grid.Value{Codes: make([]uint8, len(signed)), OnGrid: true, Format: grid.Stored(quant.Spec{DType: quant.Int8}, f, 0)}
 		for i, q := range signed {
 			v.Codes[i] = uint8(q + grid.Offset)
 		}
@@ -373,7 +373,7 @@ func convertCase(t *testing.T, c *refvec.Case) {
 		b.z = codes("residual_q", "residual_scale", g.OutC, g.OH, g.OW)
 	}
 	checkQAT(t, c, b, b.forward(grid.Step{Quantize: true}, &q))
-	sx := b.x.Q.Scale
+	sx := b.x.Format.Scale
 	if err := n.Convert(sx); err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func intForward(t *testing.T, c *refvec.Case, n *Node, b *bench, q *quant.Node) 
 	f, _, _ := grid.Format(q)
 	unit := make([]float32, g.OutC)
 	for o, s := range n.Int8.WScale {
-		unit[o] = b.x.Q.Scale * s
+		unit[o] = b.x.Format.Scale * s
 	}
 	r := grid.Requant(unit, make([]float32, g.OutC), b.z, f, n.Act)
 	var z []uint8

@@ -8,29 +8,29 @@ import (
 
 // folds reports whether the weight was multiplied by s′ before it was quantized.
 func (e *Exec) folds() bool {
-	return e.n.BN != nil && e.n.Mode == ReverseFold && e.run.st.Quantize && e.n.Weight.Quantized()
+	return e.node.BN != nil && e.node.Mode == ReverseFold && e.run.step.Quantize && e.node.Weight.Quantized()
 }
 
 // unfold settles s′ of channel o and whether γ has a gradient through it: not
 // where s′ is not s, nor where the weight's scale is at its floor, for there FQ(W·s)/s
 // is all rounding error and its derivative by s without bound.
 func (e *Exec) unfold(o int) {
-	bn, b := e.n.BN, e.bn
+	bn, b := e.node.BN, e.norm
 	s := bn.folded(o)
-	b.sf[o] = float64(s)
-	b.up[o] /= b.sf[o]
-	if math.Abs(float64(bn.Scale(o))) >= delta && e.c.Scale[o] > quant.Epsilon {
-		b.rinv[o] = 1 / math.Sqrt(float64(bn.Var[o])+bn.Eps)
+	b.folded[o] = float64(s)
+	b.unit[o] /= b.folded[o]
+	if math.Abs(float64(bn.Scale(o))) >= delta && e.codes.Scale[o] > quant.Epsilon {
+		b.runningInvStd[o] = 1 / math.Sqrt(float64(bn.Var[o])+bn.Eps)
 	}
 }
 
 // foldBackward adds to γ's gradient what comes through Wf = W·s and the division
 // by s: ds = Σ dWf·W - Σ dv·c/s², with dwf = Σ dWf·W of channel o.
 func (e *Exec) foldBackward(o int, dwf float64) {
-	b := e.bn
-	if b.rinv[o] == 0 {
+	b := e.norm
+	if b.runningInvStd[o] == 0 {
 		return
 	}
-	ds := dwf - float64(b.dva[o]*b.up[o])/b.sf[o]
-	e.n.BN.Gamma.Grad[o] += float32(ds * b.rinv[o])
+	ds := dwf - float64(b.sumProd[o]*b.unit[o])/b.folded[o]
+	e.node.BN.Gamma.Grad[o] += float32(ds * b.runningInvStd[o])
 }

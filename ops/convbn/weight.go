@@ -62,16 +62,16 @@ func (n *Node) scale(o int) float32 {
 
 // codes is the quantized weight as a forward pass computes with it.
 type codes struct {
-	W     []int8    // integers
-	V     []float32 // what they stand for, W·Scale
-	Scale []float32 // per output channel; 1 where the weight is not quantized
-	Mask  []uint8   // where the straight-through gradient passes; a channel's bits start on a byte of their own
-	Bias  []int32   // on the grid sx·Scale, where the bias is
+	Codes  []int8    // integers
+	Values []float32 // what they stand for, W·Scale
+	Scale  []float32 // per output channel; 1 where the weight is not quantized
+	Mask   []uint8   // where the straight-through gradient passes; a channel's bits start on a byte of their own
+	Bias   []int32   // on the grid sx·Scale, where the bias is
 }
 
 func (c *codes) init(n *Node) {
 	k, outs := n.Geom.WeightLen(), n.Geom.OutC
-	c.W, c.V, c.Mask = make([]int8, k), make([]float32, k), make([]uint8, outs*maskBytes(n.Geom.K()))
+	c.Codes, c.Values, c.Mask = make([]int8, k), make([]float32, k), make([]uint8, outs*maskBytes(n.Geom.K()))
 	c.Scale, c.Bias = make([]float32, outs), make([]int32, outs)
 }
 
@@ -117,7 +117,7 @@ func (n *Node) encodeChannel(set *kernel.Set, c *codes, o int, sx float32, absor
 		c.Bias[o] = biasCode(b, sx, s)
 	}
 	c.Scale[o] = s
-	set.EncodeWeights(w, f, n.Weight.Params(s, 0), c.W[o*k:(o+1)*k], c.V[o*k:(o+1)*k], c.mask(o, k))
+	set.EncodeWeights(w, f, n.Weight.Params(s, 0), c.Codes[o*k:(o+1)*k], c.Values[o*k:(o+1)*k], c.mask(o, k))
 }
 
 // minScale keeps a scale that BN made tiny from becoming zero.

@@ -85,8 +85,8 @@ func (e *Net) furnish(c *cell, input int) {
 	b.Coded = e.coded(c)
 	b.Plain, b.Remade = e.plain(c), e.remade(c)
 	if e.integer {
-		b.Q, _ = e.graph.Format(c.place)
-		c.value = grid.Value{On: b.Coded, Q: b.Q}
+		b.Format, _ = e.graph.Format(c.place)
+		c.value = grid.Value{OnGrid: b.Coded, Format: b.Format}
 	}
 	for _, j := range c.In {
 		x, r := e.cells[j], e.root(j)

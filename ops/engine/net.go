@@ -153,14 +153,14 @@ func (e *Net) outputs(n int) [][]float32 {
 	e.y = e.y[:0]
 	for k, o := range e.outs {
 		v, size := &e.root(o).value, e.cells[o].size(n)
-		if !v.On {
+		if !v.OnGrid {
 			e.y = append(e.y, v.Data[:size])
 			continue
 		}
 		if e.result[k] == nil {
 			e.result[k] = make([]float32, e.cells[o].size(e.batch))
 		}
-		e.set.Values(v.Codes[:size], v.Q.Zero, v.Q.Scale, e.result[k][:size])
+		e.set.Values(v.Codes[:size], v.Format.Zero, v.Format.Scale, e.result[k][:size])
 		e.y = append(e.y, e.result[k][:size])
 	}
 	return e.y
@@ -240,12 +240,12 @@ func (e *Net) Output(node string) (values []float32, scale float32, zero int32, 
 	case v.Remake != nil:
 		v.Remake(0, len(values), values)
 		return values, 0, 0, true
-	case !v.On:
+	case !v.OnGrid:
 		copy(values, v.Data)
-		return values, v.Q.Scale, v.Q.Zero, true
+		return values, v.Format.Scale, v.Format.Zero, true
 	}
-	e.set.Values(v.Codes[:len(values)], v.Q.Zero, v.Q.Scale, values)
-	return values, v.Q.Scale, v.Q.Zero - grid.Offset, true
+	e.set.Values(v.Codes[:len(values)], v.Format.Zero, v.Format.Scale, values)
+	return values, v.Format.Scale, v.Format.Zero - grid.Offset, true
 }
 
 // Codes returns the output's integers, where the node is quantized: of the int8 model, or of a QAT graph.
@@ -255,7 +255,7 @@ func (e *Net) Codes(node string) ([]int8, bool) {
 		return nil, false
 	}
 	v := &e.cells[c.root].value
-	if !v.On {
+	if !v.OnGrid {
 		return nil, false
 	}
 	return signed(v.Codes[:c.size(e.images)]), true

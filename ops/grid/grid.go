@@ -13,10 +13,10 @@ import (
 // Value is an activation tensor as the next nodes read it: values, or with On
 // codes that stand for (code - Q.Zero)·Q.Scale.
 type Value struct {
-	Data  []float32
-	Codes []uint8
-	On    bool
-	Q     kernel.Quant
+	Data   []float32
+	Codes  []uint8
+	OnGrid bool
+	Format kernel.Quant
 
 	// Remake, unless nil, writes the values e0 to e1 once more: Data is only there
 	// until the forward pass is done with it.
@@ -25,8 +25,8 @@ type Value struct {
 
 // Unit is what 1 in the value's integers, or in its values, is worth.
 func (v *Value) Unit() float32 {
-	if v.On {
-		return v.Q.Scale
+	if v.OnGrid {
+		return v.Format.Scale
 	}
 	return 1
 }
@@ -36,8 +36,8 @@ func (v *Value) Operand(e0, e1 int) kernel.Operand {
 	switch {
 	case v == nil:
 		return kernel.Operand{}
-	case v.On:
-		return kernel.Operand{Q: v.Codes[e0:e1], Zero: v.Q.Zero, Scale: v.Q.Scale}
+	case v.OnGrid:
+		return kernel.Operand{Q: v.Codes[e0:e1], Zero: v.Format.Zero, Scale: v.Format.Scale}
 	}
 	return kernel.Operand{F: v.Data[e0:e1]}
 }
@@ -209,7 +209,7 @@ func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel
 	r.Six = Six(q)
 	r.Floor, r.Ceil = q.Gate(act)
 	if z != nil {
-		r.MZ, r.ZZero = z.Q.Scale/q.Scale, z.Q.Zero
+		r.MZ, r.ZZero = z.Format.Scale/q.Scale, z.Format.Zero
 	}
 	return r
 }

@@ -23,13 +23,13 @@ type Output struct {
 	// Range, unless nil, gives the extremes of the values without writing them.
 	Range func() (lo, hi float32)
 
-	Dst       []float32 // where values go: Out, or what nobody keeps
-	Q         kernel.Quant
-	On, Coded bool // quantized; and as codes
-	Masked    bool // Mask holds the gate
-	Cut       Cut
+	Dst              []float32 // where values go: Out, or what nobody keeps
+	Quant            kernel.Quant
+	Quantized, Coded bool // quantized; and as codes
+	Masked           bool // Mask holds the gate
+	Cut              Cut
 
-	m                              *Machine
+	machine                        *Machine
 	width                          int
 	writes, exact                  bool
 	ext                            Spread
@@ -49,7 +49,7 @@ const (
 
 // Init binds the output to its machine.
 func (o *Output) Init(m *Machine) {
-	o.m, o.fillTask, o.valueTask, o.quantTask = m, o.FillChunk, o.valueChunk, o.quantChunk
+	o.machine, o.fillTask, o.valueTask, o.quantTask = m, o.FillChunk, o.valueChunk, o.quantChunk
 }
 
 // Bind settles the cut into chunks ahead of Forward.
@@ -59,10 +59,10 @@ func (o *Output) Bind(rows, width int) { o.Cut, o.width = NewCut(rows, width), w
 // unless they are observed first, how they are quantized. Bind comes before it.
 func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
 	o.writes, o.exact = w != Valued, w == Exact
-	o.On, o.Coded, o.Masked, o.Q = false, false, st.Train && o.Act != kernel.None, kernel.Quant{}
+	o.Quantized, o.Coded, o.Masked, o.Quant = false, false, st.Train && o.Act != kernel.None, kernel.Quant{}
 	o.Dst = o.Out
 	if o.Out == nil {
-		o.Dst = o.m.Values[:o.Cut.Rows*o.width]
+		o.Dst = o.machine.Values[:o.Cut.Rows*o.width]
 	}
 	if st.Observe && q.Observing() {
 		return true
@@ -76,19 +76,19 @@ func (o *Output) Forward(st Step, q *quant.Node) Value {
 	observes := st.Observe && q.Observing()
 	switch {
 	case !observes:
-		o.m.Workers.Run(o.Cut.N, o.fillTask)
+		o.machine.Workers.Run(o.Cut.N, o.fillTask)
 	case o.Range != nil && !q.NeedsValues():
 		lo, hi := o.Range()
 		q.Observe(nil, lo, hi)
 		o.settle(st, q)
-		o.m.Workers.Run(o.Cut.N, o.fillTask)
+		o.machine.Workers.Run(o.Cut.N, o.fillTask)
 	default:
-		o.m.Workers.Run(o.Cut.N, o.valueTask)
+		o.machine.Workers.Run(o.Cut.N, o.valueTask)
 		lo, hi := o.ext.Of(o.Cut.N)
 		q.Observe(o.Dst[:o.Cut.Rows*o.width], lo, hi)
 		o.settle(st, q)
-		if o.On {
-			o.m.Workers.Run(o.Cut.N, o.quantTask)
+		if o.Quantized {
+			o.machine.Workers.Run(o.Cut.N, o.quantTask)
 		}
 	}
 	return o.Value()
@@ -97,9 +97,9 @@ func (o *Output) Forward(st Step, q *quant.Node) Value {
 // Value is the output as the next nodes read it.
 func (o *Output) Value() Value {
 	if o.Coded {
-		return Value{Codes: o.Codes, On: true, Q: o.Q}
+		return Value{Codes: o.Codes, OnGrid: true, Format: o.Quant}
 	}
-	return Value{Data: o.Out, Q: o.Q}
+	return Value{Data: o.Out, Format: o.Quant}
 }
 
 // settle decides how the output is quantized.
@@ -108,13 +108,13 @@ func (o *Output) settle(st Step, q *quant.Node) {
 		return
 	}
 	if o.Format != nil {
-		o.Q, o.On, o.Coded = o.Format(q)
+		o.Quant, o.Quantized, o.Coded = o.Format(q)
 	} else {
-		o.Q, o.On, o.Coded = Format(q)
+		o.Quant, o.Quantized, o.Coded = Format(q)
 	}
-	o.Masked = st.Train && (o.On || o.Act != kernel.None)
+	o.Masked = st.Train && (o.Quantized || o.Act != kernel.None)
 	if o.writes && o.Coded && o.Target != nil {
-		o.Target(o.Q)
+		o.Target(o.Quant)
 	}
 }
 
@@ -141,7 +141,7 @@ func (o *Output) FillChunk(i, worker int) {
 	switch {
 	case o.Coded && o.writes:
 		o.Fill(i, worker, true, o.mask(i))
-	case o.On:
+	case o.Quantized:
 		o.Fill(i, worker, false, nil)
 		o.quantize(i)
 	default:
@@ -152,7 +152,7 @@ func (o *Output) FillChunk(i, worker int) {
 func (o *Output) valueChunk(i, worker int) {
 	e0, e1 := o.Elements(i)
 	o.Fill(i, worker, false, nil)
-	lo, hi := o.m.Set.MinMax(o.Dst[e0:e1])
+	lo, hi := o.machine.Set.MinMax(o.Dst[e0:e1])
 	o.ext.Set(i, lo, hi)
 }
 
@@ -168,8 +168,8 @@ func (o *Output) quantChunk(i, worker int) {
 func (o *Output) quantize(i int) {
 	e0, e1 := o.Elements(i)
 	if o.Coded {
-		o.m.Set.Quantize(o.Dst[e0:e1], o.Codes[e0:e1], o.mask(i), o.Q, o.Act)
+		o.machine.Set.Quantize(o.Dst[e0:e1], o.Codes[e0:e1], o.mask(i), o.Quant, o.Act)
 		return
 	}
-	o.m.Set.FakeQuant(o.Dst[e0:e1], o.Out[e0:e1], o.mask(i), o.Q, o.Act)
+	o.machine.Set.FakeQuant(o.Dst[e0:e1], o.Out[e0:e1], o.mask(i), o.Quant, o.Act)
 }

@@ -48,13 +48,13 @@ func newAct(n *Node, b *Bench) Runner {
 func (r *actRunner) Forward(n int, st grid.Step) grid.Value {
 	s := r.node.Shape
 	r.Bind(&r.out, n*s.H, s.W*s.C)
-	if r.x.On {
+	if r.x.OnGrid {
 		r.Workers.Run(r.out.Cut.N, r.forth)
-		return grid.Value{Codes: r.Codes, On: true, Q: r.x.Q}
+		return grid.Value{Codes: r.Codes, OnGrid: true, Format: r.x.Format}
 	}
 	st.Observe, st.Quantize = false, false
 	v := r.Complete(&r.out, st, &r.node.Quant, grid.Valued)
-	v.Q = r.x.Q
+	v.Format = r.x.Format
 	return v
 }
 
@@ -66,7 +66,7 @@ func (r *actRunner) fill(i, _ int, _ bool, mask []uint8) {
 // clipChunk clips codes to those of the activation's range.
 func (r *actRunner) clipChunk(i, _ int) {
 	e0, e1 := r.out.Elements(i)
-	lo, hi := clipLimits(r.x.Q, r.node.Act)
+	lo, hi := clipLimits(r.x.Format, r.node.Act)
 	clip(r.x.Codes[e0:e1], r.Codes[e0:e1], lo, hi)
 }
 
@@ -94,13 +94,13 @@ func (r *actRunner) Backward(int) {
 func (r *actRunner) backChunk(i, _ int) {
 	e0, e1 := r.out.Elements(i)
 	g := r.Grad[e0:e1]
-	if !r.x.On {
+	if !r.x.OnGrid {
 		r.Set.Gate(g, r.out.Gate(e0, e1), r.dx.Data[e0:e1], r.dx.Add)
 		return
 	}
 	// On codes: inside the linear part is strictly between the limits, and ReLU has no upper one.
-	lo, hi := clipLimits(r.x.Q, r.node.Act)
-	open := r.node.Act == kernel.ReLU || 6/r.x.Q.Scale > float32(r.x.Q.Max-r.x.Q.Zero)+0.5
+	lo, hi := clipLimits(r.x.Format, r.node.Act)
+	open := r.node.Act == kernel.ReLU || 6/r.x.Format.Scale > float32(r.x.Format.Max-r.x.Format.Zero)+0.5
 	for j, v := range r.Codes[e0:e1] {
 		if !(v > lo && (v < hi || open)) {
 			g[j] = 0
@@ -124,6 +124,6 @@ func (r *act8) Run(p Piece) {
 		r.Set.Affine(x.Data[e0:e1], kernel.Operand{}, r.Out[e0:e1], nil, r.one, r.zero, r.node.Act)
 		return
 	}
-	lo, hi := clipLimits(x.Q, r.node.Act)
+	lo, hi := clipLimits(x.Format, r.node.Act)
 	clip(x.Codes[e0:e1], r.Codes[e0:e1], lo, hi)
 }

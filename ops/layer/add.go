@@ -56,7 +56,7 @@ func (r *addRunner) Forward(n int, st grid.Step) grid.Value {
 		r.unit[c] = r.x.Unit()
 	}
 	w := grid.Valued
-	if r.x.On && r.y.On {
+	if r.x.OnGrid && r.y.OnGrid {
 		w = grid.Exact
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
@@ -67,13 +67,13 @@ func (r *addRunner) fill(i, worker int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	if codes {
 		acc := r.Block[worker].I32[:e1-e0]
-		r.Set.Widen(r.x.Codes[e0:e1], r.x.Q.Zero, acc)
+		r.Set.Widen(r.x.Codes[e0:e1], r.x.Format.Zero, acc)
 		r.Set.Requantize(acc, nil, r.y.Codes[e0:e1], r.out.Codes[e0:e1], mask, r.node.Shape.C, &r.requant)
 		return
 	}
 	sum := r.out.Dst[e0:e1]
-	if r.x.On {
-		r.Set.Values(r.x.Codes[e0:e1], r.x.Q.Zero, r.x.Q.Scale, sum)
+	if r.x.OnGrid {
+		r.Set.Values(r.x.Codes[e0:e1], r.x.Format.Zero, r.x.Format.Scale, sum)
 	} else {
 		copy(sum, r.x.Data[e0:e1])
 	}
@@ -103,7 +103,7 @@ type add8 struct {
 
 func newAdd8(n *Node, b *Bench) Integer {
 	r := &add8{Rows: NewRows(n, b), one: constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
-	r.Unit(constant(n.Shape.C, b.In[0].Q.Scale), b.In[1].Value)
+	r.Unit(constant(n.Shape.C, b.In[0].Format.Scale), b.In[1].Value)
 	return r
 }
 
@@ -112,7 +112,7 @@ func (r *add8) Run(p Piece) {
 	acc := r.Block[p.Worker].I32[:r.Width]
 	for at := p.R0 * r.Width; at < p.R1*r.Width; at += r.Width {
 		end := at + r.Width
-		r.Set.Widen(x.Codes[at:end], x.Q.Zero, acc)
+		r.Set.Widen(x.Codes[at:end], x.Format.Zero, acc)
 		if r.Coded {
 			r.Set.Requantize(acc, nil, y.Codes[at:end], r.Codes[at:end], nil, r.node.Shape.C, &r.requants[0])
 			continue

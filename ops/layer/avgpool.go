@@ -112,7 +112,7 @@ func (r *avgPoolRunner) Forward(n int, st grid.Step) grid.Value {
 		}
 	}
 	w := grid.Valued
-	if r.x.On {
+	if r.x.OnGrid {
 		w = grid.Exact
 	}
 	r.Bind(&r.out, n*r.geom.OH, r.geom.OW*r.geom.C)
@@ -128,11 +128,11 @@ func (r *avgPoolRunner) target(q kernel.Quant) {
 
 func (r *avgPoolRunner) fill(i, worker int, codes bool, mask []uint8) {
 	r0, r1 := r.out.Cut.Range(i)
-	if !r.x.On {
+	if !r.x.OnGrid {
 		r.Set.AvgPool(&r.geom, r.x.Data, r.out.Dst, r0, r1)
 		return
 	}
-	r.Set.SumPoolInt8(&r.geom, r.x.Codes, r.x.Q.Zero, r.Acc, r0, r1)
+	r.Set.SumPoolInt8(&r.geom, r.x.Codes, r.x.Format.Zero, r.Acc, r0, r1)
 	if len(r.counts) == 1 {
 		e0, e1 := r.out.Elements(i)
 		r.divide(e0, e1, r.counts[0], codes, mask)
@@ -217,7 +217,7 @@ func newAvgPool8(n *Node, b *Bench) Integer {
 	list := counts(&r.geom)
 	for i, k := range list {
 		r.set[k] = i
-		r.Unit(constant(n.Shape.C, b.In[0].Q.Scale/float32(k)), nil)
+		r.Unit(constant(n.Shape.C, b.In[0].Format.Scale/float32(k)), nil)
 	}
 	r.whole = len(list) == 1
 	return r
@@ -227,7 +227,7 @@ func (r *avgPool8) Begin(n int) { r.geom.N = n }
 
 func (r *avgPool8) Run(p Piece) {
 	x, acc := r.In[0], r.Acc
-	r.Set.SumPoolInt8(&r.geom, x.Codes, x.Q.Zero, acc, p.R0, p.R1)
+	r.Set.SumPoolInt8(&r.geom, x.Codes, x.Format.Zero, acc, p.R0, p.R1)
 	if r.whole {
 		r.Write(acc[p.R0*r.Width:p.R1*r.Width], nil, p.R0*r.Width, 0)
 		return

@@ -40,10 +40,10 @@ type Bench struct {
 	Batch    int  // images at most
 	Training bool // a backward pass follows
 
-	In    []*Operand
-	Coded bool         // the output becomes codes; known when the runner is made
-	Plain bool         // the output may be values; likewise
-	Q     kernel.Quant // of the codes in the int8 form; likewise
+	In     []*Operand
+	Coded  bool         // the output becomes codes; known when the runner is made
+	Plain  bool         // the output may be values; likewise
+	Format kernel.Quant // of the codes in the int8 form; likewise
 
 	Out   []float32 // the output's values, nil where only codes are kept
 	Codes []uint8   // the output's codes, nil where it never has any

@@ -78,7 +78,7 @@ func (r *concatRunner) Forward(n int, st grid.Step) grid.Value {
 	s, w := r.node.Shape, grid.Exact
 	for k := range r.parts {
 		p := &r.parts[k]
-		if !p.x.On {
+		if !p.x.OnGrid {
 			w = grid.Valued
 		}
 		for c := range p.unit {
@@ -97,11 +97,11 @@ func (r *concatRunner) format(q *quant.Node) (f kernel.Quant, on, codes bool) {
 	}
 	first := r.parts[0].x
 	for _, p := range r.parts {
-		if !p.x.On || p.x.Q != first.Q {
+		if !p.x.OnGrid || p.x.Format != first.Format {
 			return own, true, true
 		}
 	}
-	return Joined(own, first.Q), true, true
+	return Joined(own, first.Format), true, true
 }
 
 // Joined is the format of a concat whose operands all have the format in: theirs,
@@ -133,14 +133,14 @@ func (r *concatRunner) fill(i, worker int, codes bool, mask []uint8) {
 			if mask != nil {
 				bits = b.U8[p1-p0:][:(p1-p0+7)/8]
 			}
-			r.Set.Widen(p.x.Codes[p0:p1], p.x.Q.Zero, b.I32[:p1-p0])
+			r.Set.Widen(p.x.Codes[p0:p1], p.x.Format.Zero, b.I32[:p1-p0])
 			r.Set.Requantize(b.I32[:p1-p0], nil, nil, y, bits, p.width, &p.requant)
 			spread(y, r.out.Codes[e0+at:e1], p.width, c)
 			interleave(bits, mask, p.width, c, at, p1-p0)
 		} else {
 			x := b.F32[:p1-p0]
-			if p.x.On {
-				r.Set.Values(p.x.Codes[p0:p1], p.x.Q.Zero, p.x.Q.Scale, x)
+			if p.x.OnGrid {
+				r.Set.Values(p.x.Codes[p0:p1], p.x.Format.Zero, p.x.Format.Scale, x)
 			} else {
 				x = p.x.Data[p0:p1]
 			}
@@ -196,7 +196,7 @@ type concat8 struct{ *Rows }
 func newConcat8(n *Node, b *Bench) Integer {
 	r := &concat8{NewRows(n, b)}
 	for _, x := range b.In {
-		r.Unit(constant(x.Shape.C, x.Q.Scale), nil)
+		r.Unit(constant(x.Shape.C, x.Format.Scale), nil)
 	}
 	return r
 }
@@ -208,13 +208,13 @@ func (r *concat8) Run(p Piece) {
 		for k, x := range r.In {
 			size, c := r.node.Shape.W*x.Shape.C, x.Shape.C
 			codes := x.Codes[row*size : (row+1)*size]
-			if r.Coded && x.Q == r.Q { // the integers pass through
+			if r.Coded && x.Format == r.Format { // the integers pass through
 				spread(codes, r.Codes[at:], c, step)
 				at += c
 				continue
 			}
 			acc := b.I32[:size]
-			r.Set.Widen(codes, x.Q.Zero, acc)
+			r.Set.Widen(codes, x.Format.Zero, acc)
 			if r.Coded {
 				r.Set.Requantize(acc, nil, nil, b.U8[:size], nil, c, &r.requants[k])
 				spread(b.U8[:size], r.Codes[at:], c, step)

@@ -56,7 +56,7 @@ func (r *inputRunner) fill(i, _ int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	x := r.Images()[e0:e1]
 	if codes {
-		r.Set.Quantize(x, r.out.Codes[e0:e1], mask, r.out.Q, kernel.None)
+		r.Set.Quantize(x, r.out.Codes[e0:e1], mask, r.out.Quant, kernel.None)
 		return
 	}
 	copy(r.out.Dst[e0:e1], x)
@@ -84,7 +84,7 @@ func (r *input8) Begin(int) {}
 func (r *input8) Run(p Piece) {
 	e0, e1 := p.R0*r.width, p.R1*r.width
 	if r.Coded {
-		r.Set.Quantize(r.Images()[e0:e1], r.Codes[e0:e1], nil, r.Q, kernel.None)
+		r.Set.Quantize(r.Images()[e0:e1], r.Codes[e0:e1], nil, r.Format, kernel.None)
 	} else {
 		copy(r.Out[e0:e1], r.Images()[e0:e1])
 	}

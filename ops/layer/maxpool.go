@@ -59,12 +59,12 @@ func (r *maxPoolRunner) Forward(n int, _ grid.Step) grid.Value {
 	r.geom.N = n
 	r.cut = grid.NewCut(n*r.geom.OH, r.geom.OW*r.geom.C)
 	r.Workers.Run(r.cut.N, r.forth)
-	return grid.Value{Data: r.Out, Codes: r.Codes, On: r.x.On, Q: r.x.Q}
+	return grid.Value{Data: r.Out, Codes: r.Codes, OnGrid: r.x.OnGrid, Format: r.x.Format}
 }
 
 func (r *maxPoolRunner) forwardChunk(i, _ int) {
 	r0, r1 := r.cut.Range(i)
-	if r.x.On {
+	if r.x.OnGrid {
 		r.Set.MaxPoolInt8(&r.geom, r.x.Codes, r.Codes, r.index, r0, r1)
 		return
 	}

@@ -60,7 +60,7 @@ func (f *factor) at(row, h int) int { return row/h*f.image + row%h*f.row }
 
 // integers and values multiply the elements of output rows r0 to r1 of shape s.
 func integers(x, y *factor, s tensor.Shape, r0, r1 int, out []int32) {
-	zx, zy := x.Q.Zero, y.Q.Zero
+	zx, zy := x.Format.Zero, y.Format.Zero
 	for row := r0; row < r1; row++ {
 		i, j := x.at(row, s.H), y.at(row, s.H)
 		for w := range s.W {
@@ -88,8 +88,8 @@ func values(x, y *factor, s tensor.Shape, r0, r1 int, out []float32) {
 
 // float is element i as float32.
 func (f *factor) float(i int) float32 {
-	if f.On {
-		return float32(int32(f.Codes[i])-f.Q.Zero) * f.Q.Scale
+	if f.OnGrid {
+		return float32(int32(f.Codes[i])-f.Format.Zero) * f.Format.Scale
 	}
 	return f.Data[i]
 }
@@ -121,7 +121,7 @@ func (r *mulRunner) target(q kernel.Quant) {
 
 func (r *mulRunner) Forward(n int, st grid.Step) grid.Value {
 	s, w := r.node.Shape, grid.Valued
-	if r.x.On && r.y.On {
+	if r.x.OnGrid && r.y.OnGrid {
 		w = grid.Exact
 	}
 	for c := range r.unit {
@@ -135,7 +135,7 @@ func (r *mulRunner) fill(i, worker int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	r0, r1 := r.out.Cut.Range(i)
 	s := r.node.Shape
-	if !(r.x.On && r.y.On) {
+	if !(r.x.OnGrid && r.y.OnGrid) {
 		values(&r.x, &r.y, s, r0, r1, r.out.Dst[e0:e1])
 		return
 	}
@@ -199,7 +199,7 @@ type mul8 struct {
 
 func newMul8(n *Node, b *Bench) Integer {
 	r := &mul8{Rows: NewRows(n, b), x: newFactor(b.In[0]), y: newFactor(b.In[1])}
-	r.Unit(constant(n.Shape.C, r.x.Q.Scale*r.y.Q.Scale), nil)
+	r.Unit(constant(n.Shape.C, r.x.Format.Scale*r.y.Format.Scale), nil)
 	return r
 }
 

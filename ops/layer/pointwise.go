@@ -101,9 +101,9 @@ func (r *pointwiseRunner) target(q kernel.Quant) { r.table.leave(r.Set, q) }
 
 func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
 	s, w := r.node.Shape, grid.Valued
-	if r.x.On {
+	if r.x.OnGrid {
 		w = grid.Exact
-		r.table.enter(r.curve, r.x.Q)
+		r.table.enter(r.curve, r.x.Format)
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)
@@ -112,7 +112,7 @@ func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
 func (r *pointwiseRunner) fill(i, _ int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	switch {
-	case !r.x.On:
+	case !r.x.OnGrid:
 		y := r.out.Dst[e0:e1]
 		for j, x := range r.x.Data[e0:e1] {
 			y[j] = float32(r.curve.f(float64(x)))
@@ -155,7 +155,7 @@ func (r *pointwiseRunner) backChunk(i, _ int) {
 	if mask := r.out.Gate(e0, e1); mask != nil {
 		r.Set.Gate(g, mask, g, false)
 	}
-	if r.x.On {
+	if r.x.OnGrid {
 		for j, x := range r.x.Codes[e0:e1] {
 			g[j] *= r.table.slope[x]
 		}
@@ -174,9 +174,9 @@ type pointwise8 struct {
 
 func newPointwise8(c *curve, n *Node, b *Bench) Integer {
 	r := &pointwise8{Rows: NewRows(n, b)}
-	r.table.enter(c, b.In[0].Q)
+	r.table.enter(c, b.In[0].Format)
 	if b.Coded {
-		r.table.leave(b.Set, b.Q)
+		r.table.leave(b.Set, b.Format)
 	}
 	return r
 }

@@ -45,5 +45,5 @@ func (b *Bench) Epilogue(unit []float32, y *grid.Value, act kernel.Act) kernel.R
 	if !b.Coded {
 		return kernel.Requant{M: unit}
 	}
-	return grid.Requant(unit, make([]float32, len(unit)), y, b.Q, act)
+	return grid.Requant(unit, make([]float32, len(unit)), y, b.Format, act)
 }

@@ -62,7 +62,7 @@ func (f *F32) BackwardData(p *kernel.Conv, dy, packed, dx []float32, add bool, s
 
 // strided computes the input rows [r0, r1) in runs, most of them at a time.
 func (f *F32) strided(p *kernel.Conv, dy, packed, dx []float32, add bool, s *kernel.Scratch, r0, r1, most int) {
-	t := runsWork{f: f, k: p.KH * p.KW * (p.OutC / p.Groups), cg: p.OutC / p.Groups, og: p.C / p.Groups, channels: p.C, x: dy, packed: packed, y: dx}
+	t := runsWork{kernels: f, products: p.KH * p.KW * (p.OutC / p.Groups), cg: p.OutC / p.Groups, og: p.C / p.Groups, channels: p.C, x: dy, packed: packed, y: dx}
 	if add {
 		t.add = 1
 	}

@@ -91,7 +91,7 @@ func (f *F32) Forward(p *kernel.Conv, x, packed, y []float32, s *kernel.Scratch,
 // product computes the rows [r0, r1) of a plan.
 func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bool, r0, r1, o0, o1 int) {
 	if l.way == inRuns {
-		t := runsWork{f: f, k: l.taps() * l.cg, cg: l.cg, og: l.og, channels: l.OutC, x: x, packed: packed, y: y}
+		t := runsWork{kernels: f, products: l.taps() * l.cg, cg: l.cg, og: l.og, channels: l.OutC, x: x, packed: packed, y: y}
 		if add {
 			t.add = 1
 		}
@@ -105,7 +105,7 @@ func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bo
 		})
 		return
 	}
-	w := rowsWork{plan: *l, f: f, x: x, packed: packed, y: y, s: s, mode: modeSet}
+	w := rowsWork{plan: *l, kernels: f, x: x, packed: packed, y: y, scratch: s, mode: modeSet}
 	if add {
 		w.mode = modeAdd
 	}
@@ -119,9 +119,9 @@ func (f *F32) product(l *plan, x, packed, y []float32, s *kernel.Scratch, add bo
 // rowsWork is a product from rows of windows in progress.
 type rowsWork struct {
 	plan
-	f            *F32
+	kernels      *F32
 	x, packed, y []float32
-	s            *kernel.Scratch
+	scratch      *kernel.Scratch
 	mode         int
 	aoff, coff   []int32
 	known        int // output rows whose offsets in aoff are right as long as they lie in one image
@@ -133,14 +133,14 @@ func (w *rowsWork) block(a, b, o0, o1 int) {
 	kh, klen, jump, k, ahead := w.KH, w.KW*w.cg, w.DilationH*st.line, w.taps()*w.cg, 0
 	x, line := w.x, w.W*w.C
 	if w.way == direct {
-		st.line, st.image, jump, ahead = line, w.H*line, w.DilationH*line, w.f.MR*k*4
+		st.line, st.image, jump, ahead = line, w.H*line, w.DilationH*line, w.kernels.MR*k*4
 		x = x[(a/w.OH*w.H+a%w.OH*w.StrideH-w.PadTop)*line-w.PadLeft*w.C:]
 		if w.Groups == 1 && w.KW == w.W && w.DilationH == 1 {
 			kh, klen = 1, k
 		}
 	} else {
-		fillStrip(st, w.s.F32, a, b, 0, func(row int) []float32 { return x[row*line:][:line] })
-		x = w.s.F32
+		fillStrip(st, w.scratch.F32, a, b, 0, func(row int) []float32 { return x[row*line:][:line] })
+		x = w.scratch.F32
 	}
 	if one := a/w.OH == (b-1)/w.OH; !one || w.known < b-a {
 		st.offsets(w.aoff, a, b)
@@ -149,10 +149,10 @@ func (w *rowsWork) block(a, b, o0, o1 int) {
 			w.known = b - a
 		}
 	}
-	w.f.panels(w.og, o0, o1, func(g, j, n int) {
-		panel := w.packed[(g*w.f.padded(w.og)+j)*k:]
+	w.kernels.panels(w.og, o0, o1, func(g, j, n int) {
+		panel := w.packed[(g*w.kernels.padded(w.og)+j)*k:]
 		out := w.y[a*w.OW*w.OutC+g*w.og+j:]
-		w.f.Rows((b-a)*w.OW, &x[g*w.cg], &w.aoff[0], kh, klen, jump, &panel[0], &out[0], &w.coff[0], n, w.mode, ahead, w.OutC)
+		w.kernels.Rows((b-a)*w.OW, &x[g*w.cg], &w.aoff[0], kh, klen, jump, &panel[0], &out[0], &w.coff[0], n, w.mode, ahead, w.OutC)
 		ahead = 0
 	})
 }

@@ -7,10 +7,10 @@ import "qpipe/ops/kernel"
 // they lie in the image. Nothing is multiplied with what lies beyond an edge. They
 // are kept in scratch.
 type runs struct {
-	heads    []int32 // for each run: pixels, values of a pixel, place of the weights in a panel, place in the lists
-	from, to []int32 // where each pixel's values begin, and where its sums are
-	n, used  int
-	set      int // so many runs, the first ones, have every pixel of the block once
+	heads       []int32 // for each run: pixels, values of a pixel, place of the weights in a panel, place in the lists
+	from, to    []int32 // where each pixel's values begin, and where its sums are
+	count, used int
+	set         int // so many runs, the first ones, have every pixel of the block once
 }
 
 // merges reports whether the values under all taps of a row make one run: they lie
@@ -29,9 +29,9 @@ func most(p *kernel.Conv) (n, times int) {
 // close finishes a run of count pixels, which are on the lists already.
 func (r *runs) close(count, values, weights int) {
 	if count > 0 {
-		h := r.heads[4*r.n:][:4]
+		h := r.heads[4*r.count:][:4]
 		h[0], h[1], h[2], h[3] = int32(count), int32(values), int32(weights), int32(r.used)
-		r.n++
+		r.count++
 		r.used += count
 	}
 }
@@ -43,7 +43,7 @@ func (r *runs) forward(p *kernel.Conv, a, b, unit int) {
 	lead := leading(p)
 	if lead >= 0 {
 		r.part(p, lead, a, b, unit)
-		r.set = r.n
+		r.set = r.count
 	}
 	for i := range parts(p) {
 		if i != lead {
@@ -176,14 +176,14 @@ func (r *runs) data(p *kernel.Conv, a, b, unit int) {
 
 // runsWork is a product whose sums are formed run by run in scratch.
 type runsWork struct {
-	f            *F32
-	k, cg, og    int // products of a result, and channels of a group: read, and written
-	channels     int // of the result
-	add          int
-	x, packed, y []float32
-	most, times  int // runs of a block, and how many of them a pixel is in
-	sums         []float32
-	coff, room   []int32
+	kernels          *F32
+	products, cg, og int // products of a result, and channels of a group: read, and written
+	channels         int // of the result
+	add              int
+	x, packed, y     []float32
+	most, times      int // runs of a block, and how many of them a pixel is in
+	sums             []float32
+	coff, room       []int32
 }
 
 // runsRoom is the scratch for blocks of pixels.
@@ -207,21 +207,21 @@ func (t *runsWork) runs(pixels int) runs {
 // block computes the channels [o0, o1) of m pixels, which begin at at in the result;
 // their first image begins at base in what is read.
 func (t *runsWork) block(r *runs, m, base, at, o0, o1 int) {
-	sums := t.sums[:m*t.f.NR]
-	t.f.panels(t.og, o0, o1, func(g, j, n int) {
-		panel := t.packed[(g*t.f.padded(t.og)+j)*t.k:]
+	sums := t.sums[:m*t.kernels.NR]
+	t.kernels.panels(t.og, o0, o1, func(g, j, n int) {
+		panel := t.packed[(g*t.kernels.padded(t.og)+j)*t.products:]
 		if r.set == 0 {
 			clear(sums)
 		}
-		for i := range r.n {
+		for i := range r.count {
 			h, mode := r.heads[4*i:][:4], modeChain
 			if i < r.set {
 				mode = modeSet
 			}
-			b := panel[int(h[2])*t.f.width(n):]
-			t.f.Rows(int(h[0]), &t.x[base+g*t.cg], &r.from[h[3]], 1, int(h[1]), 0, &b[0], &sums[0], &r.to[h[3]], n, mode, 0, 0)
+			b := panel[int(h[2])*t.kernels.width(n):]
+			t.kernels.Rows(int(h[0]), &t.x[base+g*t.cg], &r.from[h[3]], 1, int(h[1]), 0, &b[0], &sums[0], &r.to[h[3]], n, mode, 0, 0)
 		}
 		out := t.y[at+g*t.og+j:]
-		t.f.Finish(m, &sums[0], &out[0], &t.coff[0], n, t.add)
+		t.kernels.Finish(m, &sums[0], &out[0], &t.coff[0], n, t.add)
 	})
 }

@@ -12,13 +12,13 @@ import (
 // are the vectors and the rows of the windows are broadcast.
 type gradPlan struct {
 	kernel.Conv
-	cg, og, k int
-	rows      int  // output rows of a block, all in one image, or of whole images
-	broadcast bool // the window is the side that is broadcast
-	strip     bool // … and is read from a strip
-	slab      int  // output channels that are taken through all blocks at a time
-	packX     bool // the vectors of a block are copied together
-	packY     bool // … and the output channels of a tile
+	cg, og, products int
+	rows             int  // output rows of a block, all in one image, or of whole images
+	broadcast        bool // the window is the side that is broadcast
+	strip            bool // … and is read from a strip
+	slab             int  // output channels that are taken through all blocks at a time
+	packX            bool // the vectors of a block are copied together
+	packY            bool // … and the output channels of a tile
 }
 
 // f32Slab and slabChannels bound a slab: its sums should stay in a cache, and its
@@ -30,7 +30,7 @@ const (
 
 func (f *F32) gradPlan(p *kernel.Conv) gradPlan {
 	g := gradPlan{Conv: window.Simple(p)}
-	g.cg, g.og, g.k = g.C/g.Groups, g.OutC/g.Groups, g.Conv.K()
+	g.cg, g.og, g.products = g.C/g.Groups, g.OutC/g.Groups, g.Conv.K()
 	g.rows = max(f32Block/g.OW, 1)
 	if g.rows >= g.OH {
 		g.rows = g.rows / g.OH * g.OH
@@ -42,12 +42,12 @@ func (f *F32) gradPlan(p *kernel.Conv) gradPlan {
 	g.broadcast = g.Groups == 1 && (g.DilationW == 1 || g.KW == 1) && fill(g.OutC) > 1.05*fill(g.cg)
 	g.strip = g.broadcast && !window.Inside(&g.Conv)
 	if g.broadcast {
-		g.slab = max(f32Slab/g.k/f.NR, 1) * f.NR
+		g.slab = max(f32Slab/g.products/f.NR, 1) * f.NR
 	} else {
-		g.slab = min(max(f32Slab/g.k/f.MR, 3)*f.MR, slabChannels)
+		g.slab = min(max(f32Slab/g.products/f.MR, 3)*f.MR, slabChannels)
 	}
 	g.packX = g.C >= 3*f.NR && g.OutC >= 2*f.NR
-	g.packY = g.OutC >= 16*f.NR && g.k >= 6*f.NR
+	g.packY = g.OutC >= 16*f.NR && g.products >= 6*f.NR
 	return g
 }
 
@@ -78,7 +78,7 @@ func (f *F32) WeightsRoom(p *kernel.Conv) kernel.Room {
 		r.I32 = g.KH*g.KW*(2*g.pixels()+1) + g.pixels() + g.vectors()
 		return r
 	}
-	r.F32 += min(g.slab, f.padded(g.OutC)) * g.k
+	r.F32 += min(g.slab, f.padded(g.OutC)) * g.products
 	if g.strip {
 		r.F32 += newStrip(&g.Conv).size(g.rows)
 	}
@@ -87,7 +87,7 @@ func (f *F32) WeightsRoom(p *kernel.Conv) kernel.Room {
 
 // BackwardWeights is ConvBackwardWeights.
 func (f *F32) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
-	w := gradWork{f: f, gradPlan: f.gradPlan(p), x: x, dy: dy, dw: dw, s: s}
+	w := gradWork{kernels: f, gradPlan: f.gradPlan(p), x: x, dy: dy, dw: dw, scratch: s}
 	for o := o0; o < o1; {
 		g := o / w.og
 		end := min(o1, (g+1)*w.og)
@@ -104,10 +104,10 @@ func (f *F32) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32
 // gradWork is the gradient in progress.
 type gradWork struct {
 	gradPlan
-	f      *F32
-	x      kernel.Operand
-	dy, dw []float32
-	s      *kernel.Scratch
+	kernels *F32
+	x       kernel.Operand
+	dy, dw  []float32
+	scratch *kernel.Scratch
 }
 
 // blocks calls do for the blocks of the images [n0, n1).
@@ -132,36 +132,36 @@ func (w *gradWork) values(a, b int, room []float32) (x []float32, lo, hi int) {
 		return w.x.F[lo*line : hi*line], lo, hi
 	}
 	if n := (hi - lo) * line; n > 0 {
-		w.f.Values(&w.x.Q[lo*line], int(w.x.Zero), &room[0], n)
+		w.kernels.Values(&w.x.Q[lo*line], int(w.x.Zero), &room[0], n)
 	}
 	return room, lo, hi
 }
 
 // tapSlab adds the gradient of the output channels [o0, o1) of group g, tap by tap.
 func (w *gradWork) tapSlab(n0, n1, g, o0, o1 int) {
-	t := gradTaps{gradWork: *w, g: g, o0: o0, m: o1 - o0}
-	tiles := (t.m + w.f.MR - 1) / w.f.MR
-	t.tile = (t.m + tiles - 1) / tiles
-	t.vectors, t.rows = w.s.F32[:w.gradPlan.vectors()*w.f.NR], w.s.F32[w.gradPlan.vectors()*w.f.NR:][:w.pixels()*w.slab]
-	t.values = w.s.F32[len(t.vectors)+len(t.rows):]
-	t.counts = w.s.I32[:w.KH*w.KW]
+	t := gradTaps{gradWork: *w, group: g, o0: o0, channels: o1 - o0}
+	tiles := (t.channels + w.kernels.MR - 1) / w.kernels.MR
+	t.tile = (t.channels + tiles - 1) / tiles
+	t.vectors, t.rows = w.scratch.F32[:w.gradPlan.vectors()*w.kernels.NR], w.scratch.F32[w.gradPlan.vectors()*w.kernels.NR:][:w.pixels()*w.slab]
+	t.values = w.scratch.F32[len(t.vectors)+len(t.rows):]
+	t.counts = w.scratch.I32[:w.KH*w.KW]
 	lists := w.KH * w.KW * w.pixels()
-	t.xoffs, t.yoffs = w.s.I32[len(t.counts):][:lists], w.s.I32[len(t.counts)+lists:][:lists]
-	t.outs = w.s.I32[len(t.counts)*(1+2*w.pixels()):][:w.pixels()]
-	t.all = w.s.I32[len(t.counts)*(1+2*w.pixels())+w.pixels():]
+	t.xoffs, t.yoffs = w.scratch.I32[len(t.counts):][:lists], w.scratch.I32[len(t.counts)+lists:][:lists]
+	t.outs = w.scratch.I32[len(t.counts)*(1+2*w.pixels()):][:w.pixels()]
+	t.all = w.scratch.I32[len(t.counts)*(1+2*w.pixels())+w.pixels():]
 	w.blocks(n0, n1, func(a, b int) { t.block(a, b) })
 }
 
 // gradTaps is a slab of m output channels from o0 on, in tiles.
 type gradTaps struct {
 	gradWork
-	g, o0, m, tile int
-	vectors        []float32 // the values of a tile of input channels, [pixel][NR]
-	rows           []float32 // the gradients of tiles of output channels, [tile][pixel][channel]
-	values         []float32
-	counts         []int32
-	xoffs, yoffs   []int32 // for each tap, a list of pixels
-	all, outs      []int32 // what is copied
+	group, o0, channels, tile int
+	vectors                   []float32 // the values of a tile of input channels, [pixel][NR]
+	rows                      []float32 // the gradients of tiles of output channels, [tile][pixel][channel]
+	values                    []float32
+	counts                    []int32
+	xoffs, yoffs              []int32 // for each tap, a list of pixels
+	all, outs                 []int32 // what is copied
 }
 
 // taps are the lists of one tap.
@@ -171,18 +171,18 @@ func (t *gradTaps) taps(tap int) (xoff, yoff []int32) {
 
 // block adds what the output rows [a, b) give.
 func (t *gradTaps) block(a, b int) {
-	f := t.f
+	f := t.kernels
 	x, lo, hi := t.gradWork.values(a, b, t.values)
 	if hi == lo {
 		return
 	}
 	many := t.lists(a, b, lo, hi)
-	dy, dld, pixels := t.dy[a*t.OW*t.OutC+t.o0:], t.m, (b-a)*t.OW
+	dy, dld, pixels := t.dy[a*t.OW*t.OutC+t.o0:], t.channels, (b-a)*t.OW
 	if t.packY {
 		dld = t.tile
 	}
 	for j := 0; j < t.cg; j += f.NR {
-		n, from := min(f.NR, t.cg-j), x[t.g*t.cg+j:]
+		n, from := min(f.NR, t.cg-j), x[t.group*t.cg+j:]
 		if t.packX {
 			f.Gather(many, &from[0], &t.all[0], &t.vectors[0], f.NR, n)
 			from = t.vectors
@@ -196,13 +196,13 @@ func (t *gradTaps) block(a, b int) {
 				continue
 			}
 			xoff, yoff := t.taps(tap)
-			to := t.dw[t.o0*t.k+tap*t.cg+j:]
-			for o := 0; o < t.m; o += dld {
+			to := t.dw[t.o0*t.products+tap*t.cg+j:]
+			for o := 0; o < t.channels; o += dld {
 				rows := &dy[0]
 				if t.packY {
 					rows = &t.rows[o*pixels]
 				}
-				f.Outer(count, rows, &yoff[0], min(dld, t.m-o), &from[0], &xoff[0], n, &to[o*t.k], t.k)
+				f.Outer(count, rows, &yoff[0], min(dld, t.channels-o), &from[0], &xoff[0], n, &to[o*t.products], t.products)
 			}
 		}
 	}
@@ -213,7 +213,7 @@ func (t *gradTaps) block(a, b int) {
 func (t *gradTaps) lists(a, b, lo, hi int) int {
 	taps, per, unit := t.KH*t.KW, t.C, t.OutC
 	if t.packX {
-		per = t.f.NR
+		per = t.kernels.NR
 	}
 	if t.packY {
 		unit = t.tile
@@ -250,17 +250,17 @@ func (t *gradTaps) copyRows(dy []float32, pixels int) {
 	for i := range t.outs[:pixels] {
 		t.outs[i] = int32(i * t.OutC)
 	}
-	for o := 0; o < t.m; o += t.tile {
-		t.f.Gather(pixels, &dy[o], &t.outs[0], &t.rows[o*pixels], t.tile, min(t.tile, t.m-o))
+	for o := 0; o < t.channels; o += t.tile {
+		t.kernels.Gather(pixels, &dy[o], &t.outs[0], &t.rows[o*pixels], t.tile, min(t.tile, t.channels-o))
 	}
 }
 
 // rowSlab adds the gradient of the output channels [o0, o1), a row of the windows at
 // a time. The sums are collected as [panel][K][NR].
 func (w *gradWork) rowSlab(n0, n1, o0, o1 int) {
-	f, st := w.f, newStrip(&w.Conv)
-	sums, room := w.s.F32[:f.padded(o1-o0)*w.k], w.s.F32[f.padded(o1-o0)*w.k:]
-	xoff, yoff := w.s.I32[:w.pixels()], w.s.I32[w.pixels():2*w.pixels()]
+	f, st := w.kernels, newStrip(&w.Conv)
+	sums, room := w.scratch.F32[:f.padded(o1-o0)*w.products], w.scratch.F32[f.padded(o1-o0)*w.products:]
+	xoff, yoff := w.scratch.I32[:w.pixels()], w.scratch.I32[w.pixels():2*w.pixels()]
 	clear(sums)
 	klen, line := w.KW*w.cg, w.W*w.C
 	if !w.strip {
@@ -274,7 +274,7 @@ func (w *gradWork) rowSlab(n0, n1, o0, o1 int) {
 		x, m := w.windows(st, a, b, room), (b-a)*w.OW
 		for o := o0; o < o1; o += f.NR {
 			n := min(f.NR, o1-o)
-			c := sums[(o-o0)*w.k:]
+			c := sums[(o-o0)*w.products:]
 			for kh := range w.KH {
 				f.Outer(m, &x[kh*w.DilationH*st.line], &xoff[0], klen, &w.dy[a*w.OW*w.OutC+o], &yoff[0], n, &c[kh*klen*f.width(n)], f.width(n))
 			}
@@ -282,7 +282,7 @@ func (w *gradWork) rowSlab(n0, n1, o0, o1 int) {
 	})
 	for o := o0; o < o1; o += f.NR {
 		n := min(f.NR, o1-o)
-		f.transpose(sums[(o-o0)*w.k:], f.width(n), w.dw[o*w.k:], w.k, w.k, n, 1)
+		f.transpose(sums[(o-o0)*w.products:], f.width(n), w.dw[o*w.products:], w.products, w.products, n, 1)
 	}
 }
 
@@ -298,7 +298,7 @@ func (w *gradWork) windows(st strip, a, b int, room []float32) []float32 {
 			return w.x.F[row*line:][:line]
 		}
 		v := room[len(to):][:line]
-		w.f.Values(&w.x.Q[row*line], int(w.x.Zero), &v[0], line)
+		w.kernels.Values(&w.x.Q[row*line], int(w.x.Zero), &v[0], line)
 		return v
 	})
 	return to

@@ -170,9 +170,9 @@ func (k *Int8) Conv(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []
 	if r0 >= r1 || o0 >= o1 {
 		return
 	}
-	c := int8Call{k: k, v: k.view(p), x: x, pad: pad, packed: packed, bias: bias, out: out, o0: o0, o1: o1, bytes: s.U8}
+	c := int8Call{kernels: k, view: k.view(p), x: x, pad: pad, packed: packed, bias: bias, out: out, o0: o0, o1: o1, bytes: s.U8}
 	c.prepare(s)
-	v := &c.v
+	v := &c.view
 	if v.flat {
 		for p0 := r0 * p.OW; p0 < r1*p.OW; p0 += v.pixels {
 			c.flat(p0, min(p0+v.pixels, r1*p.OW))

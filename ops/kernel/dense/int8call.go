@@ -7,14 +7,14 @@ const int8Piece = 64
 
 // int8Call is one call of Int8.Conv.
 type int8Call struct {
-	k      *Int8
-	v      int8View
-	x      []uint8
-	pad    uint8
-	packed []int8
-	bias   []int32
-	out    *kernel.Int8Out
-	o0, o1 int
+	kernels *Int8
+	view    int8View
+	x       []uint8
+	pad     uint8
+	packed  []int8
+	bias    []int32
+	out     *kernel.Int8Out
+	o0, o1  int
 
 	bytes     []uint8             // the strip
 	tab       []int32             // offsets of pixels: into the strip, and into the output
@@ -29,10 +29,10 @@ type int8Call struct {
 
 	next, last int // what is fetched ahead, in packed
 
-	mode   int
-	lo, hi int32
-	q      kernel.Requant // the parameters, zero where there are none
-	slow   bool           // Gemm8 cannot make the output
+	mode    int
+	lo, hi  int32
+	requant kernel.Requant // the parameters, zero where there are none
+	slow    bool           // Gemm8 cannot make the output
 }
 
 // int8Part is a part of a strip: the pixels tab[2·from : 2·to], whose windows have
@@ -41,21 +41,21 @@ type int8Part struct{ from, to, h0, h1, w0, w1 int }
 
 // prepare lays out the scratch and finds out what Gemm8 has to make.
 func (c *int8Call) prepare(s *kernel.Scratch) {
-	room, block := s.I32, c.k.Block
+	room, block := s.I32, c.kernels.Block
 	take := func(n int) []int32 {
 		t := room[:n]
 		room = room[n:]
 		return t
 	}
-	c.tab, c.mine, c.acc = take(2*c.v.pixels), take(2*int8Piece), take(int8Piece*block)
+	c.tab, c.mine, c.acc = take(2*c.view.pixels), take(2*int8Piece), take(int8Piece*block)
 	c.wide, c.padded = take(block), take(block)
-	if c.v.sums {
-		c.absent = take(c.v.KH * c.v.KW)
+	if c.view.sums {
+		c.absent = take(c.view.KH * c.view.KW)
 	}
 	c.key = [2]int{-1, -1}
 	out := c.out
 	if out.Q != nil {
-		c.q = *out.Q
+		c.requant = *out.Q
 	}
 	switch {
 	case out.Acc != nil:
@@ -73,9 +73,9 @@ func (c *int8Call) prepare(s *kernel.Scratch) {
 		if out.Z != nil {
 			c.mode = int8Add
 		}
-		c.lo, c.hi = c.q.Bounds()
-		c.slow = c.q.HalfUp || !isCode(c.lo) || !isCode(c.hi) || !isCode(c.q.Zero) ||
-			out.Z != nil && !(isCode(c.q.ZZero) && c.q.MZ <= 1<<20 && c.q.MZ >= -1<<20)
+		c.lo, c.hi = c.requant.Bounds()
+		c.slow = c.requant.HalfUp || !isCode(c.lo) || !isCode(c.hi) || !isCode(c.requant.Zero) ||
+			out.Z != nil && !(isCode(c.requant.ZZero) && c.requant.MZ <= 1<<20 && c.requant.MZ >= -1<<20)
 	}
 }
 
@@ -85,7 +85,7 @@ func isCode(v int32) bool { return v >= 0 && v <= 255 }
 // in group g; at is where the output of the first pixel begins, and pitch what lies
 // between two runs of a window.
 func (c *int8Call) panels(g int, a []uint8, n, pitch, at int) {
-	v, k := &c.v, c.k
+	v, k := &c.view, c.kernels
 	o0, o1 := max(c.o0-g*v.og, 0), min(c.o1-g*v.og, v.og)
 	for o := o0; o < o1; o += k.Block {
 		cols := min(o1-o, k.Block)
@@ -110,7 +110,7 @@ func (c *int8Call) panels(g int, a []uint8, n, pitch, at int) {
 // part computes the pixels of a part of the strip for one panel. What lies beyond
 // the edges is added to the bias.
 func (c *int8Call) part(t *int8Part, a []uint8, pitch int, panel []int8, bias []int32, o, at int) {
-	v, width := &c.v, c.k.width(len(bias))
+	v, width := &c.view, c.kernels.width(len(bias))
 	if (t.h1-t.h0)*(t.w1-t.w0) < v.KH*v.KW && c.pad != 0 {
 		n := 0
 		for tap := range v.KH * v.KW {
@@ -120,7 +120,7 @@ func (c *int8Call) part(t *int8Part, a []uint8, pitch int, panel []int8, bias []
 			}
 		}
 		clear(c.padded[copy(c.padded, bias):])
-		c.k.PadBias(n, &c.absent[0], &panel[v.panelSize(width)], int32(c.pad), &c.padded[0], width)
+		c.kernels.PadBias(n, &c.absent[0], &panel[v.panelSize(width)], int32(c.pad), &c.padded[0], width)
 		bias = c.padded[:len(bias)]
 	}
 	tap := v.cg * v.unit / 4 // steps of a tap
@@ -134,7 +134,7 @@ func (c *int8Call) part(t *int8Part, a []uint8, pitch int, panel []int8, bias []
 
 // run computes the pixels of tab for one panel, of len(bias) channels from channel o on.
 func (c *int8Call) run(tab []int32, a *uint8, taps, quads, jump int, b *int8, bjump int, bias []int32, o, at int) {
-	k, n, cols := c.k, len(tab)/2, len(bias)
+	k, n, cols := c.kernels, len(tab)/2, len(bias)
 	gemm := k.Gemm
 	if cols <= k.Block/2 {
 		gemm = k.Half
@@ -157,17 +157,17 @@ func (c *int8Call) run(tab []int32, a *uint8, taps, quads, jump int, b *int8, bj
 		if c.ones != nil {
 			m = &c.ones[0]
 		} else {
-			m = &c.q.M[o : o+cols][0]
+			m = &c.requant.M[o : o+cols][0]
 		}
 	default:
-		m, y = &c.q.M[o : o+cols][0], &c.out.Y[at]
+		m, y = &c.requant.M[o : o+cols][0], &c.out.Y[at]
 		if c.mode == int8Add {
 			z = &c.out.Z[at]
 		}
 	}
 	next, last := &c.packed[min(c.next, len(c.packed)-1)], &c.packed[min(c.last, len(c.packed))-1]
 	c.next = min(c.next+(n+7)/8*taps*(quads/4)*128, c.last)
-	if !gemm(n, &tab[0], a, taps, quads, jump, b, bjump, next, last, cols, &bias[0], c.mode, m, acc, f, y, z, c.q.Zero, c.lo, c.hi, c.q.ZZero, c.q.MZ) {
+	if !gemm(n, &tab[0], a, taps, quads, jump, b, bjump, next, last, cols, &bias[0], c.mode, m, acc, f, y, z, c.requant.Zero, c.lo, c.hi, c.requant.ZZero, c.requant.MZ) {
 		c.pieces(gemm, tab, a, taps, quads, jump, b, bjump, bias, o, at)
 	}
 }

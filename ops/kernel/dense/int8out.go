@@ -4,14 +4,14 @@ import "math"
 
 // pieces computes what Gemm8 does not make: the sums go to scratch, a few pixels at a time.
 func (c *int8Call) pieces(gemm Gemm8, tab []int32, a *uint8, taps, quads, jump int, b *int8, bjump int, bias []int32, o, at int) {
-	cols, block := len(bias), c.k.Block
+	cols, block := len(bias), c.kernels.Block
 	clear(c.wide[copy(c.wide, bias):])
 	for len(tab) > 0 {
 		now := tab[:min(len(tab), 2*int8Piece)]
 		for i := range len(now) / 2 {
 			c.mine[2*i], c.mine[2*i+1] = now[2*i], int32(i*block)
 		}
-		gemm(len(now)/2, &c.mine[0], a, taps, quads, jump, b, bjump, b, b, c.k.width(cols), &c.wide[0], int8Acc, nil, &c.acc[0], nil, nil, nil, 0, 0, 0, 0, 0)
+		gemm(len(now)/2, &c.mine[0], a, taps, quads, jump, b, bjump, b, b, c.kernels.width(cols), &c.wide[0], int8Acc, nil, &c.acc[0], nil, nil, nil, 0, 0, 0, 0, 0)
 		for i := range len(now) / 2 {
 			c.epilogue(c.acc[i*block:][:cols], at+int(now[2*i+1]), o)
 		}
@@ -21,7 +21,7 @@ func (c *int8Call) pieces(gemm Gemm8, tab []int32, a *uint8, taps, quads, jump i
 
 // epilogue makes the output of a pixel from its sums.
 func (c *int8Call) epilogue(acc []int32, at, o int) {
-	q := &c.q
+	q := &c.requant
 	switch c.mode {
 	case int8Acc:
 		copy(c.out.Acc[at:], acc)

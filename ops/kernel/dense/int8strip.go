@@ -4,7 +4,7 @@ import "qpipe/ops/kernel"
 
 // flat computes the pixels [p0, p1) of a 1×1 convolution.
 func (c *int8Call) flat(p0, p1 int) {
-	v, n := &c.v, p1-p0
+	v, n := &c.view, p1-p0
 	if key := [2]int{0, n}; c.key != key && c.key[1] < n {
 		c.key = key
 		for i := range n {
@@ -21,11 +21,11 @@ func (c *int8Call) flat(p0, p1 int) {
 
 // copyRun copies activations as Gemm8 reads them.
 func (c *int8Call) copyRun(dst, src []uint8) {
-	if c.k.Widen == nil {
+	if c.kernels.Widen == nil {
 		copy(dst, src)
 	} else if len(src) > 0 {
 		_ = dst[2*len(src)-1]
-		c.k.Widen(&dst[0], &src[0], len(src))
+		c.kernels.Widen(&dst[0], &src[0], len(src))
 	}
 }
 
@@ -34,19 +34,19 @@ func (c *int8Call) fill(dst []uint8, n int) {
 	if n <= 0 {
 		return
 	}
-	dst = dst[:n*c.v.unit]
+	dst = dst[:n*c.view.unit]
 	dst[0] = c.pad
-	if c.v.unit == 2 {
+	if c.view.unit == 2 {
 		dst[1] = 0
 	}
-	for i := c.v.unit; i < len(dst); i *= 2 {
+	for i := c.view.unit; i < len(dst); i *= 2 {
 		copy(dst[i:], dst[:i])
 	}
 }
 
 // rows computes the output rows [r0, r1) of group g.
 func (c *int8Call) rows(g, r0, r1 int) {
-	v := &c.v
+	v := &c.view
 	a, pitch := c.bytes, v.pitch()
 	switch {
 	case v.direct:
@@ -93,7 +93,7 @@ func (v *int8View) windowStart(r0, r int) int {
 
 // table writes the offsets of the pixels of the output rows [r0, r1).
 func (c *int8Call) table(r0, r1 int) {
-	v := &c.v
+	v := &c.view
 	i := 0
 	for r := r0; r < r1; r++ {
 		at, step := v.windowStart(r0, r), v.StrideW*v.cg*v.unit
@@ -111,7 +111,7 @@ func (c *int8Call) table(r0, r1 int) {
 // sort writes the offsets of the pixels of the output rows [r0, r1), sorted into
 // parts by the taps that lie in the image; offsets are those of the first such tap.
 func (c *int8Call) sort(r0, r1 int) {
-	v := &c.v
+	v := &c.view
 	c.nparts = 0
 	pixels := 0
 	for oh := 0; oh < v.OH; {
@@ -151,7 +151,7 @@ func alike(i, out, stride, pad, dilation, k, limit int) (k0, k1, end int) {
 
 // add writes the offsets of the pixels [ow, end) of the output row r, the next ones of a part.
 func (c *int8Call) add(t *int8Part, r0, r, ow, end int) {
-	v := &c.v
+	v := &c.view
 	at := v.windowStart(r0, r) + t.h0*v.DilationH*v.pitch() + (ow*v.StrideW+t.w0)*v.cg*v.unit
 	step := v.StrideW * v.cg * v.unit
 	if t.h0 == t.h1 || t.w0 == t.w1 {
@@ -179,7 +179,7 @@ func (v *int8View) stripStart(r0, r int) int {
 
 // strip copies what the output rows [r0, r1) need of group g, the padding included.
 func (c *int8Call) strip(g, r0, r1 int) {
-	v := &c.v
+	v := &c.view
 	pitch := v.pitch()
 	left := min(max(v.PadLeft, 0), v.width)
 	right := max(v.width-max(v.W+v.PadLeft, 0), 0) // columns beyond the right edge
@@ -220,7 +220,7 @@ func (c *int8Call) strip(g, r0, r1 int) {
 
 // patches copies the windows of group g whole.
 func (c *int8Call) patches(g, r0, r1 int) {
-	v := &c.v
+	v := &c.view
 	dst := c.bytes
 	for r := r0; r < r1; r++ {
 		n, oh := r/v.OH, r%v.OH

@@ -93,10 +93,10 @@ const int8Parts = 32
 // their pixels.
 func (v *int8View) skips() (h, w bool) {
 	var rows, cols int8Runs
-	if !rows.find(v.OH, v.StrideH, v.PadTop, v.DilationH, v.KH, v.H) || !cols.find(v.OW, v.StrideW, v.PadLeft, 1, v.KW, v.W) || rows.n*cols.n > int8Parts {
+	if !rows.find(v.OH, v.StrideH, v.PadTop, v.DilationH, v.KH, v.H) || !cols.find(v.OW, v.StrideW, v.PadLeft, 1, v.KW, v.W) || rows.count*cols.count > int8Parts {
 		return false, false
 	}
-	allRows, allCols := int8Runs{n: 1}, int8Runs{n: 1}
+	allRows, allCols := int8Runs{count: 1}, int8Runs{count: 1}
 	allRows.run[0], allCols.run[0] = int8Run{v.OH, v.KH}, int8Run{v.OW, v.KW}
 	none, some, most := v.cost(&allRows, &allCols), v.cost(&rows, &allCols), v.cost(&rows, &cols)
 	return min(some, most) < none, most < min(some, none)
@@ -106,19 +106,19 @@ func (v *int8View) skips() (h, w bool) {
 type int8Run struct{ count, taps int }
 
 type int8Runs struct {
-	run [int8Parts]int8Run
-	n   int
+	run   [int8Parts]int8Run
+	count int
 }
 
 // find finds the runs; it reports false if there are too many.
 func (r *int8Runs) find(out, stride, pad, dilation, k, limit int) bool {
 	for i := 0; i < out; {
 		k0, k1, end := alike(i, out, stride, pad, dilation, k, limit)
-		if r.n == len(r.run) {
+		if r.count == len(r.run) {
 			return false
 		}
-		r.run[r.n] = int8Run{end - i, k1 - k0}
-		r.n++
+		r.run[r.count] = int8Run{end - i, k1 - k0}
+		r.count++
 		i = end
 	}
 	return true
@@ -134,9 +134,9 @@ func (v *int8View) cost(rows, cols *int8Runs) (sum int) {
 		least = 32
 	}
 	images := max(v.strip/v.OH, 1)
-	for _, h := range rows.run[:rows.n] {
+	for _, h := range rows.run[:rows.count] {
 		strips := (h.count + v.strip - 1) / v.strip
-		for _, w := range cols.run[:cols.n] {
+		for _, w := range cols.run[:cols.count] {
 			pixels := (images*h.count*w.count + strips - 1) / strips
 			steps := h.taps * w.taps * v.quads / v.KW
 			full, rest := pixels/8, pixels%8

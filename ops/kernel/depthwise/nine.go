@@ -54,7 +54,7 @@ func (d *Kernels) nineRoom(p *kernel.Conv) kernel.Room {
 // nine is a call of BackwardWeights with 3x3 taps.
 type nine struct {
 	*Kernels
-	p                         *kernel.Conv
+	geom                      *kernel.Conv
 	x                         kernel.Operand
 	dy, sums, room            []float32
 	o0, o1                    int
@@ -69,7 +69,7 @@ type nine struct {
 // nine is BackwardWeights with 3x3 taps. Sums of some hundred products are formed and then added up.
 func (d *Kernels) nine(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
 	size := d.size(p, o1-o0)
-	g := nine{Kernels: d, p: p, x: x, dy: dy, sums: s.F32[:size], room: s.F32[size:], o0: o0, o1: o1, xElem: 4}
+	g := nine{Kernels: d, geom: p, x: x, dy: dy, sums: s.F32[:size], room: s.F32[size:], o0: o0, o1: o1, xElem: 4}
 	if x.F == nil {
 		g.xElem = 1
 	}
@@ -107,7 +107,7 @@ func (d *Kernels) nine(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *ke
 
 // columns counts the columns as the kernel wants them.
 func (g *nine) columns() {
-	p := g.p
+	p := g.geom
 	if p.StrideW == 1 {
 		beyond := p.OW + 2 - p.PadLeft // the column behind the last that is reached
 		inner := min(p.W, beyond) - 2
@@ -122,7 +122,7 @@ func (g *nine) columns() {
 
 // at returns where x and dy begin for the row r of image n.
 func (g *nine) at(n, r int) (x, y int) {
-	p := g.p
+	p := g.geom
 	xRow, yRow := r, r+p.PadTop
 	if p.StrideH == 2 {
 		xRow, yRow = 2*r-p.PadTop, r
@@ -132,7 +132,7 @@ func (g *nine) at(n, r int) (x, y int) {
 
 // group adds what the group of rows from r of image n gives.
 func (g *nine) group(n, r int) {
-	p := g.p
+	p := g.geom
 	blocks, tail := (g.o1-g.o0)/g.Lanes, (g.o1-g.o0)%g.Lanes
 	kind, end := p.StrideW-1, g.pos+g.rows*p.StrideH
 	if blocks > 0 {
@@ -154,7 +154,7 @@ func (g *nine) group(n, r int) {
 
 // aside copies the last tail channels of a group, a vector a pixel, and returns where they begin.
 func (g *nine) aside(n, r, tail int) (x []float32, xOff int, dy []float32, yOff int) {
-	p, c := g.p, g.o1-tail
+	p, c := g.geom, g.o1-tail
 	xa, xb, ya, yb := r, r+g.rows, max(0, g.pos-2), min(p.OH, g.pos+g.rows)
 	if p.StrideH == 2 {
 		xa, xb, ya, yb = max(0, g.pos), min(p.H, g.pos+2*g.rows+1), r, r+g.rows

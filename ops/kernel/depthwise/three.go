@@ -10,11 +10,11 @@ import (
 // three is one call of Int8 with 3x3 taps.
 type three struct {
 	*Kernels
-	p                        *kernel.Conv
+	geom                     *kernel.Conv
 	x                        []uint8
 	packed                   []int8
 	bias                     []int32
-	m                        []float32
+	scales                   []float32
 	row                      []int32 // of sums, where the epilogue is not Row8's
 	blank                    []uint8 // an input row of padding
 	out                      *kernel.Int8Out
@@ -25,9 +25,9 @@ type three struct {
 
 // rows computes the output rows [r0, r1).
 func (t *three) rows(s *kernel.Scratch, bias []int32, pad uint8, r0, r1 int) {
-	p := t.p
+	p := t.geom
 	size := turnedSize(p.C)
-	t.bias, t.m, t.row, t.blank = s.I32[:size], s.F32[:size], s.I32[size:], s.U8[:p.W*p.C]
+	t.bias, t.scales, t.row, t.blank = s.I32[:size], s.F32[:size], s.I32[size:], s.U8[:p.W*p.C]
 	window.Fill(t.blank, pad)
 	turn(p.C, bias, t.bias)
 	aside := !t.epilogue(bias[:p.C])
@@ -77,11 +77,11 @@ func (t *three) epilogue(bias []int32) bool {
 	case out.F != nil:
 		t.mode = modeFloat
 		if q != nil {
-			turn(t.p.C, q.M, t.m)
+			turn(t.geom.C, q.M, t.scales)
 			return true
 		}
-		for i := range t.m {
-			t.m[i] = 1
+		for i := range t.scales {
+			t.scales[i] = 1
 		}
 		return true
 	}
@@ -96,7 +96,7 @@ func (t *three) epilogue(bias []int32) bool {
 	if q.HalfUp || min(lo, hi) < 0 || max(lo, hi) > 255 || max(q.Zero, -q.Zero) > 1<<13 || !(most+added < 1<<30) {
 		return false
 	}
-	turn(t.p.C, q.M, t.m)
+	turn(t.geom.C, q.M, t.scales)
 	t.zero = uint32(uint16(q.Zero)) * 0x00010001
 	t.lo, t.hi = uint32(lo)*0x01010101, uint32(hi)*0x01010101
 	return true
@@ -122,7 +122,7 @@ func largestFloat(x []float32) float64 {
 
 // one computes an output row; with aside its sums go to t.row.
 func (t *three) one(r int, aside bool) {
-	p := t.p
+	p := t.geom
 	n, oh := r/p.OH, r%p.OH
 	all, count := stripes(p.C)
 	for i := range all[:count] {
@@ -152,7 +152,7 @@ func (t *three) one(r int, aside bool) {
 				z = &t.out.Z[at]
 			}
 		}
-		t.Rows8[s.kind][p.StrideW-1](x[0], x[1], x[2], &t.packed[12*s.channel], &t.bias[s.channel], &t.m[s.channel], z, y, acc, f,
+		t.Rows8[s.kind][p.StrideW-1](x[0], x[1], x[2], &t.packed[12*s.channel], &t.bias[s.channel], &t.scales[s.channel], z, y, acc, f,
 			s.blocks, p.OW, p.W, p.PadLeft, p.C, t.mode, s.mask, t.pad, t.zero, t.lo, t.hi, t.zzero, t.mz)
 	}
 }

@@ -28,14 +28,14 @@ func (d *Kernels) WeightsRoom(p *kernel.Conv) kernel.Room {
 // grad is one call of BackwardWeights.
 type grad struct {
 	*Kernels
-	p          *kernel.Conv
+	geom       *kernel.Conv
 	x          kernel.Operand
 	dy         []float32
 	o0, o1     int
-	l          line
+	line       line
 	whole      bool
 	sums, rows []float32
-	c          call
+	call       call
 }
 
 // BackwardWeights is ConvBackwardWeights. Sums of some hundred products are formed in
@@ -50,8 +50,8 @@ func (d *Kernels) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []flo
 	}
 	size := d.size(p, o1-o0)
 	total := s.F32[size : 2*size]
-	g := grad{Kernels: d, p: p, x: x, dy: dy, o0: o0, o1: o1, sums: s.F32[:size], rows: s.F32[2*size:]}
-	g.l, g.whole = forwardLine(p)
+	g := grad{Kernels: d, geom: p, x: x, dy: dy, o0: o0, o1: o1, sums: s.F32[:size], rows: s.F32[2*size:]}
+	g.line, g.whole = forwardLine(p)
 	out, _ := d.gradGroup(p)
 	clear(g.sums)
 	terms, whole := 0, g.sums // what is summed up so far; at first there is only one partial sum
@@ -82,7 +82,7 @@ func (d *Kernels) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []flo
 
 // addTo adds sums in their blocks to the weights' gradient.
 func (g *grad) addTo(dw, sums []float32) {
-	taps := g.p.KH * g.p.KW
+	taps := g.geom.KH * g.geom.KW
 	for o := g.o0; o < g.o1; o += g.Lanes {
 		block, lanes := sums[(o-g.o0)*taps:][:taps*g.Lanes], min(g.Lanes, g.o1-o)
 		if taps == 9 {
@@ -120,7 +120,7 @@ func addNine(dw, block []float32, lanes, n int) {
 
 // group adds what the output rows [a, b) of image n give.
 func (g *grad) group(n, a, b int) {
-	p := g.p
+	p := g.geom
 	pix, x := p.C, g.x.F
 	at := n*p.H*p.W*p.C + g.o0 // where row 0 of the image would lie
 	if x == nil {
@@ -143,20 +143,20 @@ func (g *grad) group(n, a, b int) {
 // outRow adds what the channels o0+c0 to o0+c1 of an output row give; x[at] is the row 0 of the
 // image, of pix elements a pixel.
 func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
-	p := g.p
+	p := g.geom
 	top := oh*p.StrideH - p.PadTop
 	h0, h1 := kernel.Window(top, p.DilationH, p.KH, p.H)
 	if h0 == h1 {
 		return
 	}
-	g.c = call{rows: h1 - h0, xRow: p.DilationH * p.W * pix, xPix: pix, wRow: p.KW * g.Lanes, yPix: p.C, c0: c0, c1: c1}
+	g.call = call{rows: h1 - h0, xRow: p.DilationH * p.W * pix, xPix: pix, wRow: p.KW * g.Lanes, yPix: p.C, c0: c0, c1: c1}
 	from, sums := at+(top+h0*p.DilationH)*p.W*pix, g.sums[h0*p.KW*g.Lanes:]
 	dy := g.dy[(n*p.OH+oh)*p.OW*p.C+g.o0:]
 	if g.whole {
-		g.row(g.l, x, from, dy, sums)
+		g.row(g.line, x, from, dy, sums)
 		return
 	}
-	g.c.xPix = p.StrideW * pix
+	g.call.xPix = p.StrideW * pix
 	for kw := range p.KW {
 		left := kw*p.DilationW - p.PadLeft
 		if w0, w1 := kernel.Window(left, p.StrideW, p.OW, p.W); w0 < w1 {
@@ -167,7 +167,7 @@ func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
 
 // row runs the kernel over a line, whose column 0 is x[xAt].
 func (g *grad) row(l line, x []float32, xAt int, dy, sums []float32) {
-	k, c, taps := g.Grads[form(l.kw, l.stride)], g.c, g.p.KH*g.p.KW
+	k, c, taps := g.Grads[form(l.kw, l.stride)], g.call, g.geom.KH*g.geom.KW
 	l.run(g.Lanes, c.c1-c.c0, func(s span, channel, blocks, tail int) {
 		channel += c.c0
 		k(&x[0], &dy[s.start*c.yPix+channel], &sums[channel*taps], s.cols, s.tiles, blocks, tail, c.rows,

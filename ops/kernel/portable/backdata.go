@@ -51,10 +51,10 @@ func phases(p *kernel.Conv, do func(f phase, at int)) {
 	for g := range p.Groups {
 		for ph := range p.StrideH {
 			for pw := range p.StrideW {
-				f := phase{p: p, g: g, rows: newTaps(p.KH, p.DilationH, p.StrideH, ph), cols: newTaps(p.KW, p.DilationW, p.StrideW, pw)}
-				f.k = f.rows.count * f.cols.count * og
+				f := phase{geom: p, group: g, rows: newTaps(p.KH, p.DilationH, p.StrideH, ph), cols: newTaps(p.KW, p.DilationW, p.StrideW, pw)}
+				f.taps = f.rows.count * f.cols.count * og
 				do(f, at)
-				at += cg * f.k
+				at += cg * f.taps
 			}
 		}
 	}
@@ -93,16 +93,16 @@ func (t *taps) delta() int      { return t.step * t.dilation / t.stride }
 
 // phase is one set of input pixels and the taps they see.
 type phase struct {
-	p          *kernel.Conv
-	g          int
+	geom       *kernel.Conv
+	group      int
 	rows, cols taps
-	k          int // products in one result
+	taps       int // products in one result
 }
 
 // run computes the phase's pixels in the input rows [r0, r1).
 func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r1 int) {
-	p, cg := f.p, f.p.C/f.p.Groups
-	if f.k == 0 { // a stride beyond the kernel leaves pixels that nothing sees
+	p, cg := f.geom, f.geom.C/f.geom.Groups
+	if f.taps == 0 { // a stride beyond the kernel leaves pixels that nothing sees
 		if !add {
 			f.each(r0, r1, func(_, _, _, at int) { clear(dx[at : at+cg]) })
 		}
@@ -114,7 +114,7 @@ func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r
 	var at [96]int // where in dx the tile's pixels are
 	n := 0
 	flush := func() {
-		dot(col, f.k, turned, f.k, out, cg, n, cg, f.k)
+		dot(col, f.taps, turned, f.taps, out, cg, n, cg, f.taps)
 		for i, to := range at[:n] {
 			if add {
 				AddTo(out[i*cg:(i+1)*cg], dx[to:to+cg])
@@ -125,7 +125,7 @@ func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r
 		n = 0
 	}
 	f.each(r0, r1, func(image, ih, iw, to int) {
-		f.patch(dy, col[n*f.k:(n+1)*f.k], image, ih, iw)
+		f.patch(dy, col[n*f.taps:(n+1)*f.taps], image, ih, iw)
 		at[n] = to
 		if n++; n == tile {
 			flush()
@@ -137,14 +137,14 @@ func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r
 // each calls do for the phase's pixels in the input rows [r0, r1): the image, the
 // position counted from the padded edge, and the offset of the group's channels in dx.
 func (f *phase) each(r0, r1 int, do func(image, ih, iw, at int)) {
-	p := f.p
+	p := f.geom
 	for r := r0; r < r1; r++ {
 		ih := r%p.H + p.PadTop
 		if ih%p.StrideH != f.rows.phase {
 			continue
 		}
 		for iw := mod(f.cols.phase-p.PadLeft, p.StrideW); iw < p.W; iw += p.StrideW {
-			do(r/p.H, ih, iw+p.PadLeft, (r*p.W+iw)*p.C+f.g*(p.C/p.Groups))
+			do(r/p.H, ih, iw+p.PadLeft, (r*p.W+iw)*p.C+f.group*(p.C/p.Groups))
 		}
 	}
 }
@@ -154,12 +154,12 @@ func mod(a, b int) int { return (a%b + b) % b }
 // turn writes the weights of the group's input channels [c0, c1) as
 // [C/Groups][taps][OutC/Groups].
 func (f *phase) turn(w, turned []float32, c0, c1 int) {
-	p, cg, og := f.p, f.p.C/f.p.Groups, f.p.OutC/f.p.Groups
-	i := c0 * f.k
+	p, cg, og := f.geom, f.geom.C/f.geom.Groups, f.geom.OutC/f.geom.Groups
+	i := c0 * f.taps
 	for a := range f.rows.count {
 		for b := range f.cols.count {
 			tap := (f.rows.last-a*f.rows.step)*p.KW + f.cols.last - b*f.cols.step
-			transpose(w[(f.g*og*p.KH*p.KW+tap)*cg+c0:], p.K(), turned[i:], f.k, og, c1-c0)
+			transpose(w[(f.group*og*p.KH*p.KW+tap)*cg+c0:], p.K(), turned[i:], f.taps, og, c1-c0)
 			i += og
 		}
 	}
@@ -182,7 +182,7 @@ func transpose(src []float32, lds int, dst []float32, ldd, rows, cols int) {
 // patch writes the gradients that the pixel at (ih, iw), counted from the padded
 // edge, receives, in the order of the turned weights.
 func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
-	p, og := f.p, f.p.OutC/f.p.Groups
+	p, og := f.geom, f.geom.OutC/f.geom.Groups
 	line := f.cols.count * og
 	oh, ow := f.rows.first(ih), f.cols.first(iw)
 	for a := range f.rows.count {
@@ -204,7 +204,7 @@ func (f *phase) patch(dy, dst []float32, n, ih, iw int) {
 				clear(tap)
 				continue
 			}
-			copy(tap, image[v*p.OutC+f.g*og:])
+			copy(tap, image[v*p.OutC+f.group*og:])
 		}
 	}
 }
