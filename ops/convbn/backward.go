@@ -9,7 +9,7 @@ import (
 // overwrites, to the parameters' gradients, x (dx) and the added operand (dz).
 //
 // With BN a first pass sums the gradient up per channel. Then the gradient in front of
-// BN is made a block of images at a time, and goes into the weight's gradient and
+// BN is made a block of images at a time, and is used for the weight's gradient and
 // into dx while it is near. Where the weight is so large that its gradient is not cut over
 // images, the three are passes of their own.
 func (e *Exec) Backward(dy []float32, dx, dz grid.Grad) {
@@ -53,7 +53,7 @@ func (e *Exec) sumChunk(i, _ int) {
 }
 
 // gate takes the gradient of the elements e0 to e1 back through the output's
-// quantization, the activation and BN, to y, and hands it to z on the way. Part is
+// quantization, the activation and BN, to y, and gives it to z in between. Part is
 // where a bias without BN finds its sums.
 func (e *Exec) gate(e0, e1, part int, y []float32) {
 	r := &e.run
@@ -220,7 +220,7 @@ func (e *Exec) weightBackward(o int, d []float32) {
 	}
 }
 
-// turnChunk packs the weights for the way back to x.
+// turnChunk packs the weights for the gradient to x.
 func (e *Exec) turnChunk(i, _ int) {
 	_, step := e.blocks(e.node.Geom.C)
 	e.machine.Set.ConvDataPack(&e.run.geom, e.values(), e.pack.data, i*step, min((i+1)*step, e.node.Geom.C))
@@ -232,8 +232,8 @@ func (e *Exec) dataChunk(i, worker int) {
 	e.machine.Set.ConvBackwardData(&r.geom, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.machine.Scratch[worker], r0, r1)
 }
 
-// WholeOperand is the largest number of images, up to batch, of which the way back
-// reads the operand as a whole where it is made again.
+// WholeOperand is the largest number of images, up to batch, of which the backward pass
+// reads the operand as a whole where it is computed again.
 func (n *Node) WholeOperand(batch int) int {
 	c := newDWCut(&n.Geom, batch)
 	if c.outs > 1 {

@@ -9,11 +9,11 @@ import (
 )
 
 // Exec runs a node forward and backward. Its buffers are for the largest batch
-// and come from whoever plans them. Every form reduces to one computation: the
-// convolution gives an accumulator, of which 1 is worth unit per channel; then
+// and come from the caller. Every form reduces to one computation: the
+// convolution gives an accumulator; multiplied by unit[channel] it is a real value; then
 //
 //	on the grid: the int8 model's epilogue (fuse_bn.go)
-//	else: y = act(acc·a + b [+ z]), with a and b from BN (float.go, with_bn.go, reverse_fold.go)
+//	else: y = act(acc·scale + shift [+ z]), with both from BN (float.go, with_bn.go, reverse_fold.go)
 //
 // followed by the output's quantization. Where the operand is on a grid and the
 // weight is quantized, the convolution itself is the int8 kernel, in every form.
@@ -23,8 +23,8 @@ type Exec struct {
 	grid.Output
 	Acc []float32 // of a node with BN, kept for the backward pass; nil where none follows
 
-	// Remakes tells that the output is not kept for the backward pass: whoever needs
-	// it there gets it from the accumulator. For a node with BN and without an addition.
+	// Remakes tells that the output is not kept for the backward pass: a reader that needs
+	// it there computes it from the accumulator. For a node with BN and without an addition.
 	Remakes bool
 
 	node    *Node
@@ -35,7 +35,7 @@ type Exec struct {
 	scale   []float32
 	shift   []float32
 	slope   []float32
-	unit    []float32 // what 1 in the accumulator is worth
+	unit    []float32 // multiplied by it the accumulator is a real value
 	mul     []float32 // the epilogue's multipliers
 	bias    []int32   // of the integer kernel, the zero point's part included
 	req     kernel.Requant
@@ -53,7 +53,7 @@ type Exec struct {
 	remakeTask                                                               func(i, worker int)
 }
 
-// pack is the weights as the kernels read them, made anew every step.
+// pack is the weights as the kernels read them, rebuilt every step.
 type pack struct {
 	forward []float32
 	data    []float32
@@ -178,7 +178,7 @@ func (e *Exec) blocks(c int) (tasks, step int) {
 	return (c + step - 1) / step, step
 }
 
-// weights settles what the convolution multiplies with: the weight, or its codes.
+// weights prepares what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
 	n := e.node
 	if quantized {
@@ -253,7 +253,7 @@ func (e *Exec) plainChunk(i, _ int) {
 	e.machine.Set.Values(x.Codes[r0*w:r1*w], x.Format.Zero, 1, e.machine.Plain[r0*w:r1*w])
 }
 
-// units settles what 1 in the accumulator is worth, and the integer kernel's bias.
+// units computes the accumulator's units, and the integer kernel's bias.
 func (e *Exec) units() {
 	r, u := &e.run, e.run.x.Unit()
 	for o := range e.unit {
@@ -322,7 +322,7 @@ func (e *Exec) integerOut() kernel.Int8Out {
 	return kernel.Int8Out{}
 }
 
-// coefficients settles what follows the accumulator.
+// coefficients computes scale and shift, which follow the accumulator.
 func (e *Exec) coefficients() {
 	switch {
 	case e.run.grid:

@@ -5,7 +5,7 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// target settles the epilogue of a node that computes with integers and has no
+// target computes the epilogue of a node that computes with integers and has no
 // BN (any more), or computes as if it had none: the bias is on the grid sx·sw, and
 // the output is the int8 model's, integer for integer.
 func (e *Exec) target(q kernel.Quant) {

@@ -1,7 +1,3 @@
-// Package convbn is the heart: the node conv [+ BN] [+ add] [+ activation]
-// [+ output quantization] in all its lives. It turns the node's parameters and
-// its operands into outputs and gradients, folds and absorbs BN, and makes the
-// int8 form. It knows one node at a time: no graph, no names.
 package convbn
 
 import (

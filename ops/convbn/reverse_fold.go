@@ -11,7 +11,7 @@ func (e *Exec) folds() bool {
 	return e.node.BN != nil && e.node.Mode == ReverseFold && e.run.step.Quantize && e.node.Weight.Quantized()
 }
 
-// unfold settles s′ of channel o and whether γ has a gradient through it: not
+// unfold sets s′ of channel o and whether γ has a gradient through it: not
 // where s′ is not s, nor where the weight's scale is at its floor, for there FQ(W·s)/s
 // is all rounding error and its derivative by s without bound.
 func (e *Exec) unfold(o int) {

@@ -2,8 +2,8 @@ package convbn
 
 import "math"
 
-// Norm is a BN's computation over an accumulator of which 1 is worth up per
-// channel: v = acc·up + bias, y = BN(v) = acc·a + b. It keeps what the backward
+// Norm is a BN's computation over an accumulator that is multiplied by unit[channel]
+// for real values: v = acc·up + bias, y = BN(v) = acc·a + b. It keeps what the backward
 // pass must know of the forward pass, in float64.
 type Norm struct {
 	unit          []float64 // unit, or unit/s′ in reverse fold
@@ -24,7 +24,7 @@ func NewNorm(c int) *Norm {
 	return b
 }
 
-// Unit settles what 1 in the accumulator of channel o is worth.
+// Unit sets the unit of channel o: what 1 in its accumulator stands for.
 func (b *Norm) Unit(o int, up float64) { b.unit[o], b.folded[o], b.runningInvStd[o] = up, 1, 0 }
 
 // Batch normalizes with the batch's mean and biased variance, out of Σacc and
@@ -74,7 +74,7 @@ func (b *Norm) Backward(o int, bn *BN, batch bool, bias, g, ga, count float64) (
 	return float32(s / b.folded[o]), float32(kk), float32(-s/b.folded[o]*g/count - float64(kk*b.mean[o]))
 }
 
-// normalize settles a and b of a node with BN.
+// normalize computes scale and shift of a node with BN.
 func (e *Exec) normalize() {
 	count := float64(e.run.geom.Rows() * e.run.geom.OW)
 	for o := range e.scale {

@@ -1,5 +1,3 @@
-// Package engine runs networks: it plans a graph's buffers, runs its nodes forward and
-// backward on a number of workers, and counts what they take.
 package engine
 
 import (

@@ -23,7 +23,7 @@ type Value struct {
 	Remake func(e0, e1 int, dst []float32)
 }
 
-// Unit is what 1 in the value's integers, or in its values, is worth.
+// Unit is the value of 1 in the tensor's integers (less the zero point): its scale, or 1 of a tensor of values.
 func (v *Value) Unit() float32 {
 	if v.OnGrid {
 		return v.Format.Scale
@@ -122,8 +122,8 @@ const maxChunks = 64
 // what is reduced over chunks does not depend on the number of workers.
 type Cut struct{ Rows, Step, N int }
 
-// leastChunk is how many elements a chunk has at least: fewer are not worth a
-// kernel's preparations.
+// leastChunk is how many elements a chunk has at least: with fewer a
+// kernel's preparations cost too much.
 const leastChunk = 8192
 
 // NewCut cuts rows of width elements into at most 64 chunks of at least leastChunk
@@ -200,7 +200,7 @@ func Plain(s quant.Spec, code int32) int32 {
 }
 
 // Requant is the epilogue for codes q, with an activation and a second operand z
-// (nil without one). Unit, what 1 in the accumulator is worth per channel, goes into M.
+// (nil without one). Unit is the accumulator's unit by channel; what the epilogue multiplies with is written to m.
 func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel.Requant {
 	for c, u := range unit {
 		m[c] = u / q.Scale

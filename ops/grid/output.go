@@ -16,7 +16,7 @@ type Output struct {
 	// Fill writes chunk i: its values to Dst, or, where the owner can, codes to Codes;
 	// and, unless it is nil, the mask of the activation or of the codes.
 	Fill func(i, worker int, codes bool, mask []uint8)
-	// Target is told the quantization before codes are filled.
+	// Target gets the quantization before codes are filled.
 	Target func(q kernel.Quant)
 	// Format, unless nil, says how the output is quantized in the place of the node's range.
 	Format func(q *quant.Node) (f kernel.Quant, on, codes bool)
@@ -52,10 +52,10 @@ func (o *Output) Init(m *Machine) {
 	o.machine, o.fillTask, o.valueTask, o.quantTask = m, o.FillChunk, o.valueChunk, o.quantChunk
 }
 
-// Bind settles the cut into chunks ahead of Forward.
+// Bind cuts the output into chunks. It comes before Begin.
 func (o *Output) Bind(rows, width int) { o.Cut, o.width = NewCut(rows, width), width }
 
-// Begin settles what can be known before the values are: where they go and,
+// Begin decides what can be decided before the values are there: where they are written and,
 // unless they are observed first, how they are quantized. Bind comes before it.
 func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
 	o.writes, o.exact = w != Valued, w == Exact
@@ -67,7 +67,7 @@ func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
 	if st.Observe && q.Observing() {
 		return true
 	}
-	o.settle(st, q)
+	o.decide(st, q)
 	return false
 }
 
@@ -80,13 +80,13 @@ func (o *Output) Forward(st Step, q *quant.Node) Value {
 	case o.Range != nil && !q.NeedsValues():
 		lo, hi := o.Range()
 		q.Observe(nil, lo, hi)
-		o.settle(st, q)
+		o.decide(st, q)
 		o.machine.Workers.Run(o.Cut.N, o.fillTask)
 	default:
 		o.machine.Workers.Run(o.Cut.N, o.valueTask)
 		lo, hi := o.ext.Of(o.Cut.N)
 		q.Observe(o.Dst[:o.Cut.Rows*o.width], lo, hi)
-		o.settle(st, q)
+		o.decide(st, q)
 		if o.Quantized {
 			o.machine.Workers.Run(o.Cut.N, o.quantTask)
 		}
@@ -102,8 +102,8 @@ func (o *Output) Value() Value {
 	return Value{Data: o.Out, Format: o.Quant}
 }
 
-// settle decides how the output is quantized.
-func (o *Output) settle(st Step, q *quant.Node) {
+// decide finds how the output is quantized.
+func (o *Output) decide(st Step, q *quant.Node) {
 	if !st.Quantize {
 		return
 	}

@@ -156,7 +156,7 @@ func (q *Quant) Gate(act Act) (floor, ceil float32) {
 // where lo is Min, or the larger of Min and Zero with an activation, and hi is
 // Max, or the smaller of Max and Six with ReLU6. Each float32 operation
 // is rounded on its own; rint is ties to even, or floor(v + 0.5) if HalfUp.
-// acc + bias is an int32 addition: whoever makes the bias keeps it small enough.
+// acc + bias is an int32 addition: the caller keeps the bias small enough.
 // A v that is NaN (a multiplier is not finite) counts as 0, and no gradient passes;
 // infinities clamp.
 type Requant struct {

@@ -97,7 +97,7 @@ func counts(p *kernel.Pool) []int {
 // divisor is what the sum of the window at (oh, ow) is divided by.
 func divisor(p *kernel.Pool, oh, ow int) int { return max(p.Count(oh, ow), 1) }
 
-// units returns, by channel, what 1 in a window's sum stands for when it is divided by count.
+// units returns, by channel, the unit of a window's sum that is divided by count.
 func (r *avgPoolRunner) units(count int) []float32 {
 	c := r.node.Shape.C
 	return r.unit[count*c : (count+1)*c]

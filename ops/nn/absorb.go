@@ -17,7 +17,7 @@ type Absorbed struct {
 }
 
 // Absorb moves the BN of the named node (its BN's or its own name) into the convolution. With recompute the weight's
-// scale is taken anew from the absorbed weight; otherwise it stays as it was. The tensors of the BN are gone after it,
+// scale is computed again from the absorbed weight; otherwise it stays as it was. The tensors of the BN are gone after it,
 // and the node's Params are new ones; a Net notices by itself.
 func (g *Graph) Absorb(name string, recompute bool) error {
 	n := g.find(name)

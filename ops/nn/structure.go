@@ -191,7 +191,7 @@ func (g *Graph) verifyQuants() error {
 	return nil
 }
 
-// unknownObserver stands for the one that a file does not tell of.
+// unknownObserver takes the place of an observer that a file does not name.
 type unknownObserver struct{ quant.Observer }
 
 // Later says of a structure that a later program wrote it; nil for one of any other

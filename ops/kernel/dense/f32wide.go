@@ -21,7 +21,7 @@ type widePlan struct {
 	line  int // of the strip of dy
 }
 
-// wide returns the plan, and whether it is worth it.
+// wide returns the plan, and whether it pays.
 func (f *F32) wide(p *kernel.Conv) (widePlan, bool) {
 	w := widePlan{Conv: p, width: f.NR / 2, group: f.NR / 2 / p.C / p.StrideW * p.StrideW, back: (p.KW - 1) / p.StrideW}
 	w.reach = w.group/p.StrideW + w.back
