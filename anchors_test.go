@@ -13,8 +13,8 @@ import (
 
 	"github.com/nlpodyssey/safetensors"
 
+	"qpipe/internal/refvec"
 	"qpipe/interp/cli"
-	"qpipe/ops/refvec"
 	"qpipe/stdlib"
 )
 

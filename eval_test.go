@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
@@ -23,7 +24,6 @@ import (
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
-	"qpipe/ops/refvec"
 	"qpipe/ops/tensor"
 	"qpipe/stdlib"
 )

@@ -4,12 +4,12 @@ import (
 	"math"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/quant"
-	"qpipe/ops/refvec"
 )
 
 // serial runs tasks in the caller.

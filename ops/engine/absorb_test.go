@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/convbn"
 	"qpipe/ops/nn"
-	"qpipe/ops/refvec"
 	"qpipe/ops/tensor"
 )
 

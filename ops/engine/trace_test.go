@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/convbn"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
-	"qpipe/ops/refvec"
 )
 
 // traceFile is a trace.json in a folder of ../shared/anchors.

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/quant"
-	"qpipe/ops/refvec"
 )
 
 // TestVectors passes the reference vectors of quantization: through every kernel

@@ -3,8 +3,8 @@ package kerneltest_test
 import (
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/kernel/sets"
-	"qpipe/ops/refvec"
 )
 
 // TestIntegerInference gives every set the graphs of the reference vectors for

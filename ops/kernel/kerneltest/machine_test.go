@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/internal/refvec"
 	"qpipe/ops/kernel"
-	"qpipe/ops/refvec"
 )
 
 // machine executes a small quantized ONNX graph with the kernels of one set. A

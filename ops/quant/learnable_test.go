@@ -2,7 +2,7 @@ package quant
 
 import "qpipe/ops/kernel"
 
-// Learnable is a fake quantization whose scale and zero point are trained
+// Learnable, which no part uses yet, is a fake quantization whose scale and zero point are trained
 // (learned step size quantization, LSQ). A tensor is seen as [outer][channels][Inner];
 // one channel is per tensor. Zero points are kept as floats, as a trained
 // parameter is, and rounded and clamped to the codes where they are used.
