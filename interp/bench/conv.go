@@ -188,8 +188,8 @@ func (c *convCase) input() []float32  { return floats32(c.p.N*c.p.H*c.p.W*c.p.C,
 func (c *convCase) output() []float32 { return floats32(c.p.Rows()*c.p.OW*c.p.OutC, 2) }
 
 func (c *convCase) packed() []float32 {
-	packed := make([]float32, c.set.ConvPackSize(&c.p))
-	c.set.ConvPack(&c.p, floats32(c.p.WeightLen(), 3), packed, 0, c.p.OutC)
+	packed := make([]float32, c.set.Conv(&c.p).PackSize(&c.p))
+	c.set.Conv(&c.p).Pack(&c.p, floats32(c.p.WeightLen(), 3), packed, 0, c.p.OutC)
 	return packed
 }
 
@@ -200,10 +200,10 @@ func (c *convCase) forward() func() {
 	for i := range one {
 		one[i] = 1
 	}
-	c.ready(c.set.ConvForwardRoom(&c.p))
+	c.ready(c.set.Conv(&c.p).ForwardRoom(&c.p))
 	width := c.p.OW * c.p.OutC
 	conv := func(worker, r0, r1, o0, o1 int) {
-		c.set.ConvForward(&c.p, x, w, y, c.rooms[worker], r0, r1, o0, o1)
+		c.set.Conv(&c.p).Forward(&c.p, x, w, y, c.rooms[worker], r0, r1, o0, o1)
 	}
 	act := func(r0, r1 int) {
 		c.set.Affine(y[r0*width:r1*width], kernel.Operand{}, y[r0*width:r1*width], nil, one, bias, kernel.ReLU)
@@ -221,17 +221,17 @@ func (c *convCase) forward() func() {
 // plain is the convolution alone.
 func (c *convCase) plain() func() {
 	x, y, w := c.input(), c.output(), c.packed()
-	c.ready(c.set.ConvForwardRoom(&c.p))
+	c.ready(c.set.Conv(&c.p).ForwardRoom(&c.p))
 	return c.spread(false, func(worker, r0, r1, o0, o1 int) {
-		c.set.ConvForward(&c.p, x, w, y, c.rooms[worker], r0, r1, o0, o1)
+		c.set.Conv(&c.p).Forward(&c.p, x, w, y, c.rooms[worker], r0, r1, o0, o1)
 	})
 }
 
 // integers is the integer convolution with any output.
 func (c *convCase) integers(out *kernel.Int8Out) func() {
 	x := codes[uint8](c.p.N*c.p.H*c.p.W*c.p.C, 1)
-	packed, sums := make([]int8, c.set.ConvInt8PackSize(&c.p)), make([]int32, c.p.OutC)
-	c.set.ConvInt8Pack(&c.p, codes[int8](c.p.WeightLen(), 3), packed, sums, 0, c.p.OutC)
+	packed, sums := make([]int8, c.set.Conv(&c.p).Int8PackSize(&c.p)), make([]int32, c.p.OutC)
+	c.set.Conv(&c.p).Int8Pack(&c.p, codes[int8](c.p.WeightLen(), 3), packed, sums, 0, c.p.OutC)
 	pad, bias := uint8(0), make([]int32, c.p.OutC)
 	if c.signed {
 		pad = grid.Offset
@@ -239,9 +239,9 @@ func (c *convCase) integers(out *kernel.Int8Out) func() {
 	for o := range bias {
 		bias[o] = -int32(pad) * sums[o]
 	}
-	c.ready(c.set.ConvInt8Room(&c.p))
+	c.ready(c.set.Conv(&c.p).Int8Room(&c.p))
 	return c.spread(false, func(worker, r0, r1, o0, o1 int) {
-		c.set.ConvInt8(&c.p, x, pad, packed, bias, out, c.rooms[worker], r0, r1, o0, o1)
+		c.set.Conv(&c.p).Int8(&c.p, x, pad, packed, bias, out, c.rooms[worker], r0, r1, o0, o1)
 	})
 }
 
@@ -262,22 +262,22 @@ func (c *convCase) codes() func() {
 // data is the gradient to the input.
 func (c *convCase) data() func() {
 	dx, dy := c.input(), c.output()
-	packed := make([]float32, c.set.ConvDataPackSize(&c.p))
-	c.set.ConvDataPack(&c.p, floats32(c.p.WeightLen(), 3), packed, 0, c.p.C)
-	c.ready(c.set.ConvBackwardDataRoom(&c.p))
+	packed := make([]float32, c.set.Conv(&c.p).DataPackSize(&c.p))
+	c.set.Conv(&c.p).DataPack(&c.p, floats32(c.p.WeightLen(), 3), packed, 0, c.p.C)
+	c.ready(c.set.Conv(&c.p).BackwardDataRoom(&c.p))
 	return c.over(c.p.InRows(), c.p.W*c.p.C, false, func(worker, r0, r1 int) {
-		c.set.ConvBackwardData(&c.p, dy, packed, dx, false, c.rooms[worker], r0, r1)
+		c.set.Conv(&c.p).BackwardData(&c.p, dy, packed, dx, false, c.rooms[worker], r0, r1)
 	})
 }
 
 // weights is the gradient to the weights, zeroed first.
 func (c *convCase) weights() func() {
 	x, dy, dw := kernel.Operand{F: c.input()}, c.output(), make([]float32, c.p.WeightLen())
-	c.ready(c.set.ConvBackwardWeightsRoom(&c.p))
+	c.ready(c.set.Conv(&c.p).BackwardWeightsRoom(&c.p))
 	add := c.channels(c.p.OutC, func(worker, o0, o1 int) {
 		k := c.p.K()
 		clear(dw[o0*k : o1*k])
-		c.set.ConvBackwardWeights(&c.p, x, dy, dw, c.rooms[worker], 0, c.p.N, o0, o1)
+		c.set.Conv(&c.p).BackwardWeights(&c.p, x, dy, dw, c.rooms[worker], 0, c.p.N, o0, o1)
 	})
 	return add
 }

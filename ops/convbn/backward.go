@@ -101,9 +101,9 @@ func (e *Exec) blockChunk(i, worker int) {
 		} else {
 			x = r.x.Operand(n0*in, (n0+p.N)*in)
 		}
-		e.machine.Set.ConvBackwardWeights(p, x, dy, dw, s, 0, p.N, 0, p.OutC)
+		e.machine.Set.Conv(p).BackwardWeights(p, x, dy, dw, s, 0, p.N, 0, p.OutC)
 		if r.dx.Data != nil {
-			e.machine.Set.ConvBackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
+			e.machine.Set.Conv(p).BackwardData(p, dy, e.pack.data, r.dx.Data[n0*in:(n0+p.N)*in], r.dx.Add, s, 0, p.InRows())
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (e *Exec) weightChunk(i, worker int) {
 	if r.x.Remake == nil {
 		x = r.x.Operand(0, size)
 	}
-	e.machine.Set.ConvBackwardWeights(&r.geom, x, r.dy, dw, e.machine.Scratch[worker], 0, r.geom.N, o0, o1)
+	e.machine.Set.Conv(&r.geom).BackwardWeights(&r.geom, x, r.dy, dw, e.machine.Scratch[worker], 0, r.geom.N, o0, o1)
 }
 
 // reduceChunk adds the parts up in a fixed tree and takes the sum back through
@@ -223,13 +223,13 @@ func (e *Exec) weightBackward(o int, d []float32) {
 // turnChunk packs the weights for the gradient to x.
 func (e *Exec) turnChunk(i, _ int) {
 	_, step := e.blocks(e.node.Geom.C)
-	e.machine.Set.ConvDataPack(&e.run.geom, e.values(), e.pack.data, i*step, min((i+1)*step, e.node.Geom.C))
+	e.machine.Set.Conv(&e.run.geom).DataPack(&e.run.geom, e.values(), e.pack.data, i*step, min((i+1)*step, e.node.Geom.C))
 }
 
 func (e *Exec) dataChunk(i, worker int) {
 	r := &e.run
 	r0, r1 := grid.NewCut(r.geom.InRows(), r.geom.W*r.geom.C).Range(i)
-	e.machine.Set.ConvBackwardData(&r.geom, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.machine.Scratch[worker], r0, r1)
+	e.machine.Set.Conv(&r.geom).BackwardData(&r.geom, r.dy, e.pack.data, r.dx.Data, r.dx.Add, e.machine.Scratch[worker], r0, r1)
 }
 
 // WholeOperand is the largest number of images, up to batch, of which the backward pass

@@ -164,7 +164,7 @@ func room(n *layer.Node, b *layer.Bench) layer.Room {
 	if n.Int8 {
 		g := c.Geom
 		g.N = b.Batch
-		return layer.Room{Scratch: b.Set.ConvInt8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.ConvInt8PackSize(&g))}
+		return layer.Room{Scratch: b.Set.Conv(&g).Int8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.Conv(&g).Int8PackSize(&g))}
 	}
 	x := b.In[0]
 	exact := c.Weight.Quantized() && c.Geom.K() <= kernel.MaxProducts

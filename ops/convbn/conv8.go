@@ -28,8 +28,8 @@ func newConv8(n *layer.Node, b *layer.Bench) layer.Integer {
 	r.geom.N = b.Batch
 	c := r.geom.OutC
 	sums := make([]int32, c)
-	r.packed = make([]int8, b.Set.ConvInt8PackSize(&r.geom))
-	b.Set.ConvInt8Pack(&r.geom, q.W, r.packed, sums, 0, c)
+	r.packed = make([]int8, b.Set.Conv(&r.geom).Int8PackSize(&r.geom))
+	b.Set.Conv(&r.geom).Int8Pack(&r.geom, q.W, r.packed, sums, 0, c)
 	r.bias = make([]int32, c)
 	copy(r.bias, q.Bias)
 	for o, s := range sums {
@@ -72,7 +72,7 @@ func (r *conv8) Begin(n int) {
 
 func (r *conv8) Run(p layer.Piece) {
 	x := r.In[0]
-	r.Set.ConvInt8(&r.geom, x.Codes, uint8(x.Format.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
+	r.Set.Conv(&r.geom).Int8(&r.geom, x.Codes, uint8(x.Format.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
 	if !r.Coded && (len(r.In) == 2 || r.node.Act != kernel.None) {
 		r.finish(p)
 	}

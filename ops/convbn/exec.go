@@ -92,12 +92,12 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	p.N = batch
 	if n.Weight.Quantized() {
 		e.codes.init(n)
-		e.pack.int8, e.pack.sums = make([]int8, m.Set.ConvInt8PackSize(&p)), make([]int32, c)
+		e.pack.int8, e.pack.sums = make([]int8, m.Set.Conv(&p).Int8PackSize(&p)), make([]int32, c)
 	} else {
-		e.pack.forward = make([]float32, m.Set.ConvPackSize(&p))
+		e.pack.forward = make([]float32, m.Set.Conv(&p).PackSize(&p))
 	}
 	if training {
-		e.pack.data = make([]float32, m.Set.ConvDataPackSize(&p))
+		e.pack.data = make([]float32, m.Set.Conv(&p).DataPackSize(&p))
 	}
 	e.Output.Init(m)
 	e.Act, e.Fill, e.Target, e.Range = n.Act, e.fill, e.target, e.extremes
@@ -199,7 +199,7 @@ func (e *Exec) weights(quantized bool) {
 	}
 	tasks, _ := e.blocks(n.Geom.OutC)
 	if !e.run.integer && e.pack.forward == nil {
-		e.pack.forward = make([]float32, e.machine.Set.ConvPackSize(&e.run.geom))
+		e.pack.forward = make([]float32, e.machine.Set.Conv(&e.run.geom).PackSize(&e.run.geom))
 	}
 	e.machine.Workers.Run(tasks, e.packTask)
 }
@@ -225,9 +225,9 @@ func (e *Exec) packChunk(i, _ int) {
 	o0, o1 := i*step, min((i+1)*step, e.node.Geom.OutC)
 	switch {
 	case e.run.integer:
-		e.machine.Set.ConvInt8Pack(&e.run.geom, e.codes.Codes, e.pack.int8, e.pack.sums, o0, o1)
+		e.machine.Set.Conv(&e.run.geom).Int8Pack(&e.run.geom, e.codes.Codes, e.pack.int8, e.pack.sums, o0, o1)
 	default:
-		e.machine.Set.ConvPack(&e.run.geom, e.values(), e.pack.forward, o0, o1)
+		e.machine.Set.Conv(&e.run.geom).Pack(&e.run.geom, e.values(), e.pack.forward, o0, o1)
 	}
 }
 
@@ -275,9 +275,9 @@ func (e *Exec) convChunk(i, worker int) {
 	r0, r1 := r.cut.Range(i)
 	e0, e1 := e.Elements(i)
 	if r.integer {
-		e.machine.Set.ConvInt8(&r.geom, r.x.Codes, uint8(r.x.Format.Zero), e.pack.int8, e.bias, &e.out8, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
+		e.machine.Set.Conv(&r.geom).Int8(&r.geom, r.x.Codes, uint8(r.x.Format.Zero), e.pack.int8, e.bias, &e.out8, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
 	} else {
-		e.machine.Set.ConvForward(&r.geom, e.plainOperand(), e.pack.forward, r.acc, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
+		e.machine.Set.Conv(&r.geom).Forward(&r.geom, e.plainOperand(), e.pack.forward, r.acc, e.machine.Scratch[worker], r0, r1, 0, r.geom.OutC)
 	}
 	if e.out8.Y != nil {
 		return
@@ -355,12 +355,12 @@ func (e *Exec) fill(i, worker int, codes bool, mask []uint8) {
 func (n *Node) Rooms(set *kernel.Set, batch int, training bool) (scratch, block kernel.Room) {
 	p := n.Geom
 	p.N = batch
-	scratch = set.ConvForwardRoom(&p)
+	scratch = set.Conv(&p).ForwardRoom(&p)
 	if n.Weight.Quantized() {
-		scratch = scratch.Max(set.ConvInt8Room(&p))
+		scratch = scratch.Max(set.Conv(&p).Int8Room(&p))
 	}
 	if training {
-		scratch = scratch.Max(set.ConvBackwardDataRoom(&p)).Max(set.ConvBackwardWeightsRoom(&p))
+		scratch = scratch.Max(set.Conv(&p).BackwardDataRoom(&p)).Max(set.Conv(&p).BackwardWeightsRoom(&p))
 	}
 	cut, image := grid.NewCut(p.Rows(), p.OW*p.OutC), p.OH*p.OW*p.OutC
 	block = kernel.Room{F32: cut.Step * p.OW * p.OutC, I32: 2 * p.OutC}
@@ -379,13 +379,13 @@ func (n *Node) ExecBytes(set *kernel.Set, batch int, training, forward bool) int
 	p.N = batch
 	total := 92 * int64(c) // coefficients, and those of BN in float64
 	if n.Weight.Quantized() {
-		total += int64(5*w+c*maskBytes(n.Geom.K())) + int64(set.ConvInt8PackSize(&p)+16*c)
+		total += int64(5*w+c*maskBytes(n.Geom.K())) + int64(set.Conv(&p).Int8PackSize(&p)+16*c)
 	}
 	if forward {
-		total += 4 * int64(set.ConvPackSize(&p))
+		total += 4 * int64(set.Conv(&p).PackSize(&p))
 	}
 	if training {
-		total += 4 * int64(set.ConvDataPackSize(&p))
+		total += 4 * int64(set.Conv(&p).DataPackSize(&p))
 	}
 	return total
 }

@@ -425,14 +425,14 @@ func intForward(t *testing.T, c *refvec.Case, n *Node, b *bench, q *quant.Node) 
 	}
 	g := n.Geom
 	g.N = b.batch
-	packed, sums, bias := make([]int8, set.ConvInt8PackSize(&g)), make([]int32, g.OutC), make([]int32, g.OutC)
-	set.ConvInt8Pack(&g, n.Int8.W, packed, sums, 0, g.OutC)
+	packed, sums, bias := make([]int8, set.Conv(&g).Int8PackSize(&g)), make([]int32, g.OutC), make([]int32, g.OutC)
+	set.Conv(&g).Int8Pack(&g, n.Int8.W, packed, sums, 0, g.OutC)
 	for o, s := range sums {
 		bias[o] = -grid.Offset * s
 	}
 	acc := make([]int32, len(b.e.Codes))
-	room := set.ConvInt8Room(&g)
-	set.ConvInt8(&g, b.x.Codes, grid.Offset, packed, bias, &kernel.Int8Out{Acc: acc}, room.Make(), 0, g.Rows(), 0, g.OutC)
+	room := set.Conv(&g).Int8Room(&g)
+	set.Conv(&g).Int8(&g, b.x.Codes, grid.Offset, packed, bias, &kernel.Int8Out{Acc: acc}, room.Make(), 0, g.Rows(), 0, g.OutC)
 	refvec.Check(t, c, "acc", refvec.NCHW(acc, g.N, g.OutC, g.OH, g.OW))
 	f, _, _ := grid.Format(q)
 	unit := make([]float32, g.OutC)

@@ -237,6 +237,51 @@ func (r Room) Make() *Scratch {
 	return &Scratch{make([]float32, r.F32), make([]int32, r.I32), make([]uint8, r.U8)}
 }
 
+// ConvKernels are the kernels of one family of convolutions.
+type ConvKernels struct {
+	// Pack writes the weights of the output channels [o0, o1) as Forward reads them.
+	Pack     func(p *Conv, w, packed []float32, o0, o1 int)
+	PackSize func(p *Conv) int
+
+	// Forward computes y[n,oh,ow,o] = Σ x[n, oh·s-p+kh·d, …, c]·w[o,kh,kw,c] for the
+	// output rows [r0, r1) and the channels [o0, o1). Accumulation order is the set's own, but fixed.
+	Forward     func(p *Conv, x, packed, y []float32, s *Scratch, r0, r1, o0, o1 int)
+	ForwardRoom func(p *Conv) Room
+
+	// DataPack writes the weights of the input channels [c0, c1) as BackwardData reads them.
+	DataPack     func(p *Conv, w, packed []float32, c0, c1 int)
+	DataPackSize func(p *Conv) int
+
+	// BackwardData computes dx, the gradient to x, for the input rows [r0, r1); with add it is added to dx
+	// (the sum is formed first).
+	BackwardData     func(p *Conv, dy, packed, dx []float32, add bool, s *Scratch, r0, r1 int)
+	BackwardDataRoom func(p *Conv) Room
+
+	// BackwardWeights adds to dw the gradient that the images [n0, n1) give to the output
+	// channels [o0, o1), any range. Codes count as q - Zero. The caller fixes the cut by the shape alone.
+	BackwardWeights     func(p *Conv, x Operand, dy, dw []float32, s *Scratch, n0, n1, o0, o1 int)
+	BackwardWeightsRoom func(p *Conv) Room
+
+	// Int8Pack writes the weights of the output channels [o0, o1) as Int8 reads them, and their sums.
+	Int8Pack     func(p *Conv, w, packed []int8, sums []int32, o0, o1 int)
+	Int8PackSize func(p *Conv) int
+
+	// Int8 computes acc[n,oh,ow,o] = bias[o] + Σ x·w in int32, exactly, for the output rows [r0, r1) and the channels
+	// [o0, o1); elements beyond the edges count as pad. For x with the zero point pad, bias[o] holds -pad·Σw[o] besides the
+	// node's own bias. K is at most MaxProducts.
+	Int8     func(p *Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *Int8Out, s *Scratch, r0, r1, o0, o1 int)
+	Int8Room func(p *Conv) Room
+}
+
+// Conv returns the kernels for a convolution.
+func (s *Set) Conv(p *Conv) *ConvKernels {
+	if p.Depthwise() {
+		return &s.Depthwise
+	}
+	return &s.Dense
+}
+
+
 // Set is a complete collection of kernels.
 //
 // Unless a comment says otherwise, outputs are overwritten and lengths of slices
@@ -249,38 +294,9 @@ type Set struct {
 	// it, o1 and c1 too unless they are the last. With groups a range of channels is all of them.
 	Block int
 
-	// ConvPack writes the weights of the output channels [o0, o1) as ConvForward reads them.
-	ConvPack     func(p *Conv, w, packed []float32, o0, o1 int)
-	ConvPackSize func(p *Conv) int
-
-	// ConvForward computes y[n,oh,ow,o] = Σ x[n, oh·s-p+kh·d, …, c]·w[o,kh,kw,c] for the
-	// output rows [r0, r1) and the channels [o0, o1). Accumulation order is the set's own, but fixed.
-	ConvForward     func(p *Conv, x, packed, y []float32, s *Scratch, r0, r1, o0, o1 int)
-	ConvForwardRoom func(p *Conv) Room
-
-	// ConvDataPack writes the weights of the input channels [c0, c1) as ConvBackwardData reads them.
-	ConvDataPack     func(p *Conv, w, packed []float32, c0, c1 int)
-	ConvDataPackSize func(p *Conv) int
-
-	// ConvBackwardData computes dx, the gradient to x, for the input rows [r0, r1); with add it is added to dx
-	// (the sum is formed first).
-	ConvBackwardData     func(p *Conv, dy, packed, dx []float32, add bool, s *Scratch, r0, r1 int)
-	ConvBackwardDataRoom func(p *Conv) Room
-
-	// ConvBackwardWeights adds to dw the gradient that the images [n0, n1) give to the output
-	// channels [o0, o1), any range. Codes count as q - Zero. The caller fixes the cut by the shape alone.
-	ConvBackwardWeights     func(p *Conv, x Operand, dy, dw []float32, s *Scratch, n0, n1, o0, o1 int)
-	ConvBackwardWeightsRoom func(p *Conv) Room
-
-	// ConvInt8Pack writes the weights of the output channels [o0, o1) as ConvInt8 reads them, and their sums.
-	ConvInt8Pack     func(p *Conv, w, packed []int8, sums []int32, o0, o1 int)
-	ConvInt8PackSize func(p *Conv) int
-
-	// ConvInt8 computes acc[n,oh,ow,o] = bias[o] + Σ x·w in int32, exactly, for the output rows [r0, r1) and the channels
-	// [o0, o1); elements beyond the edges count as pad. For x with the zero point pad, bias[o] holds -pad·Σw[o] besides the
-	// node's own bias. K is at most MaxProducts.
-	ConvInt8     func(p *Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *Int8Out, s *Scratch, r0, r1, o0, o1 int)
-	ConvInt8Room func(p *Conv) Room
+	// Dense and Depthwise are the kernels of convolutions: of those in which each channel has a filter of its own,
+	// and of all others. Conv chooses.
+	Dense, Depthwise ConvKernels
 
 	// EncodeWeights quantizes one channel's weights: r = round((w·f)/Scale), codes = clamp(r, Min, Max), v = code·Scale; the mask
 	// tells where r lies in the limits. q.Zero is 0. NaN gets the code 0 and the value NaN, and the gradient does not pass.

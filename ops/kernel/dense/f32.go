@@ -142,9 +142,10 @@ func (f *F32) DataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
 // Install makes the kernels those of a set.
 func (f *F32) Install(s *kernel.Set) {
 	s.Block = max(s.Block, f.NR)
-	s.ConvPack, s.ConvPackSize = f.Pack, f.PackSize
-	s.ConvForward, s.ConvForwardRoom = f.Forward, f.ForwardRoom
-	s.ConvDataPack, s.ConvDataPackSize = f.DataPack, f.DataPackSize
-	s.ConvBackwardData, s.ConvBackwardDataRoom = f.BackwardData, f.DataRoom
-	s.ConvBackwardWeights, s.ConvBackwardWeightsRoom = f.BackwardWeights, f.WeightsRoom
+	c := &s.Dense
+	c.Pack, c.PackSize = f.Pack, f.PackSize
+	c.Forward, c.ForwardRoom = f.Forward, f.ForwardRoom
+	c.DataPack, c.DataPackSize = f.DataPack, f.DataPackSize
+	c.BackwardData, c.BackwardDataRoom = f.BackwardData, f.DataRoom
+	c.BackwardWeights, c.BackwardWeightsRoom = f.BackwardWeights, f.WeightsRoom
 }

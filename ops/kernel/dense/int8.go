@@ -191,6 +191,6 @@ func (k *Int8) Conv(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []
 // Install makes s use these kernels.
 func (k *Int8) Install(s *kernel.Set) {
 	s.Block = max(s.Block, k.Block)
-	s.ConvInt8Pack, s.ConvInt8PackSize = k.Pack, k.PackSize
-	s.ConvInt8, s.ConvInt8Room = k.Conv, k.Room
+	s.Dense.Int8Pack, s.Dense.Int8PackSize = k.Pack, k.PackSize
+	s.Dense.Int8, s.Dense.Int8Room = k.Conv, k.Room
 }

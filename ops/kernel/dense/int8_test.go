@@ -45,15 +45,15 @@ func compareInt8(t *testing.T, s *kernel.Set, p *kernel.Conv) {
 	run := func(s *kernel.Set, cuts ...int) (acc []int32, y []uint8) {
 		other := *p
 		other.N = 7
-		packed, sums := make([]int8, s.ConvInt8PackSize(&other)), make([]int32, p.OutC)
-		s.ConvInt8Pack(&other, w, packed, sums, 0, p.OutC)
+		packed, sums := make([]int8, s.Conv(&other).Int8PackSize(&other)), make([]int32, p.OutC)
+		s.Conv(&other).Int8Pack(&other, w, packed, sums, 0, p.OutC)
 		acc, y = make([]int32, p.Rows()*p.OW*p.OutC), make([]uint8, p.Rows()*p.OW*p.OutC)
-		scratch, cuts := s.ConvInt8Room(p).Make(), append(cuts, p.Rows())
+		scratch, cuts := s.Conv(p).Int8Room(p).Make(), append(cuts, p.Rows())
 		for i, r0 := range cuts[:len(cuts)-1] {
 			for o := 0; o < p.OutC; o += s.Block {
 				end := min(o+s.Block, p.OutC)
-				s.ConvInt8(p, x, 77, packed, bias, &kernel.Int8Out{Acc: acc}, scratch, r0, cuts[i+1], o, end)
-				s.ConvInt8(p, x, 77, packed, bias, &kernel.Int8Out{Y: y, Q: q}, scratch, r0, cuts[i+1], o, end)
+				s.Conv(p).Int8(p, x, 77, packed, bias, &kernel.Int8Out{Acc: acc}, scratch, r0, cuts[i+1], o, end)
+				s.Conv(p).Int8(p, x, 77, packed, bias, &kernel.Int8Out{Y: y, Q: q}, scratch, r0, cuts[i+1], o, end)
 			}
 		}
 		return acc, y

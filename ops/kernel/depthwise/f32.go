@@ -17,7 +17,7 @@ func forwardLine(p *kernel.Conv) (line, bool) {
 }
 
 // Forward is ConvForward: all taps of a row at once, or one by one where there is no kernel for them.
-func (d *Kernels) Forward(p *kernel.Conv, x, packed, y []float32, r0, r1 int) {
+func (d *Kernels) Forward(p *kernel.Conv, x, packed, y []float32, _ *kernel.Scratch, r0, r1, _, _ int) {
 	for r := r0; r < r1; r++ {
 		d.forwardRow(p, x, packed, y, r)
 	}

@@ -134,7 +134,7 @@ func (d *Kernels) Int8Room(p *kernel.Conv) kernel.Room {
 }
 
 // Int8 is ConvInt8.
-func (d *Kernels) Int8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1 int) {
+func (d *Kernels) Int8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1, _, _ int) {
 	if d.three(p) {
 		t := three{Kernels: d, geom: p, x: x, packed: packed, pad: 0x01010101 * uint32(pad), out: out}
 		t.rows(s, bias, pad, r0, r1)

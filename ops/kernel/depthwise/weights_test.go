@@ -35,12 +35,12 @@ func depthwiseWeights(t *testing.T, s *kernel.Set, stride, pad int) {
 	}
 	run := func(set *kernel.Set, x kernel.Operand, step int) []float32 {
 		dw := make([]float32, p.WeightLen())
-		room := set.ConvBackwardWeightsRoom(p).Make()
+		room := set.Conv(p).BackwardWeightsRoom(p).Make()
 		for o := 0; o < p.OutC; o += step {
 			for i := range room.F32 {
 				room.F32[i] = float32(math.NaN())
 			}
-			set.ConvBackwardWeights(p, x, dy, dw, room, 0, p.N, o, min(o+step, p.OutC))
+			set.Conv(p).BackwardWeights(p, x, dy, dw, room, 0, p.N, o, min(o+step, p.OutC))
 		}
 		return dw
 	}
@@ -51,8 +51,8 @@ func depthwiseWeights(t *testing.T, s *kernel.Set, stride, pad int) {
 			t.Fatalf("element %d is %v, want %v", i, v, want[i])
 		}
 	}
-	room, dw := s.ConvBackwardWeightsRoom(p).Make(), make([]float32, p.WeightLen())
-	if n := testing.AllocsPerRun(1, func() { s.ConvBackwardWeights(p, codes, dy, dw, room, 0, p.N, 0, p.OutC) }); n != 0 && s.Name != "ref" {
+	room, dw := s.Conv(p).BackwardWeightsRoom(p).Make(), make([]float32, p.WeightLen())
+	if n := testing.AllocsPerRun(1, func() { s.Conv(p).BackwardWeights(p, codes, dy, dw, room, 0, p.N, 0, p.OutC) }); n != 0 && s.Name != "ref" {
 		t.Errorf("%v allocations", n)
 	}
 	for _, other := range [][]float32{run(s, codes, p.OutC), run(s, f, 7), run(s, codes, 17)} {

@@ -55,28 +55,28 @@ func convs(s *kernel.Set, p *kernel.Conv) []pass {
 	for i, v := range w {
 		weights[i] = int8(127 * v)
 	}
-	packed, turned, packed8 := make([]float32, s.ConvPackSize(p)), make([]float32, s.ConvDataPackSize(p)), make([]int8, s.ConvInt8PackSize(p))
+	packed, turned, packed8 := make([]float32, s.Conv(p).PackSize(p)), make([]float32, s.Conv(p).DataPackSize(p)), make([]int8, s.Conv(p).Int8PackSize(p))
 	sums, bias := make([]int32, p.OutC), make([]int32, p.OutC)
-	s.ConvPack(p, w, packed, 0, p.OutC)
-	s.ConvDataPack(p, w, turned, 0, p.C)
-	s.ConvInt8Pack(p, weights, packed8, sums, 0, p.OutC)
+	s.Conv(p).Pack(p, w, packed, 0, p.OutC)
+	s.Conv(p).DataPack(p, w, turned, 0, p.C)
+	s.Conv(p).Int8Pack(p, weights, packed8, sums, 0, p.OutC)
 	q := &kernel.Requant{M: make([]float32, p.OutC), Zero: 128, Max: 255, MZ: 0.5, ZZero: 128, Act: kernel.ReLU}
 	for i := range q.M {
 		q.M[i] = 1e-3
 	}
 	requantized, added := &kernel.Int8Out{Y: out, Q: q}, &kernel.Int8Out{Y: out, Q: q, Z: noiseCodes(len(out), 5)}
-	sc := s.ConvForwardRoom(p).Max(s.ConvBackwardDataRoom(p)).Max(s.ConvBackwardWeightsRoom(p)).Max(s.ConvInt8Room(p)).Make()
+	sc := s.Conv(p).ForwardRoom(p).Max(s.Conv(p).BackwardDataRoom(p)).Max(s.Conv(p).BackwardWeightsRoom(p)).Max(s.Conv(p).Int8Room(p)).Make()
 	f, coded := kernel.Operand{F: x}, kernel.Operand{Q: codes, Zero: 128}
 	return []pass{
-		{"forward", func() { s.ConvForward(p, x, packed, y, sc, 0, p.Rows(), 0, p.OutC) }},
-		{"data", func() { s.ConvBackwardData(p, y, turned, x, false, sc, 0, p.InRows()) }},
-		{"weights", func() { s.ConvBackwardWeights(p, f, y, w, sc, 0, p.N, 0, p.OutC) }},
-		{"weightsOfCodes", func() { s.ConvBackwardWeights(p, coded, y, w, sc, 0, p.N, 0, p.OutC) }},
-		{"int8", func() { s.ConvInt8(p, codes, 128, packed8, bias, requantized, sc, 0, p.Rows(), 0, p.OutC) }},
-		{"int8Add", func() { s.ConvInt8(p, codes, 128, packed8, bias, added, sc, 0, p.Rows(), 0, p.OutC) }},
-		{"pack", func() { s.ConvPack(p, w, packed, 0, p.OutC) }},
-		{"packData", func() { s.ConvDataPack(p, w, turned, 0, p.C) }},
-		{"packInt8", func() { s.ConvInt8Pack(p, weights, packed8, sums, 0, p.OutC) }},
+		{"forward", func() { s.Conv(p).Forward(p, x, packed, y, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"data", func() { s.Conv(p).BackwardData(p, y, turned, x, false, sc, 0, p.InRows()) }},
+		{"weights", func() { s.Conv(p).BackwardWeights(p, f, y, w, sc, 0, p.N, 0, p.OutC) }},
+		{"weightsOfCodes", func() { s.Conv(p).BackwardWeights(p, coded, y, w, sc, 0, p.N, 0, p.OutC) }},
+		{"int8", func() { s.Conv(p).Int8(p, codes, 128, packed8, bias, requantized, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"int8Add", func() { s.Conv(p).Int8(p, codes, 128, packed8, bias, added, sc, 0, p.Rows(), 0, p.OutC) }},
+		{"pack", func() { s.Conv(p).Pack(p, w, packed, 0, p.OutC) }},
+		{"packData", func() { s.Conv(p).DataPack(p, w, turned, 0, p.C) }},
+		{"packInt8", func() { s.Conv(p).Int8Pack(p, weights, packed8, sums, 0, p.OutC) }},
 	}
 }
 

@@ -104,15 +104,20 @@ func mistake(s *kernel.Set, name string, check check, count int) error {
 
 // unchecked returns the fields of the set that are nil or that no row checks.
 func unchecked(s *kernel.Set) (out []error) {
+	out = append(out, uncheckedFields(s.Name, "", *s)...)
+	return append(append(out, uncheckedFields(s.Name+", dense", "Conv", s.Dense)...), uncheckedFields(s.Name+", depthwise", "Conv", s.Depthwise)...)
+}
+
+func uncheckedFields(set, prefix string, fields any) (out []error) {
 	table := checks()
-	v := reflect.ValueOf(*s)
+	v := reflect.ValueOf(fields)
 	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
+		name := prefix + v.Type().Field(i).Name
 		if v.Field(i).Kind() != reflect.Func {
 			continue
 		}
 		if v.Field(i).IsNil() {
-			out = append(out, fmt.Errorf("the set %s has no %s", s.Name, name))
+			out = append(out, fmt.Errorf("the set %s has no %s", set, name))
 		}
 		if name = strings.TrimSuffix(strings.TrimSuffix(name, "Size"), "Room"); table[name] == nil {
 			out = append(out, fmt.Errorf("kernel.Set has %s, kerneltest has no check of it", name))

@@ -89,56 +89,56 @@ func (g *gen) parts(p *kernel.Conv, block int, f func(r0, r1, o0, o1 int)) {
 func convPack(g *gen, s, _ *kernel.Set) {
 	p := g.conv()
 	w := g.floats("w", p.WeightLen())
-	disjoint(g, p.OutC, s.ConvPackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.ConvPack(p, w, to, lo, hi) })
+	disjoint(g, p.OutC, s.Conv(p).PackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.Conv(p).Pack(p, w, to, lo, hi) })
 }
 
 func convForward(g *gen, s, ref *kernel.Set) {
 	p := g.conv()
 	x, w := g.floats("x", xLen(p)), g.floats("w", p.WeightLen())
-	weights := packed(g, p.OutC, s.ConvPackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.ConvPack(p, w, to, lo, hi) })
+	weights := packed(g, p.OutC, s.Conv(p).PackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.Conv(p).Pack(p, w, to, lo, hi) })
 	whole, cut := out[float32](g, "y", yLen(p)), out[float32](g, "y", yLen(p))
-	scratch := g.scratch(s.ConvForwardRoom(p))
-	s.ConvForward(p, x, weights, whole, scratch, 0, p.Rows(), 0, p.OutC)
+	scratch := g.scratch(s.Conv(p).ForwardRoom(p))
+	s.Conv(p).Forward(p, x, weights, whole, scratch, 0, p.Rows(), 0, p.OutC)
 	g.parts(p, s.Block, func(r0, r1, o0, o1 int) {
 		dirty(scratch)
-		s.ConvForward(p, x, weights, cut, scratch, r0, r1, o0, o1)
+		s.Conv(p).Forward(p, x, weights, cut, scratch, r0, r1, o0, o1)
 	})
 	want, size := make([]float32, yLen(p)), make([]float32, yLen(p))
-	ref.ConvForward(p, x, w, want, nil, 0, p.Rows(), 0, p.OutC)
-	ref.ConvForward(p, abs(x), abs(w), size, nil, 0, p.Rows(), 0, p.OutC)
+	ref.Conv(p).Forward(p, x, w, want, nil, 0, p.Rows(), 0, p.OutC)
+	ref.Conv(p).Forward(p, abs(x), abs(w), size, nil, 0, p.Rows(), 0, p.OutC)
 	near(g, "y", whole, want, func(i int) float64 { return sumBound(p.K(), size[i]) })
 	sameBytes(g, "y", cut, whole)
 	r0, r1, o0, o1, inside := g.part(p, s.Block)
 	alone := out[float32](g, "y", yLen(p))
 	before := wanted(alone)
-	s.ConvForward(p, x, weights, alone, scratch, r0, r1, o0, o1)
+	s.Conv(p).Forward(p, x, weights, alone, scratch, r0, r1, o0, o1)
 	confined(g, "y of a range", alone, before, whole, inside)
 }
 
 func convDataPack(g *gen, s, _ *kernel.Set) {
 	p := g.conv()
 	w := g.floats("w", p.WeightLen())
-	disjoint(g, p.C, s.ConvDataPackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.ConvDataPack(p, w, to, lo, hi) })
+	disjoint(g, p.C, s.Conv(p).DataPackSize(p), s.Block, p.Groups, func(to []float32, lo, hi int) { s.Conv(p).DataPack(p, w, to, lo, hi) })
 }
 
 func convBackwardData(g *gen, s, ref *kernel.Set) {
 	p, add := g.conv(), g.one(3)
 	dy, w, before := g.floats("dy", yLen(p)), g.floats("w", p.WeightLen()), g.floats("dx", xLen(p))
-	weights := packed(g, p.C, s.ConvDataPackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.ConvDataPack(p, w, to, lo, hi) })
+	weights := packed(g, p.C, s.Conv(p).DataPackSize(p), s.Block, p.Groups, g.one(2), func(to []float32, lo, hi int) { s.Conv(p).DataPack(p, w, to, lo, hi) })
 	whole, cut := out[float32](g, "dx", xLen(p)), out[float32](g, "dx", xLen(p))
 	if add {
 		copy(whole, before)
 		copy(cut, before)
 	}
-	scratch := g.scratch(s.ConvBackwardDataRoom(p))
-	s.ConvBackwardData(p, dy, weights, whole, add, scratch, 0, p.InRows())
+	scratch := g.scratch(s.Conv(p).BackwardDataRoom(p))
+	s.Conv(p).BackwardData(p, dy, weights, whole, add, scratch, 0, p.InRows())
 	g.ranges(p.InRows(), func(lo, hi int) {
 		dirty(scratch)
-		s.ConvBackwardData(p, dy, weights, cut, add, scratch, lo, hi)
+		s.Conv(p).BackwardData(p, dy, weights, cut, add, scratch, lo, hi)
 	})
 	want, size := wanted(before), abs(before)
-	ref.ConvBackwardData(p, dy, w, want, add, nil, 0, p.InRows())
-	ref.ConvBackwardData(p, abs(dy), abs(w), size, add, nil, 0, p.InRows())
+	ref.Conv(p).BackwardData(p, dy, w, want, add, nil, 0, p.InRows())
+	ref.Conv(p).BackwardData(p, abs(dy), abs(w), size, add, nil, 0, p.InRows())
 	near(g, "dx", whole, want, func(i int) float64 { return sumBound(p.KH*p.KW*p.OutC/p.Groups+1, size[i]) })
 	sameBytes(g, "dx", cut, whole)
 	alone := out[float32](g, "dx", xLen(p))
@@ -147,7 +147,7 @@ func convBackwardData(g *gen, s, ref *kernel.Set) {
 	}
 	before, r0 := wanted(alone), g.intn(0, p.InRows()-1)
 	r1 := g.intn(r0, p.InRows())
-	s.ConvBackwardData(p, dy, weights, alone, add, scratch, r0, r1)
+	s.Conv(p).BackwardData(p, dy, weights, alone, add, scratch, r0, r1)
 	confined(g, "dx of a range", alone, before, whole, func(i int) bool { return r0*p.W*p.C <= i && i < r1*p.W*p.C })
 	g.detail = fmt.Sprintf("%+v, add %v", *p, add)
 }
@@ -168,15 +168,15 @@ func convBackwardWeights(g *gen, s, ref *kernel.Set) {
 		n0, n1 = 0, p.N
 	}
 	whole, cut := twin(g, "dw", before), twin(g, "dw", before)
-	scratch := g.scratch(s.ConvBackwardWeightsRoom(p))
-	s.ConvBackwardWeights(p, x, dy, whole, scratch, n0, n1, 0, p.OutC)
+	scratch := g.scratch(s.Conv(p).BackwardWeightsRoom(p))
+	s.Conv(p).BackwardWeights(p, x, dy, whole, scratch, n0, n1, 0, p.OutC)
 	g.ranges(p.OutC, func(lo, hi int) {
 		dirty(scratch)
-		s.ConvBackwardWeights(p, x, dy, cut, scratch, n0, n1, lo, hi)
+		s.Conv(p).BackwardWeights(p, x, dy, cut, scratch, n0, n1, lo, hi)
 	})
 	want, bound := wanted(before), abs(before)
-	ref.ConvBackwardWeights(p, x, dy, want, nil, n0, n1, 0, p.OutC)
-	ref.ConvBackwardWeights(p, size, abs(dy), bound, nil, n0, n1, 0, p.OutC)
+	ref.Conv(p).BackwardWeights(p, x, dy, want, nil, n0, n1, 0, p.OutC)
+	ref.Conv(p).BackwardWeights(p, size, abs(dy), bound, nil, n0, n1, 0, p.OutC)
 	near(g, "dw", whole, want, func(i int) float64 { return sumBound((n1-n0)*p.OH*p.OW+1, bound[i]) })
 	sameBytes(g, "dw", cut, whole)
 	g.detail = fmt.Sprintf("%+v, images %d to %d, codes %v", *p, n0, n1, x.Q != nil)

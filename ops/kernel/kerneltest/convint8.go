@@ -26,11 +26,11 @@ func convInt8Pack(g *gen, s, ref *kernel.Set) {
 	p := g.conv()
 	_, w := g.operands(p)
 	want := make([]int32, p.OutC)
-	ref.ConvInt8Pack(p, w, make([]int8, p.WeightLen()), want, 0, p.OutC)
-	disjoint(g, p.OutC, s.ConvInt8PackSize(p), s.Block, p.Groups, func(to []int8, lo, hi int) {
+	ref.Conv(p).Int8Pack(p, w, make([]int8, p.WeightLen()), want, 0, p.OutC)
+	disjoint(g, p.OutC, s.Conv(p).Int8PackSize(p), s.Block, p.Groups, func(to []int8, lo, hi int) {
 		sums := out[int32](g, "sums", p.OutC)
 		before := wanted(sums)
-		s.ConvInt8Pack(p, w, to, sums, lo, hi)
+		s.Conv(p).Int8Pack(p, w, to, sums, lo, hi)
 		confined(g, "sums", sums, before, want, func(o int) bool { return lo <= o && o < hi })
 	})
 }
@@ -83,16 +83,16 @@ func convInt8(g *gen, s, ref *kernel.Set) {
 	pad := uint8(g.zero())
 	bias := in(g, "bias", p.OutC, func(int) int32 { return int32(g.next()) >> g.intn(8, 31) })
 	sums := out[int32](g, "sums", p.OutC)
-	weights := packed(g, p.OutC, s.ConvInt8PackSize(p), s.Block, p.Groups, g.one(2), func(to []int8, lo, hi int) { s.ConvInt8Pack(p, w, to, sums, lo, hi) })
+	weights := packed(g, p.OutC, s.Conv(p).Int8PackSize(p), s.Block, p.Groups, g.one(2), func(to []int8, lo, hi int) { s.Conv(p).Int8Pack(p, w, to, sums, lo, hi) })
 	whole, cut, alone, want, what := g.int8Out(p)
 	g.detail = fmt.Sprintf("%+v, pad %d, %s", *p, pad, what)
-	scratch := g.scratch(s.ConvInt8Room(p))
-	s.ConvInt8(p, x, pad, weights, bias, whole, scratch, 0, p.Rows(), 0, p.OutC)
+	scratch := g.scratch(s.Conv(p).Int8Room(p))
+	s.Conv(p).Int8(p, x, pad, weights, bias, whole, scratch, 0, p.Rows(), 0, p.OutC)
 	g.parts(p, s.Block, func(r0, r1, o0, o1 int) {
 		dirty(scratch)
-		s.ConvInt8(p, x, pad, weights, bias, cut, scratch, r0, r1, o0, o1)
+		s.Conv(p).Int8(p, x, pad, weights, bias, cut, scratch, r0, r1, o0, o1)
 	})
-	ref.ConvInt8(p, x, pad, w, bias, want, nil, 0, p.Rows(), 0, p.OutC)
+	ref.Conv(p).Int8(p, x, pad, w, bias, want, nil, 0, p.Rows(), 0, p.OutC)
 	for _, o := range []struct {
 		name string
 		got  *kernel.Int8Out
@@ -103,7 +103,7 @@ func convInt8(g *gen, s, ref *kernel.Set) {
 	}
 	r0, r1, o0, o1, inside := g.part(p, s.Block)
 	acc, f, y := wanted(alone.Acc), wanted(alone.F), wanted(alone.Y)
-	s.ConvInt8(p, x, pad, weights, bias, alone, scratch, r0, r1, o0, o1)
+	s.Conv(p).Int8(p, x, pad, weights, bias, alone, scratch, r0, r1, o0, o1)
 	confined(g, "acc of a range", alone.Acc, acc, whole.Acc, inside)
 	confined(g, "float y of a range", alone.F, f, whole.F, inside)
 	confined(g, "y of a range", alone.Y, y, whole.Y, inside)

@@ -85,49 +85,49 @@ func faults() map[string]func(s *kernel.Set) {
 		"computes all channels": wrapForward(func(f forward, c *call) { f(c, c.r0, c.r1, 0, c.p.OutC) }),
 		"is imprecise":          wrapForward(func(f forward, c *call) { f(c, c.r0, c.r1, c.o0, c.o1); scale(c.y, 1.0001) }),
 		"lacks a kernel":        func(s *kernel.Set) { s.SGD = nil },
-		"lacks a room":          func(s *kernel.Set) { s.ConvInt8Room = nil },
-		"writes past its scratch": func(s *kernel.Set) {
-			f := s.ConvBackwardData
-			s.ConvBackwardData = func(p *kernel.Conv, dy, w, dx []float32, add bool, sc *kernel.Scratch, r0, r1 int) {
+		"lacks a room":          families(func(c *kernel.ConvKernels) { c.Int8Room = nil }),
+		"writes past its scratch": families(func(c *kernel.ConvKernels) {
+			f := c.BackwardData
+			c.BackwardData = func(p *kernel.Conv, dy, w, dx []float32, add bool, sc *kernel.Scratch, r0, r1 int) {
 				f(p, dy, w, dx, add, sc, r0, r1)
 				sc.F32[:1][0] = 1
 			}
-		},
-		"trusts its scratch": func(s *kernel.Set) {
-			f := s.ConvForward
-			s.ConvForwardRoom = func(*kernel.Conv) kernel.Room { return kernel.Room{F32: 1} }
-			s.ConvForward = func(p *kernel.Conv, x, w, y []float32, sc *kernel.Scratch, r0, r1, o0, o1 int) {
+		}),
+		"trusts its scratch": families(func(c *kernel.ConvKernels) {
+			f := c.Forward
+			c.ForwardRoom = func(*kernel.Conv) kernel.Room { return kernel.Room{F32: 1} }
+			c.Forward = func(p *kernel.Conv, x, w, y []float32, sc *kernel.Scratch, r0, r1, o0, o1 int) {
 				f(p, x, w, y, sc, r0, r1, o0, o1)
 				if r0 < r1 && o0 < o1 {
 					y[r0*p.OW*p.OutC+o0] += 0 * sc.F32[0]
 				}
 			}
-		},
-		"forgets the last image": func(s *kernel.Set) {
-			f := s.ConvBackwardWeights
-			s.ConvBackwardWeights = func(p *kernel.Conv, x kernel.Operand, dy, dw []float32, sc *kernel.Scratch, n0, n1, o0, o1 int) {
+		}),
+		"forgets the last image": families(func(c *kernel.ConvKernels) {
+			f := c.BackwardWeights
+			c.BackwardWeights = func(p *kernel.Conv, x kernel.Operand, dy, dw []float32, sc *kernel.Scratch, n0, n1, o0, o1 int) {
 				f(p, x, dy, dw, sc, n0, max(n0, n1-1), o0, o1)
 			}
-		},
-		"saturates": func(s *kernel.Set) {
-			f := s.ConvInt8
-			s.ConvInt8 = func(p *kernel.Conv, x []uint8, pad uint8, w []int8, bias []int32, out *kernel.Int8Out, sc *kernel.Scratch, r0, r1, o0, o1 int) {
+		}),
+		"saturates": families(func(c *kernel.ConvKernels) {
+			f := c.Int8
+			c.Int8 = func(p *kernel.Conv, x []uint8, pad uint8, w []int8, bias []int32, out *kernel.Int8Out, sc *kernel.Scratch, r0, r1, o0, o1 int) {
 				f(p, x, pad, w, bias, out, sc, r0, r1, o0, o1)
 				for i, v := range out.Acc {
 					out.Acc[i] = min(max(v, -1<<20), 1<<20)
 				}
 			}
-		},
-		"packs more than its piece": func(s *kernel.Set) {
-			f := s.ConvPack
-			s.ConvPack = func(p *kernel.Conv, w, packed []float32, _, o1 int) { f(p, w, packed, 0, o1) }
-		},
-		"packs less than its piece": func(s *kernel.Set) {
-			f := s.ConvInt8Pack
-			s.ConvInt8Pack = func(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
+		}),
+		"packs more than its piece": families(func(c *kernel.ConvKernels) {
+			f := c.Pack
+			c.Pack = func(p *kernel.Conv, w, packed []float32, _, o1 int) { f(p, w, packed, 0, o1) }
+		}),
+		"packs less than its piece": families(func(c *kernel.ConvKernels) {
+			f := c.Int8Pack
+			c.Int8Pack = func(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
 				f(p, w, packed, sums, o0, max(o0, o1-1))
 			}
-		},
+		}),
 		"reads beyond the mask": func(s *kernel.Set) {
 			f := s.Gate
 			s.Gate = func(g []float32, mask []uint8, y []float32, add bool) {
@@ -167,11 +167,19 @@ type (
 )
 
 func wrapForward(wrap func(f forward, c *call)) func(s *kernel.Set) {
-	return func(s *kernel.Set) {
-		f := s.ConvForward
-		s.ConvForward = func(p *kernel.Conv, x, w, y []float32, sc *kernel.Scratch, r0, r1, o0, o1 int) {
+	return families(func(c *kernel.ConvKernels) {
+		f := c.Forward
+		c.Forward = func(p *kernel.Conv, x, w, y []float32, sc *kernel.Scratch, r0, r1, o0, o1 int) {
 			wrap(func(c *call, r0, r1, o0, o1 int) { f(p, x, w, y, sc, r0, r1, o0, o1) }, &call{p, y, r0, r1, o0, o1})
 		}
+	})
+}
+
+// families changes the kernels of both families of convolutions.
+func families(change func(c *kernel.ConvKernels)) func(s *kernel.Set) {
+	return func(s *kernel.Set) {
+		change(&s.Dense)
+		change(&s.Depthwise)
 	}
 }
 

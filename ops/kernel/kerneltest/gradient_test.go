@@ -54,7 +54,7 @@ func convGradients(t *testing.T, s *kernel.Set) {
 		dy := noise(p.Rows()*p.OW*p.OutC, 3)
 		forward := func([]float32) []float32 { return forwardConv(s, p, x, w) }
 		dw := make([]float32, len(w))
-		s.ConvBackwardWeights(p, kernel.Operand{F: x}, dy, dw, s.ConvBackwardWeightsRoom(p).Make(), 0, p.N, 0, p.OutC)
+		s.Conv(p).BackwardWeights(p, kernel.Operand{F: x}, dy, dw, s.Conv(p).BackwardWeightsRoom(p).Make(), 0, p.N, 0, p.OutC)
 		checkGradient(t, "ConvBackwardData", x, backwardData(s, p, dy, w), dy, 0.5, forward)
 		checkGradient(t, "ConvBackwardWeights", w, dw, dy, 0.5, forward)
 	}

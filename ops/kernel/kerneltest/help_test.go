@@ -27,27 +27,27 @@ func noiseCodes(n, seed int) []uint8 {
 
 // forwardConv, backwardData and int8Conv pack the weights and run the whole.
 func forwardConv(s *kernel.Set, p *kernel.Conv, x, w []float32) []float32 {
-	packed, y := make([]float32, s.ConvPackSize(p)), make([]float32, p.Rows()*p.OW*p.OutC)
-	s.ConvPack(p, w, packed, 0, p.OutC)
-	s.ConvForward(p, x, packed, y, s.ConvForwardRoom(p).Make(), 0, p.Rows(), 0, p.OutC)
+	packed, y := make([]float32, s.Conv(p).PackSize(p)), make([]float32, p.Rows()*p.OW*p.OutC)
+	s.Conv(p).Pack(p, w, packed, 0, p.OutC)
+	s.Conv(p).Forward(p, x, packed, y, s.Conv(p).ForwardRoom(p).Make(), 0, p.Rows(), 0, p.OutC)
 	return y
 }
 
 func backwardData(s *kernel.Set, p *kernel.Conv, dy, w []float32) []float32 {
-	packed, dx := make([]float32, s.ConvDataPackSize(p)), make([]float32, p.InRows()*p.W*p.C)
-	s.ConvDataPack(p, w, packed, 0, p.C)
-	s.ConvBackwardData(p, dy, packed, dx, false, s.ConvBackwardDataRoom(p).Make(), 0, p.InRows())
+	packed, dx := make([]float32, s.Conv(p).DataPackSize(p)), make([]float32, p.InRows()*p.W*p.C)
+	s.Conv(p).DataPack(p, w, packed, 0, p.C)
+	s.Conv(p).BackwardData(p, dy, packed, dx, false, s.Conv(p).BackwardDataRoom(p).Make(), 0, p.InRows())
 	return dx
 }
 
 // int8Conv returns Σ (x - pad)·w.
 func int8Conv(s *kernel.Set, p *kernel.Conv, x []uint8, pad uint8, w []int8) []int32 {
-	packed, bias := make([]int8, s.ConvInt8PackSize(p)), make([]int32, p.OutC)
-	s.ConvInt8Pack(p, w, packed, bias, 0, p.OutC)
+	packed, bias := make([]int8, s.Conv(p).Int8PackSize(p)), make([]int32, p.OutC)
+	s.Conv(p).Int8Pack(p, w, packed, bias, 0, p.OutC)
 	for o := range bias {
 		bias[o] *= -int32(pad)
 	}
 	acc := make([]int32, p.Rows()*p.OW*p.OutC)
-	s.ConvInt8(p, x, pad, packed, bias, &kernel.Int8Out{Acc: acc}, s.ConvInt8Room(p).Make(), 0, p.Rows(), 0, p.OutC)
+	s.Conv(p).Int8(p, x, pad, packed, bias, &kernel.Int8Out{Acc: acc}, s.Conv(p).Int8Room(p).Make(), 0, p.Rows(), 0, p.OutC)
 	return acc
 }
