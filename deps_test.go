@@ -21,6 +21,7 @@ var policy = []struct {
 
 	{"qpipe/tools/chaos", "", "it tests the built program from outside, and shares no code with it"},
 
+	{"qpipe/internal/optest", "qpipe/ops/...", "the ops that tests try: tests alone import it"},
 	{"qpipe/internal/refvec", "qpipe/ops/tensor", "reference vectors on disk: tests alone import it"},
 
 	{"qpipe/lang/diag", "", "diagnostics know no part of the house"},

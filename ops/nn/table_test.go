@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/optest"
 	"qpipe/ops/convbn"
 	"qpipe/ops/layer"
-	"qpipe/ops/tensor"
 )
 
 // TestEveryRowIsWhole: a row of the table of ops has all that the passes and the engine ask of it, and what it says of
@@ -40,7 +40,15 @@ func TestEveryRowIsWhole(t *testing.T) {
 		case k.Output == layer.Joins && k.Least < 2, k.Output == layer.Passes && k.Least < 1:
 			lacks("there is no operand whose format its output could have")
 		}
-		n := built(t, k)
+		cases := optest.Of(k)
+		if len(cases) == 0 {
+			lacks("internal/optest has no case of it")
+			continue
+		}
+		n, err := cases[0].Op.Node(cases[0].Sources())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if (n.Body != nil) != (k.Restore != nil) {
 			lacks("its nodes' attributes are written and not read, or read and not written")
 		}
@@ -55,63 +63,33 @@ func TestEveryRowIsWhole(t *testing.T) {
 
 // TestStructuresKeepEveryOp: what a structure holds of a node of any op is what is read back.
 func TestStructuresKeepEveryOp(t *testing.T) {
-	for _, k := range kinds() {
-		g := &Graph{form: Float, nodes: []*node{{Node: built(t, k)}}, outs: []int{0}}
-		n := g.nodes[0]
-		n.Name, n.members = "x", []string{"x"}
+	for _, c := range optest.Cases() {
+		made, err := c.Op.Node(c.Sources())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &node{Node: made, members: []string{"x"}}
+		n.Name = "x"
 		if bn := convbn.BNOf(n.Node); bn != nil {
 			bn.Name = "x"
 		}
-		b, err := g.nodeJSON(n).MarshalJSON()
+		text, err := (&Graph{form: Float}).nodeJSON(n).MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var j nodeJSON
-		if err := j.UnmarshalJSON(b); err != nil {
+		if err := j.UnmarshalJSON(text); err != nil {
 			t.Fatal(err)
 		}
 		again := &Graph{form: Float}
 		if err := again.restoreNode(j, map[string]int{}); err != nil {
-			t.Errorf("op %q: %v\n%s", k.Name, err, b)
+			t.Errorf("%T: %v\n%s", c.Op, err, text)
 			continue
 		}
-		if r := again.nodes[0]; r.Kind != k || r.Shape != n.Shape || r.Act != n.Act || r.Window() != n.Window() || !reflect.DeepEqual(r.Body, n.Body) {
-			t.Errorf("op %q is read back otherwise than it was written:\n%s", k.Name, b)
+		if r := again.nodes[0]; r.Kind != n.Kind || r.Shape != n.Shape || r.Act != n.Act || r.Window() != n.Window() || !reflect.DeepEqual(r.Body, n.Body) {
+			t.Errorf("%T is read back otherwise than it was written:\n%s", c.Op, text)
 		}
 	}
-}
-
-// built is a node of the kind, by the op that makes it.
-func built(t *testing.T, k *layer.Kind) *layer.Node {
-	t.Helper()
-	s := tensor.Shape{H: 6, W: 5, C: 4}
-	x := layer.Source{Name: "x", Shape: s, Origin: s}
-	for _, op := range ops() {
-		if op.Kind() != k {
-			continue
-		}
-		n, err := op.Node([]layer.Source{x, x}[:min(max(k.Least, 1), 2)])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	t.Fatalf("no op in this test makes a node of kind %q", k.Name)
-	return nil
-}
-
-// ops has an op of each kind.
-func ops() []layer.Op {
-	pool := layer.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, CountIncludePad: true}
-	list := []layer.Op{
-		layer.Input{Shape: tensor.Shape{H: 6, W: 5, C: 4}}, layer.Add{}, layer.Mul{}, layer.Concat{}, layer.MaxPool(pool), layer.AvgPool(pool),
-		layer.GlobalAvgPool{}, layer.Flatten{}, layer.Act{Act: 1},
-		convbn.Conv{OutC: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Groups: 2, Bias: true}, convbn.Linear{Out: 3}, convbn.BatchNorm{},
-	}
-	for _, name := range layer.Functions() {
-		list = append(list, layer.Pointwise{Function: name})
-	}
-	return list
 }
 
 // TestNobodyAsksWhichOp: nothing but an op's own file compares the kind of a node or its name: what depends on the op is in its row.

@@ -1,0 +1,67 @@
+// Package optest has the ops that tests try in every form: a row or more for each kind. A kind
+// without a row fails.
+package optest
+
+import (
+	"qpipe/ops/convbn"
+	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
+	"qpipe/ops/tensor"
+)
+
+// Case is an op with its arguments, and operands that it takes.
+type Case struct {
+	Op layer.Op
+	In []tensor.Shape
+}
+
+// Cases are the ops that are tried.
+func Cases() []Case {
+	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
+	gate, pixels := tensor.Shape{H: 1, W: 1, C: 4}, tensor.Shape{H: 6, W: 5, C: 1}
+	pool := layer.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}}
+	counted := pool
+	counted.CountIncludePad = true
+	return []Case{
+		{layer.Input{Shape: s}, nil},
+		{layer.Add{}, []tensor.Shape{s, s}},
+		{layer.Mul{}, []tensor.Shape{s, s}},
+		{layer.Mul{}, []tensor.Shape{s, gate}},
+		{layer.Mul{}, []tensor.Shape{pixels, s}},
+		{layer.Mul{}, []tensor.Shape{pixels, gate}},
+		{layer.Concat{}, []tensor.Shape{s, small}},
+		{layer.Concat{}, []tensor.Shape{s, small, s}},
+		{layer.MaxPool(pool), []tensor.Shape{s}},
+		{layer.AvgPool(pool), []tensor.Shape{s}},
+		{layer.AvgPool(counted), []tensor.Shape{s}},
+		{layer.GlobalAvgPool{}, []tensor.Shape{s}},
+		{layer.Flatten{}, []tensor.Shape{s}},
+		{layer.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
+		{layer.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
+		{layer.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
+		{convbn.Conv{OutC: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Groups: 2, Bias: true}, []tensor.Shape{s}},
+		{convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 4}, []tensor.Shape{s}},
+		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},
+		{convbn.BatchNorm{}, []tensor.Shape{s}},
+	}
+}
+
+// Of returns the cases of a kind.
+func Of(k *layer.Kind) []Case {
+	var list []Case
+	for _, c := range Cases() {
+		if c.Op.Kind() == k {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// Sources are the case's operands as an op sees them.
+func (c Case) Sources() []layer.Source {
+	var list []layer.Source
+	for _, s := range c.In {
+		list = append(list, layer.Source{Name: "x", Shape: s, Origin: s})
+	}
+	return list
+}

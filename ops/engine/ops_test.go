@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"qpipe/internal/optest"
+	"qpipe/ops/convbn"
+	"qpipe/ops/kernel/ref"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// around is a network with the case's op in the middle: each operand comes from a convolution of an input of its own and is
+// read by another layer, too, so that gradients meet; what the op makes goes through a linear layer.
+func around(t *testing.T, c optest.Case) *nn.Graph {
+	t.Helper()
+	shapes := c.In
+	if len(shapes) == 0 {
+		shapes = []tensor.Shape{{H: 4, W: 4, C: 2}}
+	}
+	b := nn.NewBuilder(shapes[0])
+	var operands, outs []nn.Value
+	for i, s := range shapes {
+		x := b.Input()
+		if i > 0 {
+			x = b.AddInput(fmt.Sprintf("input%d", i), s)
+		}
+		x = b.BatchNorm(fmt.Sprintf("bn%d", i), b.Conv(fmt.Sprintf("stem%d", i), x, convbn.Conv{OutC: s.C, Kernel: [2]int{1, 1}, Bias: true}), 0, 0)
+		operands = append(operands, x)
+		outs = append(outs, b.Linear(fmt.Sprintf("aside%d", i), x, 2, true))
+	}
+	y := operands[0]
+	if len(c.In) > 0 {
+		y = b.Apply("op", c.Op, operands...)
+	}
+	g, err := b.Graph(append(outs, b.Linear("fc", y, 3, true))...)
+	must(t, err)
+	return g
+}
+
+// feeds are n images for each input, and gradients for each output.
+func feeds(r *rand.Rand, g *nn.Graph, n int) (x, dy [][]float32) {
+	for _, p := range g.Inputs() {
+		x = append(x, randn(r, p.Shape.WithN(n).Len(), 1.5))
+	}
+	for _, p := range g.Outputs() {
+		dy = append(dy, randn(r, p.Shape.WithN(n).Len(), 1))
+	}
+	return x, dy
+}
+
+// TestEveryOpBackward: the gradients of every op are central differences.
+func TestEveryOpBackward(t *testing.T) {
+	for _, c := range optest.Cases() {
+		t.Run(fmt.Sprintf("%T%v", c.Op, c.In), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(3, 4))
+			g := around(t, c)
+			g.Init(5)
+			jitter(g, r)
+			const n = 3
+			x, dy := feeds(r, g, n)
+			e, state := compile(t, g, n, true), g.Clone()
+			loss := func() (sum float64) {
+				copyState(g, state)
+				for k, y := range e.ForwardAll(x, n, Train) {
+					sum += dot(y, dy[k])
+				}
+				return sum
+			}
+			loss()
+			e.BackwardAll(dy)
+			for _, p := range g.Params() {
+				grad := slices.Clone(p.Grad)
+				scale := 0.0
+				for _, v := range grad {
+					scale = max(scale, math.Abs(float64(v)))
+				}
+				for range 4 {
+					i := r.IntN(len(p.Data))
+					if want, ok := difference(p, i, loss); ok && math.Abs(want-float64(grad[i])) > 2e-2*scale+4e-3 {
+						t.Errorf("%s[%d]: gradient %g, difference %g", p.Name, i, grad[i], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestEveryOpInt8: the int8 form of every op has the integers of the evaluation in calibration and in QAT, at every node, in every
+// kernel set and for any number of workers.
+func TestEveryOpInt8(t *testing.T) {
+	for _, c := range optest.Cases() {
+		t.Run(fmt.Sprintf("%T%v", c.Op, c.In), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 6))
+			g := around(t, c)
+			g.Init(7)
+			jitter(g, r)
+			const n = 3
+			x, dy := feeds(r, g, n)
+			g.SetQConfig(int8Config("fc"))
+			must(t, g.Prepare(nn.Calibration, nn.WithBN))
+			compile(t, g, n, false).ForwardAll(x, n, Calibrate)
+			sameEverywhere(t, g, x, n)
+			must(t, g.Prepare(nn.QAT, nn.WithBN))
+			e := compile(t, g, n, true)
+			for range 2 {
+				e.ForwardAll(x, n, Train)
+				e.BackwardAll(dy)
+			}
+			sameEverywhere(t, g, x, n)
+		})
+	}
+}
+
+// sameEverywhere converts the graph and compares every integer with those of the evaluation by the reference kernels.
+func sameEverywhere(t *testing.T, g *nn.Graph, x [][]float32, n int) {
+	t.Helper()
+	int8, err := g.Convert()
+	must(t, err)
+	open := func(g *nn.Graph, set string, workers int) *Net {
+		e, err := Compile(g, n, false, kernels(t, set), newPool(t, workers))
+		must(t, err)
+		e.Keep()
+		e.ForwardAll(x, n, Eval)
+		return e
+	}
+	want := open(g, ref.Set().Name, 1)
+	for _, set := range sets.All() {
+		for _, workers := range []int{1, 3} {
+			got := open(int8, set.Name, workers)
+			for _, m := range g.Modules() {
+				p, onGrid := want.Codes(m.Name)
+				q, same := got.Codes(m.Name)
+				if onGrid != same || !slices.Equal(p, q) {
+					t.Fatalf("%s: set %s, %d workers: the integers of %s (%s) are others than in the %s form", m.Name, set.Name, workers, m.Name, m.Op, g.Form())
+				}
+			}
+		}
+	}
+}
