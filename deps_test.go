@@ -19,7 +19,10 @@ var policy = []struct {
 }{
 	{"qpipe", "qpipe/interp/cli qpipe/stdlib", "main wires and does nothing else"},
 
-	{"qpipe/tools/chaos", "", "it tests the built program from outside, and shares no code with it"},
+	{"qpipe/tools/chaos", "qpipe/tools/chaos/...", "it tests the built program from outside, and shares no code with it"},
+	{"qpipe/tools/chaos/program", "qpipe/tools/chaos/strike", "a program that runs, and may be struck"},
+	{"qpipe/tools/chaos/draw", "qpipe/tools/chaos/forge", "chance, and what it changes"},
+	{"qpipe/tools/chaos/...", "", "what the campaigns work with: each knows its own matter"},
 
 	{"qpipe/internal/optest", "qpipe/ops/...", "the ops that tests try: tests alone import it"},
 	{"qpipe/internal/refvec", "qpipe/ops/tensor", "reference vectors on disk: tests alone import it"},

@@ -10,6 +10,12 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/forge"
+	"qpipe/tools/chaos/tree"
 )
 
 // belongings puts files of somebody into the run's folder, at its names and beside them.
@@ -19,8 +25,8 @@ func belongings() *campaign {
 		promise: "what somebody has put into a run's folder stays there, byte for byte, whatever runs; a name that is needed is named",
 	}
 	c.trial = func(t *trial) {
-		end := one(t.r, nil, edited)
-		switch history := one(t.r, "nothing", "complete", "complete", "killed", "edited and killed"); history {
+		end := draw.One(t.r, nil, edited)
+		switch history := draw.One(t.r, "nothing", "complete", "complete", "killed", "edited and killed"); history {
 		case "nothing":
 			t.must(os.MkdirAll(t.path(runDir, "qat"), 0o755))
 		case "complete":
@@ -31,14 +37,14 @@ func belongings() *campaign {
 			t.run()
 			killedAt(t, "qat", 3, edited...)
 		}
-		ours := list(t.path(runDir))
-		mine := files{}
+		ours := tree.List(t.path(runDir))
+		mine := tree.Files{}
 		for range 1 + t.r.IntN(5) {
 			t.lay(ours, mine)
 		}
 		t.tell("# laid: %s", t.title)
 		check := func(after string) {
-			now := list(t.path(runDir))
+			now := tree.List(t.path(runDir))
 			for _, name := range slices.Sorted(maps.Keys(mine)) {
 				if now[name] != mine[name] {
 					t.fail("%s was somebody's (%s), and after %s is %q", name, mine[name], after, now[name])
@@ -49,19 +55,19 @@ func belongings() *campaign {
 			}
 		}
 		for range 1 + t.r.IntN(3) {
-			args := one(t.r, nil, edited, []string{"-force"}, []string{"-force", "-stage", "qat"}, []string{"-var", "float_lr=0.04"})
-			c := call{args: runArgs(args...), codes: []int{130}}
+			args := draw.One(t.r, nil, edited, []string{"-force"}, []string{"-force", "-stage", "qat"}, []string{"-var", "float_lr=0.04"})
+			c := program.Call{Args: runArgs(args...), Codes: []int{130}}
 			if t.r.IntN(2) == 0 {
-				c.sig, c.at = one(t.r, syscall.SIGKILL, syscall.SIGINT), nth(1+t.r.IntN(40), func(event) bool { return true })
+				c.Sig, c.At = draw.One(t.r, syscall.SIGKILL, syscall.SIGINT), nth(1+t.r.IntN(40), func(program.Event) bool { return true })
 			}
 			r := t.call(c)
 			check("qpipe run " + strings.Join(args, " "))
-			if r.code == 1 && !mentions(r.text(), slices.Collect(maps.Keys(mine))) {
-				t.fail("the message names no file in the way: %s", r.message())
+			if r.Code == 1 && !mentions(r.Text(), slices.Collect(maps.Keys(mine))) {
+				t.fail("the message names no file in the way: %s", r.Message())
 			}
 		}
 		t.clearWay(mine, end)
-		for _, d := range differences(t.undisturbed(end...).files, results(t.path(runDir)), func(name string) bool { return mine[name] != "" }) {
+		for _, d := range tree.Differences(t.undisturbed(end...).files, tree.Results(t.path(runDir)), func(name string) bool { return mine[name] != "" }) {
 			t.fail("not as a run that was never disturbed: %s", d)
 		}
 		check("the last run")
@@ -70,15 +76,15 @@ func belongings() *campaign {
 }
 
 // clearWay runs to the end, and moves what is in the way out of it when a message names it.
-func (t *trial) clearWay(mine files, end []string) {
+func (t *trial) clearWay(mine tree.Files, end []string) {
 	for range len(mine) + 1 {
 		r := t.run(end...)
-		if r.code == 0 {
+		if r.Code == 0 {
 			return
 		}
-		i := slices.IndexFunc(slices.Sorted(maps.Keys(mine)), func(name string) bool { return strings.Contains(r.message(), name) })
+		i := slices.IndexFunc(slices.Sorted(maps.Keys(mine)), func(name string) bool { return strings.Contains(r.Message(), name) })
 		if i < 0 {
-			t.fail("the message names no file in the way: %s", r.message())
+			t.fail("the message names no file in the way: %s", r.Message())
 			panic(gaveUp{})
 		}
 		name := slices.Sorted(maps.Keys(mine))[i]
@@ -94,9 +100,9 @@ func (t *trial) clearWay(mine files, end []string) {
 }
 
 // lay puts something into the run's folder and remembers what it is.
-func (t *trial) lay(ours, mine files) {
-	stage := one(t.r, append(slices.Clone(everyStage), "", "", ".previous", "mine")...)
-	name := one(t.r,
+func (t *trial) lay(ours, mine tree.Files) {
+	stage := draw.One(t.r, append(slices.Clone(everyStage), "", "", ".previous", "mine")...)
+	name := draw.One(t.r,
 		"notes.txt", "plot.png", "favourite.safetensors", "last (copy).safetensors", "best.safetensors.bak", "LAST.safetensors", ".hidden", ".notes.tmp", ".last.safetensors.tmp", ".last.safetensors.mine.tmp",
 		"epoch-0001.safetensors", "step-00000003.safetensors", "step-00000012.safetensors", "step-00000099.safetensors", "int8.safetensors", "best.safetensors", "folder", "qat", "1", "metrics.jsonl", "lock.txt", "manifest.json.orig")
 	name = filepath.Join(stage, name)
@@ -108,7 +114,7 @@ func (t *trial) lay(ours, mine files) {
 		return
 	}
 	t.must(os.MkdirAll(filepath.Dir(path), 0o755))
-	kind := one(t.r, "text", "text", "a copied checkpoint", "a link", "a dangling link", "a pipe", "a folder")
+	kind := draw.One(t.r, "text", "text", "a copied checkpoint", "a link", "a dangling link", "a pipe", "a folder")
 	switch kind {
 	case "text":
 		t.must(os.WriteFile(path, []byte("mine\n"), 0o644))
@@ -128,10 +134,10 @@ func (t *trial) lay(ours, mine files) {
 	case "a folder":
 		t.must(os.MkdirAll(filepath.Join(path, "deep"), 0o755))
 		t.must(os.WriteFile(filepath.Join(path, "deep", "notes.txt"), []byte("mine\n"), 0o644))
-		mine[filepath.Join(name, "deep", "notes.txt")] = sum([]byte("mine\n"))
+		mine[filepath.Join(name, "deep", "notes.txt")] = forge.Sum([]byte("mine\n"))
 	}
 	info, err := os.Lstat(path)
 	t.must(err)
-	mine[name] = describe(path, info)
+	mine[name] = tree.Describe(path, info)
 	t.title += fmt.Sprintf("%s (%s); ", name, kind)
 }

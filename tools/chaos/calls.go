@@ -11,6 +11,12 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/strike"
+	"qpipe/tools/chaos/tree"
 )
 
 // scenario is a folder with a history, and a command that is struck in it.
@@ -29,7 +35,7 @@ type scenario struct {
 
 // killedAt makes a run that is killed at the n-th checkpoint of a stage.
 func killedAt(t *trial, stage string, n int, args ...string) {
-	t.call(call{args: runArgs(args...), sig: syscall.SIGKILL, at: nth(n, in(stage, "checkpoint"))})
+	t.call(program.Call{Args: runArgs(args...), Sig: syscall.SIGKILL, At: nth(n, in(stage, "checkpoint"))})
 }
 
 var (
@@ -78,12 +84,12 @@ func (s *scenario) make(w *world, c *campaign) {
 		t := w.template(c, s.name, s.setup)
 		s.folder = t.dir
 		dry := w.workshop(c, "counted-"+s.name)
-		t.must(copyTree(t.dir, dry.dir))
-		count := &strike{}
-		if r := dry.call(call{args: runArgs(s.args...), strike: count}); r.code != 0 {
-			s.err = fmt.Errorf("%s: the run that counts system calls: exit code %d: %s", s.name, r.code, r.text())
+		t.must(tree.Copy(t.dir, dry.dir))
+		count := &strike.Strike{}
+		if r := dry.call(program.Call{Args: runArgs(s.args...), Strike: count}); r.Code != 0 {
+			s.err = fmt.Errorf("%s: the run that counts system calls: exit code %d: %s", s.name, r.Code, r.Text())
 		}
-		s.counts = count.counts
+		s.counts = count.Counts
 		dry.clear()
 	})
 }
@@ -107,12 +113,12 @@ func (w *world) template(c *campaign, name string, setup func(*trial)) *trial {
 
 // traceable says why no program can be struck here, "" where it can.
 func traceable(w *world) string {
-	if !canStrike {
+	if !strike.Can {
 		return "system calls are struck on amd64 only"
 	}
-	probe := &strike{}
+	probe := &strike.Strike{}
 	attr := &os.ProcAttr{Env: os.Environ(), Sys: &syscall.SysProcAttr{}}
-	if _, err := probe.run(w.dir, []string{w.binary, "version"}, attr, func(*os.Process) func() bool { return func() bool { return true } }); err != nil {
+	if _, err := probe.Run(w.dir, []string{w.binary, "version"}, attr, func(*os.Process) func() bool { return func() bool { return true } }); err != nil {
 		return "this machine lets no program be traced: " + err.Error()
 	}
 	return ""
@@ -120,8 +126,8 @@ func traceable(w *world) string {
 
 // point draws where a command is struck: a history, a family of calls, and the number of
 // the call. The option -point names one instead.
-func (t *trial) point(histories []*scenario, families []string) (*scenario, *strike) {
-	s, k := one(t.r, histories...), &strike{family: one(t.r, families...)}
+func (t *trial) point(histories []*scenario, families []string) (*scenario, *strike.Strike) {
+	s, k := draw.One(t.r, histories...), &strike.Strike{Family: draw.One(t.r, families...)}
 	u := t.r.Float64()
 	if t.world.point != "" {
 		words := strings.Split(t.world.point, "/")
@@ -129,17 +135,17 @@ func (t *trial) point(histories []*scenario, families []string) (*scenario, *str
 			i := slices.IndexFunc(histories, func(s *scenario) bool { return s.name == words[0] })
 			n, err := strconv.Atoi(words[2])
 			if i >= 0 && err == nil {
-				s, k.family, k.n = histories[i], words[1], n
+				s, k.Family, k.N = histories[i], words[1], n
 			}
 		}
 	}
 	s.make(t.world, t.campaign)
 	t.must(s.err)
-	if k.n == 0 {
-		k.n = 1 + int(u*float64(max(s.counts[k.family], 1)))
+	if k.N == 0 {
+		k.N = 1 + int(u*float64(max(s.counts[k.Family], 1)))
 	}
-	t.again = fmt.Sprintf("-point %q", fmt.Sprintf("%s/%s/%d", s.name, k.family, k.n))
-	t.must(copyTree(s.folder, t.dir))
+	t.again = fmt.Sprintf("-point %q", fmt.Sprintf("%s/%s/%d", s.name, k.Family, k.N))
+	t.must(tree.Copy(s.folder, t.dir))
 	return s, k
 }
 
@@ -153,10 +159,10 @@ func calls(w *world, histories []*scenario) *campaign {
 	c.trial = func(t *trial) {
 		after := t.r.IntN(2) == 0
 		s, k := t.point(histories, []string{"write", "write", "rename", "rename", "sync", "unlink", "unlink", "mkdir", "open", "close"})
-		k.after = after
+		k.After = after
 		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		before := t.progress()
-		r := t.call(call{args: runArgs(s.args...), strike: k})
+		r := t.call(program.Call{Args: runArgs(s.args...), Strike: k})
 		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		t.keeps(s.safe, r)
 		t.keeps(s.safe, t.ends(s.end...))
@@ -171,9 +177,9 @@ func calls(w *world, histories []*scenario) *campaign {
 }
 
 // keeps checks that no result of these stages is trained again from its beginning.
-func (t *trial) keeps(safe []string, r result) {
-	for i, e := range r.events {
-		if e.Event == "stage_run" && slices.Contains(safe, e.Stage) && !slices.ContainsFunc(r.events[i:], in(e.Stage, "resume")) {
+func (t *trial) keeps(safe []string, r program.Result) {
+	for i, e := range r.Events {
+		if e.Event == "stage_run" && slices.Contains(safe, e.Stage) && !slices.ContainsFunc(r.Events[i:], in(e.Stage, "resume")) {
 			t.fail("the complete result of %s is thrown away: %v", e.Stage, e.Data["reason"])
 		}
 	}

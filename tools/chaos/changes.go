@@ -11,6 +11,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/tree"
 )
 
 // changes changes files while a run uses them.
@@ -33,10 +38,10 @@ func changes() *campaign {
 }
 
 // moment draws when something happens under a run.
-func (t *trial) moment() func(event) bool {
+func (t *trial) moment() func(program.Event) bool {
 	n := 1 + t.r.IntN(35)
 	t.title += fmt.Sprintf("at event %d ", n)
-	return nth(n, func(event) bool { return true })
+	return nth(n, func(program.Event) bool { return true })
 }
 
 // textChanges writes another pipeline over the one that runs: the run goes on with what it
@@ -44,21 +49,21 @@ func (t *trial) moment() func(event) bool {
 func (t *trial) textChanges() {
 	at := t.moment()
 	t.title += "the pipeline's text is edited"
-	r := t.call(call{args: runArgs(), watch: func(e event) {
+	r := t.call(program.Call{Args: runArgs(), Watch: func(e program.Event) {
 		if at(e) {
 			t.write("p.hcl", strings.Replace(glyphs, "default = 0.02", "default = 0.03", 1))
 		}
 	}})
-	if r.code != 0 {
-		t.fail("the run does not come to its end: %s", r.message())
+	if r.Code != 0 {
+		t.fail("the run does not come to its end: %s", r.Message())
 	}
 	t.right(r)
 	t.same()
 	t.write("p.hcl", glyphs)
 	t.settled()
 	t.write("p.hcl", strings.Replace(glyphs, "default = 0.02", "default = 0.03", 1))
-	if r := t.run(); r.code != 0 {
-		t.fail("the edited pipeline does not come to its end: %s", r.message())
+	if r := t.run(); r.Code != 0 {
+		t.fail("the edited pipeline does not come to its end: %s", r.Message())
 	}
 	t.same(edited...)
 }
@@ -118,10 +123,10 @@ func (t *trial) dataChanges() {
 	pipeline := imagePipeline()
 	t.write("p.hcl", pipeline)
 	t.images(0)
-	at, kind := t.moment(), one(t.r, "replaced", "cut off", "deleted", "a folder")
+	at, kind := t.moment(), draw.One(t.r, "replaced", "cut off", "deleted", "a folder")
 	t.title += "the images are " + kind
-	path := t.path("data", one(t.r, "train", "t10k")+"-images-idx3-ubyte")
-	t.call(call{args: runArgs(), watch: func(e event) {
+	path := t.path("data", draw.One(t.r, "train", "t10k")+"-images-idx3-ubyte")
+	t.call(program.Call{Args: runArgs(), Watch: func(e program.Event) {
 		if !at(e) {
 			return
 		}
@@ -138,14 +143,14 @@ func (t *trial) dataChanges() {
 		}
 	}})
 	if kind != "replaced" {
-		if r := t.run(); r.code != 1 || !r.said("data") {
-			t.fail("the data are %s: exit code %d: %s", kind, r.code, r.message())
+		if r := t.run(); r.Code != 1 || !r.Said("data") {
+			t.fail("the data are %s: exit code %d: %s", kind, r.Code, r.Message())
 		}
 		t.must(os.RemoveAll(path))
 		t.images(0)
 	}
-	if r := t.run(); r.code != 0 {
-		t.fail("the run does not come to its end: %s", r.message())
+	if r := t.run(); r.Code != 0 {
+		t.fail("the run does not come to its end: %s", r.Message())
 		return
 	}
 	want := t.undisturbedOf(pipeline)
@@ -155,38 +160,38 @@ func (t *trial) dataChanges() {
 		other.write("p.hcl", pipeline)
 		other.images(1)
 		other.run()
-		want = &reference{files: results(other.path(runDir))}
+		want = &reference{files: tree.Results(other.path(runDir))}
 	}
-	for _, d := range differences(want.files, results(t.path(runDir)), nil) {
+	for _, d := range tree.Differences(want.files, tree.Results(t.path(runDir)), nil) {
 		t.fail("not as a run on these data: %s", d)
 	}
 }
 
 // artifactsChange changes the run's own files under it.
 func (t *trial) artifactsChange() {
-	end := one(t.r, nil, nil, edited)
+	end := draw.One(t.r, nil, nil, edited)
 	if len(end) > 0 {
 		t.run()
 	}
 	t.must(os.MkdirAll(t.path("mine", "deep"), 0o755))
 	t.write("mine/last.safetensors", "a checkpoint of somebody else")
 	t.write("mine/deep/best.safetensors", "another one")
-	mine := list(t.path("mine"))
+	mine := tree.List(t.path("mine"))
 	at := t.moment()
 	var name string
-	t.call(call{args: runArgs(end...), watch: func(e event) {
+	t.call(program.Call{Args: runArgs(end...), Watch: func(e program.Event) {
 		if name == "" && at(e) {
 			name = t.change()
 			t.title += name
 			t.tell("# %s", name)
 		}
 	}})
-	for _, d := range differences(mine, list(t.path("mine")), nil) {
+	for _, d := range tree.Differences(mine, tree.List(t.path("mine")), nil) {
 		t.fail("of somebody else: %s", d)
 	}
 	var said strings.Builder
 	t.follow(&said, end...)
-	for _, d := range differences(mine, list(t.path("mine")), nil) {
+	for _, d := range tree.Differences(mine, tree.List(t.path("mine")), nil) {
 		t.fail("of somebody else: %s", d)
 	}
 	if strings.Contains(said.String(), "QP431") {
@@ -200,18 +205,18 @@ func (t *trial) artifactsChange() {
 
 // change does something to a file or folder of the run, and says what.
 func (t *trial) change() string {
-	all := list(t.path(runDir))
+	all := tree.List(t.path(runDir))
 	if len(all) == 0 {
 		return "nothing: there is no file yet"
 	}
-	name := one(t.r, slices.Sorted(maps.Keys(all))...)
+	name := draw.One(t.r, slices.Sorted(maps.Keys(all))...)
 	if t.r.IntN(3) == 0 {
-		name = one(t.r, "manifest.json", "events.jsonl", "metrics.jsonl", "lock", "float", "qat", ".")
+		name = draw.One(t.r, "manifest.json", "events.jsonl", "metrics.jsonl", "lock", "float", "qat", ".")
 	}
 	path := t.path(runDir, name)
-	kind := one(t.r, "deleted", "moved away", "flipped", "cut off", "a link to somebody's file", "a pipe", "a folder", "unreadable")
+	kind := draw.One(t.r, "deleted", "moved away", "flipped", "cut off", "a link to somebody's file", "a pipe", "a folder", "unreadable")
 	if all[name] == "folder" || name == "." {
-		kind = one(t.r, "deleted", "moved away", "a link to somebody's folder")
+		kind = draw.One(t.r, "deleted", "moved away", "a link to somebody's folder")
 		if name == "." && strings.HasPrefix(kind, "a link") { // a link that -out names is followed
 			kind = "deleted"
 		}
@@ -227,7 +232,7 @@ func (t *trial) change() string {
 		_ = os.Rename(path, aside)
 	case "flipped", "cut off":
 		if data, err := os.ReadFile(path); err == nil {
-			_ = os.WriteFile(path, spoilBytes(t.r, kind, bytes.Clone(data)), 0o644)
+			_ = os.WriteFile(path, draw.Spoiled(t.r, kind, bytes.Clone(data)), 0o644)
 		}
 	case "a link to somebody's file":
 		_ = os.Remove(path)

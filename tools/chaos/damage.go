@@ -6,15 +6,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/tree"
 )
 
 // damage changes the bytes of what a run has left.
@@ -32,7 +35,7 @@ func damage(w *world) *campaign {
 		{"killed in qat", func(t *trial) { killedAt(t, "qat", 5) }, nil},
 		{"killed in float", func(t *trial) { killedAt(t, "float", 6) }, nil},
 		{"interrupted in qat", func(t *trial) {
-			t.call(call{args: runArgs(), sig: syscall.SIGINT, at: nth(1, in("qat", "epoch")), codes: []int{130}})
+			t.call(program.Call{Args: runArgs(), Sig: syscall.SIGINT, At: nth(1, in("qat", "epoch")), Codes: []int{130}})
 		}, nil},
 		{"edited and killed", func(t *trial) { t.run(); killedAt(t, "qat", 3, edited...) }, nil},
 	}
@@ -45,18 +48,18 @@ func damage(w *world) *campaign {
 	}
 	c.trial = func(t *trial) {
 		i := t.r.IntN(len(histories))
-		t.must(copyTree(folders[i], t.dir))
+		t.must(tree.Copy(folders[i], t.dir))
 		var said strings.Builder
 		names := t.spoil(1 + t.r.IntN(6)/5)
 		t.title = histories[i].name + ": " + t.title
 		numbers := t.shown(folders[i])
 		for _, args := range [][]string{{"show", "-json", runDir}, {"plan", "-out", runDir, "p.hcl"}} {
-			r := t.call(call{args: args})
-			if got := showNumbers(r.out); args[0] == "show" && r.code == 0 && got != numbers && !mentions(r.text(), names) {
+			r := t.call(program.Call{Args: args})
+			if got := showNumbers(r.Out); args[0] == "show" && r.Code == 0 && got != numbers && !mentions(r.Text(), names) {
 				t.fail("qpipe show shows wrong numbers, and says nothing: %s instead of %s", got, numbers)
 			}
-			if r.code == 1 && !mentions(r.text(), names) {
-				t.fail("qpipe %s does not name the damaged file: %s", args[0], r.message())
+			if r.Code == 1 && !mentions(r.Text(), names) {
+				t.fail("qpipe %s does not name the damaged file: %s", args[0], r.Message())
 			}
 		}
 		t.showFiles(folders[i], names)
@@ -68,12 +71,12 @@ func damage(w *world) *campaign {
 
 // spoil damages some of the run's files and returns their names.
 func (t *trial) spoil(n int) (names []string) {
-	all := list(t.path(runDir))
+	all := tree.List(t.path(runDir))
 	maps.DeleteFunc(all, func(_, what string) bool { return what == "folder" })
 	for range n {
-		name := one(t.r, slices.Sorted(maps.Keys(all))...)
+		name := draw.One(t.r, slices.Sorted(maps.Keys(all))...)
 		if t.r.IntN(3) == 0 {
-			name = one(t.r, "manifest.json", "events.jsonl", "metrics.jsonl")
+			name = draw.One(t.r, "manifest.json", "events.jsonl", "metrics.jsonl")
 		}
 		path := t.path(runDir, name)
 		data, err := os.ReadFile(path)
@@ -88,9 +91,9 @@ func (t *trial) spoil(n int) (names []string) {
 	return names
 }
 
-func (t *trial) damageFile(path string, data []byte, all files) string {
+func (t *trial) damageFile(path string, data []byte, all tree.Files) string {
 	kinds := []string{"flipped", "flipped", "cut off", "zeroed", "appended", "emptied", "deleted", "a line dropped", "a line doubled", "another's content"}
-	kind := one(t.r, kinds...)
+	kind := draw.One(t.r, kinds...)
 	switch kind {
 	case "emptied":
 		data = nil
@@ -98,49 +101,20 @@ func (t *trial) damageFile(path string, data []byte, all files) string {
 		t.must(os.Remove(path))
 		return kind
 	case "another's content":
-		other := one(t.r, slices.Sorted(maps.Keys(all))...)
+		other := draw.One(t.r, slices.Sorted(maps.Keys(all))...)
 		data, _ = os.ReadFile(t.path(runDir, other))
 		kind = "is " + other
 	default:
-		data = spoilBytes(t.r, kind, data)
+		data = draw.Spoiled(t.r, kind, data)
 	}
 	t.must(os.WriteFile(path, data, 0o644))
 	return kind
 }
 
-func spoilBytes(r *rand.Rand, kind string, data []byte) []byte {
-	data = slices.Clone(data)
-	n := len(data)
-	if n == 0 {
-		return append(data, "x"...)
-	}
-	switch kind {
-	case "flipped":
-		data[r.IntN(n)] ^= 1 << r.IntN(8)
-	case "cut off":
-		data = data[:r.IntN(n)]
-	case "zeroed":
-		from := r.IntN(n)
-		clear(data[from:min(n, from+1+r.IntN(512))])
-	case "appended":
-		data = append(data, one(r, "\n", "x", "{}\n", strings.Repeat("\x00", 512), string(data[max(0, n-200):]))...)
-	case "a line dropped", "a line doubled":
-		lines := bytes.SplitAfter(data, []byte("\n"))
-		i := r.IntN(len(lines))
-		if kind == "a line dropped" {
-			lines = slices.Delete(lines, i, i+1)
-		} else {
-			lines = slices.Insert(lines, i, lines[i])
-		}
-		data = bytes.Join(lines, nil)
-	}
-	return data
-}
-
 // shown are the numbers that show tells of the folder before it was damaged.
 func (t *trial) shown(folder string) string {
-	r := t.call(call{args: []string{"show", "-json", runDir}, dir: folder})
-	return showNumbers(r.out)
+	r := t.call(program.Call{Args: []string{"show", "-json", runDir}, Dir: folder})
+	return showNumbers(r.Out)
 }
 
 // showNumbers picks the numbers from what `show -json` prints of a run.
@@ -175,11 +149,11 @@ func (t *trial) showFiles(folder string, names []string) {
 			continue
 		}
 		before, _ := os.ReadFile(filepath.Join(folder, runDir, name))
-		r := t.call(call{args: []string{"show", runDir + "/" + name}})
+		r := t.call(program.Call{Args: []string{"show", runDir + "/" + name}})
 		switch {
-		case r.code == 1 && !mentions(r.text(), []string{name}):
-			t.fail("qpipe show does not name the damaged file: %s", r.message())
-		case r.code == 0 && !bytes.Equal(before, now) && !strings.Contains(t.title, name+" is "):
+		case r.Code == 1 && !mentions(r.Text(), []string{name}):
+			t.fail("qpipe show does not name the damaged file: %s", r.Message())
+		case r.Code == 0 && !bytes.Equal(before, now) && !strings.Contains(t.title, name+" is "):
 			t.fail("qpipe show %s shows a damaged file", name)
 		}
 	}
@@ -194,15 +168,15 @@ func (t *trial) follow(said *strings.Builder, end ...string) {
 	args := end
 	for i := range 20 {
 		r := t.run(args...)
-		said.WriteString(r.text())
-		if r.code == 0 {
+		said.WriteString(r.Text())
+		if r.Code == 0 {
 			if !strings.Contains(said.String(), "QP431") {
 				t.right(r, end...)
 			}
 			return
 		}
 		args = end
-		text := r.message()
+		text := r.Message()
 		switch path := runPath.FindString(text); {
 		case strings.Contains(text, "Move them away"):
 			for n, path := range runPath.FindAllString(text, -1) {
@@ -263,16 +237,4 @@ func (t *trial) mended(names []string, said string, end ...string) {
 // past.
 func (t *trial) dropped(name, said string) bool {
 	return numbered.MatchString(name) && strings.Contains(said, name) && !exists(t.path(runDir, name))
-}
-
-// walkFiles lists the regular files of a folder, by relative path.
-func walkFiles(dir string) (names []string) {
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			name, _ := filepath.Rel(dir, path)
-			names = append(names, name)
-		}
-		return nil
-	})
-	return names
 }

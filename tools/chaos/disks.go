@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"qpipe/tools/chaos/draw"
 )
 
 // disks runs into full disks: small file systems in memory, which then get more room.
@@ -40,7 +42,7 @@ func disks() *campaign {
 		if t.r.IntN(4) == 0 {
 			limit = fmt.Sprintf("size=64m,nr_inodes=$(($(find disk | wc -l) + %d))", 1+t.r.IntN(22))
 		}
-		room := one(t.r, "mount -o remount,size=64m,nr_inodes=100000 disk", "mkdir wide && mount -t tmpfs none wide && cp -a disk/. wide && umount disk && mount --move wide disk")
+		room := draw.One(t.r, "mount -o remount,size=64m,nr_inodes=100000 disk", "mkdir wide && mount -t tmpfs none wide && cp -a disk/. wide && umount disk && mount --move wide disk")
 		t.title = fmt.Sprintf("%s, end %v, %s", limit, end, room)
 		t.write("disk.sh", fmt.Sprintf(`set -e
 mkdir disk; mount -t tmpfs -o size=64m none disk
@@ -58,11 +60,11 @@ umount run; cp -a disk/. run
 `, limit, room))
 		t.must(t.shell(private, "sh", append([]string{"disk.sh", t.binary}, runArgs(end...)...)...))
 		small, wide := t.ended("small"), t.ended("wide")
-		if small.code == 1 && !small.said("no space left on device") {
-			t.fail("the message does not say that the disk is full: %s", small.message())
+		if small.Code == 1 && !small.Said("no space left on device") {
+			t.fail("the message does not say that the disk is full: %s", small.Message())
 		}
-		if wide.code != 0 {
-			t.fail("with more room the run does not come to its end: exit code %d: %s", wide.code, wide.message())
+		if wide.Code != 0 {
+			t.fail("with more room the run does not come to its end: exit code %d: %s", wide.Code, wide.Message())
 			t.ends(end...)
 			return
 		}

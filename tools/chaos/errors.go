@@ -8,6 +8,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/strike"
 )
 
 // refusals are the errors that system calls of a family can meet in the world.
@@ -36,18 +41,18 @@ func faults(w *world, histories []*scenario) *campaign {
 	c.trial = func(t *trial) {
 		mode := t.r.IntN(3)
 		s, k := t.point(histories, slices.Sorted(maps.Keys(refusals)))
-		k.errno, k.on = one(t.r, refusals[k.family]...), mode == 0
-		if k.family == "write" && mode == 1 {
-			k.errno, k.short = 0, true
+		k.Errno, k.On = draw.One(t.r, refusals[k.Family]...), mode == 0
+		if k.Family == "write" && mode == 1 {
+			k.Errno, k.Short = 0, true
 		}
 		t.title = fmt.Sprintf("%s, %s", s.name, k)
-		r := t.call(call{args: runArgs(s.args...), strike: k})
+		r := t.call(program.Call{Args: runArgs(s.args...), Strike: k})
 		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		switch {
-		case r.code == 0 && !k.on && k.hit != "" && !r.said("warning", "Warning", "QP4"):
+		case r.Code == 0 && !k.On && k.Hit != "" && !r.Said("warning", "Warning", "QP4"):
 			t.same(s.end...) // it went on where it could
-		case r.code == 1 && !explained(r, k):
-			t.fail("the message does not say what happened: %s", r.message())
+		case r.Code == 1 && !explained(r, k):
+			t.fail("the message does not say what happened: %s", r.Message())
 		}
 		t.keeps(s.safe, t.ends(s.end...))
 		if t.r.IntN(4) == 0 {
@@ -58,7 +63,7 @@ func faults(w *world, histories []*scenario) *campaign {
 }
 
 // explained reports whether the message names the error, or a file.
-func explained(r result, k *strike) bool {
-	m := r.message()
-	return k.hit == "" || strings.Contains(m, k.errno.Error()) || strings.Contains(m, runDir) || strings.Contains(m, "p.hcl")
+func explained(r program.Result, k *strike.Strike) bool {
+	m := r.Message()
+	return k.Hit == "" || strings.Contains(m, k.Errno.Error()) || strings.Contains(m, runDir) || strings.Contains(m, "p.hcl")
 }

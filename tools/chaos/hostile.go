@@ -12,6 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/forge"
+	"qpipe/tools/chaos/tree"
 )
 
 // hostile gives the program folders and files that somebody has made to do harm.
@@ -44,7 +50,7 @@ func hostile(w *world) *campaign {
 		i := t.r.IntN(len(folders))
 		t.dir = filepath.Join(t.root, "w", "x")
 		t.must(os.MkdirAll(t.dir, 0o755))
-		t.must(copyTree(folders[i], t.dir))
+		t.must(tree.Copy(folders[i], t.dir))
 		t.title = histories[i].name + ": "
 		for _, place := range []string{"../..", "..", "."} {
 			t.mine(place, folders[i])
@@ -60,13 +66,13 @@ func hostile(w *world) *campaign {
 		t.tell("# %s", t.title)
 		around := t.around()
 		for i := range 2 + t.r.IntN(3) {
-			args := one(t.r, runArgs(), runArgs(), runArgs(edited...), runArgs("-force"), runArgs("-force", "-stage", "qat"))
+			args := draw.One(t.r, runArgs(), runArgs(), runArgs(edited...), runArgs("-force"), runArgs("-force", "-stage", "qat"))
 			if i != 1 && t.r.IntN(2) == 0 {
-				args = one(t.r, []string{"show", runDir}, []string{"show", "-json", runDir}, []string{"plan", "-out", runDir, "p.hcl"}, runArgs("-resume"),
+				args = draw.One(t.r, []string{"show", runDir}, []string{"show", "-json", runDir}, []string{"plan", "-out", runDir, "p.hcl"}, runArgs("-resume"),
 					[]string{"eval", "stage.qat.checkpoint.best", "-data", "dataset.test", "-out", runDir, "p.hcl"})
 			}
-			t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second, codes: []int{2}})
-			for _, d := range differences(around, t.around(), nil) {
+			t.call(program.Call{Args: args, Shell: "ulimit -v 1500000;", Limit: 20 * time.Second, Codes: []int{2}})
+			for _, d := range tree.Differences(around, t.around(), nil) {
 				t.fail("outside of the run's folder, by qpipe %s: %s", strings.Join(args, " "), d)
 			}
 			if len(t.failures) > 0 {
@@ -81,15 +87,15 @@ func hostile(w *world) *campaign {
 // like stages, with sound checkpoints in them.
 func (t *trial) mine(place, folder string) {
 	for _, name := range []string{"mine", "qat", "float"} {
-		t.must(copyTree(filepath.Join(folder, runDir, "float"), t.path(place, name)))
+		t.must(tree.Copy(filepath.Join(folder, runDir, "float"), t.path(place, name)))
 		t.write(filepath.Join(place, name, "notes.txt"), "mine\n")
 	}
 	t.write(filepath.Join(place, "mine.txt"), "mine\n")
 }
 
 // around are the files outside of the run's folder.
-func (t *trial) around() files {
-	all, inside := list(t.root), strings.TrimPrefix(t.path(runDir), t.root+"/")
+func (t *trial) around() tree.Files {
+	all, inside := tree.List(t.root), strings.TrimPrefix(t.path(runDir), t.root+"/")
 	for name := range all {
 		if name == inside || strings.HasPrefix(name, inside+"/") {
 			delete(all, name)
@@ -103,59 +109,62 @@ func (t *trial) hostileManifest() {
 	path := t.path(runDir, "manifest.json")
 	data, err := os.ReadFile(path)
 	t.must(err)
-	m, err := decodeJSON(data)
+	m, err := forge.Decode(data)
 	t.must(err)
 	for range 1 + t.r.IntN(3) {
 		var what string
-		m, what = t.mutate(m)
+		m, what = t.mutator().Change(m)
 		t.title += what + "; "
 	}
 	if t.r.IntN(4) == 0 { // a path that leads out, in all places at once
 		to := t.elsewhere()
 		t.title += "every path leads to " + to
-		m = replaceStrings(m, func(s string) string {
+		m = forge.ReplaceStrings(m, func(s string) string {
 			if stage, file, ok := strings.Cut(s, "/"); ok && slices.Contains(everyStage, stage) {
 				return to + "/" + file
 			}
 			return s
 		})
 	}
-	t.must(os.WriteFile(path, sealManifest(m), 0o644))
+	t.must(os.WriteFile(path, forge.SealManifest(m), 0o644))
 }
 
 // elsewhere is a path that leads out of the run's folder.
 func (t *trial) elsewhere() string {
-	return one(t.r, "../mine", "../../mine", "../../../mine", "../../../../mine", filepath.Join(t.root, "mine"), "./../mine", "float/../../mine", "..", "../..", ".", "", "/")
+	return draw.One(t.r, "../mine", "../../mine", "../../../mine", "../../../../mine", filepath.Join(t.root, "mine"), "./../mine", "float/../../mine", "..", "../..", ".", "", "/")
 }
+
+// mutator changes JSON trees as the trial draws it.
+func (t *trial) mutator() *draw.Mutator { return &draw.Mutator{R: t.r, Elsewhere: t.elsewhere} }
 
 // hostileTensors changes the header of a checkpoint, and gives it the right hash.
 func (t *trial) hostileTensors() {
-	names := slices.DeleteFunc(walkFiles(t.path(runDir)), func(n string) bool {
+	names := slices.DeleteFunc(tree.Regular(t.path(runDir)), func(n string) bool {
 		return filepath.Ext(n) != ".safetensors" || strings.HasPrefix(filepath.Base(n), ".")
 	})
 	if len(names) == 0 {
 		return
 	}
-	name := one(t.r, names...)
+	name := draw.One(t.r, names...)
 	t.title += name + ": "
 	path := t.path(runDir, name)
 	file, err := os.ReadFile(path)
 	t.must(err)
-	header, data, err := split(file)
+	header, data, err := forge.Split(file)
 	t.must(err)
-	h, err := decodeJSON(header)
+	h, err := forge.Decode(header)
 	t.must(err)
 	for range 1 + t.r.IntN(2) {
 		h = t.mutateHeader(h)
 	}
-	file = sealTensors(h, data)
+	file = forge.SealTensors(h, data)
 	t.must(os.WriteFile(path, file, 0o644))
 	t.listed(name, file)
 	for _, args := range [][]string{{"show", runDir + "/" + name}, {"eval", runDir + "/" + name, "-data", "dataset.test", "p.hcl"}, {"bench", "-once", runDir + "/" + name}} {
 		if args[0] == "bench" && t.r.IntN(4) > 0 {
 			continue
 		}
-		t.call(call{args: args, shell: "ulimit -v 1500000;", limit: 20 * time.Second, codes: []int{2}})
+		t.call(program.Call{Args: args, Shell: "ulimit -v 1500000;", Limit: 20 * time.Second, Codes: []int{2}})
 	}
 }
 
@@ -164,23 +173,23 @@ func (t *trial) mutateHeader(h any) any {
 	header, _ := h.(map[string]any)
 	meta, _ := header["__metadata__"].(map[string]any)
 	if meta == nil || t.r.IntN(3) == 0 {
-		h, what := t.mutate(h)
+		h, what := t.mutator().Change(h)
 		t.title += what + "; "
 		return h
 	}
-	key := one(t.r, sortedKeys(meta)...)
+	key := draw.One(t.r, forge.Keys(meta)...)
 	if t.r.IntN(2) == 0 {
-		key = one(t.r, "structure", "position", "callbacks", "preprocessing", "metrics")
+		key = draw.One(t.r, "structure", "position", "callbacks", "preprocessing", "metrics")
 	}
 	text, _ := meta[key].(string)
-	inner, err := decodeJSON([]byte(text))
+	inner, err := forge.Decode([]byte(text))
 	if err != nil {
-		meta[key] = t.hostileText()
+		meta[key] = t.mutator().Text()
 		t.title += fmt.Sprintf("%s = %.40q; ", key, meta[key])
 		return header
 	}
-	inner, what := t.mutate(inner)
-	meta[key] = string(encodeJSON(inner, ""))
+	inner, what := t.mutator().Change(inner)
+	meta[key] = string(forge.Encode(inner, ""))
 	t.title += key + " " + what + "; "
 	return header
 }
@@ -193,16 +202,16 @@ func (t *trial) listed(name string, file []byte) {
 	if err != nil {
 		return
 	}
-	m, err := decodeJSON(data)
+	m, err := forge.Decode(data)
 	if err != nil {
 		return
 	}
-	walk(m, func(v any) {
+	forge.Walk(m, func(v any) {
 		if f, ok := v.(map[string]any); ok && f["path"] == name {
-			f["sha256"], f["bytes"] = sum(file), json.Number(fmt.Sprint(len(file)))
+			f["sha256"], f["bytes"] = forge.Sum(file), json.Number(fmt.Sprint(len(file)))
 		}
 	})
-	t.must(os.WriteFile(path, sealManifest(m), 0o644))
+	t.must(os.WriteFile(path, forge.SealManifest(m), 0o644))
 }
 
 // hostileLinks puts links and pipes into the run's folder, in the place of what is there
@@ -221,13 +230,13 @@ func (t *trial) hostileLinks() {
 	})
 	places = append(places, runDir+"/.previous", runDir+"/.previous/qat", runDir+"/.previous/float/1", runDir+"/int_infer", runDir+"/qat/step-00000012.safetensors")
 	for range 1 + t.r.IntN(3) {
-		place := one(t.r, places...)
+		place := draw.One(t.r, places...)
 		if !exists(t.path(filepath.Dir(place))) {
 			continue
 		}
 		_ = os.RemoveAll(t.path(place))
 		up := strings.Repeat("../", strings.Count(place, "/"))
-		target := one(t.r, up+"mine", up+"mine/last.safetensors", up+"../mine", up+"mine.txt", filepath.Join(t.root, "mine"), filepath.Join(t.root, "new.txt"), up+"new", ".", "loop", "/dev/zero", "/proc/self/mem", "pipe")
+		target := draw.One(t.r, up+"mine", up+"mine/last.safetensors", up+"../mine", up+"mine.txt", filepath.Join(t.root, "mine"), filepath.Join(t.root, "new.txt"), up+"new", ".", "loop", "/dev/zero", "/proc/self/mem", "pipe")
 		t.title += fmt.Sprintf("%s → %s; ", place, target)
 		if target == "pipe" {
 			_ = syscall.Mkfifo(t.path(place), 0o644)

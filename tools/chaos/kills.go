@@ -3,15 +3,15 @@
 package main
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
 	"time"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/forge"
 )
 
 // kills ends runs at random moments, again and again, and lets them end.
@@ -27,14 +27,14 @@ func kills() *campaign {
 			d := t.draw()
 			t.title += fmt.Sprintf("%s; ", d.name)
 			before := t.progress()
-			r := t.call(call{args: runArgs(args...), sig: d.sig, at: d.at, after: d.after, codes: []int{130}})
+			r := t.call(program.Call{Args: runArgs(args...), Sig: d.sig, At: d.at, After: d.after, Codes: []int{130}})
 			t.goesOn(before, r)
 			switch {
-			case r.code == 130 || r.code == -1 && r.sig == d.sig:
-			case r.code != 0:
-				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.code, r.message())
+			case r.Code == 130 || r.Code == -1 && r.Sig == d.sig:
+			case r.Code != 0:
+				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.Code, r.Message())
 			}
-			if d.sig != syscall.SIGKILL && r.code == 130 && len(r.events) > 0 && !r.said("qpipe run") {
+			if d.sig != syscall.SIGKILL && r.Code == 130 && len(r.Events) > 0 && !r.Said("qpipe run") {
 				t.fail("an interrupted run does not say how to go on")
 			}
 		}
@@ -51,7 +51,7 @@ func kills() *campaign {
 type death struct {
 	name  string
 	sig   syscall.Signal
-	at    func(event) bool
+	at    func(program.Event) bool
 	after time.Duration
 }
 
@@ -72,13 +72,13 @@ func (t *trial) draw() death {
 		n += t.r.IntN(40)
 	}
 	d.name = fmt.Sprintf("%v at event %s %d", d.sig, kind, n)
-	d.at = nth(n, func(e event) bool { return kind == "" || e.Event == kind })
+	d.at = nth(n, func(e program.Event) bool { return kind == "" || e.Event == kind })
 	return d
 }
 
 // nth likes the n-th event that like likes.
-func nth(n int, like func(event) bool) func(event) bool {
-	return func(e event) bool {
+func nth(n int, like func(program.Event) bool) func(program.Event) bool {
+	return func(e program.Event) bool {
 		if like(e) {
 			n--
 			return n == 0
@@ -88,8 +88,8 @@ func nth(n int, like func(event) bool) func(event) bool {
 }
 
 // in likes the events of a stage and a kind.
-func in(stage, kind string) func(event) bool {
-	return func(e event) bool { return e.Stage == stage && e.Event == kind }
+func in(stage, kind string) func(program.Event) bool {
+	return func(e program.Event) bool { return e.Stage == stage && e.Event == kind }
 }
 
 // progress is how far a run has come, as its folder says.
@@ -104,7 +104,7 @@ func (t *trial) progress() progress {
 		if state == "complete" {
 			continue
 		}
-		if meta, err := metadata(t.path(runDir, stage, "last.safetensors")); err == nil {
+		if meta, err := forge.Metadata(t.path(runDir, stage, "last.safetensors")); err == nil {
 			p.steps[stage], _ = strconv.Atoi(meta["step"])
 		}
 	}
@@ -113,8 +113,8 @@ func (t *trial) progress() progress {
 
 // goesOn checks that a run has thrown away nothing: what was complete is not trained
 // again, and what was under way goes on from its last checkpoint.
-func (t *trial) goesOn(before progress, r result) {
-	for i, e := range r.events {
+func (t *trial) goesOn(before progress, r program.Result) {
+	for i, e := range r.Events {
 		if e.Event != "stage_run" {
 			continue
 		}
@@ -124,7 +124,7 @@ func (t *trial) goesOn(before progress, r result) {
 		if before.steps[e.Stage] == 0 {
 			continue
 		}
-		rest := r.events[i:]
+		rest := r.Events[i:]
 		if !slices.ContainsFunc(rest, in(e.Stage, "epoch")) { // it has not come so far
 			continue
 		}
@@ -135,33 +135,4 @@ func (t *trial) goesOn(before progress, r result) {
 			t.fail("%s had done %d steps and goes on from step %v", e.Stage, before.steps[e.Stage], step)
 		}
 	}
-}
-
-// metadata reads the texts in a checkpoint's header.
-func metadata(path string) (map[string]string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	header, _, err := split(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	var h struct {
-		Metadata map[string]string `json:"__metadata__"`
-	}
-	err = json.Unmarshal(header, &h)
-	return h.Metadata, err
-}
-
-// split cuts a safetensors file into its header and its data.
-func split(file []byte) (header, data []byte, err error) {
-	if len(file) < 8 {
-		return nil, nil, fmt.Errorf("shorter than its header's length")
-	}
-	n := binary.LittleEndian.Uint64(file)
-	if n > uint64(len(file)-8) {
-		return nil, nil, fmt.Errorf("shorter than its header")
-	}
-	return file[8 : 8+n], file[8+n:], nil
 }

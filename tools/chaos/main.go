@@ -29,7 +29,7 @@ func main() {
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "trials at a time")
 	flag.IntVar(&o.trial, "trial", -1, "only this trial of the campaign that -only names; its folder stays")
 	flag.StringVar(&o.point, "point", "", "of calls and errors: strike this history/family/number instead of one that is drawn")
-	flag.StringVar(&o.dir, "dir", "", "where the trials' folders are (default: a new one for temporary files)")
+	flag.StringVar(&o.dir, "dir", "", "where the trials' folders are (default: a new one for temporary tree.Files)")
 	flag.StringVar(&o.race, "race", "", "the program built with -race, for the campaign races")
 	flag.StringVar(&o.pipelines, "pipelines", "pipelines", "the folder of the pipelines for the campaign races")
 	flag.StringVar(&o.shared, "shared", cmp.Or(os.Getenv("QPIPE_SHARED"), "../shared"), "the folder with data/mnist for the campaign races")

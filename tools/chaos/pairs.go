@@ -8,6 +8,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
+	"qpipe/tools/chaos/tree"
 )
 
 // pairs runs several programs at once.
@@ -33,7 +38,7 @@ func pairs() *campaign {
 func (t *trial) crowd() {
 	n := 2 + t.r.IntN(4)
 	t.title = fmt.Sprintf("%d runs at once", n)
-	ends := make([]result, n)
+	ends := make([]program.Result, n)
 	waits := make([]time.Duration, n)
 	for i := range waits {
 		waits[i] = time.Duration(t.r.IntN(250)) * time.Millisecond
@@ -50,11 +55,11 @@ func (t *trial) crowd() {
 	good := 0
 	for _, r := range ends {
 		switch {
-		case r.code == 0:
+		case r.Code == 0:
 			good++
 			t.right(r)
-		case !r.said("QP453"):
-			t.fail("a second run ends otherwise than by QP453: exit code %d: %s", r.code, r.message())
+		case !r.Said("QP453"):
+			t.fail("a second run ends otherwise than by QP453: exit code %d: %s", r.Code, r.Message())
 		}
 	}
 	if good == 0 {
@@ -66,7 +71,7 @@ func (t *trial) crowd() {
 
 // readers looks at a run's folder while a run writes into it.
 func (t *trial) readers() {
-	end := one(t.r, nil, edited)
+	end := draw.One(t.r, nil, edited)
 	if t.r.IntN(2) == 0 {
 		t.run()
 		end = edited
@@ -88,9 +93,9 @@ func (t *trial) readers() {
 					return
 				default:
 				}
-				r := t.call(call{args: args})
-				if r.code == 1 && r.said("QP450", "damaged") {
-					t.fail("qpipe %s beside a run calls a file damaged: %s", strings.Join(args, " "), r.message())
+				r := t.call(program.Call{Args: args})
+				if r.Code == 1 && r.Said("QP450", "damaged") {
+					t.fail("qpipe %s beside a run calls a file damaged: %s", strings.Join(args, " "), r.Message())
 				}
 			}
 		})
@@ -98,8 +103,8 @@ func (t *trial) readers() {
 	r := t.run(end...)
 	close(done)
 	all.Wait()
-	if r.code != 0 {
-		t.fail("the run that is looked at: exit code %d: %s", r.code, r.message())
+	if r.Code != 0 {
+		t.fail("the run that is looked at: exit code %d: %s", r.Code, r.Message())
 	}
 	t.right(r, end...)
 	t.same(end...)
@@ -114,21 +119,21 @@ func (t *trial) namesake() {
 	} else {
 		t.run()
 	}
-	before := list(t.path(runDir))
+	before := tree.List(t.path(runDir))
 	other := strings.Replace(glyphs, "default = 0.05", "default = 0.01", 1)
 	t.write("other/p.hcl", other)
-	r := t.call(call{args: []string{"run", "-json", "-out", runDir, "other/p.hcl"}})
-	if r.code != 1 || !r.said("QP457") || !r.said("-out") {
-		t.fail("another pipeline in the folder: exit code %d: %s", r.code, r.message())
+	r := t.call(program.Call{Args: []string{"run", "-json", "-out", runDir, "other/p.hcl"}})
+	if r.Code != 1 || !r.Said("QP457") || !r.Said("-out") {
+		t.fail("another pipeline in the folder: exit code %d: %s", r.Code, r.Message())
 	}
-	for _, d := range differences(before, list(t.path(runDir)), func(name string) bool { return name == "lock" }) {
+	for _, d := range tree.Differences(before, tree.List(t.path(runDir)), func(name string) bool { return name == "lock" }) {
 		t.fail("by another pipeline: %s", d)
 	}
 	t.ends()
 	// Moved and edited, the pipeline is still this one where the user says so.
 	t.must(os.Rename(t.path("p.hcl"), t.path("other", "old.hcl")))
-	r = t.call(call{args: []string{"run", "-json", "-adopt", "-out", runDir, "other/p.hcl"}})
-	if r.code != 0 {
-		t.fail("-adopt: exit code %d: %s", r.code, r.message())
+	r = t.call(program.Call{Args: []string{"run", "-json", "-adopt", "-out", runDir, "other/p.hcl"}})
+	if r.Code != 0 {
+		t.fail("-adopt: exit code %d: %s", r.Code, r.Message())
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"qpipe/tools/chaos/program"
 )
 
 // races makes whole runs with the race detector.
@@ -42,16 +44,16 @@ func races(w *world) *campaign {
 			return
 		}
 		args := append([]string{"run", "-json", "-out", runDir}, append(r.args[:len(r.args)-1:len(r.args)-1], absolutePath(last))...)
-		one := call{args: args, binary: absolutePath(w.race), limit: time.Hour, codes: []int{130}}
+		one := program.Call{Args: args, Binary: absolutePath(w.race), Limit: time.Hour, Codes: []int{130}}
 		if r.interrupt != "" {
-			one.sig, one.at = syscall.SIGINT, nth(3, in(r.interrupt, "progress"))
-			if end := t.call(one); end.code != 130 {
-				t.fail("the interrupted run: exit code %d: %s", end.code, end.message())
+			one.Sig, one.At = syscall.SIGINT, nth(3, in(r.interrupt, "progress"))
+			if end := t.call(one); end.Code != 130 {
+				t.fail("the interrupted run: exit code %d: %s", end.Code, end.Message())
 			}
-			one.sig, one.at = 0, nil
+			one.Sig, one.At = 0, nil
 		}
-		if end := t.call(one); end.code != 0 {
-			t.fail("exit code %d: %s", end.code, end.message())
+		if end := t.call(one); end.Code != 0 {
+			t.fail("exit code %d: %s", end.Code, end.Message())
 		}
 	}
 	return c

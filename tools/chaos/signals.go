@@ -7,6 +7,10 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"qpipe/tools/chaos/program"
+
+	"qpipe/tools/chaos/draw"
 )
 
 // signals sends runs everything that a process can be sent.
@@ -16,15 +20,15 @@ func signals() *campaign {
 		promise: "hang-up, interrupts, stops and closed pipes leave a run that goes on to the same bytes, and the exit code says what happened",
 	}
 	c.trial = func(t *trial) {
-		kind := one(t.r, "hang-up", "twice", "many", "quit", "stop and go on", "closed output", "late", "alarm")
+		kind := draw.One(t.r, "hang-up", "twice", "many", "quit", "stop and go on", "closed output", "late", "alarm")
 		n := 1 + t.r.IntN(40)
 		t.title = fmt.Sprintf("%s at event %d", kind, n)
-		at := nth(n, func(event) bool { return true })
-		call := call{args: runArgs(), codes: []int{130}}
+		at := nth(n, func(program.Event) bool { return true })
+		call := program.Call{Args: runArgs(), Codes: []int{130}}
 		send := func(sigs ...syscall.Signal) {
 			var p *os.Process
-			call.began = func(started *os.Process) { p = started }
-			call.watch = func(e event) {
+			call.Began = func(started *os.Process) { p = started }
+			call.Watch = func(e program.Event) {
 				if at(e) {
 					for _, s := range sigs {
 						_ = p.Signal(s)
@@ -38,18 +42,18 @@ func signals() *campaign {
 		case "hang-up":
 			send(syscall.SIGHUP)
 		case "twice":
-			send(one(t.r, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP), one(t.r, syscall.SIGINT, syscall.SIGTERM))
+			send(draw.One(t.r, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP), draw.One(t.r, syscall.SIGINT, syscall.SIGTERM))
 		case "many":
 			send(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 		case "quit": // Go's own way to ask a program what it does
 			send(syscall.SIGQUIT)
-			call.sig, call.after, call.codes, dies = syscall.SIGQUIT, time.Hour, []int{2, 130, 131}, true
+			call.Sig, call.After, call.Codes, dies = syscall.SIGQUIT, time.Hour, []int{2, 130, 131}, true
 		case "stop and go on":
 			send(syscall.SIGSTOP, syscall.SIGCONT)
 		case "late":
-			call.sig, call.at = one(t.r, syscall.SIGTERM, syscall.SIGINT), func(e event) bool { return e.Event == "run_end" || e.Event == "output" }
+			call.Sig, call.At = draw.One(t.r, syscall.SIGTERM, syscall.SIGINT), func(e program.Event) bool { return e.Event == "run_end" || e.Event == "output" }
 		case "alarm":
-			send(one(t.r, syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2))
+			send(draw.One(t.r, syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2))
 			dies = true
 		case "closed output":
 			t.closedOutput(n)
@@ -57,18 +61,18 @@ func signals() *campaign {
 		}
 		r := t.call(call)
 		switch {
-		case r.code == 0:
+		case r.Code == 0:
 			t.right(r)
 			t.same()
-		case r.code == 130 || r.code == -1 && len(r.events) < 2 || dies:
+		case r.Code == 130 || r.Code == -1 && len(r.Events) < 2 || dies:
 		default:
-			t.fail("exit code %d (%v), where 130 would say that it was interrupted", r.code, r.sig)
+			t.fail("exit code %d (%v), where 130 would say that it was interrupted", r.Code, r.Sig)
 		}
-		if r.code == 130 && len(r.events) > 0 && !r.said("qpipe run") {
+		if r.Code == 130 && len(r.Events) > 0 && !r.Said("qpipe run") {
 			t.fail("an interrupted run does not say how to go on")
 		}
-		if kind == "stop and go on" && r.code != 0 {
-			t.fail("a run that was only stopped for a moment: exit code %d", r.code)
+		if kind == "stop and go on" && r.Code != 0 {
+			t.fail("a run that was only stopped for a moment: exit code %d", r.Code)
 		}
 		t.ends()
 		t.settled()
@@ -90,11 +94,11 @@ func (t *trial) closedOutput(n int) {
 		}
 		_ = read.Close()
 	}()
-	r := t.call(call{args: runArgs(), stdout: write, codes: []int{130}})
-	if r.code == -1 {
-		t.fail("killed by %v", r.sig)
+	r := t.call(program.Call{Args: runArgs(), Stdout: write, Codes: []int{130}})
+	if r.Code == -1 {
+		t.fail("killed by %v", r.Sig)
 	}
-	if r.code == 130 && !r.said("qpipe run") {
+	if r.Code == 130 && !r.Said("qpipe run") {
 		t.fail("an interrupted run does not say how to go on")
 	}
 	t.ends()

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package strike
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-const canStrike = true
+const Can = true
 
 // How a call says which file it is about.
 const (
@@ -48,9 +48,9 @@ type thread struct {
 	dies   bool          // when the call is done
 }
 
-// run starts a program under ptrace and waits for it. Calls count that touch a file below
+// Run starts a program under ptrace and waits for it. Calls count that touch a file below
 // the folder root.
-func (s *strike) run(root string, argv []string, attr *os.ProcAttr, running func(*os.Process) func() bool) (status syscall.WaitStatus, err error) {
+func (s *Strike) Run(root string, argv []string, attr *os.ProcAttr, running func(*os.Process) func() bool) (status syscall.WaitStatus, err error) {
 	runtime.LockOSThread() // the tracer is a thread, not a process
 	defer runtime.UnlockOSThread()
 	if root, err = filepath.EvalSymlinks(root); err != nil {
@@ -110,7 +110,7 @@ func (s *strike) run(root string, argv []string, attr *os.ProcAttr, running func
 }
 
 // stopped is the begin or the end of a system call.
-func (s *strike) stopped(root string, pid, tid int, t *thread) {
+func (s *Strike) stopped(root string, pid, tid int, t *thread) {
 	var regs syscall.PtraceRegs
 	if syscall.PtraceGetRegs(tid, &regs) != nil {
 		return
@@ -141,18 +141,18 @@ func (s *strike) stopped(root string, pid, tid int, t *thread) {
 	if !s.strikes(f.family) {
 		return
 	}
-	if s.hit == "" {
-		s.hit = fmt.Sprintf("%s %s", f.family, rel)
+	if s.Hit == "" {
+		s.Hit = fmt.Sprintf("%s %s", f.family, rel)
 	}
 	switch {
-	case s.short && f.family == "write":
+	case s.Short && f.family == "write":
 		regs.Rdx = (regs.Rdx + 1) / 2
 		_ = syscall.PtraceSetRegs(tid, &regs)
-	case s.errno != 0:
-		t.fails = s.errno
+	case s.Errno != 0:
+		t.fails = s.Errno
 		regs.Orig_rax = ^uint64(0) // no call at all
 		_ = syscall.PtraceSetRegs(tid, &regs)
-	case s.after:
+	case s.After:
 		t.dies = true
 	default:
 		regs.Orig_rax = ^uint64(0)
