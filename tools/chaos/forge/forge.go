@@ -43,6 +43,7 @@ func Encode(v any, indent string) []byte {
 	return bytes.ReplaceAll(out, []byte(`"`+Huge+`"`), []byte("1e999"))
 }
 
+// Sum is the hash of bytes, in hexadecimal digits.
 func Sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 // SealManifest writes a manifest with its hash, as docs/format.md says.
@@ -109,6 +110,7 @@ func ReplaceStrings(v any, f func(string) string) any {
 	return v
 }
 
+// Keys are the names in an object, sorted.
 func Keys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Metadata reads the texts in a checkpoint's header.

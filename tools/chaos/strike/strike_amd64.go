@@ -13,6 +13,7 @@ import (
 	"syscall"
 )
 
+// Can reports whether programs are struck on this machine.
 const Can = true
 
 // How a call says which file it is about.

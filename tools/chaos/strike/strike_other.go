@@ -8,6 +8,7 @@ import (
 	"syscall"
 )
 
+// Can reports whether programs are struck on this machine.
 const Can = false
 
 func (s *Strike) Run(string, []string, *os.ProcAttr, func(*os.Process) func() bool) (syscall.WaitStatus, error) {
