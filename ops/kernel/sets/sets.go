@@ -21,7 +21,10 @@ type row struct {
 
 // table has every set of this architecture, the slowest first.
 func table() []row {
-	return append([]row{{"ref", "", ref.Set}, {"portable", "", portable.Set}}, machine()...)
+	return append([]row{
+		{"ref", "", ref.Set},
+		{"portable", "", portable.Set},
+	}, machine()...)
 }
 
 // All returns every set that runs on this machine, ref first and the best one last.

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// addition is what a section of docs/adding.md adds: the files that it writes and those that it changes, by
+// their path in the repository, and the commands that it runs then.
+type addition struct {
+	files    map[string]string
+	commands []string
+}
+
+var (
+	adding  = regexp.MustCompile("(?ms)^```(?:go|sh|hcl|text) ([^\n]+)\n(.*?)^```$")
+	inFile = regexp.MustCompile(`^file=(\S+)(?: after=("(?:[^"\\]|\\.)*"))?$`)
+)
+
+// additions reads the page: a section for each of its headings.
+func additions(t *testing.T) map[string]*addition {
+	t.Helper()
+	page, err := os.ReadFile("docs/adding.md")
+	must(t, err)
+	all := map[string]*addition{}
+	for _, section := range strings.Split(string(page), "\n## ")[1:] {
+		title, text, _ := strings.Cut(section, "\n")
+		a := &addition{files: map[string]string{}}
+		for _, block := range adding.FindAllStringSubmatch(text, -1) {
+			info, body := block[1], block[2]
+			if strings.HasPrefix(info, "run") {
+				a.commands = append(a.commands, strings.TrimSpace(body))
+				continue
+			}
+			m := inFile.FindStringSubmatch(info)
+			if m == nil {
+				t.Fatalf("docs/adding.md, %s: a block says %q, which is no file", title, info)
+			}
+			a.put(t, m[1], m[2], body)
+		}
+		all[title] = a
+	}
+	return all
+}
+
+// put adds a file, or lines after those of a file that end in a text.
+func (a *addition) put(t *testing.T, file, after, body string) {
+	t.Helper()
+	if after == "" {
+		a.files[file] = body
+		return
+	}
+	text, err := strconv.Unquote(after)
+	must(t, err)
+	old, ok := a.files[file]
+	if !ok {
+		data, err := os.ReadFile(file)
+		must(t, err)
+		old = string(data)
+	}
+	if strings.Count(old, text+"\n") != 1 {
+		t.Fatalf("docs/adding.md adds lines to %s after %q, which is there %d times", file, text, strings.Count(old, text+"\n"))
+	}
+	a.files[file] = strings.Replace(old, text+"\n", text+"\n"+body, 1)
+}
+
+// overlay writes the files beside the repository and returns the argument that shows them to the go command.
+func (a *addition) overlay(t *testing.T) string {
+	t.Helper()
+	dir, root := t.TempDir(), "."
+	root, err := filepath.Abs(root)
+	must(t, err)
+	replace := map[string]string{}
+	for file, text := range a.files {
+		path := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		replace[filepath.Join(root, file)] = path
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	must(t, err)
+	path := filepath.Join(dir, "overlay.json")
+	must(t, os.WriteFile(path, data, 0o600))
+	return "-overlay=" + path
+}
+
+// TestAdding adds to the repository what the sections of docs/adding.md add, and runs their commands.
+func TestAdding(t *testing.T) {
+	for title, a := range additions(t) {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			if len(a.commands) == 0 {
+				t.Fatal("the section runs nothing")
+			}
+			overlay := a.overlay(t)
+			for file, text := range a.files {
+				if strings.HasSuffix(file, ".go") {
+					formatted(t, file, text)
+				}
+			}
+			for _, line := range a.commands {
+				args := shell(line)
+				if len(args) < 2 || args[0] != "go" {
+					t.Fatalf("%q is no command of go", line)
+				}
+				cmd := exec.Command("go", append([]string{args[1], overlay, "-vet=off", "-v"}, args[2:]...)...)
+				out, err := cmd.CombinedOutput()
+				if err != nil || !strings.Contains(string(out), "--- PASS") {
+					t.Errorf("%s: %v\n%.3000s", line, err, out)
+				}
+			}
+		})
+	}
+}
+
+// formatted wants a file as gofmt writes it.
+func formatted(t *testing.T, file, text string) {
+	t.Helper()
+	cmd := exec.Command("gofmt", "-l")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%s in docs/adding.md is not formatted: %v %s", file, err, out)
+	}
+}
+
+// shell splits a line into words, with quotes.
+func shell(line string) []string {
+	var words []string
+	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
+		words = append(words, m[1]+m[2])
+	}
+	return words
+}
+
