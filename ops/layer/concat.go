@@ -104,15 +104,6 @@ func (r *concatRunner) format(q *quant.Node) (f kernel.Quant, on, codes bool) {
 	return Joined(own, first.Format), true, true
 }
 
-// Joined is the format of a concat whose operands all have the format in: theirs,
-// so that the integers pass through, if the output has the same codes.
-func Joined(own, in kernel.Quant) kernel.Quant {
-	if in.Min == own.Min && in.Max == own.Max && in.HalfUp == own.HalfUp {
-		return in
-	}
-	return own
-}
-
 func (r *concatRunner) target(q kernel.Quant) {
 	for k := range r.parts {
 		p := &r.parts[k]

@@ -59,6 +59,15 @@ const (
 	Joins                // by its own, unless all operands have one format, which is then kept
 )
 
+// Joined is the format of an output that Joins operands of one format, in: theirs,
+// so that the integers pass through, if the output has the same codes.
+func Joined(own, in kernel.Quant) kernel.Quant {
+	if in.Min == own.Min && in.Max == own.Max && in.HalfUp == own.HalfUp {
+		return in
+	}
+	return own
+}
+
 // Role is a node's part in fusion: a Head takes the others that follow it, each once and in the order
 // Norm, Sum, Clamp, and becomes one node with them.
 type Role uint8
