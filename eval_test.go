@@ -21,8 +21,8 @@ import (
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 	"qpipe/stdlib"
@@ -100,11 +100,11 @@ func oddNet(t *testing.T, acts bool) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
 	x := b.Conv("c0", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
-	x = b.BatchNorm("n0", b.MaxPool("mp", x, layer.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
+	x = b.BatchNorm("n0", b.MaxPool("mp", x, op.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
 	y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
-	z := b.Add("a2", b.AvgPool("ap", x, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
-	k := b.Concat("k", y, z, b.AvgPool("ac", x, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
+	k := b.Concat("k", y, z, b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true)
 	if acts {

@@ -17,8 +17,8 @@ import (
 	"qpipe/interp/runs"
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -196,10 +196,10 @@ func lives(t *testing.T) []*nn.Graph {
 	t.Helper()
 	build := func() *nn.Graph {
 		b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 2})
-		x := b.BatchNorm("n0", b.MaxPool("mp", b.Input(), layer.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
+		x := b.BatchNorm("n0", b.MaxPool("mp", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
-		k := b.Concat("k", y, b.AvgPool("ap", x, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+		k := b.Concat("k", y, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -19,26 +20,26 @@ type Case struct {
 func Cases() []Case {
 	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
 	gate, pixels := tensor.Shape{H: 1, W: 1, C: 4}, tensor.Shape{H: 6, W: 5, C: 1}
-	pool := layer.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}}
+	pool := op.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}}
 	counted := pool
 	counted.CountIncludePad = true
 	return []Case{
-		{layer.Input{Shape: s}, nil},
-		{layer.Add{}, []tensor.Shape{s, s}},
-		{layer.Mul{}, []tensor.Shape{s, s}},
-		{layer.Mul{}, []tensor.Shape{s, gate}},
-		{layer.Mul{}, []tensor.Shape{pixels, s}},
-		{layer.Mul{}, []tensor.Shape{pixels, gate}},
-		{layer.Concat{}, []tensor.Shape{s, small}},
-		{layer.Concat{}, []tensor.Shape{s, small, s}},
-		{layer.MaxPool(pool), []tensor.Shape{s}},
-		{layer.AvgPool(pool), []tensor.Shape{s}},
-		{layer.AvgPool(counted), []tensor.Shape{s}},
-		{layer.GlobalAvgPool{}, []tensor.Shape{s}},
-		{layer.Flatten{}, []tensor.Shape{s}},
-		{layer.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
-		{layer.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
-		{layer.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
+		{op.Input{Shape: s}, nil},
+		{op.Add{}, []tensor.Shape{s, s}},
+		{op.Mul{}, []tensor.Shape{s, s}},
+		{op.Mul{}, []tensor.Shape{s, gate}},
+		{op.Mul{}, []tensor.Shape{pixels, s}},
+		{op.Mul{}, []tensor.Shape{pixels, gate}},
+		{op.Concat{}, []tensor.Shape{s, small}},
+		{op.Concat{}, []tensor.Shape{s, small, s}},
+		{op.MaxPool(pool), []tensor.Shape{s}},
+		{op.AvgPool(pool), []tensor.Shape{s}},
+		{op.AvgPool(counted), []tensor.Shape{s}},
+		{op.GlobalAvgPool{}, []tensor.Shape{s}},
+		{op.Flatten{}, []tensor.Shape{s}},
+		{op.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
+		{op.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
+		{op.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
 		{convbn.Conv{OutC: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Groups: 2, Bias: true}, []tensor.Shape{s}},
 		{convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 4}, []tensor.Shape{s}},
 		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},

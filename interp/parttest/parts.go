@@ -14,8 +14,8 @@ import (
 	"qpipe/lang/program"
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -190,7 +190,7 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 		x = unit("body.c", x, 3, 1)
 	}
 	if !t.Flat {
-		x = b.MaxPool("body.pool", x, layer.PoolArgs{Kernel: [2]int{2, 2}})
+		x = b.MaxPool("body.pool", x, op.PoolArgs{Kernel: [2]int{2, 2}})
 	}
 	if t.Norms {
 		x = b.BatchNorm("body.mid", x, 0, 0)

@@ -8,8 +8,8 @@ import (
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -40,7 +40,7 @@ func TestFuse(t *testing.T) {
 		}, "input<>input c0<input>c0+n0+r0 cd<c0>cd+nd c1<c0,cd>c1+n1+a+r1"},
 		{"the later operand is no conv", func(b *nn.Builder) nn.Value {
 			c := conv(b, "c", b.Input(), 3, 3, 1)
-			p := b.MaxPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{1, 1}})
+			p := b.MaxPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{1, 1}})
 			return b.Add("a", c, p)
 		}, "input<>input p<input>p c<input,p>c+a"},
 		{"a conv read twice takes nothing", func(b *nn.Builder) nn.Value {
@@ -57,7 +57,7 @@ func TestFuse(t *testing.T) {
 			return b.Add("a", c, c)
 		}, "input<>input c<input>c a<c,c>a"},
 		{"no act behind the output, linear over a flattened map", func(b *nn.Builder) nn.Value {
-			f := b.Flatten("f", b.AvgPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{2, 2}}))
+			f := b.Flatten("f", b.AvgPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}}))
 			return b.Linear("fc", f, 5, true)
 		}, "input<>input p<input>p f<p>f fc<f>fc"},
 	}
@@ -104,7 +104,7 @@ func TestBuilderMistakes(t *testing.T) {
 			return conv(b, "c", b.Input(), 4, 3, 1)
 		}},
 		{"p", "Padding", "half the window", func(b *nn.Builder) nn.Value {
-			return b.MaxPool("p", b.Input(), layer.PoolArgs{Kernel: [2]int{2, 2}, Padding: [2]int{2, 2}})
+			return b.MaxPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Padding: [2]int{2, 2}})
 		}},
 		{"n", "momentum", "0…1", func(b *nn.Builder) nn.Value { return b.BatchNorm("n", b.Input(), 0, 2) }},
 	}

@@ -9,6 +9,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -123,7 +124,7 @@ func (c *compose64) node(n *layer.Node) []float64 {
 	case n.Kind.Name == "concat":
 		return c.concat(n)
 	}
-	return pool64(layer.PoolGeom(n), c.n, x)
+	return pool64(op.PoolGeom(n), c.n, x)
 }
 
 // mul is the product, with extents of 1 repeated.

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"qpipe/ops/kernel"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 )
 
@@ -30,7 +30,7 @@ func wildGraph(t testing.TB, r *rand.Rand) *nn.Graph {
 		case 3:
 			x = b.Concat(name, x, x)
 		case 4:
-			x = b.MaxPool(name, x, layer.PoolArgs{Kernel: [2]int{1, 1}})
+			x = b.MaxPool(name, x, op.PoolArgs{Kernel: [2]int{1, 1}})
 		case 5:
 			x = b.GlobalAvgPool(name, x)
 		}

@@ -11,6 +11,7 @@ import (
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -123,13 +124,13 @@ func everyOp(t testing.TB) *nn.Graph {
 	d := bn("nd", conv(b, "cd", x, 8, 1, 2))
 	y := b.Act("r1", b.Add("a1", bn("n1", conv(b, "c1", x, 8, 3, 2)), d), kernel.ReLU6)
 	w := b.Conv("dw", y, convbn.Conv{OutC: 8, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Groups: 8, Bias: true})
-	p := b.MaxPool("mp", y, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
-	q := b.AvgPool("ap", y, layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+	p := b.MaxPool("mp", y, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+	q := b.AvgPool("ap", y, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 	k := b.Concat("k", w, p, q)
 	s := b.Act("r2", bn("n2", k), kernel.ReLU)
 	a := b.Add("a2", s, k)
 	g := b.GlobalAvgPool("gp", a)
-	f := b.Flatten("f", b.MaxPool("mp2", a, layer.PoolArgs{Kernel: [2]int{2, 2}}))
+	f := b.Flatten("f", b.MaxPool("mp2", a, op.PoolArgs{Kernel: [2]int{2, 2}}))
 	l := b.Act("r3", b.Linear("l1", f, 24, true), kernel.ReLU)
 	out := b.Linear("fc", b.Add("a3", l, g), 5, true)
 	gr, err := b.Graph(out)

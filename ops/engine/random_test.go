@@ -7,8 +7,8 @@ import (
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -45,9 +45,9 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 		var y nn.Value
 		switch s := x.Shape(); r.IntN(12) {
 		case 0:
-			y = b.MaxPool(name("max", i), x, layer.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+			y = b.MaxPool(name("max", i), x, op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 		case 1:
-			y = b.AvgPool(name("avg", i), x, layer.PoolArgs{Kernel: [2]int{3, min(2, s.W-1)}, Stride: [2]int{1, 1}, Padding: [2]int{1, 0}, CountIncludePad: r.IntN(2) == 0})
+			y = b.AvgPool(name("avg", i), x, op.PoolArgs{Kernel: [2]int{3, min(2, s.W-1)}, Stride: [2]int{1, 1}, Padding: [2]int{1, 0}, CountIncludePad: r.IntN(2) == 0})
 		case 2:
 			y = b.BatchNorm(name("bn", i), x, 0, 0)
 		case 3:
@@ -60,7 +60,7 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 			y = b.Concat(name("cat", i), x, z)
 			read[z] = true
 		case 5:
-			y = b.Apply(name("hswish", i), layer.Pointwise{Function: "hard_swish"}, x)
+			y = b.Apply(name("hswish", i), op.Pointwise{Function: "hard_swish"}, x)
 		case 6, 7:
 			z := x
 			if p := pick(); p.Shape().C == s.C {
@@ -70,9 +70,9 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 				z = b.GlobalAvgPool(name("gate", i), z)
 			}
 			if r.IntN(2) == 0 {
-				y = b.Apply(name("mul", i), layer.Mul{}, x, z)
+				y = b.Apply(name("mul", i), op.Mul{}, x, z)
 			} else {
-				y = b.Apply(name("mul", i), layer.Mul{}, z, x)
+				y = b.Apply(name("mul", i), op.Mul{}, z, x)
 			}
 		default:
 			y = randomUnit(b, r, i, x, open, read)

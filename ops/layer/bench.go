@@ -86,13 +86,13 @@ type Room struct {
 // RoomOf is what the node needs on the bench.
 func (n *Node) RoomOf(b *Bench) Room {
 	if n.Kind.Room == nil {
-		return n.plainRoom()
+		return n.PlainRoom()
 	}
 	return n.Kind.Room(n, b)
 }
 
-// plainRoom is that of a node that works row by row.
-func (n *Node) plainRoom() Room {
+// PlainRoom is that of a node that works row by row.
+func (n *Node) PlainRoom() Room {
 	r := Room{Bytes: 80 * int64(n.Shape.C)} // coefficients by channel
 	if n.Int8 {
 		r = Room{Block: n.RowRoom()}
@@ -133,8 +133,8 @@ func (b *Bench) Give(d grid.Grad, g []float32, e0, e1 int) {
 	}
 }
 
-// constant returns n equal values.
-func constant(n int, v float32) []float32 {
+// Constant returns n equal values.
+func Constant(n int, v float32) []float32 {
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = v

@@ -1,7 +1,7 @@
-// Package layer is what a network knows of an op: one row of a table, a [Kind], and one file that has the op in all
+// Package layer is what a network knows of an op: one row of a table, a [Kind], and what runs it in all
 // its forms: float, calibration and QAT (a [Runner], forward and backward) and int8 (an [Integer]). The passes of
-// package nn and the engine walk rows; they never ask which op a node is. An op with weights and a BN is package
-// convbn's; its rows have the same type.
+// package nn and the engine walk rows; they never ask which op a node is. The ops themselves are in
+// package op, and in convbn where weights and BN are trained quantized.
 package layer
 
 import (

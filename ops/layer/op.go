@@ -68,8 +68,8 @@ func Places(in, k, stride, pad, dilation int) int {
 	return rest/stride + 1
 }
 
-// same is the shape of an output that is like every operand.
-func same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
+// Same is the shape of an output that is like every operand.
+func Same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 	for _, s := range in[1:] {
 		if s != in[0] {
 			return tensor.Shape{}, fmt.Errorf("%v and %v differ", in[0], s)
@@ -78,5 +78,5 @@ func same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
-// like returns a node whose output is like the operand.
-func like(k *Kind, in Source) *Node { return &Node{Kind: k, Shape: in.Shape, Origin: in.Origin} }
+// Like returns a node whose output is like the operand.
+func Like(k *Kind, in Source) *Node { return &Node{Kind: k, Shape: in.Shape, Origin: in.Origin} }

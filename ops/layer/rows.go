@@ -9,21 +9,21 @@ import (
 // values by channel: one of them is unit of the channel. It can have several sets of units.
 type Rows struct {
 	*Bench
-	node     *Node
+	Node     *Node
 	Width    int // elements of a row
-	units    [][]float32
-	requants []kernel.Requant
+	Units    [][]float32
+	Requants []kernel.Requant
 }
 
 // NewRows returns the rows of the node's output, without units.
 func NewRows(n *Node, b *Bench) *Rows {
-	return &Rows{Bench: b, node: n, Width: n.Shape.W * n.Shape.C}
+	return &Rows{Bench: b, Node: n, Width: n.Shape.W * n.Shape.C}
 }
 
 // Unit adds a set of units, with a second operand y that the epilogue adds; nil without one.
 func (r *Rows) Unit(unit []float32, y *grid.Value) {
-	r.units = append(r.units, unit)
-	r.requants = append(r.requants, r.Epilogue(unit, y, r.node.Act))
+	r.Units = append(r.Units, unit)
+	r.Requants = append(r.Requants, r.Epilogue(unit, y, r.Node.Act))
 }
 
 // Begin implements Integer.
@@ -33,9 +33,9 @@ func (r *Rows) Begin(int) {}
 func (r *Rows) Write(acc, bias []int32, at, k int) {
 	end := at + len(acc)
 	if r.Coded {
-		r.Set.Requantize(acc, bias, nil, r.Codes[at:end], nil, r.node.Shape.C, &r.requants[k])
+		r.Set.Requantize(acc, bias, nil, r.Codes[at:end], nil, r.Node.Shape.C, &r.Requants[k])
 	} else {
-		r.Set.Dequantize(acc, bias, r.Out[at:end], r.node.Shape.C, r.units[k])
+		r.Set.Dequantize(acc, bias, r.Out[at:end], r.Node.Shape.C, r.Units[k])
 	}
 }
 

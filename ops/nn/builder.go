@@ -8,6 +8,7 @@ import (
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -50,7 +51,7 @@ func (v Value) Shape() tensor.Shape { return v.shape }
 // input node is named "input"; it has an output quant node of its own.
 func NewBuilder(in tensor.Shape) *Builder {
 	b := &Builder{names: map[string]bool{}}
-	n, err := layer.Input{Shape: in}.Node(nil)
+	n, err := op.Input{Shape: in}.Node(nil)
 	if err != nil {
 		b.fail("input", err)
 	}
@@ -63,7 +64,7 @@ func (b *Builder) Input() Value { return Value{0, b.nodes[0].Shape, b.err == nil
 
 // AddInput adds another input. Inputs are in the order in which they were added.
 func (b *Builder) AddInput(name string, in tensor.Shape) Value {
-	return b.Apply(name, layer.Input{Shape: in})
+	return b.Apply(name, op.Input{Shape: in})
 }
 
 // Apply adds a node that applies an op to values.
@@ -106,35 +107,35 @@ func (b *Builder) BatchNorm(name string, x Value, eps, momentum float64) Value {
 
 // Act adds an activation.
 func (b *Builder) Act(name string, x Value, a kernel.Act) Value {
-	return b.Apply(name, layer.Act{Act: a}, x)
+	return b.Apply(name, op.Act{Act: a}, x)
 }
 
 // Add adds two values of the same shape.
-func (b *Builder) Add(name string, x, y Value) Value { return b.Apply(name, layer.Add{}, x, y) }
+func (b *Builder) Add(name string, x, y Value) Value { return b.Apply(name, op.Add{}, x, y) }
 
 // Concat joins values of the same height and width along the channels.
 func (b *Builder) Concat(name string, xs ...Value) Value {
-	return b.Apply(name, layer.Concat{}, xs...)
+	return b.Apply(name, op.Concat{}, xs...)
 }
 
 // MaxPool adds a max pooling.
-func (b *Builder) MaxPool(name string, x Value, a layer.PoolArgs) Value {
-	return b.Apply(name, layer.MaxPool(a), x)
+func (b *Builder) MaxPool(name string, x Value, a op.PoolArgs) Value {
+	return b.Apply(name, op.MaxPool(a), x)
 }
 
 // AvgPool adds an average pooling.
-func (b *Builder) AvgPool(name string, x Value, a layer.PoolArgs) Value {
-	return b.Apply(name, layer.AvgPool(a), x)
+func (b *Builder) AvgPool(name string, x Value, a op.PoolArgs) Value {
+	return b.Apply(name, op.AvgPool(a), x)
 }
 
 // GlobalAvgPool averages over height and width.
 func (b *Builder) GlobalAvgPool(name string, x Value) Value {
-	return b.Apply(name, layer.GlobalAvgPool{}, x)
+	return b.Apply(name, op.GlobalAvgPool{}, x)
 }
 
 // Flatten makes a vector of a feature map. A Linear after it takes its weights
 // in the order of the map's channels, rows and columns, as PyTorch does.
-func (b *Builder) Flatten(name string, x Value) Value { return b.Apply(name, layer.Flatten{}, x) }
+func (b *Builder) Flatten(name string, x Value) Value { return b.Apply(name, op.Flatten{}, x) }
 
 // checkOperands refuses too few or too many operands, and a flattened map, whose order of features differs between
 // memory and file, where the op does not say that it takes one.

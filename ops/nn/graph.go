@@ -11,6 +11,7 @@ import (
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -67,7 +68,7 @@ type node struct {
 }
 
 // kinds is the table of ops, a row each.
-func kinds() []*layer.Kind { return append(layer.Kinds(), convbn.Kinds()...) }
+func kinds() []*layer.Kind { return append(op.Kinds(), convbn.Kinds()...) }
 
 // Ops are the names of all ops.
 func Ops() []string {

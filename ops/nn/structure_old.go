@@ -6,6 +6,7 @@ import (
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -51,7 +52,7 @@ func decodeStructure1(structure []byte) (graphJSON, error) {
 		if c := o.Conv; c != nil {
 			body = &convbn.Node{Geom: c.Conv, Add: c.Add, Bias: c.Bias, Frozen: c.Frozen, Weight: c.Weight}
 		} else if o.Pool != nil {
-			body = layer.NewPool(*o.Pool)
+			body = op.NewPool(*o.Pool)
 		}
 		if body != nil {
 			for _, a := range body.Attrs() {

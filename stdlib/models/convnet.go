@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"qpipe/interp/part"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -50,7 +50,7 @@ func (c convNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	for s := range 3 {
 		name := fmt.Sprintf("backbone.stage%d", s+1)
 		if s > 0 {
-			x = b.MaxPool(fmt.Sprintf("backbone.stage%d.pool", s), x, layer.PoolArgs{Kernel: [2]int{2, 2}})
+			x = b.MaxPool(fmt.Sprintf("backbone.stage%d.pool", s), x, op.PoolArgs{Kernel: [2]int{2, 2}})
 		}
 		for i := 1; i <= 2; i++ {
 			x = ConvModule2d{Name: fmt.Sprintf("%s.conv%d", name, i), OutC: c.Width << s, Kernel: 3, Stride: 1, Act: act, norm: n}.Add(b, x)

@@ -2,8 +2,8 @@ package models
 
 import (
 	"qpipe/interp/part"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -44,7 +44,7 @@ func NewLeNet(a LeNetArgs) (part.Model, error) {
 // Build implements part.Model.
 func (l leNet) Build(in tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{l.BNEps, l.BNMomentum}, activation(l.Act)
-	pool := layer.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
+	pool := op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
 	b := nn.NewBuilder(in)
 	x := ConvModule2d{Name: "backbone.conv1", OutC: l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, b.Input())
 	x = b.MaxPool("backbone.pool1", x, pool)

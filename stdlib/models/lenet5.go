@@ -2,8 +2,8 @@ package models
 
 import (
 	"qpipe/interp/part"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -47,7 +47,7 @@ func (l leNet5) Build(in tensor.Shape) (*nn.Graph, error) {
 		m := ConvModule2d{Name: name, OutC: outC, Kernel: size, Stride: 1, Act: activation(l.Act), norm: norm{l.BNEps, l.BNMomentum}}
 		return m.padded(b, x, padding)
 	}
-	pool := layer.PoolArgs{Kernel: [2]int{2, 2}}
+	pool := op.PoolArgs{Kernel: [2]int{2, 2}}
 	x := b.MaxPool("backbone.pool1", conv("backbone.conv1", b.Input(), 6, 5, 2), pool)
 	x = b.MaxPool("backbone.pool2", conv("backbone.conv2", x, 16, 5, 0), pool)
 	x = conv("backbone.conv3", x, 120, 5, 0)

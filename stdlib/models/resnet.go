@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"qpipe/interp/part"
-	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -107,6 +107,6 @@ func (r resNet) stem(b *nn.Builder, n norm) nn.Value {
 		return m.Add(b, b.Input())
 	}
 	m.Kernel, m.Stride = 7, 2
-	pool := layer.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
+	pool := op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
 	return b.MaxPool("backbone.stem.pool", m.Add(b, b.Input()), pool)
 }

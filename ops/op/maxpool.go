@@ -1,37 +1,40 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // MaxPool is max pooling. It passes codes on.
 type MaxPool PoolArgs
 
-var maxPoolKind = &Kind{
-	Name: "max_pool", Least: 1, Most: 1, Output: Passes,
+var maxPoolKind = &layer.Kind{
+	Name: "max_pool", Least: 1, Most: 1, Output: layer.Passes,
 	Shape: poolShape, Restore: restorePool, Room: maxPoolRoom,
 	Train: newMaxPool, Integer: newMaxPool8,
 }
 
 // Kind implements Op.
-func (MaxPool) Kind() *Kind { return maxPoolKind }
+func (MaxPool) Kind() *layer.Kind { return maxPoolKind }
 
 // Node implements Op.
-func (a MaxPool) Node(in []Source) (*Node, error) { return pooling(maxPoolKind, in[0], PoolArgs(a)) }
+func (a MaxPool) Node(in []layer.Source) (*layer.Node, error) {
+	return pooling(maxPoolKind, in[0], PoolArgs(a))
+}
 
 type maxPoolRunner struct {
-	*Bench
-	node        *Node
+	*layer.Bench
+	node        *layer.Node
 	geom        kernel.Pool
 	cut         grid.Cut
-	x           *Operand
+	x           *layer.Operand
 	index       []int32 // where each maximum lies
 	dx          grid.Grad
 	forth, back func(i, worker int)
 }
 
-func newMaxPool(n *Node, b *Bench) Runner {
+func newMaxPool(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &maxPoolRunner{Bench: b, node: n, geom: PoolGeom(n), x: b.In[0]}
 	if n := maxPoolPlaces(n, b); n > 0 {
 		r.index = make([]int32, n)
@@ -40,15 +43,15 @@ func newMaxPool(n *Node, b *Bench) Runner {
 	return r
 }
 
-func maxPoolRoom(n *Node, b *Bench) Room {
+func maxPoolRoom(n *layer.Node, b *layer.Bench) layer.Room {
 	if n.Int8 {
-		return n.plainRoom()
+		return n.PlainRoom()
 	}
-	return Room{Back: poolBack(b), Bytes: 4 * int64(maxPoolPlaces(n, b))}
+	return layer.Room{Back: poolBack(b), Bytes: 4 * int64(maxPoolPlaces(n, b))}
 }
 
 // maxPoolPlaces is of how many elements the maximum's place is kept.
-func maxPoolPlaces(n *Node, b *Bench) int {
+func maxPoolPlaces(n *layer.Node, b *layer.Bench) int {
 	if b.Training || b.Plain {
 		return b.Batch * n.Shape.WithN(1).Len()
 	}
@@ -92,14 +95,14 @@ func (r *maxPoolRunner) backChunk(i, _ int) {
 }
 
 type maxPool8 struct {
-	*Bench
+	*layer.Bench
 	geom kernel.Pool
 }
 
-func newMaxPool8(n *Node, b *Bench) Integer { return &maxPool8{b, PoolGeom(n)} }
+func newMaxPool8(n *layer.Node, b *layer.Bench) layer.Integer { return &maxPool8{b, PoolGeom(n)} }
 
 func (r *maxPool8) Begin(n int) { r.geom.N = n }
 
-func (r *maxPool8) Run(p Piece) {
+func (r *maxPool8) Run(p layer.Piece) {
 	r.Set.MaxPoolInt8(&r.geom, r.In[0].Codes, r.Codes, nil, p.R0, p.R1)
 }

@@ -1,44 +1,45 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // Act is a clamp, ReLU or ReLU6, where no convolution takes it. It passes codes on.
 type Act struct{ Act kernel.Act }
 
-var actKind = &Kind{
-	Name: "act", Least: 1, Most: 1, Output: Passes, Role: Clamp, Flat: true, Aligned: true, Floats: true,
-	Shape: same, Train: newAct, Integer: newAct8,
+var actKind = &layer.Kind{
+	Name: "act", Least: 1, Most: 1, Output: layer.Passes, Role: layer.Clamp, Flat: true, Aligned: true, Floats: true,
+	Shape: layer.Same, Train: newAct, Integer: newAct8,
 }
 
 // Kind implements Op.
-func (Act) Kind() *Kind { return actKind }
+func (Act) Kind() *layer.Kind { return actKind }
 
 // Node implements Op.
-func (a Act) Node(in []Source) (*Node, error) {
+func (a Act) Node(in []layer.Source) (*layer.Node, error) {
 	if a.Act != kernel.ReLU && a.Act != kernel.ReLU6 {
-		return nil, BadArg("act", "there is no such activation; relu and relu6 are")
+		return nil, layer.BadArg("act", "there is no such activation; relu and relu6 are")
 	}
-	n := like(actKind, in[0])
+	n := layer.Like(actKind, in[0])
 	n.Act = a.Act
 	return n, nil
 }
 
 // actRunner clamps codes, or values.
 type actRunner struct {
-	*Bench
-	node        *Node
+	*layer.Bench
+	node        *layer.Node
 	out         grid.Output // for values
-	x           *Operand
+	x           *layer.Operand
 	one, zero   []float32
 	dx          grid.Grad
 	forth, back func(i, worker int)
 }
 
-func newAct(n *Node, b *Bench) Runner {
-	r := &actRunner{Bench: b, node: n, x: b.In[0], one: constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
+func newAct(n *layer.Node, b *layer.Bench) layer.Runner {
+	r := &actRunner{Bench: b, node: n, x: b.In[0], one: layer.Constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
 	r.out.Init(b.Machine)
 	r.out.Act, r.out.Fill = n.Act, r.fill
 	r.forth, r.back = r.clipChunk, r.backChunk
@@ -110,20 +111,20 @@ func (r *actRunner) backChunk(i, _ int) {
 }
 
 type act8 struct {
-	*Rows
+	*layer.Rows
 	one, zero []float32
 }
 
-func newAct8(n *Node, b *Bench) Integer {
-	return &act8{Rows: NewRows(n, b), one: constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
+func newAct8(n *layer.Node, b *layer.Bench) layer.Integer {
+	return &act8{Rows: layer.NewRows(n, b), one: layer.Constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
 }
 
-func (r *act8) Run(p Piece) {
+func (r *act8) Run(p layer.Piece) {
 	x, e0, e1 := r.In[0], p.R0*r.Width, p.R1*r.Width
 	if !r.Coded {
-		r.Set.Affine(x.Data[e0:e1], kernel.Operand{}, r.Out[e0:e1], nil, r.one, r.zero, r.node.Act)
+		r.Set.Affine(x.Data[e0:e1], kernel.Operand{}, r.Out[e0:e1], nil, r.one, r.zero, r.Node.Act)
 		return
 	}
-	lo, hi := clipLimits(x.Format, r.node.Act)
+	lo, hi := clipLimits(x.Format, r.Node.Act)
 	clip(x.Codes[e0:e1], r.Codes[e0:e1], lo, hi)
 }

@@ -1,10 +1,11 @@
-package layer
+package op
 
 import (
 	"fmt"
 
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -12,12 +13,12 @@ import (
 // Concat joins values of the same height and width along the channels.
 type Concat struct{}
 
-var concatKind = &Kind{
-	Name: "concat", Least: 2, Most: -1, Output: Joins,
+var concatKind = &layer.Kind{
+	Name: "concat", Least: 2, Most: -1, Output: layer.Joins,
 	Shape: concatShape, Train: newConcat, Integer: newConcat8,
 }
 
-func concatShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
+func concatShape(_ *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
 	out := in[0]
 	for _, s := range in[1:] {
 		if s.H != out.H || s.W != out.W {
@@ -29,26 +30,26 @@ func concatShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // Kind implements Op.
-func (Concat) Kind() *Kind { return concatKind }
+func (Concat) Kind() *layer.Kind { return concatKind }
 
 // Node implements Op.
-func (Concat) Node(in []Source) (*Node, error) {
+func (Concat) Node(in []layer.Source) (*layer.Node, error) {
 	var shapes []tensor.Shape
 	out := tensor.Shape{}
 	for _, x := range in {
 		shapes = append(shapes, x.Shape)
 		s, err := concatShape(nil, shapes)
 		if err != nil {
-			return nil, BadArg("", "cannot join %s (%v) and %s (%v): height and width differ", in[0].Name, in[0].Shape, x.Name, x.Shape)
+			return nil, layer.BadArg("", "cannot join %s (%v) and %s (%v): height and width differ", in[0].Name, in[0].Shape, x.Name, x.Shape)
 		}
 		out = s
 	}
-	return &Node{Kind: concatKind, Shape: out, Origin: out}, nil
+	return &layer.Node{Kind: concatKind, Shape: out, Origin: out}, nil
 }
 
 type concatRunner struct {
-	*Bench
-	node  *Node
+	*layer.Bench
+	node  *layer.Node
 	out   grid.Output
 	parts []joint
 	back  func(i, worker int)
@@ -56,14 +57,14 @@ type concatRunner struct {
 
 // joint is one operand of a concat.
 type joint struct {
-	x         *Operand
+	x         *layer.Operand
 	width     int
 	unit, mul []float32
 	requant   kernel.Requant
 	dx        grid.Grad
 }
 
-func newConcat(n *Node, b *Bench) Runner {
+func newConcat(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &concatRunner{Bench: b, node: n}
 	for _, x := range b.In {
 		w := x.Shape.C
@@ -101,7 +102,7 @@ func (r *concatRunner) format(q *quant.Node) (f kernel.Quant, on, codes bool) {
 			return own, true, true
 		}
 	}
-	return Joined(own, first.Format), true, true
+	return layer.Joined(own, first.Format), true, true
 }
 
 func (r *concatRunner) target(q kernel.Quant) {
@@ -182,22 +183,22 @@ func (r *concatRunner) backChunk(i, _ int) {
 	}
 }
 
-type concat8 struct{ *Rows }
+type concat8 struct{ *layer.Rows }
 
-func newConcat8(n *Node, b *Bench) Integer {
-	r := &concat8{NewRows(n, b)}
+func newConcat8(n *layer.Node, b *layer.Bench) layer.Integer {
+	r := &concat8{layer.NewRows(n, b)}
 	for _, x := range b.In {
-		r.Unit(constant(x.Shape.C, x.Format.Scale), nil)
+		r.Unit(layer.Constant(x.Shape.C, x.Format.Scale), nil)
 	}
 	return r
 }
 
-func (r *concat8) Run(p Piece) {
-	b, step := r.Block[p.Worker], r.node.Shape.C
+func (r *concat8) Run(p layer.Piece) {
+	b, step := r.Block[p.Worker], r.Node.Shape.C
 	for row := p.R0; row < p.R1; row++ {
 		at := row * r.Width
 		for k, x := range r.In {
-			size, c := r.node.Shape.W*x.Shape.C, x.Shape.C
+			size, c := r.Node.Shape.W*x.Shape.C, x.Shape.C
 			codes := x.Codes[row*size : (row+1)*size]
 			if r.Coded && x.Format == r.Format { // the integers pass through
 				spread(codes, r.Codes[at:], c, step)
@@ -207,10 +208,10 @@ func (r *concat8) Run(p Piece) {
 			acc := b.I32[:size]
 			r.Set.Widen(codes, x.Format.Zero, acc)
 			if r.Coded {
-				r.Set.Requantize(acc, nil, nil, b.U8[:size], nil, c, &r.requants[k])
+				r.Set.Requantize(acc, nil, nil, b.U8[:size], nil, c, &r.Requants[k])
 				spread(b.U8[:size], r.Codes[at:], c, step)
 			} else {
-				r.Set.Dequantize(acc, nil, b.F32[:size], c, r.units[k])
+				r.Set.Dequantize(acc, nil, b.F32[:size], c, r.Units[k])
 				spread(b.F32[:size], r.Out[at:], c, step)
 			}
 			at += c

@@ -1,45 +1,46 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // Add adds two values of the same shape, where no convolution takes the addition.
 type Add struct{}
 
-var addKind = &Kind{
-	Name: "add", Least: 2, Most: 2, Role: Sum, Flat: true, Aligned: true,
-	Shape: same, Train: newAdd, Integer: newAdd8,
+var addKind = &layer.Kind{
+	Name: "add", Least: 2, Most: 2, Role: layer.Sum, Flat: true, Aligned: true,
+	Shape: layer.Same, Train: newAdd, Integer: newAdd8,
 }
 
 // Kind implements Op.
-func (Add) Kind() *Kind { return addKind }
+func (Add) Kind() *layer.Kind { return addKind }
 
 // Node implements Op.
-func (Add) Node(in []Source) (*Node, error) {
+func (Add) Node(in []layer.Source) (*layer.Node, error) {
 	x, y := in[0], in[1]
 	if x.Shape != y.Shape || x.Origin != y.Origin {
-		return nil, BadArg("", "cannot add %s (%v) and %s (%v)", x.Name, x.Shape, y.Name, y.Shape)
+		return nil, layer.BadArg("", "cannot add %s (%v) and %s (%v)", x.Name, x.Shape, y.Name, y.Shape)
 	}
-	return like(addKind, x), nil
+	return layer.Like(addKind, x), nil
 }
 
 type addRunner struct {
-	*Bench
-	node          *Node
+	*layer.Bench
+	node          *layer.Node
 	out           grid.Output
 	requant       kernel.Requant
 	unit, mul     []float32
 	one, zero     []float32
-	x, y          *Operand
+	x, y          *layer.Operand
 	dx, dy        grid.Grad
 	backwardChunk func(i, worker int)
 }
 
-func newAdd(n *Node, b *Bench) Runner {
+func newAdd(n *layer.Node, b *layer.Bench) layer.Runner {
 	c := n.Shape.C
-	r := &addRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c), one: constant(c, 1), zero: make([]float32, c)}
+	r := &addRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c), one: layer.Constant(c, 1), zero: make([]float32, c)}
 	r.x, r.y = b.In[0], b.In[1]
 	r.out.Init(b.Machine)
 	r.out.Fill, r.out.Target, r.backwardChunk = r.fill, r.target, r.give
@@ -97,27 +98,27 @@ func (r *addRunner) give(i, _ int) {
 
 // add8 works on a row's codes, less the zero point.
 type add8 struct {
-	*Rows
+	*layer.Rows
 	one, zero []float32
 }
 
-func newAdd8(n *Node, b *Bench) Integer {
-	r := &add8{Rows: NewRows(n, b), one: constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
-	r.Unit(constant(n.Shape.C, b.In[0].Format.Scale), b.In[1].Value)
+func newAdd8(n *layer.Node, b *layer.Bench) layer.Integer {
+	r := &add8{Rows: layer.NewRows(n, b), one: layer.Constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
+	r.Unit(layer.Constant(n.Shape.C, b.In[0].Format.Scale), b.In[1].Value)
 	return r
 }
 
-func (r *add8) Run(p Piece) {
+func (r *add8) Run(p layer.Piece) {
 	x, y := r.In[0], r.In[1]
 	acc := r.Block[p.Worker].I32[:r.Width]
 	for at := p.R0 * r.Width; at < p.R1*r.Width; at += r.Width {
 		end := at + r.Width
 		r.Set.Widen(x.Codes[at:end], x.Format.Zero, acc)
 		if r.Coded {
-			r.Set.Requantize(acc, nil, y.Codes[at:end], r.Codes[at:end], nil, r.node.Shape.C, &r.requants[0])
+			r.Set.Requantize(acc, nil, y.Codes[at:end], r.Codes[at:end], nil, r.Node.Shape.C, &r.Requants[0])
 			continue
 		}
-		r.Set.Dequantize(acc, nil, r.Out[at:end], r.node.Shape.C, r.units[0])
-		r.Set.Affine(r.Out[at:end], y.Operand(at, end), r.Out[at:end], nil, r.one, r.zero, r.node.Act)
+		r.Set.Dequantize(acc, nil, r.Out[at:end], r.Node.Shape.C, r.Units[0])
+		r.Set.Affine(r.Out[at:end], y.Operand(at, end), r.Out[at:end], nil, r.one, r.zero, r.Node.Act)
 	}
 }

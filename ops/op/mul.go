@@ -1,10 +1,11 @@
-package layer
+package op
 
 import (
 	"fmt"
 
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )
 
@@ -12,12 +13,12 @@ import (
 // repeated along it: a gate of 1×1×C scales the channels of a map, one of H×W×1 its pixels.
 type Mul struct{}
 
-var mulKind = &Kind{
+var mulKind = &layer.Kind{
 	Name: "mul", Least: 2, Most: 2, Rereads: true,
 	Shape: mulShape, Train: newMul, Integer: newMul8,
 }
 
-func mulShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
+func mulShape(_ *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
 	x, y := in[0], in[1]
 	fits := func(a, b int) bool { return a == b || a == 1 || b == 1 }
 	if !fits(x.H, y.H) || !fits(x.W, y.W) || !fits(x.C, y.C) {
@@ -27,24 +28,24 @@ func mulShape(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // Kind implements Op.
-func (Mul) Kind() *Kind { return mulKind }
+func (Mul) Kind() *layer.Kind { return mulKind }
 
 // Node implements Op.
-func (Mul) Node(in []Source) (*Node, error) {
+func (Mul) Node(in []layer.Source) (*layer.Node, error) {
 	s, err := mulShape(nil, []tensor.Shape{in[0].Shape, in[1].Shape})
 	if err != nil {
-		return nil, BadArg("", "cannot multiply %s (%v) and %s (%v)", in[0].Name, in[0].Shape, in[1].Name, in[1].Shape)
+		return nil, layer.BadArg("", "cannot multiply %s (%v) and %s (%v)", in[0].Name, in[0].Shape, in[1].Name, in[1].Shape)
 	}
-	return &Node{Kind: mulKind, Shape: s, Origin: s}, nil
+	return &layer.Node{Kind: mulKind, Shape: s, Origin: s}, nil
 }
 
 // factor is an operand of a product, and how its elements lie beside the output's.
 type factor struct {
-	*Operand
+	*layer.Operand
 	image, row, pixel, channel int // steps to the next of each; 0 where it is repeated
 }
 
-func newFactor(x *Operand) factor {
+func newFactor(x *layer.Operand) factor {
 	s := x.Shape
 	step := func(extent, size int) int {
 		if extent == 1 {
@@ -95,8 +96,8 @@ func (f *factor) float(i int) float32 {
 }
 
 type mulRunner struct {
-	*Bench
-	node               *Node
+	*layer.Bench
+	node               *layer.Node
 	out                grid.Output
 	x, y               factor
 	requant            kernel.Requant
@@ -106,7 +107,7 @@ type mulRunner struct {
 	gateTask, backTask func(i, worker int)
 }
 
-func newMul(n *Node, b *Bench) Runner {
+func newMul(n *layer.Node, b *layer.Bench) layer.Runner {
 	c := n.Shape.C
 	r := &mulRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c)}
 	r.x, r.y = newFactor(b.In[0]), newFactor(b.In[1])
@@ -193,20 +194,20 @@ func (r *mulRunner) giveTo(d grid.Grad, x, y *factor, n0, n1 int) {
 }
 
 type mul8 struct {
-	*Rows
+	*layer.Rows
 	x, y factor
 }
 
-func newMul8(n *Node, b *Bench) Integer {
-	r := &mul8{Rows: NewRows(n, b), x: newFactor(b.In[0]), y: newFactor(b.In[1])}
-	r.Unit(constant(n.Shape.C, r.x.Format.Scale*r.y.Format.Scale), nil)
+func newMul8(n *layer.Node, b *layer.Bench) layer.Integer {
+	r := &mul8{Rows: layer.NewRows(n, b), x: newFactor(b.In[0]), y: newFactor(b.In[1])}
+	r.Unit(layer.Constant(n.Shape.C, r.x.Format.Scale*r.y.Format.Scale), nil)
 	return r
 }
 
-func (r *mul8) Run(p Piece) {
+func (r *mul8) Run(p layer.Piece) {
 	acc := r.Block[p.Worker].I32[:r.Width]
 	for row := p.R0; row < p.R1; row++ {
-		integers(&r.x, &r.y, r.node.Shape, row, row+1, acc)
+		integers(&r.x, &r.y, r.Node.Shape, row, row+1, acc)
 		r.Write(acc, nil, row*r.Width, 0)
 	}
 }

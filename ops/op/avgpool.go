@@ -1,8 +1,9 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // AvgPool is average pooling.
@@ -16,8 +17,8 @@ var (
 	globalAvgPoolKind = averaging("global_avg_pool")
 )
 
-func averaging(name string) *Kind {
-	return &Kind{
+func averaging(name string) *layer.Kind {
+	return &layer.Kind{
 		Name: name, Least: 1, Most: 1,
 		Shape: poolShape, Restore: restorePool, Room: avgPoolRoom,
 		Train: newAvgPool, Integer: newAvgPool8,
@@ -25,16 +26,18 @@ func averaging(name string) *Kind {
 }
 
 // Kind implements Op.
-func (AvgPool) Kind() *Kind { return avgPoolKind }
+func (AvgPool) Kind() *layer.Kind { return avgPoolKind }
 
 // Node implements Op.
-func (a AvgPool) Node(in []Source) (*Node, error) { return pooling(avgPoolKind, in[0], PoolArgs(a)) }
+func (a AvgPool) Node(in []layer.Source) (*layer.Node, error) {
+	return pooling(avgPoolKind, in[0], PoolArgs(a))
+}
 
 // Kind implements Op.
-func (GlobalAvgPool) Kind() *Kind { return globalAvgPoolKind }
+func (GlobalAvgPool) Kind() *layer.Kind { return globalAvgPoolKind }
 
 // Node implements Op.
-func (GlobalAvgPool) Node(in []Source) (*Node, error) {
+func (GlobalAvgPool) Node(in []layer.Source) (*layer.Node, error) {
 	s := in[0].Shape
 	return pooling(globalAvgPoolKind, in[0], PoolArgs{Kernel: [2]int{s.H, s.W}})
 }
@@ -42,33 +45,33 @@ func (GlobalAvgPool) Node(in []Source) (*Node, error) {
 // requantBytes is the size of a kernel.Requant.
 const requantBytes = 80
 
-func avgPoolRoom(n *Node, b *Bench) Room {
+func avgPoolRoom(n *layer.Node, b *layer.Bench) layer.Room {
 	p := PoolGeom(n)
 	windows := int64(p.KH*p.KW + 1)
 	if n.Int8 {
-		return Room{Block: n.RowRoom(), Acc: b.Batch * n.Shape.WithN(1).Len(), Bytes: windows * requantBytes}
+		return layer.Room{Block: n.RowRoom(), Acc: b.Batch * n.Shape.WithN(1).Len(), Bytes: windows * requantBytes}
 	}
-	return Room{Back: poolBack(b), Bytes: windows * (8*int64(n.Shape.C) + requantBytes)}
+	return layer.Room{Back: poolBack(b), Bytes: windows * (8*int64(n.Shape.C) + requantBytes)}
 }
 
 // avgPoolRunner averages windows. Of codes it makes sums, exactly, and leaves the division
 // to the epilogue, as the int8 form does.
 type avgPoolRunner struct {
-	*Bench
-	node               *Node
+	*layer.Bench
+	node               *layer.Node
 	geom               kernel.Pool
 	out                grid.Output
 	counts             []int            // the numbers that windows divide by
 	unit               []float32        // by the number: one value a channel
 	mul                []float32        // likewise
 	requants           []kernel.Requant // by the number
-	x                  *Operand
+	x                  *layer.Operand
 	dx                 grid.Grad
 	cut                grid.Cut
 	gateTask, backTask func(i, worker int)
 }
 
-func newAvgPool(n *Node, b *Bench) Runner {
+func newAvgPool(n *layer.Node, b *layer.Bench) layer.Runner {
 	p := PoolGeom(n)
 	windows := p.KH*p.KW + 1
 	r := &avgPoolRunner{Bench: b, node: n, geom: p, counts: counts(&p), requants: make([]kernel.Requant, windows), x: b.In[0]}
@@ -205,19 +208,19 @@ func (r *avgPoolRunner) backChunk(i, _ int) {
 
 // avgPool8 has a set of units for every number that a window divides by.
 type avgPool8 struct {
-	*Rows
+	*layer.Rows
 	geom  kernel.Pool
 	set   []int // by the number: its set of units
 	whole bool  // every window divides by the same number
 }
 
-func newAvgPool8(n *Node, b *Bench) Integer {
-	r := &avgPool8{Rows: NewRows(n, b), geom: PoolGeom(n)}
+func newAvgPool8(n *layer.Node, b *layer.Bench) layer.Integer {
+	r := &avgPool8{Rows: layer.NewRows(n, b), geom: PoolGeom(n)}
 	r.set = make([]int, r.geom.KH*r.geom.KW+1)
 	list := counts(&r.geom)
 	for i, k := range list {
 		r.set[k] = i
-		r.Unit(constant(n.Shape.C, b.In[0].Format.Scale/float32(k)), nil)
+		r.Unit(layer.Constant(n.Shape.C, b.In[0].Format.Scale/float32(k)), nil)
 	}
 	r.whole = len(list) == 1
 	return r
@@ -225,7 +228,7 @@ func newAvgPool8(n *Node, b *Bench) Integer {
 
 func (r *avgPool8) Begin(n int) { r.geom.N = n }
 
-func (r *avgPool8) Run(p Piece) {
+func (r *avgPool8) Run(p layer.Piece) {
 	x, acc := r.In[0], r.Acc
 	r.Set.SumPoolInt8(&r.geom, x.Codes, x.Format.Zero, acc, p.R0, p.R1)
 	if r.whole {

@@ -1,42 +1,43 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )
 
 // Input is the network's input for images of that shape.
 type Input struct{ Shape tensor.Shape }
 
-var inputKind = &Kind{
+var inputKind = &layer.Kind{
 	Name:    "input",
-	Shape:   func(n *Node, _ []tensor.Shape) (tensor.Shape, error) { return n.Shape, nil },
+	Shape:   func(n *layer.Node, _ []tensor.Shape) (tensor.Shape, error) { return n.Shape, nil },
 	Train:   newInput,
 	Integer: newInput8,
 }
 
 // Kind implements Op.
-func (Input) Kind() *Kind { return inputKind }
+func (Input) Kind() *layer.Kind { return inputKind }
 
 // Node implements Op.
-func (i Input) Node([]Source) (*Node, error) {
+func (i Input) Node([]layer.Source) (*layer.Node, error) {
 	s := i.Shape.WithN(0)
-	n := &Node{Kind: inputKind, Shape: s, Origin: s}
+	n := &layer.Node{Kind: inputKind, Shape: s, Origin: s}
 	if s.H < 1 || s.W < 1 || s.C < 1 {
-		return n, BadArg("", "the input's shape %v has an extent below 1", s)
+		return n, layer.BadArg("", "the input's shape %v has an extent below 1", s)
 	}
 	return n, nil
 }
 
 // inputRunner quantizes the images.
 type inputRunner struct {
-	*Bench
-	node *Node
+	*layer.Bench
+	node *layer.Node
 	out  grid.Output
 }
 
-func newInput(n *Node, b *Bench) Runner {
+func newInput(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &inputRunner{Bench: b, node: n}
 	r.out.Init(b.Machine)
 	r.out.Fill = r.fill
@@ -73,15 +74,15 @@ func (r *inputRunner) Backward(int) {
 }
 
 type input8 struct {
-	*Bench
+	*layer.Bench
 	width int
 }
 
-func newInput8(n *Node, b *Bench) Integer { return &input8{b, n.Shape.W * n.Shape.C} }
+func newInput8(n *layer.Node, b *layer.Bench) layer.Integer { return &input8{b, n.Shape.W * n.Shape.C} }
 
 func (r *input8) Begin(int) {}
 
-func (r *input8) Run(p Piece) {
+func (r *input8) Run(p layer.Piece) {
 	e0, e1 := p.R0*r.width, p.R1*r.width
 	if r.Coded {
 		r.Set.Quantize(r.Images()[e0:e1], r.Codes[e0:e1], nil, r.Format, kernel.None)

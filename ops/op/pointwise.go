@@ -1,8 +1,9 @@
-package layer
+package op
 
 import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // Pointwise applies a function of one number to every element: one of the curves, by name.
@@ -14,7 +15,7 @@ type Pointwise struct{ Function string }
 // curve is a function with its derivative.
 type curve struct{ f, slope func(x float64) float64 }
 
-var curveKinds = []*Kind{
+var curveKinds = []*layer.Kind{
 	pointwise("hard_swish", hardSwish, hardSwishSlope),
 }
 
@@ -32,17 +33,17 @@ func hardSwishSlope(x float64) float64 {
 }
 
 // pointwise is the row of a curve.
-func pointwise(name string, f, slope func(x float64) float64) *Kind {
+func pointwise(name string, f, slope func(x float64) float64) *layer.Kind {
 	c := &curve{f, slope}
-	return &Kind{
-		Name: name, Least: 1, Most: 1, Flat: true, Aligned: true, Rereads: true, Shape: same,
-		Train:   func(n *Node, b *Bench) Runner { return newPointwise(c, n, b) },
-		Integer: func(n *Node, b *Bench) Integer { return newPointwise8(c, n, b) },
+	return &layer.Kind{
+		Name: name, Least: 1, Most: 1, Flat: true, Aligned: true, Rereads: true, Shape: layer.Same,
+		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newPointwise(c, n, b) },
+		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newPointwise8(c, n, b) },
 	}
 }
 
 // Kind implements Op.
-func (p Pointwise) Kind() *Kind {
+func (p Pointwise) Kind() *layer.Kind {
 	for _, k := range curveKinds {
 		if k.Name == p.Function {
 			return k
@@ -52,11 +53,11 @@ func (p Pointwise) Kind() *Kind {
 }
 
 // Node implements Op.
-func (p Pointwise) Node(in []Source) (*Node, error) {
+func (p Pointwise) Node(in []layer.Source) (*layer.Node, error) {
 	if p.Kind() == nil {
-		return nil, BadArg("function", "there is no function %q", p.Function)
+		return nil, layer.BadArg("function", "there is no function %q", p.Function)
 	}
-	return like(p.Kind(), in[0]), nil
+	return layer.Like(p.Kind(), in[0]), nil
 }
 
 // lookup is a curve over codes: value and slope of each, and what the value is quantized to.
@@ -80,17 +81,17 @@ func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
 }
 
 type pointwiseRunner struct {
-	*Bench
-	node  *Node
+	*layer.Bench
+	node  *layer.Node
 	curve *curve
 	out   grid.Output
-	x     *Operand
+	x     *layer.Operand
 	table lookup
 	dx    grid.Grad
 	back  func(i, worker int)
 }
 
-func newPointwise(c *curve, n *Node, b *Bench) Runner {
+func newPointwise(c *curve, n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &pointwiseRunner{Bench: b, node: n, curve: c, x: b.In[0]}
 	r.out.Init(b.Machine)
 	r.out.Fill, r.out.Target, r.back = r.fill, r.target, r.backChunk
@@ -168,12 +169,12 @@ func (r *pointwiseRunner) backChunk(i, _ int) {
 }
 
 type pointwise8 struct {
-	*Rows
+	*layer.Rows
 	table lookup
 }
 
-func newPointwise8(c *curve, n *Node, b *Bench) Integer {
-	r := &pointwise8{Rows: NewRows(n, b)}
+func newPointwise8(c *curve, n *layer.Node, b *layer.Bench) layer.Integer {
+	r := &pointwise8{Rows: layer.NewRows(n, b)}
 	r.table.enter(c, b.In[0].Format)
 	if b.Coded {
 		r.table.leave(b.Set, b.Format)
@@ -181,7 +182,7 @@ func newPointwise8(c *curve, n *Node, b *Bench) Integer {
 	return r
 }
 
-func (r *pointwise8) Run(p Piece) {
+func (r *pointwise8) Run(p layer.Piece) {
 	e0, e1 := p.R0*r.Width, p.R1*r.Width
 	x := r.In[0].Codes[e0:e1]
 	if r.Coded {
