@@ -132,9 +132,7 @@ func (a *app) end(code int) int {
 
 // cutOff is the end at a signal that nobody heeds.
 func (a *app) cutOff() int {
-	a.out.LeaveBar()
-	fmt.Fprintln(a.Err, "Interrupted.")
-	a.out.Shut()
+	a.err.Last("Interrupted.")
 	return exitInterrupted
 }
 

@@ -64,6 +64,19 @@ func columnsOf(w io.Writer) func() int {
 func (s *Stream) Write(p []byte) (int, error) {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
+	return s.write(p)
+}
+
+// Last prints the last line, in the place of the bar, and keeps what still works in the background from writing.
+func (s *Stream) Last(line string) {
+	s.screen.mu.Lock()
+	defer s.screen.mu.Unlock()
+	s.screen.bar, s.screen.live = nil, !s.screen.dumb
+	_, _ = s.write([]byte(line + "\n")) // s.err remembers
+	s.screen.closed = true
+}
+
+func (s *Stream) write(p []byte) (int, error) {
 	if s.columns == nil {
 		return len(p), s.put(p)
 	}
@@ -230,20 +243,6 @@ func (s *screen) liven(below *Stream) {
 	}
 }
 
-// leave drops the bar: what is said next is said in the middle of something.
-func (s *screen) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bar, s.live = nil, !s.dumb
-}
-
-// shut keeps what still works in the background from writing.
-func (s *screen) shut() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-}
-
 // Enliven says that there will be bars below the stream's lines.
 func (s *Stream) Enliven() { s.screen.liven(s) }
 
@@ -252,9 +251,3 @@ func (s *Stream) ShowBar(bar func(columns int) string) { s.screen.show(bar) }
 
 // HideBar takes the bar away.
 func (s *Stream) HideBar() { s.screen.hide() }
-
-// LeaveBar drops the bar: what is said next is said in the middle of something.
-func (s *Stream) LeaveBar() { s.screen.leave() }
-
-// Shut keeps what still works in the background from writing.
-func (s *Stream) Shut() { s.screen.shut() }
