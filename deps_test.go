@@ -29,6 +29,7 @@ var policy = []struct {
 
 	{"qpipe/lang/diag", "", "diagnostics know no part of the house"},
 	{"qpipe/lang/program", "qpipe/lang/diag", "the treaty is plain Go"},
+	{"qpipe/lang/lint", "qpipe/lang/diag qpipe/lang/program", "the rules between blocks see a program, not its text"},
 	{"qpipe/lang/files", "", "one opener for all files; it knows no part of the house"},
 	{"qpipe/lang/vary", "", "changes texts for fuzz targets; tests alone import it"},
 	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "participle stays behind one door"},

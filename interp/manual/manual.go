@@ -12,6 +12,7 @@ import (
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
+	"qpipe/lang/lint"
 	"qpipe/lang/notation"
 	"qpipe/lang/syntax"
 )
@@ -32,16 +33,28 @@ func (m Manual) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	codes.WriteString("# The diagnostics\n\nThis page is generated from the table of codes.\n\n| code | says |\n|---|---|\n")
-	for _, d := range diag.Meanings() {
-		fmt.Fprintf(&codes, "| %s | %s |\n", d.Code, d.Text)
-	}
+	writeCodes(&codes)
 	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "qconfig.md": []byte(qconfig)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
 	return writeGrammars(filepath.Join(dir, "language.md"))
+}
+
+// rules is what the tables say of their rules.
+func rules() []diag.About { return diag.AboutAll(lint.Rules()) }
+
+// writeCodes writes the page of the codes and the rules.
+func writeCodes(b *bytes.Buffer) {
+	b.WriteString("# The diagnostics\n\nThis page is generated from the table of codes and the tables of rules.\n\n| code | says |\n|---|---|\n")
+	for _, m := range diag.Meanings(rules()...) {
+		fmt.Fprintf(b, "| %s | %s |\n", m.Code, m.Text)
+	}
+	b.WriteString("\n## The rules\n\nA rule looks at a whole pipeline whose blocks are right one by one.\n\n| rule | code | | finds | why |\n|---|---|---|---|---|\n")
+	for _, r := range rules() {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", r.Name, r.Code, r.Severity, r.Summary, r.Doc)
+	}
 }
 
 // The marks between which docs/language.md shows the grammars.

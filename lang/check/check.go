@@ -1,7 +1,7 @@
 // Package check turns HCL files into a checked [program.Program]: it evaluates
 // variables, locals and functions, resolves every name, decodes the arguments of
-// parts into their Args structs, and applies the rules between blocks. It finds
-// all mistakes in one run and reports each once. It asks about parts only
+// parts into their Args structs, and asks lang/lint for the rules between blocks.
+// It finds all mistakes in one run and reports each once. It asks about parts only
 // through [program.Signatures]; it builds no network and reads no data.
 //
 // The door is [Check].
@@ -17,6 +17,7 @@ import (
 	"qpipe/lang/check/functions"
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
+	"qpipe/lang/lint"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
 )
@@ -68,7 +69,6 @@ type checker struct {
 	blocks  int // made by dynamic blocks so far
 	context *hcl.EvalContext
 	stages  []*stage
-	byName  map[string]*stage
 	sorted  map[string][]string // names by kind, when they have been asked for
 	said    said
 	spent   bool // that the budget of the whole pipeline is spent has been reported
@@ -106,7 +106,7 @@ func (c *checker) run() {
 	c.qconfigs()
 	c.decodeStages()
 	c.outputs()
-	c.rules()
+	c.list = lint.Run(c.forRules(), c.list)
 }
 
 // tableFor builds the functions that the files can call: for most pipelines none.

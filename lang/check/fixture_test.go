@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"qpipe/lang/diag"
+	"qpipe/lang/lint"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
 )
@@ -106,8 +107,8 @@ func TestFixtures(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatal("no fixtures", err)
 	}
-	seen := map[diag.Code]bool{}
-	defer func() { everyCode(t, seen) }()
+	seen, rules := map[diag.Code]bool{}, map[string]int{}
+	defer func() { everyCode(t, seen); everyRule(t, rules, len(paths)) }()
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".hcl"), func(t *testing.T) {
 			f := readFixture(t, path)
@@ -115,8 +116,12 @@ func TestFixtures(t *testing.T) {
 			if p == nil && !list.HasErrors() {
 				t.Error("no program, and no error that says why")
 			}
+			spoke := map[string]bool{}
 			for _, d := range list {
-				seen[d.Code] = true
+				seen[d.Code], spoke[d.Rule] = true, true
+			}
+			for name := range spoke {
+				rules[name]++
 			}
 			f.compare(t, list)
 			checkRanges(t, files, list)
@@ -202,9 +207,18 @@ func everyCode(t *testing.T, seen map[diag.Code]bool) {
 	for _, code := range []diag.Code{diag.FileUnreadable, diag.NoFiles, diag.FileTooLarge, diag.FileUnwritable, diag.BadResult} {
 		seen[code] = true
 	}
-	for _, m := range diag.Meanings() {
+	for _, m := range diag.Meanings(diag.AboutAll(lint.Rules())...) {
 		if m.Code < "QP300" && !seen[m.Code] {
 			t.Errorf("%s (%s): no fixture produces it", m.Code, m.Text)
+		}
+	}
+}
+
+// everyRule: a rule has a fixture that breaks it and one that does not.
+func everyRule(t *testing.T, spoke map[string]int, fixtures int) {
+	for _, r := range lint.Rules() {
+		if n := spoke[r.Name]; n == 0 || n == fixtures {
+			t.Errorf("rule %s speaks in %d of %d fixtures", r.Name, n, fixtures)
 		}
 	}
 }

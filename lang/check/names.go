@@ -30,6 +30,14 @@ type name struct {
 	state      int // of a local: 0 untouched, 1 being evaluated, 2 done
 }
 
+// word is what a person calls it.
+func (n *name) word() string {
+	if n.block == nil {
+		return "local value"
+	}
+	return n.block.Keyword
+}
+
 // declare collects the names of all blocks: each must be an identifier, and
 // unique among its kind.
 func (c *checker) declare() {

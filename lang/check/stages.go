@@ -10,46 +10,51 @@ import (
 
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
+	"qpipe/lang/lint"
 	"qpipe/lang/notation"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
 )
 
-// stage is a stage of the program with what the rules need to know of it.
+// stage is a stage of the program with its blocks.
 type stage struct {
-	*program.Stage
-	inside     *config.Stage
-	signatures []program.Signature // of the converters; Kind is empty for an unknown one
-	refs       []ref               // everything it waits for
-	loaded     []load              // what loads returns
-	form       program.Form        // of its model when it runs
-	sound      bool                // all its converters are known: form is right
-	broken     bool                // its blocks could not be decoded: no rule looks at it
-}
-
-// ref is a reference with the address of the block that makes it.
-type ref struct {
-	program.Ref
-	address string
+	lint.Stage
+	inside *config.Stage
 }
 
 // decodeStages decodes the stages, without looking from one to another.
 func (c *checker) decodeStages() {
-	c.byName = map[string]*stage{}
 	for _, b := range c.cfg.Stages {
 		if n := c.names["stage"][b.Name]; n.block != b {
 			continue // a second one of the name: reported
 		}
 		before := len(c.list)
 		in, ok := inside[config.Stage](c, b)
-		s := &stage{inside: in, broken: !ok && misleading(c.list[before:]), Stage: &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}}
+		s := &stage{inside: in}
+		s.Stage.Stage, s.Broken = &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}, !ok && misleading(c.list[before:])
 		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn, in.ProofImages)
 		if ok || in.Model != nil {
 			c.decodeStage(s)
 		}
-		c.stages, c.byName[s.Name] = append(c.stages, s), s
-		c.prog.Stages = append(c.prog.Stages, s.Stage)
+		s.Written = lint.Written{TrainData: in.TrainData != nil, ValData: in.ValData != nil, QConfig: in.Convert != nil && in.Convert.QConfig != nil}
+		c.stages = append(c.stages, s)
+		c.prog.Stages = append(c.prog.Stages, s.Stage.Stage)
 	}
+}
+
+// forRules is the pipeline as the rules see it.
+func (c *checker) forRules() *lint.Pipeline {
+	p := &lint.Pipeline{Program: c.prog, Signatures: c.opt.Signatures}
+	for _, s := range c.stages {
+		p.Stages = append(p.Stages, &s.Stage)
+	}
+	for _, kind := range []string{"var", "local", "dataset", "model", "qconfig"} {
+		for _, id := range c.known(kind) {
+			n := c.names[kind][id]
+			p.Names = append(p.Names, lint.Name{Kind: kind, Name: id, Word: n.word(), Address: n.address, Where: syntax.Range(n.where), Used: n.used})
+		}
+	}
+	return p
 }
 
 // misleading reports whether mistakes in a stage's blocks would make the rules
@@ -92,7 +97,7 @@ func (s *stage) header(c *checker) hcl.Range { return c.names["stage"][s.Name].b
 
 func (s *stage) note(address string, refs []program.Ref) {
 	for _, r := range refs {
-		s.refs = append(s.refs, ref{r, address})
+		s.Refs = append(s.Refs, lint.Ref{Ref: r, Address: address})
 	}
 }
 
@@ -162,7 +167,7 @@ func (c *checker) decodeConvert(s *stage, address string) {
 	v.Converters = c.calls(program.ConverterKind, in.Converters, address+".converter")
 	for _, call := range v.Converters {
 		sig, _ := c.opt.Signatures.Signature(program.ConverterKind, call.Type)
-		s.signatures = append(s.signatures, sig)
+		s.Converters = append(s.Converters, sig)
 	}
 	s.noteCalls(v.Converters)
 }
@@ -180,7 +185,7 @@ func (c *checker) decodeProof(s *stage) {
 	} else {
 		c.positive(address, a, &s.Proof, program.MostImages)
 	}
-	if !slices.ContainsFunc(s.signatures, func(sig program.Signature) bool { return sig.Kind == "" || sig.To == program.Quantized }) {
+	if !slices.ContainsFunc(s.Converters, func(sig program.Signature) bool { return sig.Kind == "" || sig.To == program.Quantized }) {
 		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.NameRange)},
 			"It says on how many images QAT2Quantize is proved. Remove it, or write it in the stage that converts to int8.",
 			"proof_images in stage %q, which converts nothing to int8", s.Name)

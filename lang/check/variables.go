@@ -260,7 +260,7 @@ func (c *checker) condition(cond *config.Condition, address, kind string) (holds
 		name string
 	}{{cond.Condition, "condition"}, {cond.Message, "error_message"}} {
 		if need.attr == nil {
-			c.missing(address, cond.Header, need.name, strings.ToUpper(article(kind)[:1])+article(kind)[1:]+" block has a condition and an error_message.")
+			c.missing(address, cond.Header, need.name, "A"+diag.Article(kind)[1:]+" block has a condition and an error_message.")
 			return false, false, "", false
 		}
 	}

@@ -120,12 +120,7 @@ func index(places map[hcl.Range]found, body *hclsyntax.Body, typ reflect.Type, w
 }
 
 // inBlock says "a trainer block", "an output block".
-func inBlock(keyword string) string {
-	if keyword != "" && strings.ContainsAny(keyword[:1], "aeiou") {
-		return "an " + keyword + " block"
-	}
-	return "a " + keyword + " block"
-}
+func inBlock(keyword string) string { return diag.Article(keyword) + " block" }
 
 func content(body *hclsyntax.Body) *hclsyntax.Body {
 	for _, b := range body.Blocks {

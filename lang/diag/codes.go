@@ -1,7 +1,8 @@
 package diag
 
 // Code names a kind of diagnostic: QP1xx text, QP2xx meaning, QP3xx graph,
-// QP4xx run, QP9xx a bug of ours.
+// QP4xx run, QP9xx a bug of ours. The codes that only a rule reports are in the
+// rules' tables: those of lang/lint from QP230 on.
 type Code string
 
 // Text: the files, their syntax and the one-line notations.
@@ -20,55 +21,36 @@ const (
 	BadVersionRange Code = "QP112"
 )
 
-// Meaning: names, types, values, and the rules between blocks.
+// Meaning: names, types, values, and what rules share with others.
 const (
-	UnknownBlock      Code = "QP200"
-	UnknownAttribute  Code = "QP201"
-	UnknownType       Code = "QP202"
-	UnknownReference  Code = "QP203"
-	WrongType         Code = "QP204"
-	BadValue          Code = "QP205"
-	MissingAttribute  Code = "QP206"
-	MissingBlock      Code = "QP207"
-	DuplicateName     Code = "QP208"
-	DuplicateBlock    Code = "QP209"
-	BadLabel          Code = "QP210"
-	EvaluationFailed  Code = "QP211"
-	UnknownFunction   Code = "QP212"
-	NotKnownYet       Code = "QP213"
-	LocalCycle        Code = "QP214"
-	ValueTooLarge     Code = "QP215"
-	BadDynamic        Code = "QP216"
-	NoValue           Code = "QP220"
-	UndeclaredVar     Code = "QP221"
-	VariableInvalid   Code = "QP222"
-	BadVariableType   Code = "QP223"
-	VersionMismatch   Code = "QP224"
-	ConditionFalse    Code = "QP225"
-	BadVarFile        Code = "QP226"
-	TwoSolvers        Code = "QP230"
-	StageCycle        Code = "QP231"
-	NothingToAbsorb   Code = "QP232"
-	ConverterOrder    Code = "QP233"
-	QATModeMismatch   Code = "QP234"
-	QATModeDiffers    Code = "QP235"
-	ResumeMismatch    Code = "QP236"
-	NoCheckpoint      Code = "QP237"
-	NeverFires        Code = "QP238"
-	MetaArgument      Code = "QP239"
-	MissingData       Code = "QP240"
-	NoMetrics         Code = "QP241"
-	NoQConfig         Code = "QP242"
-	EpochsOrSteps     Code = "QP243"
-	BadResult         Code = "QP244"
-	NoFloatCheckpoint Code = "QP260"
-	AbsorptionJumps   Code = "QP261"
-	AveragedAbsorbed  Code = "QP262"
-	StageUnread       Code = "QP263"
-	LargerLR          Code = "QP264"
-	Unused            Code = "QP265"
-	DataUnused        Code = "QP266"
-	CallbackIdle      Code = "QP267"
+	UnknownBlock     Code = "QP200"
+	UnknownAttribute Code = "QP201"
+	UnknownType      Code = "QP202"
+	UnknownReference Code = "QP203"
+	WrongType        Code = "QP204"
+	BadValue         Code = "QP205"
+	MissingAttribute Code = "QP206"
+	MissingBlock     Code = "QP207"
+	DuplicateName    Code = "QP208"
+	DuplicateBlock   Code = "QP209"
+	BadLabel         Code = "QP210"
+	EvaluationFailed Code = "QP211"
+	UnknownFunction  Code = "QP212"
+	NotKnownYet      Code = "QP213"
+	LocalCycle       Code = "QP214"
+	ValueTooLarge    Code = "QP215"
+	BadDynamic       Code = "QP216"
+	NoValue          Code = "QP220"
+	UndeclaredVar    Code = "QP221"
+	VariableInvalid  Code = "QP222"
+	BadVariableType  Code = "QP223"
+	VersionMismatch  Code = "QP224"
+	ConditionFalse   Code = "QP225"
+	BadVarFile       Code = "QP226"
+	MetaArgument     Code = "QP239"
+	MissingData      Code = "QP240"
+	EpochsOrSteps    Code = "QP243"
+	BadResult        Code = "QP244"
 )
 
 // Meaning is a code with its one-sentence explanation.
@@ -77,7 +59,7 @@ type Meaning struct {
 	Text string
 }
 
-// languageMeanings is the table of the codes that the language produces, in order.
+// languageMeanings is the table of the codes that the language produces, those of rules excepted.
 func languageMeanings() []Meaning {
 	return []Meaning{
 		{FileUnreadable, "a file or folder cannot be read"},
@@ -117,28 +99,8 @@ func languageMeanings() []Meaning {
 		{VersionMismatch, "the pipeline needs another version of the program"},
 		{ConditionFalse, "a condition is false before anything has run"},
 		{BadVarFile, "a file of variable values holds something else"},
-		{TwoSolvers, "a stage has both a trainer and a calibrator"},
-		{StageCycle, "stages depend on each other in a circle"},
-		{NothingToAbsorb, "a callback absorbs BatchNorms where there are none to absorb"},
-		{ConverterOrder, "the converters stand in an order that cannot work"},
-		{QATModeMismatch, "two stages' qat_mode give their checkpoints different tensors"},
-		{QATModeDiffers, "two stages' qat_mode differ, with the same tensors"},
-		{ResumeMismatch, "epoch or step cannot be resumed without the optimizer"},
-		{NoCheckpoint, "the stage does not write the checkpoint referred to"},
-		{NeverFires, "the schedule lies at or past the end of training"},
 		{MetaArgument, "a callback lacks a meta-argument, or has one that it does not take"},
-		{MissingData, "a stage has no data to work on"},
-		{NoMetrics, "the stage referred to measures no such metric"},
-		{NoQConfig, "a stage quantizes without a qconfig"},
 		{EpochsOrSteps, "a trainer needs either num_epochs or num_steps"},
 		{BadResult, "a value that was known only after the run does not fit"},
-		{NoFloatCheckpoint, "warning: fuse_bn trains without a converged float checkpoint"},
-		{AbsorptionJumps, "warning: absorbing during training changes the output"},
-		{AveragedAbsorbed, "warning: weight averaging together with absorption"},
-		{StageUnread, "warning: nothing reads what the stage leaves"},
-		{LargerLR, "warning: the learning rate is larger in QAT than in float"},
-		{Unused, "warning: a declared name is never used"},
-		{DataUnused, "warning: a data set is given that the stage does not read"},
-		{CallbackIdle, "warning: the callback never acts"},
 	}
 }

@@ -1,7 +1,5 @@
 package diag
 
-import "slices"
-
 // Graph: the networks of the stages, and what passes between them.
 const (
 	SelectsNothing     Code = "QP300"
@@ -84,10 +82,9 @@ const (
 // Bug is qpipe's own failure.
 const Bug Code = "QP900"
 
-// Meanings returns the table of all codes, in order: those of the language,
-// then those of the interpreter.
-func Meanings() []Meaning {
-	return slices.Concat(languageMeanings(), []Meaning{
+// interpreterMeanings is the table of the codes that the interpreter produces, those of rules excepted.
+func interpreterMeanings() []Meaning {
+	return []Meaning{
 		{SelectsNothing, "a module selector matches no node of the network"},
 		{AbsorbedTwice, "the same BN is absorbed twice"},
 		{SelectsNoBN, "a callback that acts on BN selects none"},
@@ -151,5 +148,5 @@ func Meanings() []Meaning {
 		{LogDamaged, "a log of a run was damaged, changed or removed"},
 
 		{Bug, "qpipe itself failed"},
-	})
+	}
 }

@@ -64,6 +64,7 @@ type Related struct {
 // what survived.
 type Diagnostic struct {
 	Code     Code
+	Rule     string // the name of the rule that has found it, "" where it is no rule's
 	Severity Severity
 	Summary  string
 	Detail   string

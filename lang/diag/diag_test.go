@@ -123,7 +123,7 @@ func TestWriteJSON(t *testing.T) {
 func TestMost(t *testing.T) {
 	var list List
 	for i := range 3 * Most {
-		d := &Diagnostic{Code: Unused, Severity: Warning, Summary: "w", Subject: Range{"y.hcl", Pos{i + 1, 1, i}, Pos{i + 1, 2, i + 1}}}
+		d := &Diagnostic{Code: NoValue, Severity: Warning, Summary: "w", Subject: Range{"y.hcl", Pos{i + 1, 1, i}, Pos{i + 1, 2, i + 1}}}
 		if i%2 == 1 && i > 2*Most {
 			d.Code, d.Severity, d.Summary = Unclosed, Error, "e"
 		}
@@ -209,7 +209,7 @@ func TestDidYouMean(t *testing.T) {
 
 func TestSorted(t *testing.T) {
 	a := &Diagnostic{Code: Unclosed, Summary: "b", Subject: span("trainer")}
-	list := List{a, {Code: Unclosed, Summary: "a", Subject: span("stage")}, {Code: Unclosed, Summary: "b", Subject: span("trainer")}, {Code: Unused, Severity: Warning, Summary: "c"}}
+	list := List{a, {Code: Unclosed, Summary: "a", Subject: span("stage")}, {Code: Unclosed, Summary: "b", Subject: span("trainer")}, {Code: NoValue, Severity: Warning, Summary: "c"}}
 	got := list.Sorted()
 	if len(got) != 3 || got[0].Summary != "c" || got[1].Summary != "a" || got[2] != a || !got.HasErrors() {
 		t.Errorf("%+v", got)

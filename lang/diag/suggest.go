@@ -63,6 +63,14 @@ func DidYouMean(name string, names []string, what string) string {
 	return "The " + what + ": " + Enumerate(names) + "."
 }
 
+// Article puts "a" or "an" before a word.
+func Article[T ~string](word T) string {
+	if word != "" && strings.ContainsRune("aeiou", rune(word[0])) {
+		return "an " + string(word)
+	}
+	return "a " + string(word)
+}
+
 // Enumerate joins sorted names with commas; a long list is cut.
 func Enumerate(names []string) string {
 	const most = 20

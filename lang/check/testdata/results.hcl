@@ -44,3 +44,15 @@ output "d" {
     error_message = ["x"] # want "QP204 error error_message needs a string"
   }
 }
+stage "twobest" {
+  model      = model.net
+  train_data = dataset.train
+  val_data   = dataset.val
+  trainer {
+    num_epochs = 1
+    batch_size = 32
+    optimizer "SGD" { lr = 0.1 }
+  }
+  callback "Checkpoint" { monitor = "accuracy" }
+  callback "Checkpoint" { monitor = "loss" } # want "QP209 error a second callback keeps the best checkpoint of stage \"twobest\": Keep one of the two"
+}
