@@ -47,7 +47,7 @@ output "d" {
 stage "twobest" {
   model      = model.net
   train_data = dataset.train
-  val_data   = dataset.val
+  val_data   = dataset.test
   trainer {
     num_epochs = 1
     batch_size = 32
