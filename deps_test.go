@@ -53,9 +53,10 @@ var policy = []struct {
 	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
 
 	{"qpipe/ops/layer", "qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "what an op is, whatever it does"},
+	{"qpipe/ops/random", "", "the one generator"},
 	{"qpipe/ops/op", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "an op knows no other and no network"},
 	{"qpipe/ops/convbn", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/kernel/ref qpipe/ops/quant qpipe/ops/tensor", "the heart knows one node at a time"},
-	{"qpipe/ops/nn", "qpipe/ops/op qpipe/ops/convbn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "a network does not know how it is run"},
+	{"qpipe/ops/nn", "qpipe/ops/op qpipe/ops/convbn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/random qpipe/ops/tensor", "a network does not know how it is run"},
 	{"qpipe/ops/engine", "qpipe/ops/nn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "the engine knows no op: it walks the table's rows"},
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 

@@ -1,8 +1,9 @@
 package part
 
-// Rand is SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and the same on
-// every machine. The zero value is the generator of seed 0.
-type Rand struct{ state uint64 }
+import "qpipe/ops/random"
+
+// Rand draws from SplitMix64, the same on every machine. The zero value is the generator of seed 0.
+type Rand struct{ bits random.SplitMix }
 
 // NewRand returns the generator of the given keys: any change of a key, or of
 // their order, gives an unrelated stream.
@@ -14,21 +15,15 @@ func NewRand(keys ...uint64) *Rand {
 
 // Seed makes r the generator of the given keys.
 func (r *Rand) Seed(keys ...uint64) {
-	r.state = 0
+	r.bits = 0
 	for _, k := range keys {
-		r.state = r.Uint64() ^ k
+		r.bits = random.SplitMix(r.Uint64() ^ k)
 		r.Uint64()
 	}
 }
 
 // Uint64 returns the next 64 bits.
-func (r *Rand) Uint64() uint64 {
-	r.state += 0x9e3779b97f4a7c15
-	z := r.state
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	return z ^ (z >> 31)
-}
+func (r *Rand) Uint64() uint64 { return r.bits.Next() }
 
 // Intn returns a number in [0, n).
 func (r *Rand) Intn(n int) int { return int(r.Uint64() % uint64(n)) }

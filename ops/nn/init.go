@@ -3,6 +3,8 @@ package nn
 import (
 	"hash/fnv"
 	"math"
+
+	"qpipe/ops/random"
 )
 
 // Init allocates the parameters and fills them: Kaiming normal (fan in) for convolutions, normal with
@@ -28,27 +30,19 @@ func (g *Graph) alloc() {
 }
 
 // normal draws normally distributed numbers: SplitMix64 and Box and Muller.
-type normal struct{ state uint64 }
+type normal struct{ bits random.SplitMix }
 
 func newNormal(seed int64, name string) *normal {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	r := &normal{uint64(seed)}
-	r.state = r.bits() ^ h.Sum64()
-	r.bits()
+	r := &normal{random.SplitMix(seed)}
+	r.bits = random.SplitMix(r.bits.Next() ^ h.Sum64())
+	r.bits.Next()
 	return r
 }
 
-func (r *normal) bits() uint64 {
-	r.state += 0x9e3779b97f4a7c15
-	z := r.state
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	return z ^ (z >> 31)
-}
-
 // unit is uniform in (0, 1].
-func (r *normal) unit() float64 { return (float64(r.bits()>>11) + 1) / (1 << 53) }
+func (r *normal) unit() float64 { return (float64(r.bits.Next()>>11) + 1) / (1 << 53) }
 
 func (r *normal) next() float64 {
 	return math.Sqrt(-2*math.Log(r.unit())) * math.Cos(2*math.Pi*r.unit())

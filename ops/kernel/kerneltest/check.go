@@ -10,6 +10,7 @@ import (
 
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
+	"qpipe/ops/random"
 )
 
 // check runs one kernel of the set on one generated case and compares it with ref.
@@ -93,7 +94,7 @@ func Mistakes(s *kernel.Set, count int) []error {
 // mistake returns what is wrong in the first case that fails.
 func mistake(s *kernel.Set, name string, check check, count int) error {
 	for i := range count {
-		g := &gen{state: uint64(i)}
+		g := &gen{seed: random.SplitMix(i)}
 		check(g, s, ref.Set())
 		if err := g.done(); err != nil {
 			return fmt.Errorf("%s: %s, case %d: %w", s.Name, name, i, err)

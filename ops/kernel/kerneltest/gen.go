@@ -11,12 +11,13 @@ import (
 	"math"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/random"
 )
 
 // gen makes the random parts of one case and remembers its buffers and what went
 // wrong.
 type gen struct {
-	state  uint64
+	seed   random.SplitMix
 	bufs   []guarded
 	errs   []error
 	detail string // what the case is, for a message
@@ -26,22 +27,13 @@ func (g *gen) errorf(format string, args ...any) {
 	g.errs = append(g.errs, fmt.Errorf(format, args...))
 }
 
-// next is splitmix64.
-func (g *gen) next() uint64 {
-	g.state += 0x9e3779b97f4a7c15
-	z := g.state
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
 // intn returns a number in [lo, hi].
-func (g *gen) intn(lo, hi int) int { return lo + int(g.next()%uint64(hi-lo+1)) }
+func (g *gen) intn(lo, hi int) int { return lo + int(g.seed.Next()%uint64(hi-lo+1)) }
 
 func (g *gen) one(n int) bool { return g.intn(1, n) == 1 }
 
 // float returns a value in [-1, 1).
-func (g *gen) float() float32 { return float32(g.next()>>40)/(1<<23) - 1 }
+func (g *gen) float() float32 { return float32(g.seed.Next()>>40)/(1<<23) - 1 }
 
 // special returns a value that breaks careless loops, or an ordinary one.
 func (g *gen) special() float32 {
@@ -56,9 +48,9 @@ func (g *gen) special() float32 {
 	return 8 * g.float()
 }
 
-func (g *gen) int8() int8   { return int8(g.next()) }
-func (g *gen) code() uint8  { return uint8(g.next()) }
-func (g *gen) int32() int32 { return int32(g.next()) >> g.intn(1, 31) }
+func (g *gen) int8() int8   { return int8(g.seed.Next()) }
+func (g *gen) code() uint8  { return uint8(g.seed.Next()) }
+func (g *gen) int32() int32 { return int32(g.seed.Next()) >> g.intn(1, 31) }
 func (g *gen) zero() int32  { return []int32{0, 128, 255, int32(g.code())}[g.intn(0, 3)] }
 
 // cuts returns the borders of a random partition of [0, n).
@@ -192,7 +184,7 @@ func (g *gen) bits(n int) []uint8 {
 		return nil
 	}
 	return in(g, "mask", (n+7)/8, func(i int) uint8 {
-		b := uint8(g.next())
+		b := uint8(g.seed.Next())
 		if left := n - 8*i; left < 8 {
 			b &= 1<<left - 1
 		}
