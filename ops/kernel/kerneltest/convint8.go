@@ -81,7 +81,7 @@ func convInt8(g *gen, s, ref *kernel.Set) {
 	p := g.conv()
 	x, w := g.operands(p)
 	pad := uint8(g.zero())
-	bias := in(g, "bias", p.OutC, func(int) int32 { return int32(g.next()) >> g.intn(8, 31) })
+	bias := in(g, "bias", p.OutC, func(int) int32 { return int32(g.seed.Next()) >> g.intn(8, 31) })
 	sums := out[int32](g, "sums", p.OutC)
 	weights := packed(g, p.OutC, s.Conv(p).Int8PackSize(p), s.Block, p.Groups, g.one(2), func(to []int8, lo, hi int) { s.Conv(p).Int8Pack(p, w, to, sums, lo, hi) })
 	whole, cut, alone, want, what := g.int8Out(p)
