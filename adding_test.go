@@ -97,6 +97,10 @@ func TestAdding(t *testing.T) {
 			if len(a.commands) == 0 {
 				t.Fatal("the section runs nothing")
 			}
+			if a.files["mine/go.mod"] != "" {
+				a.alone(t)
+				return
+			}
 			overlay := a.overlay(t)
 			for file, text := range a.files {
 				if strings.HasSuffix(file, ".go") {
@@ -115,6 +119,43 @@ func TestAdding(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// alone writes the files of a program beside the repository, and runs the section's commands there.
+func (a *addition) alone(t *testing.T) {
+	t.Helper()
+	root, err := filepath.Abs(".")
+	must(t, err)
+	dir := t.TempDir()
+	must(t, os.Symlink(root, filepath.Join(dir, "qpipe")))
+	must(t, os.Mkdir(filepath.Join(dir, "mine"), 0o700))
+	for file, text := range a.files {
+		if strings.HasSuffix(file, ".go") {
+			formatted(t, file, text)
+		}
+		must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
+	}
+	said := ""
+	for _, block := range a.commands {
+		for line := range strings.Lines(block) {
+			args := shell(line)
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Dir = filepath.Join(dir, "mine")
+			cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off", "CGO_ENABLED=0", "NO_COLOR=1")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%.3000s", line, err, out)
+			}
+			said = string(out)
+		}
+	}
+	m := regexp.MustCompile(`accuracy = (\S+)`).FindStringSubmatch(said)
+	if !strings.Contains(said, "has the same integers as") || m == nil {
+		t.Fatalf("the pipeline of the page says\n%s", said)
+	}
+	if reached, err := strconv.ParseFloat(m[1], 64); err != nil || reached < 0.85 {
+		t.Errorf("the pipeline of the page reaches %v", m[1])
 	}
 }
 
