@@ -45,6 +45,8 @@ var policy = []struct {
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/interp/number qpipe/lang/diag golang.org/x/term", "what is printed, not why"},
 	{"qpipe/interp/memory", "qpipe/lang/files", "what the system says of memory, not what it is for"},
+	{"qpipe/interp/graph", "qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "the plan and its rules: they read what lowering has made, and no file"},
+	{"qpipe/interp/lower", "qpipe/interp/graph qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/interp/artifact qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "it makes the plan; whoever runs one needs no lowering"},
 	{"qpipe/interp/bench", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "it measures what others make"},
 	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it asks for nothing"},
 	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/quant", "the pages about the language and the parts ask both"},

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/syntax"
@@ -70,7 +70,7 @@ func validated(t *testing.T, text string) (diag.List, diag.Sources) {
 	}
 	catalog := stdlib.Catalog()
 	p, list := check.Check(files, check.Options{Signatures: catalog})
-	_, more := graph.Lower(p, catalog)
+	_, more := lower.Lower(p, catalog)
 	return append(list, more...), files.Source
 }
 

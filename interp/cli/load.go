@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/interp/stage"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
@@ -76,7 +77,7 @@ func (a *app) lower(path string, in inputs) *loaded {
 		return l
 	}
 	var more diag.List
-	l.plan, more = graph.LowerFor(l.program, a.catalog, a.machine())
+	l.plan, more = lower.For(l.program, a.catalog, a.machine())
 	l.diags = append(l.diags, more...)
 	if !l.diags.HasErrors() && len(l.program.Stages) == 0 {
 		l.diags = append(l.diags, l.nothing())

@@ -19,6 +19,7 @@ import (
 	"qpipe/interp/disk"
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/interp/part"
 	"qpipe/interp/parttest"
 	"qpipe/interp/runs"
@@ -42,7 +43,7 @@ func world(out string) Options {
 // lowered is the plan of a pipeline that has no mistakes.
 func lowered(t testing.TB, p *program.Program) *graph.Plan {
 	t.Helper()
-	plan, list := graph.Lower(p, parttest.Catalog())
+	plan, list := lower.Lower(p, parttest.Catalog())
 	if list.HasErrors() {
 		t.Fatal(list[0].Summary)
 	}
@@ -592,7 +593,7 @@ func TestPlaces(t *testing.T) {
 			p.Datasets[0].Args = parttest.DotsArgs{N: 41, Size: 6, Classes: 3, Uncounted: true}
 			p.Stages[0].Trainer.DropLast = false
 			return p.Stages[0].Trainer.Origin.At("drop_last")
-		}, diag.SingleValue, "(41 in batches of 8)", "float: failed"},
+		}, "QP319", "(41 in batches of 8)", "float: failed"},
 		{"an int8 model with other integers", func(p *program.Program, _ *parttest.Text, _ *Options) diag.Range {
 			c := &p.Stages[3].Convert.Converters[2]
 			c.Type = "Misquantize"

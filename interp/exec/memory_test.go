@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/interp/parttest"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -19,7 +19,7 @@ func TestTooMuchMemory(t *testing.T) {
 	p.Datasets[0].Args = parttest.DotsArgs{N: 4000, Size: 60, Classes: 3, Uncounted: true}
 	p.Datasets[1].Args = parttest.DotsArgs{N: 24, Size: 60, Classes: 3}
 	p.Stages[0].Trainer.BatchSize = 4000
-	plan, list := graph.LowerFor(p, parttest.Catalog(), stage.Machine{Memory: 100 << 20, Cores: 2})
+	plan, list := lower.For(p, parttest.Catalog(), stage.Machine{Memory: 100 << 20, Cores: 2})
 	if list.HasErrors() {
 		t.Fatal(list[0].Summary)
 	}

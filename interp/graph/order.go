@@ -6,9 +6,9 @@ import (
 	"qpipe/lang/program"
 )
 
-// order makes the plan's stages, each after those that it reads, otherwise as
-// written. lang/check has refused circles; one that is there all the same is cut.
-func order(p *program.Program) []*Stage {
+// Order makes the plan's stages, each after those that it reads, otherwise as
+// written. lang/lint has refused circles; one that is there all the same is cut.
+func Order(p *program.Program) []*Stage {
 	made := map[string]*Stage{}
 	written := map[string]*program.Stage{}
 	for _, s := range p.Stages {

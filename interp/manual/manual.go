@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
@@ -43,7 +45,9 @@ func (m Manual) Write(dir string) error {
 }
 
 // rules is what the tables say of their rules.
-func rules() []diag.About { return diag.AboutAll(lint.Rules()) }
+func rules() []diag.About {
+	return slices.Concat(diag.AboutAll(lint.Rules()), diag.AboutAll(graph.Rules()))
+}
 
 // writeCodes writes the page of the codes and the rules.
 func writeCodes(b *bytes.Buffer) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -188,7 +188,7 @@ func (m Manual) judge(qconfig string) (trains, int8 string) {
 	p, more := check.Check(files, check.Options{Signatures: m.Catalog})
 	list = append(list, more...)
 	if p != nil {
-		_, more = graph.Lower(p, m.Catalog)
+		_, more = lower.Lower(p, m.Catalog)
 		list = append(list, more...)
 	}
 	for _, d := range list {

@@ -1,6 +1,7 @@
 package diag
 
-// Graph: the networks of the stages, and what passes between them.
+// Graph: the networks of the stages, and what passes between them. The codes that only a rule
+// reports are in the rules of interp/graph.
 const (
 	SelectsNothing     Code = "QP300"
 	AbsorbedTwice      Code = "QP301"
@@ -8,35 +9,26 @@ const (
 	ModelMisfit        Code = "QP303"
 	ClassCount         Code = "QP304"
 	BadData            Code = "QP305"
-	FiresTooLate       Code = "QP306"
 	BadConversion      Code = "QP307"
 	BadDType           Code = "QP308"
 	NotConvertible     Code = "QP309"
 	CheckpointMismatch Code = "QP310"
-	DataDiffer         Code = "QP312"
 	BadPart            Code = "QP313"
-	AbsentCheckpoint   Code = "QP314"
-	UnknownMetric      Code = "QP315"
-	LongWarmup         Code = "QP316"
-	SharedImages       Code = "QP317"
 	NoRange            Code = "QP318"
-	SingleValue        Code = "QP319"
 	TrainedOtherwise   Code = "QP320"
 )
 
 // Graph: stages that continue from another one's checkpoint, and what they compare by.
 const (
-	RecoveryMismatch Code = "QP330"
-	SchedulePassed   Code = "QP331"
-	NothingLeft      Code = "QP332"
-	RateJumps        Code = "QP333"
-	NoEffect         Code = "QP334"
-	OtherValues      Code = "QP335"
-	AveragedBest     Code = "QP336"
-	WrongDirection   Code = "QP337"
-	TooMuchMemory    Code = "QP340"
-	TooMuchWork      Code = "QP342"
-	NoStage          Code = "QP341"
+	SchedulePassed Code = "QP331"
+	NothingLeft    Code = "QP332"
+	RateJumps      Code = "QP333"
+	NoEffect       Code = "QP334"
+	OtherValues    Code = "QP335"
+	AveragedBest   Code = "QP336"
+	TooMuchMemory  Code = "QP340"
+	TooMuchWork    Code = "QP342"
+	NoStage        Code = "QP341"
 )
 
 // Run: stages, resuming, conditions.
@@ -91,30 +83,13 @@ func interpreterMeanings() []Meaning {
 		{ModelMisfit, "the model cannot be built with these arguments for this data"},
 		{ClassCount, "the model's number of outputs does not fit the data set's classes"},
 		{BadData, "a data set or transform cannot work with its arguments"},
-		{FiresTooLate, "a schedule's first point lies at or past the end of training"},
 		{BadConversion, "a converter cannot do its work on the model as it is there"},
 		{BadDType, "a node cannot have the data type that its qconfig says"},
 		{NotConvertible, "a node keeps the model from being converted to int8"},
 		{CheckpointMismatch, "a checkpoint does not fit the model that loads it"},
-		{DataDiffer, "the training and the validation data of a stage differ in shape or classes"},
 		{BadPart, "a part refuses its arguments"},
-		{AbsentCheckpoint, "warning: a checkpoint's file is not there (yet)"},
-		{UnknownMetric, "a stage's validation measures no such metric"},
-		{LongWarmup, "warning: the learning rate's warm-up is as long as the training"},
-		{SharedImages, "warning: a stage validates on images that it trains on"},
 		{NoRange, "nodes have no range to be quantized with: nothing has observed them"},
-		{SingleValue, "a BN would be trained on a single value per channel, which has no variance"},
 		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
-
-		{RecoveryMismatch, "what a stage would recover from a checkpoint does not fit the stage"},
-		{SchedulePassed, "a point of a schedule lies before the step at which the stage continues"},
-		{NothingLeft, "warning: the checkpoint that a stage continues from has all its steps behind it"},
-		{RateJumps, "warning: the learning rate does not go on where the checkpoint's training ended"},
-		{NoEffect, "warning: what is written has no effect, since another value counts"},
-		{OtherValues, "warning: a stage's images are normalized otherwise than those that its checkpoint was made with"},
-		{AveragedBest, "warning: the best checkpoint was chosen by averaged weights, and the others are loaded"},
-		{WrongDirection, "warning: the `mode` makes the worst checkpoint the best, by the metric that is monitored"},
-		{TooMuchMemory, "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits"},
 
 		{NoStage, "a pipeline has no stage: there is nothing to run (for `validate` and `graph` a warning)"},
 		{TooMuchWork, "the stages have more nodes, converters and selectors all together than are looked at"},

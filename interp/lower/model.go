@@ -1,9 +1,10 @@
-package graph
+package lower
 
 import (
 	"errors"
 	"fmt"
 
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -19,11 +20,11 @@ type modelKey struct {
 }
 
 // model builds a model for the data, once for each shape; nil after a mistake.
-func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
+func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	if m == nil {
 		return nil
 	}
-	key := modelKey{m, f.spec.Shape.WithN(0), f.spec.Classes}
+	key := modelKey{m, f.Spec.Shape.WithN(0), f.Spec.Classes}
 	g, known := l.models[key]
 	if known {
 		return g
@@ -46,13 +47,13 @@ func (l *lowerer) model(m *program.Model, f *feed) *nn.Graph {
 }
 
 // misfit reports that a model cannot be built for the data.
-func (l *lowerer) misfit(m *program.Model, f *feed, err error) {
+func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 	at, err := place(m.Origin, err)
 	d := diag.Diagnostic{
 		Code: diag.ModelMisfit, Subject: at, Address: m.Origin.Address,
 		Summary: fmt.Sprintf("%s: %v", m.Type, err),
-		Detail:  fmt.Sprintf("The model is built for images of %v.", f.spec.Shape.WithN(0)),
-		Related: []diag.Related{{Message: "where the images come from", Range: f.set.Origin.Header}},
+		Detail:  fmt.Sprintf("The model is built for images of %v.", f.Spec.Shape.WithN(0)),
+		Related: []diag.Related{{Message: "where the images come from", Range: f.Set.Origin.Header}},
 	}
 	var shape *nn.ShapeError
 	if errors.As(err, &shape) {
@@ -63,8 +64,8 @@ func (l *lowerer) misfit(m *program.Model, f *feed, err error) {
 
 // classes holds the network's output against the data set's classes. A mistake
 // does not keep the rest from being checked.
-func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) {
-	got, want := g.Output().WithN(1).Len(), f.spec.Classes
+func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
+	got, want := g.Output().WithN(1).Len(), f.Spec.Classes
 	if want <= 0 || got == want {
 		return
 	}
@@ -72,7 +73,7 @@ func (l *lowerer) classes(m *program.Model, f *feed, g *nn.Graph) {
 		Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
 		Summary: fmt.Sprintf("%s gives %s, but the data has %s", m.Type, diag.Count(got, "value"), diag.Count(want, "class")),
 		Detail:  fmt.Sprintf("Set num_classes = %d.", want),
-		Related: []diag.Related{{Message: "where the classes come from", Range: f.set.Origin.Header}},
+		Related: []diag.Related{{Message: "where the classes come from", Range: f.Set.Origin.Header}},
 	}
 	if got > want {
 		d.Severity = diag.Warning

@@ -4,10 +4,30 @@ import (
 	"fmt"
 	"slices"
 
-	"qpipe/interp/checkpoint"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
+
+func singleValue() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "single-value", Code: "QP319",
+			Summary: "a BN would be trained on a single value per channel, which has no variance",
+			Doc:     "It happens to a BN over one pixel where a batch has one image.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			for _, s := range p.Stages {
+				images := -1
+				if s.Data.Train != nil {
+					images = s.Data.Train.Spec.Len
+				}
+				if d := SingleValue(s, images); d != nil {
+					report(d)
+				}
+			}
+		},
+	}
+}
 
 // SingleValue reports BNs that a stage would train on a single value per channel: one
 // pixel of one image. images is the number of training images, negative where it is not
@@ -32,11 +52,11 @@ func SingleValue(s *Stage, images int) *diag.Diagnostic {
 		return nil // training ends before
 	}
 	var nodes, frozen []string
-	if s.past != nil && t.ResumeEpochOrStep {
-		frozen = s.past.stillFrozen()
+	if s.Past != nil && t.ResumeEpochOrStep {
+		frozen = s.Past.stillFrozen()
 	}
 	for _, m := range s.Model.Modules() {
-		if m.BN != "" && m.Out.H*m.Out.W == 1 && !slices.Contains(frozen, m.Name) && !s.settled(m.Name, step) {
+		if m.BN != "" && m.Out.H*m.Out.W == 1 && !slices.Contains(frozen, m.Name) && !s.stilled(m.Name, step) {
 			nodes = append(nodes, m.Name)
 		}
 	}
@@ -48,7 +68,7 @@ func SingleValue(s *Stage, images int) *diag.Diagnostic {
 		bns = "the BNs of " + diag.Enumerate(nodes) + " see"
 	}
 	return &diag.Diagnostic{
-		Code: diag.SingleValue, Subject: t.Origin.At(attr), Address: t.Origin.Address, Module: nodes[0],
+		Code: "QP319", Subject: t.Origin.At(attr), Address: t.Origin.Address, Module: nodes[0],
 		Summary: fmt.Sprintf("%s, and %s a single value per channel in it", what, bns),
 		Detail: "One value has no variance: what comes out does not depend on the image, and the running variance goes to 0. " + way +
 			`, or let these BNs keep their running statistics from the start: callback "FreezeBN" { modules = [` + quoted(nodes) + "] }.",
@@ -65,8 +85,8 @@ func quoted(names []string) (text string) {
 	return text
 }
 
-// settled reports whether a callback has frozen or absorbed the node's BN by the step.
-func (s *Stage) settled(node string, step int) bool {
+// stilled reports whether a callback has frozen or absorbed the node's BN by the step.
+func (s *Stage) stilled(node string, step int) bool {
 	for i, c := range s.Callbacks {
 		_, absorbs := c.Args.(program.BNAbsorber)
 		_, freezes := c.Args.(program.BNFreezer)
@@ -89,38 +109,4 @@ func firesBy(w *program.Schedule, step int) bool {
 		return w.From == 0
 	}
 	return w.From <= step
-}
-
-// frozen lists the nodes whose BN a stage's checkpoint may have frozen.
-func (s *Stage) frozen() []string {
-	var nodes []string
-	for i, c := range s.Callbacks {
-		if _, freezes := c.Args.(program.BNFreezer); freezes {
-			nodes = append(nodes, s.Modules[i]...)
-		}
-	}
-	if s.past != nil && s.Trainer.ResumeEpochOrStep {
-		nodes = append(nodes, s.past.stillFrozen()...)
-	}
-	return nodes
-}
-
-// stillFrozen lists the nodes whose BN is frozen where a full recovery begins.
-func (p *past) stillFrozen() []string {
-	nodes := make([]string, len(p.frozen))
-	for i, node := range p.frozen {
-		nodes[i] = checkpoint.Renamed(node, p.options.Rename)
-	}
-	return nodes
-}
-
-// singleValue is SingleValue while lowering.
-func (l *lowerer) singleValue(s *Stage, train *feed) {
-	images := -1
-	if train != nil {
-		images = train.spec.Len
-	}
-	if d := SingleValue(s, images); d != nil {
-		l.fail(*d)
-	}
 }

@@ -1,4 +1,4 @@
-package graph
+package lower
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -26,12 +27,12 @@ type qconfig struct {
 
 // configured is what came of settling a network's nodes: stages have the same often.
 type configured struct {
-	nodes []NodeQConfig
+	nodes []graph.NodeQConfig
 	fine  bool
 }
 
 // configured settles the nodes of g, a copy of built, once.
-func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]NodeQConfig, bool) {
+func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]graph.NodeQConfig, bool) {
 	c, known := q.done[built]
 	if !known {
 		if c.fine = l.settle(q, g); c.fine {

@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"path/filepath"
@@ -24,16 +24,16 @@ func TestRecoversAFile(t *testing.T) {
 		want  []diag.Code
 	}{
 		{"fits", nil, nil, nil},
-		{"other steps", func(s *checkpoint.Snapshot) { s.Position.StepsPerEpoch = 4 }, nil, []diag.Code{diag.RecoveryMismatch}},
-		{"too many steps", func(s *checkpoint.Snapshot) { s.Step = 11 }, nil, []diag.Code{diag.RecoveryMismatch}},
+		{"other steps", func(s *checkpoint.Snapshot) { s.Position.StepsPerEpoch = 4 }, nil, []diag.Code{"QP330"}},
+		{"too many steps", func(s *checkpoint.Snapshot) { s.Step = 11 }, nil, []diag.Code{"QP330"}},
 		{"nothing left", func(s *checkpoint.Snapshot) { s.Step = 10 }, nil, []diag.Code{diag.NothingLeft}},
-		{"another optimizer", func(s *checkpoint.Snapshot) { s.Optimizer = nil }, nil, []diag.Code{diag.RecoveryMismatch}},
+		{"another optimizer", func(s *checkpoint.Snapshot) { s.Optimizer = nil }, nil, []diag.Code{"QP330"}},
 		{"a state without a callback", func(s *checkpoint.Snapshot) {
 			s.Callbacks = append(s.Callbacks, checkpoint.CallbackState{Name: "Average[0]", State: map[string]float64{"n": 1}})
-		}, nil, []diag.Code{diag.RecoveryMismatch}},
+		}, nil, []diag.Code{"QP330"}},
 		{"a state of an older version", func(s *checkpoint.Snapshot) {
 			s.Callbacks = []checkpoint.CallbackState{{Name: "[0]", State: map[string]float64{"n": 1}}}
-		}, nil, []diag.Code{diag.RecoveryMismatch}},
+		}, nil, []diag.Code{"QP330"}},
 		{"another form", func(s *checkpoint.Snapshot) { s.Form, s.Structure = nn.QAT, nil }, nil, []diag.Code{diag.BadConversion}},
 		{"another rate", func(s *checkpoint.Snapshot) { s.LR = 0.01 }, nil, []diag.Code{diag.RateJumps}},
 		{"the optimizer at another rate", func(s *checkpoint.Snapshot) { s.LR = 0.01 }, func(s *program.Stage, _ *program.Program, _ *parttest.Text) {
@@ -55,7 +55,7 @@ func TestRecoversAFile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, x := parttest.Flow()
 			p.Stages = p.Stages[:1]
-			plan, _ := lower(t, p)
+			plan, _ := lowered(t, p)
 			g := plan.Stages[0].Model.Clone()
 			g.Init(7)
 			snap := &checkpoint.Snapshot{
@@ -76,7 +76,7 @@ func TestRecoversAFile(t *testing.T) {
 			if c.stage != nil {
 				c.stage(s, p, x)
 			}
-			_, list := lower(t, p)
+			_, list := lowered(t, p)
 			var got []diag.Code
 			for _, d := range list {
 				got = append(got, d.Code)

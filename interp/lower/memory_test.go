@@ -1,11 +1,10 @@
-package graph_test
+package lower_test
 
 import (
 	"math"
 	"strings"
 	"testing"
 
-	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
 	stg "qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -71,7 +70,7 @@ func TestTooMuchMemory(t *testing.T) {
 			f := flow{p, text}
 			c.change(f)
 			lower := func() *diag.Diagnostic {
-				_, list := graph.LowerFor(f.Program, parttest.Catalog(), stg.Machine{Memory: memory, Cores: 2})
+				_, list := loweredFor(t, f.Program, stg.Machine{Memory: memory, Cores: 2})
 				for _, d := range list {
 					if d.Code == diag.TooMuchMemory {
 						return d

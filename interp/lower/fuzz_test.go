@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
-	"qpipe/interp/graph"
+	"qpipe/interp/lower"
 	"qpipe/interp/parttest"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -19,7 +19,7 @@ import (
 // Validation reads it without its hash: what comes of it are diagnostics with a code.
 func FuzzPeeked(f *testing.F) {
 	sound, _ := parttest.Flow()
-	plan, _ := graph.Lower(sound, parttest.Catalog())
+	plan, _ := lower.Lower(sound, parttest.Catalog())
 	var all [][]byte
 	for _, name := range []string{"float", "qat", "int_infer"} {
 		g := plan.Stage(name).Model.Clone()
@@ -61,7 +61,7 @@ func FuzzPeeked(f *testing.F) {
 			stage.Convert = x.Convert("l", "", nil)
 		}
 		stage.Convert.Converters = append([]program.Call{load}, stage.Convert.Converters...)
-		_, list := graph.Lower(p, parttest.Catalog())
+		_, list := lower.Lower(p, parttest.Catalog())
 		for _, d := range list {
 			if d.Code == "" || d.Code == diag.Bug || d.Summary == "" {
 				t.Errorf("%s %s: %s", d.Code, d.Summary, d.Detail)

@@ -1,10 +1,11 @@
-package graph
+package lower
 
 import (
 	"fmt"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -12,7 +13,7 @@ import (
 )
 
 // finished refuses converters in front of a file that is a finished int8 model: it
-// takes the place of what they would make. Of another stage's int8 model lang/check
+// takes the place of what they would make. Of another stage's int8 model lang/lint
 // has said so.
 func (w *walk) finished() bool {
 	for i, call := range w.s.Convert.Converters {
@@ -72,7 +73,7 @@ func (w *walk) int8(snap *checkpoint.Snapshot, from string, o part.LoadOptions) 
 			return err
 		}
 		if len(list) > 0 {
-			w.fail(*Otherwise(w.s, from, "another one", list))
+			w.fail(*graph.Otherwise(w.s, from, "another one", list))
 			return errReported
 		}
 	}

@@ -1,8 +1,9 @@
-package graph
+package lower
 
 import (
 	"fmt"
 
+	"qpipe/interp/graph"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -14,7 +15,7 @@ const maxWork = 1 << 20
 
 // affords takes what it costs to follow a network through the stage, and reports whether
 // that is within the pipeline's bounds.
-func (l *lowerer) affords(s *Stage, built *nn.Graph) bool {
+func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	each := 12
 	if !l.seen[built] { // building it has taken the longest
 		l.seen[built] = true

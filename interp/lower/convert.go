@@ -1,4 +1,4 @@
-package graph
+package lower
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -22,7 +23,7 @@ import (
 // walk is a model on its way through a stage's converters.
 type walk struct {
 	*lowerer
-	s    *Stage
+	s    *graph.Stage
 	q    *qconfig
 	call *program.Call // the converter at work
 	last *program.Call // the LoadCheckpoint before it
@@ -31,7 +32,7 @@ type walk struct {
 
 // convert walks a stage's converters on the network without parameters; nil
 // after a mistake.
-func (l *lowerer) convert(s *Stage, built *nn.Graph) *nn.Graph {
+func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	g := built.Clone()
 	if s.Convert == nil {
 		return g
@@ -71,7 +72,7 @@ func misspelt(c *program.Convert) bool {
 }
 
 // step lets one converter work. One that does not take the model's form, or has
-// no qconfig to prepare by, lang/check has spoken of.
+// no qconfig to prepare by, lang/lint has spoken of.
 func (w *walk) step() bool {
 	sig, known := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
 	if !known || sig.From != program.AnyForm && nn.Form(sig.From) != w.c.Model.Form() {
@@ -166,20 +167,13 @@ func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
 		Summary: fmt.Sprintf("%s cannot become int8: %v", e.Node, e.Err), Detail: way(e.Way),
 	}
 	if more := len(nodes) - 1; more > 0 {
-		d.Summary = fmt.Sprintf("%s cannot become int8: %v", some(nodes), e.Err)
+		d.Summary = fmt.Sprintf("%s cannot become int8: %v", graph.Some(nodes), e.Err)
 		d.Detail += " The nodes: " + diag.Enumerate(nodes) + "."
 	}
 	if !by.Empty() {
 		d.Related = []diag.Related{{Message: "what the node is configured by", Range: by}}
 	}
 	w.once(fmt.Sprint("int8 ", by, nodes, e.Err), d)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 var errReported = errors.New("reported")
@@ -189,7 +183,7 @@ var errReported = errors.New("reported")
 func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	w.remember(from, o)
 	if from.Stage == "" {
-		return w.loadFile(from.Path, o)
+		return w.loadFile(from, o)
 	}
 	up := w.plan.Stage(from.Stage)
 	name := fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
@@ -206,32 +200,31 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	if !w.comparable(up) {
 		return errReported
 	}
-	w.otherValues(up)
-	w.rawBest(up, from, o)
-	writer := up.bestOf()
-	gone := writer.surely // of "best" nobody knows at which epoch it will be written
+	w.s.Loads = append(w.s.Loads, graph.Load{Call: w.call, From: from, Options: o, Up: up})
+	writer := up.BestOf()
+	gone := writer.Surely // of "best" nobody knows at which epoch it will be written
 	if from.Which == "last" {
 		writer = up
 		gone = map[string]bool{}
-		for node := range up.absorbed {
+		for node := range up.Absorbed {
 			gone[node] = true
 		}
 	}
-	if err := w.takeOver(gone, up.absorbed); err != nil {
+	if err := w.takeOver(gone, up.Absorbed); err != nil {
 		return err
 	}
 	give := writer.Model.Clone()
-	if err := replay(give, gone, up.absorbed); err != nil {
+	if err := replay(give, gone, up.Absorbed); err != nil {
 		return err
 	}
-	if o.LoadEMAModel && !averages(up.Stage) {
+	if o.LoadEMAModel && !up.Averages() {
 		return part.Bad("load_ema_model", "stage %q keeps no averaged weights", up.Name)
 	}
 	models := ""
 	if mine, theirs := w.s.Stage.Model.Name, up.Stage.Model.Name; mine != theirs {
 		models = fmt.Sprintf("That stage has model.%s, and this one model.%s.", theirs, mine)
 	}
-	err := w.holdTrained(give, give.Tensors(), name, quantizedBy(up.Stage), o, diag.Diagnostic{
+	err := w.holdTrained(give, give.Tensors(), name, graph.QuantizedBy(up.Stage), o, diag.Diagnostic{
 		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
 		Detail:  models,
 		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
@@ -241,18 +234,15 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 }
 
 // comparable reports whether a stage's checkpoint is of the form and mode that
-// the model has: where it is not, lang/check has said so.
-func (w *walk) comparable(up *Stage) bool {
+// the model has: where it is not, lang/lint has said so.
+func (w *walk) comparable(up *graph.Stage) bool {
 	from, to := up.Model.Form(), w.c.Model.Form()
 	if from != to && (from != nn.Calibration || to != nn.QAT) {
 		return false
 	}
 	folded := up.Mode == nn.FuseBN
-	return from == nn.Float || folded == (w.s.Mode == nn.FuseBN) || !folded && len(up.absorbed) > 0
+	return from == nn.Float || folded == (w.s.Mode == nn.FuseBN) || !folded && len(up.Absorbed) > 0
 }
-
-// averages reports whether a stage keeps averaged weights.
-func averages(s *program.Stage) bool { return averager(s) != nil }
 
 // file is where a path of the pipeline's text lies.
 func (w *walk) file(path string) string {
@@ -264,10 +254,10 @@ func (w *walk) file(path string) string {
 }
 
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
-func (w *walk) loadFile(path string, o part.LoadOptions) error {
-	full := w.file(path)
+func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
+	path, full := from.Path, w.file(from.Path)
 	if _, err := os.Lstat(full); errors.Is(err, fs.ErrNotExist) {
-		w.absent(path, full)
+		w.s.Loads = append(w.s.Loads, graph.Load{Call: w.call, From: from, Options: o, Missing: full})
 		w.allObserved() // for all that is known
 		return nil
 	}
@@ -284,8 +274,7 @@ func (w *walk) loadFile(path string, o part.LoadOptions) error {
 	if !formsFit(snap.Form, w.c.Model.Form(), o) {
 		return part.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
 	}
-	w.rememberFile(path, snap, o)
-	w.valuesOfFile(path, snap)
+	w.rememberFile(from, snap, o)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
 	for _, a := range snap.Absorbed {
 		node := checkpoint.Renamed(a.Module, o.Rename)
@@ -312,16 +301,6 @@ func (w *walk) loadFile(path string, o part.LoadOptions) error {
 	return w.holdTrained(was, tensors, path, "another one", o, d)
 }
 
-// absent warns of a checkpoint file that is not there yet: another run may still
-// write it, and validation needs no data.
-func (w *walk) absent(path, full string) {
-	w.fail(diag.Diagnostic{
-		Code: diag.AbsentCheckpoint, Severity: diag.Warning, Subject: w.call.Origin.At("checkpoint_path"), Address: w.call.Origin.Address,
-		Summary: fmt.Sprintf("the checkpoint %s is not there", path),
-		Detail:  fmt.Sprintf("The path is relative to the pipeline's folder: %s. Without the file stage %q will fail.", full, w.s.Name),
-	})
-}
-
 // formsFit reports whether weights of one form mean something in another.
 func formsFit(from, to nn.Form, o part.LoadOptions) bool {
 	quantized := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
@@ -330,8 +309,8 @@ func formsFit(from, to nn.Form, o part.LoadOptions) bool {
 
 // takeOver gives the model the absorptions of a checkpoint.
 func (w *walk) takeOver(gone map[string]bool, by map[string]*program.Callback) error {
-	maps.Copy(w.s.absorbed, by)
-	maps.Copy(w.s.surely, gone)
+	maps.Copy(w.s.Absorbed, by)
+	maps.Copy(w.s.Surely, gone)
 	return replay(w.c.Model, gone, by)
 }
 

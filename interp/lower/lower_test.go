@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"fmt"
@@ -10,17 +10,11 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
-	"qpipe/interp/graph"
 	"qpipe/interp/parttest"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
-
-func lower(t *testing.T, p *program.Program) (*graph.Plan, diag.List) {
-	t.Helper()
-	return graph.Lower(p, parttest.Catalog())
-}
 
 // loadsFile lets the float stage load a file.
 func loadsFile(p *program.Program, x *parttest.Text, path string) diag.Range {
@@ -42,7 +36,7 @@ func TestPartial(t *testing.T) {
 	bad := x.Stage("bad", p.Models[0], nil, p.Datasets[1], nil)
 	bad.Callbacks = []program.Callback{x.FuseBN("f", nil, "nowhere")}
 	p.Stages = append(p.Stages, bad)
-	_, list := lower(t, p)
+	_, list := lowered(t, p)
 	for _, d := range list {
 		if d.Code == diag.Bug {
 			t.Errorf("%s\n%s", d.Summary, d.Detail)
@@ -56,7 +50,7 @@ func TestPartial(t *testing.T) {
 func TestFlow(t *testing.T) {
 	p, _ := parttest.Flow()
 	slices.Reverse(p.Stages) // the order of the text does not matter
-	plan, list := lower(t, p)
+	plan, list := lowered(t, p)
 	if len(list) > 0 {
 		t.Fatalf("%s: %s", list[0].Summary, list[0].Detail)
 	}
@@ -151,7 +145,7 @@ func TestMistakes(t *testing.T) {
 			cb := &stage(f, "qat").Callbacks[0]
 			cb.When.From = 10
 			return cb.When.Range
-		}, diag.FiresTooLate, `"step 9"`},
+		}, "QP306", `"step 9"`},
 		{"model", func(f flow) diag.Range {
 			f.Models[0].Args = parttest.TinyArgs{Classes: 3}
 			return f.Models[0].Origin.At("width")
@@ -177,7 +171,7 @@ func TestMistakes(t *testing.T) {
 			f.Datasets[0].Transforms = []program.Call{f.Call(program.TransformKind, "Crop", "t", parttest.CropArgs{Size: 5}, "size")}
 			f.Stages = f.Stages[:1]
 			return f.Stages[0].Origin.At("val_data")
-		}, diag.DataDiffer, "5×5×1"},
+		}, "QP312", "5×5×1"},
 		{"batch", func(f flow) diag.Range {
 			stage(f, "float").Trainer.BatchSize = 41
 			return stage(f, "float").Trainer.Origin.At("batch_size")
@@ -239,7 +233,7 @@ func TestMistakes(t *testing.T) {
 		}, diag.BadConversion, "written from a qat model"},
 		{"absent checkpoint file", func(f flow) diag.Range {
 			return loadsFile(f.Program, f.Text, filepath.Join(t.TempDir(), "f.safetensors"))
-		}, diag.AbsentCheckpoint, "is not there"},
+		}, "QP314", "is not there"},
 		{"no data", func(f flow) diag.Range {
 			stage(f, "int_infer").Val = nil
 			return stage(f, "int_infer").Origin.Header
@@ -248,12 +242,12 @@ func TestMistakes(t *testing.T) {
 			ref := program.Ref{Stage: "qat", What: "metrics.acuracy", Attr: "value", Range: f.Origin("output.x").Header}
 			f.Outputs = append(f.Outputs, &program.Output{Name: "x", Refs: []program.Ref{ref, ref}})
 			return ref.Range
-		}, diag.UnknownMetric, `Did you mean "accuracy"?`},
+		}, "QP315", `Did you mean "accuracy"?`},
 		{"warm-up", func(f flow) diag.Range {
 			ramp := f.Call(program.LRUpdaterKind, "Ramp", "r", parttest.RampArgs{WarmupLen: 10}, "warmup_len")
 			stage(f, "float").Trainer.LRUpdater = &ramp
 			return ramp.Origin.At("warmup_len")
-		}, diag.LongWarmup, "lasts 10 steps, and training ends after 10"},
+		}, "QP316", "lasts 10 steps, and training ends after 10"},
 		{"a BN named twice in one list", func(f flow) diag.Range {
 			cb := &stage(f, "qat").Callbacks[0]
 			cb.Modules = append(cb.Modules, cb.Modules[0])
@@ -269,7 +263,7 @@ func TestMistakes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, text := parttest.Flow()
 			where := c.change(flow{p, text})
-			_, list := lower(t, p)
+			_, list := lowered(t, p)
 			if len(list) != 1 {
 				for _, d := range list {
 					t.Logf("%s %s: %s. %s", d.Code, d.Address, d.Summary, d.Detail)
@@ -294,7 +288,7 @@ func TestFuseBNLeavesTheRest(t *testing.T) {
 	qat := p.Stages[2]
 	rest := text.FuseBN("rest", text.At(program.Step, 1))
 	qat.Callbacks = append([]program.Callback{rest}, qat.Callbacks[1:]...)
-	plan, list := lower(t, p)
+	plan, list := lowered(t, p)
 	if len(list) > 0 {
 		t.Fatal(list[0].Summary)
 	}
@@ -311,7 +305,7 @@ func TestBestMayBeOlder(t *testing.T) {
 	again.Trainer = text.Trainer("again", 1, 0.01)
 	again.Callbacks = []program.Callback{text.FuseBN("again.FuseBN", text.At(program.Step, 1), "body")}
 	p.Stages = append(p.Stages, again)
-	plan, list := lower(t, p)
+	plan, list := lowered(t, p)
 	if len(list) > 0 {
 		t.Fatal(list[0].Summary)
 	}
@@ -322,7 +316,7 @@ func TestBestMayBeOlder(t *testing.T) {
 
 func TestModelIsLoweredForItsData(t *testing.T) {
 	p, _ := parttest.Flow()
-	plan, _ := lower(t, p)
+	plan, _ := lowered(t, p)
 	if in := plan.Stages[0].Model.Input(); in.H != 6 || in.C != 1 || plan.Stages[0].Model.Form() != nn.Float {
 		t.Errorf("%v", in)
 	}

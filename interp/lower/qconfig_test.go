@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"fmt"
@@ -56,7 +56,7 @@ func TestOverridesMerge(t *testing.T) {
 				who[attr] = address
 			}
 		}
-		plan, list := lower(t, p)
+		plan, list := lowered(t, p)
 		if list.HasErrors() {
 			t.Fatalf("seed %d: %s", seed, list[0].Summary)
 		}
@@ -108,7 +108,7 @@ func TestOverridesThatDoNotGoTogether(t *testing.T) {
 		for i := range 2 {
 			q.Overrides = append(q.Overrides, override(text, i+1, q.Activation, c.attr[i], c.with[i]))
 		}
-		_, list := lower(t, p)
+		_, list := lowered(t, p)
 		if c.says == "" && len(list) > 0 || c.says != "" && (len(list) != 1 || list[0].Code != diag.BadDType || list[0].Summary != c.says || list[0].Subject != q.Overrides[2].Activation.Origin.At(c.attr[1])) {
 			t.Errorf("%q: %v", c.says, list)
 		}

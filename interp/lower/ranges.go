@@ -1,4 +1,4 @@
-package graph
+package lower
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
@@ -66,7 +67,7 @@ func (w *walk) observed() bool {
 	}
 	d := diag.Diagnostic{
 		Code: diag.NoRange, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: none[0],
-		Summary: fmt.Sprintf("%s cannot become int8: no range is known to quantize with", some(none)),
+		Summary: fmt.Sprintf("%s cannot become int8: no range is known to quantize with", graph.Some(none)),
 		Detail:  "Nothing has observed these nodes: " + diag.Enumerate(none) + ". " + w.observer(),
 	}
 	if w.last != nil {
@@ -86,30 +87,4 @@ func (w *walk) observer() string {
 		}
 	}
 	return "Calibrate the model, or train it quantized, in a stage of its own (Float2Calibration and a calibrator, or Float2QAT and a trainer), and load that stage's checkpoint behind Float2QAT." + fixed
-}
-
-// unquantized warns of a stage that evaluates a quantized form whose nodes have no
-// ranges: they are computed in float32.
-func (l *lowerer) unquantized(s *Stage) {
-	none := s.Model.Unobserved()
-	if f := s.Model.Form(); len(none) == 0 || f != nn.QAT && f != nn.Calibration {
-		return
-	}
-	if s.Trainer != nil || s.Calibrator != nil {
-		observed(s.Model)
-		return
-	}
-	l.fail(diag.Diagnostic{
-		Code: diag.NoRange, Severity: diag.Warning, Subject: s.Origin.Header, Address: s.Origin.Address, Module: none[0],
-		Summary: fmt.Sprintf("stage %q evaluates %s without quantizing, since no range is known", s.Name, some(none)),
-		Detail:  "What it measures is not what an int8 model would give. Load a model that was calibrated or trained quantized, behind the converter that prepares it.",
-	})
-}
-
-// some names one of a few nodes.
-func some(nodes []string) string {
-	if more := len(nodes) - 1; more > 0 {
-		return fmt.Sprintf("%s and %s", nodes[0], count(more, "more node"))
-	}
-	return nodes[0]
 }

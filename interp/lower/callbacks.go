@@ -1,9 +1,10 @@
-package graph
+package lower
 
 import (
 	"fmt"
 	"slices"
 
+	"qpipe/interp/graph"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -11,10 +12,9 @@ import (
 
 // callbacks resolves the schedules and selectors of a stage's callbacks: those
 // without selectors last, since they take what the others leave.
-func (l *lowerer) callbacks(s *Stage) {
+func (l *lowerer) callbacks(s *graph.Stage) {
 	s.Modules = make([][]string, len(s.Callbacks))
 	for i := range s.Callbacks {
-		l.late(s, &s.Callbacks[i])
 		if s.Callbacks[i].Modules != nil {
 			s.Modules[i] = l.acted(s, &s.Callbacks[i])
 		}
@@ -27,7 +27,7 @@ func (l *lowerer) callbacks(s *Stage) {
 }
 
 // acted names the nodes that a callback acts on; none for one that takes no modules.
-func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
+func (l *lowerer) acted(s *graph.Stage, c *program.Callback) []string {
 	sig, ok := l.plan.Catalog.Signature(program.CallbackKind, c.Type)
 	if !ok || sig.Modules == program.NotTaken {
 		return nil
@@ -38,7 +38,7 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 	}
 	if _, absorbs := c.Args.(program.BNAbsorber); absorbs {
 		if s.Model.Form() != nn.QAT || s.Mode == nn.FuseBN {
-			return nil // lang/check has said that there is nothing to absorb
+			return nil // lang/lint has said that there is nothing to absorb
 		}
 		l.namedTwice(s, c)
 		if ok || len(chosen) > 0 {
@@ -54,39 +54,13 @@ func (l *lowerer) acted(s *Stage, c *program.Callback) []string {
 
 // behind reports whether all that a callback does was done by the same callback of
 // the stage whose training this one continues.
-func (l *lowerer) behind(s *Stage, c *program.Callback) bool {
-	p := s.past
-	if p == nil || c.When == nil || p.step < 0 || !s.Trainer.ResumeEpochOrStep {
+func (l *lowerer) behind(s *graph.Stage, c *program.Callback) bool {
+	p := s.Past
+	if p == nil || c.When == nil || p.Step < 0 || !s.Trainer.ResumeEpochOrStep {
 		return false
 	}
-	passed, left := c.When.Passed(p.step, s.Length)
-	return passed && !left && p.acted(s, c, slices.IndexFunc(s.Callbacks, func(b program.Callback) bool { return b.Origin.Address == c.Origin.Address }))
-}
-
-// late reports a schedule that never fires, where lang/check could not know: in
-// epochs when the length is given in steps, or the other way round.
-func (l *lowerer) late(s *Stage, c *program.Callback) {
-	if c.When == nil || s.Trainer == nil {
-		return
-	}
-	known := s.Trainer.NumEpochs > 0
-	if (c.When.Unit == program.Epoch) == known {
-		return
-	}
-	last, late := c.When.Late(s.Length)
-	if !late {
-		return
-	}
-	at := c.When.Range
-	if at.Empty() {
-		at = c.Origin.At("when")
-	}
-	l.fail(diag.Diagnostic{
-		Code: diag.FiresTooLate, Subject: at, Address: c.Origin.Address,
-		Summary: fmt.Sprintf("%s at %q never fires: training ends before", c.Type, c.When.Text),
-		Detail: fmt.Sprintf("The stage has %s of %s, %d an epoch. The last point that fires is %q.",
-			diag.Count(s.Length.Steps, "step"), diag.Count(s.Trainer.BatchSize, "image"), s.Length.StepsPerEpoch, last),
-	})
+	passed, left := c.When.Passed(p.Step, s.Length)
+	return passed && !left && p.Acted(s, slices.IndexFunc(s.Callbacks, func(b program.Callback) bool { return b.Origin.Address == c.Origin.Address }))
 }
 
 // choose lists the nodes that a callback's selectors choose: all without selectors.
@@ -129,23 +103,23 @@ func allNames(modules []nn.Module) []string {
 
 // absorbs keeps the nodes whose BN the callback absorbs, and reports a BN that
 // another point absorbs as well.
-func (l *lowerer) absorbs(s *Stage, c *program.Callback, chosen []nn.Module) []nn.Module {
+func (l *lowerer) absorbs(s *graph.Stage, c *program.Callback, chosen []nn.Module) []nn.Module {
 	var own []nn.Module
 	var twice []string
 	var first *program.Callback
 	for _, m := range chosen {
-		by := s.absorbed[m.Name]
+		by := s.Absorbed[m.Name]
 		switch {
 		case by == nil && m.Absorbable():
 			own = append(own, m)
-			s.absorbed[m.Name] = c
+			s.Absorbed[m.Name] = c
 		case by == nil, c.Modules == nil:
 			// Without selectors a callback absorbs what is left.
-		case s.surely[m.Name] || m.Absorbable() && here(s, by):
+		case s.Surely[m.Name] || m.Absorbable() && here(s, by):
 			twice, first = append(twice, m.Name), by
 		case m.Absorbable():
 			own = append(own, m) // the checkpoint may be older than that absorption
-			s.absorbed[m.Name] = c
+			s.Absorbed[m.Name] = c
 		}
 	}
 	switch {
@@ -160,7 +134,7 @@ func (l *lowerer) absorbs(s *Stage, c *program.Callback, chosen []nn.Module) []n
 }
 
 // namedTwice reports a selector whose BNs the ones before it name already.
-func (l *lowerer) namedTwice(s *Stage, c *program.Callback) {
+func (l *lowerer) namedTwice(s *graph.Stage, c *program.Callback) {
 	first := map[string]program.Selector{}
 	for _, sel := range c.Modules {
 		var again string
@@ -187,7 +161,7 @@ func (l *lowerer) namedTwice(s *Stage, c *program.Callback) {
 }
 
 // here reports whether the callback is one of the stage's own.
-func here(s *Stage, c *program.Callback) bool {
+func here(s *graph.Stage, c *program.Callback) bool {
 	for i := range s.Callbacks {
 		if &s.Callbacks[i] == c {
 			return true
@@ -216,7 +190,7 @@ func (l *lowerer) absorbedTwice(c, first *program.Callback, twice []string) {
 	})
 }
 
-func (l *lowerer) selectsNoBN(s *Stage, c *program.Callback) {
+func (l *lowerer) selectsNoBN(s *graph.Stage, c *program.Callback) {
 	var with, alone []string
 	for _, m := range s.Model.Modules() {
 		switch {
@@ -240,7 +214,7 @@ func (l *lowerer) selectsNoBN(s *Stage, c *program.Callback) {
 }
 
 // firesTwice reports an absorbing callback whose schedule has a second point.
-func (l *lowerer) firesTwice(s *Stage, c *program.Callback) {
+func (l *lowerer) firesTwice(s *graph.Stage, c *program.Callback) {
 	w := c.When
 	if w == nil || w.Every <= 0 || w.Start || w.End {
 		return

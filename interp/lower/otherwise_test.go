@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"slices"
@@ -43,7 +43,7 @@ func TestTrainedOtherwise(t *testing.T) {
 			if stageName == "qat" {
 				p.Stages = p.Stages[:3]
 			}
-			_, list := lower(t, p)
+			_, list := lowered(t, p)
 			if c.says == "" {
 				if len(list) > 0 {
 					t.Errorf("%s: %s", stageName, list[0].Summary)

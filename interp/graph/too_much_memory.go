@@ -2,73 +2,38 @@ package graph
 
 import (
 	"fmt"
-	"slices"
 
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel/ref"
-	"qpipe/ops/nn"
 )
 
-// Images is how many images the data of a stage have, -1 where that is not known.
-type Images struct{ Train, Val int }
-
-// images is what the data sets say without being read.
-func (l *lowerer) images(s *Stage) Images {
-	n := Images{}
-	if f := l.feed(s.Train); f != nil && s.steps() {
-		n.Train = f.spec.Len
+func tooMuchMemory() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "too-much-memory", Code: diag.TooMuchMemory,
+			Summary: "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits",
+			Doc:     "Memory follows from the network, the batches, the number of threads and the images. A stage that cannot have it would fail in the middle of a run.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			for _, s := range p.Stages {
+				if d := s.TooMuch(s.Images, p.Machine); d != nil {
+					report(d)
+				}
+			}
+		},
 	}
-	if f := l.feed(s.Val); f != nil {
-		n.Val = f.spec.Len
-	}
-	return n
-}
-
-// steps reports whether the stage trains or calibrates.
-func (s *Stage) steps() bool { return s.Trainer != nil || s.Calibrator != nil }
-
-// measure finds out what the stage's memory follows from.
-func (l *lowerer) measure(s *Stage) {
-	x := &stage.Extent{Model: s.Model, Before: s.before, Trains: s.Trainer != nil, Calibrates: s.Calibrator != nil}
-	if t := s.Trainer; t != nil {
-		if opt := l.optimizer(t); opt != nil {
-			x.Slots = len(opt.Slots())
-		}
-	}
-	for _, c := range s.Callbacks {
-		switch c.Args.(type) {
-		case program.WeightAverager:
-			x.Averages = true
-		case program.BNAbsorber, program.BNFreezer:
-			x.Absorbs = true
-		}
-	}
-	if s.Convert != nil {
-		x.Loads = slices.ContainsFunc(s.Convert.Converters, func(c program.Call) bool {
-			sig, ok := l.plan.Catalog.Signature(c.Kind, c.Type)
-			return ok && sig.From == program.AnyForm
-		})
-	}
-	for _, d := range []*program.Dataset{s.Train, s.Val} {
-		if f := l.feed(d); f != nil && !l.opened[d] {
-			l.opened[d] = true
-			l.held += stage.Held(f.part)
-		}
-	}
-	x.Held = l.held // data of the stages before stay open
-	s.extent, s.Images, s.settings = x, l.images(s), &l.plan.Program.Settings
 }
 
 // Memory is what a stage takes on a machine, and whether that is known: its data may
 // have to be opened first.
 func (s *Stage) Memory(n Images, m stage.Machine) (need stage.Memory, known bool) {
-	if s.extent == nil || s.extent.Model == nil {
+	if s.Extent == nil || s.Extent.Model == nil {
 		return stage.Memory{}, false
 	}
-	x := *s.extent
+	x := *s.Extent
 	x.TrainImages, x.ValImages, known = max(n.Train, 0), max(n.Val, 0), n.Train >= 0 && n.Val >= 0
 	size := func(batch int, images int) int {
 		if images < 0 {
@@ -118,7 +83,7 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 	place := func(o program.Origin, attr string) { d.Subject, d.Address = o.At(attr), o.Address }
 	switch most := max(need.Training, need.Validation, need.Model, need.Data, need.Proof); {
 	case s.crowded(n, m):
-		o := s.settings.Origin
+		o := s.Settings.Origin
 		if place(o, "threads"); len(o.Attrs) == 0 {
 			place(s.Origin, "")
 		}
@@ -188,18 +153,4 @@ func (s *Stage) smaller(what, attr string, batch, images int, bytes int64, total
 		return text + "Not even a batch of one image fits: make the network or its images smaller."
 	}
 	return text + fmt.Sprintf("The largest %s that fits is %d.", attr, fits)
-}
-
-// tooMuch is TooMuch while lowering.
-func (l *lowerer) tooMuch(s *Stage) {
-	if d := s.TooMuch(s.Images, l.plan.Machine); d != nil {
-		l.fail(*d)
-	}
-}
-
-// beforeInt8 notes the model that an int8 model is made from.
-func (w *walk) beforeInt8() {
-	if w.c.Model.Form() == nn.QAT {
-		w.s.before = w.c.Model
-	}
 }

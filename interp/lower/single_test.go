@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"slices"
@@ -80,11 +80,11 @@ func TestSingleValue(t *testing.T) {
 			p.Stages = p.Stages[:1]
 			p.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 4, Kernel: 5, Norms: true}
 			c.change(f, s)
-			_, list := lower(t, p)
+			_, list := lowered(t, p)
 			switch {
 			case c.at == "" && len(list) > 0:
 				t.Errorf("%s: %s", list[0].Code, list[0].Summary)
-			case c.at != "" && (len(list) != 1 || list[0].Code != diag.SingleValue || list[0].Subject != s.Trainer.Origin.At(c.at) ||
+			case c.at != "" && (len(list) != 1 || list[0].Code != "QP319" || list[0].Subject != s.Trainer.Origin.At(c.at) ||
 				!strings.Contains(list[0].Detail, `"body.mid"`)):
 				t.Errorf("%v", list)
 			}
@@ -121,8 +121,8 @@ func TestSingleValueInQAT(t *testing.T) {
 			qat := p.Stages[2]
 			qat.Callbacks, qat.Trainer.BatchSize = nil, 1
 			c.change(t, flow{p, text}, qat)
-			_, list := lower(t, p)
-			if got := slices.ContainsFunc(list, func(d *diag.Diagnostic) bool { return d.Code == diag.SingleValue }); got != c.bad {
+			_, list := lowered(t, p)
+			if got := slices.ContainsFunc(list, func(d *diag.Diagnostic) bool { return d.Code == "QP319" }); got != c.bad {
 				t.Errorf("it is reported: %t", got)
 			}
 		})
@@ -132,7 +132,7 @@ func TestSingleValueInQAT(t *testing.T) {
 // resumes lets the stage load a file in which all BNs are frozen, and go on from it
 // with or without its place.
 func resumes(t *testing.T, f flow, s *program.Stage, full bool) {
-	plan, _ := lower(t, f.Program)
+	plan, _ := lowered(t, f.Program)
 	g := plan.Stage("qat").Model.Clone()
 	g.Init(1)
 	snap := &checkpoint.Snapshot{Form: nn.QAT, Mode: g.Mode(), Structure: g.Structure(), Model: g.Tensors()}

@@ -1,4 +1,4 @@
-package graph_test
+package lower_test
 
 import (
 	"math"
@@ -28,7 +28,7 @@ func TestRanges(t *testing.T) {
 	file := func(t *testing.T, change func(*nn.Tensor) bool) string {
 		p, _ := parttest.Flow()
 		p.Stages[2].Callbacks = nil
-		plan, _ := lower(t, p)
+		plan, _ := lowered(t, p)
 		g := plan.Stage("qat").Model.Clone()
 		g.Init(1)
 		for _, m := range g.Modules() {
@@ -46,7 +46,7 @@ func TestRanges(t *testing.T) {
 	}
 	float := func(t *testing.T) string {
 		p, _ := parttest.Flow()
-		plan, _ := lower(t, p)
+		plan, _ := lowered(t, p)
 		g := plan.Stage("float").Model.Clone()
 		g.Init(1)
 		path := filepath.Join(t.TempDir(), "f.safetensors")
@@ -143,7 +143,7 @@ func TestRanges(t *testing.T) {
 				}
 				last.Convert.Converters = append(last.Convert.Converters, calls...)
 			}
-			_, list := lower(t, p)
+			_, list := lowered(t, p)
 			list = slices.DeleteFunc(list, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
 			got := ""
 			for _, d := range list {
@@ -168,7 +168,7 @@ func TestUnquantized(t *testing.T) {
 	p, text := parttest.Flow()
 	eval := text.Stage("eval", p.Models[0], nil, p.Datasets[1], text.Convert("eval", "with_bn_reverse_fold", p.QConfigs[0], "float.best", "Float2QAT"))
 	p.Stages = append(p.Stages, eval)
-	_, list := lower(t, p)
+	_, list := lowered(t, p)
 	if len(list) != 1 || list[0].Code != diag.NoRange || list[0].Severity != diag.Warning || list[0].Subject != eval.Origin.Header {
 		t.Errorf("%v", list)
 	}

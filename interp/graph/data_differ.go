@@ -1,0 +1,40 @@
+package graph
+
+import (
+	"fmt"
+
+	"qpipe/lang/diag"
+)
+
+func dataDiffer() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "data-differ", Code: "QP312",
+			Summary: "the training and the validation data of a stage differ in shape or classes",
+			Doc:     "One network takes both.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			for s := range p.pairs {
+				a, b := s.Data.Train.Spec, s.Data.Val.Spec
+				switch {
+				case !s.Data.sameShape():
+					report(s.aboutData(fmt.Sprintf("the training images are %v, the validation images %v", a.Shape.WithN(0), b.Shape.WithN(0)),
+						"One network takes both: give both data sets the same transforms of size."))
+				case !s.Data.Alike():
+					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %d", diag.Count(a.Classes, "class"), b.Classes), ""))
+				}
+			}
+		},
+	}
+}
+
+// aboutData is a diagnostic about the two data sets of a stage.
+func (s *Stage) aboutData(summary, detail string) *diag.Diagnostic {
+	return &diag.Diagnostic{
+		Subject: s.Origin.At("val_data"), Address: s.Origin.Address, Summary: summary, Detail: detail,
+		Related: []diag.Related{
+			{Message: "the training data", Range: s.Data.Train.Set.Origin.Header},
+			{Message: "the validation data", Range: s.Data.Val.Set.Origin.Header},
+		},
+	}
+}

@@ -1,0 +1,70 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"qpipe/interp/part"
+	"qpipe/lang/diag"
+)
+
+func otherValues() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "other-values", Code: "QP335", Severity: diag.Warning,
+			Summary: "a stage's images are normalized otherwise than those that its checkpoint was made with",
+			Doc:     "What a network has learned belongs to the values that it has seen.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			said := map[[2]string]bool{}
+			for _, s := range p.Stages {
+				for _, l := range s.Loads {
+					theirs, ok := l.values()
+					mine := s.works()
+					if !ok || mine == nil {
+						continue
+					}
+					if d, pair := s.otherValues(l, mine.Spec.Preprocessing(), theirs); d != nil && !said[pair] {
+						said[pair] = true
+						report(d)
+					}
+				}
+			}
+		},
+	}
+}
+
+// values is what the images of the training that made a checkpoint look like, if that is known.
+func (l *Load) values() (part.Preprocessing, bool) {
+	if l.Up == nil {
+		return l.Input, l.Input.Height > 0
+	}
+	feed := l.Up.works()
+	if feed == nil {
+		return part.Preprocessing{}, false
+	}
+	return feed.Spec.Preprocessing(), true
+}
+
+// otherValues warns of values that the checkpoint was not made with. The pair names the two
+// normalizations: the way back to the first values is no mistake of its own.
+func (s *Stage) otherValues(l Load, own, theirs part.Preprocessing) (d *diag.Diagnostic, pair [2]string) {
+	if slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std) {
+		return nil, pair
+	}
+	whence := l.From.Path
+	var related []diag.Related
+	if l.Up != nil {
+		whence = fmt.Sprintf("stage %q", l.Up.Name)
+		related = []diag.Related{{Message: "the images of that stage", Range: l.Up.works().Set.Origin.Header}}
+	}
+	pair = [2]string{own.Normalization(), theirs.Normalization()}
+	slices.Sort(pair[:])
+	return &diag.Diagnostic{
+		Subject: s.works().Set.Origin.Header, Address: s.Origin.Address,
+		Summary: fmt.Sprintf("stage %q sees other values than %s, whose checkpoint it loads", s.Name, whence),
+		Detail: fmt.Sprintf("Its images are normalized with %s, and those of the other with %s: what the network has learned does not fit them. Give both data sets the same Normalize.",
+			own.Normalization(), theirs.Normalization()),
+		Related: append(related, diag.Related{Message: "the checkpoint is loaded here", Range: l.Call.Origin.At("checkpoint_path")}),
+	}, pair
+}

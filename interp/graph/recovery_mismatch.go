@@ -1,0 +1,120 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"qpipe/lang/diag"
+)
+
+func recoveryMismatch() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "recovery-mismatch", Code: "QP330",
+			Summary: "what a stage would recover from a checkpoint does not fit the stage",
+			Doc: "An optimizer continues with the tensors that it has trained, in the form that they had. A full recovery also continues " +
+				"to count epochs and steps and takes over the states of callbacks, so these must mean the same in both trainings.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			for _, s := range p.Stages {
+				if s.Past == nil {
+					continue
+				}
+				d := p.unfitOptimizer(s)
+				if d != nil {
+					report(d)
+				}
+				if d != nil || !s.Trainer.ResumeEpochOrStep || p.Optimizer(s.Trainer) == nil {
+					continue
+				}
+				for _, d := range []*diag.Diagnostic{s.unfitPlace(), p.unfitStates(s)} {
+					if d != nil {
+						report(d)
+					}
+				}
+			}
+		},
+	}
+}
+
+// recovers reports whether the stage continues a training whose optimizer fits.
+func (p *Plan) recovers(s *Stage) bool {
+	return s.Past != nil && p.unfitOptimizer(s) == nil && p.Optimizer(s.Trainer) != nil
+}
+
+// counts reports whether the stage also continues to count steps, and all that it counts by fits.
+func (p *Plan) counts(s *Stage) bool {
+	return p.recovers(s) && s.Trainer.ResumeEpochOrStep && s.unfitPlace() == nil && p.unfitStates(s) == nil
+}
+
+// mismatch is an error about an attribute of the stage's trainer.
+func (s *Stage) mismatch(attr, summary, detail string) *diag.Diagnostic {
+	return &diag.Diagnostic{Subject: trainerAt(s, attr), Address: s.Trainer.Origin.Address, Summary: summary, Detail: detail, Related: s.Past.related()}
+}
+
+// unfitOptimizer says why the stage's optimizer cannot continue: the model's form, the names of the
+// tensors, or the state that it needs.
+func (p *Plan) unfitOptimizer(s *Stage) *diag.Diagnostic {
+	past := s.Past
+	if past.Form != s.Model.Form() {
+		return s.mismatch("resume_optimizer", fmt.Sprintf("the optimizer of %s has trained a %s model, and stage %q trains a %s model", past.Whence, past.Form, s.Name, s.Model.Form()),
+			"Set resume_optimizer = false.")
+	}
+	if call := past.Load.Call; len(past.Load.Options.Rename) > 0 {
+		return &diag.Diagnostic{
+			Subject: call.Origin.At("rename"), Address: call.Origin.Address,
+			Summary: "the optimizer of a checkpoint whose tensors are renamed cannot be resumed",
+			Detail:  "Its state goes by the names in the checkpoint. Set resume_optimizer = false in the trainer, or load without rename.",
+			Related: []diag.Related{{Message: "the recovery is asked for here", Range: trainerAt(s, "resume_optimizer")}},
+		}
+	}
+	opt := p.Optimizer(s.Trainer)
+	if opt == nil || past.Slots == nil {
+		return nil
+	}
+	for _, slot := range opt.Slots() {
+		if !slices.Contains(past.Slots, slot) {
+			return s.mismatch("resume_optimizer", fmt.Sprintf("the optimizer of %s has no %s, which %s goes on with", past.Whence, slot, s.Trainer.Optimizer.Type),
+				"Write the same optimizer, or set resume_optimizer = false.")
+		}
+	}
+	return nil
+}
+
+// unfitPlace says why the steps of the other training mean nothing in this one: epochs have other
+// lengths, or the stage ends before.
+func (s *Stage) unfitPlace() *diag.Diagnostic {
+	mine, past := s.Length, s.Past
+	switch {
+	case mine.StepsPerEpoch > 0 && past.PerEpoch > 0 && mine.StepsPerEpoch != past.PerEpoch:
+		return s.mismatch("batch_size", fmt.Sprintf("an epoch has %s in stage %q, and %d in %s", diag.Count(mine.StepsPerEpoch, "step"), s.Name, past.PerEpoch, past.Whence),
+			"Full recovery goes on counting epochs and steps: they follow from the training data, batch_size and drop_last. Make these the same, or set resume_epoch_or_step = false.")
+	case mine.Steps > 0 && past.Step > mine.Steps:
+		return s.mismatch(s.lengthAttr(), fmt.Sprintf("%s has %s behind it, and stage %q ends after %d", past.Whence, diag.Count(past.Step, "step"), s.Name, mine.Steps),
+			"Full recovery goes on counting: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.")
+	}
+	return nil
+}
+
+// lengthAttr is the attribute that says how long the stage trains.
+func (s *Stage) lengthAttr() string {
+	if s.Trainer.NumSteps > 0 {
+		return "num_steps"
+	}
+	return "num_epochs"
+}
+
+// unfitStates says which state finds no callback, by type and place among its type.
+func (p *Plan) unfitStates(s *Stage) *diag.Diagnostic {
+	mine := map[string]bool{}
+	for i, name := range callbackNames(s.Stage) {
+		mine[name] = s.Callbacks[i].Args == nil || p.stateful(s.Callbacks[i])
+	}
+	for _, name := range s.Past.States {
+		if !mine[name] {
+			return s.mismatch("resume_epoch_or_step", fmt.Sprintf("%s has a callback %s, whose state no callback of stage %q takes over", s.Past.Whence, name, s.Name),
+				"Full recovery goes on with all that a checkpoint holds. A state belongs to a callback by its type, and its place among those of the type. Add the callback, or set resume_epoch_or_step = false.")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package graph
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// Rule is a row of the table.
+type Rule = diag.Rule[*Plan]
+
+// Rules returns the table, in the order of the codes.
+func Rules() []Rule {
+	return []Rule{
+		noData(),
+		firesTooLate(),
+		dataDiffer(),
+		valuesDiffer(),
+		absentCheckpoint(),
+		unknownMetric(),
+		longWarmup(),
+		sharedImages(),
+		unquantized(),
+		singleValue(),
+		recoveryMismatch(),
+		schedulePassed(),
+		pointsPassed(),
+		nothingLeft(),
+		rateJumps(),
+		noEffect(),
+		otherValues(),
+		averagedBest(),
+		wrongDirection(),
+		tooMuchMemory(),
+	}
+}
+
+// Judge applies the table to a plan.
+func Judge(p *Plan) diag.List {
+	var list diag.List
+	for _, r := range Rules() {
+		list = append(list, guarded(r, p)...)
+	}
+	return list
+}
+
+// guarded applies one rule, and turns a panic of a part into a diagnostic.
+func guarded(r Rule, p *Plan) (list diag.List) {
+	defer func() {
+		if v := recover(); v != nil {
+			list = diag.List{{
+				Code: diag.Bug, Summary: fmt.Sprintf("qpipe itself failed in the rule %q: %v", r.Name, v), Detail: string(debug.Stack()),
+			}}
+		}
+	}()
+	return diag.Apply([]Rule{r}, p, nil)
+}
+
+// Foretold tells which warnings of a stage's run the rules give already.
+func (p *Plan) Foretold(s *Stage) map[diag.Code]bool {
+	told := map[diag.Code]bool{}
+	for _, says := range []func(*Stage) (stage.Warning, bool){p.nothingLeft, p.rateUnused, p.rateJumps, p.somePassed} {
+		if w, ok := says(s); ok {
+			told[w.Code] = true
+		}
+	}
+	return told
+}
+
+// warning makes a diagnostic of what the run of the stage would say.
+func (s *Stage) warning(w stage.Warning, o program.Origin, at diag.Range) *diag.Diagnostic {
+	return &diag.Diagnostic{Subject: at, Address: o.Address, Summary: w.Summary, Detail: w.Detail, Related: s.Past.related()}
+}

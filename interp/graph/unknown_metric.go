@@ -1,0 +1,137 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qpipe/interp/part"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+func unknownMetric() Rule {
+	return Rule{
+		About: diag.About{
+			Name: "unknown-metric", Code: "QP315",
+			Summary: "a stage's validation measures no such metric",
+			Doc:     "Which names there are follows from the metrics of the stage's validation. A stage without validation is the rule no-metrics.",
+		},
+		Check: func(p *Plan, report diag.Reporter) {
+			said := map[diag.Range]bool{}
+			for s, metrics := range p.measuring {
+				for _, r := range p.watched(s) {
+					d := s.unmeasured(metrics, r)
+					if d != nil && !said[d.Subject] {
+						said[d.Subject] = true
+						report(d)
+					}
+				}
+			}
+		},
+	}
+}
+
+// measuring yields the stages with what they validate with: nothing for one without validation.
+// Stages with a part that is not known are left out.
+func (p *Plan) measuring(yield func(*Stage, []part.Metric) bool) {
+	for _, s := range p.Stages {
+		if metrics, ok := p.metrics(s.Stage); ok && !yield(s, metrics) {
+			return
+		}
+	}
+}
+
+// watched lists the metrics of a stage that its callbacks watch, or others refer to.
+func (p *Plan) watched(s *Stage) []metricRef {
+	var out []metricRef
+	for _, c := range s.Callbacks {
+		if m, ok := c.Args.(program.Monitor); ok && m.Monitors() != "" && !c.Faulty && s.Val != nil {
+			out = append(out, metricRef{m.Monitors(), c.Origin.At("monitor"), c.Origin.Address})
+		}
+	}
+	for _, r := range p.metricRefs(s.Name) {
+		if s.Val != nil || r.name == "loss" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// metrics makes what a stage validates with, nothing for one without validation;
+// false where a part is not known.
+func (p *Plan) metrics(s *program.Stage) (list []part.Metric, ok bool) {
+	if s.Val == nil {
+		return nil, true
+	}
+	for _, c := range s.Validation.Metrics {
+		if c.Faulty {
+			return nil, false
+		}
+		m, err := part.New[part.Metric](p.Catalog, c)
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, m)
+	}
+	return list, true
+}
+
+// metricRef is where a metric is named, and by which block.
+type metricRef struct {
+	name    string
+	at      diag.Range
+	address string
+}
+
+// metricRefs lists the references to a stage's metrics, in the order of the text.
+func (p *Plan) metricRefs(stage string) []metricRef {
+	var out []metricRef
+	add := func(refs []program.Ref, address string) {
+		for _, r := range refs {
+			if name, ok := strings.CutPrefix(r.What, "metrics."); ok && r.Stage == stage {
+				out = append(out, metricRef{name, r.Range, address})
+			}
+		}
+	}
+	conditions := func(list []program.Condition) {
+		for _, c := range list {
+			add(c.Refs, c.Origin.Address)
+		}
+	}
+	for _, s := range p.Program.Stages {
+		conditions(s.Conditions)
+	}
+	for _, o := range p.Program.Outputs {
+		add(o.Refs, o.Origin.Address)
+		conditions(o.Conditions)
+	}
+	return out
+}
+
+// unmeasured says that the stage does not measure a metric, nil if it does.
+func (s *Stage) unmeasured(metrics []part.Metric, r metricRef) *diag.Diagnostic {
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Names()...)
+	}
+	if s.Trainer != nil {
+		names = append(names, "loss")
+	}
+	switch {
+	case s.idle() && r.name == "loss":
+		return &diag.Diagnostic{
+			Subject: r.at, Address: r.address,
+			Summary: fmt.Sprintf("stage %q measures no loss: no step is left to train there", s.Name),
+			Detail:  fmt.Sprintf("Its recovery begins where %s has ended. Make the stage longer, or refer to that one's loss.", s.Past.Whence),
+		}
+	case slices.Contains(names, r.name):
+		return nil
+	}
+	return &diag.Diagnostic{
+		Subject: r.at, Address: r.address,
+		Summary: fmt.Sprintf("stage %q does not measure %q", s.Name, r.name),
+		Detail:  diag.DidYouMean(r.name, names, "metrics of that stage"),
+		Related: []diag.Related{{Message: "what it measures is set here", Range: s.Validation.Origin.Header}},
+	}
+}

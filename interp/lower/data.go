@@ -1,0 +1,110 @@
+package lower
+
+import (
+	"errors"
+	"fmt"
+
+	"qpipe/interp/graph"
+	"qpipe/interp/part"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// feed asks a data set and its transforms what they give; nil for none and after
+// a mistake.
+func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
+	if d == nil {
+		return nil
+	}
+	f, known := l.data[d]
+	if known {
+		return f
+	}
+	l.data[d] = nil
+	set, err := part.New[part.Dataset](l.plan.Catalog, d.Call)
+	if err != nil {
+		l.part(diag.BadData, d.Call, err)
+		return nil
+	}
+	spec := set.Spec()
+	for _, t := range d.Transforms {
+		tr, err := part.New[part.Transform](l.plan.Catalog, t)
+		if err == nil {
+			spec, err = tr.Spec(spec)
+		}
+		if err != nil {
+			l.part(diag.BadData, t, err)
+			return nil
+		}
+	}
+	f = &graph.Feed{Set: d, Part: set, Spec: spec}
+	l.data[d] = f
+	return f
+}
+
+// part reports what a part dislikes, at the argument that it names. Of a part that
+// nobody knows, or whose arguments hold mistakes, lang/check has spoken.
+func (l *lowerer) part(code diag.Code, c program.Call, err error) {
+	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil || c.Faulty {
+		return
+	}
+	at, err := place(c.Origin, err)
+	l.fail(diag.Diagnostic{
+		Code: code, Subject: at, Address: c.Origin.Address,
+		Summary: fmt.Sprintf("%s: %v", c.Type, err),
+	})
+}
+
+// place finds the range of the argument that an error names.
+func place(o program.Origin, err error) (diag.Range, error) {
+	var arg *program.ArgError
+	if !errors.As(err, &arg) {
+		return o.Header, err
+	}
+	if _, written := o.Attrs[arg.Attr]; written {
+		return o.At(arg.Attr), arg.Err
+	}
+	return o.Header, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
+}
+
+// length is the extent of a stage's training; what needs the data's size is
+// unknown where that is.
+func (l *lowerer) length(s *graph.Stage) program.Length {
+	train := s.Data.Train
+	n := program.Length{StepsPerEpoch: -1}
+	if s.Calibrator != nil {
+		return program.Length{Epochs: 1, Steps: s.Calibrator.NumSteps, StepsPerEpoch: s.Calibrator.NumSteps}
+	}
+	t := s.Trainer
+	if t == nil {
+		return program.Length{}
+	}
+	n.Epochs, n.Steps = t.NumEpochs, t.NumSteps
+	if train == nil || train.Spec.Len < 0 || t.BatchSize <= 0 {
+		return n
+	}
+	per := program.Batches(train.Spec.Len, t.BatchSize, t.DropLast)
+	if per == 0 {
+		l.fail(diag.Diagnostic{
+			Code: diag.BadData, Subject: t.Origin.At("batch_size"), Address: t.Origin.Address,
+			Summary: fmt.Sprintf("%d training images do not fill one batch of %d", train.Spec.Len, t.BatchSize),
+			Detail:  "Make batch_size smaller, or set drop_last = false.",
+		})
+		return n
+	}
+	if t.NumEpochs > program.MostSteps/per {
+		l.fail(diag.Diagnostic{
+			Code: diag.BadData, Subject: t.Origin.At("num_epochs"), Address: t.Origin.Address,
+			Summary: fmt.Sprintf("%d epochs of %d steps are more than the %d steps that a stage may have", t.NumEpochs, per, program.MostSteps),
+			Detail:  fmt.Sprintf("Make num_epochs at most %d.", program.MostSteps/per),
+		})
+		return n
+	}
+	n.StepsPerEpoch = per
+	if t.NumSteps > 0 {
+		n.Epochs = (t.NumSteps + per - 1) / per
+	} else {
+		n.Steps = t.NumEpochs * per
+	}
+	return n
+}

@@ -1,0 +1,61 @@
+package lower
+
+import (
+	"slices"
+
+	"qpipe/interp/graph"
+	"qpipe/interp/stage"
+	"qpipe/lang/program"
+	"qpipe/ops/nn"
+)
+
+// images is what the data sets say without being read.
+func images(s *graph.Stage) graph.Images {
+	n := graph.Images{}
+	if f := s.Data.Train; f != nil && (s.Trainer != nil || s.Calibrator != nil) {
+		n.Train = f.Spec.Len
+	}
+	if f := s.Data.Val; f != nil {
+		n.Val = f.Spec.Len
+	}
+	return n
+}
+
+// measure finds out what the stage's memory follows from.
+func (l *lowerer) measure(s *graph.Stage) {
+	x := &stage.Extent{Model: s.Model, Before: s.Before, Trains: s.Trainer != nil, Calibrates: s.Calibrator != nil}
+	if t := s.Trainer; t != nil {
+		if opt := l.plan.Optimizer(t); opt != nil {
+			x.Slots = len(opt.Slots())
+		}
+	}
+	for _, c := range s.Callbacks {
+		switch c.Args.(type) {
+		case program.WeightAverager:
+			x.Averages = true
+		case program.BNAbsorber, program.BNFreezer:
+			x.Absorbs = true
+		}
+	}
+	if s.Convert != nil {
+		x.Loads = slices.ContainsFunc(s.Convert.Converters, func(c program.Call) bool {
+			sig, ok := l.plan.Catalog.Signature(c.Kind, c.Type)
+			return ok && sig.From == program.AnyForm
+		})
+	}
+	for _, f := range []*graph.Feed{s.Data.Train, s.Data.Val} {
+		if f != nil && !l.opened[f.Set] {
+			l.opened[f.Set] = true
+			l.held += stage.Held(f.Part)
+		}
+	}
+	x.Held = l.held // data of the stages before stay open
+	s.Extent, s.Images, s.Settings = x, images(s), &l.plan.Program.Settings
+}
+
+// beforeInt8 notes the model that an int8 model is made from.
+func (w *walk) beforeInt8() {
+	if w.c.Model.Form() == nn.QAT {
+		w.s.Before = w.c.Model
+	}
+}

@@ -1,0 +1,129 @@
+package lower_test
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"testing"
+
+	"qpipe/interp/graph"
+	"qpipe/interp/lower"
+	"qpipe/interp/part"
+	"qpipe/interp/parttest"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/ops/tensor"
+)
+
+// spoke are the rules that have found something in a test.
+var spoke = map[string]bool{}
+
+func lowered(t testing.TB, p *program.Program) (*graph.Plan, diag.List) {
+	t.Helper()
+	return loweredFor(t, p, stage.Machine{})
+}
+
+func loweredFor(t testing.TB, p *program.Program, m stage.Machine) (*graph.Plan, diag.List) {
+	t.Helper()
+	plan, list := lower.For(p, catalogue(), m)
+	for _, d := range list {
+		spoke[d.Rule] = true
+	}
+	return plan, list
+}
+
+// catalogue adds what the rules need that the interpreter's tests do not.
+func catalogue() part.Catalog {
+	return append(parttest.Catalog(),
+		part.TransformPart("Shift", "", shift{}, func(a shift) (part.Transform, error) { return a, nil }),
+		part.DatasetPart("Same", "", same{}, func(a same) (part.Dataset, error) { return a, nil }),
+		part.CallbackPart("Average", "", average{}, program.NotTaken, program.NotTaken, func(a average) (part.Callback, error) { return a, nil }),
+		part.CallbackPart("Watch", "", watch{}, program.NotTaken, program.NotTaken, func(a watch) (part.Callback, error) { return a, nil }),
+	)
+}
+
+type (
+	shift   struct{}
+	same    struct{}
+	average struct{}
+	watch   struct{}
+)
+
+func (shift) Spec(s part.Spec) (part.Spec, error) {
+	s.Mean = []float32{0.25}
+	return s, nil
+}
+func (shift) Apply(*part.Image, *part.Rand) {}
+
+func (same) Spec() part.Spec {
+	return part.Spec{Shape: tensor.Shape{H: 6, W: 6, C: 1}, Classes: 3, Len: 40}
+}
+func (same) Open(func(string) fs.FS) (part.Samples, error) { return nil, fs.ErrNotExist }
+func (same) Files() (string, []string)                     { return "", nil }
+func (same) Shares(part.Dataset) bool                      { return true }
+
+func (average) AveragesWeights() {}
+
+func (watch) Monitors() string  { return "loss" }
+func (watch) Direction() string { return "max" }
+
+// TestRules breaks rules that need a part of their own; others are broken where their subject is tested.
+func TestRules(t *testing.T) {
+	callback := func(f flow, s int, name string, args any) {
+		c := f.Call(program.CallbackKind, name, name, args)
+		f.Stages[s].Callbacks = append(f.Stages[s].Callbacks, program.Callback{Call: c})
+	}
+	for rule, change := range map[string]func(f flow){
+		"values-differ": func(f flow) {
+			f.Datasets[0].Transforms = []program.Call{f.Call(program.TransformKind, "Shift", "shift", shift{})}
+			f.Program.Stages = f.Stages[:1]
+		},
+		"shared-images": func(f flow) {
+			for i, d := range f.Datasets {
+				d.Call = f.Call(program.DatasetKind, "Same", fmt.Sprint("d", i), same{})
+			}
+		},
+		"wrong-direction": func(f flow) { callback(f, 0, "Watch", watch{}) },
+		"averaged-best":   func(f flow) { callback(f, 0, "Average", average{}) },
+		"points-passed": func(f flow) {
+			f.Program.Stages = append(f.Stages[:1], f.Stage("more", f.Models[0], f.Datasets[0], f.Datasets[1], f.Convert("more", "", nil, "float.last")))
+			s := f.Stages[1]
+			s.Trainer = f.Trainer("more", 4, 0.05)
+			s.Trainer.ResumeOptimizer, s.Trainer.ResumeEpochOrStep = true, true
+			s.Callbacks = []program.Callback{f.Checkpoint("more", 0)}
+			callback(f, 1, "FreezeBN", parttest.FreezeBNArgs{})
+			s.Callbacks[1].When = f.At(program.Epoch, 1)
+			s.Callbacks[1].When.Every = 2
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			p, x := parttest.Flow()
+			change(flow{p, x})
+			_, list := lowered(t, p)
+			for _, d := range list {
+				if d.Rule != rule {
+					t.Errorf("%s %s %s: %s", d.Code, d.Rule, d.Summary, d.Detail)
+				}
+			}
+			if len(list) != 1 || list[0].Code == "" {
+				t.Errorf("%d diagnostics", len(list))
+			}
+		})
+	}
+}
+
+// TestMain fails when all tests have run and a rule of the graph has found nothing in any.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" {
+		for _, r := range graph.Rules() {
+			if !spoke[r.Name] {
+				fmt.Printf("no test breaks the rule %s\n", r.Name)
+				code = 1
+			}
+		}
+	}
+	os.Exit(code)
+}
