@@ -19,7 +19,7 @@ type addition struct {
 }
 
 var (
-	adding  = regexp.MustCompile("(?ms)^```(?:go|sh|hcl|text) ([^\n]+)\n(.*?)^```$")
+	adding = regexp.MustCompile("(?ms)^```(?:go|sh|hcl|text) ([^\n]+)\n(.*?)^```$")
 	inFile = regexp.MustCompile(`^file=(\S+)(?: after=("(?:[^"\\]|\\.)*"))?$`)
 )
 
@@ -177,4 +177,3 @@ func shell(line string) []string {
 	}
 	return words
 }
-

@@ -13,6 +13,7 @@ import (
 	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -130,12 +131,11 @@ func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.Build(in)
+	built, err := part.Build(m, in, files.Folder)
 	if err != nil {
 		return nil, err
 	}
-	g.Init(1)
-	return g, nil
+	return built.Graph, built.Init(1)
 }
 
 // withArgs is a copy of a part's Args with some of its arguments set; an argument

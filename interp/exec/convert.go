@@ -37,12 +37,14 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.Build(data.Spec.Shape.WithN(0))
+	built, err := part.Build(m, data.Spec.Shape.WithN(0), s.data)
+	if err == nil {
+		err = built.Init(s.prog.Settings.Seed)
+	}
 	if err != nil {
 		return nil, at(st.Stage.Model.Origin, err)
 	}
-	g.Init(s.prog.Settings.Seed)
-	c := &conversion{Conversion: part.Conversion{Model: g, Mode: st.Mode, QConfig: st.QConfig}}
+	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, QConfig: st.QConfig}}
 	if st.Convert == nil {
 		return c, nil
 	}

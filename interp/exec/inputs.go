@@ -54,11 +54,12 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 	in.put("seed", s.prog.Settings.Seed)
 	in.put("version", s.Version)
 	in.put("kernels", s.Kernels.Name)
-	if st.Stage.Model != nil {
-		in.call("model", st.Stage.Model.Call, "")
+	afresh := s.Force && s.asked[st.Name]
+	if err := s.model(in, st.Stage.Model, afresh); err != nil {
+		return nil, err
 	}
 	for key, d := range map[string]*program.Dataset{"train_data": st.Train, "val_data": st.Val} {
-		if err := s.dataset(in, key, d, s.Force && s.asked[st.Name]); err != nil {
+		if err := s.dataset(in, key, d, afresh); err != nil {
 			return nil, err
 		}
 	}
@@ -76,6 +77,30 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 		in.call(fmt.Sprintf("export[%d]", i), e, "")
 	}
 	return in, s.checkpoints(in, st)
+}
+
+// model adds a model with the files that it is made of.
+func (s *session) model(in inputs, m *program.Model, afresh bool) error {
+	if m == nil {
+		return nil
+	}
+	model, err := part.New[part.Model](s.plan.Catalog, m.Call)
+	if err != nil {
+		return at(m.Origin, err)
+	}
+	from, ok := model.(part.FileModel)
+	if !ok {
+		in.call("model", m.Call, "")
+		return nil
+	}
+	root, names := from.Files()
+	in.call("model", m.Call, root)
+	sums, err := s.digests(root, names, afresh)
+	if err != nil {
+		return at(m.Origin, err)
+	}
+	in.put("model.files", sums)
+	return nil
 }
 
 func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool) error {

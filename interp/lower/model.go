@@ -3,10 +3,14 @@ package lower
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
 
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
@@ -33,17 +37,41 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil {
 		return nil
 	}
-	part, err := part.New[part.Model](l.plan.Catalog, m.Call)
+	model, err := part.New[part.Model](l.plan.Catalog, m.Call)
+	var built *part.Built
 	if err == nil {
-		g, err = part.Build(key.in)
+		built, err = part.Build(model, key.in, l.folder)
 	}
 	if err != nil {
 		l.misfit(m, f, err)
 		return nil
 	}
-	l.classes(m, f, g)
-	l.models[key] = g
-	return g
+	l.classes(m, f, built.Graph)
+	l.normalized(m, f, built.Input)
+	l.models[key] = built.Graph
+	return built.Graph
+}
+
+// folder opens a folder that a part's arguments name, relative to the pipeline's.
+func (l *lowerer) folder(root string) fs.FS {
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(l.plan.Program.Dir, filepath.FromSlash(root))
+	}
+	return files.Folder(root)
+}
+
+// normalized warns of images that are normalized otherwise than those that the model's weights were trained with.
+func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained part.Preprocessing) {
+	own := f.Spec.Preprocessing()
+	if trained.Height == 0 || slices.Equal(own.Mean, trained.Mean) && slices.Equal(own.Std, trained.Std) {
+		return
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.OtherValues, Severity: diag.Warning, Subject: f.Set.Origin.Header, Address: f.Set.Origin.Address,
+		Summary: fmt.Sprintf("the images are normalized with %s, and the weights that %s brings were trained with %s", own.Normalization(), m.Type, trained.Normalization()),
+		Detail:  "The network sees other values than its weights were trained with. Give the data set that Normalize.",
+		Related: []diag.Related{{Message: "the model", Range: m.Origin.Header}},
+	})
 }
 
 // misfit reports that a model cannot be built for the data.

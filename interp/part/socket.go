@@ -11,11 +11,6 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// Model builds a network for images of the shape in (N is 0) in form Float.
-type Model interface {
-	Build(in tensor.Shape) (*nn.Graph, error)
-}
-
 // Spec is what is known of a data set without reading it. Mean and Std (in
 // units of 1/255, per channel or one value) say how pixels become the network's
 // input: x = (pixel/255 - Mean)/Std; with both 0.5 that is pixel/127.5 - 1.

@@ -28,6 +28,8 @@ func Catalog() part.Catalog {
 		part.TransformPart("Crop", "Cuts off what lies beyond size.", CropArgs{}, newCrop),
 		part.ModelPart("Tiny", "Two convolutions.", TinyArgs{Classes: 3, Width: 4},
 			func(a TinyArgs) (part.Model, error) { return tiny{a}, nil }),
+		part.ModelPart("Stored", "Tiny, with weights of head.fc from the file fc.bias.", StoredArgs{TinyArgs: TinyArgs{Classes: 3, Width: 4}},
+			func(a StoredArgs) (part.Model, error) { return stored{tiny{a.TinyArgs}, a.Root}, nil }),
 		part.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
 			func(a SGDArgs) (part.Optimizer, error) { return sgd{a}, nil }),
 		part.LRUpdaterPart("Ramp", "", RampArgs{}, func(a RampArgs) (part.LRUpdater, error) { return a, nil }),
@@ -162,6 +164,41 @@ type TinyArgs struct {
 }
 
 type tiny struct{ TinyArgs }
+
+// StoredArgs are the arguments of Stored. Its file has a byte for each class: the bias of head.fc. Behind them
+// may be one more, the Mean of the images that it was trained with.
+type StoredArgs struct {
+	TinyArgs
+	Root string `arg:"root"`
+}
+
+type stored struct {
+	tiny
+	root string
+}
+
+// Files implements part.FileModel.
+func (m stored) Files() (string, []string) { return m.root, []string{"fc.bias"} }
+
+// BuildFrom implements part.FileModel.
+func (m stored) BuildFrom(in tensor.Shape, fsys func(string) fs.FS) (*part.Built, error) {
+	data, err := fs.ReadFile(fsys(m.root), "fc.bias")
+	if err != nil {
+		return nil, part.Bad("root", "%w", err)
+	}
+	b := &part.Built{}
+	if len(data) == m.Classes+1 {
+		b.Input = part.Preprocessing{Height: in.H, Width: in.W, Mean: []float64{float64(data[m.Classes])}, Std: []float64{1}}
+		data = data[:m.Classes]
+	}
+	values := make([]float32, len(data))
+	for i, v := range data {
+		values[i] = float32(v)
+	}
+	b.Weights = []nn.Tensor{{Name: "head.fc.bias", Shape: []int{len(values)}, Data: values}}
+	b.Graph, err = m.Build(in)
+	return b, err
+}
 
 // Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act}, with Deep also
 // body.c.{conv,bn}, with Norms BNs of their own, body.in and body.mid, on the input and

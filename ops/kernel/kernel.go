@@ -281,7 +281,6 @@ func (s *Set) Conv(p *Conv) *ConvKernels {
 	return &s.Dense
 }
 
-
 // Set is a complete collection of kernels.
 //
 // Unless a comment says otherwise, outputs are overwritten and lengths of slices
