@@ -27,7 +27,7 @@ type Output struct {
 
 // ReadOutput returns the output of a node in the last forward pass of a net that keeps
 // them all.
-func ReadOutput(net *engine.Net, node string) Output {
+func ReadOutput(net engine.Compiled, node string) Output {
 	y, step, _, _ := net.Output(node)
 	codes, _ := net.Codes(node)
 	return Output{y, codes, step}

@@ -320,7 +320,7 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
 		Keeper: keeper{s, st.Name}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
-		Kernels: s.Kernels, Pool: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
+		Kernels: s.Kernels, Workers: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
 	}
 	var err error
 	if j.Train, err = s.feed(st.Train); err != nil {

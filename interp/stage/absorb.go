@@ -20,7 +20,7 @@ type probe struct {
 	run *run
 	x   []float32
 	n   int
-	net *engine.Net
+	net engine.Compiled
 }
 
 // newProbe reads the batch: the first images of the validation data, or of the
@@ -41,7 +41,7 @@ func newProbe(r *run) (*probe, error) {
 func (p *probe) measure() (err error) {
 	r := p.run
 	p.net = nil // its memory is the next one's
-	if p.net, err = engine.Compile(r.Model, p.n, false, r.Kernels, r.Pool); err != nil {
+	if p.net, err = r.engine().Compile(r.Model, p.n, false); err != nil {
 		return err
 	}
 	p.net.Keep()

@@ -12,7 +12,7 @@ import (
 // lets its quant nodes find their ranges.
 type calibrator struct {
 	run    *run
-	net    *engine.Net
+	net    engine.Compiled
 	loader *feed.Loader
 }
 
@@ -33,7 +33,7 @@ func newCalibrator(r *run) (*calibrator, error) {
 
 func (c *calibrator) rebuild() (err error) {
 	r := c.run
-	c.net, err = engine.Compile(r.Model, r.batch, false, r.Kernels, r.Pool)
+	c.net, err = r.engine().Compile(r.Model, r.batch, false)
 	return err
 }
 

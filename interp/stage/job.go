@@ -43,8 +43,17 @@ type Job struct {
 	Clock   func() time.Time // for rates only; never reaches a checkpoint
 	Stop    <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
 	Kernels *kernel.Set
-	Pool    *engine.Workers
-	Readers int // goroutines that prepare batches ahead; 0: one for each core
+	Workers *engine.Workers
+	Engine  engine.Engine // what runs the networks; nil: the cores, with Kernels and Workers
+	Readers int           // goroutines that prepare batches ahead; 0: one for each core
+}
+
+// engine is what runs the networks.
+func (j *Job) engine() engine.Engine {
+	if j.Engine != nil {
+		return j.Engine
+	}
+	return engine.CPU{Kernels: j.Kernels, Workers: j.Workers}
 }
 
 // TrainerJob is what `trainer {}` says.

@@ -134,9 +134,9 @@ func TestThreads(t *testing.T) {
 	var want string
 	for n := 1; n <= 3; n++ {
 		b := eventful(t)
-		b.Pool, b.Readers = engine.NewWorkers(n), n
+		b.Workers, b.Readers = engine.NewWorkers(n), n
 		b.must(t)
-		b.Pool.Close()
+		b.Workers.Close()
 		if got := text(b.kept.last("last")); want == "" {
 			want = got
 		} else if got != want {

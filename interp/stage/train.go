@@ -14,7 +14,7 @@ import (
 // trainer does the steps of `trainer {}`. A step allocates nothing.
 type trainer struct {
 	run     *run
-	net     *engine.Net
+	net     engine.Compiled
 	loader  *feed.Loader
 	grad    []float32
 	classes int
@@ -52,7 +52,7 @@ func newTrainer(r *run) (*trainer, error) {
 // rebuild compiles the net anew and lets the slots follow the parameters.
 func (t *trainer) rebuild() (err error) {
 	r := t.run
-	t.net, err = engine.Compile(r.Model, r.batch, true, r.Kernels, r.Pool)
+	t.net, err = r.engine().Compile(r.Model, r.batch, true)
 	if err == nil {
 		t.state.follow(r.Model.Params(), r.Kernels)
 	}
@@ -135,7 +135,7 @@ func (t *trainer) update(lr float64) error {
 	if len(t.unsound) != len(t.state.updates) {
 		t.unsound = make([]bool, len(t.state.updates))
 	}
-	t.run.Pool.Run(len(t.state.updates), t.updateTask)
+	t.run.Workers.Run(len(t.state.updates), t.updateTask)
 	for i, bad := range t.unsound {
 		if name := t.state.updates[i].Name; bad {
 			return &Failure{

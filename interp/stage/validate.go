@@ -15,15 +15,15 @@ import (
 // evaluator keeps the net of the graph that was evaluated last.
 type evaluator struct {
 	graph *nn.Graph
-	net   *engine.Net
+	net   engine.Compiled
 }
 
 // of returns a net for evaluating g.
-func (e *evaluator) of(r *run, g *nn.Graph) (*engine.Net, error) {
+func (e *evaluator) of(r *run, g *nn.Graph) (engine.Compiled, error) {
 	if e.graph == g && e.net != nil {
 		return e.net, nil
 	}
-	net, err := engine.Compile(g, r.valBatch, false, r.Kernels, r.Pool)
+	net, err := r.engine().Compile(g, r.valBatch, false)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (r *run) validate() error {
 }
 
 // judge lets the metrics see the network's answers to a batch.
-func (r *run) judge(net *engine.Net, b *feed.Batch) {
+func (r *run) judge(net engine.Compiled, b *feed.Batch) {
 	n, c := len(b.Index), classes(r.Model)
 	y := net.Forward(b.Images(), n, engine.Eval)
 	for _, m := range r.Metrics {

@@ -158,7 +158,7 @@ func newBench(t *testing.T, form nn.Form, epochs int, scores ...float64) *bench 
 		Name: "s", Seed: 3, Model: net(t, form), Mode: nn.ReverseFold, Train: feed, ValBatch: 5,
 		Trainer: &stage.TrainerJob{Epochs: epochs, BatchSize: batch, DropLast: true, Optimizer: descent{}, Loss: distance{}},
 		Keeper:  b.keeper, Events: func(e event.Event) { b.events = append(b.events, e) },
-		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Pool: engine.NewWorkers(1),
+		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Workers: engine.NewWorkers(1),
 	}
 	if scores != nil {
 		b.Val, b.Metrics = feed, []part.Metric{&script{values: scores}}
