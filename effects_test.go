@@ -19,6 +19,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
+	"qpipe/interp/part"
 	"qpipe/interp/runs"
 	"qpipe/lang/config"
 	"qpipe/lang/program"
@@ -556,14 +557,21 @@ func TestEveryAttributeHasAnEffect(t *testing.T) {
 	}
 }
 
+// arguments lists those of a part, and those inside of its blocks.
+func arguments(prefix string, args []part.ArgDoc) (keys []string) {
+	for _, a := range args {
+		keys = append(keys, prefix+a.Name)
+		keys = append(keys, arguments(prefix+a.Name+".", a.Args)...)
+	}
+	return keys
+}
+
 // attributes lists all that a pipeline can write about its work: of the parts from the
 // Catalog, of blocks from their structs.
 func attributes() []string {
 	var keys []string
 	for _, d := range stdlib.Catalog().Reference() {
-		for _, a := range d.Args {
-			keys = append(keys, fmt.Sprintf("%s.%s.%s", d.Kind, d.Name, a.Name))
-		}
+		keys = append(keys, arguments(fmt.Sprintf("%s.%s.", d.Kind, d.Name), d.Args)...)
 		if d.Kind == program.CallbackKind && d.When != "" {
 			keys = append(keys, fmt.Sprintf("%s.%s.when", d.Kind, d.Name))
 		}

@@ -41,9 +41,12 @@ func (in inputs) hash() string {
 // out: where data lies does not matter, what it is does.
 func (in inputs) call(key string, c program.Call, skip string) {
 	in.put(key, c.Type)
-	for f, v := range program.Arguments(c.Args) {
-		if value := v.Interface(); skip == "" || value != skip {
-			in.put(key+"."+f.Name, value)
+	for path, a := range program.Walk(c.Args) {
+		switch value := a.Value.Interface(); {
+		case a.Block:
+			in.put(key+"."+path, program.LabelsOf(a.Value))
+		case skip == "" || value != skip:
+			in.put(key+"."+path, value)
 		}
 	}
 }

@@ -61,10 +61,11 @@ func place(o program.Origin, err error) (diag.Range, error) {
 	if !errors.As(err, &arg) {
 		return o.Header, err
 	}
+	at := o.At(arg.Attr)
 	if _, written := o.Attrs[arg.Attr]; written {
-		return o.At(arg.Attr), arg.Err
+		return at, arg.Err
 	}
-	return o.Header, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
+	return at, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
 }
 
 // length is the extent of a stage's training; what needs the data's size is

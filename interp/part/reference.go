@@ -31,6 +31,36 @@ type ArgDoc struct {
 	Default  string   `json:"default,omitempty"` // as it would be written, "" where it is required
 	OneOf    []string `json:"oneof,omitempty"`
 	Doc      string   `json:"doc"`
+	Many     bool     `json:"many,omitempty"`   // of a block: it may be written more than once
+	Labels   []string `json:"labels,omitempty"` // of a block
+	Args     []ArgDoc `json:"args,omitempty"`   // inside of a block
+}
+
+// Block reports whether the argument is written as a block.
+func (a *ArgDoc) Block() bool { return a.Type == blockType }
+
+const blockType = "block"
+
+// Header shows how a block is written, without what is inside.
+func (a *ArgDoc) Header() string {
+	text := a.Name
+	for _, l := range a.Labels {
+		text += " " + strconv.Quote(l)
+	}
+	return text + " {}"
+}
+
+// Count says how often a block may be written.
+func (a *ArgDoc) Count() string {
+	switch {
+	case a.Many && a.Required:
+		return "once or more"
+	case a.Many:
+		return "any number of times"
+	case a.Required:
+		return "once"
+	}
+	return "at most once"
 }
 
 // kinds lists the shelves in the order of the reference pages, with their titles
@@ -69,10 +99,22 @@ func (c Catalog) Reference() []Doc {
 
 var needs = [...]string{program.NotTaken: "", program.Optional: "optional", program.Required: "required"}
 
-// argDocs reads the tags and defaults of a part's Args, given as a pointer.
-func argDocs(args any) []ArgDoc {
+// argDocs reads the tags and defaults of a part's Args, or of the struct of a block, given as a
+// pointer. A block that may stand in itself is described once: around are the types of the blocks around.
+func argDocs(args any, around ...reflect.Type) []ArgDoc {
 	var docs []ArgDoc
 	for f, v := range program.Arguments(args) {
+		switch {
+		case f.Label:
+			continue
+		case f.Block:
+			d := ArgDoc{Name: f.Name, Type: blockType, Required: !f.Optional, Doc: f.Doc, Many: f.Many(), Labels: f.Labels()}
+			if inside := f.Inside(); !slices.Contains(around, inside) {
+				d.Args = argDocs(program.NewBlock(inside).Addr().Interface(), append(around, inside)...)
+			}
+			docs = append(docs, d)
+			continue
+		}
 		d := ArgDoc{Name: f.Name, Type: typeName(f.Type), Required: !f.Optional, OneOf: f.OneOf, Doc: f.Doc}
 		if f.Optional {
 			d.Default = literal(v)
@@ -164,12 +206,24 @@ func (d *Doc) markdown(b *strings.Builder) {
 	if len(meta) > 0 {
 		fmt.Fprintf(b, "\nMeta-arguments: %s.\n", strings.Join(meta, ", "))
 	}
-	if len(d.Args) == 0 {
-		return
+	argTable(b, d.Args, "")
+}
+
+// argTable writes the arguments, then the blocks with theirs; inside says where they stand.
+func argTable(b *strings.Builder, args []ArgDoc, inside string) {
+	blocks := slices.Clone(args)
+	blocks = slices.DeleteFunc(blocks, func(a ArgDoc) bool { return !a.Block() })
+	if len(args) > len(blocks) {
+		b.WriteString("\n| argument | type | default | |\n|---|---|---|---|\n")
 	}
-	b.WriteString("\n| argument | type | default | |\n|---|---|---|---|\n")
-	for _, a := range d.Args {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, a.Type, a.defaultText(), cell(a.text()))
+	for _, a := range args {
+		if !a.Block() {
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, a.Type, a.defaultText(), cell(a.text()))
+		}
+	}
+	for _, a := range blocks {
+		fmt.Fprintf(b, "\nBlock `%s`%s, %s. %s\n", a.Header(), inside, a.Count(), a.Doc)
+		argTable(b, a.Args, fmt.Sprintf(" inside `%s`", a.Header()))
 	}
 }
 

@@ -30,6 +30,8 @@ func Catalog() part.Catalog {
 			func(a TinyArgs) (part.Model, error) { return tiny{a}, nil }),
 		part.ModelPart("Stored", "Tiny, with weights of head.fc from the file fc.bias.", StoredArgs{TinyArgs: TinyArgs{Classes: 3, Width: 4}},
 			func(a StoredArgs) (part.Model, error) { return stored{tiny{a.TinyArgs}, a.Root}, nil }),
+		part.ModelPart("Stack", "Convolutions as they are written.", StackArgs{Classes: 3},
+			func(a StackArgs) (part.Model, error) { return stack{a}, nil }),
 		part.OptimizerPart("SGD", "Momentum.", SGDArgs{LR: 0.1},
 			func(a SGDArgs) (part.Optimizer, error) { return sgd{a}, nil }),
 		part.LRUpdaterPart("Ramp", "", RampArgs{}, func(a RampArgs) (part.LRUpdater, error) { return a, nil }),

@@ -37,16 +37,27 @@ func (s *Sheet) Part(d part.Doc) {
 			fmt.Fprintf(s, "  takes `%s` (%s)\n", m[0], m[1])
 		}
 	}
-	rows := make([][2]string, 0, len(d.Args))
-	for _, arg := range d.Args {
-		rows = append(rows, [2]string{arg.Name, argument(arg)})
-	}
+	rows := arguments(d.Args, "")
 	if len(rows) > 0 {
 		s.WriteString("\n")
 	}
 	for _, line := range console.TwoColumns(rows, s.columns) {
 		fmt.Fprintf(s, "  %s\n", line)
 	}
+}
+
+// arguments are the rows of arguments; what is inside of a block is set in below it.
+func arguments(args []part.ArgDoc, indent string) [][2]string {
+	rows := make([][2]string, 0, len(args))
+	for _, a := range args {
+		if !a.Block() {
+			rows = append(rows, [2]string{indent + a.Name, argument(a)})
+			continue
+		}
+		rows = append(rows, [2]string{indent + a.Header(), a.Count() + ". " + a.Doc})
+		rows = append(rows, arguments(a.Args, indent+"  ")...)
+	}
+	return rows
 }
 
 // argument says what an argument takes.

@@ -113,13 +113,17 @@ func inside[T any](c *checker, b *config.Block) (*T, bool) {
 func decodeGuarded[T any](b *config.Block, loops *config.Loops) (out *T, list diag.List) {
 	defer func() {
 		if recover() != nil {
-			out, list = new(T), diag.List{{
-				Code: diag.BadDynamic, Summary: "the dynamic blocks of this block cannot be expanded",
-				Detail: "Write them in a simpler form.", Subject: syntax.Range(b.Header),
-			}}
+			out, list = new(T), diag.List{notExpanded(syntax.Range(b.Header))}
 		}
 	}()
 	return config.Inside[T](b, loops)
+}
+
+func notExpanded(header diag.Range) *diag.Diagnostic {
+	return &diag.Diagnostic{
+		Code: diag.BadDynamic, Summary: "the dynamic blocks of this block cannot be expanded",
+		Detail: "Write them in a simpler form.", Subject: header,
+	}
 }
 
 // checkLoop judges the value of a for_each before its blocks are made.

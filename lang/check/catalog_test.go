@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"qpipe/lang/program"
@@ -90,6 +91,23 @@ type (
 	fixedArgs struct {
 		Scale float64 `arg:"scale" doc:"The scale."`
 	}
+	stackArgs struct {
+		Units []unitArgs `arg:"unit,block" doc:"Its layers."`
+		Head  *headArgs  `arg:"head,block,optional" doc:"Its end."`
+		Note  string     `arg:"note,optional"`
+	}
+	unitArgs struct {
+		Kind  string   `arg:"kind,label" oneof:"conv pool"`
+		Width int      `arg:"width" doc:"Channels."`
+		Acts  *actArgs `arg:"act,block,optional" doc:"What follows."`
+	}
+	actArgs struct {
+		Limit float64            `arg:"limit,optional" doc:"The largest value."`
+		From  program.Checkpoint `arg:"from,optional"`
+	}
+	headArgs struct {
+		Classes int `arg:"classes,optional"`
+	}
 	exportArgs struct {
 		Path string `arg:"path,optional" doc:"File to write."`
 	}
@@ -98,6 +116,24 @@ type (
 func (a resnetArgs) Validate() error {
 	if !slices.Contains([]int{8, 18, 20}, a.Depth) {
 		return &program.ArgError{Attr: "depth", Err: errors.New("must be 8, 18 or 20")}
+	}
+	return nil
+}
+
+func (a *headArgs) SetDefaults() { a.Classes = 10 }
+
+func (a actArgs) Validate() error {
+	if a.Limit < 0 {
+		return &program.ArgError{Attr: "limit", Err: errors.New("must not be negative")}
+	}
+	return nil
+}
+
+func (a stackArgs) Validate() error {
+	for i, u := range a.Units {
+		if u.Width > 99 {
+			return &program.ArgError{Attr: fmt.Sprintf("unit[%d].width", i), Err: errors.New("is too large")}
+		}
 	}
 	return nil
 }
@@ -129,6 +165,7 @@ func catalogue() shelf {
 		part(program.TransformKind, "Normalize", normalizeArgs{}),
 		part(program.ModelKind, "ResNet", resnetArgs{NumClasses: 10}),
 		part(program.ModelKind, "LeNet", noArgs{}),
+		part(program.ModelKind, "Stack", stackArgs{Note: "none"}),
 		part(program.OptimizerKind, "SGD", sgdArgs{}),
 		part(program.LRUpdaterKind, "CosLrUpdater", cosArgs{WarmupBy: "epoch"}),
 		part(program.LossKind, "CrossEntropyLoss", lossArgs{}),

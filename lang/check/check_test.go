@@ -97,6 +97,47 @@ qconfig "q" {
 	}
 }
 
+// TestNestedBlocks: arguments that are blocks, two levels of them, labels, defaults, dynamic ones, and their places.
+func TestNestedBlocks(t *testing.T) {
+	p := checked(t, `
+locals { widths = [8, 16] }
+model "Stack" "net" {
+  note = "x"
+  unit "conv" {
+    width = 4
+    act { limit = 6 }
+  }
+  dynamic "unit" {
+    for_each = local.widths
+    labels   = ["pool"]
+    content {
+      width = unit.value
+      dynamic "act" {
+        for_each = unit.value > 8 ? [unit.value] : []
+        content { limit = act.value / 2 }
+      }
+    }
+  }
+  head {}
+}`, Options{})
+	m := p.Models[0]
+	want := stackArgs{
+		Note: "x", Head: &headArgs{Classes: 10},
+		Units: []unitArgs{{"conv", 4, &actArgs{Limit: 6}}, {"pool", 8, nil}, {"pool", 16, &actArgs{Limit: 8}}},
+	}
+	if d := cmp.Diff(want, m.Args); d != "" || m.Faulty {
+		t.Error(d)
+	}
+	for path, line := range map[string]int{
+		"note": 4, "unit[0]": 5, "unit[0].width": 6, "unit[0].act": 7, "unit[0].act.limit": 7, "unit[2].width": 13, "unit[1].act.limit": 9, "head.classes": 20,
+		"unit[0].kind": 5, "nowhere": 3,
+	} {
+		if got := m.Origin.At(path).Start.Line; got != line {
+			t.Errorf("%s is in line %d, want %d", path, got, line)
+		}
+	}
+}
+
 type results map[string]float64
 
 func (r results) Metric(stage, name string) (float64, bool) {

@@ -138,7 +138,8 @@ func (c *checker) quantRules(b *config.Quant, q program.Quant, address string, w
 // which are all there at every step, so nothing is observed and nothing averaged.
 func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address string) {
 	const way = "A weight's scale follows from its present values at every step, channel by channel or over all. Remove the line."
-	attrs, list := config.Arguments(b.Rest, "weight")
+	content, list := config.Arguments(b.Rest, "weight", nil)
+	attrs := content.Attributes
 	c.add(address, list)
 	if b.Observer != nil && q.Observer.Type != "min_max" {
 		if _, known := c.signature(program.ObserverKind, q.Observer.Type, at{address: address, subject: q.Origin.At("observer")}); !known {
@@ -160,22 +161,22 @@ func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address stri
 // arguments. A changed observer starts from its own defaults.
 func (c *checker) observer(b *config.Quant, q *program.Quant, before, address string) {
 	p := at{address: address, subject: q.Origin.At("observer")}
-	attrs, list := config.Arguments(b.Rest, fmt.Sprintf("observer %q", q.Observer.Type))
+	content, list := config.Arguments(b.Rest, fmt.Sprintf("observer %q", q.Observer.Type), nil)
 	c.add(address, list)
 	sig, ok := c.signature(program.ObserverKind, q.Observer.Type, p)
 	if !ok {
 		q.Observer.Args = nil
 		return
 	}
-	base := q.Observer.Args
-	if q.Observer.Type != before {
-		base = nil
-	}
-	if len(attrs) == 0 && base != nil {
+	same := q.Observer.Type == before && q.Observer.Args != nil
+	if len(content.Attributes) == 0 && same {
 		return // nothing new about the observer
 	}
+	args := reflect.ValueOf(sig.Args()).Elem()
+	if same {
+		args.Set(reflect.ValueOf(q.Observer.Args))
+	}
 	q.Observer.Origin = q.Origin
-	q.Observer.Args, _, ok = c.arguments(sig, base, attrs, &q.Observer.Origin,
-		quantAttributes(false)...)
+	q.Observer.Args, _, ok = c.arguments(sig, args, same, content, &q.Observer.Origin, quantAttributes(false)...)
 	q.Observer.Faulty = !ok
 }

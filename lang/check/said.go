@@ -25,9 +25,11 @@ func (c *checker) reported() *said {
 	}
 	for _, d := range c.list[s.upTo:] {
 		switch {
+		case d.Code == diag.BadLabel && d.Meant != "":
+			s.unlabelled[d.Meant] = true
 		case d.Code == diag.BadLabel:
 			kind, _, _ := strings.Cut(d.Address, ".")
-			s.unlabelled[kind], s.unlabelled[d.Meant] = true, true
+			s.unlabelled[kind] = true
 		case d.Meant != "":
 			s.meant[hint{d.Meant, d.Address}] = true
 		}

@@ -69,7 +69,7 @@ func explainOne(t *diag.Diagnostic, d *hcl.Diagnostic, places map[hcl.Range]foun
 // rewordLabel shows how a block is written whose labels are too few or too many.
 func rewordLabel(d *diag.Diagnostic, typ reflect.Type) {
 	if t := blockType(typ, d.Meant); t != nil {
-		d.Detail = "It is written: " + header(d.Meant, t) + " { … }"
+		d.Detail = "It is written: " + header(d.Meant, t)
 	}
 }
 
@@ -147,7 +147,7 @@ func (f found) reword(d *diag.Diagnostic) {
 			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(f.first.DefRange())}}
 		}
 	case d.Code == diag.BadLabel:
-		d.Detail = "It is written: " + header(f.name, blockType(f.typ, f.name)) + " { … }"
+		d.Detail = "It is written: " + header(f.name, blockType(f.typ, f.name))
 	}
 }
 
@@ -246,13 +246,13 @@ func insides() map[string]reflect.Type {
 	}
 }
 
-// header shows how a block's type and labels are written.
+// header shows how a block is written.
 func header(name string, typ reflect.Type) string {
+	var labels []string
 	for i := range typ.NumField() {
-		label, kind, _ := strings.Cut(typ.Field(i).Tag.Get("hcl"), ",")
-		if kind == "label" {
-			name += ` "` + label + `"`
+		if label, kind, _ := strings.Cut(typ.Field(i).Tag.Get("hcl"), ","); kind == "label" {
+			labels = append(labels, label)
 		}
 	}
-	return name
+	return Written(name, labels)
 }

@@ -24,33 +24,55 @@ type Part struct {
 	Rest      hcl.Body  `hcl:",remain"`
 }
 
-// Arguments returns the attributes of a body that the block's own struct did not
-// take. Blocks are not among a part's arguments; those that the block itself takes
-// are named for suggestions.
-func Arguments(rest hcl.Body, what string, blocks ...string) (hcl.Attributes, diag.List) {
+// Content is what stands in the body of a part, or in a block of one.
+type Content struct {
+	Attributes hcl.Attributes
+	Blocks     []*hcl.Block
+}
+
+// Arguments returns the attributes and blocks of a body that the block's own struct did not take.
+// own has the blocks that are arguments, with the names of their labels; those that the block itself
+// takes are named for suggestions.
+func Arguments(rest hcl.Body, what string, own map[string][]string, taken ...string) (Content, diag.List) {
 	raw, _ := rest.JustAttributes() // the names only: hidden and looping ones are sorted out below
 	schema := &hcl.BodySchema{}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
 		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
 	}
+	blocks := slices.Sorted(maps.Keys(own))
+	for _, name := range blocks {
+		schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: name, LabelNames: own[name]})
+	}
 	content, diags := rest.Content(schema)
 	var list diag.List
 	for _, d := range diags {
-		t := syntax.Translate(hcl.Diagnostics{d})[0]
-		if t.Code == diag.UnknownBlock {
+		t := syntax.TranslateAs(hcl.Diagnostics{d}, diag.BadDynamic)[0]
+		switch t.Code {
+		case diag.UnknownBlock:
 			name := quotedIn(d.Detail)
 			t.Summary = fmt.Sprintf("%s takes no block %q", what, name)
 			t.Detail = "An argument is written with an equals sign: name = value."
-			if t.Meant = diag.Nearest(name, blocks); t.Meant != "" {
+			if t.Meant = diag.Nearest(name, append(blocks, taken...)); t.Meant != "" {
 				t.Detail = fmt.Sprintf("Did you mean %q?", t.Meant)
 			}
+		case diag.BadLabel:
+			_, t.Meant, _ = strings.Cut(d.Summary, " for ")
+			t.Detail = "It is written: " + Written(t.Meant, own[t.Meant])
 		}
 		list = append(list, t)
 	}
 	if content == nil {
-		return nil, list
+		return Content{}, list
 	}
-	return content.Attributes, list
+	return Content{content.Attributes, content.Blocks}, list
+}
+
+// Written shows how a block with labels is written.
+func Written(name string, labels []string) string {
+	for _, l := range labels {
+		name += ` "` + l + `"`
+	}
+	return name + " { … }"
 }
 
 // quotedIn returns the first quoted word of one of hcl's sentences.

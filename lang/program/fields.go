@@ -1,8 +1,10 @@
 package program
 
 import (
+	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -10,10 +12,42 @@ import (
 type Field struct {
 	Name     string
 	Optional bool
+	Block    bool     // it is written as a block: a pointer to a struct once, a slice of structs any number of times
+	Label    bool     // it is a label of the block that the struct is
 	OneOf    []string // the only values allowed; empty: any
 	Doc      string
 	Type     reflect.Type
 	Index    []int // for [reflect.Value.FieldByIndex]
+}
+
+// Many reports whether the block may be written more than once.
+func (f Field) Many() bool { return f.Type.Kind() == reflect.Slice }
+
+// Inside is the struct of a block's own arguments.
+func (f Field) Inside() reflect.Type { return f.Type.Elem() }
+
+// Labels are the names of a block's labels, in order.
+func (f Field) Labels() []string {
+	var names []string
+	for _, inner := range Fields(f.Inside()) {
+		if inner.Label {
+			names = append(names, inner.Name)
+		}
+	}
+	return names
+}
+
+// Defaulter is implemented by a struct of a block, on its pointer: SetDefaults gives the arguments
+// values before those that are written.
+type Defaulter interface{ SetDefaults() }
+
+// NewBlock makes the struct of a block with its defaults.
+func NewBlock(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if d, ok := v.Interface().(Defaulter); ok {
+		d.SetDefaults()
+	}
+	return v.Elem()
 }
 
 // Fields lists the arguments of a type of Args, in the order in which they are declared. A type
@@ -28,8 +62,7 @@ func Fields(args reflect.Type) []Field {
 		tag, tagged := f.Tag.Lookup("arg")
 		switch {
 		case tagged && f.IsExported():
-			name, option, _ := strings.Cut(tag, ",")
-			out = append(out, Field{name, option == "optional", strings.Fields(f.Tag.Get("oneof")), f.Tag.Get("doc"), f.Type, []int{i}})
+			out = append(out, field(f, tag, i))
 		case f.Anonymous:
 			for _, inner := range Fields(f.Type) {
 				inner.Index = append([]int{i}, inner.Index...)
@@ -40,9 +73,30 @@ func Fields(args reflect.Type) []Field {
 	return out
 }
 
-// Arguments yields the arguments of an Args value, or of the one that a pointer points to; a part without a struct has none.
+func field(f reflect.StructField, tag string, i int) Field {
+	words := strings.Split(tag, ",")
+	name, options := words[0], words[1:]
+	if name == "" {
+		name = strings.ToLower(f.Name)
+	}
+	return Field{
+		Name: name, Optional: slices.Contains(options, "optional"), Label: slices.Contains(options, "label"),
+		Block: slices.Contains(options, "block") && holdsBlocks(f.Type),
+		OneOf: strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"), Type: f.Type, Index: []int{i},
+	}
+}
+
+func holdsBlocks(t reflect.Type) bool {
+	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) && t.Elem().Kind() == reflect.Struct
+}
+
+// Arguments yields the arguments of an Args value, or of the one that a pointer points to; a part without a struct has
+// none. What is inside of a block is not among them.
 func Arguments(args any) iter.Seq2[Field, reflect.Value] {
-	v := reflect.Indirect(reflect.ValueOf(args))
+	return arguments(reflect.Indirect(reflect.ValueOf(args)))
+}
+
+func arguments(v reflect.Value) iter.Seq2[Field, reflect.Value] {
 	return func(yield func(Field, reflect.Value) bool) {
 		if !v.IsValid() {
 			return
@@ -55,11 +109,94 @@ func Arguments(args any) iter.Seq2[Field, reflect.Value] {
 	}
 }
 
-// Checkpoints yields the arguments that are checkpoints, by name; one that was not given is the zero Checkpoint.
+// FieldAt finds an argument of a type of Args by its path.
+func FieldAt(args reflect.Type, path string) (Field, bool) {
+	name, rest, deeper := strings.Cut(path, ".")
+	name, _, _ = strings.Cut(name, "[")
+	for _, f := range Fields(args) {
+		switch {
+		case f.Label || f.Name != name:
+		case deeper && f.Block:
+			return FieldAt(f.Inside(), rest)
+		default:
+			return f, !deeper
+		}
+	}
+	return Field{}, false
+}
+
+// Argument is an argument at any depth.
+type Argument struct {
+	Field
+	Value reflect.Value // of a block its struct
+}
+
+// Walk yields all arguments of an Args value with their paths, such as "width" and "layer[1].width". A block
+// comes, under "layer[1]", before what is inside of it.
+func Walk(args any) iter.Seq2[string, Argument] {
+	return func(yield func(string, Argument) bool) {
+		walk("", reflect.Indirect(reflect.ValueOf(args)), yield)
+	}
+}
+
+func walk(prefix string, v reflect.Value, yield func(string, Argument) bool) bool {
+	for f, value := range arguments(v) {
+		switch {
+		case f.Label:
+		case f.Block:
+			for i, block := range blocksOf(value) {
+				path := BlockPath(prefix, f, i)
+				if !yield(path, Argument{f, block}) || !walk(path+".", block, yield) {
+					return false
+				}
+			}
+		case !yield(prefix+f.Name, Argument{f, value}):
+			return false
+		}
+	}
+	return true
+}
+
+// BlockPath is the path of the i-th block of an argument in a struct whose path is prefix: "layer[1]", and "head" of a
+// block that is written once.
+func BlockPath(prefix string, f Field, i int) string {
+	if !f.Many() {
+		return prefix + f.Name
+	}
+	return fmt.Sprintf("%s%s[%d]", prefix, f.Name, i)
+}
+
+// blocksOf lists the structs of an argument that is written as blocks.
+func blocksOf(v reflect.Value) []reflect.Value {
+	var out []reflect.Value
+	if v.Kind() == reflect.Pointer {
+		if !v.IsNil() {
+			out = append(out, v.Elem())
+		}
+		return out
+	}
+	for i := range v.Len() {
+		out = append(out, v.Index(i))
+	}
+	return out
+}
+
+// LabelsOf are the labels of a block's struct.
+func LabelsOf(block reflect.Value) []string {
+	labels := []string{}
+	for f, v := range arguments(block) {
+		if f.Label {
+			labels = append(labels, v.String())
+		}
+	}
+	return labels
+}
+
+// Checkpoints yields the arguments that are checkpoints, by path; one that was not given is the zero Checkpoint.
 func Checkpoints(args any) iter.Seq2[string, Checkpoint] {
 	return func(yield func(string, Checkpoint) bool) {
-		for f, v := range Arguments(args) {
-			if c, ok := v.Interface().(Checkpoint); ok && !yield(f.Name, c) {
+		for path, a := range Walk(args) {
+			if c, ok := a.Value.Interface().(Checkpoint); ok && !yield(path, c) {
 				return
 			}
 		}

@@ -4,7 +4,11 @@
 // once returned; the package decides nothing and runs nothing.
 package program
 
-import "qpipe/lang/diag"
+import (
+	"strings"
+
+	"qpipe/lang/diag"
+)
 
 // Program is a pipeline whose every name, type and reference has been checked.
 // Blocks stand in the order in which they are written.
@@ -35,17 +39,23 @@ type Settings struct {
 type Origin struct {
 	Address string                // `stage.qat.callback.FuseBN[0]`
 	Header  diag.Range            // the block's type and labels
-	Attrs   map[string]diag.Range // attribute name → range of its value
-	Names   map[string]diag.Range // attribute name → range of its name
+	Attrs   map[string]diag.Range // attribute → range of its value; "layer[1]" of a block inside → its type and labels
+	Names   map[string]diag.Range // attribute → range of its name
 }
 
-// At returns the range of the attribute's value, or of the block's header when
-// the attribute was not written.
+// At returns the range of the value of an attribute, "lr" or "layer[1].width". Of one that is not
+// written it is the header of the block in which it would be written.
 func (o Origin) At(attr string) diag.Range {
-	if r, ok := o.Attrs[attr]; ok {
-		return r
+	for {
+		if r, ok := o.Attrs[attr]; ok {
+			return r
+		}
+		i := strings.LastIndexByte(attr, '.')
+		if i < 0 {
+			return o.Header
+		}
+		attr = attr[:i]
 	}
-	return o.Header
 }
 
 // Call is a part with its arguments: a block whose label is a registered type.

@@ -55,6 +55,16 @@ const (
 // []string, map[string]string, [Checkpoint]. An Args type with a method
 // Validate() error is asked after decoding; an [ArgError] it returns is placed
 // at the attribute it names.
+//
+// A field is written as blocks with
+//
+//	arg:"head,block"      a pointer to a struct: one block `head {}`
+//	arg:"layer,block"     a slice of structs: blocks `layer {}` in their order, at least one
+//	arg:"kind,label"      of such a struct, a string: a label of the block
+//
+// and "optional" as well where it may be left out. The struct has tags and blocks of its own, may
+// have a method Validate, and defaults by [Defaulter]. An argument inside is named by its path, as
+// in `part.Bad("layer[1].width", …)`. An observer's arguments have no blocks.
 type Signature struct {
 	Kind          Kind
 	Name          string
