@@ -33,6 +33,7 @@ var policy = []struct {
 	{"qpipe/lang/files", "", "one opener for all files; it knows no part of the house"},
 	{"qpipe/lang/vary", "", "changes texts for fuzz targets; tests alone import it"},
 	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "participle stays behind one door"},
+	{"qpipe/lang/scope", "qpipe/lang/config qpipe/lang/diag qpipe/lang/functions qpipe/lang/program qpipe/lang/syntax github.com/hashicorp/hcl/... github.com/zclconf/go-cty/...", "names and values: it knows no part and no rule"},
 	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/rogpeppe/go-internal/diff", "lang is words: no tensor, no part; it asks through program.Signatures"},
 
 	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they hold"},

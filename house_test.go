@@ -26,7 +26,6 @@ var larger = map[string]struct {
 	why   string
 }{
 	"interp/exec":    {3900, "the stages' checkpoints and what a run decides are still to part"},
-	"lang/check":     {2800, "the evaluation of expressions is still to leave"},
 	"ops/kernel/gen": {5300, "a program of its own, a module of its own: it writes assembly"},
 }
 

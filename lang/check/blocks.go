@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/notation"
 	"qpipe/lang/program"
+	"qpipe/lang/scope"
 	"qpipe/lang/syntax"
 )
 
@@ -18,29 +18,29 @@ import (
 func (c *checker) settings() {
 	for i, b := range c.cfg.Settings {
 		if i > 0 {
-			d := c.errorf(diag.DuplicateBlock, at{address: "qpipe", subject: syntax.Range(b.Header)}, "Merge the two.", "a second qpipe block")
+			d := c.Errorf(diag.DuplicateBlock, scope.At{Address: "qpipe", Subject: syntax.Range(b.Header)}, "Merge the two.", "a second qpipe block")
 			d.Meant = "qpipe"
 			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(c.cfg.Settings[0].Header)}}
 			continue
 		}
 		inside, list := config.Inside[config.Settings](b, nil)
-		c.add("qpipe", list)
+		c.Add("qpipe", list)
 		s := &c.prog.Settings
 		s.Origin = c.origin("qpipe", b.Header)
 		record(&s.Origin, inside.RequiredVersion, inside.Seed, inside.Threads)
-		if text := ""; c.get("qpipe", inside.RequiredVersion, &text) && inside.RequiredVersion != nil {
+		if text := ""; c.Get("qpipe", inside.RequiredVersion, &text) && inside.RequiredVersion != nil {
 			s.RequiredVersion = text
 			c.version(text, inside.RequiredVersion)
 		}
-		c.get("qpipe", inside.Seed, &s.Seed)
-		if !c.get("qpipe", inside.Threads, &s.Threads) {
+		c.Get("qpipe", inside.Seed, &s.Seed)
+		if !c.Get("qpipe", inside.Threads, &s.Threads) {
 			continue
 		}
-		switch p := (at{address: "qpipe", subject: s.Origin.At("threads")}); {
+		switch p := (scope.At{Address: "qpipe", Subject: s.Origin.At("threads")}); {
 		case s.Threads < 0:
-			c.errorf(diag.BadValue, p, "0 takes all cores.", "threads must not be negative")
+			c.Errorf(diag.BadValue, p, "0 takes all cores.", "threads must not be negative")
 		case s.Threads > program.MostThreads:
-			c.errorf(diag.BadValue, p, "0 takes all cores.", "threads must be at most %d, and is %d", program.MostThreads, s.Threads)
+			c.Errorf(diag.BadValue, p, "0 takes all cores.", "threads must be at most %d, and is %d", program.MostThreads, s.Threads)
 		}
 	}
 }
@@ -52,23 +52,14 @@ func (c *checker) version(text string, a *hcl.Attribute) {
 		return
 	}
 	if ok, _ := want.Allows(c.opt.Version); !ok {
-		c.errorf(diag.VersionMismatch, at{address: "qpipe", subject: syntax.Range(a.Expr.Range())},
+		c.Errorf(diag.VersionMismatch, scope.At{Address: "qpipe", Subject: syntax.Range(a.Expr.Range())},
 			"Install a version that fits, or change required_version.", "this is qpipe %s, and the pipeline needs %s", c.opt.Version, text)
-	}
-}
-
-// record notes the ranges of the attributes that are written.
-func record(o *program.Origin, attrs ...*hcl.Attribute) {
-	for _, a := range attrs {
-		if a != nil {
-			o.Attrs[a.Name], o.Names[a.Name] = syntax.Range(a.Expr.Range()), syntax.Range(a.NameRange)
-		}
 	}
 }
 
 // notation reports a mistake in a one-line notation at its place in the literal.
 func (c *checker) notation(code diag.Code, address string, expr hcl.Expression, err *notation.Error) {
-	c.errorf(code, at{address: address, subject: c.inLiteral(expr.Range(), err)}, err.Help, "%s", err.Message)
+	c.Errorf(code, scope.At{Address: address, Subject: c.inLiteral(expr.Range(), err)}, err.Help, "%s", err.Message)
 }
 
 // inLiteral narrows the range of a string literal to a place in its text. Where
@@ -94,61 +85,6 @@ func (c *checker) inLiteral(r hcl.Range, err *notation.Error) diag.Range {
 	n := max(err.Length, 1)
 	out.End.Byte, out.End.Column = out.End.Byte+n, out.End.Column+n
 	return out
-}
-
-// inside decodes the body of a block, dynamic blocks expanded.
-func inside[T any](c *checker, b *config.Block) (*T, bool) {
-	ok := c.loops(b)
-	if !ok {
-		return new(T), false
-	}
-	c.budget.Refill()
-	out, list := decodeGuarded[T](b, &config.Loops{Context: c.context, Check: c.checkLoop})
-	if c.budget.Overdrawn() && !c.spent && c.overdrawn(at{address: b.Address(), subject: syntax.Range(b.Header)}, "the dynamic blocks of this block make too much") {
-		return out, false
-	}
-	return out, c.add(b.Address(), list)
-}
-
-func decodeGuarded[T any](b *config.Block, loops *config.Loops) (out *T, list diag.List) {
-	defer func() {
-		if recover() != nil {
-			out, list = new(T), diag.List{notExpanded(syntax.Range(b.Header))}
-		}
-	}()
-	return config.Inside[T](b, loops)
-}
-
-func notExpanded(header diag.Range) *diag.Diagnostic {
-	return &diag.Diagnostic{
-		Code: diag.BadDynamic, Summary: "the dynamic blocks of this block cannot be expanded",
-		Detail: "Write them in a simpler form.", Subject: header,
-	}
-}
-
-// checkLoop judges the value of a for_each before its blocks are made.
-func (c *checker) checkLoop(v cty.Value, expr hcl.Expression, _ *hcl.EvalContext) hcl.Diagnostics {
-	fail := func(summary, detail string) hcl.Diagnostics {
-		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: expr.Range().Ptr()}}
-	}
-	switch {
-	case !v.IsKnown():
-		return fail("Dynamic for_each is not known before the run", "Only what is known before the run can make blocks.")
-	case v.IsNull() || !v.CanIterateElements():
-		return nil // dynblock says it
-	}
-	if c.blocks += v.LengthInt(); c.blocks > maxBlocks {
-		return fail("Dynamic for_each makes too many blocks", fmt.Sprintf("A pipeline's dynamic blocks make at most %d blocks.", maxBlocks))
-	}
-	return nil
-}
-
-// loops resolves what the for_each and labels of dynamic blocks refer to.
-func (c *checker) loops(b *config.Block) bool {
-	if b.Raw() == nil {
-		return true
-	}
-	return c.loopReferences(b.Raw(), b.Address(), nil)
 }
 
 func (c *checker) datasets() {
@@ -183,8 +119,8 @@ func (c *checker) typed(kind program.Kind, b *config.Block, rest hcl.Body, ok bo
 		}
 		ok = ok && fine
 	}
-	if n := c.names[string(kind)][b.Name]; n.block == b {
-		n.bad = !ok
+	if n := c.Lookup(string(kind), b.Name); n.Block == b {
+		n.Bad = !ok
 	}
 	return call
 }
@@ -192,7 +128,7 @@ func (c *checker) typed(kind program.Kind, b *config.Block, rest hcl.Body, ok bo
 // noStages reports references to stages where a part belongs to no stage.
 func (c *checker) noStages(refs []program.Ref, address string) {
 	for _, r := range refs {
-		c.errorf(diag.NotKnownYet, at{address: address, subject: r.Range},
+		c.Errorf(diag.NotKnownYet, scope.At{Address: address, Subject: r.Range},
 			"Only a stage can wait for another stage.", "a dataset or model cannot depend on stage %q", r.Stage)
 	}
 }
@@ -212,4 +148,26 @@ func numbered(prefix, typ string, count map[string]int) string {
 	n := count[typ]
 	count[typ]++
 	return fmt.Sprintf("%s.%s[%d]", prefix, typ, n)
+}
+
+// inside decodes the body of a block, dynamic blocks expanded.
+func inside[T any](c *checker, b *config.Block) (out *T, ok bool) {
+	out = new(T)
+	if !c.Resolve(b) {
+		return out, false
+	}
+	ok = c.Expand(scope.At{Address: b.Address(), Subject: syntax.Range(b.Header)}, func(loops *config.Loops) (list diag.List) {
+		out, list = config.Inside[T](b, loops)
+		return list
+	})
+	return out, ok
+}
+
+// record notes the ranges of the attributes that are written.
+func record(o *program.Origin, attrs ...*hcl.Attribute) {
+	for _, a := range attrs {
+		if a != nil {
+			o.Attrs[a.Name], o.Names[a.Name] = syntax.Range(a.Expr.Range()), syntax.Range(a.NameRange)
+		}
+	}
 }

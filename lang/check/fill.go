@@ -12,6 +12,7 @@ import (
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
+	"qpipe/lang/scope"
 	"qpipe/lang/syntax"
 )
 
@@ -21,7 +22,7 @@ type filling struct {
 	what, name string // `optimizer "SGD"` and "SGD"; `block "layer"` and "layer"
 	doc        string
 	path       string          // of what is inside: "", or "layer[1]."
-	at         at              // the header
+	at         scope.At        // the header
 	origin     *program.Origin // the part's
 	to         reflect.Value
 	fields     []program.Field
@@ -35,48 +36,38 @@ type filling struct {
 func (c *checker) arguments(sig program.Signature, args reflect.Value, over bool, content config.Content, o *program.Origin, others ...string) (any, []program.Ref, bool) {
 	f := &filling{
 		checker: c, what: fmt.Sprintf("%s %q", sig.Kind, sig.Name), name: sig.Name, doc: sig.Doc,
-		at: at{address: o.Address, subject: o.Header}, origin: o, to: args, fields: program.Fields(args.Type()), over: over,
+		at: scope.At{Address: o.Address, Subject: o.Header}, origin: o, to: args, fields: program.Fields(args.Type()), over: over,
 	}
 	ok := f.fill(content, others...)
 	return args.Interface(), f.refs, ok
 }
 
 // content reads what stands in the body of a part, or of a block of one. Dynamic blocks are expanded.
-func (c *checker) content(body hcl.Body, what string, p at, fields []program.Field, taken ...string) (content config.Content, ok bool) {
+func (c *checker) content(body hcl.Body, what string, p scope.At, fields []program.Field, taken ...string) (content config.Content, ok bool) {
 	own := map[string][]string{}
 	for _, f := range fields {
 		if f.Block {
 			own[f.Name] = f.Labels()
 		}
 	}
-	c.budget.Refill()
-	content, list := contentGuarded(body, what, p, own, taken...)
-	if len(own) > 0 && c.budget.Overdrawn() && !c.spent && c.overdrawn(p, "the dynamic blocks of this block make too much") {
-		return content, false
-	}
-	return content, c.add(p.address, list)
-}
-
-func contentGuarded(body hcl.Body, what string, p at, own map[string][]string, taken ...string) (content config.Content, list diag.List) {
-	defer func() {
-		if recover() != nil {
-			content, list = config.Content{}, diag.List{notExpanded(p.subject)}
-		}
-	}()
-	return config.Arguments(body, what, own, taken...)
+	ok = c.Expand(p, func(*config.Loops) (list diag.List) {
+		content, list = config.Arguments(body, what, own, taken...)
+		return list
+	})
+	return content, ok
 }
 
 // fill decodes everything, and asks the struct what it thinks of it.
 func (f *filling) fill(content config.Content, others ...string) bool {
 	ok, set := true, map[string]bool{}
-	for _, a := range sortedAttrs(content.Attributes) {
+	for _, a := range scope.SortedAttrs(content.Attributes) {
 		i := slices.IndexFunc(f.fields, func(x program.Field) bool { return x.Name == a.Name && !x.Label })
 		switch {
 		case i < 0:
 			f.unknown(a, content.Attributes, others)
 			ok = false
 		case f.fields[i].Block:
-			d := f.errorf(diag.UnknownAttribute, at{address: f.at.address, subject: syntax.Range(a.NameRange)},
+			d := f.Errorf(diag.UnknownAttribute, scope.At{Address: f.at.Address, Subject: syntax.Range(a.NameRange)},
 				fmt.Sprintf("%q is a block: write it without the equals sign, as %[1]s { … }.", a.Name), "%s has no argument %q", f.what, a.Name)
 			d.Swapped, ok, set[a.Name] = true, false, true
 		default:
@@ -96,7 +87,7 @@ func (f *filling) fill(content config.Content, others ...string) bool {
 func (f *filling) attribute(x program.Field, a *hcl.Attribute) (given, ok bool) {
 	path, to := f.path+a.Name, f.to.FieldByIndex(x.Index)
 	f.origin.Attrs[path], f.origin.Names[path] = syntax.Range(a.Expr.Range()), syntax.Range(a.NameRange)
-	refs, given, ok := f.assignAttr(f.at.address, a, to)
+	refs, given, ok := f.Assign(f.at.Address, a, to)
 	for _, r := range refs {
 		r.Attr = path
 		f.refs = append(f.refs, r)
@@ -112,7 +103,7 @@ func (f *filling) allowed(x program.Field, to reflect.Value, where diag.Range) b
 	if len(x.OneOf) == 0 || to.Kind() != reflect.String || slices.Contains(x.OneOf, to.String()) {
 		return true
 	}
-	f.errorf(diag.BadValue, at{address: f.at.address, subject: where},
+	f.Errorf(diag.BadValue, scope.At{Address: f.at.Address, Subject: where},
 		diag.DidYouMean(to.String(), x.OneOf, "values allowed"), "%q cannot be %q", x.Name, to.String())
 	return false
 }
@@ -132,7 +123,7 @@ func (f *filling) repeat(x program.Field, all []*hcl.Block, set map[string]bool)
 	to, ok := f.to.FieldByIndex(x.Index), true
 	if !x.Many() {
 		if len(own) > 1 {
-			d := f.errorf(diag.DuplicateBlock, at{address: f.at.address, subject: syntax.Range(own[1].DefRange)}, "Keep one of the two.", "a second %s block in %s", x.Name, f.what)
+			d := f.Errorf(diag.DuplicateBlock, scope.At{Address: f.at.Address, Subject: syntax.Range(own[1].DefRange)}, "Keep one of the two.", "a second %s block in %s", x.Name, f.what)
 			d.Meant, ok = x.Name, false
 			d.Related = []diag.Related{{Message: "the first is here", Range: syntax.Range(own[0].DefRange)}}
 		}
@@ -155,10 +146,10 @@ func (f *filling) block(x program.Field, b *hcl.Block, i int, to reflect.Value) 
 	path := program.BlockPath(f.path, x, i)
 	in := &filling{
 		checker: f.checker, what: fmt.Sprintf("block %q", x.Name), name: x.Name, doc: x.Doc, path: path + ".", origin: f.origin,
-		at: at{address: fmt.Sprintf("%s.%s[%d]", f.at.address, x.Name, i), subject: syntax.Range(b.DefRange)},
+		at: scope.At{Address: fmt.Sprintf("%s.%s[%d]", f.at.Address, x.Name, i), Subject: syntax.Range(b.DefRange)},
 		to: to, fields: program.Fields(x.Inside()),
 	}
-	f.origin.Attrs[path], f.origin.Names[path] = in.at.subject, syntax.Range(b.TypeRange)
+	f.origin.Attrs[path], f.origin.Names[path] = in.at.Subject, syntax.Range(b.TypeRange)
 	ok := in.labels(b)
 	content, fine := f.content(b.Body, in.what, in.at, in.fields)
 	ok = in.fill(content) && ok && fine
@@ -189,11 +180,11 @@ func (f *filling) required(set map[string]bool) bool {
 		}
 		ok = false
 		switch {
-		case f.meant(f.at.address, x.Name):
+		case f.Meant(f.at.Address, x.Name):
 		case x.Block:
-			f.errorf(diag.MissingBlock, f.at, "Add: "+config.Written(x.Name, x.Labels()), "%q is missing: %s requires a block of that name", x.Name, f.what)
+			f.Errorf(diag.MissingBlock, f.at, "Add: "+config.Written(x.Name, x.Labels()), "%q is missing: %s requires a block of that name", x.Name, f.what)
 		default:
-			f.errorf(diag.MissingAttribute, f.at, fmt.Sprintf("Add: %s = …", x.Name), "%q is missing: %s requires it", x.Name, f.what)
+			f.Errorf(diag.MissingAttribute, f.at, fmt.Sprintf("Add: %s = …", x.Name), "%q is missing: %s requires it", x.Name, f.what)
 		}
 	}
 	return ok
@@ -218,7 +209,7 @@ func (f *filling) unknown(a *hcl.Attribute, given hcl.Attributes, others []strin
 	if len(names) == 0 {
 		detail = fmt.Sprintf("%s takes no arguments. Remove it.", f.name)
 	}
-	f.errorf(diag.UnknownAttribute, at{address: f.at.address, subject: syntax.Range(a.NameRange)}, detail,
+	f.Errorf(diag.UnknownAttribute, scope.At{Address: f.at.Address, Subject: syntax.Range(a.NameRange)}, detail,
 		"%s has no argument %q", f.what, a.Name).Meant = cmp.Or(near, diag.Nearest(a.Name, names))
 }
 
@@ -235,11 +226,11 @@ func (f *filling) validate() bool {
 	p, text, detail := f.at, err.Error(), f.doc
 	var ae *program.ArgError
 	if errors.As(err, &ae) {
-		p.subject, text = f.origin.At(f.path+ae.Attr), fmt.Sprintf("%q %s", ae.Attr, ae.Err)
+		p.Subject, text = f.origin.At(f.path+ae.Attr), fmt.Sprintf("%q %s", ae.Attr, ae.Err)
 		if x, ok := program.FieldAt(f.to.Type(), ae.Attr); ok && x.Doc != "" {
 			detail = fmt.Sprintf("%s: %s", ae.Attr, x.Doc)
 		}
 	}
-	f.errorf(diag.BadValue, p, detail, "%s: %s", f.name, text)
+	f.Errorf(diag.BadValue, p, detail, "%s: %s", f.name, text)
 	return false
 }

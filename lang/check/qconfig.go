@@ -10,17 +10,18 @@ import (
 	"qpipe/lang/diag"
 	"qpipe/lang/notation"
 	"qpipe/lang/program"
+	"qpipe/lang/scope"
 	"qpipe/lang/syntax"
 )
 
 func (c *checker) qconfigs() {
 	for _, b := range c.cfg.QConfigs {
 		in, ok := inside[config.QConfig](c, b)
-		before := len(c.list)
+		before := len(c.List)
 		q := &program.QConfig{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}
 		q.Activation = c.quant(in.Activation, c.defaultQuant(false, q.Origin), b.Address()+".activation", false)
 		if q.Activation.DType == "uint8" && q.Activation.Scheme == "symmetric" { // in an override: interp/graph, which knows what it is over
-			c.errorf(diag.BadValue, at{address: q.Activation.Origin.Address, subject: q.Activation.Origin.At("dtype")},
+			c.Errorf(diag.BadValue, scope.At{Address: q.Activation.Origin.Address, Subject: q.Activation.Origin.At("dtype")},
 				`Add scheme = "affine" (a zero point), or take dtype = "int8".`, "uint8 has no symmetric range")
 		}
 		q.Weight = c.quant(in.Weight, c.defaultQuant(true, q.Origin), b.Address()+".weight", true)
@@ -28,8 +29,8 @@ func (c *checker) qconfigs() {
 			q.Overrides = append(q.Overrides, c.override(o, q, fmt.Sprintf("%s.override[%d]", b.Address(), i), ok))
 		}
 		c.prog.QConfigs = append(c.prog.QConfigs, q)
-		if n := c.names["qconfig"][b.Name]; n.block == b {
-			n.bad = !ok || c.list[before:].HasErrors()
+		if n := c.Lookup("qconfig", b.Name); n.Block == b {
+			n.Bad = !ok || c.List[before:].HasErrors()
 		}
 	}
 }
@@ -52,7 +53,7 @@ func (c *checker) override(o *config.Override, q *program.QConfig, address strin
 	out := program.Override{Origin: c.origin(address, o.Header)}
 	sel, err := notation.Selector(o.Selector)
 	if err != nil {
-		c.errorf(diag.BadSelector, at{address: address, subject: c.inLiteral(o.SelectorRange, err)}, err.Help, "%s", err.Message)
+		c.Errorf(diag.BadSelector, scope.At{Address: address, Subject: c.inLiteral(o.SelectorRange, err)}, err.Help, "%s", err.Message)
 	}
 	sel.Range = syntax.Range(o.SelectorRange)
 	out.Selector = sel
@@ -65,7 +66,7 @@ func (c *checker) override(o *config.Override, q *program.QConfig, address strin
 		out.Weight = &w
 	}
 	if whole && o.Activation == nil && o.Weight == nil {
-		c.errorf(diag.MissingBlock, at{address: address, subject: out.Origin.Header},
+		c.Errorf(diag.MissingBlock, scope.At{Address: address, Subject: out.Origin.Header},
 			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this override overrides nothing")
 	}
 	return out
@@ -79,14 +80,14 @@ func (c *checker) quant(b *config.Quant, q program.Quant, address string, weight
 	q.Origin = c.origin(address, b.Header)
 	record(&q.Origin, b.DType, b.Scheme, b.ScaleRule, b.Rounding, b.PerChannel, b.Observer)
 	before := q.Observer.Type
-	fine := c.get(address, b.PerChannel, &q.PerChannel)
+	fine := c.Get(address, b.PerChannel, &q.PerChannel)
 	for _, f := range []struct {
 		attr *hcl.Attribute
 		to   *string
 	}{{b.DType, &q.DType}, {b.Scheme, &q.Scheme}, {b.ScaleRule, &q.ScaleRule}, {b.Rounding, &q.Rounding}} {
 		fine = c.choice(address, f.attr, f.to) && fine
 	}
-	if fine = c.get(address, b.Observer, &q.Observer.Type) && fine; fine {
+	if fine = c.Get(address, b.Observer, &q.Observer.Type) && fine; fine {
 		c.quantRules(b, q, address, weight)
 	}
 	if weight {
@@ -102,7 +103,7 @@ func (c *checker) choice(address string, a *hcl.Attribute, to *string) bool {
 	if a == nil {
 		return true
 	}
-	if !c.get(address, a, to) {
+	if !c.Get(address, a, to) {
 		return false
 	}
 	return c.oneOf(address, a, *to, quantWords(a.Name))
@@ -114,22 +115,22 @@ func (c *checker) oneOf(address string, a *hcl.Attribute, word string, words []s
 			return true
 		}
 	}
-	c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())},
+	c.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
 		diag.DidYouMean(word, words, "values allowed"), "%q cannot be %q", a.Name, word)
 	return false
 }
 
 func (c *checker) quantRules(b *config.Quant, q program.Quant, address string, weight bool) {
 	if !weight && q.PerChannel && b.PerChannel != nil {
-		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("per_channel")},
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: q.Origin.At("per_channel")},
 			"An activation has one scale for the whole tensor; per_channel belongs in weight {}.", "activations are not quantized per channel")
 	}
 	if weight && q.DType == "uint8" {
-		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("dtype")},
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: q.Origin.At("dtype")},
 			"Weights take int4, int8 or float32.", "weights are quantized to signed integers")
 	}
 	if weight && q.Scheme == "affine" && b.Scheme != nil {
-		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("scheme")},
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: q.Origin.At("scheme")},
 			"Weights have no zero point: the integer kernels need it to be 0.", "weights are quantized symmetrically")
 	}
 }
@@ -140,19 +141,19 @@ func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address stri
 	const way = "A weight's scale follows from its present values at every step, channel by channel or over all. Remove the line."
 	content, list := config.Arguments(b.Rest, "weight", nil)
 	attrs := content.Attributes
-	c.add(address, list)
+	c.Add(address, list)
 	if b.Observer != nil && q.Observer.Type != "min_max" {
-		if _, known := c.signature(program.ObserverKind, q.Observer.Type, at{address: address, subject: q.Origin.At("observer")}); !known {
+		if _, known := c.signature(program.ObserverKind, q.Observer.Type, scope.At{Address: address, Subject: q.Origin.At("observer")}); !known {
 			return
 		}
-		c.errorf(diag.BadValue, at{address: address, subject: q.Origin.At("observer")}, way, "a weight has no observer %q", q.Observer.Type)
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: q.Origin.At("observer")}, way, "a weight has no observer %q", q.Observer.Type)
 		for _, a := range attrs {
 			delete(attrs, a.Name)
 		}
 	}
 	q.Observer.Type = "min_max"
-	for _, a := range sortedAttrs(attrs) {
-		c.errorf(diag.UnknownAttribute, at{address: address, subject: syntax.Range(a.NameRange)},
+	for _, a := range scope.SortedAttrs(attrs) {
+		c.Errorf(diag.UnknownAttribute, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
 			way+" "+diag.DidYouMean(a.Name, quantAttributes(true), "attributes of weight"), "a weight has no %q", a.Name)
 	}
 }
@@ -160,9 +161,9 @@ func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address stri
 // observer decodes the attributes that are not the block's own as the observer's
 // arguments. A changed observer starts from its own defaults.
 func (c *checker) observer(b *config.Quant, q *program.Quant, before, address string) {
-	p := at{address: address, subject: q.Origin.At("observer")}
+	p := scope.At{Address: address, Subject: q.Origin.At("observer")}
 	content, list := config.Arguments(b.Rest, fmt.Sprintf("observer %q", q.Observer.Type), nil)
-	c.add(address, list)
+	c.Add(address, list)
 	sig, ok := c.signature(program.ObserverKind, q.Observer.Type, p)
 	if !ok {
 		q.Observer.Args = nil

@@ -13,6 +13,7 @@ import (
 	"qpipe/lang/lint"
 	"qpipe/lang/notation"
 	"qpipe/lang/program"
+	"qpipe/lang/scope"
 	"qpipe/lang/syntax"
 )
 
@@ -25,13 +26,13 @@ type stage struct {
 // decodeStages decodes the stages, without looking from one to another.
 func (c *checker) decodeStages() {
 	for _, b := range c.cfg.Stages {
-		if n := c.names["stage"][b.Name]; n.block != b {
+		if n := c.Lookup("stage", b.Name); n.Block != b {
 			continue // a second one of the name: reported
 		}
-		before := len(c.list)
+		before := len(c.List)
 		in, ok := inside[config.Stage](c, b)
 		s := &stage{inside: in}
-		s.Stage.Stage, s.Broken = &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}, !ok && misleading(c.list[before:])
+		s.Stage.Stage, s.Broken = &program.Stage{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}, !ok && misleading(c.List[before:])
 		record(&s.Origin, in.Model, in.TrainData, in.ValData, in.DependsOn, in.ProofImages)
 		if ok || in.Model != nil {
 			c.decodeStage(s)
@@ -49,9 +50,9 @@ func (c *checker) forRules() *lint.Pipeline {
 		p.Stages = append(p.Stages, &s.Stage)
 	}
 	for _, kind := range []string{"var", "local", "dataset", "model", "qconfig"} {
-		for _, id := range c.known(kind) {
-			n := c.names[kind][id]
-			p.Names = append(p.Names, lint.Name{Kind: kind, Name: id, Word: n.word(), Address: n.address, Where: syntax.Range(n.where), Used: n.used})
+		for _, id := range c.Known(kind) {
+			n := c.Lookup(kind, id)
+			p.Names = append(p.Names, lint.Name{Kind: kind, Name: id, Word: n.Word(), Address: n.Address, Where: syntax.Range(n.Where), Used: n.Used})
 		}
 	}
 	return p
@@ -68,14 +69,14 @@ func misleading(list diag.List) bool {
 
 func (c *checker) decodeStage(s *stage) {
 	in, address := s.inside, s.Origin.Address
-	s.Model = find(c.prog.Models, c.declared(address, &in.Model, modelType), func(m *program.Model) string { return m.Name })
+	s.Model = find(c.prog.Models, c.Declared(address, &in.Model, "model"), func(m *program.Model) string { return m.Name })
 	if in.Model == nil {
-		c.missing(address, s.header(c), "model", "Name one: model = model."+orWord(c.known("model"), "name"))
+		c.Missing(address, s.header(c), "model", "Name one: model = model."+c.First("model", "name"))
 	}
 	data := func(d *program.Dataset) string { return d.Name }
-	s.Train = find(c.prog.Datasets, c.declared(address, &in.TrainData, datasetType), data)
-	s.Val = find(c.prog.Datasets, c.declared(address, &in.ValData, datasetType), data)
-	s.DependsOn = c.stageList(in.DependsOn, address)
+	s.Train = find(c.prog.Datasets, c.Declared(address, &in.TrainData, "dataset"), data)
+	s.Val = find(c.prog.Datasets, c.Declared(address, &in.ValData, "dataset"), data)
+	s.DependsOn = c.StageList(in.DependsOn, address)
 	s.note(address, s.DependsOn)
 	if in.Convert != nil {
 		c.decodeConvert(s, address+".model_convert_pipeline")
@@ -93,7 +94,7 @@ func (c *checker) decodeStage(s *stage) {
 	}
 }
 
-func (s *stage) header(c *checker) hcl.Range { return c.names["stage"][s.Name].block.Header }
+func (s *stage) header(c *checker) hcl.Range { return c.Lookup("stage", s.Name).Block.Header }
 
 func (s *stage) note(address string, refs []program.Ref) {
 	for _, r := range refs {
@@ -116,53 +117,16 @@ func find[T any](list []*T, name string, of func(*T) string) *T {
 	return nil
 }
 
-// declared evaluates an attribute whose value is a reference to a block of the
-// wanted kind, and returns the block's name, or "" without one. A null is as good as
-// not written: the attribute is taken away.
-func (c *checker) declared(address string, attr **hcl.Attribute, want cty.Type) string {
-	a := *attr
-	if a == nil {
-		return ""
-	}
-	refs, ok := c.references(a.Expr, address, a.Name)
-	if !ok {
-		return ""
-	}
-	kind := want.FriendlyName()
-	p := at{address: address, subject: syntax.Range(a.Expr.Range())}
-	if len(refs) > 0 {
-		c.errorf(diag.WrongType, p, c.oneOfKind(a.Name, kind), "%q needs a %s, not a stage's result", a.Name, kind)
-		return ""
-	}
-	v, ok := c.value(a.Expr, address)
-	if !ok {
-		return ""
-	}
-	if v.IsNull() {
-		*attr = nil
-		return ""
-	}
-	if !v.Type().Equals(want) {
-		c.errorf(diag.WrongType, p, c.oneOfKind(a.Name, kind), "%q needs a %s, not %s", a.Name, kind, describe(v))
-		return ""
-	}
-	return v.EncapsulatedValue().(*declared).name
-}
-
-func (c *checker) oneOfKind(attr, kind string) string {
-	return fmt.Sprintf("Write it as: %s = %s.%s", attr, kind, orWord(c.known(kind), "name"))
-}
-
 func (c *checker) decodeConvert(s *stage, address string) {
 	in := s.inside.Convert
 	v := &program.Convert{QATMode: "fuse_bn", Origin: c.origin(address, in.Header)}
 	s.Convert = v
-	if in.QATMode != nil && c.get(address, in.QATMode, &v.QATMode) {
+	if in.QATMode != nil && c.Get(address, in.QATMode, &v.QATMode) {
 		if !c.oneOf(address, in.QATMode, v.QATMode, []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"}) {
 			v.QATMode = ""
 		}
 	}
-	v.QConfig = find(c.prog.QConfigs, c.declared(address, &in.QConfig, qconfigType), func(q *program.QConfig) string { return q.Name })
+	v.QConfig = find(c.prog.QConfigs, c.Declared(address, &in.QConfig, "qconfig"), func(q *program.QConfig) string { return q.Name })
 	record(&v.Origin, in.QATMode, in.QConfig)
 	v.Converters = c.calls(program.ConverterKind, in.Converters, address+".converter")
 	for _, call := range v.Converters {
@@ -178,7 +142,7 @@ func (c *checker) decodeProof(s *stage) {
 	if a == nil {
 		return
 	}
-	if v, ok := c.value(a.Expr, address); !ok {
+	if v, ok := c.Value(a.Expr, address); !ok {
 		return
 	} else if v.Type() == cty.String && !v.IsNull() && v.AsString() == "all" {
 		s.Proof = program.AllImages
@@ -186,7 +150,7 @@ func (c *checker) decodeProof(s *stage) {
 		c.positive(address, a, &s.Proof, program.MostImages)
 	}
 	if !slices.ContainsFunc(s.Converters, func(sig program.Signature) bool { return sig.Kind == "" || sig.To == program.Quantized }) {
-		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.NameRange)},
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
 			"It says on how many images QAT2Quantize is proved. Remove it, or write it in the stage that converts to int8.",
 			"proof_images in stage %q, which converts nothing to int8", s.Name)
 	}
@@ -202,22 +166,22 @@ func (c *checker) decodeTrainer(s *stage, address string) {
 	record(&t.Origin, in.NumEpochs, in.NumSteps, in.BatchSize, in.DropLast, in.ResumeOptimizer, in.ResumeEpochOrStep)
 	c.lengthOf(in, t, address)
 	if in.BatchSize == nil {
-		c.missing(address, in.Header, "batch_size", "Add: batch_size = 128")
+		c.Missing(address, in.Header, "batch_size", "Add: batch_size = 128")
 	} else {
 		c.positive(address, in.BatchSize, &t.BatchSize, program.MostImages)
 	}
-	c.get(address, in.DropLast, &t.DropLast)
-	c.get(address, in.ResumeOptimizer, &t.ResumeOptimizer)
+	c.Get(address, in.DropLast, &t.DropLast)
+	c.Get(address, in.ResumeOptimizer, &t.ResumeOptimizer)
 	t.ResumeEpochOrStep = t.ResumeOptimizer
-	c.get(address, in.ResumeEpochOrStep, &t.ResumeEpochOrStep)
+	c.Get(address, in.ResumeEpochOrStep, &t.ResumeEpochOrStep)
 	c.trainerParts(s, in, t, address)
 }
 
 func (c *checker) trainerParts(s *stage, in *config.Trainer, t *program.Trainer, address string) {
-	if in.Optimizer == nil && c.meant(address, "optimizer") {
+	if in.Optimizer == nil && c.Meant(address, "optimizer") {
 		t.Optimizer = program.Call{Kind: program.OptimizerKind}
 	} else if in.Optimizer == nil {
-		c.errorf(diag.MissingBlock, at{address: address, subject: t.Origin.Header},
+		c.Errorf(diag.MissingBlock, scope.At{Address: address, Subject: t.Origin.Header},
 			`Add one: optimizer "SGD" { lr = 0.1 }.`, "the trainer has no optimizer")
 	} else {
 		t.Optimizer, _ = c.call(program.OptimizerKind, in.Optimizer, address+".optimizer."+in.Optimizer.Type)
@@ -246,14 +210,14 @@ func (c *checker) standard(kind program.Kind, typ string, o program.Origin) prog
 
 // lengthOf decodes num_epochs and num_steps, of which exactly one is given.
 func (c *checker) lengthOf(in *config.Trainer, t *program.Trainer, address string) {
-	p := at{address: address, subject: t.Origin.Header}
+	p := scope.At{Address: address, Subject: t.Origin.Header}
 	switch {
-	case in.NumEpochs == nil && in.NumSteps == nil && (c.meant(address, "num_epochs") || c.meant(address, "num_steps")):
+	case in.NumEpochs == nil && in.NumSteps == nil && (c.Meant(address, "num_epochs") || c.Meant(address, "num_steps")):
 	case in.NumEpochs == nil && in.NumSteps == nil:
-		c.errorf(diag.EpochsOrSteps, p, "Add num_epochs = 10, or num_steps = 1000.", "the trainer does not say how long it trains")
+		c.Errorf(diag.EpochsOrSteps, p, "Add num_epochs = 10, or num_steps = 1000.", "the trainer does not say how long it trains")
 	case in.NumEpochs != nil && in.NumSteps != nil:
-		p.subject = t.Origin.Names["num_steps"]
-		d := c.errorf(diag.EpochsOrSteps, p, "Remove one of the two.", "the trainer has both num_epochs and num_steps")
+		p.Subject = t.Origin.Names["num_steps"]
+		d := c.Errorf(diag.EpochsOrSteps, p, "Remove one of the two.", "the trainer has both num_epochs and num_steps")
 		d.Related = []diag.Related{{Message: "num_epochs is here", Range: t.Origin.Names["num_epochs"]}}
 	case in.NumEpochs != nil:
 		c.positive(address, in.NumEpochs, &t.NumEpochs, program.MostEpochs)
@@ -269,11 +233,11 @@ func (c *checker) positive(address string, a *hcl.Attribute, to *int, most int) 
 		return
 	}
 	n := *to
-	if !c.get(address, a, &n) {
+	if !c.Get(address, a, &n) {
 		return
 	}
 	fail := func(detail, format string, args ...any) {
-		c.errorf(diag.BadValue, at{address: address, subject: syntax.Range(a.Expr.Range())}, detail, format, args...)
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())}, detail, format, args...)
 	}
 	switch {
 	case n < 1:
@@ -294,7 +258,7 @@ func (c *checker) decodeCalibrator(s *stage, address string) {
 	s.Calibrator = v
 	record(&v.Origin, in.NumSteps, in.BatchSize)
 	if in.NumSteps == nil {
-		c.missing(address, in.Header, "num_steps", "Say on how many batches the observers look: num_steps = 20")
+		c.Missing(address, in.Header, "num_steps", "Say on how many batches the observers look: num_steps = 20")
 	}
 	c.positive(address, in.NumSteps, &v.NumSteps, program.MostSteps)
 	c.positive(address, in.BatchSize, &v.BatchSize, program.MostImages)
@@ -338,9 +302,9 @@ func (c *checker) decodeCallbacks(s *stage, prefix string) {
 func (c *checker) metaNeed(sig program.Signature, attr string, need program.Need, a *hcl.Attribute, o program.Origin, form string) {
 	switch {
 	case need == program.Required && a == nil:
-		c.errorf(diag.MetaArgument, at{address: o.Address, subject: o.Header}, "Add: "+form, "callback %q needs %q", sig.Name, attr)
+		c.Errorf(diag.MetaArgument, scope.At{Address: o.Address, Subject: o.Header}, "Add: "+form, "callback %q needs %q", sig.Name, attr)
 	case need == program.NotTaken && a != nil:
-		c.errorf(diag.MetaArgument, at{address: o.Address, subject: o.Names[attr]}, "Remove it. "+sig.Doc, "callback %q does not take %q", sig.Name, attr)
+		c.Errorf(diag.MetaArgument, scope.At{Address: o.Address, Subject: o.Names[attr]}, "Remove it. "+sig.Doc, "callback %q does not take %q", sig.Name, attr)
 	}
 }
 
@@ -349,7 +313,7 @@ func (c *checker) when(a *hcl.Attribute, address string, required bool) *program
 	if a == nil {
 		return nil
 	}
-	_, given, ok := c.assignAttr(address, a, reflect.ValueOf(&text).Elem())
+	_, given, ok := c.Assign(address, a, reflect.ValueOf(&text).Elem())
 	if !ok || !given && !required {
 		return nil // null is as good as not written
 	}
@@ -372,7 +336,7 @@ func (c *checker) selectors(a *hcl.Attribute, address string) []program.Selector
 		exprs = nil
 	}
 	var texts []string
-	if _, given, ok := c.assignAttr(address, a, reflect.ValueOf(&texts).Elem()); !ok || !given {
+	if _, given, ok := c.Assign(address, a, reflect.ValueOf(&texts).Elem()); !ok || !given {
 		return nil // null is as good as not written
 	}
 	var out []program.Selector
@@ -390,7 +354,7 @@ func (c *checker) selectors(a *hcl.Attribute, address string) []program.Selector
 		out = append(out, sel)
 	}
 	if len(texts) == 0 {
-		c.errorf(diag.BadSelector, at{address: address, subject: syntax.Range(a.Expr.Range())},
+		c.Errorf(diag.BadSelector, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
 			"Name modules, or remove the attribute to take all.", "modules is empty")
 	}
 	return out

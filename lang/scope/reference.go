@@ -1,4 +1,4 @@
-package check
+package scope
 
 import (
 	"fmt"
@@ -12,22 +12,22 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// references resolves everything that an expression refers to. It returns the
+// References resolves everything that an expression refers to. It returns the
 // stages' results among them, also those that come through local values, each of
 // these once: locals that refer to locals would else multiply them. ok is
 // false when something is missing or bad, so that there is no point in
 // evaluating.
-func (c *checker) references(expr hcl.Expression, address, attr string) (refs []program.Ref, ok bool) {
+func (s *Scope) References(expr hcl.Expression, address, attr string) (refs []program.Ref, ok bool) {
 	ok = true
 	through := map[result]bool{}
 	for _, t := range expr.Variables() {
-		found, fine := c.resolve(t, address)
+		found, fine := s.resolve(t, address)
 		ok = ok && fine
-		if c.spent && len(found) > 0 {
+		if s.spent && len(found) > 0 {
 			return nil, false
 		}
-		if c.budget != nil && !c.budget.TakeReferences(len(found)) {
-			c.overdrawn(at{address: address, subject: syntax.Range(expr.Range())}, "")
+		if s.budget != nil && !s.budget.TakeReferences(len(found)) {
+			s.overdrawn(At{Address: address, Subject: syntax.Range(expr.Range())}, "")
 			return nil, false
 		}
 		for _, r := range found {
@@ -44,65 +44,58 @@ func (c *checker) references(expr hcl.Expression, address, attr string) (refs []
 	return refs, ok
 }
 
-func (c *checker) resolve(t hcl.Traversal, address string) ([]program.Ref, bool) {
+func (s *Scope) resolve(t hcl.Traversal, address string) ([]program.Ref, bool) {
 	kind := t.RootName()
 	if kind == "stage" {
-		return c.resolveStage(t, address)
+		return s.resolveStage(t, address)
 	}
-	names, ok := c.names[kind]
+	names, ok := s.names[kind]
 	if !ok || kind == "output" {
 		kinds := []string{"var", "local", "dataset", "model", "qconfig", "stage"}
-		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t[0].SourceRange())},
-			rootHint(kind, kinds, c), "nothing is called %q", kind)
+		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t[0].SourceRange())},
+			s.rootHint(kind, kinds), "nothing is called %q", kind)
 		return nil, false
 	}
 	id, ok := step(t, 1)
 	if !ok {
-		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
-			fmt.Sprintf("Name one of them: %s.%s.", kind, orWord(c.known(kind), "name")), "%s alone is not a value", kind)
+		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())},
+			fmt.Sprintf("Name one of them: %s.%s.", kind, s.First(kind, "name")), "%s alone is not a value", kind)
 		return nil, false
 	}
 	n, ok := names[id]
 	if !ok {
-		c.unknown(kind, id, at{address: address, subject: syntax.Range(t.SourceRange())})
+		s.unknown(kind, id, At{Address: address, Subject: syntax.Range(t.SourceRange())})
 		return nil, false
 	}
-	n.used = true
-	if n.block != nil && kind != "var" && len(t) > 2 {
-		c.errorf(diag.UnknownReference, at{address: address, subject: syntax.Range(t.SourceRange())},
+	n.Used = true
+	if n.Block != nil && kind != "var" && len(t) > 2 {
+		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())},
 			fmt.Sprintf("Refer to it as a whole: %s.%s. A value that stands in two places can be a local or a variable.", kind, id),
 			"nothing can be read from inside %s.%s", kind, id)
 		return nil, false
 	}
 	if kind == "local" {
-		c.evaluateLocal(n)
+		s.evaluateLocal(n)
 	}
-	return n.refs, !n.bad
+	return n.refs, !n.Bad
 }
 
 // unknown reports a name that no block has; a block whose labels are wrong may be
 // the one that is meant.
-func (c *checker) unknown(kind, id string, p at) {
-	if !c.unlabelled(kind) {
-		c.errorf(diag.UnknownReference, p, c.suggest(kind, id), "there is no %s.%s", kind, id)
+func (s *Scope) unknown(kind, id string, p At) {
+	if !s.unlabelled(kind) {
+		s.Errorf(diag.UnknownReference, p, s.suggest(kind, id), "there is no %s.%s", kind, id)
 	}
 }
 
 // rootHint suggests what was meant by an unknown first word.
-func rootHint(word string, kinds []string, c *checker) string {
+func (s *Scope) rootHint(word string, kinds []string) string {
 	for _, k := range kinds {
-		if _, ok := c.names[k][word]; ok {
+		if _, ok := s.names[k][word]; ok {
 			return fmt.Sprintf("Did you mean %s.%s?", k, word)
 		}
 	}
 	return diag.DidYouMean(word, kinds, "things that can be referred to") + " A string stands in double quotes."
-}
-
-func orWord(names []string, word string) string {
-	if len(names) == 0 {
-		return word
-	}
-	return names[0]
 }
 
 // step returns the name at position i of a traversal: .name or ["name"].
@@ -125,33 +118,33 @@ func step(t hcl.Traversal, i int) (string, bool) {
 func checkpoints() []string { return []string{"best", "last", program.Int8} }
 
 // resolveStage resolves stage.n.checkpoint.best|last|int8 and stage.n.metrics.name.
-func (c *checker) resolveStage(t hcl.Traversal, address string) ([]program.Ref, bool) {
-	p := at{address: address, subject: syntax.Range(t.SourceRange())}
+func (s *Scope) resolveStage(t hcl.Traversal, address string) ([]program.Ref, bool) {
+	p := At{Address: address, Subject: syntax.Range(t.SourceRange())}
 	const forms = "A stage's results are stage.n.checkpoint.best, stage.n.checkpoint.last, stage.n.checkpoint.int8 and stage.n.metrics.name."
 	id, ok := step(t, 1)
 	if !ok {
-		c.errorf(diag.UnknownReference, p, forms, "stage alone is not a value")
+		s.Errorf(diag.UnknownReference, p, forms, "stage alone is not a value")
 		return nil, false
 	}
-	n, ok := c.names["stage"][id]
+	n, ok := s.names["stage"][id]
 	if !ok {
-		c.unknown("stage", id, p)
+		s.unknown("stage", id, p)
 		return nil, false
 	}
-	n.used = true
+	n.Used = true
 	what, _ := step(t, 2)
 	which, named := step(t, 3)
 	switch {
 	case what == "checkpoint" && slices.Contains(checkpoints(), which) && len(t) == 4:
 	case what == "checkpoint":
-		c.errorf(diag.UnknownReference, p, checkpointHint(id, which), "stage.%s has no such checkpoint", id)
+		s.Errorf(diag.UnknownReference, p, checkpointHint(id, which), "stage.%s has no such checkpoint", id)
 		return nil, false
 	case what == "metrics" && !named:
-		c.errorf(diag.UnknownReference, p, fmt.Sprintf("Name the metric: stage.%s.metrics.accuracy.", id), "stage.%s.metrics alone is not a value", id)
+		s.Errorf(diag.UnknownReference, p, fmt.Sprintf("Name the metric: stage.%s.metrics.accuracy.", id), "stage.%s.metrics alone is not a value", id)
 		return nil, false
 	case what == "metrics":
 	default:
-		c.errorf(diag.UnknownReference, p, stageHint(id, what, forms), "stage.%s has no such result", id)
+		s.Errorf(diag.UnknownReference, p, stageHint(id, what, forms), "stage.%s has no such result", id)
 		return nil, false
 	}
 	return []program.Ref{{Stage: id, What: what + "." + which}}, true
@@ -174,15 +167,15 @@ func stageHint(id, what, forms string) string {
 	return forms
 }
 
-// stageList decodes depends_on: a list of stage.n.
-func (c *checker) stageList(attr *hcl.Attribute, address string) []program.Ref {
+// StageList decodes depends_on: a list of stage.n.
+func (s *Scope) StageList(attr *hcl.Attribute, address string) []program.Ref {
 	if attr == nil {
 		return nil
 	}
 	const form = "Write a list of stages: [stage.float, stage.calibration]."
 	exprs, diags := hcl.ExprList(attr.Expr)
 	if diags.HasErrors() {
-		c.errorf(diag.WrongType, at{address: address, subject: syntax.Range(attr.Expr.Range())}, form, "depends_on is not a list of stages")
+		s.Errorf(diag.WrongType, At{Address: address, Subject: syntax.Range(attr.Expr.Range())}, form, "depends_on is not a list of stages")
 		return nil
 	}
 	var refs []program.Ref
@@ -191,15 +184,15 @@ func (c *checker) stageList(attr *hcl.Attribute, address string) []program.Ref {
 		t, diags := hcl.AbsTraversalForExpr(e)
 		id, ok := step(t, 1)
 		if diags.HasErrors() || !ok || t.RootName() != "stage" || len(t) != 2 {
-			c.errorf(diag.WrongType, at{address: address, subject: r}, form, "depends_on takes whole stages")
+			s.Errorf(diag.WrongType, At{Address: address, Subject: r}, form, "depends_on takes whole stages")
 			continue
 		}
-		n, ok := c.names["stage"][id]
+		n, ok := s.names["stage"][id]
 		if !ok {
-			c.unknown("stage", id, at{address: address, subject: r})
+			s.unknown("stage", id, At{Address: address, Subject: r})
 			continue
 		}
-		n.used = true
+		n.Used = true
 		if !slices.ContainsFunc(refs, func(r program.Ref) bool { return r.Stage == id }) {
 			refs = append(refs, program.Ref{Stage: id, Attr: "depends_on", Range: r})
 		}

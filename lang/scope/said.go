@@ -1,4 +1,4 @@
-package check
+package scope
 
 import (
 	"strings"
@@ -18,22 +18,22 @@ type said struct {
 type hint struct{ attr, address string }
 
 // reported returns the index of all that has been reported.
-func (c *checker) reported() *said {
-	s := &c.said
-	if s.meant == nil {
-		s.meant, s.unlabelled = map[hint]bool{}, map[string]bool{}
+func (s *Scope) reported() *said {
+	said := &s.said
+	if said.meant == nil {
+		said.meant, said.unlabelled = map[hint]bool{}, map[string]bool{}
 	}
-	for _, d := range c.list[s.upTo:] {
+	for _, d := range s.List[said.upTo:] {
 		switch {
 		case d.Code == diag.BadLabel && d.Meant != "":
-			s.unlabelled[d.Meant] = true
+			said.unlabelled[d.Meant] = true
 		case d.Code == diag.BadLabel:
 			kind, _, _ := strings.Cut(d.Address, ".")
-			s.unlabelled[kind] = true
+			said.unlabelled[kind] = true
 		case d.Meant != "":
-			s.meant[hint{d.Meant, d.Address}] = true
+			said.meant[hint{d.Meant, d.Address}] = true
 		}
 	}
-	s.upTo = len(c.list)
-	return s
+	said.upTo = len(s.List)
+	return said
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"qpipe/lang/check"
-	"qpipe/lang/check/functions"
+	"qpipe/lang/functions"
 	"qpipe/lang/program"
 	"qpipe/lang/syntax"
 )

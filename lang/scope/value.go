@@ -1,4 +1,4 @@
-package check
+package scope
 
 import (
 	"errors"
@@ -191,8 +191,8 @@ func assignCheckpoint(v cty.Value, to reflect.Value) error {
 	return nil
 }
 
-// plain turns a value into what JSON can say.
-func plain(v cty.Value) (any, error) {
+// Plain turns a value into what JSON can say.
+func Plain(v cty.Value) (any, error) {
 	ty := v.Type()
 	switch {
 	case !v.IsWhollyKnown():
@@ -210,7 +210,7 @@ func plain(v cty.Value) (any, error) {
 		out := map[string]any{}
 		for it := v.ElementIterator(); it.Next(); {
 			k, e := it.Element()
-			x, err := plain(e)
+			x, err := Plain(e)
 			if err != nil {
 				return nil, err
 			}
@@ -221,7 +221,7 @@ func plain(v cty.Value) (any, error) {
 		out := []any{}
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
-			x, err := plain(e)
+			x, err := Plain(e)
 			if err != nil {
 				return nil, err
 			}
