@@ -300,7 +300,7 @@ func (s *Scope) Condition(cond *config.Condition, address, kind string) (holds, 
 	}
 	written, err := convert.Convert(text, cty.String)
 	if err != nil || written.IsNull() {
-		s.Errorf(diag.WrongType, At{Address: address, Subject: syntax.Range(cond.Message.Expr.Range())}, "Write a written.",
+		s.Errorf(diag.WrongType, At{Address: address, Subject: syntax.Range(cond.Message.Expr.Range())}, "Write a sentence.",
 			"error_message %s", mismatch("a string", text))
 		return false, false, "", false
 	}
