@@ -147,7 +147,7 @@ func (a *addition) alone(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v\n%.3000s", line, err, out)
 			}
-			said = string(out)
+			said += string(out)
 		}
 	}
 	m := regexp.MustCompile(`accuracy = (\S+)`).FindStringSubmatch(said)

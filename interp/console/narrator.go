@@ -82,6 +82,8 @@ func (n *narrator) message(d event.Data) string {
 		return Printable(d.Message)
 	case event.Run:
 		return Printable(d.Message)
+	case event.Export:
+		return Printable(d.Message)
 	case event.Load:
 		return Printable(d.Message)
 	case event.Restore:

@@ -48,6 +48,7 @@ func samples() []Event {
 		{"qat", 1, 10, Checkpoint{Name: "best", From: "float"}},
 		{"int8", 0, 0, Proof{Message: "all 9 integers are equal", Proof: proof{"int8 model", 64}}},
 		{"int8", 0, 0, Model{Message: "wrote the int8 model", Codes: "int8 model"}},
+		{"int8", 0, 0, Export{Message: "ONNX wrote model.onnx", Exporter: "ONNX", Files: []string{"model.onnx"}}},
 		{"qat", 0, 0, Warning{Message: "it has learned nothing", Code: "QP461"}},
 		{"", 0, 0, Warning{Message: "events.jsonl was damaged", Code: "QP458", Detail: "two lines are lost"}},
 		{"qat", 0, 0, Fallback{Message: "no checkpoint had been written yet: starts from the beginning"}},

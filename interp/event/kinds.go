@@ -17,6 +17,7 @@ func Kinds() []Data {
 		Checkpoint{},
 		Proof{},
 		Model{},
+		Export{},
 		Warning{},
 		Fallback{},
 		Restore{},

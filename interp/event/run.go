@@ -62,6 +62,16 @@ type Model struct {
 // Kind implements Data.
 func (Model) Kind() string { return "model" }
 
+// Export says that an exporter has written its files.
+type Export struct {
+	Exporter string   `json:"exporter"`
+	Files    []string `json:"files"` // in the stage's folder
+	Message  string   `json:"message"`
+}
+
+// Kind implements Data.
+func (Export) Kind() string { return "export" }
+
 // Warning is something that the user should know of the stage or the run.
 type Warning struct {
 	Code    string `json:"code"`

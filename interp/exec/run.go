@@ -63,6 +63,9 @@ func (s *session) run(st *graph.Stage, d decision) error {
 			return s.stopped(e, err)
 		}
 	}
+	if err := s.export(st, j, res); err != nil {
+		return s.stopped(e, err)
+	}
 	return s.complete(st, e)
 }
 

@@ -35,6 +35,7 @@ type Stage struct {
 	Told    map[diag.Code]bool // warnings of this stage's run that validation can and does say
 	Images  Images             // of its data, as far as it is known
 	Writes  []string           // "last", "best": the checkpoints it leaves; none for a stage without training
+	Files   []string           // that its exporters write, beside them
 	Data    Data
 	Loads   []Load // the checkpoints it loads, in order
 
@@ -76,7 +77,7 @@ func (p *Plan) Stage(name string) *Stage {
 // Names reports whether the stage may write a file of that name.
 func (s *Stage) Names(name string) bool {
 	int8 := name == program.Int8 && s.Model != nil && s.Model.Form() == nn.Quantized
-	return int8 || slices.Contains(s.Writes, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
+	return int8 || slices.Contains(s.Writes, name) || slices.Contains(s.Files, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
 		n, ok := c.Args.(program.Numberer)
 		return ok && n.Numbers(name, s.Length)
 	})

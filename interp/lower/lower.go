@@ -85,6 +85,7 @@ func (l *lowerer) stage(s *graph.Stage) {
 	given := cmp.Or(s.Data.Train, s.Data.Val)
 	s.Length = l.length(s)
 	s.Writes = writes(s.Stage)
+	l.exports(s)
 	s.Told = map[diag.Code]bool{}
 	s.Absorbed, s.Surely = map[string]*program.Callback{}, map[string]bool{}
 	if given == nil || !s.Data.Alike() || l.work > maxWork { // each has been reported

@@ -49,6 +49,8 @@ func Catalog() part.Catalog {
 			func(a CheckpointArgs) (part.Callback, error) { return &checkpoint{args: a}, nil }),
 		part.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
 			func(a TripArgs) (part.Callback, error) { return trip(a), nil }),
+		part.ExporterPart("Names", "Writes the names of the nodes.", NamesArgs{File: "nodes.txt"},
+			func(a NamesArgs) (part.Exporter, error) { return names(a), nil }),
 		part.ConverterPart("LoadCheckpoint", "Loads.", LoadArgs{CheckHash: true}, program.AnyForm, program.AnyForm,
 			func(a LoadArgs) (part.Converter, error) { return a, nil }),
 		part.ConverterPart("Float2Calibration", "Prepares.", Nothing{}, program.Float, program.Calibration,
@@ -60,6 +62,27 @@ func Catalog() part.Catalog {
 		part.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
 			func(Nothing) (part.Converter, error) { return quantize{spoilt: true}, nil }),
 	}
+}
+
+// NamesArgs are the arguments of Names. With Fails it writes nothing and ends in an error.
+type NamesArgs struct {
+	File  string `arg:"file,optional"`
+	Fails bool   `arg:"fails,optional"`
+}
+
+type names NamesArgs
+
+func (n names) Files() []string { return []string{n.File} }
+
+func (n names) Export(e *part.Export) error {
+	if n.Fails {
+		return errors.New("there is no room for names")
+	}
+	text := string(e.Model.Form()) + "\n"
+	for _, m := range e.Model.Modules() {
+		text += m.Name + "\n"
+	}
+	return e.Write(n.File, []byte(text))
 }
 
 // Nothing are the arguments of a part that takes none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -85,8 +86,23 @@ func (r *Run) Checkpoint(name string) (*checkpoint.Snapshot, error) {
 	return artifact.ReadIn(r.Root(), name, r.Path(name))
 }
 
-// file is where a stage's checkpoint of that name lies.
-func file(stageName, name string) string { return stageName + "/" + name + artifact.Ext }
+// file is where a stage's checkpoint of that name lies; a name with an ending is a file's that an exporter has written.
+func file(stageName, name string) string {
+	if exported(name) {
+		return stageName + "/" + name
+	}
+	return stageName + "/" + name + artifact.Ext
+}
+
+func exported(name string) bool { return path.Ext(name) != "" && path.Ext(name) != artifact.Ext }
+
+// nameOf is the name of the stage's file with that base, a checkpoint's without its ending.
+func nameOf(base string) (string, bool) {
+	if name, ok := cutExt(base); ok {
+		return name, true
+	}
+	return base, exported(base) && base[0] != '.'
+}
 
 // File is the path of a stage's checkpoint as the user knows it.
 func (r *Run) File(stageName, name string) string { return r.Path(file(stageName, name)) }
@@ -124,13 +140,19 @@ func (r *Run) vacant(stageName, name string) error {
 	return err
 }
 
-// Put writes a checkpoint of the stage under the name. The manifest lists it before it is there.
+// Put writes a checkpoint of the stage under the name.
 func (r *Run) Put(stageName, name string, s *checkpoint.Snapshot) error {
-	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	data, err := artifact.Encode(s)
-	if err == nil {
-		err = r.written(e) // an earlier write may have failed
+	if err != nil {
+		return r.unwritable(file(stageName, name), err)
 	}
+	return r.PutFile(stageName, name, data)
+}
+
+// PutFile writes a file of the stage: a checkpoint by its name, another one by its whole name. The manifest lists it before it is there.
+func (r *Run) PutFile(stageName, name string, data []byte) error {
+	e, at := r.Manifest.Stage(stageName), file(stageName, name)
+	err := r.written(e) // an earlier write may have failed
 	if err == nil {
 		err = r.vacant(stageName, name)
 	}
@@ -299,6 +321,26 @@ func (r *Run) adopt(e *StageEntry, logged map[string]string) error {
 		}
 		e.put(File{Name: name, Path: at, Bytes: info.Size(), SHA256: sum})
 	}
+	return r.adoptExported(e, logged)
+}
+
+// adoptExported lists the files of exporters that are as the log says.
+func (r *Run) adoptExported(e *StageEntry, logged map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(logged)) {
+		if !exported(name) || e.Artifact(name) != nil {
+			continue
+		}
+		at := file(e.Name, name)
+		f := File{Name: name, Path: at, SHA256: logged[name]}
+		c, err := r.whose(at, f)
+		if err != nil {
+			return r.unreadable(at, err)
+		}
+		if info, err := r.Lstat(at); c == ours && err == nil {
+			f.Bytes = info.Size()
+			e.put(f)
+		}
+	}
 	return nil
 }
 
@@ -387,7 +429,7 @@ func (r *Run) Vacant(stages []string, writes func(stageName, name string) bool) 
 			return err
 		}
 		for _, e := range entries {
-			name, ok := cutExt(e.Name())
+			name, ok := nameOf(e.Name())
 			if !ok || !writes(stageName, name) {
 				continue
 			}

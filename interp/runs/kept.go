@@ -417,6 +417,6 @@ func (r *Run) begun(name, tmp string) bool {
 
 // writes reports whether the stage writes a file of that base name.
 func (e *StageEntry) writes(base string) bool {
-	name, ok := cutExt(base)
+	name, ok := nameOf(base)
 	return ok && (standard(name) || e.Artifact(name) != nil || e.Writing != nil && e.Writing.Name == name)
 }

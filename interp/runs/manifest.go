@@ -335,7 +335,7 @@ var (
 // check checks that the file lies in the folder, under its own name.
 func (f File) check(folder string) error {
 	switch {
-	case !fileName.MatchString(f.Name) || f.Path != folder+"/"+f.Name+artifact.Ext:
+	case !fileName.MatchString(f.Name) || f.Path != file(folder, f.Name):
 		return fmt.Errorf("no file of it is named %q, at %q", clip(f.Name), clip(f.Path))
 	case f.Bytes < 0 || !hexHash.MatchString(f.SHA256):
 		return fmt.Errorf("%s has no size or hash", f.Path)

@@ -44,6 +44,7 @@ const (
 	CannotConvert   Code = "QP408"
 	UnequalIntegers Code = "QP409"
 	NotFinite       Code = "QP410"
+	CannotExport    Code = "QP411"
 )
 
 // Evaluation of a file: `qpipe eval`.
@@ -105,6 +106,7 @@ func interpreterMeanings() []Meaning {
 		{CannotConvert, "a converter failed on the model's parameters"},
 		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
 		{NotFinite, "the value of an output holds a number that is not finite"},
+		{CannotExport, "an exporter failed on the stage's model"},
 
 		{OtherData, "a model is evaluated on images or classes that it was not made for"},
 		{OtherLabels, "warning: a model is evaluated on classes of other names or number"},

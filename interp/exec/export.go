@@ -1,0 +1,69 @@
+package exec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"qpipe/interp/event"
+	"qpipe/interp/graph"
+	"qpipe/interp/part"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// export lets the stage's exporters write the model that it leaves.
+func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error {
+	data := cmp.Or(j.Val, j.Train).Spec
+	for _, call := range st.Exports {
+		x, err := newPart[part.Exporter](s, call)
+		if err != nil {
+			return err
+		}
+		var written []string
+		e := &part.Export{
+			Stage: st.Name, Model: res.Model, Input: data.Preprocessing(), Classes: data.Names,
+			Write: func(name string, data []byte) error {
+				if !slices.Contains(x.Files(), name) {
+					return fmt.Errorf("it writes %q, which is not one of its files", name)
+				}
+				written = append(written, name)
+				return s.folder.PutFile(st.Name, name, data)
+			},
+		}
+		if err := x.Export(e); err != nil {
+			return cannotExport(call, err)
+		}
+		for _, name := range x.Files() {
+			if !slices.Contains(written, name) {
+				return cannotExport(call, fmt.Errorf("it has not written %q", name))
+			}
+		}
+		s.emit(st.Name, event.Export{Exporter: call.Type, Files: written, Message: fmt.Sprintf("%s wrote %s", call.Type, listed(written))})
+	}
+	return nil
+}
+
+// listed is a list in words.
+func listed(names []string) string {
+	text := ""
+	for i, n := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += n
+	}
+	return text
+}
+
+func cannotExport(call program.Call, err error) error {
+	d := placeError(call.Origin, err)
+	if d.Code == diag.StageFailed {
+		d.Code, d.Summary = diag.CannotExport, fmt.Sprintf("%s: %s", call.Type, d.Summary)
+	}
+	return &placed{d}
+}

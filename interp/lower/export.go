@@ -1,0 +1,34 @@
+package lower
+
+import (
+	"fmt"
+	"slices"
+
+	"qpipe/interp/graph"
+	"qpipe/interp/part"
+	"qpipe/lang/diag"
+)
+
+// exports lists the files that the stage's exporters write.
+func (l *lowerer) exports(s *graph.Stage) {
+	for _, call := range s.Exports {
+		x, err := part.New[part.Exporter](l.plan.Catalog, call)
+		if err == nil {
+			err = part.CheckFiles(x.Files())
+		}
+		if err != nil {
+			l.part(diag.BadPart, call, err)
+			continue
+		}
+		for _, name := range x.Files() {
+			if slices.Contains(s.Files, name) {
+				l.fail(diag.Diagnostic{
+					Code: diag.BadPart, Subject: call.Origin.Header, Address: call.Origin.Address,
+					Summary: fmt.Sprintf("%s writes %s, which another export of the stage writes", call.Type, name),
+					Detail:  "Give one of them another name, or export in two stages.",
+				})
+			}
+		}
+		s.Files = append(s.Files, x.Files()...)
+	}
+}
