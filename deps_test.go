@@ -38,6 +38,7 @@ var policy = []struct {
 
 	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they hold"},
 	{"qpipe/interp/number", "", "numbers in JSON, whatever they are of"},
+	{"qpipe/interp/frame", "", "lines of logs with a number and a check; not what they say"},
 	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whoever tells it and whoever hears it"},
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},

@@ -4,40 +4,32 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"qpipe/interp/frame"
 )
 
 // Damage is what was wrong with a log, and what became of it.
 type Damage struct {
-	Path    string // of the log
-	Gone    bool   // there was no file
-	Live    bool   // it happened while the run was writing it
-	Bad     []int  // the lines of the file that were not as they had been written
-	Lost    []span // the numbers that are missing
-	Missing int    // how many lines are lost
-	Moved   int    // lines that stood in another place, or twice
-	Strays  int    // lines that this run has not written
-	Kept    string // where the damaged file is kept, "" for nowhere
-	Sound   int    // lines that go on in the log
+	Path    string       // of the log
+	Gone    bool         // there was no file
+	Live    bool         // it happened while the run was writing it
+	Bad     []int        // the lines of the file that were not as they had been written
+	Lost    []frame.Span // the numbers that are missing
+	Missing int          // how many lines are lost
+	Moved   int          // lines that stood in another place, or twice
+	Strays  int          // lines that this run has not written
+	Kept    string       // where the damaged file is kept, "" for nowhere
+	Sound   int          // lines that go on in the log
 	// Unsure: more lines may be lost. Told are more sentences, without their full stops.
 	Unsure bool
 	Told   []string
 }
 
-// span is a range of numbers.
-type span struct{ first, last int }
-
-func (s span) String() string {
-	if s.first == s.last {
-		return fmt.Sprint(s.first)
-	}
-	return fmt.Sprint(s.first, "–", s.last)
-}
-
 // lose notes that the numbers are missing.
-func (d *Damage) lose(lost []span) {
+func (d *Damage) lose(lost []frame.Span) {
 	d.Lost, d.Missing = lost, 0
 	for _, s := range lost {
-		d.Missing += s.last - s.first + 1
+		d.Missing += s.Last - s.First + 1
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"qpipe/interp/disk"
+	"qpipe/interp/frame"
 	"qpipe/lang/vary"
 )
 
@@ -119,7 +120,7 @@ func FuzzLog(f *testing.F) {
 		f.Add(text[:len(text)-9], false)
 		var lines []byte
 		for i, object := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
-			lines = append(lines, framed(object, i+1)...)
+			lines = append(lines, frame.Line(object, i+1)...)
 		}
 		f.Add(lines, true)
 		f.Add(lines[:len(lines)-9], true)
@@ -157,7 +158,7 @@ func FuzzLog(f *testing.F) {
 			if r.Manifest.Logs != nil && numbered && len(found) > 0 && bytes.HasPrefix(got, text) {
 				t.Errorf("nothing is damaged: %v", found[0])
 			}
-			if !bytes.HasSuffix(got, framed(fmt.Appendf(nil, `{"new":%d}`, m.Count()-1), m.Count())) {
+			if !bytes.HasSuffix(got, frame.Line(fmt.Appendf(nil, `{"new":%d}`, m.Count()-1), m.Count())) {
 				t.Errorf("it ends otherwise: %q", got)
 			}
 			r.Manifest.FormatVersion, r.Manifest.Logs, numbered, text = ManifestVersion, &Logs{}, true, got

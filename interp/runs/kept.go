@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/frame"
 	"qpipe/lang/files"
 )
 
@@ -410,7 +411,7 @@ func (r *Run) begun(name, tmp string) bool {
 		n = min(n, len(manifestHead))
 		return string(head[:n]) == manifestHead[:n]
 	case MetricsName, EventsName:
-		return n == 0 || looksOurs(head)
+		return n == 0 || frame.Ours(head)
 	}
 	return path.Dir(name) != "." && (n == 0 || artifact.Begun(head))
 }

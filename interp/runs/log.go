@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 
+	"qpipe/interp/frame"
 	"qpipe/lang/files"
 )
 
@@ -65,7 +66,7 @@ func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found 
 		found = append(found, d)
 	}
 	if m.file != nil {
-		if err := m.each(m.file, func(object []byte) error { metric(object); return nil }); err != nil {
+		if err := m.Each(m.file, func(object []byte) error { metric(object); return nil }); err != nil {
 			_ = events.Close()
 			return nil, nil, nil, r.unwritable(MetricsName, err)
 		}
@@ -83,7 +84,7 @@ func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found 
 
 // looked is a log that was read. Without a file there is none.
 type looked struct {
-	*content
+	*frame.Content
 	name string
 	file *os.File
 }
@@ -96,7 +97,7 @@ func (l *looked) close() {
 
 // look reads a log, and changes nothing. One that no run has written is an error.
 func (r *Run) look(name string, most int64) (*looked, error) {
-	l := &looked{content: &content{}, name: name}
+	l := &looked{Content: &frame.Content{}, name: name}
 	if err := r.mine(name); err != nil {
 		return nil, err
 	}
@@ -123,30 +124,30 @@ func (l *looked) read(r *Run, most int64) error {
 	if info.Size() > most {
 		return fmt.Errorf("is larger than %d MiB, which is more than a run reads; move it away", most>>20)
 	}
-	if l.content, err = scan(l.file, info.Size(), false); err != nil {
+	if l.Content, err = frame.Scan(l.file, info.Size(), false); err != nil {
 		return err
 	}
-	if len(l.lines) == 0 && l.size > 0 {
+	if len(l.Lines) == 0 && l.Size > 0 {
 		if err := r.unnumbered(l); err != nil {
 			return err
 		}
 	}
-	return l.order(l.file)
+	return l.Order(l.file)
 }
 
 // unnumbered finds out whose a log is that has no sound line.
 func (r *Run) unnumbered(l *looked) error {
 	if r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
-		c, err := scan(l.file, l.size, true)
+		c, err := frame.Scan(l.file, l.Size, true)
 		if err != nil {
 			return err
 		}
-		if c.ours {
-			l.content = c
+		if c.Ours {
+			l.Content = c
 			return nil
 		}
 	}
-	if !r.known() || !l.ours {
+	if !r.known() || !l.Ours {
 		return r.foreign(l.name)
 	}
 	return nil
@@ -167,21 +168,21 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 		}
 		return log, d, nil
 	}
-	if l.sound() && l.moved == 0 {
+	if l.Sound() && l.Moved == 0 {
 		if err := log.goOn(l); err != nil {
 			return nil, nil, r.unwritable(l.name, err)
 		}
 		if len(d.Lost) == 0 {
-			d, log.whole = nil, len(l.lines) > 0
+			d, log.whole = nil, len(l.Lines) > 0
 		}
 		return log, d, nil
 	}
-	if len(l.bad) == 0 && l.moved == 0 && (l.plain || len(d.Lost) == 0) {
+	if len(l.Bad) == 0 && l.Moved == 0 && (l.Plain || len(d.Lost) == 0) {
 		d = nil // the lines of an earlier version, or an end of the last one that was cut off
 	} else if err := log.keep(d); err != nil {
 		return nil, nil, err
 	}
-	err := log.Rewrite(func(yield func([]byte) error) error { return l.each(l.file, yield) })
+	err := log.Rewrite(func(yield func([]byte) error) error { return l.Each(l.file, yield) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,9 +191,9 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 
 // damage is what is wrong with a log that has had least lines at least.
 func (r *Run) damage(l *looked, least int) *Damage {
-	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.bad, Moved: l.moved, Sound: len(l.lines)}
-	if !l.plain {
-		d.lose(l.lost(least))
+	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.Bad, Moved: l.Moved, Sound: len(l.Lines)}
+	if !l.Plain {
+		d.lose(l.Lost(least))
 	}
 	return d
 }
@@ -228,14 +229,14 @@ func (l *Log) goOn(was *looked) (err error) {
 	if l.file, err = l.run.Root().OpenFile(l.name, os.O_RDWR, 0); err != nil {
 		return err
 	}
-	l.size, l.seq, l.sum = was.end, len(was.lines), was.sum
-	if was.end < was.size {
-		if err = l.file.Truncate(was.end); err == nil {
-			l.sum, err = sumOf(l.file, was.end)
+	l.size, l.seq, l.sum = was.End, len(was.Lines), was.Sum
+	if was.End < was.Size {
+		if err = l.file.Truncate(was.End); err == nil {
+			l.sum, err = sumOf(l.file, was.End)
 		}
 	}
 	if err == nil {
-		_, err = l.file.Seek(was.end, io.SeekStart)
+		_, err = l.file.Seek(was.End, io.SeekStart)
 	}
 	if err != nil {
 		_ = l.file.Close()
@@ -245,7 +246,7 @@ func (l *Log) goOn(was *looked) (err error) {
 
 // sumOf is the CRC-32C of the first bytes of a file.
 func sumOf(f io.ReaderAt, size int64) (uint32, error) {
-	h := crc32.New(castagnoli())
+	h := crc32.New(frame.Castagnoli())
 	n, err := io.Copy(h, io.NewSectionReader(f, 0, size))
 	if err == nil && n < size {
 		err = io.ErrUnexpectedEOF
@@ -284,7 +285,7 @@ func (l *Log) Rewrite(lines func(yield func(object []byte) error) error) error {
 	next := Log{}
 	err := l.run.WriteFrom(l.name, func(w io.Writer) error {
 		return lines(func(object []byte) error {
-			line := framed(object, next.seq+1)
+			line := frame.Line(object, next.seq+1)
 			next.count(line)
 			_, err := w.Write(line)
 			return err
@@ -308,7 +309,7 @@ func (l *Log) Rewrite(lines func(yield func(object []byte) error) error) error {
 func (l *Log) count(line []byte) {
 	l.seq++
 	l.size += int64(len(line))
-	l.sum = crc32.Update(l.sum, castagnoli(), line)
+	l.sum = crc32.Update(l.sum, frame.Castagnoli(), line)
 }
 
 // Append adds v, whose JSON is an object, as a line. After a write that has failed no other one follows.
@@ -320,7 +321,7 @@ func (l *Log) Append(v any) error {
 	if err := l.Check(false); err != nil {
 		return err
 	}
-	line := framed(object, l.seq+1)
+	line := frame.Line(object, l.seq+1)
 	if err := l.run.Append(l.file, l.name, line); err != nil {
 		l.failed = l.run.unwritable(l.name, err)
 		_ = l.file.Truncate(l.size) // of a part of a line, if that can be; the next run does it else
@@ -425,14 +426,14 @@ func (l *Log) again(d *Damage) error {
 	if err != nil {
 		return err
 	}
-	c, err := scanned(l.file, info.Size())
+	c, err := frame.Scanned(l.file, info.Size())
 	if err != nil {
 		return err
 	}
-	d.Bad, d.Moved, d.Sound = c.bad, c.moved, len(c.lines)
-	d.lose(c.lost(l.seq))
+	d.Bad, d.Moved, d.Sound = c.Bad, c.Moved, len(c.Lines)
+	d.lose(c.Lost(l.seq))
 	old := l.file
-	return l.Rewrite(func(yield func([]byte) error) error { return c.each(old, yield) })
+	return l.Rewrite(func(yield func([]byte) error) error { return c.Each(old, yield) })
 }
 
 // sound yields the objects of the sound lines of a log, in their order; those of an earlier version are none.
@@ -449,11 +450,11 @@ func (r *Run) sound(name string, most int64, yield func(object []byte) error) er
 	if info.Size() > most {
 		return files.ErrTooLarge
 	}
-	c, err := scanned(f, info.Size())
+	c, err := frame.Scanned(f, info.Size())
 	if err != nil {
 		return err
 	}
-	return c.each(f, yield)
+	return c.Each(f, yield)
 }
 
 // Events yields the objects of the sound lines of the log of events, as they lie there.

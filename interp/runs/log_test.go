@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"qpipe/interp/frame"
 )
 
 // TestTornLine cuts a log of a run that was killed at every byte: opening it again keeps the whole lines only, without a word.
@@ -14,7 +16,7 @@ func TestTornLine(t *testing.T) {
 	r.Manifest.FormatVersion, r.Manifest.Logs = ManifestVersion, &Logs{}
 	var whole []byte
 	for i, object := range []string{`{"event":"a"}`, `{"event":"b","x":"` + strings.Repeat("x", 70000) + `"}`, `{"event":"c"}`} {
-		whole = append(whole, framed([]byte(object), i+1)...)
+		whole = append(whole, frame.Line([]byte(object), i+1)...)
 	}
 	for cut := range whole {
 		if cut > 200 && cut < len(whole)-200 && cut%9973 != 0 {
@@ -35,7 +37,7 @@ func TestTornLine(t *testing.T) {
 			_ = i
 			want += string(line)
 		}
-		want += string(framed([]byte(`{"event":"d"}`), lines+1))
+		want += string(frame.Line([]byte(`{"event":"d"}`), lines+1))
 		if string(got) != want || len(found) > 0 {
 			t.Fatalf("cut at %d: %.60q, %v", cut, got, found)
 		}
@@ -49,15 +51,15 @@ func TestLargeLogs(t *testing.T) {
 	must(t, err)
 	for seq := 1; seq <= 20000; seq++ {
 		object := fmt.Sprintf(`{"event":"a","x":%q}`, strings.Repeat("y", 500))
-		_, err := f.Write(framed([]byte(object), seq))
+		_, err := f.Write(frame.Line([]byte(object), seq))
 		must(t, err)
 	}
 	must(t, f.Close())
 	made := testing.AllocsPerRun(1, func() {
 		l, err := r.look(EventsName, maxLog)
 		must(t, err)
-		if len(l.lines) != 20000 || !l.sound() {
-			t.Errorf("%d lines", len(l.lines))
+		if len(l.Lines) != 20000 || !l.Sound() {
+			t.Errorf("%d lines", len(l.Lines))
 		}
 		l.close()
 	})

@@ -1,4 +1,6 @@
-package runs
+// Package frame has the lines of logs that cannot change unnoticed: each with a number and a check. It reads what is
+// left of a damaged log, and says what is lost.
+package frame
 
 import (
 	"bufio"
@@ -25,17 +27,17 @@ const (
 )
 
 // maxLine is the longest line that is read: an event can hold all that the manifest says of a stage.
-const maxLine = maxManifest
+const maxLine = 64 << 20
 
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once, by the library
+func Castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once, by the library
 
-// framed is the line of an object, which has a field at least, with its end.
-func framed(object []byte, seq int) []byte {
+// Line is the line of an object, which has a field at least, with its end.
+func Line(object []byte, seq int) []byte {
 	line := make([]byte, 0, len(object)+48)
 	line = append(line, object[:len(object)-1]...)
 	line = append(line, seqField...)
 	line = strconv.AppendInt(line, int64(seq), 10)
-	sum := crc32.Checksum(line, castagnoli())
+	sum := crc32.Checksum(line, Castagnoli())
 	return fmt.Appendf(line, "%s%08x\"}\n", checkField, sum)
 }
 
@@ -47,7 +49,7 @@ func unframed(line []byte) (seq, end int, ok bool) {
 		return 0, 0, false
 	}
 	body := line[:at]
-	if string(line[at:]) != fmt.Sprintf("%s%08x\"}", checkField, crc32.Checksum(body, castagnoli())) {
+	if string(line[at:]) != fmt.Sprintf("%s%08x\"}", checkField, crc32.Checksum(body, Castagnoli())) {
 		return 0, 0, false
 	}
 	end = bytes.LastIndex(body, []byte(seqField))
@@ -72,30 +74,30 @@ type place struct {
 	object int // the length of its object, without its end
 }
 
-// content is what a log holds.
-type content struct {
-	lines []place // the sound ones
-	bad   []int   // the numbers of the others, as they stand in the file
+// Content is what a log holds.
+type Content struct {
+	Lines []place // the sound ones
+	Bad   []int   // the numbers of the others, as they stand in the file
 	// plain: the lines have no numbers and checks: an earlier version has written them.
-	plain bool
+	Plain bool
 	// end is where the last whole line ends. Behind it is what a crash has left of a line.
-	end     int64
+	End     int64
 	unended bool // the last line is whole but for its end
-	ours    bool // some line looks as if a run had written it
-	moved   int  // lines that stood in another place, or twice
-	size    int64
-	sum     uint32 // of all bytes
+	Ours    bool // some line looks as if a run had written it
+	Moved   int  // lines that stood in another place, or twice
+	Size    int64
+	Sum     uint32 // of all bytes
 }
 
-// scan reads a log from its beginning to its end. It holds one line at a time, and where the lines lie.
-func scan(f io.ReaderAt, size int64, plain bool) (*content, error) {
-	c := &content{plain: plain, size: size}
+// Scan reads a log from its beginning to its end. It holds one line at a time, and where the lines lie.
+func Scan(f io.ReaderAt, size int64, plain bool) (*Content, error) {
+	c := &Content{Plain: plain, Size: size}
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<16)
 	var line []byte
 	for no, at := 1, int64(0); ; no++ {
 		var length int
 		var err error
-		line, length, err = nextLine(r, line[:0], &c.sum)
+		line, length, err = nextLine(r, line[:0], &c.Sum)
 		if length == 0 {
 			if !errors.Is(err, io.EOF) {
 				return nil, err
@@ -108,7 +110,7 @@ func scan(f io.ReaderAt, size int64, plain bool) (*content, error) {
 		c.line(no, at, line, err == nil, length > len(line))
 		at += int64(length)
 		if err == nil {
-			c.end = at
+			c.End = at
 		}
 	}
 }
@@ -118,7 +120,7 @@ func nextLine(r *bufio.Reader, line []byte, sum *uint32) (_ []byte, length int, 
 	for {
 		var part []byte
 		part, err = r.ReadSlice('\n')
-		*sum = crc32.Update(*sum, castagnoli(), part)
+		*sum = crc32.Update(*sum, Castagnoli(), part)
 		length += len(part)
 		if len(line)+len(part) <= maxLine {
 			line = append(line, part...)
@@ -130,26 +132,26 @@ func nextLine(r *bufio.Reader, line []byte, sum *uint32) (_ []byte, length int, 
 }
 
 // line notes one line.
-func (c *content) line(no int, at int64, line []byte, ended, tooLong bool) {
+func (c *Content) line(no int, at int64, line []byte, ended, tooLong bool) {
 	line = bytes.TrimSuffix(line, []byte("\n"))
-	if c.plain {
+	if c.Plain {
 		c.plainLine(no, at, line, ended)
 		return
 	}
-	c.ours = c.ours || looksOurs(line)
+	c.Ours = c.Ours || Ours(line)
 	if seq, end, ok := unframed(line); ok && !tooLong {
-		c.lines = append(c.lines, place{seq, at, len(line), end})
+		c.Lines = append(c.Lines, place{seq, at, len(line), end})
 		c.unended = !ended
 		return
 	}
 	pieces := c.pieces(at, line)
 	if ended || pieces {
-		c.bad = append(c.bad, no)
+		c.Bad = append(c.Bad, no)
 	}
 }
 
 // pieces finds the sound lines in one that is none: where the end of a line was damaged there are two of them.
-func (c *content) pieces(at int64, line []byte) (found bool) {
+func (c *Content) pieces(at int64, line []byte) (found bool) {
 	for from, start := 0, 0; ; {
 		i := bytes.Index(line[from:], []byte(checkField))
 		if i < 0 || from+i+trailer > len(line) {
@@ -158,7 +160,7 @@ func (c *content) pieces(at int64, line []byte) (found bool) {
 		end := from + i + trailer // of a line, or of what an event says of the manifest
 		from += i + 1
 		if seq, object, ok := unframed(line[start:end]); ok {
-			c.lines = append(c.lines, place{seq, at + int64(start), end - start, object})
+			c.Lines = append(c.Lines, place{seq, at + int64(start), end - start, object})
 			found, start = true, min(end+1, len(line))
 			from = max(from, start)
 		}
@@ -166,22 +168,22 @@ func (c *content) pieces(at int64, line []byte) (found bool) {
 }
 
 // plainLine notes a line of an earlier version: an object with an event.
-func (c *content) plainLine(no int, at int64, line []byte, ended bool) {
+func (c *Content) plainLine(no int, at int64, line []byte, ended bool) {
 	line = bytes.TrimRight(line, " \t\r")
 	var l struct {
 		Event string `json:"event"`
 	}
 	switch {
 	case json.Unmarshal(line, &l) == nil && l.Event != "" && line[0] == '{':
-		c.lines = append(c.lines, place{no, at, len(line), len(line) - 1})
-		c.ours = true
+		c.Lines = append(c.Lines, place{no, at, len(line), len(line) - 1})
+		c.Ours = true
 	case ended:
-		c.bad = append(c.bad, no)
+		c.Bad = append(c.Bad, no)
 	}
 }
 
-// looksOurs reports whether a line could be what is left of one that a run has written.
-func looksOurs(line []byte) bool {
+// Ours reports whether a line could be what is left of one that a run has written.
+func Ours(line []byte) bool {
 	switch {
 	case len(line) == 0:
 		return false
@@ -194,48 +196,48 @@ func looksOurs(line []byte) bool {
 	})
 }
 
-// scanned is a log's content with its lines in order.
-func scanned(f io.ReaderAt, size int64) (*content, error) {
-	c, err := scan(f, size, false)
+// Scanned is a log's content with its lines in order.
+func Scanned(f io.ReaderAt, size int64) (*Content, error) {
+	c, err := Scan(f, size, false)
 	if err == nil {
-		err = c.order(f)
+		err = c.Order(f)
 	}
 	return c, err
 }
 
-// order brings the lines into the order of their numbers, and leaves out what is there twice.
-func (c *content) order(f io.ReaderAt) error {
+// Order brings the lines into the order of their numbers, and leaves out what is there twice.
+func (c *Content) Order(f io.ReaderAt) error {
 	last := 0
-	for _, l := range c.lines {
+	for _, l := range c.Lines {
 		if l.seq < last {
-			c.moved++
+			c.Moved++
 		}
 		last = max(last, l.seq)
 	}
-	slices.SortStableFunc(c.lines, func(a, b place) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortStableFunc(c.Lines, func(a, b place) int { return cmp.Compare(a.seq, b.seq) })
 	var previous []byte
-	kept := c.lines[:0]
-	for i, l := range c.lines {
-		if i+1 < len(c.lines) && c.lines[i+1].seq == l.seq || len(kept) > 0 && kept[len(kept)-1].seq == l.seq {
+	kept := c.Lines[:0]
+	for i, l := range c.Lines {
+		if i+1 < len(c.Lines) && c.Lines[i+1].seq == l.seq || len(kept) > 0 && kept[len(kept)-1].seq == l.seq {
 			line, err := l.read(f)
 			if err != nil {
 				return err
 			}
 			if len(kept) > 0 && kept[len(kept)-1].seq == l.seq && bytes.Equal(line, previous) {
-				c.moved++
+				c.Moved++
 				continue
 			}
 			previous = line
 		}
 		kept = append(kept, l)
 	}
-	c.lines = kept
+	c.Lines = kept
 	return nil
 }
 
 // counted reports whether the lines are numbered 1, 2, 3 and so on.
-func (c *content) counted() bool {
-	for i, l := range c.lines {
+func (c *Content) counted() bool {
+	for i, l := range c.Lines {
 		if l.seq != i+1 {
 			return false
 		}
@@ -243,20 +245,20 @@ func (c *content) counted() bool {
 	return true
 }
 
-// sound reports whether the file can go on as it is, but for what a crash has left of a line.
-func (c *content) sound() bool { return len(c.bad) == 0 && !c.plain && !c.unended && c.counted() }
+// Sound reports whether the file can go on as it is, but for what a crash has left of a line.
+func (c *Content) Sound() bool { return len(c.Bad) == 0 && !c.Plain && !c.unended && c.counted() }
 
-// lost are the numbers that are missing, of the first most lines at least, as spans.
-func (c *content) lost(most int) (out []span) {
+// Lost are the numbers that are missing, of the first most lines at least, as spans.
+func (c *Content) Lost(most int) (out []Span) {
 	next := 1
-	for _, l := range c.lines {
+	for _, l := range c.Lines {
 		if l.seq > next {
-			out = append(out, span{next, l.seq - 1})
+			out = append(out, Span{next, l.seq - 1})
 		}
 		next = max(next, l.seq+1)
 	}
 	if next <= most {
-		out = append(out, span{next, most})
+		out = append(out, Span{next, most})
 	}
 	return out
 }
@@ -271,14 +273,14 @@ func (l place) read(f io.ReaderAt) ([]byte, error) {
 	return line, err
 }
 
-// each yields the objects of the lines.
-func (c *content) each(f io.ReaderAt, yield func(object []byte) error) error {
+// Each yields the objects of the lines.
+func (c *Content) Each(f io.ReaderAt, yield func(object []byte) error) error {
 	r := bufio.NewReaderSize(nil, 1<<16)
 	at := int64(-1)
 	var line []byte
-	for _, l := range c.lines {
+	for _, l := range c.Lines {
 		if l.at < at || at < 0 { // most lines follow each other
-			r.Reset(io.NewSectionReader(f, l.at, c.size-l.at))
+			r.Reset(io.NewSectionReader(f, l.at, c.Size-l.at))
 			at = l.at
 		}
 		if _, err := r.Discard(int(l.at - at)); err != nil {
@@ -294,4 +296,14 @@ func (c *content) each(f io.ReaderAt, yield func(object []byte) error) error {
 		}
 	}
 	return nil
+}
+
+// Span is a range of the numbers of lines.
+type Span struct{ First, Last int }
+
+func (s Span) String() string {
+	if s.First == s.Last {
+		return fmt.Sprint(s.First)
+	}
+	return fmt.Sprint(s.First, "–", s.Last)
 }
