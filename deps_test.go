@@ -43,6 +43,7 @@ var policy = []struct {
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint holds, and whether it fits"},
+	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/interp/number qpipe/lang/diag golang.org/x/term", "what is printed, not why"},

@@ -260,7 +260,7 @@ func (m *measured) receipt(node nn.Module, before, after *engine.Net, scale stri
 		r.Epoch, r.Step = m.last.Epoch, m.last.Step
 	}
 	r.Compare(checkpoint.ReadOutput(before, node.Name), checkpoint.ReadOutput(after, node.Name))
-	m.journal.event(event.Event{Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Event()})
+	m.journal.Event(event.Event{Stage: m.stage.Name, Epoch: r.Epoch, Step: r.Step, Data: r.Event()})
 	return r
 }
 

@@ -111,7 +111,7 @@ func (s *session) outputs() {
 			}
 		}
 	}
-	logged := s.journal.finish()
+	logged := s.journal.Finish()
 	if err := s.folder.Save(); err != nil {
 		s.fail(fileError(err))
 	}

@@ -8,6 +8,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/journal"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 )
@@ -29,7 +30,7 @@ func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error 
 	if err := s.vacant(st); err != nil {
 		return s.unbegun(st, d, err)
 	}
-	has := s.journal.measured(st.Name, step)
+	has := s.journal.Measured(st.Name, step)
 	e := s.manifest.Stage(st.Name)
 	if keep && e != nil && e.State != runs.Complete {
 		next := *e
@@ -38,7 +39,7 @@ func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error 
 		return s.record(&next, s.folder.Continue(&next))
 	}
 	next := &runs.StageEntry{Name: st.Name, State: runs.Running, Hash: d.hash, Inputs: d.inputs, Measured: has}
-	return s.record(next, s.folder.Begin(next, s.journal.texts(st.Name), keep))
+	return s.record(next, s.folder.Begin(next, s.journal.Texts(st.Name), keep))
 }
 
 // vacant makes sure that the stages find nothing of somebody else's in the way of their files.
@@ -53,14 +54,14 @@ func (s *session) vacant(stages ...*graph.Stage) error {
 // record logs an entry of the manifest once it is there: a lost manifest is made of the log.
 func (s *session) record(e *runs.StageEntry, err error) error {
 	if err == nil {
-		s.journal.event(entryEvent(e))
+		s.journal.Event(journal.Entry(e))
 	}
 	return err
 }
 
 // bringBack makes a kept result the stage's again.
 func (s *session) bringBack(st *graph.Stage, d decision) error {
-	e, err := s.folder.BringBack(st.Name, d.back, s.journal.texts(st.Name))
+	e, err := s.folder.BringBack(st.Name, d.back, s.journal.Texts(st.Name))
 	if err := s.record(e, err); err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (s *session) linesBack(e *runs.StageEntry) error {
 	if e.Lines == nil {
 		return nil
 	}
-	if err := s.journal.replace(e.Name, e.Lines); err != nil {
+	if err := s.journal.Replace(e.Name, e.Lines); err != nil {
 		return err
 	}
 	return s.folder.LinesBack(e.Name)
@@ -185,7 +186,7 @@ type keeper struct {
 
 // Save implements stage.Keeper.
 func (k keeper) Save(name string, snap *checkpoint.Snapshot) error {
-	if err := k.session.journal.sync(); err != nil {
+	if err := k.session.journal.Sync(); err != nil {
 		return err
 	}
 	return k.session.folder.Put(k.stage, name, snap)

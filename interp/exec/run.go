@@ -44,12 +44,12 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	if err := s.begin(st, d, keep || from != nil, step); err != nil {
 		return err
 	}
-	if err := s.journal.rewind(st.Name, step); err != nil {
+	if err := s.journal.Rewind(st.Name, step); err != nil {
 		return err
 	}
 	began := s.now()
 	res, err := j.Run(s.ctx)
-	if logged := s.journal.finish(); err == nil {
+	if logged := s.journal.Finish(); err == nil {
 		err = logged
 	}
 	e := s.manifest.Stage(st.Name)
@@ -322,7 +322,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
-		Keeper: keeper{s, st.Name}, Events: s.journal.event, Clock: s.Clock, Stop: s.Stop,
+		Keeper: keeper{s, st.Name}, Events: s.journal.Event, Clock: s.Clock, Stop: s.Stop,
 		Kernels: s.Kernels, Workers: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
 	}
 	var err error

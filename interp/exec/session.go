@@ -15,6 +15,7 @@ import (
 	"qpipe/interp/disk"
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/journal"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -32,7 +33,7 @@ type session struct {
 	asked    map[string]bool
 	folder   *runs.Run
 	manifest *runs.Manifest // the folder's
-	journal  *journal
+	journal  *journal.Journal
 	pool     *engine.Workers
 	feeds    map[*program.Dataset]*opened
 	hashed   map[string]bool      // the data files that this run has hashed
@@ -168,20 +169,20 @@ func (s *session) openLogs() (err error) {
 	for _, st := range s.plan.Stages {
 		order = append(order, st.Name)
 	}
-	if s.journal, err = openJournal(s.folder, order, s.Clock, s.Events); err != nil {
+	if s.journal, err = journal.Open(s.folder, order, s.Clock, s.Events); err != nil {
 		return err
 	}
-	s.journal.warn = s.ofLog
+	s.journal.Warn = s.ofLog
 	s.folder.Log = func(stageName string, f runs.File) {
 		s.emit(stageName, event.Write{Name: f.Name, SHA256: f.SHA256, Bytes: f.Bytes})
 	}
-	s.journal.flush()
+	s.journal.Flush()
 	for _, e := range s.manifest.Stages {
 		if err := s.linesBack(e); err != nil {
 			return err
 		}
 	}
-	if err := s.journal.begin(); err != nil {
+	if err := s.journal.Begin(); err != nil {
 		return err
 	}
 	if s.folder.Rebuilt {
@@ -192,11 +193,11 @@ func (s *session) openLogs() (err error) {
 }
 
 // ofLog says what is wrong with a log. Of a write that failed the end of the stage, or of the run, makes an error.
-func (s *session) ofLog(n notice) {
-	if n.code == diag.LogDamaged {
-		s.fail(&diag.Diagnostic{Code: n.code, Severity: diag.Warning, Summary: n.summary, Detail: n.detail})
+func (s *session) ofLog(n journal.Notice) {
+	if n.Code == diag.LogDamaged {
+		s.fail(&diag.Diagnostic{Code: n.Code, Severity: diag.Warning, Summary: n.Summary, Detail: n.Detail})
 	}
-	s.emit("", event.Warning{Message: n.summary, Code: string(n.code), Detail: n.detail})
+	s.emit("", event.Warning{Message: n.Summary, Code: string(n.Code), Detail: n.Detail})
 }
 
 // threads is how many threads compute: as the options or the pipeline say, else one a core.
@@ -220,7 +221,7 @@ func (s *session) close() {
 		s.pool.Close()
 	}
 	if s.journal != nil {
-		s.journal.close()
+		s.journal.Close()
 	}
 	s.folder.Close()
 }
@@ -237,7 +238,7 @@ func (s *session) now() time.Time {
 
 // emit logs and shows an event of the run itself.
 func (s *session) emit(stageName string, data event.Data) {
-	s.journal.event(event.Event{Stage: stageName, Data: data})
+	s.journal.Event(event.Event{Stage: stageName, Data: data})
 }
 
 // progress is how far something has come in so many seconds.

@@ -1,4 +1,4 @@
-package exec
+package journal
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func holds(lines []measurement, m *runs.Measured) bool {
 
 // restore compares the metrics with what the manifest says that there are. What is missing is made again
 // from the log of events, as far as that has it; the rest is lost, which is said.
-func (j *journal) restore(found []*runs.Damage) error {
+func (j *Journal) restore(found []*runs.Damage) error {
 	var metrics *runs.Damage
 	for _, d := range found {
 		if d.Path == j.folder.Path(runs.MetricsName) {
@@ -86,7 +86,7 @@ func (j *journal) restore(found []*runs.Damage) error {
 }
 
 // cut leaves out what stands behind the lines of a complete stage: the manifest knows all of these.
-func (j *journal) cut() {
+func (j *Journal) cut() {
 	count := map[string]int{}
 	j.lines = slices.DeleteFunc(j.lines, func(l measurement) bool {
 		e := j.folder.Manifest.Stage(l.stage)
@@ -100,7 +100,7 @@ func (j *journal) cut() {
 }
 
 // again makes lines of stages again, from the log of events.
-func (j *journal) again(short []*runs.StageEntry, d *runs.Damage) error {
+func (j *Journal) again(short []*runs.StageEntry, d *runs.Damage) error {
 	replayed, err := j.replay()
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func union(a, b []measurement) []measurement {
 }
 
 // replay follows the log of events: what metrics.jsonl held of each stage in the end.
-func (j *journal) replay() (map[string][]measurement, error) {
+func (j *Journal) replay() (map[string][]measurement, error) {
 	out := map[string][]measurement{}
 	err := j.folder.Events(func(object []byte) error {
 		var e event.Logged

@@ -1,28 +1,32 @@
-package exec
+// Package journal writes the two logs of a run, events.jsonl and metrics.jsonl, passes events on, and makes what a log has
+// lost again from the other one and from the manifest.
+package journal
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"qpipe/interp/artifact"
 	"qpipe/interp/event"
 	"qpipe/interp/number"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 )
 
-// journal writes events.jsonl and metrics.jsonl and passes events on. The
+// Journal writes events.jsonl and metrics.jsonl and passes events on. The
 // metrics file has no times, and its stages stand in the plan's order: that of a resumed run equals that of one that was
 // never interrupted.
-type journal struct {
+type Journal struct {
 	mu      sync.Mutex
 	clock   func() time.Time
 	show    func(event.Event)
-	warn    func(notice) // says at once what is wrong with a log
+	Warn    func(Notice) // says at once what is wrong with a log
 	folder  *runs.Run
 	order   []string // the stages of the plan
 	events  *runs.Log
@@ -30,14 +34,14 @@ type journal struct {
 	lines   []measurement // of metrics, as they stand in the file
 	strays  int           // lines of metrics that no stage of this folder has written
 	seen    map[string]bool
-	notices []notice // not yet said
+	notices []Notice // not yet said
 	err     error    // the first one of a write
 }
 
-// notice is what is to be said of a log.
-type notice struct {
-	code            diag.Code
-	summary, detail string
+// Notice is what is to be said of a log.
+type Notice struct {
+	Code            diag.Code
+	Summary, Detail string
 }
 
 // measurement is a line of metrics.jsonl.
@@ -47,9 +51,9 @@ type measurement struct {
 	text       []byte
 }
 
-// openJournal opens the logs. What is wrong with them is said by flush.
-func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(event.Event)) (*journal, error) {
-	j := &journal{clock: clock, show: show, folder: r, order: order, seen: map[string]bool{}}
+// Open opens the logs. What is wrong with them is said by flush.
+func Open(r *runs.Run, order []string, clock func() time.Time, show func(event.Event)) (*Journal, error) {
+	j := &Journal{clock: clock, show: show, folder: r, order: order, seen: map[string]bool{}}
 	var found []*runs.Damage
 	var err error
 	j.events, j.metrics, found, err = r.OpenLogs(func(object []byte) {
@@ -72,7 +76,7 @@ func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(
 	j.metrics.Tell = j.damaged
 	j.metrics.Lines = func(yield func([]byte) error) error { return yieldAll(j.lines, yield) }
 	if err := j.restore(found); err != nil {
-		j.close()
+		j.Close()
 		return nil, err
 	}
 	if !j.events.Whole() {
@@ -83,19 +87,19 @@ func openJournal(r *runs.Run, order []string, clock func() time.Time, show func(
 }
 
 // strange reports whether no stage of the name has ever begun in this folder. A manifest that was lost does not know.
-func (j *journal) strange(stageName string) bool {
+func (j *Journal) strange(stageName string) bool {
 	m := j.folder.Manifest
 	return m.Logs != nil && !j.folder.Rebuilt && m.Stage(stageName) == nil
 }
 
 // entries logs what the manifest says of the stages, where the log has lost that: a lost manifest is made of it.
-func (j *journal) entries() {
+func (j *Journal) entries() {
 	for _, e := range j.folder.Manifest.Stages {
-		j.log(entryEvent(e))
+		j.log(Entry(e))
 	}
 }
 
-func entryEvent(e *runs.StageEntry) event.Event {
+func Entry(e *runs.StageEntry) event.Event {
 	return event.Event{Stage: e.Name, Data: event.Entry{Entry: e}}
 }
 
@@ -151,8 +155,8 @@ func metricOf(e event.Event) (l metricLine, ok bool) {
 	return l, true
 }
 
-// event logs an event and shows it.
-func (j *journal) event(e event.Event) {
+// Event logs an event and shows it.
+func (j *Journal) Event(e event.Event) {
 	j.mu.Lock()
 	if _, passing := e.Data.(event.Progress); !passing {
 		j.log(e)
@@ -164,11 +168,11 @@ func (j *journal) event(e event.Event) {
 	if j.show != nil {
 		j.show(e)
 	}
-	j.flush()
+	j.Flush()
 }
 
 // log adds an event to events.jsonl.
-func (j *journal) log(e event.Event) {
+func (j *Journal) log(e event.Event) {
 	now := ""
 	if j.clock != nil {
 		now = j.clock().UTC().Format(time.RFC3339Nano)
@@ -176,7 +180,7 @@ func (j *journal) log(e event.Event) {
 	j.note(j.events.Append(e.Line(now)))
 }
 
-func (j *journal) metric(l metricLine) {
+func (j *Journal) metric(l metricLine) {
 	text, err := json.Marshal(l)
 	if err == nil {
 		err = j.metrics.Append(json.RawMessage(text))
@@ -189,47 +193,51 @@ func (j *journal) metric(l metricLine) {
 }
 
 // note keeps the first error of a write, to be said at once.
-func (j *journal) note(err error) {
+func (j *Journal) note(err error) {
 	if j.err != nil || err == nil {
 		return
 	}
 	j.err = err
-	d := fileError(err)
-	j.notices = append(j.notices, notice{d.Code, d.Summary, "Nothing more is written into it. The stage stops at its next checkpoint; the next run goes on from the one before."})
+	code := diag.Unwritable
+	var file *artifact.FileError
+	if errors.As(err, &file) {
+		code = file.Code
+	}
+	j.notices = append(j.notices, Notice{code, err.Error(), "Nothing more is written into it. The stage stops at its next checkpoint; the next run goes on from the one before."})
 }
 
 // damaged notes what was found wrong with a log, to be said at once.
-func (j *journal) damaged(d *runs.Damage) {
-	j.notices = append(j.notices, notice{diag.LogDamaged, d.Summary(), d.Detail()})
+func (j *Journal) damaged(d *runs.Damage) {
+	j.notices = append(j.notices, Notice{diag.LogDamaged, d.Summary(), d.Detail()})
 }
 
-// flush says what is wrong with the logs.
-func (j *journal) flush() {
+// Flush says what is wrong with the logs.
+func (j *Journal) Flush() {
 	j.mu.Lock()
-	var all []notice
-	if j.warn != nil {
+	var all []Notice
+	if j.Warn != nil {
 		all, j.notices = j.notices, nil
 	}
 	j.mu.Unlock()
 	for _, n := range all {
-		j.warn(n)
+		j.Warn(n)
 	}
 }
 
-// rewind drops the metrics of a stage after the given step: all with step -1.
-func (j *journal) rewind(stageName string, step int) error {
+// Rewind drops the metrics of a stage after the given step: all with step -1.
+func (j *Journal) Rewind(stageName string, step int) error {
 	return j.change(func(lines []measurement) []measurement {
 		return slices.DeleteFunc(lines, func(l measurement) bool { return l.stage == stageName && l.step > step })
 	})
 }
 
-// replace puts the lines in the place of a stage's.
-func (j *journal) replace(stageName string, lines []json.RawMessage) error {
+// Replace puts the lines in the place of a stage's.
+func (j *Journal) Replace(stageName string, lines []json.RawMessage) error {
 	err := j.change(func(old []measurement) []measurement {
 		return append(slices.DeleteFunc(old, func(l measurement) bool { return l.stage == stageName }), parseAll(stageName, lines)...)
 	})
 	if err == nil {
-		err = j.sync()
+		err = j.Sync()
 	}
 	return err
 }
@@ -245,7 +253,7 @@ func parseAll(stageName string, lines []json.RawMessage) (out []measurement) {
 }
 
 // change makes metrics.jsonl another one, and brings its stages into the plan's order.
-func (j *journal) change(edit func(lines []measurement) []measurement) error {
+func (j *Journal) change(edit func(lines []measurement) []measurement) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
@@ -288,8 +296,8 @@ func of(lines []measurement, stageName string, step int) (out []measurement) {
 
 const allSteps = int(^uint(0) >> 1)
 
-// texts returns the metrics of a stage as they stand in the file, without numbers and checks.
-func (j *journal) texts(stageName string) (out []json.RawMessage) {
+// Texts returns the metrics of a stage as they stand in the file, without numbers and checks.
+func (j *Journal) Texts(stageName string) (out []json.RawMessage) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, l := range of(j.lines, stageName, allSteps) {
@@ -298,26 +306,26 @@ func (j *journal) texts(stageName string) (out []json.RawMessage) {
 	return out
 }
 
-// measured is what the manifest says of the stage's lines up to a step.
-func (j *journal) measured(stageName string, step int) *runs.Measured {
+// Measured is what the manifest says of the stage's lines up to a step.
+func (j *Journal) Measured(stageName string, step int) *runs.Measured {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return measure(of(j.lines, stageName, step))
 }
 
-// sync makes the logs durable, and the manifest say, when it is saved, what they hold; a checkpoint must not be ahead of them.
-func (j *journal) sync() error { return j.settle(false) }
+// Sync makes the logs durable, and the manifest say, when it is saved, what they hold; a checkpoint must not be ahead of them.
+func (j *Journal) Sync() error { return j.settle(false) }
 
-// begin does the same for logs that were just opened, and brings the metrics into the plan's order.
-func (j *journal) begin() error {
+// Begin does the same for logs that were just opened, and brings the metrics into the plan's order.
+func (j *Journal) Begin() error {
 	if err := j.arrange(); err != nil {
 		return err
 	}
 	return j.settle(false)
 }
 
-// finish does the same at the end of a stage, and reads the logs to be sure.
-func (j *journal) finish() error {
+// Finish does the same at the end of a stage, and reads the logs to be sure.
+func (j *Journal) Finish() error {
 	if err := j.arrange(); err != nil {
 		return err
 	}
@@ -325,11 +333,11 @@ func (j *journal) finish() error {
 }
 
 // arrange brings the metrics into the plan's order.
-func (j *journal) arrange() error {
+func (j *Journal) arrange() error {
 	return j.change(func(lines []measurement) []measurement { return lines })
 }
 
-func (j *journal) settle(whole bool) error {
+func (j *Journal) settle(whole bool) error {
 	j.mu.Lock()
 	for _, l := range []*runs.Log{j.events, j.metrics} {
 		if j.err == nil {
@@ -344,12 +352,12 @@ func (j *journal) settle(whole bool) error {
 	}
 	err := j.err
 	j.mu.Unlock()
-	j.flush()
+	j.Flush()
 	return err
 }
 
 // record makes the manifest say what the logs hold.
-func (j *journal) record() {
+func (j *Journal) record() {
 	j.folder.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
 	for _, e := range j.folder.Manifest.Stages {
 		if e.Lines == nil {
@@ -358,7 +366,7 @@ func (j *journal) record() {
 	}
 }
 
-func (j *journal) close() {
+func (j *Journal) Close() {
 	_ = j.events.Close()
 	_ = j.metrics.Close()
 }
