@@ -39,7 +39,7 @@ func (s *Stage) ignoredAverage() *diag.Diagnostic {
 	return &diag.Diagnostic{
 		Subject: load.Call.Origin.At("load_ema_model"), Address: load.Call.Origin.Address,
 		Summary: "load_ema_model has no effect: the weights that were trained count",
-		Detail:  "resume_optimizer goes on with them. Set load_ema_model = false, or resume_optimizer = false to begin with the averaged ones.",
+		Detail:  "resume_optimizer continues with them. Set load_ema_model = false, or resume_optimizer = false to begin with the averaged ones.",
 		Related: []diag.Related{{Message: "the recovery is asked for here", Range: trainerAt(s, "resume_optimizer")}},
 	}
 }
@@ -54,7 +54,7 @@ func (p *Plan) ignoredSeed(s *Stage) *diag.Diagnostic {
 	return &diag.Diagnostic{
 		Subject: at, Address: set.Origin.Address,
 		Summary: fmt.Sprintf("seed = %d does not order the images of stage %q: the seed %d counts, with which %s was trained", set.Seed, s.Name, s.Past.Seed, s.Past.Whence),
-		Detail:  fmt.Sprintf("Full recovery goes on in the order that training began with. Write seed = %d, or set resume_epoch_or_step = false.", s.Past.Seed),
+		Detail:  fmt.Sprintf("Full recovery continues in the order that training began with. Write seed = %d, or set resume_epoch_or_step = false.", s.Past.Seed),
 		Related: []diag.Related{{Message: "the recovery is asked for here", Range: trainerAt(s, "resume_optimizer")}},
 	}
 }

@@ -22,7 +22,7 @@ func nothingLeft() Rule {
 					report(&diag.Diagnostic{
 						Subject: trainerAt(s, s.lengthAttr()), Address: s.Trainer.Origin.Address,
 						Summary: fmt.Sprintf("the best checkpoint of %s may lie at or past the end of stage %q, after %s", s.Past.Whence, s.Name, diag.Count(s.Length.Steps, "step")),
-						Detail:  "Full recovery goes on counting where the checkpoint was written, and at which step that is only the run will know. Make the stage longer, or set resume_epoch_or_step = false.",
+						Detail:  "Full recovery continues counting where the checkpoint was written, and at which step that is only the run will know. Make the stage longer, or set resume_epoch_or_step = false.",
 						Related: s.Past.related(),
 					})
 				}

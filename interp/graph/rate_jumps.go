@@ -11,7 +11,7 @@ func rateJumps() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "rate-jumps", Code: diag.RateJumps, Severity: diag.Warning,
-			Summary: "the learning rate does not go on where the checkpoint's training ended",
+			Summary: "the learning rate does not continue where the checkpoint's training ended",
 			Doc:     "A full recovery continues as if training had never been interrupted, which needs the same rates at the same steps.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {

@@ -64,7 +64,7 @@ func (p *Plan) unfitOptimizer(s *Stage) *diag.Diagnostic {
 		return &diag.Diagnostic{
 			Subject: call.Origin.At("rename"), Address: call.Origin.Address,
 			Summary: "the optimizer of a checkpoint whose tensors are renamed cannot be resumed",
-			Detail:  "Its state goes by the names in the checkpoint. Set resume_optimizer = false in the trainer, or load without rename.",
+			Detail:  "Its state has the names of the checkpoint. Set resume_optimizer = false in the trainer, or load without rename.",
 			Related: []diag.Related{{Message: "the recovery is asked for here", Range: trainerAt(s, "resume_optimizer")}},
 		}
 	}
@@ -74,7 +74,7 @@ func (p *Plan) unfitOptimizer(s *Stage) *diag.Diagnostic {
 	}
 	for _, slot := range opt.Slots() {
 		if !slices.Contains(past.Slots, slot) {
-			return s.mismatch("resume_optimizer", fmt.Sprintf("the optimizer of %s has no %s, which %s goes on with", past.Whence, slot, s.Trainer.Optimizer.Type),
+			return s.mismatch("resume_optimizer", fmt.Sprintf("the optimizer of %s has no %s, which %s continues with", past.Whence, slot, s.Trainer.Optimizer.Type),
 				"Write the same optimizer, or set resume_optimizer = false.")
 		}
 	}
@@ -88,10 +88,10 @@ func (s *Stage) unfitPlace() *diag.Diagnostic {
 	switch {
 	case mine.StepsPerEpoch > 0 && past.PerEpoch > 0 && mine.StepsPerEpoch != past.PerEpoch:
 		return s.mismatch("batch_size", fmt.Sprintf("an epoch has %s in stage %q, and %d in %s", diag.Count(mine.StepsPerEpoch, "step"), s.Name, past.PerEpoch, past.Whence),
-			"Full recovery goes on counting epochs and steps: they follow from the training data, batch_size and drop_last. Make these the same, or set resume_epoch_or_step = false.")
+			"Full recovery continues counting epochs and steps: they follow from the training data, batch_size and drop_last. Make these the same, or set resume_epoch_or_step = false.")
 	case mine.Steps > 0 && past.Step > mine.Steps:
 		return s.mismatch(s.lengthAttr(), fmt.Sprintf("%s has %s behind it, and stage %q ends after %d", past.Whence, diag.Count(past.Step, "step"), s.Name, mine.Steps),
-			"Full recovery goes on counting: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.")
+			"Full recovery continues counting: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.")
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (p *Plan) unfitStates(s *Stage) *diag.Diagnostic {
 	for _, name := range s.Past.States {
 		if !mine[name] {
 			return s.mismatch("resume_epoch_or_step", fmt.Sprintf("%s has a callback %s, whose state no callback of stage %q takes over", s.Past.Whence, name, s.Name),
-				"Full recovery goes on with all that a checkpoint holds. A state belongs to a callback by its type, and its place among those of the type. Add the callback, or set resume_epoch_or_step = false.")
+				"Full recovery continues with all that a checkpoint holds. A state belongs to a callback by its type, and its place among those of the type. Add the callback, or set resume_epoch_or_step = false.")
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func guarded(r Rule, p *Plan) (list diag.List) {
 	return diag.Apply([]Rule{r}, p, nil)
 }
 
-// Foretold tells which warnings of a stage's run the rules give already.
+// Foretold returns which warnings of a stage's run the rules give already.
 func (p *Plan) Foretold(s *Stage) map[diag.Code]bool {
 	told := map[diag.Code]bool{}
 	for _, says := range []func(*Stage) (stage.Warning, bool){p.nothingLeft, p.rateUnused, p.rateJumps, p.somePassed} {

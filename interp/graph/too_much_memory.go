@@ -53,7 +53,7 @@ func (s *Stage) Memory(n Images, m stage.Machine) (need stage.Memory, known bool
 	return stage.MemoryOf(x, withKernels(m)), known
 }
 
-// withKernels makes a machine without kernels one that can be reckoned with.
+// withKernels makes a machine without kernels one that memory can be computed for.
 func withKernels(m stage.Machine) stage.Machine {
 	if m.Kernels == nil {
 		m.Kernels = ref.Set()

@@ -38,7 +38,7 @@ func (l *lowerer) acted(s *graph.Stage, c *program.Callback) []string {
 	}
 	if _, absorbs := c.Args.(program.BNAbsorber); absorbs {
 		if s.Model.Form() != nn.QAT || s.Mode == nn.FuseBN {
-			return nil // lang/lint has said that there is nothing to absorb
+			return nil // lang/lint has reported that there is nothing to absorb
 		}
 		l.namedTwice(s, c)
 		if ok || len(chosen) > 0 {

@@ -63,8 +63,8 @@ func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	return w.c.Model
 }
 
-// misspelt reports whether the stage's mode or qconfig is written, and could not
-// be made out: lang/check has said so.
+// misspelt reports whether the stage's mode or qconfig is written but invalid, which
+// lang/check has reported.
 func misspelt(c *program.Convert) bool {
 	_, mode := c.Origin.Attrs["qat_mode"]
 	_, block := c.Origin.Attrs["qconfig"]
@@ -72,7 +72,7 @@ func misspelt(c *program.Convert) bool {
 }
 
 // step lets one converter work. One that does not take the model's form, or has
-// no qconfig to prepare by, lang/lint has spoken of.
+// no qconfig to prepare by, has been reported by lang/lint.
 func (w *walk) step() bool {
 	sig, known := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
 	if !known || sig.From != program.AnyForm && nn.Form(sig.From) != w.c.Model.Form() {
@@ -147,7 +147,7 @@ func (w *walk) configuredBy(node string) diag.Range {
 	if w.q == nil {
 		return diag.Range{}
 	}
-	c := w.q.settled[node]
+	c := w.q.byNode[node]
 	s := c.activation
 	for _, m := range w.c.Model.Modules() {
 		if m.Name == node && m.HasWeight && m.QConfig.Weight.Spec.DType == quant.Float32 {
@@ -202,7 +202,7 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	}
 	w.s.Loads = append(w.s.Loads, graph.Load{Call: w.call, From: from, Options: o, Up: up})
 	writer := up.BestOf()
-	gone := writer.Surely // of "best" nobody knows at which epoch it will be written
+	gone := writer.Surely // at which epoch "best" will be written is unknown
 	if from.Which == "last" {
 		writer = up
 		gone = map[string]bool{}
@@ -225,7 +225,7 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 		models = fmt.Sprintf("That stage has model.%s, and this one model.%s.", theirs, mine)
 	}
 	err := w.holdTrained(give, give.Tensors(), name, graph.QuantizedBy(up.Stage), o, diag.Diagnostic{
-		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, life(give.Form(), give.Mode())),
+		Summary: fmt.Sprintf("the checkpoint of stage %q (%s)", up.Name, formText(give.Form(), give.Mode())),
 		Detail:  models,
 		Related: []diag.Related{{Message: "the stage that writes it", Range: up.Origin.Header}},
 	})
@@ -234,7 +234,7 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 }
 
 // comparable reports whether a stage's checkpoint is of the form and mode that
-// the model has: where it is not, lang/lint has said so.
+// the model has; where it is not, lang/lint has reported it.
 func (w *walk) comparable(up *graph.Stage) bool {
 	from, to := up.Model.Form(), w.c.Model.Form()
 	if from != to && (from != nn.Calibration || to != nn.QAT) {
@@ -289,7 +289,7 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 			return part.Bad("load_ema_model", "%s holds no averaged weights", path)
 		}
 	}
-	d := diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, life(snap.Form, snap.Mode))}
+	d := diag.Diagnostic{Summary: fmt.Sprintf("%s (%s)", path, formText(snap.Form, snap.Mode))}
 	w.takeRanges(fileRanges(tensors), o)
 	if len(snap.Structure) == 0 {
 		return w.hold(tensors, o, d)
@@ -385,14 +385,14 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 		add("Of a type that cannot be loaded", e.Types, "Save them as float32")
 	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address
-	d.Summary += fmt.Sprintf(" does not fit the model (%s)", life(w.c.Model.Form(), w.c.Model.Mode()))
+	d.Summary += fmt.Sprintf(" does not fit the model (%s)", formText(w.c.Model.Form(), w.c.Model.Mode()))
 	d.Detail = strings.TrimSpace(d.Detail + " " + strings.Join(lines, " "))
 	w.fail(d)
 	return errReported
 }
 
-// life says in words which form and mode a network is in.
-func life(f nn.Form, m nn.Mode) string {
+// formText says in words which form and mode a network is in.
+func formText(f nn.Form, m nn.Mode) string {
 	if m == "" || f == nn.Float {
 		return "form " + string(f)
 	}

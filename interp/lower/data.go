@@ -42,8 +42,8 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 	return f
 }
 
-// part reports what a part dislikes, at the argument that it names. Of a part that
-// nobody knows, or whose arguments hold mistakes, lang/check has spoken.
+// part reports what a part dislikes, at the argument that it names. An unknown part, or one whose
+// arguments hold mistakes, has been reported by lang/check.
 func (l *lowerer) part(code diag.Code, c program.Call, err error) {
 	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil || c.Faulty {
 		return

@@ -13,8 +13,8 @@ import (
 )
 
 // finished refuses converters in front of a file that is a finished int8 model: it
-// takes the place of what they would make. Of another stage's int8 model lang/lint
-// has said so.
+// takes the place of what they would make. Another stage's int8 model has been reported
+// by lang/lint.
 func (w *walk) finished() bool {
 	for i, call := range w.s.Convert.Converters {
 		path := fileOf(call)
@@ -62,7 +62,7 @@ func (w *walk) int8(snap *checkpoint.Snapshot, from string, o part.LoadOptions) 
 	if c := w.s.Calibrator; c != nil {
 		w.fail(diag.Diagnostic{
 			Code: diag.BadConversion, Subject: c.Origin.Header, Address: c.Origin.Address,
-			Summary: fmt.Sprintf("%s is an int8 model, whose ranges are settled", from),
+			Summary: fmt.Sprintf("%s is an int8 model, whose ranges are fixed", from),
 			Detail:  "Leave out the calibrator to evaluate the int8 model.",
 		})
 		return errReported

@@ -19,7 +19,7 @@ import (
 
 // Lower builds the plan. With errors in the list the plan may be nil or partial
 // and must not be run. A program that lang/check has found mistakes in may be
-// lowered as well, as far as it goes: parts that nobody knows are passed over.
+// lowered as well, as far as possible: unknown parts are skipped.
 func Lower(p *program.Program, c part.Catalog) (*graph.Plan, diag.List) {
 	return For(p, c, stage.Machine{})
 }

@@ -12,7 +12,7 @@ import (
 func (q *qconfig) configs(g *nn.Graph) []graph.NodeQConfig {
 	var list []graph.NodeQConfig
 	for _, m := range g.Modules() {
-		c := q.settled[m.Name]
+		c := q.byNode[m.Name]
 		n := graph.NodeQConfig{Node: m.Name}
 		if m.HasQuant {
 			n.Activation = c.activation.attributes(false)

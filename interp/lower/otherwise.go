@@ -25,12 +25,12 @@ func (w *walk) trainedOtherwise(was *nn.Graph, from, of string) error {
 	}
 	if list[0].Attr == "qat_mode" && strings.HasPrefix(from, "stage.") {
 		if list = list[1:]; len(list) == 0 {
-			return nil // lang/lint has warned
+			return nil // lang/lint has warned of it
 		}
 		d = graph.Otherwise(w.s, from, of, list)
 	}
 	d.Severity = diag.Warning
-	d.Detail = "The ranges and weights were learned for other codes: training goes on with those of this stage, and begins worse than it ended there."
+	d.Detail = "The ranges and weights were learned for other codes: training continues with those of this stage, and begins worse than it ended there."
 	w.fail(*d)
 	return nil
 }

@@ -18,24 +18,24 @@ import (
 type qconfig struct {
 	block     *program.QConfig
 	overrides []override
-	nodes     []string              // names of all nodes that it has been asked about
-	known     map[string]bool       // the same
-	settled   map[string]nodeConfig // by node
-	faulty    bool                  // a node's configuration is no good: reported
+	nodes     []string        // names of all nodes that it has been asked about
+	known     map[string]bool // the same
+	byNode    map[string]nodeConfig
+	faulty    bool // a node's configuration is no good: reported
 	done      map[*nn.Graph]configured
 }
 
-// configured is what came of settling a network's nodes: stages have the same often.
+// configured is the configuration of a network's nodes: stages have the same often.
 type configured struct {
 	nodes []graph.NodeQConfig
 	fine  bool
 }
 
-// configured settles the nodes of g, a copy of built, once.
+// configured resolves the nodes of g, a copy of built, once.
 func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]graph.NodeQConfig, bool) {
 	c, known := q.done[built]
 	if !known {
-		if c.fine = l.settle(q, g); c.fine {
+		if c.fine = l.resolve(q, g); c.fine {
 			l.dtypes(q, g)
 			c.nodes = q.configs(g)
 		}
@@ -68,7 +68,7 @@ func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
 	if q, known := l.qconfigs[b]; known {
 		return q
 	}
-	q := &qconfig{block: b, settled: map[string]nodeConfig{}, done: map[*nn.Graph]configured{}, known: map[string]bool{}}
+	q := &qconfig{block: b, byNode: map[string]nodeConfig{}, done: map[*nn.Graph]configured{}, known: map[string]bool{}}
 	for i := range b.Overrides {
 		q.overrides = append(q.overrides, override{block: &b.Overrides[i]})
 	}
@@ -168,9 +168,9 @@ func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 	return activation, weight
 }
 
-// settle works out the configuration of every node of a network, and remembers which
+// resolve works out the configuration of every node of a network, and remembers which
 // nodes the overrides meet. It is false after a mistake.
-func (l *lowerer) settle(q *qconfig, g *nn.Graph) bool {
+func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
 	for _, m := range g.Modules() {
 		for _, name := range names(m) {
 			if !q.known[name] {
@@ -190,13 +190,13 @@ func (l *lowerer) settle(q *qconfig, g *nn.Graph) bool {
 		c.cfg.Activation, fine = l.quant(&c.activation, false)
 		c.cfg.Weight, too = l.quant(&c.weight, true)
 		q.faulty = q.faulty || !fine || !too
-		q.settled[m.Name] = c
+		q.byNode[m.Name] = c
 	}
 	return !q.faulty
 }
 
 // of is the node's configuration.
-func (q *qconfig) of(m nn.Module) nn.QConfig { return q.settled[m.Name].cfg }
+func (q *qconfig) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
 
 // quant makes an activation or weight block ready.
 func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
@@ -288,11 +288,11 @@ func (l *lowerer) dtypes(q *qconfig, g *nn.Graph) {
 	activations := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Activation: q.of(m).Activation} })
 	weights := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Weight: q.of(m).Weight} })
 	for _, e := range activations {
-		c := q.settled[e.Node]
+		c := q.byNode[e.Node]
 		l.dtype(c.activation.at("dtype"), e)
 	}
 	for _, e := range weights {
-		c := q.settled[e.Node]
+		c := q.byNode[e.Node]
 		l.dtype(c.weight.at("dtype"), e)
 	}
 }

@@ -85,7 +85,7 @@ func withModules(nodes []string) []string {
 	return out
 }
 
-// below lists what stands directly in the deepest module that the selector's text
+// below lists what is directly in the deepest module that the selector's text
 // still names.
 func below(text string, all []string) []string {
 	for parent := text; ; {

@@ -23,7 +23,7 @@ func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	}
 	if s.Convert != nil {
 		each += 4 * len(s.Convert.Converters)
-		if q := s.Convert.QConfig; q != nil && !l.settled(q, built) {
+		if q := s.Convert.QConfig; q != nil && !l.resolved(q, built) {
 			for i := range q.Overrides {
 				each += 4 + effort(q.Overrides[i].Selector)
 			}
@@ -46,8 +46,8 @@ func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	return false
 }
 
-// settled reports whether the nodes of a network have been given their configurations.
-func (l *lowerer) settled(b *program.QConfig, built *nn.Graph) bool {
+// resolved reports whether the nodes of a network have been given their configurations.
+func (l *lowerer) resolved(b *program.QConfig, built *nn.Graph) bool {
 	q := l.qconfigs[b]
 	if q == nil {
 		return false

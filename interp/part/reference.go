@@ -78,7 +78,7 @@ var kinds = []struct {
 	{program.MetricKind, "Metrics", "`metric \"Type\" {}` inside `validation {}`"},
 	{program.CallbackKind, "Callbacks", "`callback \"Type\" {}` inside a stage"},
 	{program.ConverterKind, "Converters", "`converter \"Type\" {}` inside `model_convert_pipeline {}`, in written order"},
-	{program.ObserverKind, "Observers", "`observer = \"name\"` inside `activation {}` of a qconfig; its arguments stand in the same block. A weight has none: its scale follows from its present values"},
+	{program.ObserverKind, "Observers", "`observer = \"name\"` inside `activation {}` of a qconfig; its arguments are in the same block. A weight has none: its scale follows from its present values"},
 	{program.ExportKind, "Exports", "`export \"Type\" {}` inside a stage"},
 }
 

@@ -113,7 +113,7 @@ func NothingLeft(whence string, step int) Warning {
 	return Warning{
 		Code: diag.NothingLeft, Attr: "num_epochs",
 		Summary: fmt.Sprintf("no step is left to train: %s has ended after %s, and so does this one", whence, part.Count(step, "step")),
-		Detail:  "Full recovery goes on counting where the checkpoint was written: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.",
+		Detail:  "Full recovery continues counting where the checkpoint was written: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.",
 	}
 }
 
@@ -122,7 +122,7 @@ func SchedulePassed(callback string, when *program.Schedule, step int, left bool
 	w := Warning{
 		Code: diag.SchedulePassed, Attr: "when",
 		Summary: fmt.Sprintf("%s never acts: %q lies before step %d, where the stage continues", callback, when.Text, step),
-		Detail:  `To act before the first step of the stage write when = "start". Full recovery goes on counting: points are those of the whole training.`,
+		Detail:  `To act before the first step of the stage write when = "start". Full recovery continues counting: points are those of the whole training.`,
 	}
 	if left {
 		w.Summary = fmt.Sprintf("%s does not act at the points of %q that lie before step %d, where the stage continues", callback, when.Text, step)

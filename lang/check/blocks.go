@@ -63,7 +63,7 @@ func (c *checker) notation(code diag.Code, address string, expr hcl.Expression, 
 }
 
 // inLiteral narrows the range of a string literal to a place in its text. Where
-// the text is not written out in one piece the whole range stands.
+// the text is not written out in one piece it is the whole range.
 func (c *checker) inLiteral(r hcl.Range, err *notation.Error) diag.Range {
 	out := syntax.Range(r)
 	src := c.files.Source(r.Filename)

@@ -36,10 +36,10 @@ type Options struct {
 type Var = scope.Var
 
 // Check checks the files, and returns the program and everything found, sorted
-// by place. With errors in the list the program holds what could be made out: it
-// may be looked at for more mistakes, but not run. Precedence of a
-// variable's value, the stronger last: its default, the environment,
-// *.auto.qvars in the order of their names, Options.Vars in order. The sources
+// by place. With errors in the list the program is partial: it
+// may be looked at for more mistakes, but not run. A variable's value, in
+// increasing priority: its default, the environment, *.auto.qvars in the order of their
+// names, Options.Vars in order. The sources
 // of variable values are added to the files, so that diagnostics can show them.
 func Check(files *syntax.Files, o Options) (*program.Program, diag.List) {
 	c := newChecker(files, o)

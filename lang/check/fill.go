@@ -42,7 +42,7 @@ func (c *checker) arguments(sig program.Signature, args reflect.Value, over bool
 	return args.Interface(), f.refs, ok
 }
 
-// content reads what stands in the body of a part, or of a block of one. Dynamic blocks are expanded.
+// content reads the body of a part, or of a block of one. Dynamic blocks are expanded.
 func (c *checker) content(body hcl.Body, what string, p scope.At, fields []program.Field, taken ...string) (content config.Content, ok bool) {
 	own := map[string][]string{}
 	for _, f := range fields {

@@ -45,7 +45,7 @@ func (c *checker) tooMany() bool {
 	return false
 }
 
-// mostInside is the largest number of blocks that stand directly in a block.
+// mostInside is the largest number of blocks directly in a block.
 func mostInside(body *hclsyntax.Body) int {
 	if body == nil {
 		return 0

@@ -35,7 +35,7 @@ func (c *checker) qconfigs() {
 	}
 }
 
-// defaultQuant is what stands for a block that is not written. The default
+// defaultQuant is what a block that is not written means. The default
 // observer may be unknown to the catalogue: then its arguments are nil.
 func (c *checker) defaultQuant(weight bool, o program.Origin) program.Quant {
 	of := func(attr string) string { return quantDefault(attr, weight) }

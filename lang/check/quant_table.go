@@ -39,7 +39,7 @@ func QuantAttributes() []QuantAttribute {
 			"How a quotient becomes a code where it lies in the middle between two: `half_even` takes the even one (ONNX), `half_up` is floor(x + 0.5).",
 		},
 		{"per_channel", nil, "", "true", "Whether every output channel has a scale of its own, or all have one."},
-		{"observer", nil, "min_max", "", "What turns a batch into a range. Its arguments stand in the same block."},
+		{"observer", nil, "min_max", "", "What turns a batch into a range. Its arguments are in the same block."},
 	}
 }
 

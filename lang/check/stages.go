@@ -199,7 +199,7 @@ func (c *checker) trainerParts(s *stage, in *config.Trainer, t *program.Trainer,
 	s.noteCalls([]program.Call{t.Optimizer, t.Loss})
 }
 
-// standard makes the part that stands where no block is written.
+// standard makes the part that is used where no block is written.
 func (c *checker) standard(kind program.Kind, typ string, o program.Origin) program.Call {
 	call := program.Call{Kind: kind, Type: typ, Origin: o}
 	if sig, ok := c.opt.Signatures.Signature(kind, typ); ok {

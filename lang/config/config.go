@@ -1,6 +1,6 @@
 // Package config turns HCL files into the blocks of the language: one tagged
 // struct a block type, with the ranges of everything that a message may point
-// at. It says which blocks, labels and attributes can stand where, and expands
+// at. It says which blocks, labels and attributes are allowed where, and expands
 // `dynamic` blocks. It evaluates nothing (the loop of a dynamic block excepted,
 // in the context that it is given) and knows no rule between blocks.
 //

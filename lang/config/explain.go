@@ -15,7 +15,7 @@ import (
 )
 
 // explain says gohcl's diagnostics in the language's words: an unknown name gets
-// the names that could stand there, from the struct that was decoded into. They are put
+// the names that are allowed there, from the struct that was decoded into. They are put
 // in the order of the text, and those behind the first that are shown keep hcl's words.
 func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string) diag.List {
 	if len(diags) == 0 {
@@ -62,7 +62,7 @@ func explainOne(t *diag.Diagnostic, d *hcl.Diagnostic, places map[hcl.Range]foun
 		rewordLabel(t, typ)
 	case t.Code == diag.UnknownBlock && strings.Contains(d.Detail, `"dynamic"`):
 		t.Summary = "no dynamic block in " + what
-		t.Detail = "Blocks of the top level are written out; a dynamic block stands inside one of them."
+		t.Detail = "Blocks of the top level are written out; a dynamic block belongs inside one of them."
 	}
 }
 
@@ -151,13 +151,13 @@ func (f found) reword(d *diag.Diagnostic) {
 	}
 }
 
-// way tells where the name belongs, or which names there are.
+// way says where the name belongs, or which names there are.
 func (f found) way(d *diag.Diagnostic, attrs, blocks []string) {
 	same, other, form := attrs, blocks, "%q is a block: write it without the equals sign, as %[1]s { … }."
 	kind := "attributes of this block"
 	if f.block {
 		same, other, form = blocks, attrs, "%q is an attribute: write it with an equals sign, as %[1]s = value."
-		kind = "blocks that can stand here"
+		kind = "blocks that are allowed here"
 	}
 	if d.Swapped = slices.Contains(other, f.name); d.Swapped {
 		d.Detail = fmt.Sprintf(form, f.name)
@@ -173,7 +173,7 @@ func (f found) way(d *diag.Diagnostic, attrs, blocks []string) {
 	case len(homes) > 0:
 		d.Detail = fmt.Sprintf("It belongs in %s.", strings.Join(homes, " or "))
 	case len(same) == 0:
-		d.Detail = fmt.Sprintf("Only blocks can stand here: %s.", diag.Enumerate(other))
+		d.Detail = fmt.Sprintf("Only blocks are allowed here: %s.", diag.Enumerate(other))
 	default:
 		d.Detail, d.Meant = diag.DidYouMean(f.name, same, kind), diag.Nearest(f.name, same)
 	}

@@ -24,7 +24,7 @@ type Part struct {
 	Rest      hcl.Body  `hcl:",remain"`
 }
 
-// Content is what stands in the body of a part, or in a block of one.
+// Content is what the body of a part holds, or in a block of one.
 type Content struct {
 	Attributes hcl.Attributes
 	Blocks     []*hcl.Block

@@ -112,7 +112,7 @@ func interpreterMeanings() []Meaning {
 		{OtherLabels, "warning: a model is evaluated on classes of other names or number"},
 
 		{AtChance, "warning: a stage ends with a model that is no better than guessing"},
-		{BestLost, "warning: the best checkpoint so far is not there, so that the best begins anew"},
+		{BestLost, "warning: the best checkpoint so far is not there, so the best is chosen from here on"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
 		{UnknownFormat, "a file has a format version that this program does not know"},

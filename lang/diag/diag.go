@@ -12,7 +12,7 @@ import (
 	"slices"
 )
 
-// Severity tells whether a diagnostic stops the run.
+// Severity says whether a diagnostic stops the run.
 type Severity uint8
 
 // The severities, the graver first.
@@ -77,7 +77,7 @@ type Diagnostic struct {
 	Kept     string
 	Next     string // a command that continues from here
 
-	// Meant is what a name that nobody knows was probably meant to be, or the keyword of a block that is one too many
+	// Meant is what an unknown name was probably meant to be, or the keyword of a block that is one too many
 	// or has wrong labels: then it is not reported as missing as well. Swapped says of an unknown attribute that it is
 	// a block, or the other way round.
 	Meant   string
@@ -121,7 +121,7 @@ type Rest struct {
 func (r Rest) Total() int { return r.Errors + r.Warnings }
 
 // Shown returns the first [Most] diagnostics in the list's order, and counts the others.
-// A warning gives way to an error, so that no error hides behind warnings.
+// An error takes the place of a warning, so that no error hides behind warnings.
 func (l List) Shown() (List, Rest) {
 	var rest Rest
 	rest.AtLeast = slices.ContainsFunc(l, func(d *Diagnostic) bool { return d.Unfinished })

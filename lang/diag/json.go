@@ -18,7 +18,7 @@ type Report struct {
 	Items
 }
 
-// Items are the diagnostics of a list in JSON, as they stand in every document: the first
+// Items are the diagnostics of a list in JSON, as they are in every document: the first
 // [Most], and how many there are beyond them. More is a lower bound where the check did not
 // look for the rest.
 type Items struct {

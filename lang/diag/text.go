@@ -21,7 +21,7 @@ type Style struct {
 
 // WriteText prints the list for people: each diagnostic with its place, the
 // lines it is about with the mistake underlined, and the way out. An empty line
-// stands between two. Of a long list the first [Most] are printed, and how many
+// separates two. Of a long list the first [Most] are printed, and how many
 // there are beyond.
 func WriteText(w io.Writer, list List, src Sources, style Style) error {
 	p := printer{src: src, style: style}

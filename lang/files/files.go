@@ -225,7 +225,7 @@ func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {
 	return data, err
 }
 
-// Passed reports whether the path names a file that whoever started this program has
+// Passed reports whether the path names a file that the process that started this program has
 // opened for it, such as a shell's <(…): it lies in no folder of the user's.
 func Passed(path string) bool {
 	path = filepath.ToSlash(path)

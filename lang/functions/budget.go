@@ -265,7 +265,7 @@ func numberText(v cty.Value) int {
 	}
 }
 
-// arithmetic is what it costs to find the decimal that an operand stands for.
+// arithmetic is what it costs to find the decimal that represents an operand.
 func arithmetic(v cty.Value) int {
 	if v.Type() != cty.Number || !v.IsKnown() || v.IsNull() {
 		return 0

@@ -15,7 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// coster tells how many units a call takes besides walking over its arguments, given what
+// coster returns how many units a call takes besides walking over its arguments, given what
 // is left of the budget.
 type coster func(args []cty.Value, limit int) int
 
@@ -175,7 +175,7 @@ func indentCost(args []cty.Value, limit int) int {
 	return bytesCost(lines+1, max(int(spaces), 0)+1, limit)
 }
 
-// joinCost: the separator stands between all elements.
+// joinCost: the separator is between all elements.
 func joinCost(args []cty.Value, limit int) int {
 	n := argsCost(args, limit)
 	if len(args) == 0 || n > limit {
@@ -435,7 +435,7 @@ func bytesCost(a, b, limit int) int {
 }
 
 // metered makes a function pay before it works. The arguments are converted to its
-// parameters here, not by whoever calls, since converting has its price too; what becomes a
+// parameters here, not by the caller, since converting has its price too; what becomes a
 // value of type to within is leveled before.
 func metered(f function.Function, b *Budget, c coster, to cty.Type) function.Function {
 	params, rest := f.Params(), f.VarParam()

@@ -98,7 +98,7 @@ func (w *fileSet) look(n int) error {
 	return nil
 }
 
-// enter takes a file, or goes on into a folder.
+// enter takes a file, or continues into a folder.
 func (w *fileSet) enter(name string, rest []string) error {
 	if err := w.look(1); err != nil {
 		return err

@@ -288,7 +288,7 @@ func appendKey(to []byte, v cty.Value) []byte {
 
 // tryFunc returns the first argument that can be evaluated, and canFunc reports whether its
 // argument can. The family's own evaluate their arguments twice, and so four times where
-// one stands in another, and so on.
+// one is inside another, and so on.
 func tryFunc() function.Function {
 	return function.New(&function.Spec{
 		VarParam: &function.Parameter{Name: "expressions", Type: customdecode.ExpressionClosureType},

@@ -113,7 +113,7 @@ can(regex("^[0-9]+$", "12")) // whether it can be evaluated`},
 	}
 }
 
-// evaluated reports whether the result of a group's examples stands on the page.
+// evaluated reports whether the result of a group's examples is on the page.
 func (g group) evaluated() bool { return g.title != "Files" }
 
 // lines are the group's examples with their remarks.
@@ -139,7 +139,7 @@ func result(call string) (string, error) {
 	return oneLine(string(hclwrite.TokensForValue(v).Bytes())), nil
 }
 
-// oneLine puts the attributes of an object, which stand on lines of their own, on one.
+// oneLine puts the attributes of an object, which are on lines of their own, on one.
 func oneLine(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

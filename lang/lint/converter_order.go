@@ -11,7 +11,7 @@ func converterOrder() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "converter-order", Code: "QP233",
-			Summary: "the converters stand in an order that cannot work",
+			Summary: "the converters are in an order that cannot work",
 			Doc: "Each converter takes a model of one form and gives another, a checkpoint fits the form that it was written from, " +
 				"and only float and QAT models are trained, only calibration models calibrated.",
 		},

@@ -79,7 +79,7 @@ type Stage struct {
 	misplaced *diag.Diagnostic // what is wrong with the first converter that does not fit
 }
 
-// Written tells which attributes of a stage are written, even where their values could not be
+// Written says which attributes of a stage are written, even where their values could not be
 // found.
 type Written struct{ TrainData, ValData, QConfig bool }
 

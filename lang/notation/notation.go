@@ -42,7 +42,7 @@ func parse[G any](p *participle.Parser[G], text, what, help string) (*G, *Error)
 	}
 	if i := strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf || r < ' ' }); i >= 0 {
 		_, n := utf8.DecodeRuneInString(text[i:])
-		return nil, fail(i, n, help, "%q cannot stand in a %s", text[i:i+n], what)
+		return nil, fail(i, n, help, "%q is not allowed in a %s", text[i:i+n], what)
 	}
 	if strings.TrimSpace(text) == "" {
 		return nil, fail(0, 0, help, "the %s is empty", what)
@@ -66,7 +66,7 @@ func explain(err error, text, what, help string) *Error {
 	var at participle.Error
 	if errors.As(err, &at) && at.Position().Offset < len(text) {
 		i := at.Position().Offset
-		return fail(i, 1, help, "%q cannot stand in a %s", text[i:i+1], what)
+		return fail(i, 1, help, "%q is not allowed in a %s", text[i:i+1], what)
 	}
 	return fail(0, len(text), help, "this is not a %s", what)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Program is a pipeline whose every name, type and reference has been checked.
-// Blocks stand in the order in which they are written.
+// Blocks are in the order in which they are written.
 type Program struct {
 	Name     string   // default name of the run: the file's or folder's base name without .hcl
 	Dir      string   // the folder of the file, against which relative paths are resolved
@@ -127,7 +127,7 @@ type Quant struct {
 	ScaleRule  string // "max" or "half_range"
 	Rounding   string // "half_even" or "half_up"
 	PerChannel bool
-	Observer   Call // Kind Observer; its arguments stand in the same block
+	Observer   Call // Kind Observer; its arguments are in the same block
 	Origin     Origin
 }
 

@@ -36,7 +36,7 @@ type Piece struct {
 }
 
 // Match reports whether the selector names the node at path or a module above
-// it; Negated is not looked at. "**" stands for any number of parts, also none.
+// it; Negated is not looked at. "**" matches any number of parts, or none.
 func (s Selector) Match(path string) bool {
 	parts := strings.Split(path, ".")
 	// at[i]: the segments so far can have consumed the first i parts.

@@ -28,10 +28,10 @@ const (
 	Required
 )
 
-// Form is the life a model is in.
+// Form is the form a model is in.
 type Form string
 
-// The forms, in the order of the flow. AnyForm stands in a signature for "the
+// The forms, in the order of the flow. AnyForm means, in a signature, "the
 // form the model is in".
 const (
 	AnyForm     Form = ""

@@ -78,7 +78,7 @@ type result struct{ stage, what string }
 
 // later is the checker as it sees things after the run: the stages that an
 // expression refers to have results, and the locals that need them are
-// evaluated anew.
+// evaluated again.
 func (s *Scope) later(expr hcl.Expression, address string, r program.Results) (*Scope, diag.List) {
 	quiet := &Scope{names: s.names, files: s.files}
 	refs, _ := quiet.References(expr, address, "")
@@ -151,7 +151,7 @@ func (s *Scope) results(refs []program.Ref, address string, r program.Results) (
 		} else {
 			m, ok := r.Metric(ref.Stage, which)
 			if !ok {
-				later.Errorf(diag.BadResult, p, "The names of its metrics are printed at the end of the stage and stand in metrics.jsonl.",
+				later.Errorf(diag.BadResult, p, "The names of its metrics are printed at the end of the stage and are in metrics.jsonl.",
 					"stage %q has no metric %q", ref.Stage, which)
 				continue
 			}
@@ -171,7 +171,7 @@ func (s *Scope) results(refs []program.Ref, address string, r program.Results) (
 	return out, later.List
 }
 
-// number makes a value of a metric: the shortest decimal that stands for it, 0.46 of 46
+// number makes a value of a metric: the shortest decimal that represents it, 0.46 of 46
 // among 100; one that is not finite is null, since the
 // language has no such number.
 func number(f float64) cty.Value {

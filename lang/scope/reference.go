@@ -70,7 +70,7 @@ func (s *Scope) resolve(t hcl.Traversal, address string) ([]program.Ref, bool) {
 	n.Used = true
 	if n.Block != nil && kind != "var" && len(t) > 2 {
 		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())},
-			fmt.Sprintf("Refer to it as a whole: %s.%s. A value that stands in two places can be a local or a variable.", kind, id),
+			fmt.Sprintf("Refer to it as a whole: %s.%s. A value that is needed in two places can be a local or a variable.", kind, id),
 			"nothing can be read from inside %s.%s", kind, id)
 		return nil, false
 	}
@@ -95,7 +95,7 @@ func (s *Scope) rootHint(word string, kinds []string) string {
 			return fmt.Sprintf("Did you mean %s.%s?", k, word)
 		}
 	}
-	return diag.DidYouMean(word, kinds, "things that can be referred to") + " A string stands in double quotes."
+	return diag.DidYouMean(word, kinds, "things that can be referred to") + " A string is written in double quotes."
 }
 
 // step returns the name at position i of a traversal: .name or ["name"].

@@ -10,7 +10,7 @@ import (
 // the list, so that looking something up does not walk it.
 type said struct {
 	upTo       int             // the list's first entries that are in it
-	meant      map[hint]bool   // unknown names that were meant to be attr, and blocks attr that stand twice
+	meant      map[hint]bool   // unknown names that were meant to be attr, and blocks attr that are written twice
 	unlabelled map[string]bool // keywords of blocks whose labels are wrong
 }
 

@@ -13,7 +13,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// errUnknown stands for a value that only a run will know.
+// errUnknown is for a value that only a run will know.
 var errUnknown = errors.New("known only after the run")
 
 // assign decodes a value into a Go variable of one of the types that arguments

@@ -188,7 +188,7 @@ func (s *Scope) constant(expr hcl.Expression, address string) (cty.Value, bool) 
 	}
 	for _, t := range expr.Variables() {
 		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())},
-			"Only constants and functions can stand here. A string stands in double quotes; locals {} can refer to variables.",
+			"Only constants and functions are allowed here. A string is written in double quotes; locals {} can refer to variables.",
 			"a variable's value cannot refer to %s", t.RootName())
 		return cty.DynamicVal, false
 	}
@@ -213,8 +213,8 @@ func (s *Scope) validateVariable(n *Name) {
 	}
 }
 
-// outsideValues collects what is given from outside, the stronger over the
-// weaker: the environment, *.auto.qvars, then the flags in order.
+// outsideValues collects what is given from outside, in increasing
+// priority: the environment, *.auto.qvars, then the flags in order.
 func (s *Scope) outsideValues(from Given) map[string]given {
 	out := map[string]given{}
 	const prefix = "QPIPE_VAR_"
@@ -252,7 +252,7 @@ func (s *Scope) valuesFile(path string, out map[string]given, named, lenient boo
 	}
 	for _, b := range body.Blocks {
 		s.Errorf(diag.BadVarFile, At{Subject: syntax.Range(b.TypeRange)},
-			"A file of variable values has lines of the form name = value.", "a block cannot stand in a file of variable values")
+			"A file of variable values has lines of the form name = value.", "a file of variable values holds no blocks")
 	}
 	attrs, _ := body.JustAttributes()
 	for _, a := range SortedAttrs(attrs) {

@@ -62,7 +62,7 @@ type lexer func(src []byte, name string, start hcl.Pos) (hclsyntax.Tokens, hcl.D
 func tooLarge(name, most string) diag.List {
 	return diag.List{{
 		Code: diag.FileTooLarge, Summary: fmt.Sprintf("%s is too large: all texts of a pipeline have at most %s", name, most),
-		Detail: "A pipeline is a text that people write. Is this the right file? Long lists and texts can stand in a file of their own: file(), jsondecode() and csvdecode() read them.",
+		Detail: "A pipeline is a text that people write. Is this the right file? Long lists and texts can be in a file of their own: file(), jsondecode() and csvdecode() read them.",
 	}}
 }
 

@@ -79,7 +79,7 @@ func (m *metering) Enter(node hclsyntax.Node) hcl.Diagnostics {
 		case n.Val.Type() == cty.String:
 			m.size += len(n.Val.AsString()) / 16
 		case n.Val.Type() == cty.Number && !n.Val.AsBigFloat().IsInt():
-			m.size += 8 // to find the decimal that it stands for
+			m.size += 8 // to find the decimal that represents it
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 // Numbers are binary inside, with 512 bits, and 0.83 is none of them exactly. So
 // that 0.83 - 0.82 is 0.01 all the same, +, -, *, / and % work on the shortest
-// decimals that stand for their operands, which are those that were written. A
+// decimals that represent their operands, which are those that were written. A
 // result that is no decimal (1/3), or a long one, is rounded as it always was.
 
 // exactDigits is the length up to which a number counts as a decimal; one that came
@@ -61,7 +61,7 @@ func exactly(rounded function.Function, exact func(z, x, y *big.Rat) *big.Rat) *
 	})}
 }
 
-// decimal is the shortest decimal that stands for a number, nil where that is long.
+// decimal is the shortest decimal that represents a number, nil where that is long.
 func decimal(v cty.Value) *big.Rat {
 	f := v.AsBigFloat()
 	if e := f.MantExp(nil); f.IsInf() || e > 4*exactDigits || e < -4*exactDigits {

@@ -257,8 +257,8 @@ func pipelineFiles(dir string) ([]string, diag.List) {
 	return names, nil
 }
 
-// isPipeline goes by the name alone: what is called like a pipeline and is none is a
-// mistake to be told.
+// isPipeline looks at the name alone: a file that is named like a pipeline and is none is a
+// mistake to report.
 func isPipeline(e fs.DirEntry) bool {
 	return strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".")
 }

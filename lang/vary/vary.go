@@ -44,7 +44,7 @@ type place struct {
 	value any
 	put   func(any)
 	drop  func()
-	list  []any // the list that it stands in
+	list  []any // the list that it is in
 	index int
 }
 

@@ -26,7 +26,7 @@ stage "qat" {
     modules = "backbone" # want "QP204 error \"modules\" needs a list"
   }
   callback "FuseBN" { # want "QP239 error callback \"FuseBN\" needs \"when\": Add: when"
-    modules = ["backbone.st em"] # want "QP111 error \" \" cannot stand in a selector"
+    modules = ["backbone.st em"] # want "QP111 error \" \" is not allowed in a selector"
   }
   callback "Checkpoint" {
     when = "epoch 1" # want "QP239 error callback \"Checkpoint\" does not take \"when\": Remove it"
