@@ -58,58 +58,48 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 	in.put("version", s.Version)
 	in.put("kernels", s.Kernels.Name)
 	afresh := s.Force && s.asked[st.Name]
-	if err := s.model(in, st.Stage.Model, afresh); err != nil {
-		return nil, err
-	}
-	for key, d := range map[string]*program.Dataset{"train_data": st.Train, "val_data": st.Val} {
-		if err := s.dataset(in, key, d, afresh); err != nil {
+	for key, v := range program.Inputs(st.Stage) {
+		var err error
+		switch v := v.(type) {
+		case program.Call:
+			in.call(key, v, "")
+		case *program.Model:
+			err = s.model(in, key, v, afresh)
+		case *program.Dataset:
+			err = s.dataset(in, key, v, afresh)
+		default:
+			in.put(key, v)
+		}
+		if err != nil {
 			return nil, err
 		}
-	}
-	in.put("proof_images", st.Proof)
-	in.solver(st)
-	in.convert(st.Convert)
-	in.put("validation.batch_size", st.Validation.BatchSize)
-	for i, m := range st.Validation.Metrics {
-		in.call(fmt.Sprintf("validation.metric[%d]", i), m, "")
-	}
-	for i, c := range st.Callbacks {
-		in.callback(fmt.Sprintf("callback[%d]", i), c)
-	}
-	for i, e := range st.Exports {
-		in.call(fmt.Sprintf("export[%d]", i), e, "")
 	}
 	return in, s.checkpoints(in, st)
 }
 
 // model adds a model with the files that it is made of.
-func (s *session) model(in inputs, m *program.Model, afresh bool) error {
-	if m == nil {
-		return nil
-	}
+func (s *session) model(in inputs, key string, m *program.Model, afresh bool) error {
 	model, err := part.New[part.Model](s.plan.Catalog, m.Call)
 	if err != nil {
 		return at(m.Origin, err)
 	}
 	from, ok := model.(part.FileModel)
 	if !ok {
-		in.call("model", m.Call, "")
+		in.call(key, m.Call, "")
 		return nil
 	}
 	root, names := from.Files()
-	in.call("model", m.Call, root)
+	in.call(key, m.Call, root)
 	sums, err := s.digests(root, names, afresh)
 	if err != nil {
 		return at(m.Origin, err)
 	}
-	in.put("model.files", sums)
+	in.put(key+".files", sums)
 	return nil
 }
 
+// dataset adds a data set with its transforms and files.
 func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool) error {
-	if d == nil {
-		return nil
-	}
 	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
 		return at(d.Origin, err)
@@ -128,77 +118,6 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	}
 	in.put(key+".files", sums)
 	return nil
-}
-
-func (in inputs) solver(st *graph.Stage) {
-	if t := st.Trainer; t != nil {
-		in.put("trainer.num_epochs", t.NumEpochs)
-		in.put("trainer.num_steps", t.NumSteps)
-		in.put("trainer.batch_size", t.BatchSize)
-		in.put("trainer.drop_last", t.DropLast)
-		in.put("trainer.resume_optimizer", t.ResumeOptimizer)
-		in.put("trainer.resume_epoch_or_step", t.ResumeEpochOrStep)
-		in.call("trainer.optimizer", t.Optimizer, "")
-		in.call("trainer.loss", t.Loss, "")
-		if t.LRUpdater != nil {
-			in.call("trainer.lr_updater", *t.LRUpdater, "")
-		}
-	}
-	if c := st.Calibrator; c != nil {
-		in.put("calibrator.num_steps", c.NumSteps)
-		in.put("calibrator.batch_size", c.BatchSize)
-	}
-}
-
-func (in inputs) convert(c *program.Convert) {
-	if c == nil {
-		return
-	}
-	in.put("qat_mode", c.QATMode)
-	for i, conv := range c.Converters {
-		in.call(fmt.Sprintf("converter[%d]", i), conv, "")
-	}
-	if q := c.QConfig; q != nil {
-		in.quant("qconfig.activation", q.Activation)
-		in.quant("qconfig.weight", q.Weight)
-		for i, o := range q.Overrides {
-			key := fmt.Sprintf("qconfig.override[%d]", i)
-			in.put(key, o.Selector.Text)
-			in.written(key+".activation", o.Activation)
-			in.written(key+".weight", o.Weight)
-		}
-	}
-}
-
-func (in inputs) quant(key string, q program.Quant) {
-	in.put(key+".dtype", q.DType)
-	in.put(key+".scheme", q.Scheme)
-	in.put(key+".scale_rule", q.ScaleRule)
-	in.put(key+".rounding", q.Rounding)
-	in.put(key+".per_channel", q.PerChannel)
-	in.call(key+".observer", q.Observer, "")
-}
-
-// written adds an override's block, with the attributes that it has written.
-func (in inputs) written(key string, q *program.Quant) {
-	if q != nil {
-		in.put(key, slices.Sorted(maps.Keys(q.Origin.Attrs)))
-		in.quant(key, *q)
-	}
-}
-
-func (in inputs) callback(key string, c program.Callback) {
-	in.call(key, c.Call, "")
-	if c.When != nil {
-		in.put(key+".when", c.When.Text)
-	}
-	if c.Modules != nil {
-		var texts []string
-		for _, m := range c.Modules {
-			texts = append(texts, m.Text)
-		}
-		in.put(key+".modules", texts)
-	}
 }
 
 // checkpoints adds what the stage loads.

@@ -29,7 +29,8 @@ const (
 // maxLine is the longest line that is read: an event can hold all that the manifest says of a stage.
 const maxLine = 64 << 20
 
-func Castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once, by the library
+// Castagnoli is the polynomial of the checks. The library makes its table once.
+func Castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // Line is the line of an object, which has a field at least, with its end.
 func Line(object []byte, seq int) []byte {

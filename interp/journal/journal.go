@@ -99,6 +99,7 @@ func (j *Journal) entries() {
 	}
 }
 
+// Entry is what the manifest says of a stage, as an event.
 func Entry(e *runs.StageEntry) event.Event {
 	return event.Event{Stage: e.Name, Data: event.Entry{Entry: e}}
 }
@@ -366,6 +367,7 @@ func (j *Journal) record() {
 	}
 }
 
+// Close closes the logs.
 func (j *Journal) Close() {
 	_ = j.events.Close()
 	_ = j.metrics.Close()

@@ -102,50 +102,51 @@ type Model struct {
 
 // QConfig is `qconfig "name"`.
 type QConfig struct {
-	Name       string
-	Activation Quant
-	Weight     Quant
-	Overrides  []Override
-	Origin     Origin
+	Name       string     `input:"-"`
+	Activation Quant      `input:"activation"`
+	Weight     Quant      `input:"weight"`
+	Overrides  []Override `input:"override"`
+	Origin     Origin     `input:"-"`
 }
 
 // Override is what a submodule's own set_qconfig says: the attributes that its blocks have
 // written (Origin.Attrs of each), over what is in force for the node already. Of several
 // overrides that match a node the later one wins, attribute by attribute.
 type Override struct {
-	Selector   Selector
-	Activation *Quant // nil where the override says nothing of it
-	Weight     *Quant
-	Origin     Origin
+	Selector   Selector `input:""`
+	Activation *Quant   `input:"activation,written"` // nil where the override says nothing of it
+	Weight     *Quant   `input:"weight,written"`
+	Origin     Origin   `input:"-"`
 }
 
 // Quant is an `activation {}` or `weight {}` block with its defaults filled in; in an
 // override with what the qconfig around it says.
 type Quant struct {
-	DType      string // "float32", "int4", "int8", "int16", "uint8"
-	Scheme     string // "symmetric" or "affine"
-	ScaleRule  string // "max" or "half_range"
-	Rounding   string // "half_even" or "half_up"
-	PerChannel bool
-	Observer   Call // Kind Observer; its arguments are in the same block
-	Origin     Origin
+	DType      string `input:"dtype"`      // "float32", "int4", "int8", "int16", "uint8"
+	Scheme     string `input:"scheme"`     // "symmetric" or "affine"
+	ScaleRule  string `input:"scale_rule"` // "max" or "half_range"
+	Rounding   string `input:"rounding"`   // "half_even" or "half_up"
+	PerChannel bool   `input:"per_channel"`
+	Observer   Call   `input:"observer"` // Kind Observer; its arguments are in the same block
+	Origin     Origin `input:"-"`
 }
 
 // Stage is one step of the flow.
 type Stage struct {
-	Name       string
-	Model      *Model
-	Train, Val *Dataset // nil when not given
-	DependsOn  []Ref
-	Convert    *Convert    // nil without model_convert_pipeline
-	Trainer    *Trainer    // at most one of Trainer and Calibrator
-	Calibrator *Calibrator //
-	Validation Validation
-	Callbacks  []Callback
-	Exports    []Call
-	Conditions []Condition
-	Proof      int // images on which QAT2Quantize is proved: 0 for DefaultProof, AllImages for all
-	Origin     Origin
+	Name       string      `input:"-"`
+	Model      *Model      `input:"model"`
+	Train      *Dataset    `input:"train_data"` // nil when not given
+	Val        *Dataset    `input:"val_data"`   // likewise
+	DependsOn  []Ref       `input:"-"`
+	Convert    *Convert    `input:""`        // nil without model_convert_pipeline
+	Trainer    *Trainer    `input:"trainer"` // at most one of Trainer and Calibrator
+	Calibrator *Calibrator `input:"calibrator"`
+	Validation Validation  `input:"validation"`
+	Callbacks  []Callback  `input:"callback"`
+	Exports    []Call      `input:"export"`
+	Conditions []Condition `input:"-"`
+	Proof      int         `input:"proof_images"` // images on which QAT2Quantize is proved: 0 for DefaultProof, AllImages for all
+	Origin     Origin      `input:"-"`
 }
 
 // On how many images a conversion to int8 is proved.
@@ -156,45 +157,45 @@ const (
 
 // Convert is `model_convert_pipeline {}`.
 type Convert struct {
-	QATMode    string // "fuse_bn", "with_bn", "with_bn_reverse_fold"
-	QConfig    *QConfig
-	Converters []Call
-	Origin     Origin
+	QATMode    string   `input:"qat_mode"` // "fuse_bn", "with_bn", "with_bn_reverse_fold"
+	QConfig    *QConfig `input:"qconfig"`
+	Converters []Call   `input:"converter"`
+	Origin     Origin   `input:"-"`
 }
 
 // Trainer is `trainer {}`. Exactly one of NumEpochs and NumSteps is positive.
 type Trainer struct {
-	NumEpochs         int
-	NumSteps          int
-	BatchSize         int
-	DropLast          bool
-	ResumeOptimizer   bool
-	ResumeEpochOrStep bool
-	Optimizer         Call
-	LRUpdater         *Call // nil: the rate stays
-	Loss              Call
-	Origin            Origin
+	NumEpochs         int    `input:"num_epochs"`
+	NumSteps          int    `input:"num_steps"`
+	BatchSize         int    `input:"batch_size"`
+	DropLast          bool   `input:"drop_last"`
+	ResumeOptimizer   bool   `input:"resume_optimizer"`
+	ResumeEpochOrStep bool   `input:"resume_epoch_or_step"`
+	Optimizer         Call   `input:"optimizer"`
+	LRUpdater         *Call  `input:"lr_updater"` // nil: the rate stays
+	Loss              Call   `input:"loss"`
+	Origin            Origin `input:"-"`
 }
 
 // Calibrator is `calibrator {}`.
 type Calibrator struct {
-	NumSteps  int
-	BatchSize int
-	Origin    Origin
+	NumSteps  int    `input:"num_steps"`
+	BatchSize int    `input:"batch_size"`
+	Origin    Origin `input:"-"`
 }
 
 // Validation is `validation {}`, or its defaults.
 type Validation struct {
-	BatchSize int
-	Metrics   []Call
-	Origin    Origin
+	BatchSize int    `input:"batch_size"`
+	Metrics   []Call `input:"metric"`
+	Origin    Origin `input:"-"`
 }
 
 // Callback is a part with its meta-arguments.
 type Callback struct {
-	Call
-	When    *Schedule  // nil when not given
-	Modules []Selector // nil when not given
+	Call    `input:""`
+	When    *Schedule  `input:"when"`    // nil when not given
+	Modules []Selector `input:"modules"` // nil when not given
 }
 
 // Output is `output "name"`.
