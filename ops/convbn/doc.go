@@ -21,36 +21,40 @@
 //	operand on a grid, float weight     a float32 sum of (q - zero)·w, unit = scale_x
 //	operand in float32                  a float32 sum, unit = 1
 //
-// So a training step of QAT runs the integer kernel of deployment, too. It is why they agree.
+// So a training step of QAT runs the integer kernel that deployment uses. This is why training and deployment agree.
 //
 // # The three epilogues
 //
 // What follows the accumulator is chosen once a forward pass (coefficients, fill):
 //
-//	integers       int32 + bias on the grid scale_x·scale_w, requantized by the int8 form's own expression: of a
-//	               node without BN, and of any node in an evaluation, which computes as if its BN were absorbed
-//	affine         y = act(acc·scale + shift [+ z]) in float32, without BN: scale is unit, shift the bias
-//	normalization  the same, with scale and shift from BN: of the batch's statistics, or of the running ones
+//	integers       int32 + bias on the grid scale_x·scale_w, then the int8 form's own expression. Where all operands are
+//	               integers and there is no BN, or the node computes as if its BN were absorbed, as in an evaluation
+//	affine         y = act(acc·scale + shift [+ z]) in float32: scale is the unit, shift the bias. Without BN (or absorbed)
+//	               where an operand is not on a grid
+//	normalization  the same, with scale and shift from BN, of the batch's statistics or of the running ones
 //
-// Whatever comes out is seen by the observer and quantized by grid.Output.
+// The observer sees the output as values, before it is quantized: grid.Output has them computed first while it observes
+// (of integers: acc·unit), lets the observer choose the range, and then has the codes computed with it.
 //
 // # The modes
 //
 // They differ in two places. Where the weight is encoded: fuse_bn has no BN any more; with_bn encodes W;
 // with_bn_reverse_fold encodes W·s', s' being γ/√(σ²+ε) of the running statistics, kept away from zero. And where BN
-// meets the accumulator: reverse fold divides its unit by s' again, so that BN sees what it would have seen. An evaluation
-// absorbs: it encodes W·s and puts the folded bias on the grid, as Convert does. Absorb writes the same numbers into the
-// node, so nothing changes; but with_bn keeps its weight's scale unless recompute is set.
+// meets the accumulator: reverse fold divides its unit by s', so that BN gets the output of an unfolded convolution. An evaluation
+// absorbs: it encodes W·s (W·s' in reverse fold) and puts the folded bias on the grid, as Convert does. Absorb writes the same numbers into the
+// node, so no evaluation changes (the next training step does: it has no batch statistics any more). But with_bn keeps the scale of
+// W for W·s, unless recompute is set, and so changes evaluations, too.
 //
 // # The backward pass
 //
-// The forward pass keeps four things: the operand (its neighbour does), the mask of the output's quantization and
+// The forward pass keeps four things: the operand (as the output of the node that computed it), the mask of the output's quantization and
 // activation, one bit an element, the accumulator where there is a BN, and BN's coefficients. With them the gradient dy becomes
 //
 //	g  = dy where the mask lets it pass                           to the added operand as it is
-//	dc = g·scale + acc·slope + shift                              in front of BN; a first pass over g sums what slope and shift need
+//	dc = g·scale + acc·slope + shift                              in front of BN: dv/s' of numerics.md, scale being γ·inv/s'; a first
+//	                                                              pass sums up Σg and Σg·acc, which slope and shift follow from
 //	dW = Σ x·dc, by the mask of the encoding, times s' in reverse fold, whose γ gets a gradient through s', too
-//	dx = the transposed convolution of dc with what the forward pass multiplied with
+//	dx = the transposed convolution of dc with the values of the encoded weight
 //
 // dc is computed a block of images at a time, goes into dW and dx while it is in the cache, and is never stored
 // as a whole (blockChunk); only where dW is so large that it is not cut over images the three are passes of their own.
