@@ -18,11 +18,10 @@ import (
 	"qpipe/lang/files"
 )
 
-// Disk is a folder, open for reading and writing below it. Names are relative to it,
-// with slashes.
+// Disk is a folder, opened for reading and writing inside it. Names are relative to it, with slashes.
 //
-// The steps of a write are here and not a library's: renameio does not sync the folder after the rename, does not
-// exist on Windows, and knows no os.Root.
+// The steps of a write are implemented here because no library fits: renameio does not sync the folder after the
+// rename, does not exist on Windows, and knows no os.Root.
 type Disk struct {
 	root *os.Root
 	path string
@@ -31,15 +30,14 @@ type Disk struct {
 
 // Options are for tests.
 type Options struct {
-	// Trace, if set, is called between the steps of every change, with the step's name and the
-	// file's; an error stops the change there. Tests crash with it.
+	// Trace, if set, is called between the steps of every change, with the names of the step and of the file; an error
+	// stops the change there. Tests simulate crashes with it.
 	Trace func(step, name string) error
-	// NoSync leaves out what makes data survive a power cut, for tests that only
-	// look at the order of writes.
+	// NoSync skips the syncs that make data survive a power failure, for tests that check only the order of writes.
 	NoSync bool
 }
 
-// The steps of a write, in order. In the middle of the data there is one more.
+// The steps of a write, in order.
 const (
 	StepBegin   = "begin"   // nothing has happened yet
 	StepHalf    = "half"    // a part of the data is in the temporary file
@@ -62,13 +60,13 @@ func Open(path string, o Options) (*Disk, error) {
 // Close closes the folder.
 func (d *Disk) Close() error { return d.root.Close() }
 
-// Root is the folder itself.
+// Root returns the folder itself.
 func (d *Disk) Root() *os.Root { return d.root }
 
 // Path is the path of the file name as the user knows it, for messages.
 func (d *Disk) Path(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
 
-// Trace tells the tests of a step.
+// Trace reports a step to the tests.
 func (d *Disk) Trace(step, name string) error {
 	if d.o.Trace == nil {
 		return nil
@@ -76,10 +74,10 @@ func (d *Disk) Trace(step, name string) error {
 	return d.o.Trace(step, name)
 }
 
-// Lstat describes what has the name, without following a link.
+// Lstat describes the file with that name, without following a link.
 func (d *Disk) Lstat(name string) (fs.FileInfo, error) { return d.root.Lstat(filepath.FromSlash(name)) }
 
-// Read reads a regular file of at most most bytes.
+// Read reads a regular file, of at most that many bytes.
 func (d *Disk) Read(name string, most int64) ([]byte, error) {
 	return files.ReadIn(d.root, filepath.FromSlash(name), most)
 }
@@ -95,7 +93,7 @@ func (d *Disk) Sum(name string) (string, error) {
 	return sum, err
 }
 
-// Entries lists a folder; one that is not there has none.
+// Entries lists a folder; a missing folder has no entries.
 func (d *Disk) Entries(name string) ([]fs.DirEntry, error) {
 	f, err := files.OpenFolderIn(d.root, filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,7 +106,7 @@ func (d *Disk) Entries(name string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// MkdirAll makes a folder. Nothing on the way to it may be a link.
+// MkdirAll creates a folder and its parents. None of them may be a link.
 func (d *Disk) MkdirAll(name string) error {
 	for at, rest := "", name; rest != "" && rest != "."; {
 		var part string
@@ -129,9 +127,8 @@ func (d *Disk) MkdirAll(name string) error {
 	return nil
 }
 
-// Write replaces the file name with what the parts say, one after the other. It is
-// on disk when Write returns. What has the name is replaced, whatever it is: see
-// that it may be.
+// Write replaces the file name with the parts, one after the other. It is on disk when Write returns. Whatever has the
+// name is replaced: the caller makes sure that it may be.
 func (d *Disk) Write(name string, parts ...[]byte) error {
 	return d.replace(name, func(f *os.File) error {
 		for _, p := range parts {
@@ -150,7 +147,7 @@ func (d *Disk) Write(name string, parts ...[]byte) error {
 	})
 }
 
-// WriteFrom is Write for content that need not be in memory as a whole: fill writes it.
+// WriteFrom is Write for content that need not be in memory at once: fill writes it.
 func (d *Disk) WriteFrom(name string, fill func(io.Writer) error) error {
 	return d.replace(name, func(f *os.File) error {
 		w := bufio.NewWriterSize(f, 1<<16)
@@ -164,7 +161,7 @@ func (d *Disk) WriteFrom(name string, fill func(io.Writer) error) error {
 	})
 }
 
-// stopped is an error of a test that plays a crash: nothing is tidied up after it.
+// stopped is the error of a test that simulates a crash: nothing is cleaned up after it.
 type stopped struct{ err error }
 
 func (s *stopped) Error() string { return s.err.Error() }
@@ -203,7 +200,7 @@ func (d *Disk) replace(name string, fill func(*os.File) error) error {
 	return d.Trace(StepRenamed, name)
 }
 
-// Append adds data to a file that is open at its end.
+// Append adds data at the end of an open file.
 func (d *Disk) Append(f *os.File, name string, data []byte) error {
 	if err := d.Trace(StepAppend, name); err != nil {
 		return err
@@ -222,8 +219,8 @@ func (d *Disk) Append(f *os.File, name string, data []byte) error {
 	return err
 }
 
-// Keep gives the content of the file name a second name, which nothing has, and returns it: the name with an ending and,
-// where need be, a number.
+// Keep gives the content of the file name a second, unused name, and returns it: the name with an ending and, if
+// necessary, a number.
 func (d *Disk) Keep(name, ending string) (as string, err error) {
 	now, err := d.Lstat(name)
 	if err != nil {
@@ -235,7 +232,7 @@ func (d *Disk) Keep(name, ending string) (as string, err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if err == nil && os.SameFile(now, there) { // kept already, by one who was cut off
+		if err == nil && os.SameFile(now, there) { // already kept, by a process that was interrupted
 			return as, nil
 		}
 		as = fmt.Sprint(name, ending, ".", n)
@@ -244,7 +241,7 @@ func (d *Disk) Keep(name, ending string) (as string, err error) {
 		return "", err
 	}
 	if err := d.root.Link(filepath.FromSlash(name), filepath.FromSlash(as)); err != nil {
-		err = d.copy(name, as) // no file has two names here
+		err = d.copy(name, as) // this file system has no hard links
 		if err != nil {
 			return "", err
 		}
@@ -272,7 +269,7 @@ func (d *Disk) copy(from, to string) error {
 	return dst.Close()
 }
 
-// temporary makes a new file beside the file name; nothing that is there is opened.
+// temporary creates a new file beside the file name; it never opens an existing one.
 func (d *Disk) temporary(name string) (f *os.File, tmp string, err error) {
 	tmp, err = beside(name, func(tmp string) (err error) {
 		f, err = d.create(tmp)
@@ -281,12 +278,12 @@ func (d *Disk) temporary(name string) (f *os.File, tmp string, err error) {
 	return f, tmp, err
 }
 
-// TemporaryFolder makes a new folder beside the folder name, and returns what it is called.
+// TemporaryFolder creates a new folder beside the folder name, and returns its name.
 func (d *Disk) TemporaryFolder(name string) (tmp string, err error) {
 	return beside(name, func(tmp string) error { return d.root.Mkdir(filepath.FromSlash(tmp), 0o755) })
 }
 
-// beside makes something under the first temporary name that nothing has.
+// beside creates something under the first temporary name that is free.
 func beside(name string, create func(tmp string) error) (tmp string, err error) {
 	for n := range uint32(1 << 10) {
 		tmp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%08x%s", path.Base(name), n, tmpExt))
@@ -297,7 +294,7 @@ func beside(name string, create func(tmp string) error) (tmp string, err error) 
 	return "", err
 }
 
-// Create makes a new file, and its folder; one that is there is an error.
+// Create creates a new file, and its folder; an existing file is an error.
 func (d *Disk) Create(name string) (*os.File, error) {
 	if err := d.MkdirAll(path.Dir(name)); err != nil {
 		return nil, err
@@ -309,8 +306,7 @@ func (d *Disk) create(name string) (*os.File, error) {
 	return d.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 }
 
-// discard removes a temporary file that could not be filled: on a full disk its
-// room is needed.
+// discard removes a temporary file that could not be filled: on a full disk its space is needed.
 func (d *Disk) discard(tmp string, err error) error {
 	if s := (*stopped)(nil); errors.As(err, &s) {
 		return s.err
@@ -344,7 +340,7 @@ func (d *Disk) rename(from, to string) error {
 	return d.root.Rename(filepath.FromSlash(from), filepath.FromSlash(to))
 }
 
-// Move gives a file another name, which nothing may have.
+// Move gives a file another name, which must be free.
 func (d *Disk) Move(from, to string) error {
 	if _, err := d.Lstat(to); err == nil {
 		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
@@ -364,7 +360,7 @@ func (d *Disk) Move(from, to string) error {
 	return d.syncDir(path.Dir(from))
 }
 
-// Remove removes a file, or a folder that is empty; nothing there is fine.
+// Remove removes a file or an empty folder; it is no error if there is none.
 func (d *Disk) Remove(name string) error {
 	if _, err := d.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -378,7 +374,7 @@ func (d *Disk) Remove(name string) error {
 	return d.syncDir(path.Dir(name))
 }
 
-// RemoveFolder removes a folder if nothing is in it.
+// RemoveFolder removes a folder if it is empty.
 func (d *Disk) RemoveFolder(name string) error {
 	if entries, err := d.Entries(name); err != nil || len(entries) > 0 {
 		return err
@@ -388,10 +384,10 @@ func (d *Disk) RemoveFolder(name string) error {
 
 const tmpExt = ".tmp"
 
-// temporaryName is the shape of temporary files' names: see beside.
+// temporaryName matches the names of temporary files: see beside.
 var temporaryName = regexp.MustCompile(`^\.(.+)\.00000[0-3][0-9a-f]{2}\` + tmpExt + `$`)
 
-// Final is the name of the file that the file name is to become: another one where that is a temporary file.
+// Final returns the name that the file name will get: for a temporary file this is another name.
 func Final(name string) string {
 	if m := temporaryName.FindStringSubmatch(path.Base(name)); m != nil {
 		return path.Join(path.Dir(name), m[1])
@@ -399,9 +395,8 @@ func Final(name string) string {
 	return name
 }
 
-// Sweep removes the temporary files that writes cut off by a crash have left in
-// the folder dir. A name can be anybody's: ours says whether the file tmp is what the caller has begun to write of the
-// file name.
+// Sweep removes the temporary files that a crash has left in the folder dir. Anybody can use such a name, so ours says
+// whether the file tmp is one that the caller began to write for the file name.
 func (d *Disk) Sweep(dir string, ours func(name, tmp string) bool) error {
 	entries, err := d.Entries(dir)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Digest is what a data file was when it was hashed. Everything but the hash is
-// there to find out quickly that the file is still the same.
+// Digest describes a data file at the time when it was hashed. The other fields show quickly that the file is still the
+// same.
 type Digest struct {
 	Bytes    int64  `json:"bytes"`
 	Modified int64  `json:"modified"`          // nanoseconds since 1970
@@ -15,14 +15,12 @@ type Digest struct {
 	SHA256   string `json:"sha256"`
 }
 
-// settled is how long ago a file must have changed last for its change time to tell
-// it from one that was changed once more: longer than any file system's clock takes
-// to move on.
+// settled is the least age of a file's last change. If it is younger, another change could have the same change time;
+// settled is longer than the resolution of any file system's clock.
 const settled = 2 * time.Second
 
-// Stamp is the file's Digest at the time now, without the hash. The change time is
-// left out where the system has none, and where the file changed so lately that
-// another change could bear the same time (what git calls racy).
+// Stamp returns the file's Digest at the time now, without the hash. The change time is left out if the system has
+// none, or if the file changed so recently that another change could have the same time (what git calls racy).
 func Stamp(info fs.FileInfo, now time.Time) Digest {
 	d := Digest{Bytes: info.Size(), Modified: info.ModTime().UnixNano()}
 	changed, inode := changeOf(info)
@@ -32,7 +30,7 @@ func Stamp(info fs.FileInfo, now time.Time) Digest {
 	return d
 }
 
-// Same reports whether the file is surely that of the other digest.
+// Same reports whether the file is certainly the one of the other digest.
 func (d Digest) Same(o Digest) bool {
 	d.SHA256 = o.SHA256
 	return d == o && d.Changed > 0

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// changeOf is when the file's content or attributes changed last, which no program
-// can set, and its inode.
+// changeOf returns when the file's content or attributes last changed, which no program can set, and its inode.
 func changeOf(info fs.FileInfo) (changed int64, inode uint64) {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 // syncsFolders: a change of names is durable by itself.
 const syncsFolders = false
 
-// Lock has nothing to lock with here.
+// Lock returns an error, because this system has no locks that qpipe knows.
 func (d *Disk) Lock(string) (*os.File, error) {
 	return nil, errors.New("this system has no file locks that qpipe knows")
 }

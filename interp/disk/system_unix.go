@@ -11,8 +11,8 @@ import (
 // syncsFolders: a change of names is durable only once the folder is.
 const syncsFolders = true
 
-// Lock makes or opens the file name and locks it, or returns ErrLocked at once. The
-// operating system unlocks it when the process ends, however it ends.
+// Lock creates or opens the file name and locks it, or returns ErrLocked at once. The operating system unlocks it when
+// the process ends, however it ends.
 func (d *Disk) Lock(name string) (*os.File, error) {
 	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o644)
 	if err != nil {

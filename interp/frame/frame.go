@@ -19,7 +19,8 @@ import (
 //
 //	{"stage":"float",…,"seq":3,"check":"0a1b2c3d"}
 //
-// The check is the CRC-32C of the bytes of the line in front of it, up to the comma. docs/events.md says it for others.
+// The check is the CRC-32C of the bytes of the line before it, up to the comma. docs/events.md describes this for other
+// programs.
 const (
 	seqField   = `,"seq":`
 	checkField = `,"check":"`
@@ -42,8 +43,8 @@ func Line(object []byte, seq int) []byte {
 	return fmt.Appendf(line, "%s%08x\"}\n", checkField, sum)
 }
 
-// unframed finds the number of a line, without its end, and where its object's last field ends. It is false for
-// a line that is not as a run has written it.
+// unframed finds the number of a line, given without its end, and where its object's last field ends. It returns false
+// for a line that is not as a run wrote it.
 func unframed(line []byte) (seq, end int, ok bool) {
 	at := len(line) - trailer
 	if at <= 0 || line[0] != '{' {
@@ -62,12 +63,12 @@ func unframed(line []byte) (seq, end int, ok bool) {
 	return seq, end, err == nil && seq > 0 && strconv.Itoa(seq) == digits && json.Valid(line)
 }
 
-// objectOf is the object that a line was made of.
+// objectOf is the object that a line was made from.
 func objectOf(line []byte, end int) []byte {
 	return append(bytes.Clone(line[:end]), '}')
 }
 
-// place is where a sound line lies.
+// place is the position of an intact line.
 type place struct {
 	seq    int
 	at     int64
@@ -116,7 +117,7 @@ func Scan(f io.ReaderAt, size int64, plain bool) (*Content, error) {
 	}
 }
 
-// nextLine reads a line with its end, or up to the file's. What is longer than maxLine is passed over.
+// nextLine reads a line with its end, or up to the end of the file. It skips what is longer than maxLine.
 func nextLine(r *bufio.Reader, line []byte, sum *uint32) (_ []byte, length int, err error) {
 	for {
 		var part []byte
@@ -158,7 +159,7 @@ func (c *Content) pieces(at int64, line []byte) (found bool) {
 		if i < 0 || from+i+trailer > len(line) {
 			return found
 		}
-		end := from + i + trailer // of a line, or of what an event says of the manifest
+		end := from + i + trailer // of a line, or of an event's entry of the manifest
 		from += i + 1
 		if seq, object, ok := unframed(line[start:end]); ok {
 			c.Lines = append(c.Lines, place{seq, at + int64(start), end - start, object})

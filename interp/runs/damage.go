@@ -8,7 +8,7 @@ import (
 	"qpipe/interp/frame"
 )
 
-// Damage is what was wrong with a log, and what became of it.
+// Damage describes what was wrong with a log, and how it was repaired.
 type Damage struct {
 	Path    string       // of the log
 	Gone    bool         // there was no file
@@ -33,7 +33,7 @@ func (d *Damage) lose(lost []frame.Span) {
 	}
 }
 
-// Summary says it in a sentence.
+// Summary is the damage in one sentence.
 func (d *Damage) Summary() string {
 	what := "was damaged"
 	switch {

@@ -18,7 +18,7 @@ type Description struct {
 	Path    string    `json:"path"`
 	Kind    string    `json:"kind"`
 	Seed    int64     `json:"seed"`
-	Note    string    `json:"note,omitempty"` // what the reader must know of the rest
+	Note    string    `json:"note,omitempty"` // what the reader must know about the rest
 	Kernels string    `json:"kernels,omitempty"`
 	Run     *Manifest `json:"run"`
 	// Logs says what is wrong with the logs, Faults what is wrong with files, by their paths in the folder.
@@ -29,7 +29,7 @@ type Description struct {
 // Kind is the kind of a run's description.
 const Kind = "run"
 
-// Folder is the run's folder that a path names: itself, or by its manifest; "" for none.
+// Folder returns the run's folder for a path, which names the folder or its manifest; "" if it is neither.
 func Folder(path string) string {
 	info, err := os.Stat(path)
 	switch {
@@ -41,7 +41,7 @@ func Folder(path string) string {
 	return ""
 }
 
-// Describe tells what a run's folder holds.
+// Describe returns what a run's folder contains.
 func Describe(dir string) (*Description, error) {
 	r, err := Look(dir, disk.Options{})
 	if err != nil {
@@ -60,7 +60,7 @@ func Describe(dir string) (*Description, error) {
 	return d, nil
 }
 
-// faults reads the files of all stages, and of what is kept, and says what is wrong with them.
+// faults reads the files of all stages and of all kept results, and returns what is wrong with them.
 func (r *Run) faults() map[string]string {
 	out := map[string]string{}
 	for _, e := range r.Manifest.Stages {
@@ -83,7 +83,7 @@ func (r *Run) faults() map[string]string {
 	return out
 }
 
-// ReadManifest reads the manifest of the run in the folder; that of a folder that is no run's has no stages.
+// ReadManifest reads the manifest of the run in the folder. If the folder does not belong to a run, it has no stages.
 func ReadManifest(dir string) (*Manifest, error) {
 	r, err := Look(dir, disk.Options{})
 	if err != nil {
@@ -93,7 +93,7 @@ func ReadManifest(dir string) (*Manifest, error) {
 	return r.Manifest, nil
 }
 
-// notRun says of a folder that it is not a run's, and which of its folders are.
+// notRun is the error about a folder that does not belong to a run; it names the runs' folders in it.
 func notRun(dir string) error {
 	var inside []string
 	entries, _ := os.ReadDir(dir) // one that cannot be read has none

@@ -17,7 +17,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// claim is whose a file is.
+// claim says who owns a file.
 type claim int
 
 const (
@@ -27,7 +27,7 @@ const (
 	foreign       // somebody's
 )
 
-// whose finds out whose the file name is. The run's are those with the content of one of the files.
+// whose finds out who owns the file name. It belongs to the run if it has the content of one of the files.
 func (r *Run) whose(name string, files ...File) (claim, error) {
 	info, err := r.Lstat(name)
 	switch {
@@ -57,11 +57,11 @@ func lists(files []File, sum string) bool {
 	return slices.ContainsFunc(files, func(f File) bool { return f.SHA256 == sum })
 }
 
-// stamp tells a file from a later one of that name, within this process.
+// stamp distinguishes a file from a later one with the same name, within this process.
 func stamp(info fs.FileInfo) disk.Digest { return disk.Stamp(info, time.Unix(1<<40, 0)) }
 
-// remains tells what is left of a checkpoint of the run's from somebody's file: it has its
-// size or its head, and is no sound checkpoint, which somebody may have copied there.
+// remains reports whether a file is what is left of a checkpoint of the run: it has the checkpoint's size or its first
+// bytes. An intact checkpoint is not, because somebody may have copied it there.
 func (r *Run) remains(name string, size int64, sameSize bool) (claim, error) {
 	_, err := r.Checkpoint(name)
 	var f *artifact.FileError
@@ -107,7 +107,7 @@ func nameOf(base string) (string, bool) {
 // File is the path of a stage's checkpoint as the user knows it.
 func (r *Run) File(stageName, name string) string { return r.Path(file(stageName, name)) }
 
-// candidates are what the manifest says may lie under a stage's file name.
+// candidates are the files that, according to the manifest, may have a stage's file name.
 func (e *StageEntry) candidates(name string) (out []File) {
 	if e == nil {
 		return nil
@@ -126,12 +126,12 @@ func (e *StageEntry) candidates(name string) (out []File) {
 	return out
 }
 
-// claimOf finds out whose the stage's checkpoint of that name is.
+// claimOf finds out who owns the stage's checkpoint with that name.
 func (r *Run) claimOf(stageName, name string) (claim, error) {
 	return r.whose(file(stageName, name), r.Manifest.Stage(stageName).candidates(name)...)
 }
 
-// vacant makes sure that the stage may write the file: it is not there, or the run's.
+// vacant makes sure that the stage may write the file: it does not exist, or it belongs to the run.
 func (r *Run) vacant(stageName, name string) error {
 	c, err := r.claimOf(stageName, name)
 	if err == nil && c == foreign {
@@ -176,7 +176,7 @@ func (r *Run) PutFile(stageName, name string, data []byte) error {
 	return nil
 }
 
-// remember spares the reading of a file that was just written.
+// remember notes a file that was just written, so that it need not be read again.
 func (r *Run) remember(f File) {
 	if info, err := r.Lstat(f.Path); err == nil {
 		now := stamp(info)
@@ -185,9 +185,9 @@ func (r *Run) remember(f File) {
 	}
 }
 
-// Remove takes a checkpoint off the stage's files. The file, or what is left of it, is removed once the manifest says so: when it is
-// saved for the next time. One that is another one by now stays. Of one that is on no list, since the manifest was lost, what is
-// recognizably damaged is removed at once.
+// Remove takes a checkpoint off the stage's files. The file, or what is left of it, is removed after the manifest says
+// so, that is, when the manifest is saved the next time. If it has become a different file it stays. If it is on no
+// list, because the manifest was lost, and is recognizably damaged, it is removed at once.
 func (r *Run) Remove(stageName, name string) error {
 	e, at := r.Manifest.Stage(stageName), file(stageName, name)
 	if f := e.Artifact(name); f != nil {
@@ -205,7 +205,7 @@ func (r *Run) Remove(stageName, name string) error {
 	return nil
 }
 
-// removeAll removes the files of which the manifest says that they are being removed.
+// removeAll removes the files that the manifest lists as being removed.
 func (r *Run) removeAll() error {
 	for _, e := range r.Manifest.Stages {
 		for _, f := range e.Removing {
@@ -218,7 +218,7 @@ func (r *Run) removeAll() error {
 	return nil
 }
 
-// discard removes a file of the run's, or what is left of it.
+// discard removes a file of the run, or what is left of it.
 func (r *Run) discard(f File) error {
 	c, err := r.whose(f.Path, f)
 	if err == nil && (c == ours || c == damaged) {
@@ -233,8 +233,8 @@ func (r *Run) discard(f File) error {
 // Forget takes a file off the stage's list, wherever it is.
 func (r *Run) Forget(stageName, name string) { r.Manifest.Stage(stageName).forget(name) }
 
-// Fault says what is wrong with a file that the entry lists, "" for nothing: "is missing", "is damaged", …. A file that cannot be read is
-// an error: it may be sound all the same.
+// Fault says what is wrong with a file that the entry lists, "" for nothing: "is missing", "is damaged", …. A file that
+// cannot be read is an error, because it may still be intact.
 func (r *Run) Fault(e *StageEntry, f File) (string, error) {
 	_, c, err := r.find(e, f)
 	if err != nil {
@@ -260,7 +260,7 @@ func (r *Run) Verify(stageName string) error {
 	return nil
 }
 
-// written finds out whether the file that was being written came to its place.
+// written finds out whether the file that was being written was moved into place.
 func (r *Run) written(e *StageEntry) error {
 	if e.Writing == nil {
 		return nil
@@ -273,13 +273,13 @@ func (r *Run) written(e *StageEntry) error {
 		return r.unreadable(e.Writing.Path, err)
 	}
 	if c == ours || c == damaged && e.Artifact(e.Writing.Name) == nil {
-		e.put(*e.Writing) // where it is damaged, who needs it will say so
+		e.put(*e.Writing) // if it is damaged, the code that needs it will say so
 	}
 	e.Writing = nil
 	return nil
 }
 
-// standard are the names under which stages write: those that a run takes for its own where no list says so.
+// standard are the names that stages write under. If there is no list, a run considers files with these names its own.
 func standard(name string) bool {
 	for _, pattern := range []string{"last", "best", "int8", "epoch-[0-9][0-9][0-9][0-9]*", "step-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*"} {
 		if ok, _ := path.Match(pattern, name); ok {
@@ -289,8 +289,8 @@ func standard(name string) bool {
 	return false
 }
 
-// adopt lists the sound checkpoints that lie in a stage's folder under names that stages write; with logged, by
-// name, only those with these hashes.
+// adopt lists the intact checkpoints in a stage's folder that have names used by stages. If logged is given, it lists
+// only those with these hashes, by name.
 func (r *Run) adopt(e *StageEntry, logged map[string]string) error {
 	names, err := r.Names(e.Name)
 	if err != nil {
@@ -344,13 +344,14 @@ func (r *Run) adoptExported(e *StageEntry, logged map[string]string) error {
 	return nil
 }
 
-// fitsName reports whether a snapshot can be what a stage has written under the name: a numbered one says so.
+// fitsName reports whether a stage can have written the snapshot under the name: the number in the name must be the
+// snapshot's.
 func fitsName(s *checkpoint.Snapshot, name string) bool {
 	step, epoch := Numbers(name)
 	return (step < 0 || step == s.Step) && (epoch < 0 || epoch == s.Epoch)
 }
 
-// Numbers are the step or the epoch that the name of a numbered checkpoint says; -1 where it says none.
+// Numbers returns the step or the epoch in the name of a numbered checkpoint; -1 if the name has none.
 func Numbers(name string) (step, epoch int) {
 	number := func(format string) int {
 		n := 0
@@ -362,7 +363,7 @@ func Numbers(name string) (step, epoch int) {
 	return number("step-%d"), number("epoch-%d")
 }
 
-// Names lists the checkpoints and models in a stage's folder, whosever they are, sorted.
+// Names lists the checkpoints and models in a stage's folder, whoever owns them, sorted.
 func (r *Run) Names(stageName string) ([]string, error) {
 	entries, err := r.entries(stageName)
 	var names []string
@@ -374,7 +375,7 @@ func (r *Run) Names(stageName string) ([]string, error) {
 	return names, err
 }
 
-// entries lists a folder, sorted; one that is not there has none.
+// entries lists a folder, sorted; a missing folder has no entries.
 func (r *Run) entries(folder string) ([]fs.DirEntry, error) {
 	if err := r.folder(folder); err != nil {
 		return nil, err
@@ -394,8 +395,8 @@ func cutExt(base string) (string, bool) {
 	return base[:len(base)-len(artifact.Ext)], true
 }
 
-// Own reads a checkpoint of the stage's own: what is damaged, or not its own, is an error, which
-// [Broken] knows.
+// Own reads a checkpoint that the stage itself has written. A damaged file or one of another origin is an error that
+// [Broken] recognizes.
 func (r *Run) Own(stageName, name string) (*checkpoint.Snapshot, error) {
 	at := file(stageName, name)
 	c, err := r.claimOf(stageName, name)
@@ -412,15 +413,15 @@ func (r *Run) Own(stageName, name string) (*checkpoint.Snapshot, error) {
 
 var errMissing = errors.New("there is no such file")
 
-// Broken reports whether an error of [Run.Own] says that the file is of no use. Otherwise it could not be read, and
-// may be sound.
+// Broken reports whether an error of [Run.Own] means that the file cannot be used. Otherwise it could not be read, and
+// may be intact.
 func Broken(err error) bool {
 	var f *artifact.FileError
 	return errors.Is(err, errMissing) || errors.As(err, &f) && f.Code != diag.Unreadable
 }
 
-// Vacant makes sure, before stages work for hours, that they can write their files: writes reports whether
-// a stage may write one of that name.
+// Vacant makes sure, before stages work for hours, that they can write their files: writes reports whether a stage may
+// write a file with that name.
 func (r *Run) Vacant(stages []string, writes func(stageName, name string) bool) error {
 	var others []string
 	for _, stageName := range stages {

@@ -16,8 +16,8 @@ import (
 // maxKept is how many earlier results and attempts of a stage are kept, until a new result is complete.
 const maxKept = 3
 
-// Begin makes next the stage's entry. The one that was there is kept, with its files and its lines
-// of metrics.jsonl. With stay the files are next's as well: it goes on from them.
+// Begin makes next the stage's entry. The earlier entry is kept, with its files and its lines of metrics.jsonl. With
+// stay the files also belong to next, which continues from them.
 func (r *Run) Begin(next *StageEntry, lines []json.RawMessage, stay bool) error {
 	if err := r.keep(next, nil, lines, stay); err != nil {
 		return r.unwritable(next.Name, err)
@@ -26,14 +26,14 @@ func (r *Run) Begin(next *StageEntry, lines []json.RawMessage, stay bool) error 
 	return r.arrange(next)
 }
 
-// Continue makes the manifest say that the stage's own attempt goes on.
+// Continue records in the manifest that the stage's own attempt continues.
 func (r *Run) Continue(next *StageEntry) error {
 	r.Manifest.Set(next)
 	return r.Save()
 }
 
-// BringBack makes a kept result the stage's again, in exchange for the one that was there. Its lines are
-// then to be put back: see [Run.LinesBack].
+// BringBack restores a kept result of the stage, in exchange for the present one. The caller must then put back its
+// lines: see [Run.LinesBack].
 func (r *Run) BringBack(stageName string, k *Kept, lines []json.RawMessage) (*StageEntry, error) {
 	next := k.StageEntry
 	next.Artifacts = moved(k.Artifacts, stageName)
@@ -47,13 +47,13 @@ func (r *Run) BringBack(stageName string, k *Kept, lines []json.RawMessage) (*St
 	return &next, r.arrange(&next)
 }
 
-// LinesBack says that the lines of a result that has come back stand in metrics.jsonl.
+// LinesBack records that the lines of a restored result are in metrics.jsonl again.
 func (r *Run) LinesBack(stageName string) error {
 	r.Manifest.Stage(stageName).Lines = nil
 	return r.Save()
 }
 
-// moved lists the files for another folder.
+// moved returns the list of the files with paths in another folder.
 func moved(files []File, folder string) []File {
 	out := slices.Clone(files)
 	for i := range out {
@@ -62,7 +62,8 @@ func moved(files []File, folder string) []File {
 	return out
 }
 
-// keep puts the stage's present entry among what next keeps, which is all that was kept but for what next was made of.
+// keep adds the stage's present entry to what next keeps: everything that was kept, except the entry that next was made
+// from.
 func (r *Run) keep(next *StageEntry, of *Kept, lines []json.RawMessage, stay bool) error {
 	e := r.Manifest.Stage(next.Name)
 	if e == nil {
@@ -81,12 +82,12 @@ func (r *Run) keep(next *StageEntry, of *Kept, lines []json.RawMessage, stay boo
 			k.Artifacts = append(k.Artifacts, f)
 			continue
 		}
-		if c == damaged { // nobody can use it, and nobody else's it is
+		if c == damaged { // it is of no use, and it belongs to the run
 			if err := r.Disk.Remove(at); err != nil {
 				return err
 			}
 		}
-		if k.State == Complete { // what is left of it is no result
+		if k.State == Complete { // the rest of it is not a result
 			k.State = Failed
 		}
 	}
@@ -109,7 +110,7 @@ func (r *Run) keep(next *StageEntry, of *Kept, lines []json.RawMessage, stay boo
 	return nil
 }
 
-// freeFolder is a number that no kept result has, and no folder.
+// freeFolder is a number that no kept result and no folder has.
 func (r *Run) freeFolder(e *StageEntry) (int, error) {
 	numbers, err := r.keptNumbers(e.Name)
 	for _, k := range e.Kept {
@@ -118,7 +119,7 @@ func (r *Run) freeFolder(e *StageEntry) (int, error) {
 	return slices.Max(append(numbers, 0)) + 1, err
 }
 
-// drop marks what is too much: the oldest, but not the newest complete result.
+// drop marks the oldest kept results if there are too many, but never the newest complete one.
 func drop(kept []*Kept) {
 	newest := slices.IndexFunc(kept, func(k *Kept) bool { return k.State == Complete })
 	left := len(kept)
@@ -130,7 +131,7 @@ func drop(kept []*Kept) {
 	}
 }
 
-// Complete makes the manifest say what the stage has left, and removes what was kept for it.
+// Complete records in the manifest what the stage has left, and removes what was kept for it.
 func (r *Run) Complete(stageName string) error {
 	e := r.Manifest.Stage(stageName)
 	e.State, e.Error, e.Lost = Complete, "", ""
@@ -165,7 +166,7 @@ func (r *Run) removeDropped(e *StageEntry) error {
 	return r.Save()
 }
 
-// leave removes a folder of kept results, and those around it, where nothing is left in them.
+// leave removes a folder of kept results, and its parent folders, if they are empty.
 func (r *Run) leave(folder string) error {
 	for ; folder != "."; folder = path.Dir(folder) {
 		if err := r.RemoveFolder(folder); err != nil {
@@ -186,13 +187,13 @@ func (r *Run) arrange(e *StageEntry) error {
 	return r.removeDropped(e)
 }
 
-// settle moves the files of an entry, and of what it keeps, to the places that the manifest says. It does
-// nothing where they are there; so it finishes what was begun.
+// settle moves the files of an entry, and of what it keeps, to the paths in the manifest. Files that are already there
+// stay, so it also finishes moves that were begun.
 func (r *Run) settle(e *StageEntry) error {
 	if len(e.Kept) == 0 && e.Lines == nil && !r.Rebuilt {
 		return nil
 	}
-	// What leaves the stage's folder goes first: nothing else lies where it goes.
+	// Files that leave the stage's folder are moved first: nothing else is at their new paths.
 	for _, k := range slices.Backward(e.Kept) {
 		if k.Dropped {
 			continue
@@ -220,7 +221,8 @@ func (r *Run) settle(e *StageEntry) error {
 	return nil
 }
 
-// fetch brings a file to its place, from wherever else it lies: by moving it, or where it belongs there as well, as a copy.
+// fetch brings a file to its place from wherever else it is: it moves it, or copies it if it belongs in the other place
+// as well.
 func (r *Run) fetch(e *StageEntry, f File) error {
 	c, err := r.whose(f.Path, f)
 	if err != nil || c == ours {
@@ -231,12 +233,12 @@ func (r *Run) fetch(e *StageEntry, f File) error {
 		return err
 	}
 	if len(places) == 0 {
-		return nil // it is nowhere: whoever needs it will say so
+		return nil // it does not exist: the code that needs it will say so
 	}
 	switch c {
 	case foreign:
 		return r.foreign(f.Path)
-	case damaged: // nobody can use it, and nobody else's it is
+	case damaged: // it is of no use, and it belongs to the run
 		if err := r.Disk.Remove(f.Path); err != nil {
 			return err
 		}
@@ -274,7 +276,7 @@ func (e *StageEntry) belongs(at string, f File) bool {
 	return slices.ContainsFunc(all, func(o File) bool { return o.Path == at && o.SHA256 == f.SHA256 })
 }
 
-// folders are the places where files of a stage can lie, its own first.
+// folders are the places where files of a stage can be, its own folder first.
 func (r *Run) folders(stageName string) ([]string, error) {
 	out := []string{stageName, keptFolder(stageName)}
 	if err := r.folder(stageName); err != nil {
@@ -290,7 +292,7 @@ func (r *Run) folders(stageName string) ([]string, error) {
 	return out, err
 }
 
-// keptNumbers are the numbers that name something where the kept results of a stage lie.
+// keptNumbers are the numbers that are taken as names in the folder of a stage's kept results.
 func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
 	entries, err := r.entries(keptFolder(stageName))
 	for _, e := range entries {
@@ -302,7 +304,7 @@ func (r *Run) keptNumbers(stageName string) (numbers []int, err error) {
 	return numbers, err
 }
 
-// find looks for a file of the stage at its place and, where a move was cut off, at the others.
+// find looks for a file of the stage at its place and, in case a move was interrupted, at the others.
 func (r *Run) find(e *StageEntry, f File) (at string, c claim, err error) {
 	if c, err = r.whose(f.Path, f); err != nil || c == ours {
 		return f.Path, c, err
@@ -313,7 +315,7 @@ func (r *Run) find(e *StageEntry, f File) (at string, c claim, err error) {
 	return f.Path, c, nil
 }
 
-// places are the other places at which a file with this name and content lies.
+// places are the other places of a file with this name and content.
 func (r *Run) places(e *StageEntry, f File) (out []string, err error) {
 	folders, err := r.folders(e.Name)
 	if err != nil {
@@ -335,8 +337,8 @@ func (r *Run) places(e *StageEntry, f File) (out []string, err error) {
 	return out, nil
 }
 
-// upgrade makes an entry of format version 1 or 2 one of today's: files were listed only once a stage
-// was complete, and one earlier result was kept, in .previous/<stage>.
+// upgrade converts an entry of format version 1 or 2 to the current one. In those versions files were listed only once
+// a stage was complete, and one earlier result was kept, in .previous/<stage>.
 func (r *Run) upgrade(e *StageEntry) error {
 	if r.Manifest.FormatVersion == 1 {
 		e.Hash = ""
@@ -354,7 +356,7 @@ func (r *Run) upgrade(e *StageEntry) error {
 		if err := r.adopt(e, nil); err != nil {
 			return err
 		}
-		if len(e.Kept) == 1 { // the earlier result may have come back already
+		if len(e.Kept) == 1 { // the earlier result may have been restored already
 			e.Artifacts = slices.DeleteFunc(e.Artifacts, func(f File) bool {
 				old := e.Kept[0].Artifact(f.Name)
 				return old != nil && old.SHA256 == f.SHA256
@@ -364,7 +366,7 @@ func (r *Run) upgrade(e *StageEntry) error {
 	return nil
 }
 
-// heal puts right what a crash has left: temporary files, and changes that were begun.
+// heal cleans up after a crash: it removes temporary files and finishes changes that were begun.
 func (r *Run) heal() error {
 	if err := r.Sweep(".", r.begun); err != nil {
 		return err
@@ -392,8 +394,8 @@ func (r *Run) heal() error {
 	return r.removeAll()
 }
 
-// begun reports whether a temporary file is what a crash has left of a write of the file name: nothing, or the beginning of what
-// such a file holds.
+// begun reports whether a temporary file can be what a crash has left of writing the file name: it is empty, or starts
+// like such a file.
 func (r *Run) begun(name, tmp string) bool {
 	f, err := files.OpenIn(r.Root(), tmp)
 	if err != nil {
@@ -416,7 +418,7 @@ func (r *Run) begun(name, tmp string) bool {
 	return path.Dir(name) != "." && (n == 0 || artifact.Begun(head))
 }
 
-// writes reports whether the stage writes a file of that base name.
+// writes reports whether the stage writes a file with that base name.
 func (e *StageEntry) writes(base string) bool {
 	name, ok := nameOf(base)
 	return ok && (standard(name) || e.Artifact(name) != nil || e.Writing != nil && e.Writing.Name == name)

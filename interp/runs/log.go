@@ -23,8 +23,8 @@ const (
 // damagedExt is the ending of a damaged log's name, where it is kept.
 const damagedExt = ".damaged"
 
-// Log is a file of JSON lines that grows at its end. Each line has a number and a check: see frame.go. The log
-// knows what it has written: what somebody else does to the file is found, said and put right.
+// Log is a file of JSON lines that is appended to. Each line has a number and a check: see frame.go. The log knows what
+// it has written, so it notices, reports and repairs what somebody else does to the file.
 type Log struct {
 	run    *Run
 	name   string
@@ -34,15 +34,16 @@ type Log struct {
 	sum    uint32 // of all bytes
 	failed error  // of the first write that failed: nothing is written after it
 	made   bool   // there was none
-	whole  bool   // there was one, and no line of it was lost
-	// Lines, if set, yields the objects of all lines: where the file is damaged it is made anew from these.
+	whole  bool   // there was a file, and no line of it was lost
+	// Lines, if set, yields the objects of all lines: a damaged file is rebuilt from them.
 	Lines func(yield func(object []byte) error) error
-	// Tell, if set, hears what was found wrong with the file, and put right.
+	// Tell, if set, is called with the damage that was found and repaired.
 	Tell func(*Damage)
 }
 
-// OpenLogs opens the logs of events and of metrics, or makes them. A damaged one is kept under another name, and its sound lines
-// go on. Of the metrics every object goes to metric. Nothing is touched where one of them is somebody's.
+// OpenLogs opens the logs of events and of metrics, or creates them. A damaged log is kept under another name, and the
+// new one continues its intact lines. It calls metric with every object of the log of metrics. If one of the logs
+// belongs to somebody else, nothing is touched.
 func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found []*Damage, err error) {
 	e, err := r.look(EventsName, maxLog)
 	if err != nil {
@@ -82,7 +83,7 @@ func (r *Run) OpenLogs(metric func(object []byte)) (events, metrics *Log, found 
 	return events, metrics, found, nil
 }
 
-// looked is a log that was read. Without a file there is none.
+// looked is a log that was read. If there is no file, it is empty.
 type looked struct {
 	*frame.Content
 	name string
@@ -95,7 +96,7 @@ func (l *looked) close() {
 	}
 }
 
-// look reads a log, and changes nothing. One that no run has written is an error.
+// look reads a log without changing it. A log that no run has written is an error.
 func (r *Run) look(name string, most int64) (*looked, error) {
 	l := &looked{Content: &frame.Content{}, name: name}
 	if err := r.mine(name); err != nil {
@@ -135,7 +136,7 @@ func (l *looked) read(r *Run, most int64) error {
 	return l.Order(l.file)
 }
 
-// unnumbered finds out whose a log is that has no sound line.
+// unnumbered finds out who owns a log that has no intact line.
 func (r *Run) unnumbered(l *looked) error {
 	if r.Manifest.FormatVersion > 0 && r.Manifest.Logs == nil {
 		c, err := frame.Scan(l.file, l.Size, true)
@@ -153,7 +154,7 @@ func (r *Run) unnumbered(l *looked) error {
 	return nil
 }
 
-// openLog makes a log that was looked at ready to grow. Of a log of fewer lines than least, lines are lost.
+// openLog prepares a log that was read for appending. If it has fewer lines than least, lines are lost.
 func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 	log := &Log{run: r, name: l.name}
 	d := r.damage(l, least)
@@ -189,7 +190,7 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 	return log, d, nil
 }
 
-// damage is what is wrong with a log that has had least lines at least.
+// damage is what is wrong with a log; least is the number of lines that it had at least.
 func (r *Run) damage(l *looked, least int) *Damage {
 	d := &Damage{Path: r.Path(l.name), Gone: l.file == nil, Bad: l.Bad, Moved: l.Moved, Sound: len(l.Lines)}
 	if !l.Plain {
@@ -198,7 +199,7 @@ func (r *Run) damage(l *looked, least int) *Damage {
 	return d
 }
 
-// Damages says what is wrong with the logs, and leaves them as they are.
+// Damages returns what is wrong with the logs, and leaves them as they are.
 func (r *Run) Damages() (out []string) {
 	least := map[string]int{}
 	if r.Manifest.Logs != nil {
@@ -224,7 +225,7 @@ func (r *Run) Damages() (out []string) {
 	return out
 }
 
-// goOn opens a sound file at its end, and cuts off what a crash has left of a line.
+// goOn opens an intact file at its end, and cuts off what a crash has left of a line.
 func (l *Log) goOn(was *looked) (err error) {
 	if l.file, err = l.run.Root().OpenFile(l.name, os.O_RDWR, 0); err != nil {
 		return err
@@ -254,7 +255,7 @@ func sumOf(f io.ReaderAt, size int64) (uint32, error) {
 	return h.Sum32(), err
 }
 
-// keep gives the damaged file another name, so that it stays.
+// keep preserves the damaged file under another name.
 func (l *Log) keep(d *Damage) error {
 	as, err := l.run.Keep(l.name, damagedExt)
 	if err != nil {
@@ -264,7 +265,7 @@ func (l *Log) keep(d *Damage) error {
 	return nil
 }
 
-// Replace keeps the damaged file under another name, unless that was done, and makes it anew from Lines.
+// Replace keeps the damaged file under another name, unless that was already done, and rebuilds the log from Lines.
 func (l *Log) Replace(d *Damage) error {
 	if d.Kept == "" {
 		if err := l.keep(d); err != nil {
@@ -274,7 +275,7 @@ func (l *Log) Replace(d *Damage) error {
 	return l.Rewrite(l.Lines)
 }
 
-// Rewrite replaces the file by one of the objects that lines yields, numbered from 1.
+// Rewrite replaces the file by one with the objects that lines yields, numbered from 1.
 func (l *Log) Rewrite(lines func(yield func(object []byte) error) error) error {
 	if l.failed != nil {
 		return l.failed
@@ -312,7 +313,7 @@ func (l *Log) count(line []byte) {
 	l.sum = crc32.Update(l.sum, frame.Castagnoli(), line)
 }
 
-// Append adds v, whose JSON is an object, as a line. After a write that has failed no other one follows.
+// Append adds v, whose JSON is an object, as a line. After a failed write nothing more is written.
 func (l *Log) Append(v any) error {
 	object, err := json.Marshal(v)
 	if err != nil {
@@ -324,7 +325,7 @@ func (l *Log) Append(v any) error {
 	line := frame.Line(object, l.seq+1)
 	if err := l.run.Append(l.file, l.name, line); err != nil {
 		l.failed = l.run.unwritable(l.name, err)
-		_ = l.file.Truncate(l.size) // of a part of a line, if that can be; the next run does it else
+		_ = l.file.Truncate(l.size) // of a part of a line, if possible; otherwise the next run does it
 		return l.failed
 	}
 	l.count(line)
@@ -361,8 +362,9 @@ func (l *Log) Close() error {
 	return l.file.Close()
 }
 
-// Check makes sure that the file which has the log's name is the one that is written, and as long as it was left;
-// with whole it reads it as well. A file that is not so is kept under another name, and made anew.
+// Check makes sure that the file with the log's name is the one that is being written, and that its length is
+// unchanged; with whole it reads the file as well. If something is wrong, the file is kept under another name and the
+// log is rebuilt.
 func (l *Log) Check(whole bool) error {
 	if l.failed != nil {
 		return l.failed
@@ -400,13 +402,13 @@ func (l *Log) fails(err error) error {
 	return l.failed
 }
 
-// isOpen reports whether the file is the one that is written.
+// isOpen reports whether the file is the one that is being written.
 func (l *Log) isOpen(named fs.FileInfo) bool {
 	open, err := l.file.Stat()
 	return err == nil && os.SameFile(named, open)
 }
 
-// asWritten reports whether the open file, which may have no name any more, holds what was written.
+// asWritten reports whether the open file, which may no longer have a name, contains what was written.
 func (l *Log) asWritten() bool {
 	info, err := l.file.Stat()
 	if err != nil || info.Size() != l.size {
@@ -416,7 +418,7 @@ func (l *Log) asWritten() bool {
 	return err == nil && sum == l.sum
 }
 
-// again makes the file anew: from memory, or from the open file, of which the sound lines are left.
+// again rebuilds the file: from memory, or from the intact lines of the open file.
 func (l *Log) again(d *Damage) error {
 	if l.Lines != nil {
 		d.Sound = l.seq
@@ -436,7 +438,7 @@ func (l *Log) again(d *Damage) error {
 	return l.Rewrite(func(yield func([]byte) error) error { return c.Each(old, yield) })
 }
 
-// sound yields the objects of the sound lines of a log, in their order; those of an earlier version are none.
+// sound yields the objects of the intact lines of a log, in order. Lines of an earlier version do not count.
 func (r *Run) sound(name string, most int64, yield func(object []byte) error) error {
 	f, err := files.OpenIn(r.Root(), name)
 	if err != nil {
@@ -457,7 +459,7 @@ func (r *Run) sound(name string, most int64, yield func(object []byte) error) er
 	return c.Each(f, yield)
 }
 
-// Events yields the objects of the sound lines of the log of events, as they lie there.
+// Events yields the objects of the intact lines of the log of events, in their order in the file.
 func (r *Run) Events(yield func(object []byte) error) error {
 	err := r.sound(EventsName, maxLog, yield)
 	if errors.Is(err, fs.ErrNotExist) {

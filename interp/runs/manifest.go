@@ -18,8 +18,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// ManifestVersion is the version of the manifest's format; docs/format.md describes it. Since version 2 it
-// carries a hash, since version 3 it lists every file when it is written.
+// ManifestVersion is the version of the manifest's format; docs/format.md describes it. Since version 2 it has a hash,
+// since version 3 it lists every file when it is written.
 const ManifestVersion = 3
 
 // ManifestName is the manifest's file name in a run's folder.
@@ -27,7 +27,7 @@ const ManifestName = "manifest.json"
 
 const maxManifest = 64 << 20
 
-// manifestHead is how every manifest begins.
+// manifestHead is the beginning of every manifest.
 const manifestHead = "{\n  \"format_version\": "
 
 // The states of a stage in the manifest. A stage that is Running and whose run
@@ -39,11 +39,10 @@ const (
 	Failed      = "failed"
 )
 
-// Manifest says what a run's folder holds: a run reads it to find out what is up
-// to date.
+// Manifest describes what a run's folder contains. A run reads it to find out what is up to date.
 type Manifest struct {
 	FormatVersion int                    `json:"format_version"`
-	SHA256        string                 `json:"sha256"` // of the file with zeros in the place of these digits
+	SHA256        string                 `json:"sha256"` // of the file with these digits replaced by zeros
 	Program       string                 `json:"program"`
 	Files         []string               `json:"files"`
 	Pipeline      *Pipeline              `json:"pipeline,omitempty"`
@@ -56,19 +55,19 @@ type Manifest struct {
 	Data          map[string]disk.Digest `json:"data,omitempty"` // file → what it was when it was hashed
 }
 
-// Logs says how many lines the logs had at least when the manifest was written.
+// Logs has the least number of lines that the logs had when the manifest was written.
 type Logs struct {
 	Events int `json:"events"`
 }
 
-// Measured says how many lines of metrics.jsonl a stage had at least when the manifest was written, and the CRC-32C
-// of these, each without its last two fields and with its end.
+// Measured has the least number of lines of metrics.jsonl that a stage had when the manifest was written, and the
+// CRC-32C of these, each without its last two fields and with its line end.
 type Measured struct {
 	Lines int    `json:"lines"`
 	Check string `json:"check"`
 }
 
-// Pipeline says whose run it is.
+// Pipeline is the pipeline that the run belongs to.
 type Pipeline struct {
 	Path     string `json:"path"`     // absolute, with slashes
 	Relative string `json:"relative"` // to the run's folder
@@ -79,14 +78,14 @@ type Pipeline struct {
 type StageEntry struct {
 	Name   string            `json:"name"`
 	State  string            `json:"state"`
-	Hash   string            `json:"hash"`   // of Inputs; "" where version 1 has written them, in other words
-	Inputs map[string]string `json:"inputs"` // all that the stage's result depends on, as canonical JSON
+	Hash   string            `json:"hash"`   // of Inputs; "" if version 1 has written them, under other names
+	Inputs map[string]string `json:"inputs"` // everything that the stage's result depends on, as canonical JSON
 	Form   string            `json:"form,omitempty"`
 	// Artifacts are the files that the stage has written and not removed.
 	Artifacts []File `json:"artifacts,omitempty"`
-	// Writing is the file that is being written: the old one or this one lies there.
+	// Writing is the file that is being written: at its path is the old file or this one.
 	Writing *File `json:"writing,omitempty"`
-	// Removing are files that are the stage's no more, and are being removed.
+	// Removing are files that no longer belong to the stage, and are being removed.
 	Removing []File           `json:"removing,omitempty"`
 	Metrics  artifact.Metrics `json:"metrics,omitempty"`
 	Best     artifact.Metrics `json:"best_metrics,omitempty"`
@@ -94,11 +93,11 @@ type StageEntry struct {
 	Seconds  float64          `json:"seconds,omitempty"`
 	Proof    *Proof           `json:"int8_proof,omitempty"`
 	Error    string           `json:"error,omitempty"`
-	// Lost is a file without which the attempt cannot come to a good end.
+	// Lost is a missing file without which the attempt cannot be completed.
 	Lost string `json:"lost,omitempty"`
-	// Measured is what metrics.jsonl holds of the stage.
+	// Measured is what metrics.jsonl contains about the stage.
 	Measured *Measured `json:"measured,omitempty"`
-	// Lines are those of metrics.jsonl, of a result that is kept, or that has come back until they stand there again.
+	// Lines are the lines of metrics.jsonl of a kept result, or of a restored one until they are in the file again.
 	Lines []json.RawMessage `json:"lines,omitempty"`
 	// Kept are earlier results and attempts, the newest first, until the stage is complete.
 	Kept []*Kept `json:"kept,omitempty"`
@@ -106,11 +105,11 @@ type StageEntry struct {
 	Previous *StageEntry `json:"previous,omitempty"`
 }
 
-// Kept is a result or an attempt that another one is to replace.
+// Kept is a result or an attempt that another one will replace.
 type Kept struct {
 	StageEntry
 
-	Folder  int  `json:"folder"`            // its files lie in .previous/<stage>/<folder>
+	Folder  int  `json:"folder"`            // its files are in .previous/<stage>/<folder>
 	Dropped bool `json:"dropped,omitempty"` // its files are being removed
 }
 
@@ -129,9 +128,8 @@ type Output struct {
 	Value       any    `json:"value"`
 }
 
-// Proof compares an int8 model with the model that was trained or calibrated, node by
-// node: how many integers differ, and by how much at most. Against says which model that
-// was: a checkpoint's file, or the model in front of the conversion.
+// Proof compares an int8 model with the model that was trained or calibrated, node by node: how many integers differ,
+// and by how much at most. Against says which model that was: a checkpoint's file, or the model before the conversion.
 type Proof struct {
 	Model   string      `json:"model"` // what was proved: "int8 model", "int4 model", …
 	Images  int         `json:"images"`
@@ -142,8 +140,8 @@ type Proof struct {
 	MaxStep int         `json:"max_step"`
 }
 
-// NodeProof is a node's line of a Proof. Of a float32 output it counts the values that
-// are not the same to the last bit, without a step.
+// NodeProof is a node's line of a Proof. For a float32 output it counts the values that differ in any bit, and has no
+// step.
 type NodeProof struct {
 	Node    string `json:"node"`
 	Total   int    `json:"total"`
@@ -161,7 +159,7 @@ func (m *Manifest) Stage(name string) *StageEntry {
 	return nil
 }
 
-// Set puts an entry in the place of the one with its name, or appends it.
+// Set replaces the entry with the same name, or appends this one.
 func (m *Manifest) Set(e *StageEntry) {
 	for i, s := range m.Stages {
 		if s.Name == e.Name {
@@ -185,7 +183,7 @@ func (e *StageEntry) Artifact(name string) *File {
 	return nil
 }
 
-// put lists a file that was written, forget one that is not the stage's any more.
+// put lists a file that was written; forget removes one that no longer belongs to the stage.
 func (e *StageEntry) put(f File) {
 	if old := e.Artifact(f.Name); old != nil {
 		*old = f
@@ -203,7 +201,7 @@ func (e *StageEntry) forget(name string) {
 	}
 }
 
-// read reads the manifest; without one the folder holds nothing of a run.
+// read reads the manifest. If there is none, the folder contains nothing of a run.
 func (r *Run) read() error {
 	if err := r.mine(ManifestName); err != nil {
 		return err
@@ -261,7 +259,7 @@ func decodeManifest(path string, data []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// check checks every name that will be used as one of a file, and all that must be there.
+// check checks every name that will be used as a file name, and that everything required is there.
 func (m *Manifest) check() error {
 	folders := map[string]string{}
 	for _, e := range m.Stages {
@@ -299,7 +297,7 @@ func (e *StageEntry) check(stageName, folder string) error {
 		if e.Previous.Previous != nil || len(e.Previous.Kept) > 0 || e.Previous.Writing != nil {
 			return errors.New("a kept result keeps another one")
 		}
-		if err := e.Previous.check(stageName, folder); err != nil { // version 2 says where the files were
+		if err := e.Previous.check(stageName, folder); err != nil { // version 2 has the old paths of the files
 			return err
 		}
 	}
@@ -332,7 +330,7 @@ var (
 	hexHash  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// check checks that the file lies in the folder, under its own name.
+// check checks that the file is in the folder, under its own name.
 func (f File) check(folder string) error {
 	switch {
 	case !fileName.MatchString(f.Name) || f.Path != file(folder, f.Name):
@@ -345,7 +343,7 @@ func (f File) check(folder string) error {
 
 func noHash() string { return strings.Repeat("0", 64) }
 
-// manifestHash is how the hash stands in the file.
+// manifestHash is the hash as it appears in the file.
 func manifestHash(digits string) []byte { return []byte(`"sha256": "` + digits + `"`) }
 
 // Save replaces the manifest.

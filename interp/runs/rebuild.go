@@ -14,8 +14,8 @@ const (
 	MetricsName = "metrics.jsonl"
 )
 
-// rebuilt makes a manifest that is not there again, from the log of events and the checkpoints. In a folder
-// that is no run's, it is empty.
+// rebuilt rebuilds a missing manifest from the log of events and the checkpoints. In a folder that does not belong to a
+// run, it is empty.
 func (r *Run) rebuilt() (*Manifest, error) {
 	m := &Manifest{Data: map[string]disk.Digest{}}
 	if err := r.mine(EventsName); err != nil {
@@ -51,7 +51,7 @@ func (r *Run) rebuilt() (*Manifest, error) {
 		return nil, r.unreadable(EventsName, err)
 	}
 	if err := m.check(); err != nil {
-		return m, nil //nolint:nilerr // somebody's log: nothing of it is believed
+		return m, nil //nolint:nilerr // somebody else's log: nothing in it is used
 	}
 	r.Rebuilt = len(m.Stages) > 0
 	for _, e := range m.Stages {

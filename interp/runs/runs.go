@@ -1,9 +1,9 @@
-// Package runs is a run's folder: what lies in it, whose it is, and how it changes
-// without anything being lost. The manifest lists every file that a run has written, with the hash of
-// what was written; these files are the run's. All else in the folder is somebody's, and is never moved, removed or
-// written over.
+// Package runs is a run's folder: what it contains, who owns it, and how it changes without losing anything. The
+// manifest lists every file that a run has written, with the hash of what was written; these files belong to the run.
+// Everything else in the folder belongs to somebody else, and is never moved, removed or overwritten.
 //
-// A change of several files is written into the manifest first and done then: who finds it half done finishes it.
+// A change of several files is first written into the manifest and then performed: a later run that finds it half done
+// finishes it.
 package runs
 
 import (
@@ -22,13 +22,13 @@ import (
 	"qpipe/lang/files"
 )
 
-// Run is a run's folder. One that was opened by [Look] is only read.
+// Run is a run's folder. If it was opened by [Look] it is only read.
 type Run struct {
 	*disk.Disk
 	Manifest *Manifest
-	// Rebuilt says that there was no manifest, and that this one was made of the log of events.
+	// Rebuilt says that there was no manifest, and that this one was rebuilt from the log of events.
 	Rebuilt bool
-	// Log, if set, hears of every file before it is written.
+	// Log, if set, is called for every file before it is written.
 	Log func(stageName string, f File)
 
 	lock   *os.File
@@ -39,8 +39,8 @@ const lockName = "lock"
 
 var errLocked = errors.New("another run is writing into this folder; wait for it, or give this one another folder with -out")
 
-// Open makes the folder if need be, keeps every other run out of it, and puts right
-// what a crash has left half done. Close gives it back; so does the end of the process, however it ends.
+// Open creates the folder if necessary, locks it against other runs, and finishes what a crash has left half done.
+// Close releases it; so does the end of the process, however it ends.
 func Open(dir string, o disk.Options) (*Run, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		if info, lerr := os.Lstat(dir); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -86,8 +86,8 @@ func (r *Run) takeLock() (*os.File, error) {
 	return f, nil
 }
 
-// Look opens the folder to read alone: nothing is locked, written or put right. A
-// folder that is not there is one without a manifest.
+// Look opens the folder only for reading: nothing is locked, written or repaired. A missing folder counts as one
+// without a manifest.
 func Look(dir string, o disk.Options) (*Run, error) {
 	r, err := open(dir, o)
 	switch {
@@ -117,7 +117,7 @@ func open(dir string, o disk.Options) (*Run, error) {
 	return &Run{Disk: d, stamps: map[string]disk.Digest{}}, nil
 }
 
-// Close gives the folder back.
+// Close releases the folder.
 func (r *Run) Close() {
 	if r.lock != nil {
 		_ = r.lock.Close()
@@ -127,8 +127,7 @@ func (r *Run) Close() {
 	}
 }
 
-// mine refuses to write a file of the run's own, as the logs, where a link, a folder or a device has
-// its name.
+// mine refuses to write one of the run's own files, such as a log, if a link, a folder or a device has its name.
 func (r *Run) mine(name string) error {
 	info, err := r.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
@@ -140,7 +139,7 @@ func (r *Run) mine(name string) error {
 	return r.notA("regular file", name, info)
 }
 
-// folder refuses what is in the way of a folder of the run's, and of those around it.
+// folder refuses whatever is in the way of one of the run's folders, or of its parent folders.
 func (r *Run) folder(name string) error {
 	for at, rest := "", name; rest != ""; {
 		var part string
@@ -165,7 +164,7 @@ func (r *Run) notA(what, name string, info fs.FileInfo) error {
 		cmp.Or(files.Kind(info.Mode()), "file"), what)}
 }
 
-// foreign says that files which are not the run's lie where the run writes.
+// foreign is the error about files that do not belong to the run and are where it writes.
 func (r *Run) foreign(names ...string) error {
 	var paths []string
 	for _, name := range names {
@@ -183,10 +182,10 @@ func (r *Run) foreign(names ...string) error {
 	return &artifact.FileError{Path: paths[0], Code: diag.Foreign, Err: errors.New(text)}
 }
 
-// known reports whether the folder is known to be a run's.
+// known reports whether the folder is known to belong to a run.
 func (r *Run) known() bool { return r.Manifest.FormatVersion > 0 || len(r.Manifest.Stages) > 0 }
 
-// unwritable names the file that an error is about: the one that the operating system says, or else this one.
+// unwritable names the file that an error is about: the one in the operating system's error, or else this one.
 func (r *Run) unwritable(name string, err error) error {
 	return r.fileError(name, diag.Unwritable, err)
 }
@@ -212,7 +211,7 @@ func (r *Run) fileError(name string, code diag.Code, err error) error {
 	return &artifact.FileError{Path: r.Path(disk.Final(name)), Code: code, Err: plain(err)}
 }
 
-// plain takes the path out of an operating system's error; it is named already.
+// plain removes the path from an operating system's error, because the message already names it.
 func plain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) && strings.Contains(p.Err.Error(), "path escapes") {
@@ -227,5 +226,5 @@ func plain(err error) error {
 	return err
 }
 
-// keptFolder is where the kept results of a stage lie.
+// keptFolder is the folder of a stage's kept results.
 func keptFolder(stageName string) string { return path.Join(".previous", stageName) }
