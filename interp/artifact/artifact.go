@@ -1,7 +1,6 @@
-// Package artifact reads and writes the files that outlive a run: checkpoints
-// and int8 models (safetensors), the manifest, the event and metrics logs, dumps
-// of what a network computes. Every file is versioned and replaced atomically. It trains nothing and
-// judges no pipeline.
+// Package artifact reads and writes the files that a run leaves: checkpoints and int8 models (safetensors), the
+// manifest, the event and metrics logs, dumps of what a network computes. Every file is versioned and replaced
+// atomically. It trains nothing and judges no pipeline.
 package artifact
 
 import (
@@ -10,8 +9,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// FileError is an error about one file: what is wrong with it, and under which
-// code that is shown.
+// FileError is an error about one file: what is wrong with it, and the code that it is shown under.
 type FileError struct {
 	Path string
 	Code diag.Code

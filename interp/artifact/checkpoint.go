@@ -23,14 +23,13 @@ const (
 	oldest  = 1
 )
 
-// Limits of what is read: a larger file or header is refused before its memory
-// is asked for.
+// Limits of what is read: a larger file or header is refused before memory is allocated for it.
 const (
 	maxFile   = 4 << 30
 	maxHeader = 8 << 20
 )
 
-// Prefixes of tensors that are not the model's own.
+// Prefixes of tensors that do not belong to the model itself.
 const (
 	shadowPrefix    = "ema."
 	optimizerPrefix = "optimizer."
@@ -105,7 +104,7 @@ func Decode(path string, data []byte) (*checkpoint.Snapshot, error) {
 	return build(path, c)
 }
 
-// parse reads a whole file: its texts, its tensors, and the bytes that these lie in.
+// parse reads a whole file: its texts, its tensors, and the bytes that contain them.
 func parse(path string, data []byte) (*contents, error) {
 	if len(data) < 8 || headerLen(data) > uint64(len(data))-8 {
 		return nil, notSafetensors(path, data, int64(len(data)))
@@ -122,13 +121,13 @@ func parse(path string, data []byte) (*contents, error) {
 type contents struct {
 	meta    map[string]string
 	tensors []entry
-	data    []byte // nil of a header alone
+	data    []byte // nil if only the header was read
 
-	size, head int64 // of the file, and of the header's text; of a header alone
+	size, head int64 // of the file, and of the header's text; if only the header was read
 }
 
-// notSafetensors says what is wrong with a file of that size which begins with
-// head: it is of another kind, or cut short.
+// notSafetensors says what is wrong with a file of that size that begins with head: it is of another kind, or cut
+// short.
 func notSafetensors(path string, head []byte, size int64) error {
 	what, way := part.Recognize(head)
 	switch {
@@ -146,8 +145,8 @@ func notSafetensors(path string, head []byte, size int64) error {
 	return damaged(path, "cut short: the header claims %d bytes, the file has %d", n, size)
 }
 
-// checkFormat tells a checkpoint of ours from other safetensors files. A file that
-// has any of our keys is ours, whatever else is wrong with it.
+// checkFormat distinguishes our checkpoints from other safetensors files. A file that has any of our keys is ours,
+// whatever else is wrong with it.
 func checkFormat(path string, meta map[string]string) error {
 	v, ok := meta["format_version"]
 	if !ok {
@@ -165,7 +164,7 @@ func checkFormat(path string, meta map[string]string) error {
 	return nil
 }
 
-// versionOf is the format version that a file says, 0 for none.
+// versionOf is the format version in a file, 0 for none.
 func versionOf(meta map[string]string) int {
 	n, err := strconv.Atoi(meta["format_version"])
 	if err != nil || strconv.Itoa(n) != meta["format_version"] {
@@ -209,8 +208,8 @@ func build(path string, c *contents) (*checkpoint.Snapshot, error) {
 	return s, nil
 }
 
-// fill puts all tensors into the snapshot, by their names' prefixes where the file
-// is one of ours. Without the data, of a header alone, there are only names, shapes and types.
+// fill puts all tensors into the snapshot, by the prefixes of their names if the file is one of ours. If only the
+// header was read, there are names, shapes and types without data.
 func (c *contents) fill(s *checkpoint.Snapshot) error {
 	_, ours := c.meta["format_version"]
 	for _, e := range c.tensors {

@@ -14,10 +14,10 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// The kinds of things that Describe knows.
+// The kinds of files that Describe knows.
 const (
 	KindCheckpoint = "checkpoint"
-	KindInt8       = "int8 model" // also "int4 model" and mixtures: see KindOf
+	KindInt8       = "int8 model" // also "int4 model" and mixed types: see KindOf
 	KindTensors    = "tensors"    // a safetensors file of another tool
 )
 
@@ -27,7 +27,7 @@ type Description struct {
 	Kind    string        `json:"kind"`
 	Bytes   int64         `json:"bytes,omitempty"`
 	SHA256  string        `json:"sha256,omitempty"`  // of the file
-	Content string        `json:"content,omitempty"` // the hash that the file carries
+	Content string        `json:"content,omitempty"` // the hash recorded in the file
 	Stage   string        `json:"stage,omitempty"`
 	Form    string        `json:"form,omitempty"`
 	Mode    string        `json:"qat_mode,omitempty"`
@@ -38,7 +38,7 @@ type Description struct {
 	Kernels string        `json:"kernels,omitempty"`
 	Storage string        `json:"storage,omitempty"` // what a reader of the tensors must know
 	Input   *tensor.Shape `json:"input,omitempty"`
-	// Preprocessing and Classes are what the model was made for; nil where the file does not say.
+	// Preprocessing and Classes are what the model was made for; nil if the file does not say.
 	Preprocessing *part.Preprocessing     `json:"preprocessing,omitempty"`
 	Classes       []string                `json:"classes,omitempty"`
 	Params        int                     `json:"params,omitempty"`
@@ -70,15 +70,15 @@ type TensorInfo struct {
 	Name      string   `json:"name"`
 	Shape     []int    `json:"shape"`
 	DType     string   `json:"dtype"`
-	Codes     string   `json:"codes,omitempty"` // the dtype of the codes, where it is not that of the tensor
+	Codes     string   `json:"codes,omitempty"` // the dtype of the codes, if it differs from that of the tensor
 	Bytes     int      `json:"bytes"`
 	Min       *float64 `json:"min,omitempty"`
 	Max       *float64 `json:"max,omitempty"`
 	NotFinite int      `json:"not_finite,omitempty"`
 }
 
-// Describe tells what a file holds. It looks at the tensors piece by piece, so that it
-// takes no more memory for a large file than for a small one.
+// Describe returns what a file contains. It reads the tensors piece by piece, so that it takes no more memory for a
+// large file than for a small one.
 func Describe(path string) (*Description, error) {
 	file, err := open(path)
 	if err != nil {
@@ -120,8 +120,8 @@ func Describe(path string) (*Description, error) {
 	return d, nil
 }
 
-// see gives the tensors what was seen of them in the file. Of another tool's file they
-// keep the type that they have there, which need not be one that the program computes with.
+// see adds to the tensors what was found in the file. Tensors of another tool's file keep their type, which need not be
+// one that the program computes with.
 func (d *Description) see(tensors []entry, seen *seen, foreign bool) {
 	in := map[string]entry{}
 	for _, e := range tensors {
@@ -213,7 +213,7 @@ func describeLayers(g *nn.Graph) []Layer {
 	return out
 }
 
-// codes says of which type the codes of an int8 model are.
+// codes sets the type of the codes of an int8 model.
 func (d *Description) codes(g *nn.Graph) {
 	d.Kind, d.Storage = KindOf(g)
 	weights := map[string]*TensorInfo{}
@@ -229,8 +229,8 @@ func (d *Description) codes(g *nn.Graph) {
 	}
 }
 
-// KindOf names an integer model by its codes: "int8 model", "int4 model" or in part
-// so; storage is what is to say about how the file holds them, "" for nothing.
+// KindOf names an integer model by its codes: "int8 model", "int4 model" or a mixture. storage is a remark about how
+// the file stores them, "" for none.
 func KindOf(g *nn.Graph) (kind, storage string) {
 	some, all := false, true
 	for _, m := range g.Modules() {
@@ -249,8 +249,8 @@ func KindOf(g *nn.Graph) (kind, storage string) {
 	return kind, "4-bit codes are stored one a byte"
 }
 
-// countIntegers gives the layers of an int8 model their weights and biases, which
-// are not parameters of its graph any more.
+// countIntegers adds their weights and biases to the layers of an int8 model, where they are no longer parameters of
+// the graph.
 func countIntegers(layers []Layer, tensors []nn.Tensor) {
 	sizes := map[string]int{}
 	for _, t := range tensors {

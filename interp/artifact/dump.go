@@ -17,16 +17,16 @@ import (
 // DumpVersion is the version of a dump's format; docs/format.md describes it.
 const DumpVersion = 1
 
-// DumpIndexName is the file that says what a dump holds.
+// DumpIndexName is the file that describes what a dump contains.
 const DumpIndexName = "index.json"
 
 const maxDumpIndex = 16 << 20
 
-// DumpIndex says what a dump holds, and where it comes from.
+// DumpIndex describes what a dump contains, and where it comes from.
 type DumpIndex struct {
 	DumpVersion int         `json:"dump_version"`
 	Model       string      `json:"model"` // as the command line named it
-	EMA         bool        `json:"ema"`   // the averaged weights were taken
+	EMA         bool        `json:"ema"`   // the averaged weights were used
 	Data        string      `json:"data"`
 	Form        string      `json:"form"`
 	Mode        string      `json:"qat_mode"`
@@ -34,7 +34,7 @@ type DumpIndex struct {
 	Arrays      []DumpArray `json:"arrays"`
 }
 
-// DumpArray is an array of a dump. Scale and ZeroPoint are there for codes alone.
+// DumpArray is an array of a dump. Only codes have Scale and ZeroPoint.
 type DumpArray struct {
 	File      string   `json:"file"` // relative to the dump, with slashes
 	Node      string   `json:"node,omitempty"`
@@ -45,21 +45,21 @@ type DumpArray struct {
 	ZeroPoint *int32   `json:"zero_point,omitempty"`
 }
 
-// Dump is a folder of arrays that is being written. It lies beside its place until
-// Commit puts it there as a whole.
+// Dump is a folder of arrays that is being written. It has a temporary name until Commit moves it into place as a
+// whole.
 type Dump struct {
 	Index DumpIndex
 
-	disk  *disk.Disk // the folder that the dump's lies in
-	path  string     // where the dump is to be, as the user knows it
+	disk  *disk.Disk // the parent of the dump's folder
+	path  string     // the final path, as the user knows it
 	place string     // its name in the disk
-	tmp   string     // where it is written
+	tmp   string     // its temporary name
 	files []*npyFile
 	taken map[string]bool
 }
 
-// NewDump begins a dump in the folder dir, which must not exist, be empty, or hold
-// nothing but an earlier dump: that is then replaced.
+// NewDump begins a dump in the folder dir. The folder must not exist, or be empty, or contain only an earlier dump,
+// which is then replaced.
 func NewDump(o disk.Options, dir string) (*Dump, error) {
 	fail := func(err error) (*Dump, error) { return nil, &FileError{dir, diag.Unwritable, plain(err)} }
 	place, err := filepath.Abs(dir)
@@ -94,14 +94,14 @@ func NewDump(o disk.Options, dir string) (*Dump, error) {
 	return w, nil
 }
 
-// within reports whether the path lies in the folder, or is it.
+// within reports whether the path is in the folder, or is the folder.
 func within(path, folder string) bool {
 	rel, err := filepath.Rel(folder, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// replaceable reports what keeps a folder from being replaced by a dump: a file in
-// it that no earlier dump has written. Otherwise it lists the files of the earlier dump, relative to the folder.
+// replaceable returns an error if a folder must not be replaced by a dump, because it has a file that no earlier dump
+// has written. Otherwise it lists the files of the earlier dump, relative to the folder.
 func replaceable(dir string) (earlier []string, err error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -141,8 +141,7 @@ func replaceable(dir string) (earlier []string, err error) {
 // nodesDir is the folder of the nodes' arrays within a dump.
 const nodesDir = "nodes"
 
-// NodeFile is the name of the file for a node's array: the node's own where it can
-// be a file's name and is not taken.
+// NodeFile is the name of the file for a node's array: the node's own name if it can be a file's name and is not taken.
 func (w *Dump) NodeFile(node string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
@@ -170,7 +169,7 @@ func (w *Dump) Array(a DumpArray) (int, error) {
 	return len(w.files) - 1, nil
 }
 
-// Append writes the next elements of an array, in its own type.
+// Append writes the next elements of an array, in the array's type.
 func (w *Dump) Append(array int, data any) error {
 	if err := w.files[array].append(data); err != nil {
 		return w.unwritable(err)
@@ -178,7 +177,7 @@ func (w *Dump) Append(array int, data any) error {
 	return nil
 }
 
-// Commit ends the dump and puts it in its place. The arrays must be complete.
+// Commit finishes the dump and moves it into place. The arrays must be complete.
 func (w *Dump) Commit() error {
 	for len(w.files) > 0 {
 		f := w.files[0]
@@ -201,7 +200,7 @@ func (w *Dump) Commit() error {
 	return w.disk.Close()
 }
 
-// replace removes the earlier dump, if there still is nothing else, and puts the new one there.
+// replace removes the earlier dump, if the folder still contains nothing else, and moves the new one there.
 func (w *Dump) replace() error {
 	earlier, err := replaceable(w.path)
 	if err != nil {
@@ -220,7 +219,7 @@ func (w *Dump) replace() error {
 	return w.disk.Move(w.tmp, w.place)
 }
 
-// Discard gives up a dump that was not committed: nothing of it stays.
+// Discard removes a dump that was not committed.
 func (w *Dump) Discard() {
 	for _, f := range w.files {
 		_ = f.file.Close()

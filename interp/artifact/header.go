@@ -11,17 +11,16 @@ import (
 // entry is a tensor in a safetensors header.
 type entry struct {
 	name       string
-	dtype      string // "F32", …, also one that this program does not know
+	dtype      string // "F32", …, or one that this program does not know
 	shape      []int
-	begin, end uint64 // in the data behind the header
-	data       []byte // where it has been read by itself
+	begin, end uint64 // in the data after the header
+	data       []byte // if it was read separately
 }
 
-// metaKey is the header's key that is no tensor.
+// metaKey is the header's key that is not a tensor.
 const metaKey = "__metadata__"
 
-// elementSize is how many bytes an element of the safetensors dtypes that can be
-// read, or passed over, has.
+// elementSize is the number of bytes of an element, for the safetensors dtypes that can be read or skipped.
 func elementSize(dtype string) (int, bool) {
 	n, ok := map[string]int{
 		"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1,
@@ -31,8 +30,8 @@ func elementSize(dtype string) (int, bool) {
 	return n, ok
 }
 
-// decodeHeader reads a safetensors header whose data has so many bytes: its texts
-// and its tensors, sorted by name. The tensors must fill the data without a gap.
+// decodeHeader reads a safetensors header: its texts and its tensors, sorted by name. The tensors must fill the data,
+// whose size is given, without a gap.
 func decodeHeader(head []byte, size uint64) (meta map[string]string, tensors []entry, err error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(head, &raw); err != nil {
@@ -83,7 +82,7 @@ func decodeEntry(name string, text []byte) (entry, error) {
 	return e, nil
 }
 
-// gapless checks that the tensors lie one behind the other and fill the data.
+// gapless checks that the tensors follow each other and fill the data.
 func gapless(tensors []entry, size uint64) error {
 	order := slices.Clone(tensors)
 	slices.SortFunc(order, func(a, b entry) int {

@@ -12,10 +12,10 @@ import (
 	"qpipe/lang/diag"
 )
 
-// seen is what one pass over a file finds out.
+// seen is what one pass over a file has found.
 type seen struct {
 	sum    string             // sha256 of the file
-	values map[string]*values // by the name of a tensor that is too large to be kept
+	values map[string]*values // by name, for tensors that are too large to be kept
 }
 
 // piece is how many bytes of a tensor are looked at at a time, a multiple of every
@@ -25,8 +25,8 @@ const (
 	small = 1 << 12
 )
 
-// look reads a file once, piece by piece: its hash, and of its tensors the values'
-// extremes. With check the hash that the file carries must be right.
+// look reads a file once, piece by piece, and computes its hash and the extremes of its tensors' values. With check the
+// hash recorded in the file must be right.
 func look(path string, f *os.File, c *contents, check bool) (*seen, error) {
 	unreadable := func(err error) error { return &FileError{path, diag.Unreadable, plain(err)} }
 	whole, own := sha256.New(), sha256.New()
@@ -87,7 +87,7 @@ func look(path string, f *os.File, c *contents, check bool) (*seen, error) {
 	return s, nil
 }
 
-// values are the extremes of what is finite, and how many are not.
+// values are the extremes of the finite values, and the number of the others.
 type values struct {
 	lo, hi    float64
 	notFinite int

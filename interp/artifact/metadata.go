@@ -11,7 +11,7 @@ import (
 	"qpipe/interp/part"
 )
 
-// Metrics are values by name; JSON holds them also when they are not finite.
+// Metrics are values by name; their JSON form also has values that are not finite.
 type Metrics map[string]float64
 
 // MarshalJSON writes the metrics in the order of their names.
@@ -25,16 +25,15 @@ func (m *Metrics) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// field is an entry of __metadata__: how it is written, and read again.
+// field is an entry of __metadata__: how it is written and read.
 type field struct {
 	key   string
 	of    func(s *checkpoint.Snapshot) any
 	to    func(s *checkpoint.Snapshot, text []byte) error
-	since int // the format version that began to have it, 0 for the first
+	since int // the first format version that has it, 0 for all
 }
 
-// fields lists all that a snapshot holds besides tensors. Strings are written as
-// they are, everything else as JSON.
+// fields lists everything in a snapshot except the tensors. Strings are written as they are, everything else as JSON.
 func fields() []field {
 	return []field{
 		text("stage", func(s *checkpoint.Snapshot) *string { return &s.Stage }),
@@ -77,13 +76,13 @@ func fields() []field {
 	}
 }
 
-// callback is the state of one of the stage's callbacks; null for one without.
+// callback is the state of one of the stage's callbacks; null if it has none.
 type callback struct {
 	Name  string     `json:"name"`
 	State number.Map `json:"state"`
 }
 
-// readCallbacks reads the list. In version 1 it has the bare states: they are named by their place.
+// readCallbacks reads the list. In version 1 it has only the states, which are named by their position.
 func readCallbacks(text []byte) ([]callback, error) {
 	var all []callback
 	if err := json.Unmarshal(text, &all); err != nil || !slices.ContainsFunc(all, func(c callback) bool { return c.Name == "" }) {
@@ -167,7 +166,7 @@ func decodeMeta(s *checkpoint.Snapshot, meta map[string]string) error {
 	return checkCounts(s)
 }
 
-// checkCounts refuses counts that no run arrives at.
+// checkCounts refuses counts that no run can reach.
 func checkCounts(s *checkpoint.Snapshot) error {
 	for _, c := range []struct {
 		what    string

@@ -12,7 +12,7 @@ import (
 	"qpipe/interp/disk"
 )
 
-// npyMagic begins a file of NumPy's format, version 1.0.
+// npyMagic is the beginning of a file in NumPy's format, version 1.0.
 const npyMagic = "\x93NUMPY\x01\x00"
 
 // npyKinds are the element types as NumPy's headers name them.
@@ -38,12 +38,12 @@ func npyHeader(dtype string, shape []int) []byte {
 	return append(head, dict...)
 }
 
-// npyFile is an array that is written piece by piece. Its shape is known before.
+// npyFile is an array that is written piece by piece. Its shape is known from the start.
 type npyFile struct {
 	file    *os.File
 	w       *bufio.Writer
 	scratch []byte
-	left    int // elements that are to come
+	left    int // elements still to be written
 }
 
 // createNPY creates an .npy file of elements of the type dtype (a key of npyKinds).
@@ -100,7 +100,7 @@ func (a *npyFile) append(data any) error {
 	return err
 }
 
-// close ends the file, which must be complete.
+// close finishes the file, which must be complete.
 func (a *npyFile) close(d *disk.Disk) error {
 	err := a.w.Flush()
 	if err == nil && a.left != 0 {

@@ -10,10 +10,9 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Peek reads what a checkpoint says of itself: all but the tensors' data, which is
-// empty; only the ranges of nodes are read. It costs little more than a header's reading, so
-// the hash is not verified. Of another
-// tool's file there are only tensors, and the form is float.
+// Peek reads what a checkpoint says about itself: everything except the tensors' data, of which only the ranges of
+// nodes are read. It costs little more than reading the header, so the hash is not verified. For another tool's file
+// there are only tensors, and the form is float.
 func Peek(path string) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
@@ -84,5 +83,5 @@ func readHeader(path string, f *os.File) (*contents, error) {
 	return c, nil
 }
 
-// maxRange bounds the bytes of a tensor that holds a range.
+// maxRange bounds the bytes of a tensor with a range.
 const maxRange = 64

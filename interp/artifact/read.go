@@ -42,15 +42,15 @@ func read(path string, f *os.File) (*checkpoint.Snapshot, error) {
 	return Decode(path, data)
 }
 
-// Ours reports whether a file looks like a checkpoint of qpipe, however damaged: the
-// texts that all of them have are there.
+// Ours reports whether a file looks like a checkpoint of qpipe, however damaged: it has the texts that all of them
+// have.
 func Ours(root *os.Root, name string) bool {
 	f, err := files.OpenIn(root, name)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	head, _ := io.ReadAll(io.LimitReader(f, maxHeader)) // what can be read of it
+	head, _ := io.ReadAll(io.LimitReader(f, maxHeader)) // as much of it as can be read
 	marks := 0
 	for _, key := range []string{`"format_version":"`, `"` + hashKey + `":"`, metaKey, `"qat_mode":"`} {
 		if bytes.Contains(head, []byte(key)) {
@@ -60,8 +60,8 @@ func Ours(root *os.Root, name string) bool {
 	return marks >= 2
 }
 
-// Begun reports whether a file that begins so can become a checkpoint: of the header's length and
-// its first key there must be a byte at least.
+// Begun reports whether a file that starts with head can be the beginning of a checkpoint. It must have at least one
+// byte of the header's length or its first key.
 func Begun(head []byte) bool {
 	first := []byte(`{"` + metaKey + `":`)
 	if len(head) <= 8 || binary.LittleEndian.Uint64(head) > maxHeader {
@@ -71,9 +71,8 @@ func Begun(head []byte) bool {
 	return bytes.Equal(head[8:8+n], first[:n])
 }
 
-// ReadWeights reads a snapshot like Read, or the plain tensors of any other
-// safetensors file: those of a float model that another tool has written. With
-// check false a hash that does not match is passed over.
+// ReadWeights reads a snapshot like Read, or the plain tensors of any other safetensors file, as the float model of
+// another tool. With check false a hash that does not match is ignored.
 func ReadWeights(path string, check bool) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
@@ -111,7 +110,8 @@ func decodeAny(path string, data []byte, check bool) (*checkpoint.Snapshot, erro
 	return build(path, c)
 }
 
-// open opens the file at path, for all that is read of it: the name may mean another file a moment later.
+// open opens the file at path once for everything that is read from it, because the name may refer to another file a
+// moment later.
 func open(path string) (*os.File, error) {
 	f, err := files.Open(path)
 	if err != nil {
@@ -120,15 +120,15 @@ func open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// mostCopies is how many times over a checkpoint has its network's tensors at most:
-// weights, averaged weights, and the optimizer's state.
+// mostCopies is how many copies of its network's tensors a checkpoint can have: weights, averaged weights, and the
+// optimizer's state.
 const mostCopies = 16
 
 // justified refuses a checkpoint with far more data than its network has tensors.
 func (c *contents) justified(path string) error {
 	g, err := nn.Restore([]byte(c.meta["structure"]))
 	if err != nil {
-		return nil // whoever makes the model says so
+		return nil // the code that builds the model reports it
 	}
 	own, _ := g.FileBytes()
 	if data := c.size - 8 - c.head; data > mostCopies*own+maxHeader {
@@ -137,8 +137,8 @@ func (c *contents) justified(path string) error {
 	return nil
 }
 
-// load reads a safetensors file, once its header has shown that it is one (with ours: a
-// checkpoint of qpipe), and what it has. It closes the file.
+// load reads a safetensors file, after its header has shown that it is one (with ours: a checkpoint of qpipe) and what
+// it contains. It closes the file.
 func load(path string, f *os.File, ours bool) ([]byte, error) {
 	defer func() { _ = f.Close() }()
 	c, err := readHeader(path, f)
@@ -164,7 +164,7 @@ func load(path string, f *os.File, ours bool) ([]byte, error) {
 	return data, nil
 }
 
-// plain takes the path out of an operating system's error; it is named already.
+// plain removes the path from an operating system's error, because the message already names it.
 func plain(err error) error {
 	var p *os.PathError
 	if !errors.As(err, &p) {
@@ -189,7 +189,7 @@ func asFileError(path string, err error) error {
 	return &FileError{path, diag.Unreadable, plain(err)}
 }
 
-// Write writes a snapshot to path, in a folder that is there.
+// Write writes a snapshot to path, in an existing folder.
 func Write(path string, s *checkpoint.Snapshot) error {
 	data, err := Encode(s)
 	if err != nil {

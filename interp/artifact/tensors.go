@@ -11,7 +11,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// view is a tensor as the safetensors library takes it.
+// view is a tensor in the safetensors library's form.
 type view struct {
 	dtype safetensors.DType
 	shape []uint64
@@ -71,8 +71,8 @@ func toView(t nn.Tensor) (view, error) {
 	return v, nil
 }
 
-// tensor makes a tensor of its bytes b. Float types become float32, as the program
-// computes; of a type that it has no use for the data stay what they are.
+// tensor builds a tensor from its bytes b. Float types become float32, which the program computes with; data of types
+// that it does not use stay as they are.
 func (e *entry) tensor(b []byte) (nn.Tensor, error) {
 	t := nn.Tensor{Name: e.name, Shape: e.shape}
 	if t.Shape == nil {
@@ -110,7 +110,7 @@ func decode[T any](b []byte, size int, of func(b []byte) T) []T {
 	return x
 }
 
-// half is the value of an IEEE 754 binary16 number, which float32 holds exactly.
+// half is the value of an IEEE 754 binary16 number, which float32 represents exactly.
 func half(h uint16) float32 {
 	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&0x1f, uint32(h)&0x3ff
 	switch exp {

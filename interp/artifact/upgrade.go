@@ -6,7 +6,7 @@ import (
 	"qpipe/ops/quant"
 )
 
-// upgrade makes a snapshot of an older format version one of today's.
+// upgrade converts a snapshot of an older format version to the current one.
 func upgrade(s *checkpoint.Snapshot, version int) error {
 	if version > 1 || len(s.Structure) == 0 {
 		return nil
@@ -22,7 +22,7 @@ func upgrade(s *checkpoint.Snapshot, version int) error {
 	return nil
 }
 
-// ownZeroPoints moves the zero points of uint8 codes, which version 1 kept less 128.
+// ownZeroPoints shifts the zero points of uint8 codes, which version 1 stored minus 128.
 func ownZeroPoints(s *checkpoint.Snapshot, g *nn.Graph) {
 	points := map[string][]int32{}
 	for _, t := range s.Model {

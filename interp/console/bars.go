@@ -9,8 +9,8 @@ import (
 	"qpipe/interp/event"
 )
 
-// bars shows a line for each event worth one, and below them a bar for what goes on:
-// epoch, rate, time left and loss.
+// bars shows a line for each important event, and below them a bar for the present work: epoch, rate, time left and
+// loss.
 type bars struct {
 	mu       sync.Mutex
 	out      *Stream
@@ -28,7 +28,7 @@ func newBars(out *Stream, n *narrator) *bars {
 	return b
 }
 
-// refresh draws the bar again and again: windows change, and keys are echoed.
+// refresh redraws the bar regularly: windows change, and keys are echoed.
 func (b *bars) refresh() {
 	for {
 		select {
@@ -47,7 +47,7 @@ func (b *bars) Event(e event.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return // the run was aborted, and its last words come too late
+		return // the run was aborted, and this comes too late
 	}
 	switch d := e.Data.(type) {
 	case event.Progress:
@@ -81,10 +81,10 @@ func (b *bars) Close() {
 	b.out.screen.hide()
 }
 
-// bar is what a progress event says.
+// bar is the content of a progress event.
 type bar struct {
 	what, count, rate, left, loss string
-	share                         float64 // that is done
+	share                         float64 // the work done
 }
 
 func (b *bars) progress(e event.Event, d event.Progress) *bar {
@@ -105,14 +105,14 @@ func (b *bars) progress(e event.Event, d event.Progress) *bar {
 	return r
 }
 
-// The columns of the gauge: as many as there are, between these.
+// The least and the greatest number of columns of the gauge.
 const (
 	gaugeLeast = 8
 	gaugeMost  = 24
 )
 
-// fit is the bar in at most so many columns: one line, whatever the terminal is.
-// What there is no room for goes, from the least useful on.
+// fit is the bar in at most so many columns: always one line. If there is not enough room, the least useful parts are
+// removed first.
 func (r *bar) fit(columns int) string {
 	for _, parts := range [][]string{
 		{r.count, r.rate, r.left, r.loss},
@@ -136,7 +136,7 @@ func (r *bar) fit(columns int) string {
 	return Clipped(r.what, columns)
 }
 
-// gauge draws a share.
+// gauge draws a fraction as a gauge.
 func gauge(share float64, columns int) string {
 	full := int(share * float64(columns))
 	return strings.Repeat("━", full) + strings.Repeat("─", columns-full)

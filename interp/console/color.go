@@ -2,7 +2,7 @@ package console
 
 import "io"
 
-// Painter colours text, or leaves it alone.
+// Painter colours text, or leaves it unchanged.
 type Painter bool
 
 func (p Painter) sgr(code, s string) string {
@@ -15,18 +15,18 @@ func (p Painter) sgr(code, s string) string {
 // Bold is for headings.
 func (p Painter) Bold(s string) string { return p.sgr("1", s) }
 
-// Dim is for what matters less.
+// Dim is for less important text.
 func (p Painter) Dim(s string) string { return p.sgr("2", s) }
 
-// Red is for what is wrong.
+// Red is for errors.
 func (p Painter) Red(s string) string { return p.sgr("1;31", s) }
 
-// Green is for what is well.
+// Green is for success.
 func (p Painter) Green(s string) string { return p.sgr("32", s) }
 
 func (p Painter) yellow(s string) string { return p.sgr("33", s) }
 
-// IsTerminal reports whether a stream ends in a terminal.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(w io.Writer) bool {
 	s, ok := w.(*Stream)
 	return ok && s.columns != nil

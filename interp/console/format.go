@@ -13,7 +13,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// value is a number that may not be there; 0 then.
+// value is the value of an optional number, 0 if there is none.
 func value(n *number.Float) float64 {
 	if n == nil {
 		return 0
@@ -21,7 +21,7 @@ func value(n *number.Float) float64 {
 	return float64(*n)
 }
 
-// Printable makes a name or a text from a file harmless for a terminal, and one line.
+// Printable makes a name or a text from a file safe for a terminal, and puts it on one line.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || unicode.Is(unicode.Mn, r) {
@@ -31,7 +31,7 @@ func Printable(s string) string {
 	}, s)
 }
 
-// Readable is printable of several lines.
+// Readable is Printable for several lines.
 func Readable(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {

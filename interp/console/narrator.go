@@ -14,12 +14,12 @@ type narrator struct {
 	stages map[string]*extent
 }
 
-// newNarrator returns a narrator that paints so.
+// newNarrator returns a narrator with these colours.
 func newNarrator(paint Painter) *narrator {
 	return &narrator{paint: paint, stages: map[string]*extent{}}
 }
 
-// extent is what a stage said of its length when it began.
+// extent is a stage's length, as its start event gave it.
 type extent struct{ epochs, perEpoch int }
 
 func (n *narrator) extent(stage string) extent {
@@ -29,7 +29,7 @@ func (n *narrator) extent(stage string) extent {
 	return extent{}
 }
 
-// line returns the event as a line, "" where it is not worth one.
+// line returns the event as a line, or "" for an event that is not shown.
 func (n *narrator) line(e event.Event) string {
 	say := n.sentence(e)
 	if say == "" {
@@ -64,7 +64,7 @@ func (n *narrator) sentence(e event.Event) string {
 	}
 }
 
-// message is the sentence that the event of a run brings along, "" where that is not worth a line.
+// message is the sentence that comes with an event of the run, "" if it is not shown.
 func (n *narrator) message(d event.Data) string {
 	switch d := d.(type) {
 	case event.Skip:
@@ -120,8 +120,7 @@ func (n *narrator) start(stage string, d event.Start) string {
 	return strings.Join(parts, ", ")
 }
 
-// validation is worth a line in the middle of an epoch; at its end the epoch's
-// own line has the figures.
+// validation shows a line only in the middle of an epoch; at the end the epoch's own line has the figures.
 func (n *narrator) validation(e event.Event, d event.Validation) string {
 	x := n.extent(e.Stage)
 	if x.perEpoch == 0 || e.Step%x.perEpoch == 0 {
@@ -146,7 +145,7 @@ func (n *narrator) epoch(e event.Event, d event.Epoch) string {
 	return s
 }
 
-// receipt is what an absorption leaves behind.
+// receipt is the line about an absorption.
 func (n *narrator) receipt(e event.Event, d event.Absorb) string {
 	s := fmt.Sprintf(" %s at epoch %d, step %d (%s, scale %s): output changes by at most %.3g",
 		Printable(d.Module), e.Epoch, e.Step, Printable(d.QATMode), Kept(d.WeightScale), d.MaxChange)
@@ -169,7 +168,7 @@ func (n *narrator) receipt(e event.Event, d event.Absorb) string {
 	return s
 }
 
-// Kept says what has become of a weight's scale.
+// Kept says whether a weight's scale was kept or recomputed.
 func Kept(scale string) string {
 	if scale == "recompute" {
 		return "recomputed"

@@ -10,11 +10,10 @@ import (
 	"qpipe/interp/event"
 )
 
-// Display shows a run while it goes on. Its methods may be called from several
-// goroutines.
+// Display shows a run while it is working. Its methods may be called from several goroutines.
 type Display interface {
 	Event(e event.Event)
-	Line(text string) // something to say between two events
+	Line(text string) // a line between two events
 	Close()
 }
 
@@ -32,7 +31,7 @@ func New(out *Stream, err io.Writer, paint Painter, asJSON bool) Display {
 	}
 }
 
-// plainLines prints a line for each event worth one.
+// plainLines prints a line for each important event.
 type plainLines struct {
 	mu       sync.Mutex
 	out, err io.Writer
@@ -55,14 +54,14 @@ func (p *plainLines) Line(text string) {
 
 func (p *plainLines) Close() {}
 
-// JSONLines prints every event as it is, with the time of day.
+// JSONLines prints every event as JSON, with the time of day.
 type JSONLines struct {
 	mu  sync.Mutex
 	enc *json.Encoder
 	err io.Writer
 }
 
-// NewJSONLines prints into out; what cannot be written is told on err.
+// NewJSONLines prints to out; errors go to err.
 func NewJSONLines(out, err io.Writer) *JSONLines {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -76,7 +75,7 @@ func (j *JSONLines) Event(e event.Event) { j.Write(e.Line(Now())) }
 func (j *JSONLines) Write(v any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_ = j.enc.Encode(v) // the stream remembers what could not be written
+	_ = j.enc.Encode(v) // the stream remembers a failed write
 }
 
 // Line implements Display.
@@ -89,5 +88,5 @@ func (j *JSONLines) Line(text string) {
 // Close implements Display.
 func (j *JSONLines) Close() {}
 
-// Now is the time of day as lines have it.
+// Now is the time of day in the format of the lines.
 func Now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,5 +1,5 @@
 // Package console is what the verbs print on: two streams of one terminal, bars below their lines, tables, colours, and
-// sentences that tell a run's events. It decides nothing and ends nothing.
+// sentences for a run's events. It makes no decisions and never ends the program.
 package console
 
 import (
@@ -15,14 +15,12 @@ import (
 	"golang.org/x/term"
 )
 
-// Stream is the output or the error stream. Everything that the program says goes
-// through one of the two: so no failed write goes unseen, on a terminal no line is
-// broken within a word, and what a bar shows is erased before anything else is
-// written.
+// Stream is the output or the error stream. All output of the program goes through one of the two. So every failed
+// write is noticed, no line is broken within a word on a terminal, and a bar is erased before anything else is written.
 type Stream struct {
 	to      io.Writer
 	screen  *screen
-	columns func() int // asks for the terminal's width; nil where it is none
+	columns func() int // returns the terminal's width; nil if it is not a terminal
 	rest    []byte     // the beginning of a line, on a terminal
 	err     error      // of the first write that failed; nothing is written after it
 }
@@ -30,12 +28,12 @@ type Stream struct {
 // screen is what the two streams share: the terminal, and the bar at its bottom.
 type screen struct {
 	mu     sync.Mutex
-	dumb   bool // it knows no control sequences
+	dumb   bool // it does not understand control sequences
 	colour bool
-	live   bool                     // a line may stand in the place of a bar, or of an echoed key
-	bar    func(columns int) string // the present one, nil for none
+	live   bool                     // there may be a bar, or an echoed key, where a line is to be printed
+	bar    func(columns int) string // the present bar, nil for none
 	below  *Stream                  // where it is shown
-	closed bool                     // what comes now is too late
+	closed bool                     // anything further comes too late
 }
 
 // NewStreams returns the two streams for what the process, or a test, writes to.
@@ -44,8 +42,8 @@ func NewStreams(out, err io.Writer, dumb bool) (*Stream, *Stream) {
 	return &Stream{to: out, screen: s, columns: columnsOf(out)}, &Stream{to: err, screen: s, columns: columnsOf(err)}
 }
 
-// columnsOf returns the function that asks for a terminal's width, nil for what is
-// no terminal. The width is asked for at every use: windows change.
+// columnsOf returns the function that finds out a terminal's width, nil if it is not a terminal. It is called at every
+// use, because windows change.
 func columnsOf(w io.Writer) func() int {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -59,15 +57,15 @@ func columnsOf(w io.Writer) func() int {
 	}
 }
 
-// Write prints whole lines at once. On a terminal they are broken between words and
-// stand above the bar; what has no line end yet waits for it.
+// Write prints whole lines at once. On a terminal they are broken between words and printed above the bar; an
+// incomplete line waits for its end.
 func (s *Stream) Write(p []byte) (int, error) {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	return s.write(p)
 }
 
-// Last prints the last line, in the place of the bar, and keeps what still works in the background from writing.
+// Last prints the last line, in the place of the bar, and stops goroutines that are still working from writing.
 func (s *Stream) Last(line string) {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
@@ -90,7 +88,7 @@ func (s *Stream) write(p []byte) (int, error) {
 	return len(p), s.lines(string(text))
 }
 
-// lines prints whole lines on a terminal, in the place of the bar, and the bar below.
+// lines prints whole lines on a terminal, in the place of the bar, and then the bar below.
 func (s *Stream) lines(text string) error {
 	columns := s.columns()
 	var out []string
@@ -100,11 +98,11 @@ func (s *Stream) lines(text string) error {
 	if !s.screen.live {
 		return s.put([]byte(strings.Join(out, "\n") + "\n"))
 	}
-	// The terminal may echo a key between two lines: each begins at the left.
+	// The terminal may echo a key between two lines, so each one starts at the left.
 	return s.screen.above(s, strings.Join(out, "\n\r")+"\n\r")
 }
 
-// Raw is a writer for text that is read by programs: its lines stay as they are.
+// Raw is a writer for text that programs read: its lines are not changed.
 func (s *Stream) Raw() io.Writer { return rawStream{s} }
 
 type rawStream struct{ *Stream }
@@ -115,7 +113,7 @@ func (r rawStream) Write(p []byte) (int, error) {
 	return len(p), r.put(p)
 }
 
-// put writes, unless a write has failed before.
+// put writes, unless an earlier write has failed.
 func (s *Stream) put(p []byte) error {
 	if s.err != nil || s.screen.closed || len(p) == 0 {
 		return s.err
@@ -130,7 +128,7 @@ func (s *Stream) put(p []byte) error {
 	return s.err
 }
 
-// Flush ends a line that was begun.
+// Flush prints an incomplete line.
 func (s *Stream) Flush() {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
@@ -140,14 +138,14 @@ func (s *Stream) Flush() {
 	}
 }
 
-// Failed returns what kept the stream from being written, nil for nothing.
+// Failed returns the error of the first failed write, nil for none.
 func (s *Stream) Failed() error {
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	return s.err
 }
 
-// WriteError is a write to a stream that failed. It is told once, at the end.
+// WriteError is a failed write to a stream. It is reported once, at the end.
 type WriteError struct{ cause error }
 
 func (e *WriteError) Error() string {
@@ -163,12 +161,11 @@ func (e *WriteError) Unwrap() error { return e.cause }
 // Gone reports whether the reader of a stream has closed it.
 func Gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
 
-// The bar is drawn from the left, and the cursor goes back there: then a key that the
-// terminal echoes, as ^C, stands in the bar and is erased with it; and a window
-// that becomes narrower breaks the bar below the cursor, where all is erased. One that
-// becomes narrower while the bar is on its way cuts it, since it is drawn without breaks.
-// When Ctrl-C is pressed the terminal throws away what it has not shown yet, at any byte: so
-// every line first puts right what may be left of the bar before it.
+// The bar is drawn from the left, and the cursor returns there. So a key that the terminal echoes, such as ^C, appears
+// in the bar and is erased with it; and when the window becomes narrower, the bar is broken below the cursor, where
+// everything is erased. If the window becomes narrower while the bar is being drawn, the bar is cut, because it is
+// drawn without breaks. When Ctrl-C is pressed the terminal discards what it has not shown yet, at any byte: so every
+// line first removes what may be left of the previous bar.
 const (
 	home      = "\r"
 	erase     = "\x1b[J" // from the cursor to the end of the screen
@@ -177,7 +174,7 @@ const (
 	noColours = "\x1b[m"
 )
 
-// clear is what takes away the bar and whatever a key has left on its line.
+// clear is the sequence that removes the bar and anything that a key has left on its line.
 func (s *screen) clear() string {
 	if s.colour {
 		return breaks + noColours + home + erase
@@ -185,7 +182,7 @@ func (s *screen) clear() string {
 	return breaks + home + erase
 }
 
-// above prints lines in the place of the bar, and the bar again.
+// above prints lines in the place of the bar, and then the bar again.
 func (s *screen) above(to *Stream, lines string) error {
 	if s.below == nil || to == s.below {
 		return to.put([]byte(s.clear() + lines + s.drawn()))
@@ -196,8 +193,8 @@ func (s *screen) above(to *Stream, lines string) error {
 	return err
 }
 
-// drawn is the bar as it is drawn now. The last column stays free: there the cursor would
-// stand on what is erased.
+// drawn is the bar as it is drawn now. The last column stays empty, because there the cursor would be on text that is
+// erased.
 func (s *screen) drawn() string {
 	if s.bar == nil || s.below == nil {
 		return ""
@@ -205,7 +202,7 @@ func (s *screen) drawn() string {
 	return noBreaks + s.bar(s.below.columns()-1) + breaks + erase + home
 }
 
-// show draws a bar, in the place of the one before.
+// show draws a bar, in the place of the previous one.
 func (s *screen) show(bar func(columns int) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,15 +212,15 @@ func (s *screen) show(bar func(columns int) string) {
 	}
 }
 
-// redraw draws the bar again: its numbers, the window's width or what a key has left
-// may have changed. It overwrites and erases the rest, so that nothing flickers.
+// redraw draws the bar again: its numbers or the window's width may have changed, or a key may have left something. It
+// overwrites and erases the rest, so that nothing flickers.
 func (s *screen) redraw() {
 	if s.bar != nil {
 		_ = s.below.put([]byte(home + s.drawn()))
 	}
 }
 
-// hide takes the bar away.
+// hide removes the bar.
 func (s *screen) hide() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,8 +230,7 @@ func (s *screen) hide() {
 	}
 }
 
-// liven says that there will be bars on a stream: every line takes away what stands
-// in its place.
+// liven says that there will be bars on a stream: every line then erases what is in its place.
 func (s *screen) liven(below *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,8 +242,8 @@ func (s *screen) liven(below *Stream) {
 // Enliven says that there will be bars below the stream's lines.
 func (s *Stream) Enliven() { s.screen.liven(s) }
 
-// ShowBar draws a bar below the lines, in the place of the one before.
+// ShowBar draws a bar below the lines, in the place of the previous one.
 func (s *Stream) ShowBar(bar func(columns int) string) { s.screen.show(bar) }
 
-// HideBar takes the bar away.
+// HideBar removes the bar.
 func (s *Stream) HideBar() { s.screen.hide() }

@@ -44,8 +44,7 @@ func Value(v any) string {
 	return strings.TrimSpace(text.String())
 }
 
-// Table lays rows out in columns; align has a letter for each, "l" or "r". A
-// column without a text takes no room.
+// Table lays out rows in columns; align has a letter for each column, "l" or "r". An empty column takes no room.
 func Table(rows [][]string, align string) []string {
 	widths := make([]int, len(align))
 	for _, row := range rows {

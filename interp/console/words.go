@@ -7,7 +7,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// DidYouMean is the end of a message about an unknown word; the prefix is what is typed before it.
+// DidYouMean is the end of a message about an unknown word; the prefix is what the user types before such a word.
 func DidYouMean(word string, words []string, prefix string) string {
 	if near := diag.Nearest(word, words); near != "" {
 		return fmt.Sprintf("; did you mean %q?", prefix+near)

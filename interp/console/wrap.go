@@ -6,9 +6,9 @@ import (
 	"qpipe/lang/diag"
 )
 
-// broken breaks a line into lines of at most so many columns, between words: rather
-// where two spaces part columns than within one. What follows is indented
-// two columns more than the line. A word that is longer than a line has one to itself.
+// broken breaks a line into lines of at most so many columns, between words. It prefers places where two spaces
+// separate columns. The further lines are indented by two more columns than the first. A word that is longer than a
+// line gets a line of its own.
 func broken(line string, columns int) []string {
 	line = strings.TrimRight(line, " ")
 	if cells(line) <= columns {
@@ -47,7 +47,7 @@ type piece struct {
 	text string
 }
 
-// parted parts a text at runs of at least so many spaces.
+// parted splits a text at runs of at least so many spaces.
 func parted(text string, spaces int) []piece {
 	var out []piece
 	p := piece{}
@@ -88,7 +88,7 @@ func (f *filler) fits(p piece) bool {
 
 func (f *filler) add(p piece) {
 	if !f.begun && f.hangs {
-		p.gap = 0 // the indent stands for it
+		p.gap = 0 // the indent replaces it
 	}
 	f.line += strings.Repeat(" ", p.gap) + p.text
 	f.used += p.gap + cells(p.text)
@@ -102,7 +102,7 @@ func (f *filler) next() {
 	f.line, f.used, f.begun, f.hangs = f.hang, len(f.hang), false, true
 }
 
-// cells is the number of columns of a text, in which colours take none.
+// cells is the number of columns of a text; colours take none.
 func cells(s string) int {
 	n := 0
 	for {
@@ -119,7 +119,7 @@ func cells(s string) int {
 	}
 }
 
-// Clipped cuts a text that has no colours after so many columns.
+// Clipped cuts a text without colours after so many columns.
 func Clipped(s string, columns int) string {
 	if cells(s) <= columns {
 		return s

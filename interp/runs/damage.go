@@ -59,23 +59,23 @@ func (d *Damage) Summary() string {
 func (d *Damage) Detail() string {
 	var out []string
 	if len(d.Bad) > 0 {
-		out = append(out, numbered("Line", few(d.Bad), "of it was not as it had been written", "of it were not as they had been written"))
+		out = append(out, numbered("Line", few(d.Bad), "of it was damaged", "of it were damaged"))
 	}
 	if d.Moved > 0 {
-		out = append(out, "Lines stood in another place, or twice; they are in order again")
+		out = append(out, "Lines were out of order or duplicated; they are in order again")
 	}
 	switch {
 	case d.Strays == 1:
-		out = append(out, "A line of it was none of this run's, and is left out")
+		out = append(out, "A line of it was not written by this run, and is left out")
 	case d.Strays > 1:
-		out = append(out, fmt.Sprintf("%d lines of it were none of this run's, and are left out", d.Strays))
+		out = append(out, fmt.Sprintf("%d lines of it were not written by this run, and are left out", d.Strays))
 	}
 	if len(d.Lost) > 0 {
 		out = append(out, numbered("Number", few(d.Lost), "is lost", "are lost"))
 	}
 	out = append(out, d.Told...)
 	if d.Kept != "" {
-		out = append(out, fmt.Sprintf("The damaged file is kept as %s; the run goes on in %s", d.Kept, filepath.Base(d.Path)))
+		out = append(out, fmt.Sprintf("The damaged file is kept as %s; the run continues in %s", d.Kept, filepath.Base(d.Path)))
 	}
 	if len(out) == 0 {
 		return ""

@@ -177,7 +177,7 @@ func (r *Run) foreign(names ...string) error {
 	}
 	text += ", or give the run another folder with -out"
 	if r.Manifest == nil || !r.known() {
-		text += ". There is no " + ManifestName + " that says whose they are, nor an " + EventsName + " of a run from which it could be made again"
+		text += ". There is no " + ManifestName + " that says whose they are, nor an " + EventsName + " of a run from which it could be rebuilt"
 	}
 	return &artifact.FileError{Path: paths[0], Code: diag.Foreign, Err: errors.New(text)}
 }
@@ -215,13 +215,13 @@ func (r *Run) fileError(name string, code diag.Code, err error) error {
 func plain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) && strings.Contains(p.Err.Error(), "path escapes") {
-		return errors.New("is a link that leads out of the run's folder. Move it away, or give the run another folder with -out")
+		return errors.New("is a link that leads outside of the run's folder. Move it away, or give the run another folder with -out")
 	}
 	if l := (*os.LinkError)(nil); errors.As(err, &l) {
 		err = l.Err
 	}
 	if err = files.Cause(err); errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w. Give yourself the right to it (chmod, chown), also in its folder, or give the run another folder with -out", err)
+		return fmt.Errorf("%w. Give yourself permission (chmod, chown), also for its folder, or give the run another folder with -out", err)
 	}
 	return err
 }
