@@ -1,6 +1,6 @@
-// Package bench measures how fast networks and single kernels run: it makes them, with random weights and images
-// from a seed, and times whole steps, nodes, and what the machine can do at most. It prints nothing and knows no
-// command line; what it cannot understand of one is an Unknown.
+// Package bench measures how fast networks and single kernels run. It builds them with random weights and images from a
+// seed, and times whole steps, nodes, and the machine's peak. It prints nothing and does not know the command line; for
+// a word that it does not understand it returns an Unknown.
 package bench
 
 import (
@@ -11,15 +11,15 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// Lab is what measurements are made with.
+// Lab has everything that measurements need.
 type Lab struct {
 	Catalog part.Catalog
 	Kernels *kernel.Set
-	Memory  int64            // bytes that the process may have, 0 where that is not known
+	Memory  int64            // how much memory the process may have in bytes, 0 if unknown
 	Clock   func() time.Time // monotonic
 }
 
-// MostBatch is how many images at a time are measured at most.
+// MostBatch is the largest batch that is measured.
 const MostBatch = 4096
 
 // Unknown is a word that names nothing to measure.
@@ -27,7 +27,7 @@ type Unknown struct{ error }
 
 func unknown(format string, args ...any) error { return Unknown{fmt.Errorf(format, args...)} }
 
-// nanoseconds is the clock as a count from now on.
+// nanoseconds returns a clock that counts from now on.
 func (l *Lab) nanoseconds() func() int64 {
 	began := l.Clock()
 	return func() int64 { return int64(l.Clock().Sub(began)) }

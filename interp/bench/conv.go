@@ -23,8 +23,8 @@ func (s ConvShape) String() string {
 	return fmt.Sprintf("%s %d,%d,%d,%d,%d,%d,%d", s.name, s.inC, s.outC, s.side, s.size, s.stride, s.pad, s.groups)
 }
 
-// ConvShapes are the convolutions of ResNet-18 for CIFAR, ResNet-50 and MobileNetV2
-// that are compared with other programs one by one: NET_KERNEL_CHANNELS_SIDE.
+// ConvShapes are the convolutions of ResNet-18 for CIFAR, ResNet-50 and MobileNetV2 that are compared with other
+// programs separately: NET_KERNEL_CHANNELS_SIDE.
 func ConvShapes() []ConvShape {
 	return []ConvShape{
 		{"r18c_stem_3x3_3-64_32", 3, 64, 32, 3, 1, 1, 1},
@@ -67,17 +67,16 @@ func ConvShapes() []ConvShape {
 	}
 }
 
-// The kinds of kernels that are measured on one convolution. An activation or
-// accumulator of a type is written as oneDNN does: u8s8s32 has uint8 inputs, int8
-// weights and int32 results.
+// The kinds of kernels that are measured on one convolution. The types are written as in oneDNN: u8s8s32 has uint8
+// inputs, int8 weights and int32 results.
 const (
 	kindF32     = "f32"     // forward, bias and ReLU
-	kindPlain   = "plain"   // forward alone
+	kindPlain   = "plain"   // only forward
 	kindU8S8S32 = "u8s8s32" // integer forward, accumulators out
 	kindS8S8S32 = "s8s8s32" // the same for signed inputs
 	kindU8S8U8  = "u8s8u8"  // integer forward, bias, a scale per channel, ReLU, codes out
-	kindBwdD    = "bwd_d"   // the gradient to the input
-	kindBwdW    = "bwd_w"   // the gradient to the weights
+	kindBwdD    = "bwd_d"   // the gradient of the input
+	kindBwdW    = "bwd_w"   // the gradient of the weights
 )
 
 func convKinds() []string {
@@ -93,8 +92,8 @@ func (s *ConvShape) geometry(n int) kernel.Conv {
 	}
 }
 
-// Conv is one kernel on one convolution, as bench-worker and the machine's
-// peak measure it; weights are packed before.
+// Conv is one kernel on one convolution, as bench-worker and the machine's peak measure it; weights are packed
+// beforehand.
 func (l *Lab) Conv(pool *engine.Workers, shape, kind string, n int) (*Work, error) {
 	list := ConvShapes()
 	i := slices.IndexFunc(list, func(s ConvShape) bool { return s.name == shape })
@@ -126,8 +125,8 @@ func (l *Lab) Conv(pool *engine.Workers, shape, kind string, n int) (*Work, erro
 	}, nil
 }
 
-// convCase is a convolution with what its kernels need. Rows of the result are cut
-// as the network's nodes cut them; a set with more threads than rows cuts channels.
+// convCase is a convolution with what its kernels need. The rows of the result are divided as in the network's nodes;
+// if there are more threads than rows, the channels are.
 type convCase struct {
 	p      kernel.Conv
 	set    *kernel.Set
@@ -143,8 +142,8 @@ func (c *convCase) ready(r kernel.Room) {
 	}
 }
 
-// over returns a function that runs f over ranges of rows, all channels in each: as
-// few ranges as the threads are kept busy with, or the nodes' own cut with fine.
+// over returns a function that runs f over ranges of rows, all channels in each: as few ranges as keep the threads
+// busy, or with fine the ranges that the nodes use.
 func (c *convCase) over(rows, width int, fine bool, f func(worker, r0, r1 int)) func() {
 	cut := grid.NewCut(rows, width)
 	if !fine {
@@ -162,7 +161,7 @@ func (c *convCase) over(rows, width int, fine bool, f func(worker, r0, r1 int)) 
 	return func() { c.pool.Run(cut.N, task) }
 }
 
-// channels returns a function that runs f over ranges of n channels, one a thread.
+// channels returns a function that runs f over ranges of n channels, one per thread.
 func (c *convCase) channels(n int, f func(worker, o0, o1 int)) func() {
 	block := c.set.Block
 	step := (n + c.pool.Size()*block - 1) / (c.pool.Size() * block) * block
@@ -193,7 +192,7 @@ func (c *convCase) packed() []float32 {
 	return packed
 }
 
-// forward is the convolution with bias and ReLU, row by row while they are near.
+// forward is the convolution with bias and ReLU, row by row while the row is in the cache.
 func (c *convCase) forward() func() {
 	x, y, w := c.input(), c.output(), c.packed()
 	one, bias := make([]float32, c.p.OutC), floats32(c.p.OutC, 4)
@@ -259,7 +258,7 @@ func (c *convCase) codes() func() {
 	return c.integers(&kernel.Int8Out{Y: make([]uint8, c.p.Rows()*c.p.OW*c.p.OutC), Q: q})
 }
 
-// data is the gradient to the input.
+// data is the gradient of the input.
 func (c *convCase) data() func() {
 	dx, dy := c.input(), c.output()
 	packed := make([]float32, c.set.Conv(&c.p).DataPackSize(&c.p))
@@ -270,7 +269,7 @@ func (c *convCase) data() func() {
 	})
 }
 
-// weights is the gradient to the weights, zeroed first.
+// weights is the gradient of the weights, zeroed first.
 func (c *convCase) weights() func() {
 	x, dy, dw := kernel.Operand{F: c.input()}, c.output(), make([]float32, c.p.WeightLen())
 	c.ready(c.set.Conv(&c.p).BackwardWeightsRoom(&c.p))
@@ -282,8 +281,7 @@ func (c *convCase) weights() func() {
 	return add
 }
 
-// floats32 are n values in [-0.5, 0.5), codes n codes from 0 to 63, which no sum of
-// products overflows with.
+// floats32 are n values in [-0.5, 0.5). codes are n codes from 0 to 63, so that no sum of products overflows.
 func floats32(n int, seed uint64) []float32 {
 	r, x := part.NewRand(seed), make([]float32, n)
 	for i := range x {

@@ -38,7 +38,7 @@ func (s *Subject) graph(form string, pool *engine.Workers) (*nn.Graph, error) {
 	if s.build == nil {
 		return nil, unknown("%s is an int8 model, or one half-way to it: -what int8 is all that can be measured of it", s.name)
 	}
-	if form == string(nn.FuseBN) { // nothing normalizes afterwards, so what is folded must fit
+	if form == string(nn.FuseBN) { // nothing normalizes afterwards, so the folded weights must fit
 		g, err := s.settled(pool)
 		if err != nil {
 			return nil, err
@@ -59,10 +59,10 @@ func (s *Subject) prepare(g *nn.Graph, f nn.Form, m nn.Mode) error {
 	return g.Prepare(f, m)
 }
 
-// settleBatch is how many images give BatchNorms and quant nodes their numbers.
+// settleBatch is the number of images from which BatchNorms and quant nodes get their statistics.
 const settleBatch = 8
 
-// settled makes the float network with BNs that have seen images.
+// settled builds the float network, with BNs that have seen images.
 func (s *Subject) settled(pool *engine.Workers) (*nn.Graph, error) {
 	g, err := s.build(true)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Subject) settled(pool *engine.Workers) (*nn.Graph, error) {
 	return g, s.see(g, engine.Train, pool)
 }
 
-// fits refuses a batch that the machine cannot hold.
+// fits refuses a batch that does not fit into the machine's memory.
 func (s *Subject) fits(g *nn.Graph, batch int, ph engine.Phase, pool *engine.Workers) error {
 	memory := func(batch int) int64 {
 		model := g.Bytes()
@@ -101,8 +101,8 @@ func (s *Subject) see(g *nn.Graph, p engine.Phase, pool *engine.Workers) error {
 	return err
 }
 
-// quantized makes the int8 model as a pipeline would: a float network whose BNs
-// have seen images, ranges from a calibration, conversion.
+// quantized builds the int8 model as a pipeline would: a float network whose BNs have seen images, ranges from a
+// calibration, conversion.
 func (s *Subject) quantized(pool *engine.Workers) (*nn.Graph, error) {
 	if s.int8 != nil {
 		return s.int8, nil
@@ -123,8 +123,7 @@ func (s *Subject) quantized(pool *engine.Workers) (*nn.Graph, error) {
 	return g.Convert()
 }
 
-// randomImages are n images of about normally distributed values: the same ones
-// for the same shape.
+// randomImages are n images with roughly normally distributed values, always the same for the same shape.
 func randomImages(in tensor.Shape, n int) []float32 {
 	r := part.NewRand(7, uint64(in.H), uint64(in.C))
 	x := make([]float32, n*in.WithN(1).Len())
@@ -146,7 +145,7 @@ func randomLabels(classes, n int) []int32 {
 	return labels
 }
 
-// trains reports whether a form is measured in training, infers whether it is in inference.
+// trains reports whether a form is measured in training, infers whether it is measured in inference.
 func trains(form string) bool { return form != Int8 }
 func infers(form string) bool { return form == Float || form == Int8 }
 

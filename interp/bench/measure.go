@@ -10,31 +10,30 @@ import (
 	"qpipe/ops/engine"
 )
 
-// Timing is what a measurement found, times in nanoseconds of one run.
+// Timing is the result of a measurement; times are in nanoseconds per run.
 type Timing struct {
 	Median int64   `json:"median_ns"`
 	Min    int64   `json:"min_ns"`
 	Max    int64   `json:"max_ns"`
-	Turns  int     `json:"turns"` // how many times the median is of
-	Runs   int     `json:"runs"`  // runs a turn
+	Turns  int     `json:"turns"` // the number of times that the median is taken of
+	Runs   int     `json:"runs"`  // runs per turn
 	Allocs float64 `json:"allocs_per_run"`
 	Memory int64   `json:"peak_memory_bytes,omitempty"` // of the process, while running
 }
 
-// The number of turns that a measurement takes: the least for a median that one
-// bad turn does not move.
+// The number of turns that a measurement takes. With the least number, one bad turn does not change the median much.
 const (
 	leastTurns = 3
 	mostTurns  = 9
 )
 
-// measure runs w for about the given time, after one run that does not count.
+// measure runs w for about the given time, after a first run that does not count.
 func (w *Work) measure(about time.Duration) (Timing, error) {
 	clock := w.clock
 	if err := w.run(); err != nil {
 		return Timing{}, err
 	}
-	debug.FreeOSMemory() // what making it has left behind is not its memory
+	debug.FreeOSMemory() // garbage from building it is not its memory
 	memory.ResetPeak()
 	from := clock()
 	if err := w.run(); err != nil {
@@ -75,7 +74,7 @@ type Layer struct {
 	Backward int64  `json:"backward_ns,omitempty"`
 }
 
-// layers measures what every node costs: the mean over so many runs as fit into the time.
+// layers measures what every node costs: the mean over as many runs as fit into the time.
 func (w *Work) layers(about time.Duration) ([]Layer, error) {
 	clock := w.clock
 	w.net.Profile(clock)
@@ -98,7 +97,7 @@ func perRun(times []engine.NodeTime, runs int64) []Layer {
 	return list
 }
 
-// Kinds sums the layers up by kind, the dearest first.
+// Kinds sums up the layers by kind, the most expensive first.
 func Kinds(layers []Layer) []Layer {
 	var sums []Layer
 	for _, l := range layers {

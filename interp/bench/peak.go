@@ -22,7 +22,7 @@ func peakShapes() []struct {
 	}{{"r50_1x1_512-128_28", 1}, {"r50_1x1_1024-256_14", 2}, {"r50_1x1_2048-512_7", 4}}
 }
 
-// peakBy says how the peak is measured.
+// peakBy describes how the peak is measured.
 func peakBy() string {
 	var names []string
 	for _, s := range peakShapes() {
@@ -32,7 +32,7 @@ func peakBy() string {
 		", bias and ReLU included, int8 with codes as output"
 }
 
-// peak is the best speed of a kind in operations a nanosecond.
+// peak is the best speed of a kind in operations per nanosecond.
 func (l *Lab) peak(pool *engine.Workers, kind string, about time.Duration) (best float64, err error) {
 	clock, shapes := l.nanoseconds(), peakShapes()
 	for _, s := range shapes {

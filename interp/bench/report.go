@@ -21,20 +21,20 @@ type Report struct {
 	Nets          []*Net `json:"nets"`
 }
 
-// Peak is the machine's peak with so many threads, in operations a nanosecond
-// (GFLOP/s and GOP/s), two a multiply-accumulate.
+// Peak is the machine's peak with a number of threads, in operations per nanosecond (GFLOP/s and GOP/s); a
+// multiply-accumulate counts as two.
 type Peak struct {
 	Threads int     `json:"threads"`
 	Float   float64 `json:"float32_gflops"`
 	Int8    float64 `json:"int8_gops"`
 }
 
-// Net is a network with what was measured of it.
+// Net is a network with its measurements.
 type Net struct {
 	Name   string `json:"name"`
 	Input  string `json:"input"`
 	Params int    `json:"params,omitempty"`
-	MACs   int64  `json:"macs"` // multiply-accumulates an image, forward
+	MACs   int64  `json:"macs"` // multiply-accumulates per image, forward
 	Rows   []Row  `json:"rows"`
 }
 
@@ -46,13 +46,13 @@ type Row struct {
 	Threads int    `json:"threads"`
 	Timing
 	Images  float64 `json:"images_per_second"`
-	Speed   float64 `json:"gops"` // operations a nanosecond
+	Speed   float64 `json:"gops"` // operations per nanosecond
 	Integer bool    `json:"integer"`
 	Share   float64 `json:"share_of_peak"`
 	Layers  []Layer `json:"layers,omitempty"`
 }
 
-// NewReport says with what it is measured: the program's version and its kernel set.
+// NewReport returns an empty report with the program's version and its kernel set.
 func NewReport(version string, set *kernel.Set) *Report {
 	return &Report{
 		FormatVersion: diag.FormatVersion, Version: version, Kernels: set.Name,
@@ -60,7 +60,7 @@ func NewReport(version string, set *kernel.Set) *Report {
 	}
 }
 
-// Peak is the machine's peak with so many threads, 0 where it was not measured.
+// Peak is the machine's peak with so many threads, 0 if it was not measured.
 func (r *Report) Peak(threads int, integer bool) float64 {
 	for _, p := range r.Peaks {
 		switch {
@@ -73,7 +73,7 @@ func (r *Report) Peak(threads int, integer bool) float64 {
 	return 0
 }
 
-// describe notes what all forms of a network share.
+// describe records what all forms of a network have in common.
 func (s *Net) describe(g *nn.Graph, form string) {
 	s.Input, s.MACs = g.Input().WithN(0).String(), g.MACs()
 	if form != Float || s.Params > 0 {

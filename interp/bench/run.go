@@ -10,20 +10,20 @@ import (
 	"qpipe/ops/engine"
 )
 
-// Request says what is measured of every network.
+// Request says what to measure for every network.
 type Request struct {
-	Batches, Threads []int    // no batches: those of the network
-	Forms            []string // none: all that the network has
+	Batches, Threads []int    // if empty, those of the network
+	Forms            []string // if empty, all that the network has
 	Time             time.Duration
-	Layers           bool // what every node costs, too
+	Layers           bool // also what every node costs
 }
 
-// Bench is a bench under way.
+// Bench is a running measurement.
 type Bench struct {
 	Lab     *Lab
 	Request Request
 	Report  *Report
-	Status  func(text string) // says what is measured, where somebody watches; else nil
+	Status  func(text string) // is called with what is being measured; nil if nobody watches
 }
 
 func (b *Bench) says(format string, args ...any) {
@@ -32,7 +32,7 @@ func (b *Bench) says(format string, args ...any) {
 	}
 }
 
-// Peaks finds what the machine can do at most with each number of threads.
+// Peaks measures the machine's peak with each number of threads.
 func (b *Bench) Peaks() error {
 	for _, n := range b.Request.Threads {
 		if err := b.peaks(n); err != nil {
@@ -55,7 +55,7 @@ func (b *Bench) peaks(threads int) error {
 	return err
 }
 
-// Measure measures one network in all that is wanted.
+// Measure measures one network in every wanted way.
 func (b *Bench) Measure(s *Subject) (*Net, error) {
 	forms, err := s.Wanted(b.Request.Forms)
 	if err != nil {
@@ -80,8 +80,8 @@ func (b *Bench) Measure(s *Subject) (*Net, error) {
 	return out, nil
 }
 
-// form measures a form of a network at every batch: what it infers with, and
-// steps of more than one image in training, since BatchNorm needs several.
+// form measures a form of a network with every batch: inference, and training steps with more than one image, because
+// BatchNorm needs several.
 func (b *Bench) form(s *Subject, form string, batches []int, pool *engine.Workers, out *Net) error {
 	g, err := s.graph(form, pool)
 	if err != nil {
@@ -92,7 +92,7 @@ func (b *Bench) form(s *Subject, form string, batches []int, pool *engine.Worker
 		if infers(form) {
 			w, err := s.inference(g, batch, pool)
 			if err == nil {
-				if i == len(batches)-1 && s.int8 == nil { // nobody needs g any more
+				if i == len(batches)-1 && s.int8 == nil { // g is no longer needed
 					w.net.Release()
 				}
 				err = b.row(w, Row{What: form, Does: "inference", Batch: batch, Threads: pool.Size()}, out)
@@ -145,8 +145,8 @@ type Once struct {
 	What          string `json:"what"` // the form
 }
 
-// Once makes a network ready and runs it one time; it began to load at that moment. Of the request the first of each
-// list counts.
+// Once prepares a network and runs it once; began is when it started to load. It uses the first element of each list of
+// the request.
 func (b *Bench) Once(s *Subject, began time.Time) (*Once, error) {
 	forms, err := s.Wanted(b.Request.Forms)
 	if err != nil {

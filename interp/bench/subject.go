@@ -20,13 +20,12 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// net is a network that is measured by its name: a model of the catalogue with
-// arguments, and the images that it is for.
+// net is a network that is measured by name: a model of the catalogue with arguments, and the size of its images.
 type net struct {
 	name, model string
 	args        map[string]any
 	in          tensor.Shape
-	batch       int // the large one
+	batch       int // the large batch
 }
 
 // nets are the networks that qpipe is compared with other programs on.
@@ -49,7 +48,7 @@ func nets() []net {
 	}
 }
 
-// Names are the networks that are measured by a name.
+// Names are the networks that are measured by name.
 func Names() []string {
 	var names []string
 	for _, n := range nets() {
@@ -63,21 +62,20 @@ type Subject struct {
 	name    string
 	lab     *Lab
 	in      tensor.Shape
-	batches []int // what is measured where nobody says otherwise
+	batches []int // what is measured by default
 	modes   []nn.Mode
 	qconfig func(m nn.Module) nn.QConfig
-	// build makes the network with its parameters in form Float; of a file that
-	// holds another form it is nil. To settle means that one training batch gives
-	// the BNs their running statistics.
+	// build returns the network with its parameters in form Float; it is nil for a file with another form. With settle,
+	// one training batch gives the BNs their running statistics.
 	build func(settle bool) (*nn.Graph, error)
-	// int8 is the int8 model of a file, nil where it is made from build.
+	// int8 is the int8 model of a file, nil if it is built with build.
 	int8      *nn.Graph
 	optimizer part.Optimizer
 	loss      part.Loss
 }
 
-// batchNormMomentum is the argument by which every model of the zoo takes the
-// share of the present batch in BatchNorm's running statistics.
+// batchNormMomentum is the argument of every model of the zoo for the share of the current batch in BatchNorm's running
+// statistics.
 const batchNormMomentum = "bn_momentum"
 
 // Named finds the network that a word names: one of Names, or a file with a model.
@@ -107,13 +105,12 @@ func (l *Lab) Named(word string) (*Subject, error) {
 	return s, nil
 }
 
-// subject is one that nothing but its name is known of.
+// subject is a Subject of which only the name is known.
 func (l *Lab) subject(name string) *Subject {
 	return &Subject{name: name, lab: l, modes: []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}, batches: []int{1, 64}}
 }
 
-// build makes a model of the catalogue and fills it from a seed. A call
-// without arguments takes the defaults and args.
+// build builds a model of the catalogue and fills it from a seed. A call without arguments gets the defaults and args.
 func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle bool) (*nn.Graph, error) {
 	settled := map[string]any{}
 	if settle {
@@ -138,8 +135,8 @@ func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle
 	return built.Graph, built.Init(1)
 }
 
-// withArgs is a copy of a part's Args with some of its arguments set; an argument
-// that the part does not have is passed over.
+// withArgs is a copy of a part's Args with some of its arguments set; arguments that the part does not have are
+// ignored.
 func withArgs(args any, sets ...map[string]any) any {
 	v := reflect.New(reflect.TypeOf(args))
 	v.Elem().Set(reflect.ValueOf(args))
@@ -153,7 +150,7 @@ func withArgs(args any, sets ...map[string]any) any {
 	return v.Elem().Interface()
 }
 
-// partOf makes a part of the catalogue with some arguments set.
+// partOf builds a part of the catalogue with some arguments set.
 func partOf[S any](l *Lab, kind program.Kind, name string, args map[string]any) (S, error) {
 	sig, ok := l.Catalog.Signature(kind, name)
 	if !ok {
@@ -163,8 +160,8 @@ func partOf[S any](l *Lab, kind program.Kind, name string, args map[string]any) 
 	return part.New[S](l.Catalog, program.Call{Kind: kind, Type: name, Args: withArgs(reflect.ValueOf(sig.Args()).Elem().Interface(), args)})
 }
 
-// int8Everywhere is what a qconfig block that says per_channel gives: int8
-// weights and activations, of which only the output's stays float32.
+// int8Everywhere is the result of a qconfig block with per_channel: int8 weights and activations; only the network's
+// output stays float32.
 func (l *Lab) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
 	observer, err := partOf[part.Observer](l, program.ObserverKind, "min_max", nil)
 	if err != nil {
@@ -180,7 +177,7 @@ func (l *Lab) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
 	}, nil
 }
 
-// trainWith gives the subject stochastic gradient descent and cross-entropy.
+// trainWith sets the subject's optimizer to stochastic gradient descent and its loss to cross-entropy.
 func (l *Lab) trainWith(s *Subject) (err error) {
 	s.optimizer, err = partOf[part.Optimizer](l, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
 	if err != nil {
@@ -190,8 +187,8 @@ func (l *Lab) trainWith(s *Subject) (err error) {
 	return err
 }
 
-// read fills the subject from a file: a float checkpoint is measured in every form,
-// one of another form as the int8 model that it is or becomes.
+// read fills the subject from a file. A float checkpoint is measured in every form; one in another form is measured as
+// the int8 model that it is or can be converted to.
 func (s *Subject) read(path string) error {
 	snap, err := artifact.Read(path)
 	if err != nil {
@@ -217,7 +214,7 @@ func (s *Subject) read(path string) error {
 	return err
 }
 
-// Of are the models of a plan, or those that stages and models name.
+// Of returns the models of a plan, or those that the lists of stages and models name.
 func (l *Lab) Of(p *graph.Plan, stages, models []string) ([]*Subject, error) {
 	if err := knownNames(p, stages, models); err != nil {
 		return nil, err

@@ -9,14 +9,14 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Work is something to measure, ready to be done again and again.
+// Work is something to measure, ready to be run repeatedly.
 type Work struct {
-	items   int          // images of one run
-	flop    float64      // operations of one run, two a multiply-accumulate
+	items   int          // images per run
+	flop    float64      // operations per run, two for a multiply-accumulate
 	integer bool         // they are integer operations
 	clock   func() int64 // monotonic, in nanoseconds
 	run     func() error
-	net     *engine.Net // nil where there are no layers
+	net     *engine.Net // nil if there are no layers
 }
 
 // inference is the forward pass of a batch.
@@ -35,12 +35,12 @@ func (s *Subject) inference(g *nn.Graph, batch int, pool *engine.Workers) (*Work
 	}, nil
 }
 
-// rate is the learning rate of measured steps: so small that random labels do
-// no harm. It changes nothing of the work.
+// rate is the learning rate of measured steps. It is so small that random labels do no harm, and it does not change the
+// amount of work.
 const rate = 1e-5
 
-// training is a step as a stage's trainer does it: forward, loss, backward, a look
-// at what is not finite, and the optimizer's update of every parameter.
+// training is a step as in a stage's trainer: forward, loss, backward, the check for values that are not finite, and
+// the optimizer's update of every parameter.
 func (s *Subject) training(g *nn.Graph, batch int, pool *engine.Workers) (*Work, error) {
 	if err := s.fits(g, batch, engine.Train, pool); err != nil {
 		return nil, err

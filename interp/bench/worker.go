@@ -51,7 +51,7 @@ func (l *Lab) Inference(net, form string, batch int, pool *engine.Workers) (*Wor
 	return w, err
 }
 
-// Peak is the best of the kernel set's convolutions as a line of text: f32 or int8.
+// Peak is the speed of the kernel set's fastest convolution as a line of text: f32 or int8.
 func (l *Lab) Peak(kind string, pool *engine.Workers) (string, error) {
 	k, ok := map[string]string{"f32": kindF32, "int8": kindU8S8U8}[kind]
 	if !ok {
@@ -61,7 +61,7 @@ func (l *Lab) Peak(kind string, pool *engine.Workers) (string, error) {
 	return fmt.Sprintf("%.4g G/s, %s: %s", best, console.Count(pool.Size(), "thread"), peakBy()), err
 }
 
-// Save writes the subject's int8 model as a file, for measures of loading.
+// Save writes the subject's int8 model to a file, to measure loading.
 func (s *Subject) Save(path string, pool *engine.Workers) error {
 	g, err := s.graph(Int8, pool)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Subject) Save(path string, pool *engine.Workers) error {
 	})
 }
 
-// Serve runs the work as often as each line of the input says, and answers how long that took.
+// Serve runs the work as often as each line of the input asks, and answers how long that took.
 func (w *Work) Serve(in io.Reader, out io.Writer) error {
 	if err := w.run(); err != nil {
 		return err

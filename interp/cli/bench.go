@@ -73,7 +73,7 @@ func (a *app) benchCmd() *cobra.Command {
 	return cmd
 }
 
-// completeBench offers the networks' names beside files.
+// completeBench offers the names of networks as well as files.
 func completeBench(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return bench.Names(), cobra.ShellCompDirectiveDefault
 }
@@ -168,12 +168,12 @@ func (a *app) benchAll(b *bench.Bench, subjects []*bench.Subject, asJSON bool) e
 	return nil
 }
 
-// lab is what this program measures with.
+// lab is the program's own bench.Lab.
 func (a *app) lab(set *kernel.Set) *bench.Lab {
 	return &bench.Lab{Catalog: a.catalog, Kernels: set, Memory: a.machine().Memory, Clock: time.Now}
 }
 
-// subjects are the networks that the command line's word names.
+// subjects are the networks that the word on the command line names.
 func (a *app) subjects(lab *bench.Lab, f benchFlags, word string) ([]*bench.Subject, error) {
 	if filepath.Ext(word) != ".hcl" {
 		if len(f.stages)+len(f.models) > 0 {

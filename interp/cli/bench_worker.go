@@ -33,7 +33,7 @@ type workerFlags struct {
 	form           string
 }
 
-// benchWorkerCmd is for scripts that compare: bench/peers.
+// benchWorkerCmd is for the scripts in bench/peers that compare programs.
 func (a *app) benchWorkerCmd() *cobra.Command {
 	var f workerFlags
 	cmd := &cobra.Command{
@@ -68,7 +68,7 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	return a.work(f, what, rest, a.lab(set), pool)
 }
 
-// work does what the first word says, with the others.
+// work performs the work that the first word names; the other words are its arguments.
 func (a *app) work(f workerFlags, what string, rest []string, lab *bench.Lab, pool *engine.Workers) (err error) {
 	var w *bench.Work
 	switch what {

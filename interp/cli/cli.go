@@ -1,7 +1,6 @@
-// Package cli is the part of qpipe that meets a person: it turns arguments,
-// environment and streams into calls of the rooms below, and what they return
-// into text, JSON and an exit code. A file is a verb. It decides nothing about
-// pipelines: what a mistake is, what runs and in which order, is known below.
+// Package cli is qpipe's command line: it turns arguments, environment and streams into calls of the rooms below, and
+// their results into text, JSON and an exit code. Each verb has a file. It decides nothing about pipelines: the rooms
+// below know what a mistake is, what runs and in which order.
 package cli
 
 import (
@@ -30,15 +29,15 @@ const (
 	exitBug         = 3   // ours
 	exitPending     = 2   // plan -detailed-exitcode: something would run
 	exitUnformatted = 3   // fmt -check
-	exitInterrupted = 130 // by a signal, with a checkpoint, or since nobody reads the output
+	exitInterrupted = 130 // by a signal, with a checkpoint, or because nobody reads the output
 )
 
-// Streams is the world that a program talks to.
+// Streams is everything outside that the program uses.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Environ  []string     // "NAME=value"
-	Memory   func() int64 // bytes that the process may have, 0 where that is not known; nil: nobody asks
+	Memory   func() int64 // how much memory the process may have in bytes, 0 if unknown; nil: no check
 }
 
 // System returns the streams and the environment of the process.
@@ -64,7 +63,7 @@ func Main(args []string, s Streams, c part.Catalog) (code int) {
 	a := newApp(s, c)
 	a.signals.listen()
 	defer func() {
-		if code != exitInterrupted { // else a second signal that comes late must not keep the process from saying so
+		if code != exitInterrupted { // otherwise a late second signal must not prevent the exit code
 			a.signals.close()
 		}
 	}()
@@ -89,9 +88,9 @@ type app struct {
 	signals  signals
 	catalog  part.Catalog
 	noColor  bool
-	unknown  error // a word that help knows nothing of
+	unknown  error // a word that help does not know
 	chdir    string
-	threads  int // that the command line asks for, 0 where it does not
+	threads  int // from the command line, 0 if not given
 }
 
 func newApp(s Streams, c part.Catalog) *app {
@@ -101,7 +100,7 @@ func newApp(s Streams, c part.Catalog) *app {
 	return a
 }
 
-// guarded is main, whose panics are told as what they are.
+// guarded is main; it reports a panic as a bug.
 func (a *app) guarded(args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -111,8 +110,7 @@ func (a *app) guarded(args []string) (code int) {
 	return a.main(args)
 }
 
-// end makes the exit code say, too, whether all could be written that there was to
-// say: who reads half of it must not take it for the whole.
+// end changes the exit code if the output could not be written completely: a reader must not take a part for the whole.
 func (a *app) end(code int) int {
 	a.out.Flush()
 	a.err.Flush()
@@ -130,14 +128,13 @@ func (a *app) end(code int) int {
 	return code
 }
 
-// cutOff is the end at a signal that nobody heeds.
+// cutOff ends the program at a signal that nothing handles.
 func (a *app) cutOff() int {
 	a.err.Last("Interrupted.")
 	return exitInterrupted
 }
 
-// exit is an error that has been told to the user already; it only carries the
-// code to leave with.
+// exit is an error that has already been reported; it only has the exit code.
 type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
@@ -155,15 +152,15 @@ func (a *app) main(args []string) int {
 	}
 	cmd, err := root.ExecuteC()
 	if err == nil {
-		err = a.unknown // what help was asked for
+		err = a.unknown // the word that help was asked about
 	}
 	if back != "" {
-		defer os.Chdir(back) //nolint:errcheck // the way out; a caller in the same process wants its folder back
+		defer os.Chdir(back) //nolint:errcheck // back to the old folder, which a caller in the same process needs
 	}
 	return a.code(cmd, err)
 }
 
-// enter changes to the folder that -chdir names and returns the one before.
+// enter changes to the folder that -chdir names and returns the previous one.
 func (a *app) enter() (back string, err error) {
 	if a.chdir == "" {
 		return "", nil
@@ -177,8 +174,7 @@ func (a *app) enter() (back string, err error) {
 	return back, nil
 }
 
-// code tells the user what went wrong, if that has not been done, and returns
-// the exit code.
+// code reports what went wrong, if that has not been done, and returns the exit code.
 func (a *app) code(cmd *cobra.Command, err error) int {
 	var told exit
 	var mistake command.Mistake
@@ -201,19 +197,19 @@ func (a *app) code(cmd *cobra.Command, err error) int {
 	}
 }
 
-// errorf prints an error that no line of a pipeline is to blame for.
+// errorf prints an error that has no place in a pipeline.
 func (a *app) errorf(format string, args ...any) {
 	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err).Red("Error:"), console.Readable(fmt.Sprintf(format, args...)))
 }
 
-// bug reports a panic: ours, whatever the input was.
+// bug reports a panic. It is always a bug of qpipe, whatever the input was.
 func (a *app) bug(p any, stack []byte) int {
 	fmt.Fprintf(a.Err, "%s this is a bug in qpipe, not in your pipeline: %v\n\n%s\n", a.paint(a.Err).Red("Error "+string(diag.Bug)+":"), p, stack)
 	fmt.Fprintln(a.Err, "Please report it with the command line, the pipeline and the lines above. Finished checkpoints are not affected.")
 	return exitBug
 }
 
-// hasBug reports whether a diagnostic says that the fault is ours.
+// hasBug reports whether a diagnostic is about a bug of qpipe.
 func hasBug(l diag.List) bool {
 	for _, d := range l {
 		if d.Severity == diag.Error && strings.HasPrefix(string(d.Code), "QP9") {
@@ -230,8 +226,7 @@ calibration, qat and int_infer. qpipe checks all of it before anything runs, run
 the stages in the order of their references, absorbs BatchNorms when the file says
 so, and leaves checkpoints, an int8 model and a record of everything under runs/.`
 
-// root builds the command tree. Nothing here may cost time: it is paid by every
-// command.
+// root builds the command tree. It must be fast, because every command runs it.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "qpipe",
@@ -258,7 +253,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// bare is qpipe without a verb, or with one that does not exist.
+// bare is qpipe without a verb, or with an unknown one.
 func (a *app) bare(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		if err := cmd.Help(); err != nil {

@@ -20,9 +20,8 @@ func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return blockNames(args, "stage"), cobra.ShellCompDirectiveNoFileComp
 }
 
-// blockNames are the names of the pipeline's blocks of a type. They are read from
-// the text alone, so that a file with mistakes, or one whose variables have no value
-// yet, completes too.
+// blockNames are the names of the pipeline's blocks of a type. They are read from the text only, so completion also
+// works for a file with mistakes, or with variables that have no value yet.
 func blockNames(args []string, block string) []string {
 	path, err := one(args)
 	if err != nil {
@@ -31,7 +30,7 @@ func blockNames(args []string, block string) []string {
 	if f, err := files.Open(path); err == nil {
 		_ = f.Close()
 	} else if !errors.Is(err, files.ErrFolder) {
-		return nil // a pipe is for the command itself
+		return nil // only the command itself may read a pipe
 	}
 	pipeline, _ := syntax.Parse(path)
 	var names []string

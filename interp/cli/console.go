@@ -13,7 +13,7 @@ func (a *app) paint(w io.Writer) console.Painter {
 	return console.Painter(!a.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && console.IsTerminal(w))
 }
 
-// columns is how wide a text for people may be.
+// columns is the width of text for people.
 func (a *app) columns() int { return min(console.Width(a.Out), 100) }
 
 // sheet returns an empty sheet for the output.

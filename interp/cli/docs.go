@@ -7,8 +7,7 @@ import (
 	"qpipe/interp/manual"
 )
 
-// docsCmd is for qpipe's own repository: the reference pages are written by the
-// program, so that they say what it does.
+// docsCmd is for qpipe's own repository: the program writes its reference pages, so that they match what it does.
 func (a *app) docsCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:    "docs FOLDER",

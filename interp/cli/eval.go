@@ -61,7 +61,7 @@ func (a *app) evalCmd() *cobra.Command {
 	fl.IntVar(&f.images, "images", 0, "the first `NUMBER` of images (default: all)")
 	fl.IntVar(&f.batch, "batch", 64, "`NUMBER` of images at a time; never changes a result")
 	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: the pipeline's setting, else all cores); never changes a result")
-	fl.BoolVar(&f.ema, "ema", false, "take the averaged weights of a checkpoint")
+	fl.BoolVar(&f.ema, "ema", false, "use the averaged weights of a checkpoint")
 	fl.StringVar(&f.dump, "dump", "", "write what the network computes into this `FOLDER`")
 	fl.BoolVar(&f.json, "json", false, "as JSON")
 	_ = cmd.RegisterFlagCompletionFunc("data", completeData)
@@ -76,7 +76,7 @@ func completeEval(cmd *cobra.Command, args []string, word string) ([]string, cob
 	return []string{"safetensors"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeData offers the data sets of the pipeline behind the model.
+// completeData offers the data sets of the pipeline, which comes after the model.
 func completeData(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	if len(args) > 0 {
@@ -154,7 +154,7 @@ type evalDocument struct {
 	diag.Items
 }
 
-// evaluate runs the evaluation until it ends or is interrupted, and shows what it found.
+// evaluate runs the evaluation until it ends or is interrupted, and shows the result.
 func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 	a.collectSooner()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -187,7 +187,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 	return a.showEvaluation(report)
 }
 
-// showEvaluation prints what an evaluation found.
+// showEvaluation prints the result of an evaluation.
 func (a *app) showEvaluation(r *exec.Evaluation) error {
 	s := a.sheet()
 	s.Title(r.Model)

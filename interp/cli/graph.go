@@ -65,6 +65,6 @@ func (a *app) graph(in inputs, args []string, format string, asJSON bool) error 
 type graphDocument struct {
 	FormatVersion string           `json:"format_version"`
 	Program       string           `json:"program"`
-	Stages        []view.StageItem `json:"stages"` // in an order in which they can run
+	Stages        []view.StageItem `json:"stages"` // in a possible order of execution
 	diag.Items
 }

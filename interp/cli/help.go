@@ -11,11 +11,11 @@ import (
 	"qpipe/interp/manual"
 )
 
-// helpCmd is qpipe help, of a command or a topic.
+// helpCmd is qpipe help, for a command or a topic.
 func (a *app) helpCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND|TOPIC]",
-		Short: "Tell of a command or a topic",
+		Short: "Show help for a command or a topic",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -39,12 +39,12 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 }
 
-// order is that of the verbs in a list.
+// order is the order of the verbs in lists.
 func order() []string {
 	return []string{"validate", "plan", "run", "show", "eval", "bench", "graph", "fmt", "parts", "version"}
 }
 
-// mistaken notes an argument of a command that only has commands below it, or only a page.
+// mistaken notes an argument of a command that has only subcommands, or only a page.
 func (a *app) mistaken(cmd *cobra.Command) bool {
 	if words := cmd.Flags().Args(); len(words) > 0 && (!cmd.HasParent() || !cmd.Runnable()) {
 		a.unknown = command.NoPage(cmd, words[0])
@@ -53,7 +53,7 @@ func (a *app) mistaken(cmd *cobra.Command) bool {
 	return false
 }
 
-// topics are pages of help that belong to no command.
+// topics are pages of help that do not belong to a command.
 func (a *app) topics() []*cobra.Command {
 	var list []*cobra.Command
 	for _, t := range (manual.Manual{Catalog: a.catalog}).Topics() {

@@ -10,14 +10,14 @@ import (
 	"qpipe/lang/check"
 )
 
-// inputs are the values for the pipeline's variables, in the order of the
-// command line: a later one wins, whichever way it was given.
+// inputs are the values for the pipeline's variables, in the order of the command line. A later one wins, whether it
+// comes from -var or from -var-file.
 type inputs struct{ given *[]check.Var }
 
 func (in *inputs) register(f *pflag.FlagSet) {
 	in.given = new([]check.Var)
 	f.Var(varFlag{in.given}, "var", "set a variable: `NAME=VALUE` (repeatable; also: QPIPE_VAR_NAME in the environment)")
-	f.Var(varFileFlag{in.given}, "var-file", "set the variables in this `FILE` (repeatable; *.auto.qvars beside the pipeline are read by themselves)")
+	f.Var(varFileFlag{in.given}, "var-file", "set the variables in this `FILE` (repeatable; *.auto.qvars beside the pipeline are read automatically)")
 }
 
 // all returns what was given.
@@ -28,7 +28,7 @@ func (in inputs) all() []check.Var {
 	return *in.given
 }
 
-// words returns the flags as they can be typed again.
+// words returns the flags in a form that can be typed again.
 func (in inputs) words() []string {
 	var words []string
 	for _, v := range in.all() {

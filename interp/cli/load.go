@@ -18,16 +18,16 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// loaded is a pipeline as far as it could be read.
+// loaded is a pipeline, or as much of it as could be read.
 type loaded struct {
 	path    string // as named on the command line
 	files   *syntax.Files
-	program *program.Program // nil where the text is not HCL; partial with errors
+	program *program.Program // nil if the text is not HCL; incomplete if there are errors
 	plan    *graph.Plan      // the same
 	diags   diag.List
 }
 
-// one returns the pipeline that the arguments name: the current folder without any.
+// one returns the pipeline that the arguments name; without arguments it is the current folder.
 func one(args []string) (string, error) {
 	if len(args) > 1 {
 		return "", command.Wrong("want one pipeline, got %s; a folder's .hcl files are one pipeline", console.Count(len(args), "argument"))
@@ -55,8 +55,7 @@ func (a *app) load(path string, in inputs) *loaded {
 	return l
 }
 
-// checked loads a pipeline of which a verb needs the words alone, shows its mistakes,
-// and fails where there are any.
+// checked loads a pipeline for a verb that needs no networks, shows its mistakes, and fails if there are any.
 func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
 	l := a.load(path, in)
 	err := failed(l.diags)
@@ -69,8 +68,8 @@ func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
 	return nil, cmp.Or(a.diagnostics(l.files.Source, l.diags), err)
 }
 
-// lower loads the pipeline and lowers it; one with mistakes as far as it goes, so
-// that all of them come up at once.
+// lower loads the pipeline and lowers it. A pipeline with mistakes is lowered as far as possible, so that all of them
+// are shown at once.
 func (a *app) lower(path string, in inputs) *loaded {
 	l := a.load(path, in)
 	if l.program == nil {
@@ -86,7 +85,7 @@ func (a *app) lower(path string, in inputs) *loaded {
 	return l
 }
 
-// nothing is the warning about a pipeline without a stage.
+// nothing is the diagnostic about a pipeline without a stage.
 func (l *loaded) nothing() *diag.Diagnostic {
 	d := &diag.Diagnostic{
 		Code: diag.NoStage, Severity: diag.Warning, Summary: fmt.Sprintf("%s has no stage: there is nothing to run", l.path),
@@ -100,14 +99,14 @@ func (l *loaded) nothing() *diag.Diagnostic {
 	return d
 }
 
-// staged is sound for a verb that is about stages: none is an error.
+// staged is sound for a verb that needs stages: a pipeline without one is an error.
 func (a *app) staged(path string, in inputs, asJSON bool) (*loaded, error) {
 	l := a.lower(path, in)
 	l.insist()
 	return a.shown(l, asJSON)
 }
 
-// insist makes it an error that there is no stage.
+// insist turns the warning about a pipeline without a stage into an error.
 func (l *loaded) insist() {
 	for _, d := range l.diags {
 		if d.Code == diag.NoStage {
@@ -116,32 +115,30 @@ func (l *loaded) insist() {
 	}
 }
 
-// machine is what a pipeline would run on.
+// machine describes what a pipeline would run on.
 func (a *app) machine() stage.Machine {
 	m := stage.Machine{Cores: runtime.GOMAXPROCS(0), Threads: a.threads}
 	if a.Memory != nil {
 		m.Memory = a.Memory()
 	}
-	m.Kernels, _ = a.kernels() // a verb that computes says what is wrong with the name
+	m.Kernels, _ = a.kernels() // verbs that compute report what is wrong with the name
 	return m
 }
 
-// garbage is how much of what is in use may lie about as well before it is collected, in
-// percent. A step allocates nothing, so that it costs no time, and checkpoints and
-// validations do not let a training have twice the memory that it needs.
+// garbage is the percentage of the memory in use that garbage may reach before it is collected. A step allocates
+// nothing, so this costs no time, and checkpoints and validations do not make a training take twice the memory that it
+// needs.
 const garbage = 25
 
-// collectSooner lets the garbage collector work by garbage, unless the environment has
-// its own number.
+// collectSooner sets the garbage collector to the percentage garbage, unless the environment has its own.
 func (a *app) collectSooner() {
 	if a.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
 }
 
-// sound lowers the pipeline, shows what there is to say about it, and fails where
-// something is wrong. With asJSON only errors are shown; warnings go into the
-// document that the caller prints.
+// sound lowers the pipeline, shows its diagnostics, and fails if there is an error. With asJSON it shows only errors;
+// warnings are part of the document that the caller prints.
 func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
 	return a.shown(a.lower(path, in), asJSON)
 }
@@ -160,7 +157,7 @@ func (a *app) shown(l *loaded, asJSON bool) (*loaded, error) {
 	return l, err
 }
 
-// diagnostics shows a list to a person.
+// diagnostics shows a list of diagnostics to a person.
 func (a *app) diagnostics(src diag.Sources, list diag.List) error {
 	style := diag.Style{Color: bool(a.paint(a.Err)), Width: min(console.Width(a.Err), 120)}
 	if console.IsTerminal(a.Err) {

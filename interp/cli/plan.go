@@ -34,7 +34,7 @@ func (a *app) planCmd() *cobra.Command {
 	f.register(fl)
 	f.choose(fl)
 	fl.BoolVar(&f.json, "json", false, "as JSON")
-	fl.BoolVar(&nodes, "nodes", false, "every node, also those that no override meets")
+	fl.BoolVar(&nodes, "nodes", false, "every node, also those that no override selects")
 	fl.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if something would run")
 	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
 	return cmd

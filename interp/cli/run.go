@@ -49,14 +49,14 @@ type runFlags struct {
 	json    bool
 }
 
-// newest is --resume without a file: the newest sound checkpoint.
+// newest is --resume without a file: the newest intact checkpoint.
 const newest = "newest"
 
 func (a *app) runCmd() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "run [PIPELINE]",
-		Short: "Run a pipeline, or what of it is not up to date",
+		Short: "Run a pipeline, except for what is up to date",
 		Long:  aboutRun,
 		Example: `  qpipe run pipelines/quickstart.hcl
   qpipe run -var data_dir=data/mnist pipelines/mnist.hcl
@@ -69,7 +69,7 @@ func (a *app) runCmd() *cobra.Command {
 	fl := cmd.Flags()
 	f.register(fl)
 	f.choose(fl)
-	fl.StringVar(&f.resume, "resume", "", "continue an interrupted run, from the newest sound checkpoint or from this `CHECKPOINT`")
+	fl.StringVar(&f.resume, "resume", "", "continue an interrupted run, from the newest intact checkpoint or from this `CHECKPOINT`")
 	fl.Lookup("resume").NoOptDefVal = newest
 	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: the pipeline's setting, else all cores); never changes a result")
 	fl.BoolVar(&f.json, "json", false, "print every event as a line of JSON")
@@ -77,12 +77,12 @@ func (a *app) runCmd() *cobra.Command {
 	return cmd
 }
 
-// choose registers the flags that say what of the pipeline is meant.
+// choose registers the flags that select parts of the pipeline.
 func (f *runFlags) choose(fl *pflag.FlagSet) {
 	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run (default runs/<name of the pipeline>)")
 	fl.StringArrayVar(&f.stages, "stage", nil, "only this stage `NAME` and what it needs (repeatable)")
-	fl.BoolVar(&f.force, "force", false, "also what is up to date (with -stage: those stages), from the beginning")
-	fl.BoolVar(&f.adopt, "adopt", false, "take over the folder of a run whose pipeline was moved and edited since")
+	fl.BoolVar(&f.force, "force", false, "run also what is up to date (with -stage: those stages), from the beginning")
+	fl.BoolVar(&f.adopt, "adopt", false, "take over the folder of a run whose pipeline has been moved and edited since")
 }
 
 func (a *app) run(f runFlags, args []string) error {
@@ -109,7 +109,7 @@ func (a *app) run(f runFlags, args []string) error {
 	return a.execute(l, f, o)
 }
 
-// runnable is sound for a run: with -json what is wrong is a line as well, the last.
+// runnable is sound for a run: with -json the errors are a line as well, the last one.
 func (a *app) runnable(path string, f runFlags) (*loaded, error) {
 	if !f.json {
 		return a.staged(path, f.inputs, false)
@@ -132,7 +132,7 @@ func (f *runFlags) takeCheckpoint(args []string) []string {
 	return args[1:]
 }
 
-// options gathers what a run needs to know of the world.
+// options collects what a run needs to know about its environment.
 func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 	set, err := a.kernels()
 	if err != nil {
@@ -153,8 +153,8 @@ func (a *app) options(l *loaded, f runFlags) (exec.Options, error) {
 	return o, nil
 }
 
-// folder is the run's: the one that -out names, else the one of the pipeline's name below
-// runs. It must not be a file, nor lie below one.
+// folder is the run's folder: the one that -out names, otherwise the one with the pipeline's name below runs. It must
+// not be a file, or be below one.
 func (a *app) folder(l *loaded, out string) (string, error) {
 	if name := l.program.Name; out == "" {
 		if name == "" || name == "." || name == ".." || filepath.Base(name) != name || !filepath.IsLocal(name) || console.Printable(name) != name {
@@ -170,12 +170,12 @@ func (a *app) folder(l *loaded, out string) (string, error) {
 		case err == nil:
 			return "", command.Wrong("the run's folder cannot be %s: %s is not a folder; name another one with -out", out, dir)
 		case dir == filepath.Dir(dir):
-			return out, nil // the run says what is wrong
+			return out, nil // the run reports what is wrong
 		}
 	}
 }
 
-// outcome is what exec.Run returned, or the panic that it did not.
+// outcome is what exec.Run returned, or its panic.
 type outcome struct {
 	report *exec.Report
 	diags  diag.List
@@ -183,7 +183,7 @@ type outcome struct {
 	stack  []byte
 }
 
-// execute runs the plan beside the signal handler and shows both.
+// execute runs the plan together with the signal handler, and shows the output of both.
 func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	show := a.display(f.json)
 	stop := a.watch(show)
@@ -216,7 +216,7 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	}
 }
 
-// finish shows how a run ended; why says what has stopped it, if something has.
+// finish shows how a run ended; why says what stopped it, if anything did.
 func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took time.Duration, why string) error {
 	if out.panic != nil {
 		return exit(a.bug(out.panic, out.stack))
@@ -231,7 +231,7 @@ func (a *app) finish(l *loaded, f runFlags, o exec.Options, out outcome, took ti
 	return failed(out.diags)
 }
 
-// closing prints what is left to say after the last event.
+// closing prints the rest of the output after the last event.
 func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.Duration) error {
 	if asJSON {
 		return a.jsonEnd(l, out, o, took)

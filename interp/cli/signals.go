@@ -9,16 +9,16 @@ import (
 	"qpipe/interp/console"
 )
 
-// signals are the user's wishes to end early. Whoever is at work heeds them; else
-// the program ends at once.
+// signals are the user's requests to end early. The present work handles them if it can; otherwise the program ends at
+// once.
 type signals struct {
 	got  chan os.Signal
 	mu   sync.Mutex
-	heed func(os.Signal) bool // reports whether that was all there is to do
+	heed func(os.Signal) bool // reports whether nothing more need be done
 }
 
-// listen begins to take signals. Those that the program was started without, as
-// nohup does, stay ignored.
+// listen begins to receive signals. Those that were ignored when the program started, for example by nohup, stay
+// ignored.
 func (s *signals) listen() {
 	s.got = make(chan os.Signal, 8)
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
@@ -28,17 +28,17 @@ func (s *signals) listen() {
 	}
 }
 
-// close gives the signals back.
+// close stops receiving signals.
 func (s *signals) close() { signal.Stop(s.got) }
 
-// with makes f heed the signals, nil nobody.
+// with makes f handle the signals; with nil nothing does.
 func (s *signals) with(f func(os.Signal) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heed = f
 }
 
-// heeded passes a signal on, and reports whether somebody was there for it.
+// heeded passes a signal on, and reports whether something handled it.
 func (s *signals) heeded(sig os.Signal) bool {
 	s.mu.Lock()
 	f := s.heed
@@ -46,17 +46,17 @@ func (s *signals) heeded(sig os.Signal) bool {
 	return f != nil && f(sig)
 }
 
-// watcher turns signals into the two ways of ending a run early.
+// watcher turns signals into the two ways to end a run early.
 type watcher struct {
 	signals *signals
 	stop    chan struct{} // closed by the first: finish the step, write a checkpoint
 	abort   chan struct{} // closed by the second
 	mu      sync.Mutex
 	n       int
-	unread  bool // nobody reads the output any more
+	unread  bool // the output was closed
 }
 
-// why says what has stopped a run.
+// why says what stopped a run.
 func (w *watcher) why() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,8 +66,8 @@ func (w *watcher) why() string {
 	return "Interrupted"
 }
 
-// watch starts listening. A closed output counts as a wish to end too: what was
-// computed is kept, where the default would be to die in the middle of a step.
+// watch starts listening. A closed output is also a request to end: what was computed is kept, while by default the
+// program would die in the middle of a step.
 func (a *app) watch(show console.Display) *watcher {
 	w := &watcher{signals: &a.signals, stop: make(chan struct{}), abort: make(chan struct{})}
 	if !signal.Ignored(syscall.SIGPIPE) {
@@ -84,11 +84,11 @@ func (w *watcher) take(s os.Signal, show console.Display) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s == syscall.SIGPIPE && w.n > 0 {
-		return // the first one has said it all
+		return // the first one was enough
 	}
 	w.n++
 	switch {
-	case w.n == 1 && s == syscall.SIGPIPE: // if there is a step to finish, the end says so
+	case w.n == 1 && s == syscall.SIGPIPE: // if there is a step to finish, the last message says so
 		w.unread = true
 		close(w.stop)
 	case w.n == 1 && s != syscall.SIGQUIT:
@@ -102,8 +102,8 @@ func (w *watcher) take(s os.Signal, show console.Display) {
 	}
 }
 
-// release gives the signals back, unless one has ended the run: then the process is
-// about to say so by its exit code, and a second signal that comes late must not keep it from that.
+// release stops receiving signals, unless one has ended the run: then the process is about to exit with a code that
+// says so, and a late second signal must not prevent that.
 func (w *watcher) release() {
 	select {
 	case <-w.stop:

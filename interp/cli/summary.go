@@ -59,7 +59,7 @@ type endLine struct {
 	diag.Items
 }
 
-// report is the JSON form of all that is to say about a pipeline and its run.
+// report is the JSON form of the diagnostics about a pipeline and its run.
 func (l *loaded) report(more diag.List) diag.Items {
 	return diag.NewItems(slices.Concat(l.diags, more), l.files.Source)
 }

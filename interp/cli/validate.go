@@ -69,13 +69,13 @@ func (a *app) validate(in inputs, args []string, asJSON bool) error {
 	return failed(all)
 }
 
-// verdict is the line about a pipeline without errors.
+// verdict is the line for a pipeline without errors.
 func (a *app) verdict(l *loaded, took time.Duration) string {
 	return fmt.Sprintf("%s %s: %s, %s, checked in %s", a.paint(a.Out).Green("valid"), console.Printable(l.path),
 		console.Count(len(l.program.Stages), "stage"), console.Count(len(l.program.Models), "model"), console.Seconds(took.Seconds()))
 }
 
-// firstOf looks a text up in several pipelines.
+// firstOf looks for a source text in several pipelines.
 func firstOf(sources []diag.Sources) diag.Sources {
 	return func(name string) []byte {
 		for _, s := range sources {
@@ -87,7 +87,7 @@ func firstOf(sources []diag.Sources) diag.Sources {
 	}
 }
 
-// failed is the exit code for a list that has been shown.
+// failed is the exit code for a list of diagnostics that has been shown.
 func failed(l diag.List) error {
 	switch {
 	case hasBug(l):

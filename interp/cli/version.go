@@ -59,7 +59,7 @@ func (a *app) version(asJSON bool) error {
 // version is the program's; it is part of every stage's hash.
 const version = "0.1.0"
 
-// commit is the revision that the binary was built from, "" where Go did not record it.
+// commit is the revision that the binary was built from, "" if Go did not record it.
 func commit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

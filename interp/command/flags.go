@@ -1,5 +1,5 @@
-// Package command is how a command line of the HCL family is written and read, whatever the verbs are: flags with one
-// dash, words that are counted and never empty, mistakes in it, pages of help.
+// Package command reads command lines in the style of HCL tools, whatever the verbs are: flags with one dash, arguments
+// that are counted and never empty, errors, pages of help.
 package command
 
 import (
@@ -16,15 +16,14 @@ import (
 	"qpipe/interp/console"
 )
 
-// Mistake is a command line that cannot be understood.
+// Mistake is the error about a command line that cannot be understood.
 type Mistake struct{ error }
 
-// Wrong returns one that says why.
+// Wrong returns a Mistake with that text.
 func Wrong(format string, args ...any) error { return Mistake{fmt.Errorf(format, args...)} }
 
-// DoubleDashes lets the HCL family's way of writing flags work: -var and
-// -format=dot become --var and --format=dot, which is what pflag reads. A value
-// that stands in an argument of its own is left as it is.
+// DoubleDashes converts flags with one dash for pflag: -var and -format=dot become --var and --format=dot. A value in
+// an argument of its own is left unchanged.
 func DoubleDashes(root *cobra.Command, args []string) []string {
 	takesValue := valueFlags(root)
 	out := make([]string, 0, len(args))
@@ -46,7 +45,7 @@ func DoubleDashes(root *cobra.Command, args []string) []string {
 	return out
 }
 
-// valueFlags returns the names of all flags that want a value.
+// valueFlags returns the names of all flags that take a value.
 func valueFlags(root *cobra.Command) map[string]bool {
 	names := map[string]bool{}
 	note := func(f *pflag.Flag) { names[f.Name] = f.NoOptDefVal == "" }
@@ -82,7 +81,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 	return Wrong("unknown flag -%s%s", name, console.DidYouMean(name, names, "-"))
 }
 
-// Wants makes another number of arguments a usage error.
+// Wants makes any other number of arguments a usage error.
 func Wants(least, most int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch n := len(args); {
@@ -95,11 +94,11 @@ func Wants(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// NoneEmpty refuses empty arguments and values: they come from variables of a shell that have
-// no value, and would be taken for something else that was not said.
+// NoneEmpty refuses empty arguments and values. They come from shell variables without a value, and would mean
+// something that the user did not intend.
 func NoneEmpty(cmd *cobra.Command, args []string) error {
 	if cmd.Name() == cobra.ShellCompRequestCmd || cmd.CalledAs() == cobra.ShellCompNoDescRequestCmd {
-		return nil // a word that is not begun yet
+		return nil // an incomplete word
 	}
 	if i := slices.Index(args, ""); i >= 0 {
 		return Wrong("argument %d is empty", i+1)

@@ -12,7 +12,7 @@ import (
 	"qpipe/interp/console"
 )
 
-// Words are those that qpipe help understands, or those below another command.
+// Words are the words that qpipe help understands, or the subcommands of a command.
 func Words(cmd *cobra.Command) []string {
 	var words []string
 	for _, c := range cmd.Commands() {
@@ -31,7 +31,7 @@ func NoPage(at *cobra.Command, word string) error {
 	return Wrong("%s has nothing that is called %q%s", at.CommandPath(), word, console.DidYouMean(word, Words(at), ""))
 }
 
-// Page is a command's help, with flags as the HCL family writes them, and the commands below it in that order.
+// Page is a command's help: its flags with one dash, and its subcommands in the given order.
 func Page(cmd *cobra.Command, order []string, p console.Painter, columns int) string {
 	var b strings.Builder
 	about := cmd.Long
@@ -59,7 +59,7 @@ func Page(cmd *cobra.Command, order []string, p console.Painter, columns int) st
 	}
 	section("Topics", console.TwoColumns(topics, columns))
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n%s COMMAND --help tells more of a command.\n", cmd.CommandPath())
+		fmt.Fprintf(&b, "\n%s COMMAND --help shows more about a command.\n", cmd.CommandPath())
 	}
 	return b.String()
 }
@@ -72,7 +72,7 @@ func usageLine(cmd *cobra.Command) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s [flags] %s", cmd.Parent().CommandPath(), name, arguments))
 }
 
-// subcommands lists the commands in that order, and the topics.
+// subcommands lists the commands in the given order, and the topics.
 func subcommands(cmd *cobra.Command, order []string) (commands, topics [][2]string) {
 	all := slices.Clone(cmd.Commands())
 	slices.SortStableFunc(all, func(x, y *cobra.Command) int { return cmp.Compare(rank(x, order), rank(y, order)) })

@@ -1,24 +1,24 @@
-// Package event is what happens in a run, as it is logged and shown: a struct for each kind of event, and the one JSON
-// form of all. It does not know who tells of an event, and who hears it.
+// Package event describes what happens in a run, as it is logged and shown: a struct for each kind of event, and one
+// JSON form for all. It does not know who sends an event or who receives it.
 package event
 
 import "encoding/json"
 
-// Event is something that has happened: in a stage, or in the run itself.
+// Event is something that happened in a stage, or in the run itself.
 type Event struct {
-	Stage       string // "" where it is of no stage
-	Epoch, Step int    // completed ones of the stage
+	Stage       string // "" if it does not belong to a stage
+	Epoch, Step int    // completed, of the stage
 	Data        Data
 }
 
-// Data is one of the structs of this package. Their fields are in the order of their names in JSON; one that may be left
-// out has "omitempty".
+// Data is one of the structs of this package. Their fields are sorted by their JSON names; optional fields have
+// "omitempty".
 type Data interface {
 	// Kind is the name of the kind in the log.
 	Kind() string
 }
 
-// Line is an event as it is written: an object on a line of its own.
+// Line is the written form of an event: an object on a line of its own.
 type Line struct {
 	Time  string `json:"time,omitempty"`
 	Kind  string `json:"event"`
@@ -28,16 +28,16 @@ type Line struct {
 	Data  Data   `json:"data,omitempty"`
 }
 
-// Line is the event's, at a time.
+// Line returns the event's line, with a time.
 func (e Event) Line(time string) Line {
 	l := Line{time, e.Data.Kind(), e.Stage, e.Epoch, e.Step, e.Data}
-	if e.Data == (Interrupt{}) { // it has no fields
+	if e.Data == (Interrupt{}) { // this kind has no fields
 		l.Data = nil
 	}
 	return l
 }
 
-// Logged is a line that is read again, of this version or an earlier one.
+// Logged is a line read from a log of this version or an earlier one.
 type Logged struct {
 	Kind  string          `json:"event"`
 	Stage string          `json:"stage"`

@@ -1,6 +1,6 @@
 package event
 
-// Kinds has one of each kind, in the order of docs/events.md.
+// Kinds has one value of each kind, in the order of docs/events.md.
 func Kinds() []Data {
 	return []Data{
 		Run{},

@@ -1,6 +1,6 @@
 package event
 
-// What happens in a run, besides its stages. Message is a sentence for people.
+// Events of a run outside of its stages. Message is a sentence for people.
 
 // Run says why a stage runs.
 type Run struct {
@@ -25,9 +25,9 @@ type Load struct {
 	Checkpoint string   `json:"checkpoint"`
 	Message    string   `json:"message"`
 	Missed     []string `json:"missed"`  // tensors of the model that the file lacks
-	Of         int      `json:"of"`      // so many of the model
+	Of         int      `json:"of"`      // how many the model has
 	Passed     []string `json:"passed"`  // tensors of the file that the model lacks
-	Tensors    int      `json:"tensors"` // that were loaded
+	Tensors    int      `json:"tensors"` // how many were loaded
 }
 
 // Kind implements Data.
@@ -43,7 +43,7 @@ type Write struct {
 // Kind implements Data.
 func (Write) Kind() string { return "write" }
 
-// Proof says how a conversion to int8 compares with what was trained.
+// Proof says how a conversion to int8 compares with the trained model.
 type Proof struct {
 	Message string `json:"message"`
 	Proof   any    `json:"proof"` // a *runs.Proof
@@ -82,9 +82,9 @@ type Warning struct {
 // Kind implements Data.
 func (Warning) Kind() string { return "warning" }
 
-// Fallback says that a damaged checkpoint was passed over, or none was there.
+// Fallback says that a damaged checkpoint was skipped, or that there was none.
 type Fallback struct {
-	Checkpoint string `json:"checkpoint,omitempty"` // the one that is taken instead
+	Checkpoint string `json:"checkpoint,omitempty"` // the one used instead
 	Error      string `json:"error,omitempty"`
 	Message    string `json:"message"`
 }
@@ -92,7 +92,7 @@ type Fallback struct {
 // Kind implements Data.
 func (Fallback) Kind() string { return "fallback" }
 
-// Restore says that the result from before a failed attempt is there again.
+// Restore says that the result from before a failed attempt was restored.
 type Restore struct {
 	Message string `json:"message"`
 	Reason  string `json:"reason"`
@@ -111,7 +111,7 @@ type Failed struct {
 // Kind implements Data.
 func (Failed) Kind() string { return "stage_failed" }
 
-// NotRun says which stage that it needs has failed or was interrupted.
+// NotRun says that a stage did not run because one that it needs failed or was interrupted.
 type NotRun struct {
 	Message string `json:"message"`
 	Reason  string `json:"reason"`
@@ -120,7 +120,7 @@ type NotRun struct {
 // Kind implements Data.
 func (NotRun) Kind() string { return "stage_not_run" }
 
-// Entry has the stage's entry of the manifest, each time that it changes: from these a lost manifest is made again.
+// Entry has the stage's entry of the manifest, each time that it changes: a lost manifest is rebuilt from these.
 type Entry struct {
 	Entry any `json:"entry"` // a *runs.StageEntry
 }

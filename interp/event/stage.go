@@ -2,7 +2,7 @@ package event
 
 import "qpipe/interp/number"
 
-// What happens in a stage.
+// Events of a stage.
 
 // Start says that the stage's data and model are ready.
 type Start struct {
@@ -34,21 +34,21 @@ type Progress struct {
 	Loss  *number.Float `json:"loss,omitempty"` // of the batch
 	LR    *number.Float `json:"lr,omitempty"`
 	Phase string        `json:"phase"`          // train, calibrate, validate or prove
-	Rate  number.Float  `json:"rate,omitempty"` // images a second
+	Rate  number.Float  `json:"rate,omitempty"` // images per second
 	Total int           `json:"total"`
 }
 
 // Kind implements Data.
 func (Progress) Kind() string { return "progress" }
 
-// Speed sets the rate, and from it the time that is left; 0 is not known.
+// Speed sets the rate, and from it the time that is left; 0 means unknown.
 func (p *Progress) Speed(rate, left float64) {
 	if rate > 0 {
 		p.Rate, p.ETA = number.Float(rate), new(number.Float(left/rate))
 	}
 }
 
-// Validation says what a validation pass has measured.
+// Validation has what a validation pass measured.
 type Validation struct {
 	Images  int        `json:"images"`
 	Metrics number.Map `json:"metrics"`
@@ -62,7 +62,7 @@ type Epoch struct {
 	Rate    number.Float  `json:"images_per_second,omitempty"`
 	Loss    *number.Float `json:"loss,omitempty"` // the mean over the epoch's images
 	LR      *number.Float `json:"lr,omitempty"`   // of the last step
-	Metrics number.Map    `json:"metrics"`        // what is known of the present weights
+	Metrics number.Map    `json:"metrics"`        // what is known about the current weights
 }
 
 // Kind implements Data.
@@ -71,9 +71,9 @@ func (Epoch) Kind() string { return "epoch" }
 // Absorb is the receipt of an absorbed BN.
 type Absorb struct {
 	BN          string       `json:"bn"`
-	Changed     int          `json:"changed"` // integers of the output
+	Changed     int          `json:"changed"` // integers of the output that changed
 	Epoch       int          `json:"epoch"`
-	Integers    int          `json:"integers"` // that the output has
+	Integers    int          `json:"integers"` // integers that the output has
 	MaxChange   number.Float `json:"max_change"`
 	MaxSteps    number.Float `json:"max_steps"`
 	Module      string       `json:"module"`
@@ -95,7 +95,7 @@ func (Freeze) Kind() string { return "freeze_bn" }
 
 // Checkpoint says that a checkpoint is on disk.
 type Checkpoint struct {
-	From string `json:"from,omitempty"` // the stage whose best checkpoint was handed on
+	From string `json:"from,omitempty"` // the stage whose best checkpoint was passed on
 	Name string `json:"name"`
 }
 

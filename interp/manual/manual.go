@@ -1,5 +1,5 @@
-// Package manual is what the program writes about itself: the generated pages of docs/, and the topics of qpipe help,
-// from the catalogue of parts, the grammars and the tables of attributes, functions and diagnostics.
+// Package manual writes the program's own documentation: the generated pages of docs/ and the topics of qpipe help. It
+// takes them from the catalogue of parts, the grammars and the tables of attributes, functions and diagnostics.
 package manual
 
 import (
@@ -19,7 +19,7 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// Manual is the text about a program with these parts.
+// Manual is the documentation of a program with these parts.
 type Manual struct{ Catalog part.Catalog }
 
 // Write writes the generated pages into a folder, and the grammars into its language.md.
@@ -44,7 +44,7 @@ func (m Manual) Write(dir string) error {
 	return writeGrammars(filepath.Join(dir, "language.md"))
 }
 
-// rules is what the tables say of their rules.
+// rules are the descriptions in the tables of rules.
 func rules() []diag.About {
 	return slices.Concat(diag.AboutAll(lint.Rules()), diag.AboutAll(graph.Rules()))
 }
@@ -61,7 +61,7 @@ func writeCodes(b *bytes.Buffer) {
 	}
 }
 
-// The marks between which docs/language.md shows the grammars.
+// The marks around the grammars in docs/language.md.
 const (
 	grammarsBegin = "<!-- begin grammars: written by `make generate` -->\n"
 	grammarsEnd   = "<!-- end grammars -->\n"

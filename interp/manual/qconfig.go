@@ -14,19 +14,19 @@ import (
 
 const qconfigHead = `# The qconfig
 
-This page is generated: from the table of attributes that ` + "`qpipe validate`" + ` checks by, and by asking it.
+This page is generated from the table of attributes that ` + "`qpipe validate`" + ` uses, and by validating examples.
 
 A qconfig says how every node of a network is quantized. A node is a convolution or linear layer with the BN, the addition and
-the activation behind it, or an addition, a pooling, a concatenation or a BN of its own; the network's input is one, too, with
-the name ` + "`input`" + `. ` + "`activation {}`" + ` is about a node's output, ` + "`weight {}`" + ` about the weight of a convolution or linear layer. Max
-pooling, flatten and an activation of its own pass on the codes that they get, and have no quantization of their own.
+the activation after it, or a separate addition, pooling, concatenation or BN. The network's input is a node too, with
+the name ` + "`input`" + `. ` + "`activation {}`" + ` applies to a node's output, ` + "`weight {}`" + ` to the weight of a convolution or linear layer. Max
+pooling, flatten and separate activations pass on the codes that they get, and have no quantization of their own.
 
 ` + "```hcl\n" + qconfigExample + "```" + `
 
-A block or attribute that is left out has its default. ` + "`override \"selector\" {}`" + ` ([language.md](language.md)) changes, for the nodes that it
-selects, the attributes that it writes, and leaves the others; of several that select a node the later one wins, attribute by
-attribute. Another observer begins with its own defaults. ` + "`qpipe plan`" + ` shows what every node gets, and which block says so. What the words compute is in
-[numerics.md](numerics.md).
+A missing block or attribute has its default. ` + "`override \"selector\" {}`" + ` ([language.md](language.md)) changes, for the nodes that it
+selects, the attributes that it contains, and leaves the others unchanged. If several overrides select a node, the last one wins for each
+attribute. A different observer starts with its own defaults. ` + "`qpipe plan`" + ` shows the settings of every node, and which block they come from.
+[numerics.md](numerics.md) has the formulas.
 
 ## Attributes
 
@@ -52,7 +52,7 @@ const qconfigExample = `qconfig "mixed" {
 func (m Manual) qconfigPage() (string, error) {
 	var b strings.Builder
 	b.WriteString(qconfigHead)
-	b.WriteString("| attribute | values | default in `activation` | in `weight` | says |\n|---|---|---|---|---|\n")
+	b.WriteString("| attribute | values | default in `activation` | in `weight` | meaning |\n|---|---|---|---|---|\n")
 	for _, q := range check.QuantAttributes() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", q.Name, m.quantValues(q), asWritten(q, q.Activation), asWritten(q, q.Weight), q.Doc)
 	}
@@ -92,7 +92,7 @@ func asWritten(q check.QuantAttribute, value string) string {
 
 // codeSpans writes the table of the types' codes.
 func codeSpans(b *strings.Builder) {
-	b.WriteString("\nThe codes. A symmetric weight with `scale_rule = \"max\"` leaves out the smallest, so that the negative of every code is one.\n\n")
+	b.WriteString("\nThe codes of each type. A symmetric weight with `scale_rule = \"max\"` does not use the smallest code, so that the negative of every code is a code too.\n\n")
 	b.WriteString("| dtype | activation | weight | weight, `half_range` |\n|---|---|---|---|\n")
 	for _, d := range []quant.DType{quant.Int4, quant.Int8, quant.Int16, quant.UInt8} {
 		span := func(narrow bool) string {
@@ -109,7 +109,7 @@ func codeSpans(b *strings.Builder) {
 
 // observers lists the observers.
 func (m Manual) observers(b *strings.Builder) {
-	b.WriteString("\n## Observers\n\nIn `activation {}` alone: the scale of a weight follows from its present values at every step, as `min_max`, which may be written there, says. Their arguments are in [reference.md](reference.md#observers), their formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
+	b.WriteString("\n## Observers\n\nOnly `activation {}` takes an observer. At every step the scale of a weight follows from its current values, as with `min_max`, which may be written there. The arguments are in [reference.md](reference.md#observers), the formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
 	for _, d := range m.Catalog.Reference() {
 		if d.Kind == program.ObserverKind {
 			fmt.Fprintf(b, "| `%s` | %s |\n", d.Name, d.Doc)
@@ -117,13 +117,13 @@ func (m Manual) observers(b *strings.Builder) {
 	}
 }
 
-// combinations writes what goes together, as validation says it of a small network.
+// combinations writes which combinations are allowed, by validating a small network with each.
 func (m Manual) combinations(b *strings.Builder) error {
 	if said, _ := m.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); said != "" {
 		return fmt.Errorf("the example of the page: %s", said)
 	}
-	b.WriteString("\n## What goes together\n\nWhether a stage may train with it, and whether `QAT2Quantize` then makes an int8 model of it, where all nodes have it and where the network's last layer alone has it.\n\n")
-	b.WriteString("| block | dtype | scheme | trains | becomes int8 | the last layer alone |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Allowed combinations\n\nThe table shows whether a stage may train with a setting, and whether `QAT2Quantize` can then convert the model to int8: if all nodes have the setting, and if only the network's last layer has it.\n\n")
+	b.WriteString("| block | dtype | scheme | trains | becomes int8 | only the last layer |\n|---|---|---|---|---|---|\n")
 	for _, block := range []string{"activation", "weight"} {
 		for _, dtype := range check.QuantAttributes()[0].Words {
 			for _, scheme := range check.QuantAttributes()[1].Words {
@@ -139,8 +139,8 @@ func (m Manual) combinations(b *strings.Builder) error {
 		}
 	}
 	half, _ := m.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
-	fmt.Fprintf(b, "\nEvery row goes with either `rounding`, a weight's with either `per_channel`. `scale_rule = \"half_range\"` goes with `scheme = \"symmetric\"` alone: %s.\n", half)
-	b.WriteString("A `float32` output in the middle of a network trains, but has no int8 form: only the network's output may stay float32.\n")
+	fmt.Fprintf(b, "\nEvery row allows both values of `rounding`, and those of weights both values of `per_channel`. `scale_rule = \"half_range\"` requires `scheme = \"symmetric\"`: %s.\n", half)
+	b.WriteString("A `float32` output in the middle of a network can be trained, but has no int8 form: only the network's output may stay float32.\n")
 	return nil
 }
 
@@ -181,8 +181,8 @@ stage "int8" {
 }
 `
 
-// judge asks validation about a qconfig: why a stage may not train with it, and why
-// what it trains does not become int8; both empty where nothing is wrong.
+// judge validates a qconfig. It returns why a stage may not train with it, and why the trained model cannot be
+// converted to int8; both are empty if nothing is wrong.
 func (m Manual) judge(qconfig string) (trains, int8 string) {
 	files, list := syntax.ParseSource("qconfig.hcl", []byte(qconfig+judged))
 	p, more := check.Check(files, check.Options{Signatures: m.Catalog})

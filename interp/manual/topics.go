@@ -9,10 +9,10 @@ import (
 	"qpipe/lang/notation"
 )
 
-// Topic is a page of help that belongs to no command.
+// Topic is a page of help that does not belong to a command.
 type Topic struct {
 	Name, Short string
-	Text        func(columns int) string // made when it is asked for
+	Text        func(columns int) string // built when it is needed
 }
 
 // Topics are all of them.
@@ -27,7 +27,7 @@ func (m Manual) Topics() []Topic {
 		{"selectors", "the notation of `modules` and `override`", fixed(func() string {
 			return "A selector names nodes of the network: a module and all that is below it.\n\n" + notation.SelectorEBNF() + "\n"
 		})},
-		{"environment", "the variables that qpipe looks at", fixed(func() string { return environment })},
+		{"environment", "the environment variables that qpipe uses", fixed(func() string { return environment })},
 	}
 }
 
@@ -59,5 +59,5 @@ func (m Manual) qconfig(columns int) string {
 	return "A qconfig says how nodes are quantized: activation {} their outputs, weight {} the weights of\n" +
 		"convolutions and linear layers; override \"selector\" {} changes some attributes for some nodes.\n\n  " +
 		strings.Join(console.TwoColumns(rows, columns), "\n  ") +
-		"\n\nThe scale of a weight follows from its present values: nothing observes it. An observer's arguments:\nqpipe parts NAME.\n"
+		"\n\nThe scale of a weight follows from its current values: nothing observes it. An observer's arguments:\nqpipe parts NAME.\n"
 }

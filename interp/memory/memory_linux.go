@@ -1,4 +1,4 @@
-// Package memory says how much memory this process may have, and how much it has had. It does not know what for.
+// Package memory finds out how much memory this process may have, and how much it has had.
 package memory
 
 import (
@@ -13,23 +13,20 @@ import (
 	"qpipe/lang/files"
 )
 
-// ResetPeak restarts the kernel's mark of the process's peak memory (proc(5),
-// clear_refs); where it cannot be, the mark stays.
+// ResetPeak resets the kernel's record of the process's peak memory (proc(5), clear_refs), if that is possible.
 func ResetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200) }
 
-// Peak is the process's peak resident memory in bytes since the mark, 0
-// where it is not known.
+// Peak is the process's peak resident memory in bytes since ResetPeak, 0 if it is not known.
 func Peak() int64 {
-	status, _ := procFile("/proc/self/status") // not known without it
+	status, _ := procFile("/proc/self/status") // without it, the peak is not known
 	return kilobytes(string(status), "VmHWM:")
 }
 
 // procFile reads a file of /proc or /sys.
 func procFile(path string) ([]byte, error) { return files.Read(path, 1<<20) }
 
-// Limit is how many bytes this process may have: what the machine has, its control
-// groups allow, and its own limit leaves; 0 where that is not known. It does not
-// depend on what other processes have.
+// Limit is how many bytes this process may have: the least of what the machine has, what its control groups allow and
+// what its own limit leaves; 0 if that is not known. It does not depend on other processes.
 func Limit() int64 {
 	var own syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &own); err != nil {
@@ -38,10 +35,10 @@ func Limit() int64 {
 	return limitOf(procFile, own.Cur)
 }
 
-// limitOf is Limit for what read finds in /proc and /sys, and a limit of the address space.
+// limitOf is Limit, given a function that reads /proc and /sys and the limit of the address space.
 func limitOf(read func(path string) ([]byte, error), own uint64) int64 {
 	text := func(path string) string {
-		b, _ := read(path) // what is not there says nothing
+		b, _ := read(path) // a missing file is no limit
 		return string(b)
 	}
 	limit := kilobytes(text("/proc/meminfo"), "MemTotal:")
@@ -55,7 +52,7 @@ func limitOf(read func(path string) ([]byte, error), own uint64) int64 {
 		}
 	}
 	if own < math.MaxInt64 {
-		// Most of what Go has of the address space it only has reserved.
+		// Most of the address space that Go has is only reserved.
 		status := text("/proc/self/status")
 		if reserved := kilobytes(status, "VmSize:") - kilobytes(status, "VmRSS:"); reserved > 0 {
 			own -= min(own, uint64(reserved))
@@ -65,8 +62,8 @@ func limitOf(read func(path string) ([]byte, error), own uint64) int64 {
 	return limit
 }
 
-// limitFiles lists where limits of the process's control groups stand: its own and
-// those above, in version 2 and in version 1.
+// limitFiles lists the files with limits of the process's control groups: its own and those above, in version 2 and in
+// version 1.
 func limitFiles(groups string) (paths []string) {
 	for line := range strings.Lines(groups) {
 		word := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -90,7 +87,7 @@ func limitFiles(groups string) (paths []string) {
 	return paths
 }
 
-// kilobytes reads a line of a file of /proc, in bytes; 0 where it is not there.
+// kilobytes reads a line of a file of /proc, in bytes; 0 if it is missing.
 func kilobytes(text, name string) int64 {
 	_, rest, _ := strings.Cut(text, name)
 	line, _, ok := strings.Cut(rest, " kB")

@@ -2,11 +2,11 @@
 
 package memory
 
-// ResetPeak does nothing here.
+// ResetPeak does nothing on this system.
 func ResetPeak() {}
 
-// Peak is not known here.
+// Peak is not known on this system.
 func Peak() int64 { return 0 }
 
-// Limit is not known here.
+// Limit is not known on this system.
 func Limit() int64 { return 0 }

@@ -1,4 +1,4 @@
-// Package number is numbers in JSON, which has no form for an infinity and for what is not a number.
+// Package number has numbers for JSON, which cannot represent infinities and NaN.
 package number
 
 import (
@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Float is a float64 that JSON can hold also when it is not finite: as the word that names it.
+// Float is a float64 that JSON can represent even if it is not finite: as a word.
 type Float float64
 
-// MarshalJSON writes a number, or its name where JSON has none.
+// MarshalJSON writes a number, or a word if JSON cannot represent it.
 func (n Float) MarshalJSON() ([]byte, error) {
 	f := float64(n)
 	if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -30,10 +30,10 @@ func (n *Float) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// Map holds numbers by name. JSON has them in the order of the names.
+// Map has numbers by name. In JSON they are sorted by name.
 type Map map[string]Float
 
-// Of returns a map with the same numbers, nil of nil.
+// Of returns a map with the same numbers, nil for nil.
 func Of(m map[string]float64) Map {
 	if m == nil {
 		return nil
@@ -45,7 +45,7 @@ func Of(m map[string]float64) Map {
 	return out
 }
 
-// Floats returns the numbers as they are computed with, nil of nil.
+// Floats returns the numbers as float64, nil for nil.
 func (m Map) Floats() map[string]float64 {
 	if m == nil {
 		return nil

@@ -20,7 +20,7 @@ func (s *Sheet) BenchHead(r *bench.Report) {
 	}
 }
 
-// BenchNet prints what was measured of a network.
+// BenchNet prints the measurements of a network.
 func (s *Sheet) BenchNet(r *bench.Report, n *bench.Net) {
 	head := fmt.Sprintf("%.4g million multiply-accumulates an image of %s", float64(n.MACs)/1e6, n.Input)
 	if n.Params > 0 {
@@ -45,8 +45,8 @@ func (s *Sheet) BenchNet(r *bench.Report, n *bench.Net) {
 	}
 }
 
-// layers prints a line a layer: time, speed and share of peak forward and
-// backward, and its share of the whole.
+// layers prints one line per layer: time, speed and share of the peak, forward and backward, and its share of the
+// whole.
 func (s *Sheet) layers(m *bench.Row, layers []bench.Layer, peak float64) {
 	var total int64
 	for _, l := range layers {
@@ -70,7 +70,7 @@ func (s *Sheet) layers(m *bench.Row, layers []bench.Layer, peak float64) {
 	s.table(rows, "llrrrrrrrr", "")
 }
 
-// rate prints operations in nanoseconds, and their share of a peak.
+// rate prints the rate of operations done in a time, and its share of a peak.
 func rate(ops, ns int64, peak float64) (speed, of string) {
 	if ns <= 0 {
 		return "", ""
@@ -89,7 +89,7 @@ func share(part, whole int64) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
 }
 
-// allocations prints a mean; what happens once in many runs is none of theirs.
+// allocations prints a mean; what happens only once in many runs does not count.
 func allocations(n float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") }
 
 func memory(n int64) string {

@@ -11,7 +11,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// quantized is what a qconfig says of the nodes of a model, in the stages that use it.
+// quantized is how a qconfig quantizes the nodes of a model, in the stages that use it.
 type quantized struct {
 	stages []string
 	qc     *program.QConfig
@@ -19,7 +19,7 @@ type quantized struct {
 	nodes  []graph.NodeQConfig
 }
 
-// quantizations lists what each qconfig says of the nodes of each model.
+// quantizations lists how each qconfig quantizes the nodes of each model.
 func quantizations(p *graph.Plan) []*quantized {
 	var list []*quantized
 	for _, s := range p.Stages {
@@ -43,11 +43,11 @@ type NodeItem struct {
 	Weight     map[string]AttributeItem `json:"weight,omitempty"`
 }
 
-// AttributeItem is a value with the block that says it, if one does.
+// AttributeItem is a value with the block that sets it, if there is one.
 type AttributeItem struct {
 	Value string `json:"value"`
 	By    string `json:"by,omitempty"`   // the block's address
-	File  string `json:"file,omitempty"` // and where it is
+	File  string `json:"file,omitempty"` // and its place
 	Line  int    `json:"line,omitempty"`
 }
 
@@ -59,7 +59,7 @@ type QuantizationItem struct {
 	Nodes   []NodeItem `json:"nodes"`
 }
 
-// QuantizationItems are what each qconfig says of the nodes of each model.
+// QuantizationItems are how each qconfig quantizes the nodes of each model.
 func QuantizationItems(p *graph.Plan) []QuantizationItem {
 	out := []QuantizationItem{}
 	items := func(attrs []graph.Attribute) map[string]AttributeItem {
@@ -84,8 +84,8 @@ func QuantizationItems(p *graph.Plan) []QuantizationItem {
 	return out
 }
 
-// Nodes prints how the nodes are quantized and who said it: those that an override
-// meets, and the others in one line, or with all every one.
+// Nodes prints how the nodes are quantized, and which block decides it: each node that an override selects, and the
+// others in one line. With all it prints every node.
 func (s *Sheet) Nodes(p *graph.Plan, all bool) {
 	for _, q := range quantizations(p) {
 		fmt.Fprintf(s, "\nqconfig.%s on model.%s (%s)\n", q.qc.Name, q.model, strings.Join(q.stages, ", "))
@@ -120,13 +120,13 @@ func longer(a, b []graph.Attribute) []graph.Attribute {
 	return a
 }
 
-// words says an attribute list shortly: the values, of numbers with their names.
+// words is a list of attributes in short form: the values, and the names of numbers.
 func words(attrs []graph.Attribute) string {
 	var out []string
 	for _, a := range attrs {
 		switch {
 		case a.Value == "symmetric" || a.Value == "half_even" || a.Value == "max" || a.Name == "per_channel" && a.Value == "false":
-			// the defaults go without saying
+			// defaults are not shown
 		case a.Name == "per_channel":
 			out = append(out, "per channel")
 		case strings.Trim(a.Value, "0123456789.e-") == "":
@@ -138,7 +138,7 @@ func words(attrs []graph.Attribute) string {
 	return strings.Join(out, " ")
 }
 
-// overridden says which attributes of a node overrides have written, and where.
+// overridden lists the attributes of a node that overrides have set, and where.
 func overridden(qc *program.QConfig, n graph.NodeQConfig) string {
 	var out []string
 	for part, attrs := range map[string][]graph.Attribute{"activation": n.Activation, "weight": n.Weight} {

@@ -8,7 +8,7 @@ import (
 	"qpipe/interp/part"
 )
 
-// Shelves lists parts by kind, a line each.
+// Shelves lists parts by kind, one per line.
 func (s *Sheet) Shelves(docs []part.Doc) {
 	left := 0
 	for _, d := range docs {
@@ -46,7 +46,7 @@ func (s *Sheet) Part(d part.Doc) {
 	}
 }
 
-// arguments are the rows of arguments; what is inside of a block is set in below it.
+// arguments are the rows of arguments; those inside of a block are indented below it.
 func arguments(args []part.ArgDoc, indent string) [][2]string {
 	rows := make([][2]string, 0, len(args))
 	for _, a := range args {
@@ -60,7 +60,7 @@ func arguments(args []part.ArgDoc, indent string) [][2]string {
 	return rows
 }
 
-// argument says what an argument takes.
+// argument describes what an argument takes.
 func argument(a part.ArgDoc) string {
 	text := a.Type + ", required. "
 	if !a.Required {

@@ -49,7 +49,7 @@ func (s *Sheet) Run(d *runs.Description) {
 	s.section("outputs", "ll", outputs)
 }
 
-// keptRows lists earlier results and attempts that wait until another one is complete.
+// keptRows lists earlier results and attempts that are kept until another one is complete.
 func keptRows(d *runs.Description) [][]string {
 	rows := [][]string{{"stage", "state", "accuracy", "steps", "files"}}
 	for _, e := range d.Run.Stages {

@@ -1,5 +1,5 @@
-// Package view is how results look: a plan, its stages and nodes, a file, a run, a measurement or a part, as text for
-// people and as the items of JSON documents. It asks for nothing and decides nothing.
+// Package view presents results (a plan, its stages and nodes, a file, a run, a measurement, a part) as text for people
+// and as the items of JSON documents. It reads nothing and decides nothing.
 package view
 
 import (
@@ -16,15 +16,15 @@ type Sheet struct {
 	columns int
 }
 
-// NewSheet returns an empty one, for so many columns.
+// NewSheet returns an empty sheet with so many columns.
 func NewSheet(paint console.Painter, columns int) *Sheet {
 	return &Sheet{paint: paint, columns: columns}
 }
 
-// Title prints a line that says what the following is about.
+// Title prints a line that says what follows.
 func (s *Sheet) Title(text string) { fmt.Fprintln(s, s.paint.Bold(console.Printable(text))) }
 
-// Row prints a line of the head, if there is something to say.
+// Row prints a line of the head, unless its text is empty.
 func (s *Sheet) Row(name, text string) {
 	if text != "" {
 		fmt.Fprintf(s, "%s %s\n", s.paint.Dim(fmt.Sprintf("%-10s", name)), console.Printable(text))
@@ -40,7 +40,7 @@ func (s *Sheet) section(title, align string, rows [][]string) {
 	s.table(rows, align, "  ")
 }
 
-// table prints rows in columns, the first one as their heads, each behind an indent.
+// table prints rows in columns, each with an indent; the first row is the heads.
 func (s *Sheet) table(rows [][]string, align, indent string) {
 	for i, line := range console.Table(rows, align) {
 		if i == 0 {

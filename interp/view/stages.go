@@ -24,10 +24,10 @@ type StageItem struct {
 // ReadItem is an edge: what a stage reads of another.
 type ReadItem struct {
 	Stage string `json:"stage"`
-	What  string `json:"what,omitempty"` // "last", "best", "int8", several with commas; "" for depends_on and metrics alone
+	What  string `json:"what,omitempty"` // "last", "best", "int8", several with commas; "" for only depends_on and metrics
 }
 
-// StageItems are the stages of a plan, in an order in which they can run.
+// StageItems are the stages of a plan, in a possible order of execution.
 func StageItems(p *graph.Plan) []StageItem {
 	list := []StageItem{}
 	for _, s := range p.Stages {
@@ -52,7 +52,7 @@ func written(s *graph.Stage) []string {
 	return list
 }
 
-// Stages draws each stage below the last of those that it reads.
+// Stages draws each stage below the last stage that it reads from.
 func (s *Sheet) Stages(p *graph.Plan) {
 	children := map[*graph.Stage][]*graph.Stage{}
 	var roots []*graph.Stage
@@ -97,8 +97,7 @@ func does(s *graph.Stage) string {
 	return "validates"
 }
 
-// traits are the columns of a stage: its model (where there are several), its
-// form and mode, and what it reads and writes.
+// traits are the columns of a stage: its model (if there are several), its form and mode, and what it reads and writes.
 func traits(p *graph.Plan, s *graph.Stage) []string {
 	model, form := "", ""
 	if len(p.Program.Models) > 1 && s.Stage.Model != nil {
@@ -124,7 +123,7 @@ func traits(p *graph.Plan, s *graph.Stage) []string {
 	return []string{model, form, flow}
 }
 
-// reads returns for each stage that s reads what it reads of it.
+// reads returns for each stage that s reads from, what it reads.
 func reads(s *graph.Stage, from string) string {
 	var what []string
 	add := func(stage, w string) {
