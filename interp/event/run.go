@@ -72,7 +72,7 @@ type Export struct {
 // Kind implements Data.
 func (Export) Kind() string { return "export" }
 
-// Warning is something that the user should know of the stage or the run.
+// Warning is something that the user should know about the stage or the run.
 type Warning struct {
 	Code    string `json:"code"`
 	Detail  string `json:"detail"`

@@ -27,13 +27,13 @@ const (
 	trailer    = len(checkField) + 8 + len(`"}`)
 )
 
-// maxLine is the longest line that is read: an event can hold all that the manifest says of a stage.
+// maxLine is the longest line that is read: an event can contain a stage's whole entry of the manifest.
 const maxLine = 64 << 20
 
 // Castagnoli is the polynomial of the checks. The library makes its table once.
 func Castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// Line is the line of an object, which has a field at least, with its end.
+// Line is the line of an object, which has at least one field, with its line end.
 func Line(object []byte, seq int) []byte {
 	line := make([]byte, 0, len(object)+48)
 	line = append(line, object[:len(object)-1]...)
@@ -76,22 +76,22 @@ type place struct {
 	object int // the length of its object, without its end
 }
 
-// Content is what a log holds.
+// Content is what a log contains.
 type Content struct {
-	Lines []place // the sound ones
-	Bad   []int   // the numbers of the others, as they stand in the file
-	// plain: the lines have no numbers and checks: an earlier version has written them.
+	Lines []place // the intact ones
+	Bad   []int   // the numbers of the others, counted in the file
+	// plain: the lines have no numbers and checks, because an earlier version has written them.
 	Plain bool
-	// end is where the last whole line ends. Behind it is what a crash has left of a line.
+	// end is where the last complete line ends. After it is what a crash has left of a line.
 	End     int64
-	unended bool // the last line is whole but for its end
+	unended bool // the last line is complete except for its line end
 	Ours    bool // some line looks as if a run had written it
-	Moved   int  // lines that stood in another place, or twice
+	Moved   int  // lines in the wrong place, or duplicated
 	Size    int64
 	Sum     uint32 // of all bytes
 }
 
-// Scan reads a log from its beginning to its end. It holds one line at a time, and where the lines lie.
+// Scan reads a log from beginning to end. It keeps one line at a time in memory, and the positions of the lines.
 func Scan(f io.ReaderAt, size int64, plain bool) (*Content, error) {
 	c := &Content{Plain: plain, Size: size}
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<16)
@@ -152,7 +152,7 @@ func (c *Content) line(no int, at int64, line []byte, ended, tooLong bool) {
 	}
 }
 
-// pieces finds the sound lines in one that is none: where the end of a line was damaged there are two of them.
+// pieces finds intact lines in a damaged one: if the end of a line was damaged, two lines are joined.
 func (c *Content) pieces(at int64, line []byte) (found bool) {
 	for from, start := 0, 0; ; {
 		i := bytes.Index(line[from:], []byte(checkField))
@@ -184,7 +184,7 @@ func (c *Content) plainLine(no int, at int64, line []byte, ended bool) {
 	}
 }
 
-// Ours reports whether a line could be what is left of one that a run has written.
+// Ours reports whether a line could be what is left of a line that a run wrote.
 func Ours(line []byte) bool {
 	switch {
 	case len(line) == 0:
@@ -207,7 +207,7 @@ func Scanned(f io.ReaderAt, size int64) (*Content, error) {
 	return c, err
 }
 
-// Order brings the lines into the order of their numbers, and leaves out what is there twice.
+// Order sorts the lines by their numbers, and leaves out duplicates.
 func (c *Content) Order(f io.ReaderAt) error {
 	last := 0
 	for _, l := range c.Lines {
@@ -247,10 +247,10 @@ func (c *Content) counted() bool {
 	return true
 }
 
-// Sound reports whether the file can go on as it is, but for what a crash has left of a line.
+// Sound reports whether the file can be continued as it is, except for what a crash has left of a line.
 func (c *Content) Sound() bool { return len(c.Bad) == 0 && !c.Plain && !c.unended && c.counted() }
 
-// Lost are the numbers that are missing, of the first most lines at least, as spans.
+// Lost are the missing numbers, as spans. The log had at least most lines.
 func (c *Content) Lost(most int) (out []Span) {
 	next := 1
 	for _, l := range c.Lines {
@@ -275,13 +275,13 @@ func (l place) read(f io.ReaderAt) ([]byte, error) {
 	return line, err
 }
 
-// Each yields the objects of the lines.
+// Each calls yield with the objects of the lines.
 func (c *Content) Each(f io.ReaderAt, yield func(object []byte) error) error {
 	r := bufio.NewReaderSize(nil, 1<<16)
 	at := int64(-1)
 	var line []byte
 	for _, l := range c.Lines {
-		if l.at < at || at < 0 { // most lines follow each other
+		if l.at < at || at < 0 { // usually lines follow each other
 			r.Reset(io.NewSectionReader(f, l.at, c.Size-l.at))
 			at = l.at
 		}

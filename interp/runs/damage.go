@@ -13,14 +13,14 @@ type Damage struct {
 	Path    string       // of the log
 	Gone    bool         // there was no file
 	Live    bool         // it happened while the run was writing it
-	Bad     []int        // the lines of the file that were not as they had been written
+	Bad     []int        // line numbers in the file of damaged lines
 	Lost    []frame.Span // the numbers that are missing
 	Missing int          // how many lines are lost
-	Moved   int          // lines that stood in another place, or twice
-	Strays  int          // lines that this run has not written
+	Moved   int          // lines in the wrong place, or duplicated
+	Strays  int          // lines that this run did not write
 	Kept    string       // where the damaged file is kept, "" for nowhere
-	Sound   int          // lines that go on in the log
-	// Unsure: more lines may be lost. Told are more sentences, without their full stops.
+	Sound   int          // lines that are kept in the log
+	// Unsure: more lines may be lost. Told are further sentences for the message, without full stops.
 	Unsure bool
 	Told   []string
 }

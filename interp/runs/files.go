@@ -86,7 +86,7 @@ func (r *Run) Checkpoint(name string) (*checkpoint.Snapshot, error) {
 	return artifact.ReadIn(r.Root(), name, r.Path(name))
 }
 
-// file is where a stage's checkpoint of that name lies; a name with an ending is a file's that an exporter has written.
+// file is the path of a stage's checkpoint with that name. A name with an ending is that of a file that an exporter has written.
 func file(stageName, name string) string {
 	if exported(name) {
 		return stageName + "/" + name

@@ -179,7 +179,7 @@ func (r *Run) openLog(l *looked, least int) (*Log, *Damage, error) {
 		return log, d, nil
 	}
 	if len(l.Bad) == 0 && l.Moved == 0 && (l.Plain || len(d.Lost) == 0) {
-		d = nil // the lines of an earlier version, or an end of the last one that was cut off
+		d = nil // lines of an earlier version, or a last line without its end
 	} else if err := log.keep(d); err != nil {
 		return nil, nil, err
 	}
