@@ -126,6 +126,16 @@ func (b *Bench) Complete(o *grid.Output, st grid.Step, q *quant.Node, w grid.Wri
 	return o.Forward(st, q)
 }
 
+// Gate masks chunk i of the gradient of the output, and returns it.
+func (b *Bench) Gate(o *grid.Output, i int) []float32 {
+	e0, e1 := o.Elements(i)
+	g := b.Grad[e0:e1]
+	if mask := o.Gate(e0, e1); mask != nil {
+		b.Set.Gate(g, mask, g, false)
+	}
+	return g
+}
+
 // Give gives g to elements e0 to e1 of a gradient.
 func (b *Bench) Give(d grid.Grad, g []float32, e0, e1 int) {
 	if d.Data != nil {

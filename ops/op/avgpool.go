@@ -187,12 +187,7 @@ func (r *avgPoolRunner) Backward(n int) {
 	}
 }
 
-func (r *avgPoolRunner) gateChunk(i, _ int) {
-	e0, e1 := r.out.Elements(i)
-	if mask := r.out.Gate(e0, e1); mask != nil {
-		r.Set.Gate(r.Grad[e0:e1], mask, r.Grad[e0:e1], false)
-	}
-}
+func (r *avgPoolRunner) gateChunk(i, _ int) { r.Gate(&r.out, i) }
 
 func (r *avgPoolRunner) backChunk(i, _ int) {
 	n0, n1 := r.cut.Range(i)

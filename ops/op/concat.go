@@ -170,10 +170,7 @@ func (r *concatRunner) Backward(int) {
 func (r *concatRunner) backChunk(i, _ int) {
 	e0, e1 := r.out.Elements(i)
 	c, at := r.node.Shape.C, 0
-	g := r.Grad[e0:e1]
-	if mask := r.out.Gate(e0, e1); mask != nil {
-		r.Set.Gate(g, mask, g, false)
-	}
+	r.Gate(&r.out, i)
 	for k := range r.parts {
 		p := &r.parts[k]
 		for j := e0 / c; j < e1/c; j++ {

@@ -66,10 +66,7 @@ func (r *inputRunner) fill(i, _ int, codes bool, mask []uint8) {
 // Backward leaves the gradient to the images in the node's own.
 func (r *inputRunner) Backward(int) {
 	for i := range r.out.Cut.N {
-		e0, e1 := r.out.Elements(i)
-		if mask := r.out.Gate(e0, e1); mask != nil {
-			r.Set.Gate(r.Grad[e0:e1], mask, r.Grad[e0:e1], false)
-		}
+		r.Gate(&r.out, i)
 	}
 }
 

@@ -157,12 +157,7 @@ func (r *mulRunner) Backward(n int) {
 	r.Workers.Run(r.cut.N, r.backTask)
 }
 
-func (r *mulRunner) gateChunk(i, _ int) {
-	e0, e1 := r.out.Elements(i)
-	if mask := r.out.Gate(e0, e1); mask != nil {
-		r.Set.Gate(r.Grad[e0:e1], mask, r.Grad[e0:e1], false)
-	}
-}
+func (r *mulRunner) gateChunk(i, _ int) { r.Gate(&r.out, i) }
 
 // backImages gives the gradients of the operands of some images. Repeated elements add theirs up, image by image
 // and in order, so that the sums do not depend on the workers.

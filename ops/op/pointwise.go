@@ -152,10 +152,7 @@ func (r *pointwiseRunner) Backward(int) {
 
 func (r *pointwiseRunner) backChunk(i, _ int) {
 	e0, e1 := r.out.Elements(i)
-	g := r.Grad[e0:e1]
-	if mask := r.out.Gate(e0, e1); mask != nil {
-		r.Set.Gate(g, mask, g, false)
-	}
+	g := r.Gate(&r.out, i)
 	if r.x.OnGrid {
 		for j, x := range r.x.Codes[e0:e1] {
 			g[j] *= r.table.slope[x]
