@@ -1,5 +1,5 @@
-// Package stdlib is the table of the parts that qpipe brings along: one row
-// each, with its defaults. Adding a part is a file on a shelf and a row here.
+// Package stdlib is the table of the parts that come with qpipe: one row each, with its defaults. To add a part, add a
+// file to a shelf and a row here.
 package stdlib
 
 import (
@@ -16,7 +16,7 @@ import (
 	"qpipe/stdlib/transforms"
 )
 
-// Catalog returns the table. It is the caller's: appending to it changes nothing else.
+// Catalog returns the table. It belongs to the caller: appending to it changes nothing else.
 func Catalog() part.Catalog {
 	return part.Catalog{
 		part.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
@@ -37,9 +37,9 @@ func Catalog() part.Catalog {
 		part.DatasetPart("MNIST", "MNIST or Fashion-MNIST, from IDX files: 28×28 grey, ten classes.",
 			datasets.MNISTDefaults(), datasets.NewMNIST),
 
-		part.TransformPart("Normalize", "Says how pixels become the network's input: (pixel/255 - mean)/std.",
+		part.TransformPart("Normalize", "Defines how pixels become the network's input: (pixel/255 - mean)/std.",
 			transforms.NormalizeArgs{}, transforms.NewNormalize),
-		part.TransformPart("RandomCrop", "Pads the image and cuts a square out of it at a random place.",
+		part.TransformPart("RandomCrop", "Pads the image and crops a square from it at a random place.",
 			transforms.RandomCropArgs{}, transforms.NewRandomCrop),
 		part.TransformPart("RandomFlip", "Mirrors the image at random.",
 			transforms.RandomFlipDefaults(), transforms.NewRandomFlip),
@@ -47,7 +47,7 @@ func Catalog() part.Catalog {
 		part.OptimizerPart("SGD", "Stochastic gradient descent with momentum, Nesterov and weight decay.",
 			optimizers.SGDArgs{}, optimizers.NewSGD),
 
-		part.LRUpdaterPart("CosLrUpdater", "Lets the learning rate fall along half a cosine, after a warm-up.",
+		part.LRUpdaterPart("CosLrUpdater", "Lowers the learning rate along half a cosine, after a warm-up.",
 			lrupdaters.CosDefaults(), lrupdaters.NewCos),
 		part.LRUpdaterPart("StepDecayLrUpdater", "Multiplies the learning rate by a factor at given epochs or steps, after a warm-up.",
 			lrupdaters.StepDecayDefaults(), lrupdaters.NewStepDecay),
@@ -57,16 +57,16 @@ func Catalog() part.Catalog {
 
 		part.MetricPart("Accuracy", "Share of images whose largest logit is that of their label: accuracy.",
 			metrics.AccuracyArgs{}, metrics.NewAccuracy),
-		part.MetricPart("TopKAccuracy", "Share of images whose label is among the k largest logits: top5_accuracy, after its k.",
+		part.MetricPart("TopKAccuracy", "Share of images whose label is among the k largest logits, named after k: top5_accuracy.",
 			metrics.TopKDefaults(), metrics.NewTopKAccuracy),
 
-		part.ObserverPart("fixed_scale", "The scale is given; no data is looked at.",
+		part.ObserverPart("fixed_scale", "A given scale, whatever the data.",
 			observers.FixedScaleArgs{}, observers.NewFixedScale),
 		part.ObserverPart("min_max", "The range of the values, as a moving average over batches.",
 			observers.MinMaxDefaults(), observers.NewMinMax),
-		part.ObserverPart("mse", "The shrunken range that loses least in the mean square.",
+		part.ObserverPart("mse", "The shrunken range with the smallest mean squared error.",
 			observers.MSEDefaults(), observers.NewMSE),
-		part.ObserverPart("percentile", "The range that holds a given share of the values.",
+		part.ObserverPart("percentile", "The range that contains a given share of the values.",
 			observers.PercentileDefaults(), observers.NewPercentile),
 
 		part.CallbackPart("Checkpoint", "Writes the last, the best and numbered checkpoints.",
@@ -77,16 +77,16 @@ func Catalog() part.Catalog {
 			callbacks.FreezeBNArgs{}, part.Optional, part.Optional, callbacks.NewFreezeBN),
 		part.CallbackPart("FuseBN", "Absorbs BNs into their convolutions during training.",
 			callbacks.FuseBNDefaults(), part.Required, part.Optional, callbacks.NewFuseBN),
-		part.CallbackPart("Validation", "Says when the stage validates.",
+		part.CallbackPart("Validation", "Decides when the stage validates.",
 			callbacks.ValidationDefaults(), part.NotTaken, part.NotTaken, callbacks.NewValidation),
 
 		part.ConverterPart("Float2Calibration", "Fuses the float model and makes it observe ranges.",
 			converters.FormArgs{}, part.FloatForm, part.CalibrationForm, converters.NewFloat2Calibration),
 		part.ConverterPart("Float2QAT", "Fuses the float model and makes it train with fake quantization.",
 			converters.FormArgs{}, part.FloatForm, part.QATForm, converters.NewFloat2QAT),
-		part.ConverterPart("LoadCheckpoint", "Loads a checkpoint into the model as it is at this place.",
+		part.ConverterPart("LoadCheckpoint", "Loads a checkpoint into the model as it is at this point.",
 			converters.LoadCheckpointDefaults(), part.AnyForm, part.AnyForm, converters.NewLoadCheckpoint),
-		part.ConverterPart("QAT2Quantize", "Absorbs what is left of BN and makes the int8 model.",
+		part.ConverterPart("QAT2Quantize", "Absorbs the remaining BNs and builds the int8 model.",
 			converters.FormArgs{}, part.QATForm, part.QuantizedForm, converters.NewQAT2Quantize),
 	}
 }

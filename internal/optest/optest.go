@@ -1,5 +1,5 @@
-// Package optest has the ops that tests try in every form: a row or more for each kind. A kind
-// without a row fails.
+// Package optest has the cases of ops that tests try in every form: at least one for each kind. A kind without a case
+// fails the tests.
 package optest
 
 import (

@@ -11,8 +11,8 @@ type Number interface {
 	~float32 | ~float64 | ~int8 | ~uint8 | ~int32 | ~int64 | ~int
 }
 
-// Check fails the test where got differs from the case's output by more than the
-// case's tolerance. It reports the worst element and how many there are.
+// Check fails the test if got differs from the case's output by more than the case's tolerance. It reports the worst
+// element and the number of wrong ones.
 func Check[T Number](t testing.TB, c *Case, output string, got []T) {
 	t.Helper()
 	if msg := Diff(got, c.Array(t, output).Float64s(), c.Tol[output]); msg != "" {
@@ -44,7 +44,7 @@ func Diff[T Number](got []T, want []float64, tol Tol) string {
 		bad, len(got), at, got[at], want[at], tol.Abs, tol.Rel)
 }
 
-// excess is by how much the difference exceeds the tolerance; 0 where it does not.
+// excess is the amount by which the difference exceeds the tolerance; 0 if it does not.
 func excess(got, want float64, tol Tol) float64 {
 	if got == want || math.IsNaN(got) && math.IsNaN(want) {
 		return 0

@@ -14,9 +14,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// DataFolder finds the folder of shared data that a text names ("MNIST training images in
-// file order"), and returns its path. Where none is there the test is skipped, or fails when
-// CI=true, as with [Folder].
+// DataFolder finds the folder of shared data that a text names ("MNIST training images in file order"), and returns its
+// path. If there is none the test is skipped, or fails when CI=true, as with [Folder].
 func DataFolder(t testing.TB, text string) string {
 	t.Helper()
 	root := Folder(t, "data")

@@ -65,7 +65,7 @@ func castSlice[T, S Number](s []S) []T {
 	return out
 }
 
-// maxElements is more than any array here has.
+// maxElements is more than any of the arrays has.
 const maxElements = 1 << 28
 
 // ReadNPZ reads a zip archive of .npy files; the keys lack the ".npy".

@@ -1,6 +1,5 @@
-// Package refvec turns the folders of reference vectors (cases.json beside .npz
-// and .onnx files) into Go values that a test compares with. It is support for
-// tests: it knows formats, folders and tolerances, and no arithmetic of qpipe.
+// Package refvec turns the folders of reference vectors (cases.json beside .npz and .onnx files) into Go values that a
+// test compares with. It is only for tests: it knows formats, folders and tolerances, and none of qpipe's arithmetic.
 package refvec
 
 import (
@@ -34,9 +33,8 @@ type Case struct {
 	arrays map[string]*Array
 }
 
-// Folder returns the directory of the shared material that has the given path
-// inside it (such as "refvec/quant"). It looks in QPIPE_SHARED, by default in
-// ../shared beside the project's root. Where the folder is missing the test is
+// Folder returns the directory of the shared material that has the given path inside it (such as "refvec/quant"). It
+// looks in QPIPE_SHARED, by default in ../shared beside the project's root. If the folder is missing the test is
 // skipped, or fails when CI=true.
 func Folder(t testing.TB, path string) string {
 	t.Helper()

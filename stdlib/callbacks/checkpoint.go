@@ -12,10 +12,10 @@ import (
 
 // CheckpointArgs are the arguments of Checkpoint.
 type CheckpointArgs struct {
-	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best: one of the validation's, or loss (the mean over the epoch's training images). Empty keeps no best."`
+	Monitor       string `arg:"monitor,optional" doc:"The metric that decides which checkpoint is the best: one of the validation's metrics, or loss (the mean over the epoch's training images). Empty keeps no best."`
 	Mode          string `arg:"mode,optional" oneof:"auto max min" doc:"Whether the largest or the smallest value is the best. auto follows the metric: the smallest loss, the largest accuracy. The other direction is an error."`
 	Interval      int    `arg:"interval,optional" doc:"Keep a numbered checkpoint (epoch-0004) after every so many epochs; 0 keeps none."`
-	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and renew last, after every so many steps; 0 is never."`
+	IntervalSteps int    `arg:"interval_steps,optional" doc:"Keep a numbered checkpoint (step-00001200), and update last, after every so many steps; 0 is never."`
 	Keep          int    `arg:"keep,optional" doc:"How many numbered checkpoints of each kind are kept, the newest ones; 0 keeps all."`
 }
 
@@ -25,7 +25,7 @@ const (
 	stepName  = "step-%08d"
 )
 
-// mostKept is how many numbered checkpoints may be asked for.
+// mostKept is the largest number of numbered checkpoints that may be kept.
 const mostKept = 1_000_000
 
 // CheckpointDefaults returns Checkpoint's defaults.
@@ -77,13 +77,12 @@ func (a CheckpointArgs) Direction() string {
 type checkpointer struct {
 	CheckpointArgs
 	best  map[string]float64 // the best value under the monitor's name, empty at first
-	saved bool               // a numbered one since the run has begun or gone on
+	saved bool               // a numbered one since the run was started or continued
 }
 
-// NewCheckpoint returns the callback that writes "last" after every epoch,
-// "best" when the monitored metric is better than it ever was, and numbered
-// checkpoints at its intervals. The best value is part of every checkpoint, so
-// that a resumed run does not forget it.
+// NewCheckpoint returns the callback that writes "last" after every epoch, "best" when the monitored metric is better
+// than ever before, and numbered checkpoints at its intervals. The best value is part of every checkpoint, so that a
+// resumed run does not forget it.
 func NewCheckpoint(a CheckpointArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func NewCheckpoint(a CheckpointArgs) (part.Callback, error) {
 // GovernsCheckpoints implements part.Checkpointer.
 func (*checkpointer) GovernsCheckpoints() {}
 
-// Priority implements part.Prioritized: after all that changes the model.
+// Priority implements part.Prioritized: after everything that changes the model.
 func (*checkpointer) Priority() int { return 90 }
 
 // State implements part.Stateful.
@@ -119,8 +118,8 @@ func (c *checkpointer) StepEnd(s *part.State) error {
 	return s.Save("last")
 }
 
-// EpochEnd implements part.EpochEnder. "last" comes last: what it says of the
-// best and of the numbered ones is then true.
+// EpochEnd implements part.EpochEnder. "last" is written last, so that what it records about the best and the numbered
+// ones is true.
 func (c *checkpointer) EpochEnd(s *part.State) error {
 	if s.Validated() || c.Monitor == "loss" {
 		if err := c.judge(s); err != nil {
@@ -135,14 +134,14 @@ func (c *checkpointer) EpochEnd(s *part.State) error {
 	return s.Save("last")
 }
 
-// Start implements part.Starter: a run that was cut off between a numbered checkpoint and the removal of the one that
-// is then too old removes it now.
+// Start implements part.Starter. If a run was interrupted after it wrote a numbered checkpoint and before it removed
+// the oldest one, this removes it.
 func (c *checkpointer) Start(s *part.State) error {
 	return errors.Join(c.prune(s, stepName, s.Step, c.IntervalSteps), c.prune(s, epochName, s.Epoch, c.Interval))
 }
 
-// End implements part.Ender: where the loss was watched and no epoch has closed in
-// this stage, the best weights are those that it has. Without a step that was left to train nothing has started.
+// End implements part.Ender. If the loss is monitored and no epoch has ended in this stage, the best weights are the
+// current ones. Nothing has started if no step was left to train.
 func (c *checkpointer) End(s *part.State) error {
 	if !c.saved {
 		if err := c.Start(s); err != nil {
@@ -155,8 +154,8 @@ func (c *checkpointer) End(s *part.State) error {
 	return s.Save("best")
 }
 
-// judge saves "best" if the monitored metric, which is that of the present
-// weights, is better than it ever was. A stage without validation has no best.
+// judge saves "best" if the monitored metric of the current weights is better than ever before. A stage without
+// validation has no best.
 func (c *checkpointer) judge(s *part.State) error {
 	if c.Monitor == "" {
 		return nil
@@ -181,7 +180,7 @@ func (c *checkpointer) judge(s *part.State) error {
 	return s.Save("best")
 }
 
-// numbered saves the checkpoint of point n and removes the one that is too old.
+// numbered saves the checkpoint of point n and removes the oldest one if there are too many.
 func (c *checkpointer) numbered(s *part.State, format string, n, interval int) error {
 	if err := s.Save(fmt.Sprintf(format, n)); err != nil {
 		return err
@@ -190,7 +189,7 @@ func (c *checkpointer) numbered(s *part.State, format string, n, interval int) e
 	return c.prune(s, format, n, interval)
 }
 
-// prune removes the checkpoint that is too old at point n.
+// prune removes the checkpoint that is one too many at point n.
 func (c *checkpointer) prune(s *part.State, format string, n, interval int) error {
 	if interval == 0 || c.Keep == 0 {
 		return nil

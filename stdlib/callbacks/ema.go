@@ -10,7 +10,7 @@ import (
 // EMAArgs are the arguments of ExponentialMovingAverage.
 type EMAArgs struct {
 	Decay       float64 `arg:"decay,optional" doc:"Share of the average that is kept at every step, 0 to below 1."`
-	WarmupSteps int     `arg:"warmup_steps,optional" doc:"Let the decay grow from 0 as 1 - exp(-t/warmup_steps) after t steps, so that the first weights do not linger; 0 uses the full decay at once."`
+	WarmupSteps int     `arg:"warmup_steps,optional" doc:"Let the decay grow from 0 as 1 - exp(-t/warmup_steps) after t steps, so that the initial weights lose their influence quickly; 0 uses the full decay at once."`
 }
 
 // EMADefaults returns ExponentialMovingAverage's defaults.
@@ -40,9 +40,8 @@ type ema struct {
 //
 //	shadow = d·shadow + (1 - d)·weights,
 //
-// of BN's running statistics and of the quant nodes' ranges as well. Validation
-// and "load_ema_model" use the average; training goes on with the weights. The
-// average follows absorptions, with its own statistics.
+// of BN's running statistics and of the quant nodes' ranges as well. Validation and "load_ema_model" use the average;
+// training continues with the weights. Absorptions apply to the average too, with its own statistics.
 func NewEMA(a EMAArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

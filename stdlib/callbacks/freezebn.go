@@ -10,9 +10,8 @@ func (FreezeBNArgs) FreezesBN() {}
 
 type freezeBN struct{}
 
-// NewFreezeBN returns the callback that makes the selected BNs normalize with
-// their running statistics, and keep them, from its `when` on: from the first
-// step where `when` is left out. Weight and bias of a frozen BN go on training.
+// NewFreezeBN returns the callback that makes the selected BNs normalize with their running statistics, and keep them,
+// from its `when` on, or from the first step if there is no `when`. Weight and bias of a frozen BN are still trained.
 func NewFreezeBN(FreezeBNArgs) (part.Callback, error) { return freezeBN{}, nil }
 
 // Fire implements part.Firer.

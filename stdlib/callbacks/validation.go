@@ -27,8 +27,8 @@ func intervals(epochs, steps int) error {
 
 type validation struct{ ValidationArgs }
 
-// NewValidation returns the callback that says when the stage validates. Without
-// it that is after every epoch. After the last epoch a stage validates in any case.
+// NewValidation returns the callback that decides when the stage validates. Without it that is after every epoch. A
+// stage always validates after the last epoch.
 func NewValidation(a ValidationArgs) (part.Callback, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func NewValidation(a ValidationArgs) (part.Callback, error) {
 // GovernsValidation implements part.Validator.
 func (validation) GovernsValidation() {}
 
-// Priority implements part.Prioritized: before checkpoints, which want metrics.
+// Priority implements part.Prioritized: before checkpoints, which need metrics.
 func (validation) Priority() int { return 10 }
 
 // StepEnd implements part.StepEnder.

@@ -13,10 +13,10 @@ type LoadCheckpointArgs struct {
 	CheckpointPath    part.Checkpoint   `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file; a safetensors file of another tool is read as a float model."`
 	AllowMiss         bool              `arg:"allow_miss,optional" doc:"Whether tensors of the model may be missing in the checkpoint; they keep their values."`
 	IgnoreExtra       bool              `arg:"ignore_extra,optional" doc:"Whether the checkpoint may have tensors that the model does not have."`
-	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor whose shape differs is skipped instead of being an error."`
+	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor with a different shape is skipped; otherwise it is an error."`
 	CheckHash         bool              `arg:"check_hash,optional" doc:"Whether the file's hash is verified."`
 	LoadEMAModel      bool              `arg:"load_ema_model,optional" doc:"Whether to load the averaged weights (of ExponentialMovingAverage) instead of the trained ones."`
-	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint, up to a dot, and what to put in their place; the longest that fits counts. One that no name begins with is an error."`
+	Rename            map[string]string `arg:"rename,optional" doc:"Prefixes of tensor names in the checkpoint, up to a dot, and their replacements; the longest matching prefix counts. A prefix that no name begins with is an error."`
 }
 
 // LoadCheckpointDefaults returns LoadCheckpoint's defaults.
@@ -37,9 +37,8 @@ func (a LoadCheckpointArgs) Validate() error {
 
 type loadCheckpoint struct{ LoadCheckpointArgs }
 
-// NewLoadCheckpoint returns the converter that loads a checkpoint into the model
-// as it is at this place of the pipeline. A checkpoint knows the form of the
-// model it was written from, so one that does not fit is refused by that name.
+// NewLoadCheckpoint returns the converter that loads a checkpoint into the model as it is at this point of the
+// pipeline. A checkpoint records the form of its model, so that the error about one that does not fit can name it.
 func NewLoadCheckpoint(a LoadCheckpointArgs) (part.Converter, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

@@ -4,8 +4,8 @@ import "qpipe/interp/part"
 
 type quantize struct{}
 
-// NewQAT2Quantize returns the converter from the QAT form to the int8 model. It
-// absorbs the BN that training has left.
+// NewQAT2Quantize returns the converter from the QAT form to the int8 model. It absorbs the BNs that are left after
+// training.
 func NewQAT2Quantize(FormArgs) (part.Converter, error) { return quantize{}, nil }
 
 // Convert implements part.Converter.

@@ -18,8 +18,8 @@ type CIFAR10Args struct {
 	Files      []string `arg:"files,optional" doc:"The files to read, one after the other, instead of the split's own; patterns like data_batch_*.bin are allowed."`
 	ValSamples int      `arg:"val_samples,optional" doc:"How many of the training images are held out for validation: the last ones. Training and validation data with equal val_samples and seed share no image."`
 	Seed       int      `arg:"seed,optional" doc:"Shuffles the files' images before val_samples, offset and max_samples choose among them; 0 leaves them as they are."`
-	Offset     int      `arg:"offset,optional" doc:"Leave out the split's first so many images."`
-	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images, after offset; 0 uses all."`
+	Offset     int      `arg:"offset,optional" doc:"How many of the split's first images are left out."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"How many images are used, after offset; 0 uses all."`
 	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it those of CIFAR-10 (airplane to truck)."`
 }
 
@@ -46,7 +46,7 @@ func (a CIFAR10Args) subset() subset {
 	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
 }
 
-// noFiles is a file system that only lets a pattern be parsed.
+// noFiles is an empty file system, used only to parse a pattern.
 type noFiles struct{}
 
 func (noFiles) Open(string) (fs.File, error) { return nil, fs.ErrNotExist }
@@ -63,8 +63,8 @@ func NewCIFAR10(a CIFAR10Args) (part.Dataset, error) {
 	return cifar10{a}, nil
 }
 
-// Spec implements part.Dataset. Where the arguments do not tell the number of
-// images, it is known only from the files.
+// Spec implements part.Dataset. If the arguments do not determine the number of images, it is known only from the
+// files.
 func (c cifar10) Spec() part.Spec {
 	half := []float32{0.5}
 	return part.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: c.subset().size(-1), Mean: half, Std: half}
@@ -142,7 +142,7 @@ func (p *planes) open(fsys fs.FS, name string, limit int) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()               // only read
-	if n := int(r.most / cifarRecord); !r.packed { // of a packed file nothing is known
+	if n := int(r.most / cifarRecord); !r.packed { // for a packed file the size is not known
 		p.grow(n, limit)
 	}
 	if err := p.read(bufio.NewReaderSize(r, 64*cifarRecord), limit); err != nil {

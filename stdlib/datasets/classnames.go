@@ -7,7 +7,7 @@ import (
 	"qpipe/interp/part"
 )
 
-// validNames checks the argument class_names of a data set of n classes; none may be given.
+// validNames checks the argument class_names of a data set of n classes; it may be empty.
 func validNames(names []string, n int) error {
 	if len(names) == 0 {
 		return nil
@@ -20,13 +20,13 @@ func validNames(names []string, n int) error {
 			return part.Bad("class_names", "the name of label %d is empty", i)
 		}
 		if slices.Contains(names[:i], name) {
-			return part.Bad("class_names", "%q stands there twice", name)
+			return part.Bad("class_names", "%q is there twice", name)
 		}
 	}
 	return nil
 }
 
-// namesOr is the class names that are given, or else those that the data has by itself.
+// namesOr returns the given class names, or if there are none the data's own.
 func namesOr(given, own []string) []string {
 	if len(given) > 0 {
 		return given

@@ -13,13 +13,13 @@ import (
 
 // GlyphsArgs are the arguments of Glyphs.
 type GlyphsArgs struct {
-	Split      string  `arg:"split,optional" oneof:"train validation val test" doc:"Every split is drawn by itself: they share no image. val is validation."`
+	Split      string  `arg:"split,optional" oneof:"train validation val test" doc:"Every split is drawn separately: they share no image. val is validation."`
 	NumSamples int     `arg:"num_samples,optional" doc:"Number of images. The classes take turns, so any number of first images is balanced."`
-	Offset     int     `arg:"offset,optional" doc:"Leave out the split's first so many images: Glyphs never end, num_samples follow."`
+	Offset     int     `arg:"offset,optional" doc:"How many of the split's first images are left out; there are always num_samples after them."`
 	Classes    string  `arg:"classes,optional" doc:"One character a class; label 0 is the first."`
 	Seed       int     `arg:"seed,optional" doc:"Another seed is another data set of the same kind."`
 	Rotation   float64 `arg:"rotation,optional" doc:"Largest rotation in degrees, either way."`
-	Scale      float64 `arg:"scale,optional" doc:"Largest change of width and height, each by itself, as a share: 0.2 is 80 to 120 percent."`
+	Scale      float64 `arg:"scale,optional" doc:"Largest change of width and height, separately, as a share: 0.2 is 80 to 120 percent."`
 	Shear      float64 `arg:"shear,optional" doc:"Largest slant, as a share of the height, either way."`
 	Shift      float64 `arg:"shift,optional" doc:"Largest distance from the middle in pixels, in each direction."`
 	Clutter    int     `arg:"clutter,optional" doc:"Largest number of strokes behind the glyph."`
@@ -73,7 +73,7 @@ func (a GlyphsArgs) validClasses() error {
 	seen := map[rune]bool{}
 	for _, c := range a.Classes {
 		if seen[c] {
-			return part.Bad("classes", "%q stands there twice; every character is a class of its own", string(c))
+			return part.Bad("classes", "%q is there twice; every character is a class of its own", string(c))
 		}
 		seen[c] = true
 	}
@@ -92,9 +92,8 @@ type glyphs struct{ GlyphsArgs }
 // a random face and contrast, over strokes, a slanting background and noise.
 // 28×28 grey.
 //
-// An image is a function of (seed, split, offset + index) and the other arguments alone,
-// and computed in integers throughout, so that its bytes are the same on every
-// machine.
+// An image depends only on (seed, split, offset + index) and the other arguments, and is computed in integers, so that
+// its bytes are the same on every machine.
 func NewGlyphs(a GlyphsArgs) (part.Dataset, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -156,8 +155,8 @@ func (g glyphs) stream() uint64 {
 	return 0
 }
 
-// limits are the arguments as integers: Q16 where a comment says so. They are
-// rounded here once; all that follows is integer arithmetic.
+// limits are the arguments as integers: Q16 where a comment says so. They are rounded here once; everything after it is
+// integer arithmetic.
 type limits struct {
 	rotation     int64 // Q16 radians
 	scale, shear int64 // Q16

@@ -41,7 +41,7 @@ func (l limits) levels(r *part.Rand) (ground, ink int64) {
 	return ground, ink
 }
 
-// place picks where and how the glyph stands: rotation·shear·scale, then the shift.
+// place picks the position and the shape of the glyph: rotation·shear·scale, then the shift.
 func (l limits) place(r *part.Rand) affine {
 	sx, sy := 65536+within(r, l.scale), 65536+within(r, l.scale)
 	shear := within(r, l.shear)
@@ -81,7 +81,7 @@ type canvas [side * side]int32
 
 // slope fills the canvas with a plane around the given brightness.
 func (c *canvas) slope(r *part.Rand, ground int64) {
-	gx, gy := within(r, 512), within(r, 512) // Q8 brightness a pixel: up to ±28 at an edge
+	gx, gy := within(r, 512), within(r, 512) // Q8 brightness per pixel: up to ±28 at an edge
 	for y := range int64(side) {
 		for x := range int64(side) {
 			c[y*side+x] = int32(ground<<8 + gx*(x-side/2) + gy*(y-side/2))
@@ -89,8 +89,7 @@ func (c *canvas) slope(r *part.Rand, ground int64) {
 	}
 }
 
-// blend paints with the given brightness where the coverage says so, with an
-// opacity of 256ths, and clears the coverage.
+// blend paints the covered pixels with the given brightness and opacity (in 256ths), and clears the coverage.
 func (c *canvas) blend(cover *coverage, ink, opacity int64) {
 	for y := range side {
 		row, sum := cover[y*pitch:][:pitch], int32(0)

@@ -35,9 +35,8 @@ type point struct{ x, y int64 }
 // of its bounding box, in font units of 1/2048 em.
 type outline [][]point
 
-// outline flattens the glyph of a character: a quadratic curve becomes four
-// lines, which is finer than the pixels it will have. Outlines are asked for in
-// the font's own units, so that no coordinate is rounded.
+// outline flattens the glyph of a character: a quadratic curve becomes four lines, which is finer than the pixels of
+// the image. Outlines are loaded in the font's own units, so that no coordinate is rounded.
 func (f face) outline(c rune) (outline, error) {
 	font, err := sfnt.Parse(f)
 	if err != nil {
@@ -125,7 +124,7 @@ func (a affine) apply(p point) point {
 
 const (
 	pitch = side + 2 // a row of coverage, with room beyond its end
-	sub   = 4        // scan lines a pixel
+	sub   = 4        // scan lines per pixel
 )
 
 // coverage accumulates how much of every pixel lies inside an outline: each row
@@ -146,7 +145,7 @@ func (c *coverage) add(o outline, a affine) {
 }
 
 // edge adds the area to the right of the line from p to q: exact horizontally,
-// sampled at four scan lines a pixel vertically.
+// sampled at four scan lines per pixel vertically.
 func (c *coverage) edge(p, q point) {
 	dir := int32(1)
 	if p.y > q.y {
@@ -169,7 +168,7 @@ func (c *coverage) edge(p, q point) {
 	}
 }
 
-// cross notes that a line crosses a scan line of row y at x, in 1/256 pixel.
+// cross records that a line crosses a scan line of row y at x, in 1/256 pixel.
 func (c *coverage) cross(y, x int64, dir int32) {
 	row := c[y*pitch:][:pitch]
 	if x < 0 {

@@ -1,6 +1,5 @@
-// Package datasets is the shelf of data sets: it turns files, or a seed, into
-// labelled images. It knows no transforms and no network; what is wrong with a
-// file is said with the file's name and the way out.
+// Package datasets is the shelf of data sets: it turns files, or a seed, into labelled images. It knows no transforms
+// and no network. An error about a file names the file and says what to do.
 package datasets
 
 import (
@@ -28,8 +27,8 @@ type idx struct {
 	data []byte
 }
 
-// readIDX reads the IDX file called name, or spelt otherwise, whose magic number must be
-// the given one. limit > 0 stops after so many items of the first dimension.
+// readIDX reads the IDX file called name, or an alternative spelling of it. Its magic number must be the given one.
+// limit > 0 stops after so many items of the first dimension.
 func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 	r, name, err := openIDX(fsys, name)
 	if err != nil {
@@ -44,8 +43,8 @@ func readIDX(fsys fs.FS, name string, magic uint32, limit int) (*idx, error) {
 	return x, nil
 }
 
-// openIDX opens the file, compressed or not, under the first of its spellings that
-// is a file: archives unpack into folders that are called like the file in them.
+// openIDX opens the file, compressed or not, under the first of its spellings that is a file: some archives unpack into
+// a folder with the name of the file in it.
 func openIDX(fsys fs.FS, name string) (*dataFile, string, error) {
 	missing := &missingError{name: name}
 	for _, n := range spellings(name) {
@@ -61,8 +60,7 @@ func openIDX(fsys fs.FS, name string) (*dataFile, string, error) {
 	return nil, "", missing
 }
 
-// spellings are the names under which an IDX file is found in the wild, the last
-// ones in a folder of its name.
+// spellings are the names that IDX files have in practice; the last ones are in a folder of the same name.
 func spellings(name string) []string {
 	dot := strings.Replace(name, "-idx", ".idx", 1)
 	return []string{name, name + ".gz", dot, dot + ".gz", name + "/" + name, dot + "/" + dot, name + "/" + dot, dot + "/" + name}
@@ -71,7 +69,7 @@ func spellings(name string) []string {
 // missingError is a file that is not there.
 type missingError struct {
 	name    string
-	folders []string // that are called like it
+	folders []string // that have its name
 }
 
 func (e *missingError) Error() string {
@@ -82,8 +80,8 @@ func (e *missingError) Error() string {
 	return text
 }
 
-// decodeIDX reads the header and then no more than it announces. most is how many
-// bytes there can be: room is made for no more.
+// decodeIDX reads the header and then no more than it announces. most is the largest number of bytes that there can be;
+// no more memory is allocated.
 func decodeIDX(r io.Reader, most int64, magic uint32, limit int) (*idx, error) {
 	dims, err := idxHeader(r, magic)
 	if err != nil {

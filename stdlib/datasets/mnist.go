@@ -11,12 +11,12 @@ import (
 
 // MNISTArgs are the arguments of MNIST.
 type MNISTArgs struct {
-	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or packed by gzip, whatever their names say."`
+	Root       string   `arg:"root" doc:"Folder with the IDX files, plain or packed by gzip, whatever their endings."`
 	Split      string   `arg:"split,optional" oneof:"train validation val test" doc:"train is train-*-ubyte (60000 images) without those held out by val_samples, validation (or val) is those, test is t10k-*-ubyte (10000)."`
 	ValSamples int      `arg:"val_samples,optional" doc:"How many of the training images are held out for validation: the last ones. Training and validation data with equal val_samples and seed share no image."`
 	Seed       int      `arg:"seed,optional" doc:"Shuffles the files' images before val_samples, offset and max_samples choose among them; 0 leaves them as they are."`
-	Offset     int      `arg:"offset,optional" doc:"Leave out the split's first so many images."`
-	MaxSamples int      `arg:"max_samples,optional" doc:"Use only the first so many images, after offset; 0 uses all."`
+	Offset     int      `arg:"offset,optional" doc:"How many of the split's first images are left out."`
+	MaxSamples int      `arg:"max_samples,optional" doc:"How many images are used, after offset; 0 uses all."`
 	ClassNames []string `arg:"class_names,optional" doc:"Names of the ten classes, label 0 first, for the files of models; without it the digits."`
 }
 
@@ -124,7 +124,7 @@ func (m mnist) read(fsys fs.FS) (part.Samples, error) {
 	return m.subset().of(&grey{h: 28, w: 28, pix: images.data, labels: labels.data}, images.dims[0])
 }
 
-// fits checks the two files against each other and against what Spec promised.
+// fits checks that the two files fit each other and what Spec announced.
 func (m mnist) fits(images, labels *idx) error {
 	if h, w := images.dims[1], images.dims[2]; h != 28 || w != 28 {
 		return fmt.Errorf("%s: its images are %d×%d, those of MNIST 28×28", images.name, h, w)
@@ -148,7 +148,7 @@ func (m mnist) fits(images, labels *idx) error {
 	return nil
 }
 
-// wayOut says where the files are, if one is missing or damaged.
+// wayOut adds where to get the files, if one is missing or damaged.
 func wayOut(err error) error {
 	var missing *missingError
 	var kind *kindError

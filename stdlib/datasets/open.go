@@ -11,17 +11,17 @@ import (
 	"qpipe/interp/part"
 )
 
-// errFolder is a folder in the place of a file.
+// errFolder is the error about a folder in place of a file.
 var errFolder = errors.New("is a folder, not a file")
 
-// kindError is a file of a kind that is known and no data.
+// kindError is the error about a file of a known kind that is not data.
 type kindError struct{ what, way string }
 
 func (e *kindError) Error() string { return fmt.Sprintf("is %s, not data: %s", e.what, e.way) }
 
-// openData opens a data file. Its content decides how it is read, not its name:
-// what is compressed is decompressed, and what is of another kind is said to be.
-// Data begin with a byte of at most most, which no such kind does.
+// openData opens a data file. Its content decides how it is read, not its name: a compressed file is decompressed, and
+// a file of another known kind is an error that names the kind. Data begin with a byte of at most most, and files of
+// such kinds do not.
 func openData(fsys fs.FS, name string, most byte) (*dataFile, error) {
 	info, err := fs.Stat(fsys, name)
 	switch {
@@ -43,22 +43,22 @@ func openData(fsys fs.FS, name string, most byte) (*dataFile, error) {
 	return d, nil
 }
 
-// dataFile is a file with what reads its content.
+// dataFile is a file with a reader of its content.
 type dataFile struct {
 	io.Reader
 	file   io.Closer
-	most   int64 // bytes that the content can have
+	most   int64 // the largest size of the content in bytes
 	packed bool
 }
 
-// What a packed file may unpack to, so that a small one cannot fill the memory: images
-// are packed to a tenth of their size at best, blank ones to a thousandth.
+// How large the content of a packed file may be, so that a small file cannot fill the memory: images are packed to a
+// tenth of their size at best, blank ones to a thousandth.
 const (
 	anyContent    = 64 << 20
 	mostInflation = 200
 )
 
-// inflated is the content of a packed file, up to what it may have.
+// inflated is the content of a packed file, up to the limit.
 type inflated struct {
 	r    io.Reader
 	left int64
@@ -75,7 +75,7 @@ func (i *inflated) Read(p []byte) (int, error) {
 
 func (d *dataFile) Close() error { return d.file.Close() }
 
-// contentOf looks at how a file begins. Of a packed one d gets to know how much it may be.
+// contentOf looks at the first bytes of a file. For a packed file it sets the limit in d.
 func contentOf(f io.Reader, most byte, d *dataFile) (io.Reader, error) {
 	r := bufio.NewReaderSize(f, 1<<16)
 	head, err := r.Peek(2)

@@ -6,8 +6,8 @@ import (
 	"qpipe/interp/part"
 )
 
-// subset says which of the images in a split's files a data set has. It is the same for every data set that comes
-// from files, in this order:
+// subset selects the images of a data set from those in a split's files. It works in the same way for every data set
+// that comes from files, in this order:
 //
 //   - a seed other than 0 shuffles all images;
 //   - the last held of the training images are for validation, the others for training;
@@ -23,7 +23,7 @@ type subset struct {
 // validation reports whether a split's name is that of the validation split.
 func validation(split string) bool { return split == "validation" || split == "val" }
 
-// validate checks what needs no file. n is the number of images in them, where it is known, else -1.
+// validate checks what can be checked without the files. n is the number of images in them, -1 if it is not known.
 func (s subset) validate(n int) error {
 	for _, a := range []struct {
 		attr  string
@@ -37,9 +37,9 @@ func (s subset) validate(n int) error {
 		return part.Bad("val_samples", "is for training and validation data; this is the test split")
 	}
 	if validation(s.split) && s.held > 0 {
-		n = max(n, s.held) // more than the part's own size need not be known
+		n = max(n, s.held) // the size of this part is enough
 	} else if s.most > 0 {
-		n = -1 // other files in the same format have other numbers of images; opening them tells
+		n = -1 // other files in the same format have other numbers of images, which are known when they are opened
 	}
 	if n < 0 {
 		return nil
@@ -48,7 +48,7 @@ func (s subset) validate(n int) error {
 	return err
 }
 
-// part are the places of the split's first image and of the one behind its last, among n images that are shuffled already.
+// part returns the positions of the split's first image and of the one after its last, among n shuffled images.
 func (s subset) part(n int) (from, to int) {
 	if validation(s.split) && s.held > 0 {
 		return n - s.held, n
@@ -56,7 +56,7 @@ func (s subset) part(n int) (from, to int) {
 	return 0, n - s.held
 }
 
-// bounds are those of the subset.
+// bounds returns the positions of the subset.
 func (s subset) bounds(n int) (from, to int, err error) {
 	from, to = s.part(n)
 	switch have := to - from; {
@@ -78,7 +78,7 @@ func (s subset) bounds(n int) (from, to int, err error) {
 	return from, to, nil
 }
 
-// size is the number of images, if n are in the files; -1 where that is not known.
+// size is the number of images, if the files have n; -1 if that is not known.
 func (s subset) size(n int) int {
 	switch {
 	case s.most > 0:
@@ -91,8 +91,8 @@ func (s subset) size(n int) int {
 	return n - s.held - s.offset
 }
 
-// shares reports whether two subsets of the same n images (-1: not known how many) have some in common. Of
-// differently shuffled ones it takes that for granted.
+// shares reports whether two subsets of the same n images (-1: unknown) have images in common. For differently shuffled
+// ones it assumes so.
 func (s subset) shares(o subset, n int) bool {
 	if n < 0 {
 		n = 1 << 40 // more than any file has
@@ -102,7 +102,7 @@ func (s subset) shares(o subset, n int) bool {
 	return err == nil && err2 == nil && (s.seed != o.seed || from < last && first < to)
 }
 
-// limit is how many images must be read to have those of the subset; 0: all.
+// limit is how many images must be read to get those of the subset; 0: all.
 func (s subset) limit() int {
 	if s.most == 0 || s.held > 0 || s.seed != 0 {
 		return 0

@@ -9,7 +9,7 @@ import (
 // CosArgs are the arguments of CosLrUpdater.
 type CosArgs struct {
 	UpdateBy      string  `arg:"update_by,optional" oneof:"step epoch" doc:"Whether the rate follows the cosine at every step or only at the start of every epoch."`
-	StopLR        float64 `arg:"stop_lr,optional" doc:"Learning rate that the cosine ends in."`
+	StopLR        float64 `arg:"stop_lr,optional" doc:"Learning rate at the end of the cosine."`
 	WarmupBy      string  `arg:"warmup_by,optional" oneof:"epoch step" doc:"Unit of warmup_len."`
 	WarmupLen     int     `arg:"warmup_len,optional" doc:"Length of the warm-up. During it the rate rises with every step, whatever the unit."`
 	WarmupBeginLR float64 `arg:"warmup_begin_lr,optional" doc:"Learning rate of the first step of the warm-up."`
@@ -33,12 +33,12 @@ type cos struct {
 	stop   float64
 }
 
-// NewCos returns HAT's CosLrUpdater: after the warm-up, with t of T steps (or epochs) behind it,
+// NewCos returns HAT's CosLrUpdater: after the warm-up, when t of T steps (or epochs) have been done,
 //
 //	lr = stop_lr + (base - stop_lr)·(1 + cos(π·t/T))/2
 //
-// T counts what is left of the stage after the warm-up. With update_by =
-// "epoch" and no warm-up that is base·(1 + cos(π·epoch/epochs))/2.
+// T is the length of the stage after the warm-up. With update_by = "epoch", no warm-up and stop_lr = 0 this is base·(1
+// + cos(π·epoch/epochs))/2.
 func NewCos(a CosArgs) (part.LRUpdater, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

@@ -1,6 +1,5 @@
-// Package lrupdaters is the shelf of learning rate schedules: it turns a moment
-// of training into the rate of the next step. It holds no state, so a resumed
-// run finds its rate from the epoch and the step alone.
+// Package lrupdaters is the shelf of learning rate schedules: it turns a moment of training into the rate of the next
+// step. It has no state, so a resumed run gets its rate from just the epoch and the step.
 package lrupdaters
 
 import (
@@ -9,9 +8,8 @@ import (
 	"qpipe/interp/part"
 )
 
-// warmup is what all updaters share, with HAT's meaning: while it lasts, the
-// rate rises with every step on a straight line from begin to the optimizer's
-// rate. Its length is counted in epochs or in steps.
+// warmup is common to all updaters and has HAT's meaning: during it the rate rises linearly with every step from begin
+// to the optimizer's rate. Its length is counted in epochs or in steps.
 type warmup struct {
 	byStep bool
 	length int
@@ -28,7 +26,7 @@ func newWarmup(by string, length int, begin float64) (warmup, error) {
 	return warmup{by == "step", length, begin}, nil
 }
 
-// mostOf is how many epochs or steps a stage can have.
+// mostOf is the largest number of epochs or steps of a stage.
 func mostOf(unit string) int {
 	if unit == "step" {
 		return part.MostSteps
@@ -67,8 +65,8 @@ func (w warmup) rising(base float64, p part.Progress) (lr float64, ok bool) {
 	return w.begin + (base-w.begin)*float64(p.Step)/float64(n), true
 }
 
-// past returns how many steps (or epochs) lie between the warm-up's end and now,
-// and how many there are in all after the warm-up.
+// past returns how many steps (or epochs) have been done since the end of the warm-up, and how many there are after it
+// in total.
 func (w warmup) past(byStep bool, p part.Progress) (done, all int) {
 	if byStep {
 		n := w.steps(p)
@@ -78,7 +76,7 @@ func (w warmup) past(byStep bool, p part.Progress) (done, all int) {
 	return max(p.Epoch-n, 0), total(p.Epochs, ceilDiv(p.Steps, p.StepsPerEpoch)) - n
 }
 
-// total returns n, or other where n is not known.
+// total returns n, or other if n is not known.
 func total(n, other int) int {
 	if n > 0 {
 		return n

@@ -1,6 +1,5 @@
-// Package metrics is the shelf of metrics: it turns the logits and labels of a
-// validation pass into named numbers. It knows no network and keeps nothing
-// beyond a pass.
+// Package metrics is the shelf of metrics: it turns the logits and labels of a validation pass into named numbers. It
+// knows no network and keeps nothing after a pass.
 package metrics
 
 import (
@@ -13,8 +12,8 @@ import (
 // AccuracyArgs are the arguments of Accuracy: it has none.
 type AccuracyArgs struct{}
 
-// NewAccuracy returns the share of images whose largest logit is that of their label.
-// It is called "accuracy"; 1 means all.
+// NewAccuracy returns the metric "accuracy": the share of images whose largest logit is that of their label; 1 means
+// all.
 func NewAccuracy(AccuracyArgs) (part.Metric, error) {
 	return &topK{name: "accuracy", k: 1}, nil
 }
@@ -27,7 +26,7 @@ type TopKArgs struct {
 // TopKDefaults returns TopKAccuracy's defaults.
 func TopKDefaults() TopKArgs { return TopKArgs{K: 5} }
 
-// mostK is as many as a network can have classes.
+// mostK is the largest number of classes that a network can have.
 const mostK = 100_000
 
 // Validate implements the language's check after decoding.
@@ -38,8 +37,8 @@ func (a TopKArgs) Validate() error {
 	return nil
 }
 
-// NewTopKAccuracy returns the share of images whose label is among their k largest
-// logits. It is called "top5_accuracy", after its k; 1 means all.
+// NewTopKAccuracy returns the share of images whose label is among their k largest logits; 1 means all. The metric's
+// name contains k: "top5_accuracy".
 func NewTopKAccuracy(a TopKArgs) (part.Metric, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -72,7 +71,7 @@ func (m *topK) Update(logits []float32, labels []int32, classes int) {
 	m.total += int64(len(labels))
 }
 
-// Values implements part.Metric: 0 when nothing was seen.
+// Values implements part.Metric: 0 without images.
 func (m *topK) Values() []float64 {
 	return []float64{float64(m.hits) / float64(max(m.total, 1))}
 }
@@ -91,9 +90,8 @@ func (m *topK) Chance() []float64 {
 	return []float64{float64(hits) / float64(m.total)}
 }
 
-// rank returns how many classes come before label: those with a larger logit,
-// and of equal ones those with a smaller number. A logit that is not a number
-// loses against every other, so that a broken network gets no points.
+// rank returns how many classes come before label: those with a larger logit, and those with an equal logit and a
+// smaller number. A NaN is smaller than every other logit, so that a broken network gets no points.
 func rank(x []float32, label int) int {
 	v, before := x[label], 0
 	for c, w := range x {

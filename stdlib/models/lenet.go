@@ -28,9 +28,8 @@ func (a LeNetArgs) Validate() error {
 
 type leNet struct{ LeNetArgs }
 
-// NewLeNet returns LeNet, the plain convolutional network of LeCun et al. 1998 in today's
-// dress: 5×5 convolution, 2×2 max pooling, twice, then one linear layer; ReLU
-// and BatchNorm where the original has tanh and nothing.
+// NewLeNet returns LeNet, the plain convolutional network of LeCun et al. 1998 in a modern form: twice a 5×5
+// convolution and 2×2 max pooling, then one linear layer. It has ReLU where the original has tanh, and adds BatchNorm.
 //
 // Its nodes are backbone.conv1, backbone.pool1, backbone.conv2, backbone.pool2
 // and head.fc.

@@ -11,7 +11,7 @@ import (
 // MobileNetV2Args are the arguments of MobileNetV2.
 type MobileNetV2Args struct {
 	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	WidthMult  float64 `arg:"width_mult,optional" doc:"What the paper's numbers of channels are multiplied by; the products are rounded to multiples of 8."`
+	WidthMult  float64 `arg:"width_mult,optional" doc:"Factor for the paper's numbers of channels; the products are rounded to multiples of 8."`
 	Strides    string  `arg:"strides,optional" oneof:"cifar imagenet" doc:"Strides of the stem and the seven stages: cifar is 1, 1, 1, 2, 2, 1, 2, 1, an eighth of a small image, imagenet the paper's 2, 1, 2, 2, 2, 1, 2, 1, a thirty-second."`
 	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function; the paper's is relu6."`
 	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
@@ -36,8 +36,8 @@ func (a MobileNetV2Args) Validate() error {
 
 type mobileNetV2 struct{ MobileNetV2Args }
 
-// NewMobileNetV2 returns MobileNetV2 (Sandler et al. 2018, table 2): inverted residuals, which widen
-// the map sixfold, filter every channel by itself and narrow it again without an activation.
+// NewMobileNetV2 returns MobileNetV2 (Sandler et al. 2018, table 2): inverted residuals, which widen the map sixfold,
+// filter every channel separately and narrow it again without an activation.
 //
 // Its nodes are backbone.stem, backbone.stageS.B.{expand,depthwise,project,add}
 // with stages from 1 and blocks from 0 (stage 1 has no expand, and only blocks

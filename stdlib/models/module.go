@@ -1,6 +1,5 @@
-// Package models is the shelf of networks: it turns arguments into a graph of
-// named nodes for a given image shape. It knows no weights, no data and no
-// quantization; the modules here fuse by themselves, because the builder joins
+// Package models is the shelf of networks: it turns arguments into a graph of named nodes for a given image shape. It
+// knows no weights, no data and no quantization. The modules need not care about fusion, because the builder joins
 // convolution, BN, addition and activation as they are added.
 package models
 
@@ -16,10 +15,9 @@ type norm struct {
 	eps, momentum float64
 }
 
-// ConvModule2d is convolution, BatchNorm and activation, in that order: the unit
-// that conv nets are made of (HAT's ConvModule2d). Its nodes are name.conv,
-// name.bn and name.act; without an activation there is no name.act. The
-// convolution has no bias, since the BN behind it would take it away.
+// ConvModule2d is convolution, BatchNorm and activation, in that order: the unit that conv nets are made of (HAT's
+// ConvModule2d). Its nodes are name.conv, name.bn and name.act; without an activation there is no name.act. The
+// convolution has no bias, because the BN after it would cancel it.
 type ConvModule2d struct {
 	Name   string
 	OutC   int
@@ -64,9 +62,8 @@ type BasicResBlock struct {
 	norm norm
 }
 
-// Add appends the block to the graph and returns its output. The second
-// convolution is added last, so that it is the one which takes the addition and
-// the activation into its node.
+// Add appends the block to the graph and returns its output. The second convolution is added last, so that the addition
+// and the activation are fused into its node.
 func (r BasicResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
 	short := x
 	y := ConvModule2d{Name: r.Name + ".conv1", OutC: r.OutC, Kernel: 3, Stride: r.Stride, Act: r.Act, norm: r.norm}.Add(b, x)
@@ -95,9 +92,8 @@ type BottleneckResBlock struct {
 // bottleneckExpansion is how many times MidC a bottleneck's output channels are.
 const bottleneckExpansion = 4
 
-// Add appends the block to the graph and returns its output. The last
-// convolution is added last, so that it is the one which takes the addition and
-// the activation into its node.
+// Add appends the block to the graph and returns its output. The last convolution is added last, so that the addition
+// and the activation are fused into its node.
 func (r BottleneckResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
 	outC, short := bottleneckExpansion*r.MidC, x
 	y := ConvModule2d{Name: r.Name + ".conv1", OutC: r.MidC, Kernel: 1, Stride: 1, Act: r.Act, norm: r.norm}.Add(b, x)
@@ -110,10 +106,9 @@ func (r BottleneckResBlock) Add(b *nn.Builder, x nn.Value) nn.Value {
 	return b.Act(r.Name+".act", y, r.Act)
 }
 
-// InvertedResidual is the block of MobileNetV2 (Sandler et al. 2018, figure 4): a
-// 1×1 ConvModule2d to Expand times the input's channels (name.expand, none where
-// Expand is 1), a depthwise 3×3 one and a 1×1 one without an activation
-// (name.project), which is added to the input where the shape stays.
+// InvertedResidual is the block of MobileNetV2 (Sandler et al. 2018, figure 4): a 1×1 ConvModule2d to Expand times the
+// input's channels (name.expand, left out if Expand is 1), a depthwise 3×3 one and a 1×1 one without an activation
+// (name.project), which is added to the input if the shape is the same.
 type InvertedResidual struct {
 	Name   string
 	Expand int
@@ -138,14 +133,13 @@ func (r InvertedResidual) Add(b *nn.Builder, x nn.Value) nn.Value {
 	return b.Add(r.Name+".add", y, x)
 }
 
-// The layouts of a network's beginning: for small images, and for those of
-// ImageNet's size.
+// The layouts of a network's first layers: for small images, and for those of ImageNet's size.
 const (
 	cifar    = "cifar"
 	imagenet = "imagenet"
 )
 
-// layout checks an argument that names one.
+// layout checks an argument that names a layout.
 func layout(attr, name string) error {
 	if name != cifar && name != imagenet {
 		return part.Bad(attr, "there is no layout %q; choose %q (small images) or %q (about 224×224)", name, cifar, imagenet)

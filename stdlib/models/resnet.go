@@ -26,9 +26,9 @@ func ResNetDefaults() ResNetArgs {
 	return ResNetArgs{NumClasses: 10, Width: 16, Stem: cifar, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
 }
 
-// blocks returns the number of residual blocks of each stage and whether they are
-// bottlenecks, nil for a depth that there is no ResNet of. Depth 6n+2 has three
-// stages of n blocks; the others are the ImageNet layouts (He et al. 2015, table 1).
+// blocks returns the number of residual blocks of each stage and whether they are bottlenecks; nil if there is no
+// ResNet of that depth. Depth 6n+2 has three stages of n blocks; the others are the ImageNet layouts (He et al. 2015,
+// table 1).
 func blocks(depth int) (counts []int, bottleneck bool) {
 	switch depth {
 	case 18:

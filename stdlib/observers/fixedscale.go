@@ -22,7 +22,7 @@ func (a FixedScaleArgs) Validate() error {
 
 type fixedScale struct{ scale float32 }
 
-// NewFixedScale returns the observer that looks at no data: the scale is given.
+// NewFixedScale returns the observer with a given scale, which looks at no data.
 func NewFixedScale(a FixedScaleArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -36,9 +36,8 @@ func (fixedScale) Averaging() float32 { return 1 }
 // Fixed implements quant.Observer.
 func (fixedScale) Fixed() bool { return true }
 
-// Range implements quant.Observer: the range whose scale is the given one. Where
-// no float32 divided by qmax is that scale exactly, the nearest that there is
-// (less than one unit in the last place away).
+// Range implements quant.Observer: the range whose scale is the given one. If no float32 divided by qmax is exactly
+// that scale, it is the nearest possible one (less than one unit in the last place away).
 func (f fixedScale) Range(_ []float32, _, _ float32, s quant.Spec) (float32, float32) {
 	qmin, qmax := s.Limits()
 	if s.Scheme == quant.Affine {

@@ -10,7 +10,7 @@ import (
 // MSEArgs are the arguments of mse.
 type MSEArgs struct {
 	NumCandidates     int     `arg:"num_candidates,optional" doc:"How many ranges are tried: 1/n, 2/n, … n/n of the range of the values."`
-	AveragingConstant float64 `arg:"averaging_constant,optional" doc:"Share c of the present batch in the moving average m += c·(batch - m); 0 is frozen after the first batch, 1 the present batch alone."`
+	AveragingConstant float64 `arg:"averaging_constant,optional" doc:"Share c of the current batch in the moving average m += c·(batch - m); 0 is frozen after the first batch, 1 is only the current batch."`
 }
 
 // MSEDefaults returns the defaults of mse.
@@ -29,10 +29,9 @@ type mse struct {
 	n int
 }
 
-// NewMSE returns the observer whose range loses least: of n shrunken copies of
-// the range of the values, the one with the smallest Σ(x - fakequant(x))², the
-// widest of equal ones. Up to 8192 values are measured one by one; more than
-// that through a histogram of 8192 bins, each value standing at its bin's middle.
+// NewMSE returns the observer whose range has the smallest error: of n shrunken copies of the range of the values, the
+// one with the smallest Σ(x - fakequant(x))², and of equal ones the widest. Up to 8192 values are measured one by one;
+// more than that through a histogram of 8192 bins, with each value at the middle of its bin.
 func NewMSE(a MSEArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

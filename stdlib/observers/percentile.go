@@ -13,7 +13,7 @@ import (
 // PercentileArgs are the arguments of percentile.
 type PercentileArgs struct {
 	Percentile        float64 `arg:"percentile,optional" doc:"Share of the values, in percent, that the range must hold."`
-	AveragingConstant float64 `arg:"averaging_constant,optional" doc:"Share c of the present batch in the moving average m += c·(batch - m); 0 is frozen after the first batch, 1 the present batch alone."`
+	AveragingConstant float64 `arg:"averaging_constant,optional" doc:"Share c of the current batch in the moving average m += c·(batch - m); 0 is frozen after the first batch, 1 is only the current batch."`
 }
 
 // PercentileDefaults returns the defaults of percentile.
@@ -38,7 +38,7 @@ type percentile struct {
 // whole: 99.9 % is 999/1000, which no float64 is.
 type share struct{ num, den uint64 }
 
-// percent reads p as the shortest decimal that stands for it.
+// percent reads p as the shortest decimal that represents it.
 func percent(p float64) share {
 	digits, fraction, _ := strings.Cut(strconv.FormatFloat(p, 'f', -1, 64), ".")
 	s := share{den: 100}
@@ -57,12 +57,10 @@ func (s share) rank(n int) int {
 	return min(max(int(rank), 1), n)
 }
 
-// NewPercentile returns the observer that leaves out the outermost values. With
-// a symmetric scheme its range is that of the smallest magnitude which at least
-// that share of the values does not exceed; with a zero point each side leaves
-// out its own share. The order statistic is exact, not read off a histogram: of n
-// values it is the one of rank ⌈n·percentile/100⌉, with the percentile as the decimal
-// number that was written.
+// NewPercentile returns the observer that leaves out the outermost values. With a symmetric scheme the range is given
+// by the smallest magnitude that at least that share of the values does not exceed; with a zero point each side leaves
+// out its own share. The order statistic is exact, not taken from a histogram: of n values it is the one of rank
+// ⌈n·percentile/100⌉, with the percentile as the decimal number that was written.
 func NewPercentile(a PercentileArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

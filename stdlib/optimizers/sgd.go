@@ -1,6 +1,5 @@
-// Package optimizers is the shelf of optimizers: it turns a gradient into a
-// change of a parameter, through the kernels it is handed. It decides no
-// learning rate over time; that is the lr updaters' work.
+// Package optimizers is the shelf of optimizers: it turns a gradient into a change of a parameter, with the kernels
+// that it is given. It does not change the learning rate over time; the lr updaters do that.
 package optimizers
 
 import (
@@ -27,14 +26,14 @@ func (a SGDArgs) Validate() error {
 	case !(a.WeightDecay >= 0) || math.IsInf(a.WeightDecay, 0):
 		return part.Bad("weight_decay", "%v must be 0 or larger; 1e-4 to 5e-4 is customary", a.WeightDecay)
 	case a.Nesterov && a.Momentum == 0:
-		return part.Bad("nesterov", "needs a momentum above 0; set momentum, 0.9 say, or leave nesterov out")
+		return part.Bad("nesterov", "needs a momentum above 0; set momentum, for example to 0.9, or leave nesterov out")
 	}
 	return nil
 }
 
 type sgd struct{ SGDArgs }
 
-// NewSGD returns stochastic gradient descent as PyTorch's torch.optim.SGD has it:
+// NewSGD returns stochastic gradient descent as in PyTorch's torch.optim.SGD:
 //
 //	g += weight_decay·w;  v = momentum·v + g;  w -= lr·v
 //

@@ -35,9 +35,9 @@ func (a NormalizeArgs) Validate() error {
 
 type normalize struct{ mean, std []float32 }
 
-// NewNormalize returns the transform that says how pixels become the network's input: x = (pixel/255 - mean)/std
-// (PyTorch's ToTensor and Normalize). It stands in for the data set's own
-// values, 0.5 and 0.5; the pixels themselves stay bytes.
+// NewNormalize returns the transform that defines how pixels become the network's input: x = (pixel/255 - mean)/std
+// (PyTorch's ToTensor and Normalize). It replaces the data set's own values, 0.5 and 0.5; the pixels themselves stay
+// bytes.
 func NewNormalize(a NormalizeArgs) (part.Transform, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

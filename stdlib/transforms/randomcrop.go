@@ -1,6 +1,5 @@
-// Package transforms is the shelf of image transforms: it changes an image of
-// bytes in place, with the randomness it is given and no other. It knows no
-// files and no network.
+// Package transforms is the shelf of image transforms: it changes an image of bytes in place, with only the randomness
+// that it is given. It knows no files and no network.
 package transforms
 
 import "qpipe/interp/part"
@@ -47,9 +46,8 @@ func (c randomCrop) Spec(in part.Spec) (part.Spec, error) {
 	return in, nil
 }
 
-// Apply implements part.Transform. The crop is drawn behind the image in the
-// same slice and then moved to its front, so that nothing is allocated once the
-// slice has grown.
+// Apply implements part.Transform. The crop is written after the image in the same slice and then moved to its front,
+// so that nothing is allocated once the slice has grown.
 func (c randomCrop) Apply(img *part.Image, r *part.Rand) {
 	top := r.Intn(img.H+2*c.Padding-c.Size+1) - c.Padding
 	left := r.Intn(img.W+2*c.Padding-c.Size+1) - c.Padding
@@ -63,8 +61,7 @@ func (c randomCrop) Apply(img *part.Image, r *part.Rand) {
 	img.Pix, img.H, img.W = img.Pix[:n], c.Size, c.Size
 }
 
-// row fills dst from row y of the image, starting at column left; what lies
-// outside of the image is filled.
+// row fills dst from row y of the image, starting at column left; pixels outside of the image get the fill value.
 func (c randomCrop) row(dst []uint8, img *part.Image, y, left int) {
 	for i := range dst {
 		dst[i] = uint8(c.Fill)
