@@ -1,8 +1,6 @@
-// Package grid is what the nodes of a network share while they compute float32
-// beside an integer grid: activations as codes or as values, the cut of work into
-// chunks, and the last part of a node's forward pass, which fills an output, lets
-// the observer see it and quantizes it with the gradient's mask. It knows slices;
-// no nodes and no graph.
+// Package grid is common to all nodes of a network that compute with float32 and an integer grid: activations as codes
+// or as values, the division of work into chunks, and the last part of a node's forward pass, which fills an output,
+// shows it to the observer and quantizes it with the gradient's mask. It knows slices, but no nodes and no graph.
 package grid
 
 import (
@@ -10,20 +8,21 @@ import (
 	"qpipe/ops/quant"
 )
 
-// Value is an activation tensor as the next nodes read it: values, or with On
-// codes that stand for (code - Q.Zero)·Q.Scale.
+// Value is an activation tensor as the next nodes read it: values, or with On codes whose values are (code -
+// Q.Zero)·Q.Scale.
 type Value struct {
 	Data   []float32
 	Codes  []uint8
 	OnGrid bool
 	Format kernel.Quant
 
-	// Remake, unless nil, writes the values e0 to e1 once more: Data is only there
-	// until the forward pass is done with it.
+	// Remake, unless nil, recomputes the values e0 to e1: Data is only valid until the forward pass has finished with
+	// it.
 	Remake func(e0, e1 int, dst []float32)
 }
 
-// Unit is the value of 1 in the tensor's integers (less the zero point): its scale, or 1 of a tensor of values.
+// Unit is what 1 in the tensor's integers (minus the zero point) is in real values: its scale, or 1 for a tensor of
+// values.
 func (v *Value) Unit() float32 {
 	if v.OnGrid {
 		return v.Format.Scale
@@ -31,7 +30,7 @@ func (v *Value) Unit() float32 {
 	return 1
 }
 
-// Operand returns elements e0 to e1 as kernels read them; none of a nil value.
+// Operand returns elements e0 to e1 as kernels read them; no operand for a nil value.
 func (v *Value) Operand(e0, e1 int) kernel.Operand {
 	switch {
 	case v == nil:
@@ -42,13 +41,13 @@ func (v *Value) Operand(e0, e1 int) kernel.Operand {
 	return kernel.Operand{F: v.Data[e0:e1]}
 }
 
-// Grad is where a gradient goes: nowhere with nil Data; Add keeps what is there.
+// Grad is where a gradient is written: nowhere with nil Data; Add adds to what is there.
 type Grad struct {
 	Data []float32
 	Add  bool
 }
 
-// Step says what a forward pass does.
+// Step says what a forward pass includes.
 type Step struct {
 	Train    bool // batch statistics, and what the backward pass needs is kept
 	Observe  bool // observers see the outputs
@@ -62,9 +61,8 @@ type Workers interface {
 	Size() int
 }
 
-// Machine is what nodes compute with. Scratch is the kernels' and Block the nodes'
-// own room, one a worker. The others belong to the node that is running: whole
-// tensors that nobody keeps (Values, Acc, and Plain for an operand's codes as
+// Machine is what nodes compute with. Each worker has a Scratch for the kernels and a Block for the nodes. The other
+// fields belong to the node that is running: whole temporary tensors (Values, Acc, and Plain for an operand's codes as
 // float32), partial weight gradients, and channel sums and extremes of chunks.
 type Machine struct {
 	Set     *kernel.Set
@@ -118,8 +116,8 @@ func (m *Machine) Channel(chunks, c, k int) (lo, hi float32) {
 // maxChunks bounds the number of partial results that are reduced.
 const maxChunks = 64
 
-// Cut divides rows into chunks. It is a function of the shape alone, so that
-// what is reduced over chunks does not depend on the number of workers.
+// Cut divides rows into chunks. It depends only on the shape, so that reductions over chunks do not depend on the
+// number of workers.
 type Cut struct{ Rows, Step, N int }
 
 // leastChunk is how many elements a chunk has at least: with fewer a
@@ -165,11 +163,11 @@ func (e *Spread) Of(n int) (lo, hi float32) {
 	return lo, hi
 }
 
-// Offset is what a signed code is raised by where it is held as a byte.
+// Offset is added to a signed code that is stored as a byte.
 const Offset = 128
 
-// Format returns how a quant node's range quantizes, with codes as bytes hold
-// them. On tells whether it quantizes at all, codes whether codes fit into a byte.
+// Format returns how a quant node's range quantizes, with codes as they are stored in bytes. On says whether it
+// quantizes at all, codes whether codes fit into a byte.
 func Format(n *quant.Node) (q kernel.Quant, on, codes bool) {
 	if !n.On() {
 		return kernel.Quant{}, false, false
@@ -178,11 +176,10 @@ func Format(n *quant.Node) (q kernel.Quant, on, codes bool) {
 	return Stored(n.Spec, scale, zero), true, Coded(n.Spec)
 }
 
-// Coded reports whether a tensor of this type is held as bytes.
+// Coded reports whether a tensor of this type is stored as bytes.
 func Coded(s quant.Spec) bool { return s.Quantized() && s.DType != quant.Int16 }
 
-// Stored is the quantization with the given scale and zero point, with codes as
-// bytes hold them where they fit.
+// Stored is the quantization with the given scale and zero point, with codes as they are stored in bytes if they fit.
 func Stored(s quant.Spec, scale float32, zero int32) kernel.Quant {
 	q := s.Params(scale, zero)
 	if Coded(s) && s.DType != quant.UInt8 {
@@ -191,7 +188,7 @@ func Stored(s quant.Spec, scale float32, zero int32) kernel.Quant {
 	return q
 }
 
-// Plain takes a code or zero point as bytes hold it back to the type's own codes.
+// Plain converts a code or zero point as stored in bytes back to the type's own codes.
 func Plain(s quant.Spec, code int32) int32 {
 	if Coded(s) && s.DType != quant.UInt8 {
 		return code - Offset
@@ -199,8 +196,8 @@ func Plain(s quant.Spec, code int32) int32 {
 	return code
 }
 
-// Requant is the epilogue for codes q, with an activation and a second operand z
-// (nil without one). Unit is the accumulator's unit by channel; what the epilogue multiplies with is written to m.
+// Requant is the epilogue for codes q, with an activation and a second operand z (nil without one). Unit is the
+// accumulator's unit by channel; the epilogue's multipliers are written to m.
 func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel.Requant {
 	for c, u := range unit {
 		m[c] = u / q.Scale
@@ -214,7 +211,7 @@ func Requant(unit, m []float32, z *Value, q kernel.Quant, act kernel.Act) kernel
 	return r
 }
 
-// Six is the code of 6.0, the largest that there is if 6.0 lies beyond.
+// Six is the code of 6.0, or the largest code if 6.0 is beyond it.
 func Six(q kernel.Quant) int32 {
 	return int32(min(q.Round(6/q.Scale)+float32(q.Zero), float32(q.Max)))
 }

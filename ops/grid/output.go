@@ -5,12 +5,12 @@ import (
 	"qpipe/ops/quant"
 )
 
-// Output is the last part of a node's forward pass: it fills the output chunk by
-// chunk, lets the observer see it, and quantizes it.
+// Output is the last part of a node's forward pass: it fills the output chunk by chunk, shows it to the observer, and
+// quantizes it.
 type Output struct {
-	Out   []float32 // the values, nil where only codes are kept
-	Codes []uint8   // nil where the output is never held as codes
-	Mask  []uint8   // where the gradient passes; nil where no backward pass follows
+	Out   []float32 // the values, nil if only codes are kept
+	Codes []uint8   // nil if the output is never stored as codes
+	Mask  []uint8   // where the gradient passes; nil if no backward pass follows
 	Act   kernel.Act
 
 	// Fill writes chunk i: its values to Dst, or, where the owner can, codes to Codes;
@@ -18,7 +18,7 @@ type Output struct {
 	Fill func(i, worker int, codes bool, mask []uint8)
 	// Target gets the quantization before codes are filled.
 	Target func(q kernel.Quant)
-	// Format, unless nil, says how the output is quantized in the place of the node's range.
+	// Format, unless nil, says how the output is quantized, instead of the node's range.
 	Format func(q *quant.Node) (f kernel.Quant, on, codes bool)
 	// Range, unless nil, gives the extremes of the values without writing them.
 	Range func() (lo, hi float32)
@@ -36,11 +36,11 @@ type Output struct {
 	fillTask, valueTask, quantTask func(i, worker int)
 }
 
-// Writer says how an owner's Fill writes codes.
+// Writer says how the owner's Fill writes codes.
 type Writer uint8
 
-// The writers: one that writes values only; one whose codes are those that its values
-// quantize to; one that has the int8 model's own expression, whose codes are not.
+// The writers: one that writes only values; one whose codes are the quantized values; one that uses the int8 model's
+// expression, whose codes are not the quantized values.
 const (
 	Valued Writer = iota
 	Coding
@@ -52,11 +52,11 @@ func (o *Output) Init(m *Machine) {
 	o.machine, o.fillTask, o.valueTask, o.quantTask = m, o.FillChunk, o.valueChunk, o.quantChunk
 }
 
-// Bind cuts the output into chunks. It comes before Begin.
+// Bind divides the output into chunks. It must be called before Begin.
 func (o *Output) Bind(rows, width int) { o.Cut, o.width = NewCut(rows, width), width }
 
-// Begin decides what can be decided before the values are there: where they are written and,
-// unless they are observed first, how they are quantized. Bind comes before it.
+// Begin decides what can be decided before the values are known: where they are written and, unless they are observed
+// first, how they are quantized. Bind must be called before it.
 func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
 	o.writes, o.exact = w != Valued, w == Exact
 	o.Quantized, o.Coded, o.Masked, o.Quant = false, false, st.Train && o.Act != kernel.None, kernel.Quant{}
@@ -71,7 +71,7 @@ func (o *Output) Begin(st Step, q *quant.Node, w Writer) (observes bool) {
 	return false
 }
 
-// Forward fills, observes and quantizes. Begin comes before it.
+// Forward fills, observes and quantizes. Begin must be called before it.
 func (o *Output) Forward(st Step, q *quant.Node) Value {
 	observes := st.Observe && q.Observing()
 	switch {
@@ -135,8 +135,8 @@ func (o *Output) Gate(e0, e1 int) []uint8 {
 
 func (o *Output) mask(i int) []uint8 { return o.Gate(o.Elements(i)) }
 
-// FillChunk writes the finished output of chunk i. An owner whose values need no
-// barrier calls it itself, after Begin said that nothing observes.
+// FillChunk writes the finished output of chunk i. An owner whose values need no barrier calls it itself, if Begin
+// returned that nothing observes.
 func (o *Output) FillChunk(i, worker int) {
 	switch {
 	case o.Coded && o.writes:
@@ -164,7 +164,7 @@ func (o *Output) quantChunk(i, worker int) {
 	o.quantize(i)
 }
 
-// quantize makes codes, or the values that they stand for, of chunk i's values.
+// quantize converts chunk i's values to codes, or to the values of these codes.
 func (o *Output) quantize(i int) {
 	e0, e1 := o.Elements(i)
 	if o.Coded {

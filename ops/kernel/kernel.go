@@ -3,16 +3,14 @@
 // that they share. A set is chosen once, passed as a value and never changed.
 // Kernels know slices and sizes; they know no graph, no names and no threads.
 //
-// Work is divided by the caller: a kernel with a range argument computes only
-// that part of its result, and the union over disjoint ranges is the whole.
-// A result element never depends on how the ranges were cut, so that the bytes
-// are the same for every number of threads. Kernels allocate nothing; those
-// that need room take a [Scratch], and a function beside the field tells how much.
+// Work is divided by the caller: a kernel with a range argument computes only that part of its result, and the union
+// over disjoint ranges is the whole. A result element never depends on how the ranges were cut, so that the bytes are
+// the same for every number of threads. Kernels allocate nothing; those that need room take a [Scratch], and a function
+// beside the field returns how much.
 //
-// Activations on an integer grid are held as unsigned bytes: a uint8 code as it
-// is, a signed code plus 128, with the zero point and the limits moved likewise.
-// Masks of gradients are bits: bit i%8 of byte i/8 belongs to element i of the
-// slices handed over. What is left of the last byte is written as zero.
+// Activations on an integer grid are stored as unsigned bytes: a uint8 code as it is, a signed code plus 128, with the
+// zero point and the limits shifted by the same amount. Masks of gradients are bits: bit i%8 of byte i/8 belongs to
+// element i of the given slices. The unused bits of the last byte are written as zero.
 package kernel
 
 import "math"
@@ -25,7 +23,7 @@ type Conv struct {
 	OutC, OH, OW         int // output
 	KH, KW               int
 	StrideH, StrideW     int
-	PadTop, PadLeft      int // what lies beyond the bottom and right edge follows from OH, OW
+	PadTop, PadLeft      int // the padding at the bottom and right edges follows from OH, OW
 	DilationH, DilationW int
 	Groups               int
 }
@@ -49,8 +47,8 @@ func (c *Conv) Depthwise() bool { return c.C > 1 && c.Groups == c.C && c.OutC ==
 // WeightLen is the number of weights.
 func (c *Conv) WeightLen() int { return c.OutC * c.K() }
 
-// Window returns the range lo <= i < hi of those i < count whose position
-// start + i·step lies in 0 <= … < limit; 0, 0 where there is none.
+// Window returns the range lo <= i < hi of the i < count whose position start + i·step is in 0 <= … < limit; 0, 0 if
+// there is none.
 func Window(start, step, count, limit int) (lo, hi int) {
 	if start < 0 {
 		lo = (-start + step - 1) / step
@@ -111,9 +109,8 @@ func (a Act) Linear() (floor, ceil float32) {
 // String returns the name as layers are printed.
 func (a Act) String() string { return [...]string{"none", "relu", "relu6"}[a] }
 
-// Quant is a quantization with one scale for a whole slice:
-// q = clamp(round(x/Scale) + Zero, Min, Max), with a true float32 division.
-// Quotients beyond any integer clamp; what becomes of NaN each kernel says.
+// Quant is a quantization with one scale for a whole slice: q = clamp(round(x/Scale) + Zero, Min, Max), with a true
+// float32 division. Quotients beyond any integer are clamped; each kernel defines the result for NaN.
 type Quant struct {
 	Scale    float32
 	Zero     int32
@@ -153,14 +150,12 @@ func (q *Quant) Gate(act Act) (floor, ceil float32) {
 //	v = float32(acc + bias)·M [+ float32(z - ZZero)·MZ]
 //	y = clamp(rint(v) + Zero, lo, hi)
 //
-// where lo is Min, or the larger of Min and Zero with an activation, and hi is
-// Max, or the smaller of Max and Six with ReLU6. Each float32 operation
-// is rounded on its own; rint is ties to even, or floor(v + 0.5) if HalfUp.
-// acc + bias is an int32 addition: the caller keeps the bias small enough.
-// A v that is NaN (a multiplier is not finite) counts as 0, and no gradient passes;
-// infinities clamp.
+// where lo is Min, or the larger of Min and Zero with an activation, and hi is Max, or the smaller of Max and Six with
+// ReLU6. Each float32 operation is rounded separately; rint is ties to even, or floor(v + 0.5) if HalfUp. acc + bias is
+// an int32 addition: the caller keeps the bias small enough. A v that is NaN (a multiplier is not finite) counts as 0,
+// and no gradient passes; infinities are clamped.
 type Requant struct {
-	M           []float32 // scale_x·scale_w/scale_y, one a channel
+	M           []float32 // scale_x·scale_w/scale_y, one per channel
 	MZ          float32   // scale_z/scale_y of the added operand
 	ZZero       int32
 	Zero        int32
@@ -184,8 +179,8 @@ func (q *Requant) Bounds() (lo, hi int32) {
 	return lo, hi
 }
 
-// Operand is an activation as kernels read it: values F, or, where F is nil,
-// codes Q of which each stands for (q - Zero)·Scale. With neither there is no operand.
+// Operand is an activation as kernels read it: values F, or, if F is nil, codes Q, each with the value (q -
+// Zero)·Scale. With neither there is no operand.
 type Operand struct {
 	F     []float32
 	Q     []uint8
@@ -204,17 +199,17 @@ func (o Operand) Slice(i, j int) Operand {
 	return o
 }
 
-// Int8Out says what becomes of an integer convolution's accumulators (which hold the
-// bias already): exactly one of Acc, F and Y is not nil.
+// Int8Out says what an integer convolution writes from its accumulators (which include the bias): exactly one of Acc, F
+// and Y is not nil.
 type Int8Out struct {
 	Acc []int32   // acc
-	F   []float32 // float32(acc), times Q.M[o] where Q is not nil
-	Y   []uint8   // the codes that Q makes of acc, without a bias of its own
+	F   []float32 // float32(acc), times Q.M[o] if Q is not nil
+	Y   []uint8   // the codes that Q computes from acc, without its own bias
 	Z   []uint8   // with Y: the added operand, or nil; Y may be Z
 	Q   *Requant
 }
 
-// Scratch is a worker's own room. Its content means nothing between two calls.
+// Scratch is memory of one worker. Its content is undefined between two calls.
 type Scratch struct {
 	F32 []float32
 	I32 []int32
@@ -229,7 +224,7 @@ func (r Room) Max(o Room) Room {
 	return Room{max(r.F32, o.F32), max(r.I32, o.I32), max(r.U8, o.U8)}
 }
 
-// Bytes is how many bytes it has.
+// Bytes is its size in bytes.
 func (r Room) Bytes() int64 { return 4*int64(r.F32+r.I32) + int64(r.U8) }
 
 // Make returns a scratch of this room.
@@ -257,8 +252,8 @@ type ConvKernels struct {
 	BackwardData     func(p *Conv, dy, packed, dx []float32, add bool, s *Scratch, r0, r1 int)
 	BackwardDataRoom func(p *Conv) Room
 
-	// BackwardWeights adds to dw the gradient that the images [n0, n1) give to the output
-	// channels [o0, o1), any range. Codes count as q - Zero. The caller fixes the cut by the shape alone.
+	// BackwardWeights adds to dw the gradient of the output channels [o0, o1), any range, from the images [n0, n1).
+	// Codes count as q - Zero. The caller divides the work by the shape alone.
 	BackwardWeights     func(p *Conv, x Operand, dy, dw []float32, s *Scratch, n0, n1, o0, o1 int)
 	BackwardWeightsRoom func(p *Conv) Room
 
@@ -289,24 +284,25 @@ func (s *Set) Conv(p *Conv) *ConvKernels {
 type Set struct {
 	Name string // "ref", "avx512", …
 
-	// Block is what ranges of channels are cut at: o0 and c0 below are multiples of
-	// it, o1 and c1 too unless they are the last. With groups a range of channels is all of them.
+	// Block is the unit of ranges of channels: o0 and c0 below are multiples of it, o1 and c1 too unless they are the
+	// last. With groups a range has all channels.
 	Block int
 
 	// Dense and Depthwise are the kernels of convolutions: of those in which each channel has a filter of its own,
 	// and of all others. Conv chooses.
 	Dense, Depthwise ConvKernels
 
-	// EncodeWeights quantizes one channel's weights: r = round((w·f)/Scale), codes = clamp(r, Min, Max), v = code·Scale; the mask
-	// tells where r lies in the limits. q.Zero is 0. NaN gets the code 0 and the value NaN, and the gradient does not pass.
+	// EncodeWeights quantizes one channel's weights: r = round((w·f)/Scale), codes = clamp(r, Min, Max), v =
+	// code·Scale; the mask says where r is within the limits. q.Zero is 0. NaN gets the code 0 and the value NaN, and
+	// the gradient does not pass.
 	EncodeWeights func(w []float32, f float32, q Quant, codes []int8, v []float32, mask []uint8)
 
 	// WeightGrad takes a gradient d back through EncodeWeights: t = d·u where the mask lets it pass, else 0 (mask nil:
 	// everywhere); dst = t·f. It returns Σ t·w in float64; w may be nil. dst may be d.
 	WeightGrad func(d, w []float32, mask []uint8, u, f float32, dst []float32) (dot float64)
 
-	// Requantize runs the epilogue over rows of c channels: len(acc) = len(y) = a multiple of c.
-	// bias has c values or is nil; z is nil without an added operand; y may be z. mask, unless nil, tells where Floor < v < Ceil.
+	// Requantize runs the epilogue over rows of c channels: len(acc) = len(y) = a multiple of c. bias has c values or
+	// is nil; z is nil without an added operand; y may be z. mask, unless nil, says where Floor < v < Ceil.
 	Requantize func(acc, bias []int32, z, y, mask []uint8, c int, q *Requant)
 
 	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel (c values); bias may be nil.
@@ -318,11 +314,11 @@ type Set struct {
 
 	// Quantize writes the codes of x, FakeQuant the values (q - Zero)·Scale of codes of up to 16 bits; y may be x.
 	// mask, unless nil, tells where the quotient lies in Quant.Gate(act), act being the activation whose output x is.
-	// NaN gets the code nearest to Zero from Quantize; FakeQuant lets it through, so that it is found out.
+	// NaN gets the code nearest to Zero from Quantize; FakeQuant passes it on, so that it is noticed.
 	Quantize  func(x []float32, y, mask []uint8, q Quant, act Act)
 	FakeQuant func(x, y []float32, mask []uint8, q Quant, act Act)
 
-	// MinMax returns the smallest and the largest value; both NaN if there is one, +Inf and -Inf of nothing.
+	// MinMax returns the smallest and the largest value; both NaN if there is a NaN, +Inf and -Inf for an empty slice.
 	MinMax func(x []float32) (lo, hi float32)
 
 	// ChannelStats adds, for rows of len(sum) channels, Σx and Σx² in float64, row by row, and widens the channels'
@@ -351,15 +347,15 @@ type Set struct {
 	// AddTo adds x to y.
 	AddTo func(x, y []float32)
 
-	// MaxPool for output rows [r0, r1) of N·OH; index holds the offset into x of each maximum (the first one).
-	// NaN is larger than everything; a window wholly outside the image gives -Inf (0 as a code, and 0 averages) and index -1.
-	// Its gradient scatters: dx is zeroed and filled for the images [n0, n1). MaxPoolInt8's index may be nil.
+	// MaxPool for output rows [r0, r1) of N·OH; index holds the offset into x of each maximum (the first one). NaN is
+	// larger than everything; a window entirely outside the image gives -Inf (0 as a code, and 0 for averages) and
+	// index -1. Its gradient scatters: dx is zeroed and filled for the images [n0, n1). MaxPoolInt8's index may be nil.
 	MaxPool         func(p *Pool, x, y []float32, index []int32, r0, r1 int)
 	MaxPoolBackward func(p *Pool, dy []float32, index []int32, dx []float32, n0, n1 int)
 	MaxPoolInt8     func(p *Pool, x, y []uint8, index []int32, r0, r1 int)
 
-	// AvgPool for output rows [r0, r1); its gradient for the images [n0, n1). SumPoolInt8 gives Σ(x - xZero) in int32
-	// and leaves the division to the requantization. A global pool is a pool whose window is the image.
+	// AvgPool for output rows [r0, r1); its gradient for the images [n0, n1). SumPoolInt8 gives Σ(x - xZero) in int32;
+	// the requantization divides. A global pool is a pool whose window is the image.
 	AvgPool         func(p *Pool, x, y []float32, r0, r1 int)
 	AvgPoolBackward func(p *Pool, dy, dx []float32, n0, n1 int)
 	SumPoolInt8     func(p *Pool, x []uint8, xZero int32, acc []int32, r0, r1 int)

@@ -2,16 +2,15 @@ package quant
 
 import "math"
 
-// Node is the state of a quant node: how it quantizes, what observes, and the
-// range that the observed batches left. Without a batch the range is empty.
+// Node is the state of a quant node: how it quantizes, its observer, and the range from the batches observed so far.
+// Before the first batch the range is empty.
 type Node struct {
 	Spec     Spec
 	Observer Observer
 	Min, Max float32
 }
 
-// NewNode returns a node that has observed nothing. With a fixed observer the
-// range is there at once.
+// NewNode returns a node that has observed nothing. A fixed observer gives it a range at once.
 func NewNode(s Spec, o Observer) Node {
 	n := Node{Spec: s, Observer: o, Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}
 	if o != nil && o.Fixed() {
@@ -23,7 +22,7 @@ func NewNode(s Spec, o Observer) Node {
 // On reports whether the node quantizes: it has a type to quantize to and a range.
 func (n *Node) On() bool { return n.Spec.Quantized() && n.Ready() }
 
-// Ready reports whether there is a range (a NaN counts, so that it is found out).
+// Ready reports whether there is a range (a NaN counts, so that it is noticed).
 func (n *Node) Ready() bool { return !math.IsInf(float64(n.Min), 1) || !math.IsInf(float64(n.Max), -1) }
 
 // Observing reports whether a batch would change the range.

@@ -1,6 +1,6 @@
-// Package quant is the arithmetic of a quant node: which codes there are, which
-// scale a range of values gets, how a value becomes a code and back. The loops
-// over tensors are in ops/kernel; numerics.md's section "Quant node" is its contract.
+// Package quant is the arithmetic of a quant node: which codes there are, which scale a range of values gets, how
+// values and codes are converted. The loops over tensors are in ops/kernel; docs/numerics.md, "A quant node", is its
+// specification.
 package quant
 
 // DType is the type of a quantized tensor's codes.
@@ -48,14 +48,14 @@ type Spec struct {
 	DType      DType     `json:"dtype"`
 	Scheme     Scheme    `json:"scheme"`
 	PerChannel bool      `json:"per_channel,omitempty"` // weights: one scale per output channel
-	Narrow     bool      `json:"narrow,omitempty"`      // without the most negative code, as weights are
+	Narrow     bool      `json:"narrow,omitempty"`      // without the most negative code, as for weights
 	Rule       ScaleRule `json:"scale_rule"`
 	Rounding   Rounding  `json:"rounding"`
 }
 
-// Observer turns what a batch shows into the range to quantize it with. It holds
-// no state: the moving average over batches is the quant node's, with the
-// observer's averaging constant c (0 frozen after the first batch, 1 the current batch alone).
+// Observer turns a batch into the range to quantize it with. It has no state: the quant node keeps the moving average
+// over batches, with the observer's averaging constant c (0 is frozen after the first batch, 1 is only the current
+// batch).
 type Observer interface {
 	// Range returns the range for the values x, whose extremes are lo and hi.
 	Range(x []float32, lo, hi float32, s Spec) (float32, float32)

@@ -74,7 +74,7 @@ func (s Spec) ScaleFor(lo, hi float32, qmin, qmax int32) (scale float32, zero in
 	return atLeastEpsilon(max(-lo, hi) / divisor), zero
 }
 
-// atLeastEpsilon lets NaN through.
+// atLeastEpsilon keeps NaN.
 func atLeastEpsilon(v float32) float32 {
 	if v < Epsilon {
 		return Epsilon

@@ -19,7 +19,7 @@ func Code(x float32, q kernel.Quant) int32 {
 	return clampCode(r+float64(q.Zero), q.Min, q.Max)
 }
 
-// Value is what a code stands for: (code - Zero)·Scale, rounded to float32.
+// Value is the value of a code: (code - Zero)·Scale, rounded to float32.
 func Value(code int32, q kernel.Quant) float32 { return float32(code-q.Zero) * q.Scale }
 
 // Fake is the value of x's code; NaN stays NaN.

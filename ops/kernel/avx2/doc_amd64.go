@@ -1,5 +1,4 @@
-// Package avx2 turns the signatures of ops/kernel into AVX2 with FMA. Integer
-// products are widened to 16 bits, so that no sum saturates. The loops are
-// assembly that ops/kernel/gen writes; what divides a convolution into them is
-// ops/kernel/dense, depthwise and pass. It refuses to ask whether the machine can run it: ops/kernel/sets does.
+// Package avx2 implements ops/kernel with AVX2 and FMA. Integer products are widened to 16 bits, so that no sum
+// saturates. The loops are assembly that ops/kernel/gen writes; ops/kernel/dense, depthwise and pass divide the work
+// among them. It does not check whether the machine can run it: ops/kernel/sets does.
 package avx2

@@ -5,7 +5,7 @@ import (
 	"qpipe/ops/kernel/portable"
 )
 
-// Set returns the kernels. What has no form of its own here is the portable set's.
+// Set returns the kernels. Kernels without an implementation here are those of the portable set.
 func Set() *kernel.Set {
 	s := portable.Set()
 	s.Name = "avx2"

@@ -2,9 +2,8 @@ package dense
 
 import "qpipe/ops/kernel"
 
-// F32 are the micro-kernels of float convolutions whose channels are not each on
-// their own, and what they need to know: tiles have MR rows (pixels) and NR columns
-// (channels).
+// F32 are the micro-kernels of float convolutions other than depthwise ones, and their sizes: tiles have MR rows
+// (pixels) and NR columns (channels).
 type F32 struct {
 	MR, NR int
 
@@ -61,8 +60,8 @@ func (f *F32) padded(n int) int {
 // PackSize is ConvPackSize.
 func (f *F32) PackSize(p *kernel.Conv) int { return p.Groups * f.padded(p.OutC/p.Groups) * p.K() }
 
-// Pack is ConvPack: for each group, panels of NR output channels; in a panel the
-// weights of a tap lie together, [K][NR].
+// Pack is ConvPack: for each group, panels of NR output channels; in a panel the weights of a tap are contiguous,
+// [K][NR].
 func (f *F32) Pack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
 	k, og := p.K(), p.OutC/p.Groups
 	f.panels(og, o0, o1, func(g, j, n int) {

@@ -5,10 +5,10 @@ import (
 	"qpipe/ops/kernel/window"
 )
 
-// dataPlan is how the gradient to the input is cut: with a stride of 1 it is a
-// convolution of dy, otherwise each tap of the window is taken on its own.
+// dataPlan is how the gradient of the input is computed: with a stride of 1 it is a convolution of dy, otherwise each
+// tap of the window is handled separately.
 type dataPlan struct {
-	plan      // of the turned convolution, where there is no stride
+	plan      // of the flipped convolution, if there is no stride
 	strided   bool
 	lone      bool // each pixel is reached by at most one tap
 	blockRows int  // input rows of a block

@@ -9,14 +9,13 @@ import (
 type way uint8
 
 const (
-	direct way = iota // whole windows, where they lie
+	direct way = iota // whole windows, in place
 	padded            // whole windows, from a strip of padded rows
-	inRuns            // what of them lies in the image, in runs
+	inRuns            // the parts of them inside the image, in runs
 )
 
-// wayOf chooses. Padding costs the copy and products with zeros, runs begin a chain
-// of sums for each row of the window, and copy the sums; all is counted in products
-// of a vector.
+// wayOf chooses the cheapest way. Padding costs the copy and products with zeros; runs start a chain of sums for each
+// row of the window, and copy the sums. The costs are counted in products of a vector.
 func wayOf(p *kernel.Conv, nr int) way {
 	plain := p.DilationW == 1 || p.KW == 1
 	switch {
@@ -40,7 +39,7 @@ const (
 	f32Strip = 96 << 10
 )
 
-// plan is how a forward convolution is cut.
+// plan is how a forward convolution is divided.
 type plan struct {
 	kernel.Conv
 	way    way
@@ -124,7 +123,7 @@ type rowsWork struct {
 	scratch      *kernel.Scratch
 	mode         int
 	aoff, coff   []int32
-	known        int // output rows whose offsets in aoff are right as long as they lie in one image
+	known        int // output rows whose offsets in aoff are right as long as they are in one image
 }
 
 // block computes the output rows [a, b).

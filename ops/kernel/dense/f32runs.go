@@ -2,19 +2,18 @@ package dense
 
 import "qpipe/ops/kernel"
 
-// runs are chains of products that some pixels of a block have in common: for each
-// of these pixels the values under consecutive taps of one row of the window, where
-// they lie in the image. Nothing is multiplied with what lies beyond an edge. They
-// are kept in scratch.
+// runs are chains of products that some pixels of a block have in common: for each of these pixels the values under
+// consecutive taps of one row of the window, as far as they are inside the image. So nothing is multiplied with
+// padding. They are kept in scratch.
 type runs struct {
 	heads       []int32 // for each run: pixels, values of a pixel, place of the weights in a panel, place in the lists
 	from, to    []int32 // where each pixel's values begin, and where its sums are
 	count, used int
-	set         int // so many runs, the first ones, have every pixel of the block once
+	set         int // this many of the first runs have every pixel of the block once
 }
 
-// merges reports whether the values under all taps of a row make one run: they lie
-// one after another, and there are enough pixels with the same taps in the image.
+// merges reports whether the values under all taps of a row make one run: they are contiguous, and there are enough
+// pixels with the same taps inside the image.
 func merges(p *kernel.Conv) bool { return p.Groups == 1 && p.DilationW == 1 && p.OH*p.OW >= 64 }
 
 // most is how many runs the windows of p make, and how many of them a pixel is in.
@@ -36,9 +35,9 @@ func (r *runs) close(count, values, weights int) {
 	}
 }
 
-// forward makes the runs of the output rows [a, b). A row of the window, or a tap,
-// that lies in the image for every pixel comes first, so that sums need not be
-// cleared: which one depends on the shape only, and so does the order of every sum.
+// forward makes the runs of the output rows [a, b). A row of the window, or a tap, that is inside the image for every
+// pixel comes first, so that sums need not be cleared. Which one depends only on the shape, and so does the order of
+// every sum.
 func (r *runs) forward(p *kernel.Conv, a, b, unit int) {
 	lead := leading(p)
 	if lead >= 0 {
@@ -60,7 +59,7 @@ func parts(p *kernel.Conv) int {
 	return p.KH * p.KW
 }
 
-// leading is a part of the window that has each output pixel in one run, or -1.
+// leading is a part of the window in which one run has every output pixel, or -1.
 func leading(p *kernel.Conv) int {
 	lead := -1
 	for kh := range p.KH {
@@ -73,7 +72,7 @@ func leading(p *kernel.Conv) int {
 		return -1
 	}
 	if merges(p) {
-		for _, w := range [...]int{0, p.OW - 1} { // where the first and the last window reach the image, all do
+		for _, w := range [...]int{0, p.OW - 1} { // if the first and the last window reach the image, all do
 			if k0, k1 := kernel.Window(w*p.StrideW-p.PadLeft, 1, p.KW, p.W); k0 == k1 {
 				return -1
 			}

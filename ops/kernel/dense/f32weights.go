@@ -5,17 +5,16 @@ import (
 	"qpipe/ops/kernel/window"
 )
 
-// gradPlan is how the gradient to the weights is cut. Pixels are taken in blocks
-// that depend on the shape and the images alone: those of an image's rows, or of
-// whole images. In a block, either the values under a tap are the vectors (tiles of
-// output channels by input channels), or, where these are too few, output channels
-// are the vectors and the rows of the windows are broadcast.
+// gradPlan is how the gradient of the weights is computed. Pixels are taken in blocks that depend only on the shape and
+// the images: those of an image's rows, or of whole images. In a block, either the values under a tap are the vectors
+// (tiles of output channels by input channels), or, if these are too few, output channels are the vectors and the rows
+// of the windows are broadcast.
 type gradPlan struct {
 	kernel.Conv
 	cg, og, products int
 	rows             int  // output rows of a block, all in one image, or of whole images
 	broadcast        bool // the window is the side that is broadcast
-	strip            bool // … and is read from a strip
+	strip            bool // … and it is read from a strip
 	slab             int  // output channels that are taken through all blocks at a time
 	packX            bool // the vectors of a block are copied together
 	packY            bool // … and the output channels of a tile
@@ -169,7 +168,7 @@ func (t *gradTaps) taps(tap int) (xoff, yoff []int32) {
 	return t.xoffs[tap*t.pixels():][:t.pixels()], t.yoffs[tap*t.pixels():][:t.pixels()]
 }
 
-// block adds what the output rows [a, b) give.
+// block adds the contribution of the output rows [a, b).
 func (t *gradTaps) block(a, b int) {
 	f := t.kernels
 	x, lo, hi := t.gradWork.values(a, b, t.values)

@@ -5,11 +5,10 @@ import (
 	"qpipe/ops/kernel/window"
 )
 
-// widePlan is the gradient to an input of few channels, a network's first: a vector
-// of a pixel's channels would be mostly empty. So a row of the input, counted from
-// the padded edge, is cut into groups of pixels whose channels together are the
-// columns, and the rows of the product are all results that reach the group. Rows
-// of the input fall into phases of the stride; all of a phase see the same taps.
+// widePlan is the gradient of an input with few channels, usually the network's input, where a vector of a pixel's
+// channels would be mostly empty. So a row of the input, counted from the padded edge, is cut into groups of pixels
+// whose channels together are the columns, and the rows of the product are all results that reach the group. Rows of
+// the input fall into phases of the stride; all of a phase see the same taps.
 type widePlan struct {
 	*kernel.Conv
 	group int // pixels, a multiple of the stride
@@ -21,7 +20,7 @@ type widePlan struct {
 	line  int // of the strip of dy
 }
 
-// wide returns the plan, and whether it pays.
+// wide returns the plan, and whether it is faster.
 func (f *F32) wide(p *kernel.Conv) (widePlan, bool) {
 	w := widePlan{Conv: p, width: f.NR / 2, group: f.NR / 2 / p.C / p.StrideW * p.StrideW, back: (p.KW - 1) / p.StrideW}
 	w.reach = w.group/p.StrideW + w.back

@@ -7,12 +7,10 @@ import "qpipe/ops/kernel"
 //
 //	acc[i][o] = bias[o] + Σ_{t < taps} Σ_{k < 4·quads} a[tab[2i] + t·(4·quads + jump) + k] · b[…]
 //
-// where b goes through a panel of packed weights and skips bjump bytes after
-// each run of quads. Meanwhile it fetches what lies from next to last into the
-// second level of cache, 128 bytes every four quads. The results, or what mode
-// makes of them, go to the offsets tab[2i+1] + o of the output. It returns false,
-// and has done nothing, where a multiplier is so large (over 1/2) or so odd that
-// the conversion to integers could overflow.
+// where b goes through a panel of packed weights and skips bjump bytes after each run of quads. Meanwhile it prefetches
+// the bytes from next to last into the second level of cache, 128 bytes every four quads. It writes the results, as
+// mode says, at the offsets tab[2i+1] + o of the output. It does nothing and returns false if a multiplier is so large
+// (over 1/2) or so unusual that the conversion to integers could overflow.
 type Gemm8 func(n int, tab *int32, a *uint8, taps, quads, jump int, b *int8, bjump int,
 	next, last *int8, cols int, bias *int32, mode int, m *float32, acc *int32, f *float32, y, z *uint8, zero, lo, hi, zzero int32, mz float32) bool
 
@@ -30,7 +28,7 @@ type Int8 struct {
 	Gemm, Half Gemm8
 	AnyCols    bool // cols may be any number; otherwise it is Block, or half of it
 	PadBias    PadBias8
-	Widen      func(dst, src *uint8, n int) // the copy of activations, where they are multiplied as 16-bit values
+	Widen      func(dst, src *uint8, n int) // the copy of activations, if they are multiplied as 16-bit values
 }
 
 // PadBias8 computes bias[o] += pad·Σ_{i < n} sums[taps[i]·width + o] for width
@@ -59,9 +57,8 @@ func (k *Int8) PackSize(p *kernel.Conv) int {
 	return v.groupSize() * p.Groups
 }
 
-// Pack writes panels of Block channels: [group][panel][tap][step][channel][4 bytes],
-// the last panel of a group half as wide where that is enough. What is missing
-// of the last channels and of the last step of a run is zero.
+// Pack writes panels of Block channels: [group][panel][tap][step][channel][4 bytes], the last panel of a group is half
+// as wide if that is enough. The rest of the last channels and of the last step of a run is zero.
 func (k *Int8) Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
 	v := k.view(p)
 	kk := p.K()
@@ -154,8 +151,7 @@ func sum8(w []int8) (sum int32) {
 	return sum
 }
 
-// Room is what Conv needs: strips of activations, tables of offsets, and sums
-// for outputs that Gemm does not make.
+// Room is what Conv needs: strips of activations, tables of offsets, and sums for outputs that Gemm does not write.
 func (k *Int8) Room(p *kernel.Conv) kernel.Room {
 	v := k.view(p)
 	ints := 2*v.pixels + int8Piece*(k.Block+2) + 2*k.Block

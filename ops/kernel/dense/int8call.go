@@ -2,7 +2,7 @@ package dense
 
 import "qpipe/ops/kernel"
 
-// int8Piece is how many pixels are computed at a time where Gemm8 does not make the output.
+// int8Piece is how many pixels are computed at a time if Gemm8 does not write the output.
 const int8Piece = 64
 
 // int8Call is one call of Int8.Conv.
@@ -22,24 +22,24 @@ type int8Call struct {
 	wide      []int32             // bias of whole panels
 	padded    []int32             // bias with the padding's part
 	absent    []int32             // taps beyond the edges
-	ones      []float32           // multipliers where there are none
+	ones      []float32           // multipliers to use if there are none
 	key       [2]int              // the shape of the strip that tab is for
 	parts     [int8Parts]int8Part // of the strip
 	nparts    int
 
-	next, last int // what is fetched ahead, in packed
+	next, last int // what is prefetched, in packed
 
 	mode    int
 	lo, hi  int32
-	requant kernel.Requant // the parameters, zero where there are none
-	slow    bool           // Gemm8 cannot make the output
+	requant kernel.Requant // the parameters, zero if there are none
+	slow    bool           // Gemm8 cannot write the output
 }
 
 // int8Part is a part of a strip: the pixels tab[2·from : 2·to], whose windows have
 // the taps [h0, h1) × [w0, w1) in the image.
 type int8Part struct{ from, to, h0, h1, w0, w1 int }
 
-// prepare lays out the scratch and finds out what Gemm8 has to make.
+// prepare lays out the scratch and finds out what Gemm8 has to write.
 func (c *int8Call) prepare(s *kernel.Scratch) {
 	room, block := s.I32, c.kernels.Block
 	take := func(n int) []int32 {
@@ -81,9 +81,8 @@ func (c *int8Call) prepare(s *kernel.Scratch) {
 
 func isCode(v int32) bool { return v >= 0 && v <= 255 }
 
-// panels computes n pixels, whose windows lie in a, for the channels of the call
-// in group g; at is where the output of the first pixel begins, and pitch what lies
-// between two runs of a window.
+// panels computes n pixels, whose windows lie in a, for the channels of the call in group g; at is where the output of
+// the first pixel begins, and pitch the distance between two runs of a window.
 func (c *int8Call) panels(g int, a []uint8, n, pitch, at int) {
 	v, k := &c.view, c.kernels
 	o0, o1 := max(c.o0-g*v.og, 0), min(c.o1-g*v.og, v.og)
@@ -107,8 +106,7 @@ func (c *int8Call) panels(g int, a []uint8, n, pitch, at int) {
 	}
 }
 
-// part computes the pixels of a part of the strip for one panel. What lies beyond
-// the edges is added to the bias.
+// part computes the pixels of a part of the strip for one panel. The part of the padding is added to the bias.
 func (c *int8Call) part(t *int8Part, a []uint8, pitch int, panel []int8, bias []int32, o, at int) {
 	v, width := &c.view, c.kernels.width(len(bias))
 	if (t.h1-t.h0)*(t.w1-t.w0) < v.KH*v.KW && c.pad != 0 {

@@ -2,7 +2,7 @@ package dense
 
 import "math"
 
-// pieces computes what Gemm8 does not make: the sums go to scratch, a few pixels at a time.
+// pieces computes what Gemm8 does not write: the sums go to scratch, a few pixels at a time.
 func (c *int8Call) pieces(gemm Gemm8, tab []int32, a *uint8, taps, quads, jump int, b *int8, bjump int, bias []int32, o, at int) {
 	cols, block := len(bias), c.kernels.Block
 	clear(c.wide[copy(c.wide, bias):])
@@ -19,7 +19,7 @@ func (c *int8Call) pieces(gemm Gemm8, tab []int32, a *uint8, taps, quads, jump i
 	}
 }
 
-// epilogue makes the output of a pixel from its sums.
+// epilogue computes the output of a pixel from its sums.
 func (c *int8Call) epilogue(acc []int32, at, o int) {
 	q := &c.requant
 	switch c.mode {

@@ -202,7 +202,7 @@ func (c *int8Call) strip(g, r0, r1 int) {
 				c.fill(row, v.width*v.cg)
 				continue
 			}
-			c.fill(row, left*v.cg) // with skipW nobody reads it
+			c.fill(row, left*v.cg) // with skipW it is not read
 			from := c.x[((n*v.H+ih)*v.W+left-v.PadLeft)*v.C:]
 			to := row[left*v.cg*v.unit:]
 			if v.Groups == 1 {

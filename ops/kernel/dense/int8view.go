@@ -5,10 +5,9 @@ import (
 	"qpipe/ops/kernel/window"
 )
 
-// int8View is how a convolution's windows lie in what Gemm8 reads: a window is
-// taps runs of values, one run a row of the window (one run in all, of a patch).
-// The runs of a strip of output rows lie in the activations themselves where
-// nothing is missing there and a run is whole steps long, and else in scratch.
+// int8View is the layout of a convolution's windows for Gemm8: a window is taps runs of values, one run per row of the
+// window (a single run for a patch). The runs of a strip of output rows are read in the activations themselves if
+// nothing is missing there and a run is a whole number of steps long, and otherwise in scratch.
 type int8View struct {
 	kernel.Conv      // in simple form
 	block       int  // channels of a panel
@@ -17,7 +16,7 @@ type int8View struct {
 	taps        int  // runs of a window
 	run         int  // values of a run
 	quads       int  // steps of a run
-	flat        bool // 1×1: pixels lie one after another, whatever the rows
+	flat        bool // 1×1: pixels are contiguous, whatever the rows
 	direct      bool // x is read where it is
 	patch       bool // windows are copied whole
 	sums        bool // panels have the sums of each tap's weights behind them
@@ -43,7 +42,7 @@ func (k *Int8) view(p *kernel.Conv) int8View {
 	v.quads = (v.run*v.unit + 3) / 4
 	v.flat = v.Groups == 1 && v.KH*v.KW == 1 && v.StrideH == 1 && v.StrideW == 1 && full && v.OH == v.H && v.OW == v.W
 	v.direct = v.Groups == 1 && full && !v.patch && v.unit == 1 && v.run%4 == 0
-	v.sums = v.Groups == 1 && !full && !v.patch && v.cg*v.unit%4 == 0 && v.cg >= 16 // else the sums weigh too much
+	v.sums = v.Groups == 1 && !full && !v.patch && v.cg*v.unit%4 == 0 && v.cg >= 16 // otherwise the sums cost too much
 	v.layout()
 	if v.sums {
 		v.skipH, v.skipW = v.skips()
@@ -52,10 +51,9 @@ func (k *Int8) view(p *kernel.Conv) int8View {
 	return v
 }
 
-// layout chooses the size of a strip: it stays in the second level of cache while
-// the panels of weights pass by. A tile needs but a few lines of it at a time, and
-// large strips repeat few rows; where windows do not overlap, less is enough unless the
-// weights themselves do not stay there.
+// layout chooses the size of a strip: it stays in the second level of cache while the panels of weights are read. A
+// tile needs only a few lines of it at a time, and large strips repeat few rows. If windows do not overlap, a smaller
+// strip is enough unless the weights themselves do not fit there.
 func (v *int8View) layout() {
 	v.width = (v.OW-1)*v.StrideW + v.KW
 	v.rowStep, v.span = v.StrideH, (v.KH-1)*v.DilationH+1
@@ -124,10 +122,9 @@ func (r *int8Runs) find(out, stride, pad, dilation, k, limit int) bool {
 	return true
 }
 
-// cost estimates the time of one panel for an image, or a strip of several: in
-// steps of a pixel in a full tile, about 3 to a nanosecond. Each part has a call and
-// its tiles an epilogue; where the panel does not stay in the first level of cache, a
-// step takes no less than the reading of its weights from the second.
+// cost estimates the time of one panel for an image, or a strip of several: in steps of a pixel in a full tile, about 3
+// to a nanosecond. Each part has a call and its tiles an epilogue; if the panel does not stay in the first level of
+// cache, a step takes at least as long as reading its weights from the second.
 func (v *int8View) cost(rows, cols *int8Runs) (sum int) {
 	least := 16 // tenths of a pixel's step
 	if v.panelSize(v.block) > 24<<10 {
@@ -182,8 +179,8 @@ func (v *int8View) groupSize() int {
 	return size
 }
 
-// stripSize is the scratch of a strip in bytes, with room behind it for the last
-// step of the last run. It is enough for fewer images, too, where taps may not be skipped.
+// stripSize is the scratch of a strip in bytes, with room behind it for the last step of the last run. It is also
+// enough for fewer images, for which taps may not be skipped.
 func (v *int8View) stripSize() int {
 	switch {
 	case v.direct && !v.sums:

@@ -1,5 +1,5 @@
-// Package depthwise turns the convolutions where each channel has its own filter into calls of micro-kernels, which come as
-// function values: all instruction sets share these drivers.
+// Package depthwise turns the convolutions where each channel has its own filter into calls of micro-kernels, which are
+// function values, so that all instruction sets share these drivers.
 package depthwise
 
 import "qpipe/ops/kernel"
@@ -50,12 +50,12 @@ func form(kw, stride int) int {
 	return -1
 }
 
-// line is a convolution along one row: out outputs of kw taps, from in columns of
-// which pad more are thought before the first (none and fewer if negative).
+// line is a convolution along one row: out outputs of kw taps, from in columns with pad columns of padding before the
+// first one (if negative, columns are left out).
 type line struct{ kw, stride, pad, in, out int }
 
-// fits tells whether there is a kernel for the line, whose columns beyond the edge
-// are at most two at each side (one of one tap).
+// fits reports whether there is a kernel for the line: at most two columns may be beyond each edge (one for a single
+// tap).
 func (l line) fits() bool {
 	most := 2
 	if l.kw == 1 {
@@ -65,7 +65,7 @@ func (l line) fits() bool {
 	return form(l.kw, l.stride) >= 0 && l.pad <= most && end-l.in <= most
 }
 
-// span is a run of tiles of cols outputs each, from the output start on.
+// span is a run of tiles of cols outputs each, starting at the output start.
 type span struct {
 	start, cols, tiles int
 	first, last        uint64
@@ -74,8 +74,8 @@ type span struct {
 // maxCols is the largest number of outputs in a tile.
 const maxCols = 8
 
-// run calls do for the spans of whole vectors of the channels, and for those of what is
-// left over, with the first channel and how many vectors or single channels there are.
+// run calls do for the spans of whole vectors of channels and for those of the remaining channels, with the first
+// channel and the number of vectors or single channels.
 func (l line) run(lanes, channels int, do func(s span, channel, blocks, tail int)) {
 	blocks, tail := channels/lanes, channels%lanes
 	if blocks > 0 {
@@ -107,8 +107,8 @@ func (l line) spans() (s [2]span, n int) {
 	return s, n + 1
 }
 
-// singles cuts a line into tiles of one output: those that read beyond an edge by themselves, at most two at
-// each side, and the others together.
+// singles cuts a line into tiles of one output: separate spans for those that read beyond an edge, at most two at each
+// side, and one for the others.
 func (l line) singles() (s [5]span, n int) {
 	at := 0
 	for at < l.out && n < 2 && at*l.stride < l.pad {
@@ -181,14 +181,15 @@ func (d *Kernels) pack(p *kernel.Conv, w, packed []float32, o0, o1 int, order fu
 	}
 }
 
-// call is what the calls of one row have in common: taps, steps in elements, the channels [c0, c1) and whether it is added.
+// call is what the calls of one row have in common: taps, steps in elements, the channels [c0, c1) and whether the
+// result is added.
 type call struct {
 	rows, xRow, xPix, wRow, yPix int
 	c0, c1                       int
 	add                          bool
 }
 
-// row runs the kernel over a line. x[xAt] is the column 0 of the first row of taps, which may lie before x.
+// row runs the kernel over a line. x[xAt] is column 0 of the first row of taps, which may be before x.
 func (d *Kernels) row(p *kernel.Conv, l line, c call, x []float32, xAt int, w, y []float32) {
 	k := d.Rows[form(l.kw, l.stride)]
 	add := 0

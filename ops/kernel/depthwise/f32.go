@@ -10,13 +10,13 @@ func (d *Kernels) Pack(p *kernel.Conv, w, packed []float32, o0, o1 int) {
 // PackSize is ConvPackSize and ConvDataPackSize.
 func (d *Kernels) PackSize(p *kernel.Conv) int { return d.size(p, p.C) }
 
-// forwardLine is a row of the output where there is a kernel for all taps of a row at once.
+// forwardLine is a row of the output, if there is a kernel for all taps of a row at once.
 func forwardLine(p *kernel.Conv) (line, bool) {
 	l := line{p.KW, p.StrideW, p.PadLeft, p.W, p.OW}
 	return l, p.DilationW == 1 && l.fits()
 }
 
-// Forward is ConvForward: all taps of a row at once, or one by one where there is no kernel for them.
+// Forward is ConvForward: all taps of a row at once, or one by one if there is no kernel for them.
 func (d *Kernels) Forward(p *kernel.Conv, x, packed, y []float32, _ *kernel.Scratch, r0, r1, _, _ int) {
 	for r := r0; r < r1; r++ {
 		d.forwardRow(p, x, packed, y, r)
@@ -46,15 +46,15 @@ func (d *Kernels) forwardRow(p *kernel.Conv, x, packed, y []float32, r int) {
 	}
 }
 
-// phase are the input columns whose distance from the padded edge leaves the same
-// rest: each is reached by the same taps of a row, kw = rest + i·stride.
+// phase are the input columns whose distance from the padded edge has the same remainder: each is reached by the same
+// taps of a row, kw = rest + i·stride.
 type phase struct {
 	line
 	first int // input column
 	taps  int // place of the first tap in a packed row
 }
 
-// phaseOf returns the phase of a rest.
+// phaseOf returns the phase of a remainder.
 func phaseOf(p *kernel.Conv, rest int) phase {
 	first := ((rest-p.PadLeft)%p.StrideW + p.StrideW) % p.StrideW
 	taps := max(0, (p.KW-rest+p.StrideW-1)/p.StrideW)
@@ -69,7 +69,7 @@ func phaseOf(p *kernel.Conv, rest int) phase {
 	return phase{line{taps, 1, taps - 1 - (first+p.PadLeft-rest)/p.StrideW, p.OW, out}, first, before}
 }
 
-// dataWhole tells whether there is a kernel for every phase.
+// dataWhole reports whether there is a kernel for every phase.
 func dataWhole(p *kernel.Conv) bool {
 	for rest := range p.StrideW {
 		if h := phaseOf(p, rest); p.DilationW != 1 || h.out > 0 && !h.fits() {
@@ -96,7 +96,7 @@ func (d *Kernels) DataPack(p *kernel.Conv, w, packed []float32, c0, c1 int) {
 	d.pack(p, w, packed, c0, c1, func(i int) int { return order[i] })
 }
 
-// DataRoom is ConvBackwardDataRoom: a row, where the taps are taken one by one.
+// DataRoom is ConvBackwardDataRoom: a row, if the taps are taken one by one.
 func (d *Kernels) DataRoom(p *kernel.Conv) kernel.Room {
 	if dataWhole(p) {
 		return kernel.Room{}
@@ -135,8 +135,8 @@ func (d *Kernels) phases(p *kernel.Conv, dy []float32, at int, w []float32, c ca
 	}
 }
 
-// sources returns the taps kh, kh+step, … (rows of them) that reach a row of the input, each from the
-// row of the output that lies back above the one before.
+// sources returns the taps kh, kh+step, … (rows of them) that reach a row of the input. Each comes from the output row
+// back rows above that of the previous one.
 func sources(p *kernel.Conv, ih int) (kh, step, back, rows int) {
 	step = p.StrideH / gcd(p.StrideH, p.DilationH)
 	back = step * p.DilationH / p.StrideH

@@ -64,7 +64,7 @@ func (s *stripe) turned(f func(from, to int)) {
 	}
 }
 
-// three tells whether Row8 computes the geometry.
+// three reports whether Row8 computes the geometry.
 func (d *Kernels) three(p *kernel.Conv) bool {
 	return d.Rows8[0][0] != nil && p.KH == 3 && p.KW == 3 && p.DilationW == 1 && p.StrideW <= 2
 }
@@ -170,7 +170,7 @@ func (d *Kernels) tapRow(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bi
 		size, p.DilationW*p.C, p.StrideW*p.C, 4*p.C)
 }
 
-// put makes a row of sums into what out asks for.
+// put converts a row of sums to the output that out asks for.
 func (d *Kernels) put(p *kernel.Conv, acc []int32, out *kernel.Int8Out, r int) {
 	at, n := r*p.OW*p.C, p.OW*p.C
 	switch {

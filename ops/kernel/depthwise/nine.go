@@ -7,8 +7,9 @@ import "qpipe/ops/kernel"
 //	a[i, j, c] (+)= Σ x[h·step-top+i, w·step-pad+j, c] · dy[h,w,c]
 //
 // The rows are those of x at a step of one and of dy at a step of two; pos is where the first one meets the other's
-// rows, of which there are limit, and end the pos behind the last. How the columns are counted the kernels say.
-// Steps and offsets are in bytes; xAhead and yAhead lead to what is needed next, xStep and yStep are how much of it a column has.
+// rows, of which there are limit, and end the pos behind the last. The kernels define how the columns are counted.
+// Steps and offsets are in bytes; xAhead and yAhead are the offsets of what is needed next, xStep and yStep its size
+// per column.
 type Nine[T float32 | uint8] func(x *T, dy, a *float32, blocks, xOff, yOff, pos, end, limit, left, whole, rest, right, xPix, xRow, yPix, yRow, xAhead, yAhead, xStep, yStep, zero, add int)
 
 const (
@@ -16,7 +17,7 @@ const (
 	nineNear  = 1 << 17 // elements of x and dy that all channels of a group of rows have, unless a row has more
 )
 
-// nineFits tells whether a Nine computes the gradient.
+// nineFits reports whether a Nine computes the gradient.
 func nineFits(p *kernel.Conv) bool {
 	if p.KH != 3 || p.KW != 3 || p.DilationH != 1 || p.DilationW != 1 || p.StrideH != p.StrideW || p.W < 2 || p.OW < 2 {
 		return false
@@ -41,7 +42,7 @@ func nineRows(p *kernel.Conv) (all, group int) {
 	return all, (all + groups - 1) / groups
 }
 
-// nineRoom is the room for sums, and for a group's x and dy of less channels than a vector has.
+// nineRoom is the room for sums, and for a group's x and dy with fewer channels than a vector has.
 func (d *Kernels) nineRoom(p *kernel.Conv) kernel.Room {
 	_, group := nineRows(p)
 	x, y := group*p.W, (group+2)*p.OW
@@ -105,7 +106,7 @@ func (d *Kernels) nine(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *ke
 	}
 }
 
-// columns counts the columns as the kernel wants them.
+// columns counts the columns as the kernel needs them.
 func (g *nine) columns() {
 	p := g.geom
 	if p.StrideW == 1 {
@@ -130,7 +131,7 @@ func (g *nine) at(n, r int) (x, y int) {
 	return (n*p.H+xRow)*p.W*p.C + g.o0, (n*p.OH+yRow)*p.OW*p.C + g.o0
 }
 
-// group adds what the group of rows from r of image n gives.
+// group adds the contribution of the group of rows from r of image n.
 func (g *nine) group(n, r int) {
 	p := g.geom
 	blocks, tail := (g.o1-g.o0)/g.Lanes, (g.o1-g.o0)%g.Lanes
@@ -152,7 +153,7 @@ func (g *nine) group(n, r int) {
 	}
 }
 
-// aside copies the last tail channels of a group, a vector a pixel, and returns where they begin.
+// aside copies the last tail channels of a group, one vector per pixel, and returns where they begin.
 func (g *nine) aside(n, r, tail int) (x []float32, xOff int, dy []float32, yOff int) {
 	p, c := g.geom, g.o1-tail
 	xa, xb, ya, yb := r, r+g.rows, max(0, g.pos-2), min(p.OH, g.pos+g.rows)

@@ -15,7 +15,7 @@ type three struct {
 	packed                   []int8
 	bias                     []int32
 	scales                   []float32
-	row                      []int32 // of sums, where the epilogue is not Row8's
+	row                      []int32 // of sums, if Row8 does not compute the epilogue
 	blank                    []uint8 // an input row of padding
 	out                      *kernel.Int8Out
 	mode                     int
@@ -42,7 +42,7 @@ func (t *three) rows(s *kernel.Scratch, bias []int32, pad uint8, r0, r1 int) {
 	}
 }
 
-// turn brings numbers of c channels into the order of stripes.
+// turn reorders numbers of c channels into the order of stripes.
 func turn[T int32 | float32](c int, from, to []T) {
 	all, n := stripes(c)
 	for _, s := range all[:n] {
@@ -66,8 +66,8 @@ func turn[T int32 | float32](c int, from, to []T) {
 	}
 }
 
-// epilogue sets the mode and its numbers. It returns false where Row8 does not compute the
-// epilogue: with HalfUp, and where a value might overflow on its way to a code.
+// epilogue sets the mode and its numbers. It returns false if Row8 does not compute the epilogue: with HalfUp, or if a
+// value might overflow when it becomes a code.
 func (t *three) epilogue(bias []int32) bool {
 	out, q := t.out, t.out.Q
 	switch {

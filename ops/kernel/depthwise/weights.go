@@ -38,8 +38,8 @@ type grad struct {
 	call       call
 }
 
-// BackwardWeights is ConvBackwardWeights. Sums of some hundred products are formed in
-// float32, in an order that the shape alone fixes, and then added up.
+// BackwardWeights is ConvBackwardWeights. Sums of some hundred products are formed in float32, in an order that depends
+// only on the shape, and then added up.
 func (d *Kernels) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []float32, s *kernel.Scratch, n0, n1, o0, o1 int) {
 	if n0 >= n1 || o0 >= o1 {
 		return
@@ -54,7 +54,7 @@ func (d *Kernels) BackwardWeights(p *kernel.Conv, x kernel.Operand, dy, dw []flo
 	g.line, g.whole = forwardLine(p)
 	out, _ := d.gradGroup(p)
 	clear(g.sums)
-	terms, whole := 0, g.sums // what is summed up so far; at first there is only one partial sum
+	terms, whole := 0, g.sums // the total so far; at first there is only one partial sum
 	flush := func() {
 		if terms = 0; &whole[0] == &total[0] {
 			d.base.AddTo(g.sums, total)
@@ -118,11 +118,11 @@ func addNine(dw, block []float32, lanes, n int) {
 	}
 }
 
-// group adds what the output rows [a, b) of image n give.
+// group adds the contribution of the output rows [a, b) of image n.
 func (g *grad) group(n, a, b int) {
 	p := g.geom
 	pix, x := p.C, g.x.F
-	at := n*p.H*p.W*p.C + g.o0 // where row 0 of the image would lie
+	at := n*p.H*p.W*p.C + g.o0 // where row 0 of the image would be
 	if x == nil {
 		pix, x = g.padded(g.o1-g.o0), g.rows
 		lo := max(0, a*p.StrideH-p.PadTop)
@@ -140,8 +140,8 @@ func (g *grad) group(n, a, b int) {
 	}
 }
 
-// outRow adds what the channels o0+c0 to o0+c1 of an output row give; x[at] is the row 0 of the
-// image, of pix elements a pixel.
+// outRow adds the contribution of the channels o0+c0 to o0+c1 of an output row; x[at] is row 0 of the image, with pix
+// elements per pixel.
 func (g *grad) outRow(n, oh int, x []float32, at, pix, c0, c1 int) {
 	p := g.geom
 	top := oh*p.StrideH - p.PadTop

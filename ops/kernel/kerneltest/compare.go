@@ -2,7 +2,7 @@ package kerneltest
 
 import "math"
 
-// equal demands the same numbers; NaN equals NaN and -0 equals 0.
+// equal requires the same numbers; NaN equals NaN and -0 equals 0.
 func equal[T element](g *gen, what string, got, want []T) {
 	for i := range want {
 		if got[i] != want[i] && (got[i] == got[i] || want[i] == want[i]) {
@@ -12,7 +12,7 @@ func equal[T element](g *gen, what string, got, want []T) {
 	}
 }
 
-// sameBytes demands the same bits.
+// sameBytes requires the same bits.
 func sameBytes[T element](g *gen, what string, got, want []T) {
 	for i := range want {
 		if bitsOf(got[i]) != bitsOf(want[i]) {
@@ -22,7 +22,7 @@ func sameBytes[T element](g *gen, what string, got, want []T) {
 	}
 }
 
-// near demands |got - want| <= bound for each element.
+// near requires |got - want| <= bound for each element.
 func near[T float32 | float64](g *gen, what string, got, want []T, bound func(i int) float64) {
 	for i := range want {
 		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound(i)) {

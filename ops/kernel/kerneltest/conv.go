@@ -26,9 +26,8 @@ func packed[T element](g *gen, n, size, block, groups int, cut bool, pack func(t
 	return in(g, "packed", size, func(i int) T { return to[i] })
 }
 
-// disjoint packs each piece into a buffer of its own, and merges them: pieces may
-// be packed at the same time, so no two write the same element, and what is packed
-// in pieces is what is packed whole.
+// disjoint packs each piece into a buffer of its own, and merges them. Pieces may be packed at the same time, so no two
+// may write the same element, and the result must be the same as when everything is packed at once.
 func disjoint[T element](g *gen, n, size, block, groups int, pack func(to []T, lo, hi int)) {
 	whole, merged := packed(g, n, size, block, groups, false, pack), out[T](g, "packed", size)
 	g.pieces(n, block, groups, func(lo, hi int) {
@@ -48,8 +47,7 @@ func disjoint[T element](g *gen, n, size, block, groups int, pack func(to []T, l
 	sameBytes(g, "packed", merged, whole)
 }
 
-// confined demands that got still is what it was where a range did not reach, and
-// in the range what the whole computation gave.
+// confined requires that got is unchanged outside of a range, and inside equals the result of the whole computation.
 func confined[T element](g *gen, what string, got, before, whole []T, inside func(i int) bool) {
 	for i := range got {
 		want := before[i]
@@ -63,7 +61,7 @@ func confined[T element](g *gen, what string, got, before, whole []T, inside fun
 	}
 }
 
-// part draws one range of rows and of channels, and tells which elements are in it.
+// part draws one range of rows and of channels, and a function that says which elements are in it.
 func (g *gen) part(p *kernel.Conv, block int) (r0, r1, o0, o1 int, inside func(i int) bool) {
 	r0 = g.intn(0, p.Rows()-1)
 	r1, o1 = g.intn(r0, p.Rows()), p.OutC

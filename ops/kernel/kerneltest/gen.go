@@ -1,8 +1,7 @@
-// Package kerneltest turns a kernel set into a verdict: it runs every field of
-// the set on generated cases (odd sizes, groups, strides, dilations, unaligned
-// slices, guard values around every buffer, ranges cut at random, NaN and
-// infinities) and compares with ops/kernel/ref. It knows no set by name and
-// trusts none, ref included: gradients are checked by central differences.
+// Package kerneltest checks a kernel set: it runs every field of the set on generated cases (odd sizes, groups,
+// strides, dilations, unaligned slices, guard values around every buffer, ranges cut at random, NaN and infinities) and
+// compares with ops/kernel/ref. It knows no set by name and trusts none, not even ref: gradients are checked by central
+// differences.
 package kerneltest
 
 import (
@@ -20,7 +19,7 @@ type gen struct {
 	seed   random.SplitMix
 	bufs   []guarded
 	errs   []error
-	detail string // what the case is, for a message
+	detail string // a description of the case, for messages
 }
 
 func (g *gen) errorf(format string, args ...any) {
@@ -121,7 +120,7 @@ func (g *gen) rows() (c, n int) {
 type buffer[T element] struct {
 	what  string
 	whole []T
-	saved []T // of an input, what must stay
+	saved []T // for an input, what must not change
 	n, at int
 }
 
@@ -136,7 +135,7 @@ func alloc[T element](g *gen, what string, n int) *buffer[T] {
 // slice is the part between the guard values.
 func (b *buffer[T]) slice() []T { return b.whole[b.at : b.at+b.n] }
 
-// fill is quick also for a large scratch: it copies what is filled already.
+// fill is fast also for a large scratch: it copies the part that is already filled.
 func fill[T element](x []T, v T) {
 	if len(x) > 0 {
 		x[0] = v

@@ -30,7 +30,7 @@ func (p *passes) gate(g []float32, mask []uint8, y []float32, add bool) {
 	}
 }
 
-// gateSums leaves masks of less than four bytes that are not cut at bytes, which the vectors cannot load, to plain Go.
+// gateSums uses plain Go for masks of less than four bytes that do not end at a byte, because vectors cannot load them.
 func (p *passes) gateSums(g []float32, mask []uint8, x, y []float32, sum, prod []float64) {
 	c := len(sum)
 	if x == nil {

@@ -1,12 +1,11 @@
-// Package pass turns the passes of ops/kernel (normalize, activate, quantize, add, reduce) and its pools into calls of loops, which come as
-// function values: all instruction sets share these drivers.
+// Package pass turns the passes of ops/kernel (normalize, activate, quantize, add, reduce) and its pools into calls of
+// loops, which are function values, so that all instruction sets share these drivers.
 package pass
 
 import "qpipe/ops/kernel"
 
-// Loops are those of a set under its passes and pools. Pointers are to the first elements,
-// nil for what is not there; n is a number of elements, greater than 0. What each
-// computes is said where a set declares it.
+// Loops are the loops of a set for its passes and pools. Pointers are to the first elements, nil for a missing slice; n
+// is a number of elements, greater than 0. The set's declarations say what each computes.
 type Loops struct {
 	Lanes int // of a vector
 
@@ -43,7 +42,7 @@ type Loops struct {
 	SumPool           func(x *uint8, acc *int32, c, rows, cols, rowStep, pixels, pixelStep int, start int32)
 }
 
-// Install makes the passes those of the set. What they do not cover stays with the kernels that the set has.
+// Install makes the passes those of the set. For what they do not cover, the set keeps the kernels that it has.
 func (p Loops) Install(s *kernel.Set) {
 	d := &passes{asm: p, plain: *s}
 	s.Affine, s.AffineQuant, s.AffineRange = d.affine, d.affineQuant, d.affineRange
@@ -61,17 +60,17 @@ func (p Loops) Install(s *kernel.Set) {
 // passes are the kernels of a set.
 type passes struct {
 	asm   Loops
-	plain kernel.Set // for what is rare
+	plain kernel.Set // for rare cases
 }
 
 // tableMost is the largest number of channels, other than a multiple of four vectors,
 // that a table of coefficients has room for.
 const tableMost = 2048
 
-// repeats tells whether coefficients of c channels can be read by vectors.
+// repeats reports whether vectors can read coefficients of c channels.
 func (p *passes) repeats(c int) bool { return c <= tableMost || c%(4*p.asm.Lanes) == 0 }
 
-// first is the pointer to the first of n elements, which there must be; nil for nil.
+// first is the pointer to the first of n elements, which must exist; nil for nil.
 func first[T any](x []T, n int) *T {
 	if x == nil {
 		return nil
@@ -83,8 +82,8 @@ func first[T any](x []T, n int) *T {
 // firstBit is the pointer to the first byte of a mask of n bits; nil for nil.
 func firstBit(mask []uint8, n int) *uint8 { return first(mask, (n+7)/8) }
 
-// limits are the codes' limits before the zero point is added, as float32. ok tells that they are
-// exact, and that 0 is between them, so that a code of 0 plus zero needs no clamping.
+// limits are the codes' limits before the zero point is added, as float32. ok says that they are exact, and that 0 is
+// between them, so that a code of 0 plus zero needs no clamping.
 func limits(lo, hi, zero int32) (l, h float32, ok bool) {
 	const most = 1 << 22
 	a, b := int64(lo)-int64(zero), int64(hi)-int64(zero)

@@ -16,8 +16,8 @@ type poolRun struct {
 	count      int // what averages divide by
 }
 
-// poolRuns calls f for the output row r, for each run of alike windows; a window wholly
-// outside the image has no rows or no columns.
+// poolRuns calls f for the output row r, for each run of alike windows; a window entirely outside the image has no rows
+// or no columns.
 func poolRuns(p *kernel.Pool, r int, f func(s poolRun)) {
 	n, oh := r/p.OH, r%p.OH
 	top := oh*p.StrideH - p.PadTop
@@ -37,7 +37,7 @@ func poolRuns(p *kernel.Pool, r int, f func(s poolRun)) {
 	}
 }
 
-// empty tells that no element of the windows lies in the image.
+// empty reports whether no element of the windows is inside the image.
 func (s poolRun) empty() bool { return s.rows == 0 || s.cols == 0 }
 
 // in returns the input from the first window's first element up to the last one's last.

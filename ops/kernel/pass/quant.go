@@ -32,7 +32,7 @@ const (
 	scaleMost  = 1 << 20
 )
 
-// quotientOf tells too whether the vectors can do this quantization.
+// quotientOf also returns whether the vectors can do this quantization.
 func quotientOf(q *kernel.Quant, act kernel.Act) (quotient, bool) {
 	lo, hi, ok := limits(q.Min, q.Max, q.Zero)
 	if !ok || q.HalfUp || !(scaleLeast <= q.Scale && q.Scale <= scaleMost) {
@@ -54,8 +54,8 @@ func quotientOf(q *kernel.Quant, act kernel.Act) (quotient, bool) {
 	return r, true
 }
 
-// risky tells whether some quotient by s below most may be rounded wrongly where that matters. It
-// allows twice the distance that the bound does.
+// risky reports whether some quotient by s below most may be rounded wrongly in a way that matters. It allows twice the
+// distance of the bound.
 func risky(s, most float32) bool {
 	e := int(math.Float32bits(most)>>23) - 127
 	mask := int32(1)<<(23-e) - 1

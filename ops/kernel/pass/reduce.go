@@ -1,8 +1,8 @@
 package pass
 
-// slab is how many elements a pass that leaves a value for each channel takes at a time: some
-// rows, a multiple of 8. It goes down the rows with a block of channels in registers, then with the
-// next block; over too many rows each of these jumps would meet memory that no cache knows.
+// slab is how many elements a pass that computes a value per channel takes at a time: some rows, a multiple of 8. It
+// runs down the rows with a block of channels in registers, then with the next block; with too many rows, each of these
+// jumps would miss the caches.
 func slab(c int) int {
 	if c == 0 {
 		return 1

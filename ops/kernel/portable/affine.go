@@ -102,8 +102,8 @@ func activate(y []float32, act kernel.Act) {
 	}
 }
 
-// relu is max(v, 0) by the bits: what is negative and no NaN becomes 0. The
-// condition becomes a conditional move, where a branch would be taken at random.
+// relu is max(v, 0) by the bits: negative values except NaN become 0. The condition becomes a conditional move; a
+// branch would be unpredictable.
 func relu(v float32) float32 {
 	b := math.Float32bits(v)
 	if b-signBit <= infBits {

@@ -102,7 +102,7 @@ type phase struct {
 // run computes the phase's pixels in the input rows [r0, r1).
 func (f *phase) run(dy, turned, dx []float32, add bool, scratch []float32, r0, r1 int) {
 	p, cg := f.geom, f.geom.C/f.geom.Groups
-	if f.taps == 0 { // a stride beyond the kernel leaves pixels that nothing sees
+	if f.taps == 0 { // a stride larger than the kernel leaves pixels that no window reaches
 		if !add {
 			f.each(r0, r1, func(_, _, _, at int) { clear(dx[at : at+cg]) })
 		}

@@ -2,9 +2,8 @@ package portable
 
 import "qpipe/ops/kernel"
 
-// ConvInt8Pack writes the weights as pairs, [Groups][OutC/Groups/4][K][2] in 8
-// bytes; what is missing of a group's last four channels is zero. A depthwise
-// convolution's weights are turned to [taps][C].
+// ConvInt8Pack writes the weights as pairs, [Groups][OutC/Groups/4][K][2] in 8 bytes; the rest of a group's last four
+// channels is zero. A depthwise convolution's weights are turned to [taps][C].
 func ConvInt8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o1 int) {
 	k, og := p.K(), p.OutC/p.Groups
 	for o := o0; o < o1; o++ {
@@ -119,8 +118,8 @@ func tileInt8(p *kernel.Conv) int {
 	return max(min(32768/p.K(), 8192/(p.OutC/p.Groups), 96)/2*2, 2)
 }
 
-// store does what out says with rows of n accumulators, the first of which belongs
-// to element i and channel o. bias may be nil.
+// store writes, as out says, rows of n accumulators, the first of which belongs to element i and channel o. bias may be
+// nil.
 func store(out *kernel.Int8Out, acc, bias []int32, n, i, o int) {
 	end := i + len(acc)
 	switch {

@@ -1,10 +1,7 @@
-// Package portable turns the signatures of ops/kernel into pure Go that is as
-// fast as it reasonably gets: convolutions are matrix products over small tiles
-// of unrolled patches, computed in blocks that fit the registers; depthwise ones
-// and elementwise passes are direct loops without bounds checks. Every sum is
-// formed in an order that neither a tile nor a range changes, every product is
-// rounded on its own, so the bytes are the same on every machine. It refuses
-// assembly and unsafe.
+// Package portable implements ops/kernel in pure Go that is as fast as is reasonable: convolutions are matrix products
+// over small tiles of unrolled patches, computed in blocks that fit the registers; depthwise ones and elementwise
+// passes are direct loops without bounds checks. The order of every sum does not depend on tiles or ranges, and every
+// product is rounded separately, so the bytes are the same on every machine. It has no assembly and no unsafe.
 package portable
 
 import (

@@ -15,13 +15,11 @@ const (
 	magicMost = 1 << 22
 )
 
-// chunk is how many elements a fused pass holds in a buffer of its own between two
-// loops: a whole number of the mask's bytes.
+// chunk is how many elements a fused pass keeps in a buffer between two loops: a whole number of the mask's bytes.
 const chunk = 512
 
-// grid is where rounded values lie: the limits before the zero point is added
-// (codes have at most 16 bits, so magic reaches them), and the open interval in
-// which the mask is set.
+// grid has the bounds of rounded values: the limits before the zero point is added (codes have at most 16 bits, so
+// magic reaches them), and the open interval in which the mask is set.
 type grid struct {
 	lo, hi      int32
 	zero        int32
@@ -35,9 +33,8 @@ func gridOf(q *kernel.Quant, act kernel.Act) grid {
 	return grid{q.Min - q.Zero, q.Max - q.Zero, q.Zero, q.HalfUp, floor, ceil}
 }
 
-// round returns the nearest integer within the limits; NaN counts as 0. What is
-// too large for magic, which is rare, is clamped before it is rounded; the rest
-// after, without a branch that random data would mislead.
+// round returns the nearest integer within the limits; NaN counts as 0. Values too large for magic, which are rare, are
+// clamped before they are rounded; the others after, without a branch that random data would make unpredictable.
 func (g *grid) round(v float32) int32 {
 	if !(-magicMost < v && v < magicMost) {
 		v = g.large(v)
@@ -102,7 +99,7 @@ func order(v float32) uint32 {
 	return uint32(i ^ i>>31&math.MaxInt32)
 }
 
-// inside is 1 where order(v) lies in the width integers from lo on, without a branch.
+// inside is 1 if order(v) is one of the width integers from lo on, without a branch.
 func inside(v float32, lo, width uint32) uint8 {
 	var in uint8
 	if order(v)-lo < width {
@@ -130,12 +127,12 @@ func (g *grid) encode(t []float32, y, mask []uint8) {
 	}
 }
 
-// snap is encode with values in units of the scale instead of codes; NaN stays. y may be t.
+// snap is encode with values in units of the scale instead of codes; NaN is kept. y may be t.
 func (g *grid) snap(t, y []float32, scale float32) {
 	lo, hi := float32(g.lo), float32(g.hi)
 	y = y[:len(t)]
 	for i, v := range t {
-		if !(lo <= v && v <= hi) { // rare: a scale is made for its values
+		if !(lo <= v && v <= hi) { // rare: a scale is chosen for its values
 			v = min(max(v, lo), hi)
 		}
 		r := float32(v+magic) - magic

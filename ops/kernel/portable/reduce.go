@@ -2,8 +2,8 @@ package portable
 
 import "math"
 
-// MinMax is ref.MinMax. What lies between the extremes so far, which is nearly
-// everything, costs two comparisons; a NaN lies between no two values.
+// MinMax is ref.MinMax. Values between the extremes so far, which are nearly all, cost two comparisons; a NaN is
+// between no two values.
 func MinMax(x []float32) (lo, hi float32) {
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range x {

@@ -8,8 +8,8 @@ import "qpipe/ops/kernel"
 //	y    = uint8( clamp( round(t) + Zero, Min, Max ) )
 //	mask = floor < t < ceil                           (floor, ceil = Gate(act))
 //
-// A quotient that is NaN gets the code that is nearest to Zero, infinities and
-// quotients beyond any integer clamp to Min or Max.
+// A quotient that is NaN gets the code that is nearest to Zero, infinities and quotients beyond any integer are clamped
+// to Min or Max.
 func Quantize(x []float32, y, mask []uint8, q kernel.Quant, act kernel.Act) {
 	floor, ceil := q.Gate(act)
 	for i, v := range x {
@@ -23,8 +23,8 @@ func Quantize(x []float32, y, mask []uint8, q kernel.Quant, act kernel.Act) {
 //
 //	y = float32( clamp( round(t) + Zero, Min, Max ) - Zero ) · Scale
 //
-// A quotient that is NaN stays NaN, so that a broken value is found where it
-// arises and not hidden; infinities clamp.
+// A quotient that is NaN stays NaN, so that a broken value is found where it arises and not hidden; infinities are
+// clamped.
 func FakeQuant(x, y []float32, mask []uint8, q kernel.Quant, act kernel.Act) {
 	floor, ceil := q.Gate(act)
 	for i, v := range x {

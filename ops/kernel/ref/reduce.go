@@ -2,8 +2,7 @@ package ref
 
 import "math"
 
-// MinMax returns the smallest and the largest of x: +Inf and -Inf where x is
-// empty, NaN twice where x holds one.
+// MinMax returns the smallest and the largest of x: +Inf and -Inf if x is empty, NaN twice if x has a NaN.
 func MinMax(x []float32) (lo, hi float32) {
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range x {

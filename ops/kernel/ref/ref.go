@@ -1,10 +1,8 @@
-// Package ref turns the signatures of ops/kernel into their definition: one file
-// per kernel, the gradient below the forward, flat loops in the order in which
-// one would say them. A doc comment is the loop that every other set must equal:
-// bit by bit where the result is integer or elementwise, within rounding where it
-// is a float sum over a window or over pixels (sums are formed in float64 here and
-// rounded once). Packed weights are copies. It refuses to be clever;
-// other sets are fast.
+// Package ref is the definition of the kernels in ops/kernel: one file per kernel, the gradient below the forward
+// function, simple loops in their natural order. A doc comment is the formula that every other set must match: bit by
+// bit if the result is integer or elementwise, within rounding if it is a float sum over a window or over pixels (here
+// sums are formed in float64 and rounded once). Packed weights are copies. It is simple and slow; the other sets are
+// fast.
 package ref
 
 import "qpipe/ops/kernel"

@@ -1,6 +1,5 @@
-// Package sets turns a name into a kernel set. It is the one table of the sets
-// that exist; it reads no environment and decides nothing but what the machine can
-// run: the caller passes the name that a person wrote, or "".
+// Package sets turns a name into a kernel set. It has the only table of all sets. It does not read the environment and
+// decides only what the machine can run: the caller passes the name that a person wrote, or "".
 package sets
 
 import (
@@ -12,7 +11,7 @@ import (
 	"qpipe/ops/kernel/ref"
 )
 
-// row is a set and what the machine lacks to run it, "" if nothing.
+// row is a set and what it needs that the machine lacks, "" if nothing.
 type row struct {
 	name    string
 	missing string

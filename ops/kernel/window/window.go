@@ -1,10 +1,9 @@
-// Package window has what the convolutions of all kinds share: what a window covers, and how work is cut.
+// Package window is common to all kinds of convolutions: what a window covers, and how work is divided.
 package window
 
 import "qpipe/ops/kernel"
 
-// PadRow fills dst with row[from], row[from+1], …, and with pad where there is no
-// such element.
+// PadRow fills dst with row[from], row[from+1], …, and with pad for elements outside of the row.
 func PadRow[T any](dst, row []T, from int, pad T) {
 	lo := min(max(-from, 0), len(dst))
 	hi := max(min(len(row)-from, len(dst)), lo)
@@ -33,8 +32,8 @@ func Inside(p *kernel.Conv) bool {
 		(p.OW-1)*p.StrideW-p.PadLeft+(p.KW-1)*p.DilationW < p.W
 }
 
-// Simple returns the same convolution in fewer terms: a linear layer as one of a
-// single pixel, and no dilation where there is but one tap.
+// Simple returns the same convolution in a simpler form: a linear layer as a convolution of a single pixel, and no
+// dilation if there is only one tap.
 func Simple(p *kernel.Conv) kernel.Conv {
 	q := *p
 	if q.KH == 1 {
@@ -56,8 +55,8 @@ func Simple(p *kernel.Conv) kernel.Conv {
 	return q
 }
 
-// Turned is the convolution of dy with the turned weights that gives dx, for a
-// stride of 1. Its padding may be negative.
+// Turned is the convolution of dy with the flipped weights that gives dx, for a stride of 1. Its padding may be
+// negative.
 func Turned(p *kernel.Conv) kernel.Conv {
 	q := *p
 	q.H, q.W, q.C, q.OH, q.OW, q.OutC = p.OH, p.OW, p.OutC, p.H, p.W, p.C
@@ -65,7 +64,7 @@ func Turned(p *kernel.Conv) kernel.Conv {
 	return q
 }
 
-// Used is which part of the products of all windows lies inside the image.
+// Used is the share of the products of all windows that are inside the image.
 func Used(p *kernel.Conv) float64 {
 	h, w := 0, 0
 	for k := range p.KH {
