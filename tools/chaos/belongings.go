@@ -18,7 +18,7 @@ import (
 	"qpipe/tools/chaos/tree"
 )
 
-// belongings puts files of somebody into the run's folder, at its names and beside them.
+// belongings puts somebody else's files into the run's folder, at its file names and beside them.
 func belongings() *campaign {
 	c := &campaign{
 		name: "belongings", weight: 10,
@@ -75,7 +75,7 @@ func belongings() *campaign {
 	return c
 }
 
-// clearWay runs to the end, and moves what is in the way out of it when a message names it.
+// clearWay runs to the end, and moves files out of the way when a message names them.
 func (t *trial) clearWay(mine tree.Files, end []string) {
 	for range len(mine) + 1 {
 		r := t.run(end...)
@@ -99,7 +99,7 @@ func (t *trial) clearWay(mine tree.Files, end []string) {
 	t.fail("the ways out that messages name come to no end")
 }
 
-// lay puts something into the run's folder and remembers what it is.
+// lay puts something into the run's folder and records it.
 func (t *trial) lay(ours, mine tree.Files) {
 	stage := draw.One(t.r, append(slices.Clone(everyStage), "", "", ".previous", "mine")...)
 	name := draw.One(t.r,

@@ -19,13 +19,13 @@ import (
 	"qpipe/tools/chaos/tree"
 )
 
-// scenario is a folder with a history, and a command that is struck in it.
+// scenario is a folder with a history, and a command that is run and struck in it.
 type scenario struct {
 	name  string
 	setup func(*trial)
 	args  []string // of the run that is struck
-	end   []string // of the run that must end well
-	safe  []string // stages whose results must not be trained again, whatever happens
+	end   []string // of the run that must succeed
+	safe  []string // stages that must not be trained again, whatever happens
 
 	once   sync.Once
 	folder string         // the template
@@ -33,7 +33,7 @@ type scenario struct {
 	err    error
 }
 
-// killedAt makes a run that is killed at the n-th checkpoint of a stage.
+// killedAt returns a run that is killed at the n-th checkpoint of a stage.
 func killedAt(t *trial, stage string, n int, args ...string) {
 	t.call(program.Call{Args: runArgs(args...), Sig: syscall.SIGKILL, At: nth(n, in(stage, "checkpoint"))})
 }
@@ -43,7 +43,7 @@ var (
 	edited     = []string{"-var", "qat_lr=0.03"}
 )
 
-// scenarios are the runs in which files are made, replaced, put aside and brought back.
+// scenarios are runs in which files are created, replaced, set aside and restored.
 func scenarios() []*scenario {
 	complete := func(t *trial) { t.run() }
 	return []*scenario{
@@ -94,7 +94,7 @@ func (s *scenario) make(w *world, c *campaign) {
 	})
 }
 
-// workshop is a trial that is not counted: a place to make something in.
+// workshop is a trial that is not counted, for preparations.
 func (w *world) workshop(c *campaign, name string) *trial {
 	dir := filepath.Join(w.dir, name)
 	t := &trial{world: w, campaign: c, root: dir, dir: dir}
@@ -103,7 +103,7 @@ func (w *world) workshop(c *campaign, name string) *trial {
 	return t
 }
 
-// template makes the folder that trials begin with.
+// template makes the folder that trials start with.
 func (w *world) template(c *campaign, name string, setup func(*trial)) *trial {
 	t := w.workshop(c, "template-"+name)
 	t.write("p.hcl", glyphs)
@@ -111,7 +111,7 @@ func (w *world) template(c *campaign, name string, setup func(*trial)) *trial {
 	return t
 }
 
-// traceable says why no program can be struck here, "" where it can.
+// traceable says why no program can be struck on this machine, "" if it can.
 func traceable(w *world) string {
 	if !strike.Can {
 		return "system calls are struck on amd64 only"

@@ -15,9 +15,9 @@ import (
 // campaign tests one promise by many trials.
 type campaign struct {
 	name, promise string
-	weight        int // its part of the time
-	// prepare makes what all trials share. It returns how many trials there are, 0 for as
-	// many as there is time for, and why there can be none here.
+	weight        int // its share of the time
+	// prepare sets up what all trials share. It returns the number of trials, 0 for as many as there is time for, and
+	// why there can be none on this machine.
 	prepare func() (trials int, skip string)
 	trial   func(*trial)
 
@@ -26,7 +26,7 @@ type campaign struct {
 	skipped       string
 }
 
-// world is what all campaigns share.
+// world is common to all campaigns.
 type world struct {
 	options
 	mu         sync.Mutex // guards references, and what is printed and counted
@@ -44,10 +44,10 @@ func (w *world) begin() (err error) {
 	return err
 }
 
-// kept is how many folders of failed trials of a campaign stay.
+// kept is how many folders of a campaign's failed trials are kept.
 const kept = 20
 
-// campaign runs the trials of one for the time that it has.
+// campaign runs the trials of a campaign for its share of the time.
 func (w *world) campaign(c *campaign, budget time.Duration) {
 	began := time.Now()
 	defer func() { c.took = time.Since(began) }()
@@ -67,7 +67,7 @@ func (w *world) campaign(c *campaign, budget time.Duration) {
 	fmt.Printf("-- %s: %d tried, %d failed, %.0f s\n", c.name, c.tried, c.failed, time.Since(began).Seconds())
 }
 
-// many starts trials until there are no more, or the time is over.
+// many starts trials until there are no more, or the time is up.
 func (w *world) many(c *campaign, most int, until time.Time) {
 	next := make(chan int)
 	var all sync.WaitGroup
@@ -78,7 +78,7 @@ func (w *world) many(c *campaign, most int, until time.Time) {
 			}
 		})
 	}
-	whole := c.weight == 0 // a list that is done in any case
+	whole := c.weight == 0 // a list that is always completed
 	for n := 0; (most == 0 || n < most) && (n == 0 || whole || time.Now().Before(until)); n++ {
 		next <- n
 	}
@@ -86,7 +86,7 @@ func (w *world) many(c *campaign, most int, until time.Time) {
 	all.Wait()
 }
 
-// one makes a trial in a folder of its own and counts how it ends.
+// one runs a trial in a folder of its own and counts its result.
 func (w *world) one(c *campaign, n int) {
 	root := filepath.Join(w.dir, fmt.Sprintf("%s-%d", c.name, n))
 	t := &trial{world: w, campaign: c, n: n, root: root, dir: root}
@@ -147,7 +147,7 @@ func (t *trial) finish() {
 	fmt.Printf("  folder: %s\n", t.root)
 }
 
-// relative shortens a path where it lies below the current folder.
+// relative shortens a path that is below the current folder.
 func relative(path string) string {
 	if dir, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {

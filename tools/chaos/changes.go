@@ -37,15 +37,15 @@ func changes() *campaign {
 	return c
 }
 
-// moment draws when something happens under a run.
+// moment draws when something happens during a run.
 func (t *trial) moment() func(program.Event) bool {
 	n := 1 + t.r.IntN(35)
 	t.title += fmt.Sprintf("at event %d ", n)
 	return nth(n, func(program.Event) bool { return true })
 }
 
-// textChanges writes another pipeline over the one that runs: the run goes on with what it
-// has read, and the next one sees the change.
+// textChanges overwrites the running pipeline with another one: the run continues with what it has read, and the next
+// one sees the change.
 func (t *trial) textChanges() {
 	at := t.moment()
 	t.title += "the pipeline's text is edited"
@@ -117,8 +117,7 @@ func (t *trial) images(variant int) {
 	}
 }
 
-// dataChanges changes the data under a run: what the next run leaves is that of the data
-// as they then are.
+// dataChanges changes the data during a run: the result of the next run must be that of the changed data.
 func (t *trial) dataChanges() {
 	pipeline := imagePipeline()
 	t.write("p.hcl", pipeline)
@@ -167,7 +166,7 @@ func (t *trial) dataChanges() {
 	}
 }
 
-// artifactsChange changes the run's own files under it.
+// artifactsChange changes the run's own files during the run.
 func (t *trial) artifactsChange() {
 	end := draw.One(t.r, nil, nil, edited)
 	if len(end) > 0 {

@@ -20,7 +20,7 @@ import (
 	"qpipe/tools/chaos/tree"
 )
 
-// damage changes the bytes of what a run has left.
+// damage changes bytes in the files that a run has left.
 func damage(w *world) *campaign {
 	c := &campaign{
 		name: "damage", weight: 16,
@@ -111,13 +111,13 @@ func (t *trial) damageFile(path string, data []byte, all tree.Files) string {
 	return kind
 }
 
-// shown are the numbers that show tells of the folder before it was damaged.
+// shown are the numbers that show prints for the folder before it was damaged.
 func (t *trial) shown(folder string) string {
 	r := t.call(program.Call{Args: []string{"show", "-json", runDir}, Dir: folder})
 	return showNumbers(r.Out)
 }
 
-// showNumbers picks the numbers from what `show -json` prints of a run.
+// showNumbers extracts the numbers from what `show -json` prints for a run.
 func showNumbers(out string) string {
 	var d struct {
 		Run struct {
@@ -163,7 +163,7 @@ var numbered = regexp.MustCompile(`/(step|epoch)-\d+\.safetensors$`)
 
 var runPath = regexp.MustCompile(runDir + `/[^\s:;,"'` + "`" + `]+`)
 
-// follow runs the pipeline and does what its messages say, until it has come to its end.
+// follow runs the pipeline and does what its messages say, until it is complete.
 func (t *trial) follow(said *strings.Builder, end ...string) {
 	args := end
 	for i := range 20 {
@@ -206,8 +206,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// mended compares what a damaged run has become. The metrics may lack what was damaged,
-// and a best checkpoint that was lost may begin anew, where that was said.
+// mended compares the result of a damaged run. The metrics may lack what was damaged, and the search for a lost best
+// checkpoint may start over, if that was reported.
 func (t *trial) mended(names []string, said string, end ...string) {
 	if strings.Contains(said, "QP431") {
 		t.right(t.run(append([]string{"-force"}, end...)...), end...)
@@ -220,11 +220,12 @@ func (t *trial) mended(names []string, said string, end ...string) {
 		if slices.Contains(names, name) && t.dropped(name, said) {
 			return true
 		}
-		// Without the manifest nobody knows whose a damaged one is: it stays.
+		// Without the manifest nobody knows who owns a damaged file: it stays.
 		if slices.Contains(names, name) && numbered.MatchString(name) && manifest {
 			return true
 		}
-		// A sound copy of another one is somebody's, and stays; so does what a manifest kept that is lost with its log.
+		// An intact copy of another file belongs to somebody else, and stays; so does what a manifest kept if it is
+		// lost together with its log.
 		if numbered.MatchString(name) && strings.Contains(t.title, name+" is ") || logs && manifest && (numbered.MatchString(name) || strings.HasPrefix(name, ".previous/")) {
 			return true
 		}
@@ -233,8 +234,8 @@ func (t *trial) mended(names []string, said string, end ...string) {
 	t.settled(end...)
 }
 
-// dropped reports whether a numbered checkpoint was damaged, is said to be, and is there no more: the moment that it was of is
-// past.
+// dropped reports whether a numbered checkpoint was damaged, was reported, and no longer exists: training is already
+// past its step.
 func (t *trial) dropped(name, said string) bool {
 	return numbered.MatchString(name) && strings.Contains(said, name) && !exists(t.path(runDir, name))
 }

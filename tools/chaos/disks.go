@@ -11,13 +11,13 @@ import (
 	"qpipe/tools/chaos/draw"
 )
 
-// disks runs into full disks: small file systems in memory, which then get more room.
+// disks runs until disks are full: small file systems in memory, which then get more room.
 func disks() *campaign {
 	c := &campaign{
 		name: "disks", weight: 6,
 		promise: "a full disk costs a clear message; with more room, there or elsewhere, the run ends in the same bytes",
 	}
-	// A mount is seen in its own namespace alone, and is gone with the shell that made it.
+	// A mount is visible only in its own namespace, and disappears with the shell that made it.
 	var private []string
 	c.prepare = func() (int, string) {
 		for _, try := range [][]string{{"unshare", "-m"}, {"unshare", "-rm"}} {
@@ -29,7 +29,7 @@ func disks() *campaign {
 		return 0, "this machine lets nobody mount a small disk (unshare -rm, or root)"
 	}
 	c.trial = func(t *trial) {
-		// What is on the disk before: nothing, a complete run that is edited, or an interrupted one.
+		// The disk's content before: nothing, a complete run that is edited, or an interrupted one.
 		var end []string
 		switch t.r.IntN(3) {
 		case 1:

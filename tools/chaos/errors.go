@@ -15,7 +15,7 @@ import (
 	"qpipe/tools/chaos/strike"
 )
 
-// refusals are the errors that system calls of a family can meet in the world.
+// refusals are the errors that system calls of a family can have in practice.
 var refusals = map[string][]syscall.Errno{
 	"open":     {syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EIO},
 	"read":     {syscall.EIO},
@@ -31,7 +31,7 @@ var refusals = map[string][]syscall.Errno{
 	"close":    {syscall.EIO},
 }
 
-// faults lets system calls fail, once or from some moment on.
+// faults makes system calls fail, once or from some moment on.
 func faults(w *world, histories []*scenario) *campaign {
 	c := &campaign{
 		name: "errors", weight: 16,
@@ -50,7 +50,7 @@ func faults(w *world, histories []*scenario) *campaign {
 		t.title = fmt.Sprintf("%s, %s", s.name, k)
 		switch {
 		case r.Code == 0 && !k.On && k.Hit != "" && !r.Said("warning", "Warning", "QP4"):
-			t.same(s.end...) // it went on where it could
+			t.same(s.end...) // it continued where it could
 		case r.Code == 1 && !explained(r, k):
 			t.fail("the message does not say what happened: %s", r.Message())
 		}

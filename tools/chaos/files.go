@@ -18,16 +18,16 @@ import (
 	"qpipe/tools/chaos/tree"
 )
 
-// reference is a run that nobody has disturbed.
+// reference is an undisturbed run.
 type reference struct {
 	sync.Once
 	files   tree.Files
-	numbers string // that it has told
+	numbers string // that it has reported
 	dir     string
 	err     error
 }
 
-// undisturbed runs the pipeline with these arguments to its end, once for all trials.
+// undisturbed runs the pipeline with these arguments to its end, only once for all trials.
 func (t *trial) undisturbed(args ...string) *reference { return t.undisturbedOf(glyphs, args...) }
 
 func (t *trial) undisturbedOf(pipeline string, args ...string) *reference {
@@ -100,10 +100,10 @@ func (t *trial) sameLines(dir string) bool {
 	return slices.Equal(sorted(dir), sorted(t.dir))
 }
 
-// mostKept is how many earlier results of a stage may be kept.
+// mostKept is the largest number of earlier results of a stage that may be kept.
 const mostKept = 3
 
-// fewKept checks that earlier results do not pile up.
+// fewKept checks that not too many earlier results are kept.
 func (t *trial) fewKept() {
 	stages, _ := os.ReadDir(t.path(runDir, ".previous"))
 	for _, s := range stages {
@@ -113,8 +113,7 @@ func (t *trial) fewKept() {
 	}
 }
 
-// ends runs the pipeline until it is complete, which it must be at once, and compares the
-// result.
+// ends runs the pipeline, which must be complete after one run, and compares the result.
 func (t *trial) ends(args ...string) program.Result {
 	r := t.run(args...)
 	if r.Code != 0 {
@@ -126,14 +125,14 @@ func (t *trial) ends(args ...string) program.Result {
 	return r
 }
 
-// right checks the numbers that a run has told at its end.
+// right checks the numbers that a run has reported at its end.
 func (t *trial) right(r program.Result, args ...string) {
 	if want := t.undisturbed(args...).numbers; r.Numbers() != want {
 		t.fail("wrong numbers at the end: %s instead of %s", r.Numbers(), want)
 	}
 }
 
-// settled checks that one more run finds everything up to date and changes nothing.
+// settled checks that another run finds everything up to date and changes nothing.
 func (t *trial) settled(args ...string) {
 	before := tree.Results(t.path(runDir))
 	r := t.run(args...)
@@ -150,13 +149,13 @@ func (t *trial) settled(args ...string) {
 	}
 }
 
-// entry is what the campaign needs to know of a stage in the manifest.
+// entry is what the campaign needs from a stage's entry in the manifest.
 type entry struct {
 	Name  string `json:"name"`
 	State string `json:"state"`
 }
 
-// states are the states of the stages, as the manifest says.
+// states are the states of the stages in the manifest.
 func (t *trial) states() map[string]string {
 	var m struct {
 		Stages []entry `json:"stages"`

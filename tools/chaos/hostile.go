@@ -20,7 +20,7 @@ import (
 	"qpipe/tools/chaos/tree"
 )
 
-// hostile gives the program folders and files that somebody has made to do harm.
+// hostile gives the program folders and files made to do harm.
 func hostile(w *world) *campaign {
 	c := &campaign{
 		name: "hostile", weight: 16,
@@ -83,8 +83,8 @@ func hostile(w *world) *campaign {
 	return c
 }
 
-// mine puts files of somebody else where a hostile path may lead: folders that are called
-// like stages, with sound checkpoints in them.
+// mine puts files of somebody else where a hostile path may lead: folders with the names of stages, with intact
+// checkpoints in them.
 func (t *trial) mine(place, folder string) {
 	for _, name := range []string{"mine", "qat", "float"} {
 		t.must(tree.Copy(filepath.Join(folder, runDir, "float"), t.path(place, name)))
@@ -116,7 +116,7 @@ func (t *trial) hostileManifest() {
 		m, what = t.mutator().Change(m)
 		t.title += what + "; "
 	}
-	if t.r.IntN(4) == 0 { // a path that leads out, in all places at once
+	if t.r.IntN(4) == 0 { // a path that leads outside, in all places at once
 		to := t.elsewhere()
 		t.title += "every path leads to " + to
 		m = forge.ReplaceStrings(m, func(s string) string {
@@ -129,7 +129,7 @@ func (t *trial) hostileManifest() {
 	t.must(os.WriteFile(path, forge.SealManifest(m), 0o644))
 }
 
-// elsewhere is a path that leads out of the run's folder.
+// elsewhere is a path that leads outside of the run's folder.
 func (t *trial) elsewhere() string {
 	return draw.One(t.r, "../mine", "../../mine", "../../../mine", "../../../../mine", filepath.Join(t.root, "mine"), "./../mine", "float/../../mine", "..", "../..", ".", "", "/")
 }
@@ -194,8 +194,7 @@ func (t *trial) mutateHeader(h any) any {
 	return header
 }
 
-// listed makes the manifest list a changed file with its new hash, as somebody would who
-// wants it to be believed.
+// listed makes the manifest list a changed file with its new hash, as a forger would.
 func (t *trial) listed(name string, file []byte) {
 	path := t.path(runDir, "manifest.json")
 	data, err := os.ReadFile(path)
@@ -214,8 +213,7 @@ func (t *trial) listed(name string, file []byte) {
 	t.must(os.WriteFile(path, forge.SealManifest(m), 0o644))
 }
 
-// hostileLinks puts links and pipes into the run's folder, in the place of what is there
-// and where something is going to be written.
+// hostileLinks puts links and pipes into the run's folder, in place of existing files and where files will be written.
 func (t *trial) hostileLinks() {
 	var places []string
 	_ = filepath.WalkDir(t.path(runDir), func(path string, d fs.DirEntry, err error) error {

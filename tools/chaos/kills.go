@@ -14,7 +14,7 @@ import (
 	"qpipe/tools/chaos/forge"
 )
 
-// kills ends runs at random moments, again and again, and lets them end.
+// kills ends runs at random moments, repeatedly, and then lets them finish.
 func kills() *campaign {
 	c := &campaign{
 		name: "kills", weight: 12,
@@ -47,7 +47,7 @@ func kills() *campaign {
 	return c
 }
 
-// death is how and when a run is to end.
+// death is how and when a run is ended.
 type death struct {
 	name  string
 	sig   syscall.Signal
@@ -76,7 +76,7 @@ func (t *trial) draw() death {
 	return d
 }
 
-// nth likes the n-th event that like likes.
+// nth accepts the n-th event that like accepts.
 func nth(n int, like func(program.Event) bool) func(program.Event) bool {
 	return func(e program.Event) bool {
 		if like(e) {
@@ -87,12 +87,12 @@ func nth(n int, like func(program.Event) bool) func(program.Event) bool {
 	}
 }
 
-// in likes the events of a stage and a kind.
+// in accepts the events of a stage and a kind.
 func in(stage, kind string) func(program.Event) bool {
 	return func(e program.Event) bool { return e.Stage == stage && e.Event == kind }
 }
 
-// progress is how far a run has come, as its folder says.
+// progress is how far a run has come, according to its folder.
 type progress struct {
 	states map[string]string // of the stages
 	steps  map[string]int    // of the checkpoint last of a stage that is not complete
@@ -111,8 +111,8 @@ func (t *trial) progress() progress {
 	return p
 }
 
-// goesOn checks that a run has thrown away nothing: what was complete is not trained
-// again, and what was under way goes on from its last checkpoint.
+// goesOn checks that a run has thrown away nothing: complete stages are not trained again, and an unfinished one
+// continues from its last checkpoint.
 func (t *trial) goesOn(before progress, r program.Result) {
 	for i, e := range r.Events {
 		if e.Event != "stage_run" {
@@ -125,7 +125,7 @@ func (t *trial) goesOn(before progress, r program.Result) {
 			continue
 		}
 		rest := r.Events[i:]
-		if !slices.ContainsFunc(rest, in(e.Stage, "epoch")) { // it has not come so far
+		if !slices.ContainsFunc(rest, in(e.Stage, "epoch")) { // it has not come that far
 			continue
 		}
 		at := slices.IndexFunc(rest, in(e.Stage, "resume"))

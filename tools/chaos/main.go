@@ -1,9 +1,8 @@
 //go:build linux
 
-// Program chaos drives a built qpipe from outside and checks what docs/reliability.md
-// promises of it: it kills runs, fills disks, damages files, lies in the way. It shares no
-// code with the program that it tests. Every trial is drawn from a seed and can be
-// repeated alone:
+// Program chaos drives a built qpipe from outside and checks what docs/reliability.md promises of it: it kills runs,
+// fills disks, damages files, puts other files in the way. It shares no code with the program that it tests. Every
+// trial is drawn from a seed and can be repeated separately:
 //
 //	go run ./tools/chaos -binary bin/qpipe -seed 1 -budget 10m
 //	go run ./tools/chaos -binary bin/qpipe -seed 1 -only damage -trial 17
@@ -24,7 +23,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/qpipe", "the program that is tested")
-	flag.Uint64Var(&o.seed, "seed", 1, "of everything that is drawn")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of all random choices")
 	flag.DurationVar(&o.budget, "budget", 10*time.Minute, "time for all campaigns")
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "trials at a time")
 	flag.IntVar(&o.trial, "trial", -1, "only this trial of the campaign that -only names; its folder stays")
@@ -47,7 +46,7 @@ func main() {
 	os.Exit(code)
 }
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	binary, dir, race, pipelines, shared, point string
 	only                                        []string
@@ -105,7 +104,7 @@ func run(o options, list bool) (code int, err error) {
 	return min(failed, 1), nil
 }
 
-// share is the part of the time that is left for the first of the campaigns.
+// share is the share of the remaining time for the first of the campaigns.
 func share(rest []*campaign, o options, left time.Duration) time.Duration {
 	all := 0
 	for _, c := range rest {

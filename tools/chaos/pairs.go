@@ -34,7 +34,7 @@ func pairs() *campaign {
 	return c
 }
 
-// crowd starts several runs into one folder within a moment.
+// crowd starts several runs in one folder at nearly the same time.
 func (t *trial) crowd() {
 	n := 2 + t.r.IntN(4)
 	t.title = fmt.Sprintf("%d runs at once", n)
@@ -69,7 +69,7 @@ func (t *trial) crowd() {
 	t.settled()
 }
 
-// readers looks at a run's folder while a run writes into it.
+// readers reads a run's folder while a run writes into it.
 func (t *trial) readers() {
 	end := draw.One(t.r, nil, edited)
 	if t.r.IntN(2) == 0 {
@@ -110,7 +110,7 @@ func (t *trial) readers() {
 	t.same(end...)
 }
 
-// namesake runs another pipeline of the same name into the folder of one.
+// namesake runs another pipeline of the same name in a run's folder.
 func (t *trial) namesake() {
 	t.title = "another pipeline of the same name"
 	kill := t.r.IntN(2) == 0
@@ -130,7 +130,7 @@ func (t *trial) namesake() {
 		t.fail("by another pipeline: %s", d)
 	}
 	t.ends()
-	// Moved and edited, the pipeline is still this one where the user says so.
+	// A pipeline that was moved and edited is still the same one if the user says so.
 	t.must(os.Rename(t.path("p.hcl"), t.path("other", "old.hcl")))
 	r = t.call(program.Call{Args: []string{"run", "-json", "-adopt", "-out", runDir, "other/p.hcl"}})
 	if r.Code != 0 {

@@ -11,7 +11,7 @@ import (
 	"qpipe/tools/chaos/program"
 )
 
-// races makes whole runs with the race detector.
+// races does whole runs with the race detector.
 func races(w *world) *campaign {
 	c := &campaign{
 		name: "races", weight: 0,

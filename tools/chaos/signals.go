@@ -13,7 +13,7 @@ import (
 	"qpipe/tools/chaos/draw"
 )
 
-// signals sends runs everything that a process can be sent.
+// signals sends runs all signals that a process can get.
 func signals() *campaign {
 	c := &campaign{
 		name: "signals", weight: 6,
@@ -45,7 +45,7 @@ func signals() *campaign {
 			send(draw.One(t.r, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP), draw.One(t.r, syscall.SIGINT, syscall.SIGTERM))
 		case "many":
 			send(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
-		case "quit": // Go's own way to ask a program what it does
+		case "quit": // makes Go print a program's goroutines
 			send(syscall.SIGQUIT)
 			call.Sig, call.After, call.Codes, dies = syscall.SIGQUIT, time.Hour, []int{2, 130, 131}, true
 		case "stop and go on":

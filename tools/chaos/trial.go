@@ -38,14 +38,14 @@ type trial struct {
 	dir      string // where the program runs: the root, or a folder in it
 	r        *rand.Rand
 	title    string // what was drawn
-	again    string // besides its number, what repeats it
-	skipped  string // why there is no trial
+	again    string // further options that repeat it
+	skipped  string // why the trial is skipped
 	failures []string
 	story    strings.Builder
 	mu       sync.Mutex // guards failures and story
 }
 
-// gaveUp ends a trial that cannot go on.
+// gaveUp ends a trial that cannot continue.
 type gaveUp struct{}
 
 func (t *trial) fail(format string, args ...any) {
@@ -61,10 +61,10 @@ func (t *trial) tell(format string, args ...any) {
 	fmt.Fprintf(&t.story, format+"\n", args...)
 }
 
-// skip says why a trial cannot be made here; it is not counted.
+// skip ends a trial that cannot be done on this machine; it is not counted.
 func (t *trial) skip(why string) { t.skipped = why }
 
-// must ends the trial where the campaign itself cannot go on.
+// must ends the trial if the campaign itself cannot continue.
 func (t *trial) must(err error) {
 	if err != nil {
 		t.fail("the campaign itself has failed: %v", err)
@@ -82,7 +82,7 @@ func (t *trial) write(name, text string) {
 	t.must(os.WriteFile(t.path(name), []byte(text), 0o644))
 }
 
-// clear removes the trial's folder, whatever was made unreadable in it.
+// clear removes the trial's folder, even if parts were made unreadable.
 func (t *trial) clear() {
 	if os.RemoveAll(t.root) != nil {
 		_ = exec.Command("chmod", "-R", "u+rwX", t.root).Run()
@@ -90,7 +90,7 @@ func (t *trial) clear() {
 	}
 }
 
-// trace is what no user should see, whatever happens.
+// trace matches output that no user should ever see.
 var trace = regexp.MustCompile(`(?m)^goroutine \d+|^panic: |^fatal error: |runtime error: |this is a bug in qpipe|QP900|WARNING: DATA RACE|\.go:\d+`)
 
 // run starts `qpipe run` into the trial's run folder and lets it end.
@@ -103,7 +103,7 @@ func runArgs(args ...string) []string {
 	return append(append([]string{"run", "-json", "-out", runDir}, args...), "p.hcl")
 }
 
-// call starts the program, waits for it, and checks what holds of every start.
+// call starts the program, waits for it, and checks what must be true of every start.
 func (t *trial) call(c program.Call) program.Result {
 	t.tell("$ %s%s%s", c.Shell, "qpipe ", strings.Join(c.Args, " "))
 	c.Binary, c.Dir, c.Root = cmp.Or(c.Binary, t.binary), cmp.Or(c.Dir, t.dir), t.dir
@@ -117,8 +117,8 @@ func (t *trial) call(c program.Call) program.Result {
 	return r
 }
 
-// common checks what holds of every start of the program: it ends, with a code that is
-// promised, and without a trace.
+// common checks what must be true of every start of the program: it ends, with an allowed exit code, and without a
+// trace.
 func (t *trial) common(line string, c program.Call, r program.Result) {
 	switch {
 	case r.Hung:
@@ -133,7 +133,7 @@ func (t *trial) common(line string, c program.Call, r program.Result) {
 	}
 }
 
-// tail is the end of what a program said, for the story.
+// tail is the end of a program's output, for the story.
 func tail(s string) string {
 	if len(s) > 6000 {
 		s = "…" + s[len(s)-6000:]
@@ -141,7 +141,7 @@ func tail(s string) string {
 	return s
 }
 
-// ended reads how a run ended that a script has started, and checks what holds of all.
+// ended reads how a run that a script started has ended, and checks what must be true of every start.
 func (t *trial) ended(name string) program.Result {
 	var r program.Result
 	read := func(ext string) string {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package draw is what chance decides: one item of several, damaged bytes, and values that are not what they should be. It
-// draws from the generator that it is given, so that the same seed repeats all.
+// Package draw makes random choices: one item of several, damaged bytes, and wrong values. It uses the generator that
+// it is given, so that the same seed repeats everything.
 package draw
 
 import (
@@ -14,7 +14,7 @@ import (
 // One draws one of the items.
 func One[T any](r *rand.Rand, items ...T) T { return items[r.IntN(len(items))] }
 
-// Spoiled are the bytes with damage of a kind: flipped, cut off, zeroed, appended, a line dropped, a line doubled.
+// Spoiled returns the bytes with some damage: flipped, cut off, zeroed, appended, a line dropped, a line doubled.
 func Spoiled(r *rand.Rand, kind string, data []byte) []byte {
 	data = slices.Clone(data)
 	n := len(data)

@@ -14,17 +14,17 @@ import (
 	"qpipe/tools/chaos/forge"
 )
 
-// Mutator changes JSON trees by chance.
+// Mutator changes JSON trees at random.
 type Mutator struct {
 	R         *rand.Rand
-	Elsewhere func() string // draws a path that leads out of where it should
+	Elsewhere func() string // draws a path that leads outside of where it should
 }
 
 // Change changes a value somewhere in a JSON tree and says what it did.
 func (m *Mutator) Change(v any) (any, string) {
 	count, what := 0, ""
 	like := func(string) bool { return true }
-	if m.R.IntN(2) == 0 { // what leads somewhere, or decides something
+	if m.R.IntN(2) == 0 { // values that are paths, or decide something
 		key := One(m.R, "name", "path", "stage", "state", "sha256", "bytes", "hash", "previous", "artifacts", "shape", "data_offsets", "kept", "files")
 		like = func(place string) bool { return strings.HasSuffix(strings.TrimRight(place, "[]0123456789"), "."+key) }
 	}
@@ -37,8 +37,7 @@ func (m *Mutator) Change(v any) (any, string) {
 	return m.alter(v, "", like, &at, &what), what
 }
 
-// alter counts the values that like likes, or changes the one that at, which is negative,
-// has counted to zero.
+// alter counts the values for which like is true, and changes the one at which the negative count at reaches zero.
 func (m *Mutator) alter(v any, place string, like func(string) bool, at *int, what *string) any {
 	if like(place) {
 		if *at++; *at == 0 {
@@ -64,7 +63,7 @@ func (m *Mutator) alter(v any, place string, like func(string) bool, at *int, wh
 	return v
 }
 
-// instead draws what stands in the place of a value.
+// instead draws a replacement for a value.
 func (m *Mutator) instead(v any) any {
 	if m.R.IntN(5) == 0 {
 		return One[any](m.R, nil, true, "", []any{}, map[string]any{}, json.Number("0"), json.Number("-1"), forge.Deep, forge.Huge)
@@ -128,7 +127,7 @@ func (m *Mutator) insteadOfObject(v map[string]any) any {
 	return w
 }
 
-// Text draws a text that is not what it should be, often a path.
+// Text draws a wrong text, often a path.
 func (m *Mutator) Text() string {
 	if m.R.IntN(2) == 0 {
 		return m.Elsewhere()

@@ -24,13 +24,13 @@ func Decode(data []byte) (v any, err error) {
 	return v, err
 }
 
-// Deep and Huge stand for values that no JSON library writes.
+// Deep and Huge represent values that no JSON library writes.
 const (
 	Deep = "@deep@"
 	Huge = "@huge@"
 )
 
-// Encode writes a value as the program does, with what stands for unlikely values.
+// Encode writes a value as the program does, with Deep and Huge written out.
 func Encode(v any, indent string) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package program starts the program that is tested, and hears what it says. It does not judge that.
+// Package program starts the tested program and reads its output. It does not judge the output.
 package program
 
 import (
@@ -27,14 +27,14 @@ type Event struct {
 	Epoch int            `json:"epoch"`
 	Step  int            `json:"step"`
 	Data  map[string]any `json:"data"`
-	// Diagnostics are those of the last line.
+	// Diagnostics are the diagnostics of the last line.
 	Diagnostics []Diagnostic `json:"diagnostics"`
 	// Stages and Outputs are the numbers of the last line.
 	Stages  []StageLine     `json:"stages"`
 	Outputs json.RawMessage `json:"outputs"`
 }
 
-// StageLine is what the last line says of a stage.
+// StageLine is what the last line says about a stage.
 type StageLine struct {
 	Name    string             `json:"name"`
 	Metrics map[string]float64 `json:"metrics"`
@@ -52,16 +52,16 @@ type Diagnostic struct {
 type Call struct {
 	Args   []string
 	Sig    syscall.Signal    // to be sent
-	At     func(Event) bool  // at the first event that it likes
+	At     func(Event) bool  // at the first event that it accepts
 	After  time.Duration     // or after some time
-	Watch  func(Event)       // sees every event as it comes
+	Watch  func(Event)       // is called with every event
 	Began  func(*os.Process) // gets the process as soon as it runs
-	Strike *strike.Strike    // what happens to its system calls
-	Limit  time.Duration     // it hangs when it needs longer; 60 s where nothing is said
+	Strike *strike.Strike    // what is done to its system calls
+	Limit  time.Duration     // it hangs if it needs longer; 60 s by default
 	Shell  string            // a shell's commands before it, such as ulimit
 	Stdout *os.File          // instead of being read
-	Env    []string          // besides that of this process
-	Codes  []int             // exit codes besides 0 and 1 that are right
+	Env    []string          // in addition to that of this process
+	Codes  []int             // allowed exit codes besides 0 and 1
 	Binary string            // the program
 	Dir    string            // where it runs
 	Root   string            // system calls that touch this folder are struck
@@ -77,10 +77,10 @@ type Result struct {
 	Took     time.Duration
 }
 
-// Text is all that was said.
+// Text is the whole output.
 func (r Result) Text() string { return r.Out + r.Err }
 
-// Numbers are those that a run has told at its end.
+// Numbers are the numbers that a run has reported at its end.
 func (r Result) Numbers() string {
 	for _, e := range r.Events {
 		if e.Event == "run_end" {
@@ -91,7 +91,7 @@ func (r Result) Numbers() string {
 	return ""
 }
 
-// Said reports whether one of the texts was said.
+// Said reports whether the output has one of the texts.
 func (r Result) Said(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(r.Text(), s) })
 }
@@ -127,7 +127,7 @@ func (c Call) Start() (Result, error) {
 	return r, nil
 }
 
-// listener hears what a program says while it runs, and sends it what the call wants.
+// listener reads a program's output while it runs, and sends it the call's signal.
 type listener struct {
 	Call
 	heard                      Result
@@ -151,7 +151,7 @@ func (l *listener) open() (attr *os.ProcAttr, err error) {
 	return &os.ProcAttr{Dir: l.Dir, Env: env, Files: []*os.File{nil, stdout, l.errsEnd}, Sys: &syscall.SysProcAttr{}}, nil
 }
 
-// running begins to listen to a program, and returns what keeps it from being killed as one that hangs.
+// running starts to listen to a program. It returns a function that stops the timer which kills a hanging program.
 func (l *listener) running(p *os.Process) (stop func() bool) {
 	_, _ = l.outEnd.Close(), l.errsEnd.Close()
 	l.read.Go(func() { l.heard.Err = drain(l.errs, nil) })
@@ -169,7 +169,7 @@ func (l *listener) running(p *os.Process) (stop func() bool) {
 	return hang.Stop
 }
 
-// hear returns what takes down events, and sends the signal at the first that the call likes.
+// hear returns a function that records events, and sends the signal at the first one that the call accepts.
 func (l *listener) hear(p *os.Process) func(Event) {
 	sent := false
 	return func(e Event) {
@@ -199,8 +199,8 @@ func plain(argv []string, attr *os.ProcAttr, running func(*os.Process) func() bo
 	return state.Sys().(syscall.WaitStatus), nil
 }
 
-// drain reads to the end; lines that are events are shown as they come. What is left
-// unread because the pipe was inherited by nobody ends with the process.
+// drain reads to the end, and reports lines that are events as they come. The pipe closes when the process ends,
+// because no other process inherits it.
 func drain(f *os.File, see func(Event)) string {
 	defer func() { _ = f.Close() }()
 	var all bytes.Buffer
@@ -219,7 +219,7 @@ func drain(f *os.File, see func(Event)) string {
 	}
 }
 
-// Message is the first error that a program has told.
+// Message is the first error that a program has reported.
 func (r Result) Message() string {
 	for _, e := range r.Events {
 		for _, d := range e.Diagnostics {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package strike runs a program under ptrace and strikes it at a system call: it is killed there, or the call fails. It knows
-// nothing of what the program is.
+// Package strike runs a program under ptrace and strikes it at a system call: it is killed there, or the call fails. It
+// does not know which program it is.
 package strike
 
 import (
@@ -20,7 +20,7 @@ type Strike struct {
 	On     bool          // every call from the n-th on fails
 	Short  bool          // a write writes only half of its bytes, and says so
 
-	Counts map[string]int // by family, and "" for all
+	Counts map[string]int // by family; "" for all
 	Hit    string         // what was struck
 }
 

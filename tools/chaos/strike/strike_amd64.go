@@ -16,7 +16,7 @@ import (
 // Can reports whether programs are struck on this machine.
 const Can = true
 
-// How a call says which file it is about.
+// How a call names its file.
 const (
 	byPath = iota // its first argument is a path
 	byAt          // its first argument is a folder, the second a path in it
@@ -45,7 +45,7 @@ var families = map[uint64]struct {
 // thread is a thread of the struck program.
 type thread struct {
 	inside bool          // between a call's begin and its end
-	fails  syscall.Errno // what the call returns instead of being done
+	fails  syscall.Errno // what the call returns without being done
 	dies   bool          // when the call is done
 }
 
@@ -151,7 +151,7 @@ func (s *Strike) stopped(root string, pid, tid int, t *thread) {
 		_ = syscall.PtraceSetRegs(tid, &regs)
 	case s.Errno != 0:
 		t.fails = s.Errno
-		regs.Orig_rax = ^uint64(0) // no call at all
+		regs.Orig_rax = ^uint64(0) // not a call
 		_ = syscall.PtraceSetRegs(tid, &regs)
 	case s.After:
 		t.dies = true
@@ -162,7 +162,7 @@ func (s *Strike) stopped(root string, pid, tid int, t *thread) {
 	}
 }
 
-// die kills the program, and the one that it has started where that was struck.
+// die kills the program, and a program that it has started if that one was struck.
 func die(pid, tid int) {
 	_ = syscall.Kill(tid, syscall.SIGKILL)
 	_ = syscall.Kill(pid, syscall.SIGKILL)

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package tree is what lies in a folder: listed, compared and copied.
+// Package tree lists, compares and copies the content of folders.
 package tree
 
 import (
@@ -15,11 +15,11 @@ import (
 	"syscall"
 )
 
-// Files are the files of a folder: by relative path, with slashes, what each is.
+// Files are the files of a folder: a description of each, by relative path with slashes.
 type Files map[string]string
 
-// List describes all below a folder: of a file the hash of its bytes, of everything else
-// its kind. A link is not followed.
+// List describes everything below a folder: a file by the hash of its bytes, anything else by its kind. Links are not
+// followed.
 func List(dir string) Files {
 	found := Files{}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -59,8 +59,8 @@ func Describe(path string, d fs.FileInfo) string {
 	return fmt.Sprintf("%x", sha256.Sum256(data))
 }
 
-// Results are the files of a run that hold no time of day, and what should not be there.
-// What is kept of earlier results and of damaged logs is not looked at.
+// Results are the files of a run that contain no times, and files that should not be there. Kept earlier results and
+// damaged logs are ignored.
 func Results(dir string) Files {
 	found := List(dir)
 	maps.DeleteFunc(found, func(name, what string) bool {
@@ -70,7 +70,7 @@ func Results(dir string) Files {
 	return found
 }
 
-// Differences compares two lists of files, as sentences; those that skip names are left out.
+// Differences compares two lists of files and returns sentences; files that skip names are left out.
 func Differences(want, got Files, skip func(name string) bool) []string {
 	var out []string
 	names := map[string]bool{}
