@@ -159,7 +159,7 @@ func (a *addition) alone(t *testing.T) {
 	}
 }
 
-// formatted wants a file as gofmt writes it.
+// formatted requires that a file is as gofmt writes it.
 func formatted(t *testing.T, file, text string) {
 	t.Helper()
 	cmd := exec.Command("gofmt", "-l")

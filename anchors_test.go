@@ -67,8 +67,7 @@ func (a *anchor) accuracies(t *testing.T) map[string]float64 {
 	return want
 }
 
-// band is how far an accuracy of the same recipe may be from p: 1.8 standard deviations
-// of a share of so many test images.
+// band is how far an accuracy of the same recipe may be from p: 1.8 standard deviations for this number of test images.
 func (a *anchor) band(p float64) float64 {
 	return 1.8 * math.Sqrt(p*(1-p)/float64(a.How.TestImages))
 }
@@ -118,9 +117,9 @@ func TestAnchorAccuracy(t *testing.T) {
 	})
 }
 
-// TestAnchorScratch trains quantized from the first weights on, at four times the anchor's
-// rate and for an epoch more: the modes that keep BN get as far as the anchor's, and
-// fuse_bn, which has no BN left, stays behind or diverges.
+// TestAnchorScratch trains quantized from the initial weights on, at four times the anchor's rate and for one epoch
+// more: the modes that keep BN reach the anchor's accuracy, and fuse_bn, which has no BN left, stays behind or
+// diverges.
 func TestAnchorScratch(t *testing.T) {
 	eachAnchor(t, func(t *testing.T, shared string, a *anchor) {
 		a.How.ScratchEpochs++
@@ -325,8 +324,7 @@ var (
 	}
 )
 
-// exportInit writes the anchor's first weights as another tool would: a plain
-// safetensors file.
+// exportInit writes the anchor's initial weights as another tool would: a plain safetensors file.
 func exportInit(t *testing.T, npz, path string) {
 	t.Helper()
 	arrays, err := refvec.ReadNPZ(npz)

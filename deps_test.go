@@ -8,54 +8,53 @@ import (
 	"testing"
 )
 
-// policy is the house's import rules as text: a room, what it may import besides
-// the standard library, and why. A pattern ends in "/..." for a room and all in
-// it. The longest room that matches a package decides; a package without a rule
+// policy has the import rules: a room, what it may import besides the standard library, and why. A pattern that ends in
+// "/..." is a room and everything in it. The longest room that matches a package decides. A package without a rule
 // fails, and so does an import that no pattern of its rule allows.
 var policy = []struct {
 	room  string
 	allow string // space-separated patterns
 	why   string
 }{
-	{"qpipe", "qpipe/interp/cli qpipe/stdlib", "main wires and does nothing else"},
+	{"qpipe", "qpipe/interp/cli qpipe/stdlib", "main only connects the rooms"},
 
 	{"qpipe/tools/chaos", "qpipe/tools/chaos/...", "it tests the built program from outside, and shares no code with it"},
-	{"qpipe/tools/chaos/program", "qpipe/tools/chaos/strike", "a program that runs, and may be struck"},
-	{"qpipe/tools/chaos/draw", "qpipe/tools/chaos/forge", "chance, and what it changes"},
-	{"qpipe/tools/chaos/...", "", "what the campaigns work with: each knows its own matter"},
+	{"qpipe/tools/chaos/program", "qpipe/tools/chaos/strike", "it starts the tested program, which may be struck"},
+	{"qpipe/tools/chaos/draw", "qpipe/tools/chaos/forge", "random choices and changes"},
+	{"qpipe/tools/chaos/...", "", "the tools of the campaigns: each knows only its own subject"},
 
-	{"qpipe/internal/optest", "qpipe/ops/...", "the ops that tests try: tests alone import it"},
-	{"qpipe/internal/refvec", "qpipe/ops/tensor", "reference vectors on disk: tests alone import it"},
+	{"qpipe/internal/optest", "qpipe/ops/...", "the ops that tests try: only tests import it"},
+	{"qpipe/internal/refvec", "qpipe/ops/tensor", "reference vectors on disk: only tests import it"},
 
-	{"qpipe/lang/diag", "", "diagnostics know no part of the house"},
-	{"qpipe/lang/program", "qpipe/lang/diag", "the treaty is plain Go"},
+	{"qpipe/lang/diag", "", "diagnostics know no other room"},
+	{"qpipe/lang/program", "qpipe/lang/diag", "the contract of lang and interp is plain Go"},
 	{"qpipe/lang/lint", "qpipe/lang/diag qpipe/lang/program", "the rules between blocks see a program, not its text"},
-	{"qpipe/lang/files", "", "one opener for all files; it knows no part of the house"},
-	{"qpipe/lang/vary", "", "changes texts for fuzz targets; tests alone import it"},
-	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "participle stays behind one door"},
+	{"qpipe/lang/files", "", "one opener for all files; it knows no other room"},
+	{"qpipe/lang/vary", "", "changes texts for fuzz targets; only tests import it"},
+	{"qpipe/lang/notation", "qpipe/lang/diag qpipe/lang/program github.com/alecthomas/participle/...", "only this room uses participle"},
 	{"qpipe/lang/scope", "qpipe/lang/config qpipe/lang/diag qpipe/lang/functions qpipe/lang/program qpipe/lang/syntax github.com/hashicorp/hcl/... github.com/zclconf/go-cty/...", "names and values: it knows no part and no rule"},
-	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/rogpeppe/go-internal/diff", "lang is words: no tensor, no part; it asks through program.Signatures"},
+	{"qpipe/lang/...", "qpipe/lang/... github.com/hashicorp/hcl/... github.com/zclconf/go-cty/... github.com/rogpeppe/go-internal/diff", "lang knows texts, no tensors and no parts; it asks about parts through program.Signatures"},
 
-	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they hold"},
-	{"qpipe/interp/number", "", "numbers in JSON, whatever they are of"},
-	{"qpipe/interp/frame", "", "lines of logs with a number and a check; not what they say"},
-	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whoever tells it and whoever hears it"},
+	{"qpipe/interp/disk", "qpipe/lang/files", "how files change, not what they contain"},
+	{"qpipe/interp/number", "", "numbers in JSON, whatever they mean"},
+	{"qpipe/interp/frame", "", "lines of logs with a number and a check, not their content"},
+	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whatever sends and receives it"},
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
-	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint holds, and whether it fits"},
+	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
 	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
-	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "files that outlive a run"},
+	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "the files that a run leaves"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/interp/number qpipe/lang/diag golang.org/x/term", "what is printed, not why"},
-	{"qpipe/interp/memory", "qpipe/lang/files", "what the system says of memory, not what it is for"},
-	{"qpipe/interp/graph", "qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "the plan and its rules: they read what lowering has made, and no file"},
+	{"qpipe/interp/memory", "qpipe/lang/files", "how much memory there is, not what it is for"},
+	{"qpipe/interp/graph", "qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "the plan and its rules: they read what lowering has built, and no files"},
 	{"qpipe/interp/lower", "qpipe/interp/graph qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/interp/artifact qpipe/lang/program qpipe/lang/diag qpipe/ops/... qpipe/lang/files", "it makes the plan; whoever runs one needs no lowering"},
-	{"qpipe/interp/bench", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/... qpipe/lang/files", "it measures what others make"},
-	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it asks for nothing"},
-	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/quant", "the pages about the language and the parts ask both"},
+	{"qpipe/interp/bench", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/... qpipe/lang/files", "it measures what other rooms build"},
+	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it reads nothing itself"},
+	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/quant", "the pages are about the language and the parts"},
 	{"qpipe/interp/command", "qpipe/interp/console github.com/spf13/cobra/... github.com/spf13/pflag", "command lines, whatever the verbs are"},
-	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag", "the only room that meets a person"},
-	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp is acts: it never sees HCL, and parts come as a Catalog"},
+	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag", "the only room that reads the command line"},
+	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp acts: it never sees HCL, and parts come as a Catalog"},
 
 	{"qpipe/ops/layer", "qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "what an op is, whatever it does"},
 	{"qpipe/ops/random", "", "the one generator"},
@@ -69,8 +68,7 @@ var policy = []struct {
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 
-// forbidden are standard packages and functions' homes that only some rooms may import;
-// tools are programs of their own.
+// forbidden are standard packages that only some rooms may import; tools are separate programs.
 var forbidden = map[string]string{
 	"math/rand":    "randomness is part.Rand, seeded by the caller",
 	"math/rand/v2": "randomness is part.Rand, seeded by the caller",
@@ -136,7 +134,7 @@ func standard(imp string) bool {
 	return !strings.Contains(first, ".") && first != "qpipe"
 }
 
-// TestSource looks for what no import shows: hidden state and hidden worlds.
+// TestSource looks for what imports do not show: hidden state and hidden inputs.
 func TestSource(t *testing.T) {
 	for _, rule := range []struct {
 		pattern, rooms, why string

@@ -101,8 +101,8 @@ func into(t *testing.T, out, errs *os.File, args ...string) (code int, stdout, s
 	return code, outText.String(), errText.String()
 }
 
-// TestFullDisk: an output that cannot be written is exit code 1, and the error stream
-// says it; an error stream that cannot be written is never exit code 0.
+// TestFullDisk: if the output cannot be written, the exit code is 1 and the error stream says so; if the error stream
+// cannot be written, the exit code is never 0.
 func TestFullDisk(t *testing.T) {
 	inFolder(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -139,8 +139,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestClosedPipe: a reader that goes away ends the program without a word, and a run
-// with a checkpoint.
+// TestClosedPipe: if the reader closes the pipe, the program ends silently, and a run writes a checkpoint.
 func TestClosedPipe(t *testing.T) {
 	inFolder(t)
 	for _, args := range verbs {
@@ -157,7 +156,7 @@ func TestClosedPipe(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignals: what nohup has ignored stays ignored.
+// TestIgnoredSignals: signals that nohup ignores stay ignored.
 func TestIgnoredSignals(t *testing.T) {
 	inFolder(t)
 	cmd := exec.Command("sh", "-c", `trap "" HUP; qpipe run -force -json -stage float -out hup tiny.hcl & pid=$!; sleep 0.1; kill -HUP $pid; wait $pid`)
@@ -167,8 +166,8 @@ func TestIgnoredSignals(t *testing.T) {
 	}
 }
 
-// TestArguments: a command line that cannot be understood is exit code 2 with a line
-// that says what is wrong and one that says where to look; help is asked for, and is 0.
+// TestArguments: a command line that cannot be understood gives exit code 2, a line that says what is wrong and one
+// that says where to look. Requested help gives 0.
 func TestArguments(t *testing.T) {
 	inFolder(t)
 	for _, c := range []struct{ args, want string }{

@@ -26,8 +26,7 @@ import (
 	"qpipe/stdlib"
 )
 
-// slots are the places of effectPipeline that a pair of values is tried in, with what
-// stands there otherwise.
+// slots are the places of effectPipeline where a pair of values is tried, with their default content.
 type slots map[string]string
 
 func defaultSlots() slots {
@@ -122,11 +121,11 @@ converter "QAT2Quantize" {}
 	return text
 }
 
-// effect is a pair of values of an attribute that must give two results, or the reason why
-// no two values can: then both give the same one.
+// effect is a pair of values of an attribute that must give two different results, or the reason why no two values do:
+// then both give the same one.
 type effect struct {
 	a, b   slots
-	until  string // the stage that shows it: "float" unless said
+	until  string // the stage that shows it: "float" by default
 	reason string
 }
 
@@ -234,7 +233,7 @@ func effects(t *testing.T) map[string]effect {
 					train += "\nmax_samples = 32"
 				}
 				if attr == "seed" && name != "Glyphs" {
-					train += "\nval_samples = 16" // the draw of what is held back
+					train += "\nval_samples = 16" // which images are held out
 				}
 				if attr != "num_samples" && name == "Glyphs" {
 					train += "\nnum_samples = 32"
@@ -294,7 +293,7 @@ func effects(t *testing.T) map[string]effect {
 					big = "bn_eps = 1e-12\n"
 				}
 				s := slots{"model": fmt.Sprintf("model %q \"net\" {\n%s%s%s = %s\n}", name, strings.Join(lines, ""), big, attr, value), "trainer": "num_steps = 3\nbatch_size = 8"}
-				if attr == "act" { // ReLU6 differs where something is above 6
+				if attr == "act" { // ReLU6 differs only if something is above 6
 					s["optimizer"] = "lr = 20"
 				}
 				return s
@@ -343,7 +342,7 @@ func fuse(modules, scale string) string {
 	return fmt.Sprintf("callback \"FuseBN\" {\nwhen = \"step 2\"\nmodules = [%q]\nweight_scale = %q\n}", modules, scale)
 }
 
-// next is a stage that goes on from the float one.
+// next is a stage that continues the float one.
 func next(how string) string {
 	return `
 stage "next" {
@@ -485,8 +484,8 @@ func tinyData(t *testing.T, name string, seed uint64) string {
 	return dir
 }
 
-// runEffect runs the pipeline up to a stage and says what came out: the exit code, and of every
-// stage what it left, with names, values and what the files say of images and classes.
+// runEffect runs the pipeline up to a stage and returns the result: the exit code, and what every stage left, with
+// names, values and what the files record about images and classes.
 func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "effect.hcl")
@@ -521,9 +520,8 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 	return b.String(), stderr.String()
 }
 
-// TestEveryAttributeHasAnEffect walks the Catalog and the language's own blocks: of every
-// attribute there are two values that give two results (a refusal is one), or it is said
-// why not, and then they give one.
+// TestEveryAttributeHasAnEffect walks the Catalog and the language's own blocks: for every attribute there are two
+// values that give two results (a refusal is one), or a reason why not, and then they give the same one.
 func TestEveryAttributeHasAnEffect(t *testing.T) {
 	table := effects(t)
 	left := maps.Clone(table)
@@ -566,8 +564,8 @@ func arguments(prefix string, args []part.ArgDoc) (keys []string) {
 	return keys
 }
 
-// attributes lists all that a pipeline can write about its work: of the parts from the
-// Catalog, of blocks from their structs.
+// attributes lists all attributes that a pipeline can have: those of parts from the Catalog, those of blocks from their
+// structs.
 func attributes() []string {
 	var keys []string
 	for _, d := range stdlib.Catalog().Reference() {

@@ -75,7 +75,7 @@ func TestEvalSaysWhatTheRunSaid(t *testing.T) {
 	}
 }
 
-// evalQuants are the ways in which activations and weights may be quantized.
+// evalQuants are the ways to quantize activations and weights.
 func evalQuants() map[string]nn.QConfig {
 	w := quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}
 	of := func(a, w quant.Spec) nn.QConfig {
@@ -116,9 +116,9 @@ func oddNet(t *testing.T, acts bool) *nn.Graph {
 	return g
 }
 
-// oddLives are the network in the forms that files hold, calibrated. With floatEnds
-// its last layer has a float32 output.
-func oddLives(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
+// oddForms are the network in the forms that files have, calibrated. With floatEnds its last layer has a float32
+// output.
+func oddForms(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	t.Helper()
 	prepared := func(f nn.Form) *nn.Graph {
 		g := oddNet(t, floatEnds)
@@ -195,7 +195,7 @@ func readDump(t *testing.T, dir string) (artifact.DumpIndex, map[string]*refvec.
 // quantization, in batches, and compares each array with a pass of ops/nn over all images.
 func TestDumpIsWhatTheNetComputes(t *testing.T) {
 	for name, q := range evalQuants() {
-		for _, g := range oddLives(t, q, name == "float ends") {
+		for _, g := range oddForms(t, q, name == "float ends") {
 			t.Run(fmt.Sprintf("%s, %s", name, g.Form()), func(t *testing.T) {
 				dir := t.TempDir()
 				model, pipeline := saveGraph(t, dir, g)
@@ -236,7 +236,7 @@ func TestDumpIsWhatTheNetComputes(t *testing.T) {
 func TestDumpIsTheSameEverywhere(t *testing.T) {
 	for name, q := range evalQuants() {
 		dir := t.TempDir()
-		model, pipeline := saveGraph(t, dir, oddLives(t, q, name == "float ends")[3])
+		model, pipeline := saveGraph(t, dir, oddForms(t, q, name == "float ends")[3])
 		var first map[string][]byte
 		for _, set := range sets.All() {
 			t.Setenv("QPIPE_KERNELS", set.Name)

@@ -25,7 +25,7 @@ type exactNet struct {
 	lr            float64
 }
 
-// exactNets are the nets: with QPIPE_LONG=all on all test images, else the slow ones on fewer.
+// exactNets are the nets: with QPIPE_LONG=all on all test images, otherwise the slow ones on fewer.
 func exactNets() []exactNet {
 	nets := []exactNet{
 		{"LeNet", `model "LeNet" "net" {}`, 6000, 10000, 0.02},

@@ -51,8 +51,7 @@ stage "float" {
 }
 `
 
-// A program of one's own adds a part by appending a row to the table, and is
-// otherwise the whole of qpipe.
+// Your own program adds a part by appending a row to the table, and otherwise has all of qpipe.
 func Example() {
 	dir, err := os.MkdirTemp("", "announce")
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 // most is the memory that a command line with a number at its extremes may take.
 const most = 512 << 20
 
-// TestRunsAtTheirExtremes: what plan accepts of the extremes runs: to its end, to an error, or
-// (a billion steps) until it is ended; in little memory, and without a trace. With QPIPE_LONG
-// every number that is accepted, else a billion.
+// TestRunsAtTheirExtremes: extreme numbers that plan accepts run to the end, to an error, or (a billion steps) until
+// the test stops them, in little memory and without a stack trace. With QPIPE_LONG this is tested for every accepted
+// number, otherwise for a billion.
 func TestRunsAtTheirExtremes(t *testing.T) {
 	table := effects(t)
 	runs := make(chan struct{}, 10_000)
@@ -62,7 +62,7 @@ func TestRunsAtTheirExtremes(t *testing.T) {
 	}
 }
 
-// TestFlagsAtTheirExtremes: so does every number of the command line.
+// TestFlagsAtTheirExtremes is the same for every number on the command line.
 func TestFlagsAtTheirExtremes(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "x.hcl"), []byte(effectPipeline(slots{})), 0o600))
@@ -96,8 +96,7 @@ func TestFlagsAtTheirExtremes(t *testing.T) {
 	}
 }
 
-// TestSizesOfFiles: a file that a data set, a stage, show or eval reads is not believed how
-// large it is.
+// TestSizesOfFiles: sizes in a file that a data set, a stage, show or eval reads are not trusted.
 func TestSizesOfFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

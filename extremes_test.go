@@ -19,14 +19,14 @@ import (
 	"qpipe/stdlib"
 )
 
-// extreme are numbers at the ends of what a text can say, and beside what programs
-// count in; the first few are tried always, all of them with QPIPE_LONG.
+// extreme are the largest and smallest numbers that a text can contain, and numbers near the limits of integer types.
+// The first few are always tried, all of them with QPIPE_LONG.
 var extreme = []string{
 	"-1", "0", "1000000000", "2147483648", "9223372036854775807", "1e300",
 	"1", "1000000000000", "9007199254740992", "9223372036854775808", "-9223372036854775808", "-1e300", "1e-300", "0.5", "4294967296", "1e18", "1000000",
 }
 
-// alwaysTried is how many of them a plain test tries.
+// alwaysTried is how many of them a normal test tries.
 const alwaysTried = 6
 
 func extremes() []string {
@@ -36,8 +36,8 @@ func extremes() []string {
 	return extreme[:alwaysTried]
 }
 
-// withExtremes are the pipelines in which an attribute that holds a number, a list of numbers
-// or a schedule has an extreme in its place: by the value, made of what effects tries.
+// withExtremes are the pipelines, made from those of effects, in which an attribute with a number, a list of numbers or
+// a schedule has an extreme value.
 func withExtremes(key string, e effect) map[string]slots {
 	attr := key[strings.LastIndex(key, ".")+1:]
 	value := regexp.MustCompile(`\b` + attr + `\s*=\s*(-?[0-9][0-9.e+-]*|\[[0-9][^\]]*\]|"(?:step|epoch|every) [^"]*")`)
@@ -74,8 +74,8 @@ func withExtremes(key string, e effect) map[string]slots {
 	return out
 }
 
-// TestCheckpointsAtTheirExtremes: a checkpoint with a right hash and numbers that no run arrives at
-// is refused, or continued to an end, or evaluated: without a trace.
+// TestCheckpointsAtTheirExtremes: a checkpoint with a correct hash and numbers that no run reaches is refused,
+// continued to an end, or evaluated, without a stack trace.
 func TestCheckpointsAtTheirExtremes(t *testing.T) {
 	dir := t.TempDir()
 	file, run := filepath.Join(dir, "x.hcl"), filepath.Join(dir, "run")
@@ -130,12 +130,11 @@ func TestCheckpointsAtTheirExtremes(t *testing.T) {
 	}
 }
 
-// trace is what no user may see.
+// trace matches output that no user may see.
 var trace = regexp.MustCompile(`goroutine \d|panic:|fatal error|runtime error|QP9\d\d|\.go:\d`)
 
-// TestNumbersAtTheirExtremes: every number of every part and block, at its extremes, is
-// taken or refused by plan with a mistake at its place: in time, and without a trace. With a
-// machine that has 1 GiB, so that what is taken needs no more.
+// TestNumbersAtTheirExtremes: plan accepts every extreme number of every part and block, or refuses it with a mistake
+// at its place, in time and without a stack trace. The machine has 1 GiB, so what is accepted needs no more.
 func TestNumbersAtTheirExtremes(t *testing.T) {
 	numbers := 0
 	table := effects(t)

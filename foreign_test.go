@@ -52,7 +52,7 @@ func (f *foreignFile) floats(name, dtype string, t nn.Tensor) {
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(v)))
 		case "BF16":
 			b = binary.LittleEndian.AppendUint16(b, uint16(bits>>16))
-		case "F16": // cut off, not rounded; what is too small becomes 0
+		case "F16": // cut off, not rounded; values that are too small become 0
 			h := uint16(bits >> 16 & 0x8000)
 			if exp := int(bits>>23&0xff) - 112; exp > 0 {
 				h |= uint16(min(exp, 30)<<10) | uint16(bits>>13&0x3ff)

@@ -28,7 +28,7 @@ import (
 func TestFormatPage(t *testing.T) {
 	page := readPage(t)
 	files := [][]byte{}
-	for _, g := range lives(t) {
+	for _, g := range allForms(t) {
 		files = append(files, encode(t, g))
 	}
 	meta, structure, tensors := keys{}, keys{}, keys{}
@@ -46,7 +46,7 @@ func TestFormatPage(t *testing.T) {
 		}
 		delete(header, "__metadata__")
 		for name, v := range header {
-			tensors[page.rowOf(t, lives(t)[i], name, v.(map[string]any)["dtype"].(string))] = true
+			tensors[page.rowOf(t, allForms(t)[i], name, v.(map[string]any)["dtype"].(string))] = true
 		}
 	}
 	structure.collect(t, string(twoOutputs(t).Structure()))
@@ -114,7 +114,7 @@ func (k keys) fields(t reflect.Type) {
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if t.Field(i).Anonymous && name == "" {
-			continue // its fields are this one's, and those of an entry are there
+			continue // its fields belong to the outer struct, and those of an entry are already there
 		}
 		if !k[name] {
 			k[name] = true
@@ -142,8 +142,8 @@ func readPage(t *testing.T) formatPage {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// same compares the names in a section with those found: what was found stands
-// anywhere in it in code type, and what the tables' first columns name was found.
+// same compares the names in a section with those found: every name that was found is somewhere in the section as code,
+// and every name in the first column of a table was found.
 func (p formatPage) same(t *testing.T, section string, found keys) {
 	t.Helper()
 	named := keys{}
@@ -191,8 +191,8 @@ func (wide) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) 
 func (wide) Averaging() float32                                                 { return 1 }
 func (wide) Fixed() bool                                                        { return false }
 
-// lives are a small network with every op in all its forms.
-func lives(t *testing.T) []*nn.Graph {
+// allForms are a small network with every op in all its forms.
+func allForms(t *testing.T) []*nn.Graph {
 	t.Helper()
 	build := func() *nn.Graph {
 		b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 2})

@@ -12,7 +12,7 @@ import (
 	"qpipe/interp/runs"
 )
 
-// What the runs in testdata/formats have reached; its README says how they were made.
+// The accuracies of the runs in testdata/formats; its README says how they were made.
 var earlierAccuracy = map[string]string{"float": "71.72 %", "qat": "86.87 %", "int_infer": "86.87 %"}
 
 const earlierFormats = "testdata/formats"
@@ -45,8 +45,8 @@ func rows(text string) map[string]string {
 	return found
 }
 
-// TestEarlierRuns reads complete runs of earlier formats: show has their numbers, and
-// run continues to hold them for up to date, but for the version of the program.
+// TestEarlierRuns reads complete runs of earlier formats: show has their numbers, and run still considers them up to
+// date, except for the program's version.
 func TestEarlierRuns(t *testing.T) {
 	for _, format := range []string{"manifest-1", "complete"} {
 		t.Run(format, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestEarlierRuns(t *testing.T) {
 	}
 }
 
-// TestEarlierInterrupted goes on with an interrupted run of an earlier format. Each
-// command says what it does with the unfinished stage.
+// TestEarlierInterrupted continues an interrupted run of an earlier format. Each command says what it does with the
+// unfinished stage.
 func TestEarlierInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
@@ -133,8 +133,7 @@ func TestEarlierFiles(t *testing.T) {
 	}
 }
 
-// TestLaterFormats: what a later version has written is refused by name, by every
-// command that would read it, and stays as it is.
+// TestLaterFormats: every command refuses files of a later version by name, and leaves them unchanged.
 func TestLaterFormats(t *testing.T) {
 	for _, c := range []struct{ file, old, later string }{
 		{"manifest.json", `"format_version": 2`, `"format_version": 99`},
@@ -171,7 +170,7 @@ func TestLaterFormats(t *testing.T) {
 	}
 }
 
-// resealed gives a checkpoint that was changed the hash of what it holds now.
+// resealed gives a changed checkpoint the hash of its new content.
 func resealed(text string) string {
 	_, rest, _ := strings.Cut(text, `"sha256":"`)
 	old := rest[:64]

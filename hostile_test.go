@@ -11,8 +11,9 @@ import (
 )
 
 // TestHostileTexts validates families of texts that would make a naive checker work for minutes, take gigabytes or
-// fall over: every sixth of 64 KB, with QPIPE_LONG=1 all, in three sizes, with QPIPE_LONG=all from 64 KB doubling up to 1 MB: the slowest text is often not
-// the largest, which is refused at a glance. The bounds are 2 s of work and 512 MB; the machine may be three times as slow.
+// crash: every sixth family with 64 KB; with QPIPE_LONG=1 all families, in three sizes; with QPIPE_LONG=all from 64 KB
+// doubling up to 1 MB. The slowest text is often not the largest one, which is refused at once. The bounds are 2 s of
+// work and 512 MB; the machine may be three times as slow.
 func TestHostileTexts(t *testing.T) {
 	sizes := []int{64_000}
 	long := os.Getenv("QPIPE_LONG") != ""

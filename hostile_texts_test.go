@@ -33,7 +33,7 @@ func repeated(head, part, tail string) func(int) string {
 	}
 }
 
-// sound is the beginning of a pipeline whose stages are right.
+// sound is the beginning of a pipeline with correct stages.
 const sound = `
 dataset "Glyphs" "d" {}
 model "LeNet" "m" {}
@@ -70,7 +70,7 @@ func hostiles() []hostile {
 	var out []hostile
 	add := func(name string, text func(int) string) { out = append(out, hostile{name: name, text: text}) }
 
-	// What is not HCL.
+	// Texts that are not HCL.
 	add("syntax: signs", repeated("", "= = =\n", ""))
 	add("syntax: quotes", repeated("", "a = 'x'\n", ""))
 	add("syntax: open strings", repeated("", "a = \"x\n", ""))
@@ -121,7 +121,7 @@ func hostiles() []hostile {
 	add("syntax: interpolations", repeated("locals {\na = \"", "${1}", "\"\n}\n"))
 	add("syntax: trim marks", repeated("locals {\na = \"", " ${~1~} ", "\"\n}\n"))
 
-	// Blocks and attributes that are not there.
+	// Unknown blocks and attributes.
 	add("blocks: unknown", repeated("", "stag {}\n", ""))
 	add("blocks: unknown, numbered", within("", "block# {}\n", ""))
 	add("blocks: labelled wrongly", repeated("", "stage {}\n", ""))
@@ -346,7 +346,7 @@ func hostiles() []hostile {
 	return append(out, hostileCalls()...)
 }
 
-// hostileCalls make functions work hard, some on a file of n bytes.
+// hostileCalls are calls of functions that cost much work, some on a file of n bytes.
 func hostileCalls() []hostile {
 	var out []hostile
 	add := func(name string, text func(int) string) {

@@ -16,9 +16,9 @@ func hostileVerbs() []string {
 	return []string{"validate -json", "fmt -check -diff", "fmt", "plan", "plan -json -nodes", "graph", "graph -format=dot"}
 }
 
-// TestHostileTextsOfVerbs gives the families of hostile texts to every other verb that reads a pipeline, with the bounds of
-// TestHostileTexts: one verb and size after the other for some of them, with QPIPE_LONG=1 for all; with QPIPE_LONG=all
-// all verbs and sizes for all.
+// TestHostileTextsOfVerbs gives the families of hostile texts to every other verb that reads a pipeline, with the
+// bounds of TestHostileTexts: each family with one verb and size, in turn: some families, with QPIPE_LONG=1 all; with
+// QPIPE_LONG=all every family with every verb and size.
 func TestHostileTextsOfVerbs(t *testing.T) {
 	verbs := hostileVerbs()
 	long := os.Getenv("QPIPE_LONG")

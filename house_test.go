@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// How large the rooms and their functions may be, in lines; tests and generated files are not counted.
+// The largest allowed packages and functions, in lines; tests and generated files do not count.
 const (
 	mostLines   = 2500 // of a package
 	longestFunc = 100
-	nineOfTen   = 30 // functions are no longer
+	nineOfTen   = 30 // of a function
 )
 
-// larger are packages that may be over mostLines, up to how much, and why. The list only shrinks.
+// larger are packages that may have more than mostLines, how many, and why. The list only shrinks.
 var larger = map[string]struct {
 	lines int
 	why   string
@@ -29,13 +29,13 @@ var larger = map[string]struct {
 	"ops/kernel/gen": {5300, "a program of its own, a module of its own: it writes assembly"},
 }
 
-// goFunc is a function of the house.
+// goFunc is a function of the code base.
 type goFunc struct {
 	name  string
 	lines int
 }
 
-// house reads all Go files but tests: the lines of every package, and the functions.
+// house reads all Go files except tests: the lines of every package, and the functions.
 func house(t *testing.T) (lines map[string]int, funcs []goFunc) {
 	t.Helper()
 	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.go", ":!*_test.go").Output()
@@ -73,7 +73,7 @@ func house(t *testing.T) (lines map[string]int, funcs []goFunc) {
 	return lines, funcs
 }
 
-// TestHouse: no package and no function is so large that nobody reads it.
+// TestHouse: no package and no function is too large to be read.
 func TestHouse(t *testing.T) {
 	lines, funcs := house(t)
 	for _, room := range slices.Sorted(maps.Keys(lines)) {

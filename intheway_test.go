@@ -34,8 +34,8 @@ stage "float" {
 }
 `
 
-// TestInTheWay: whatever file a stage writes in its course, one that is there already is named before the stage begins,
-// and stays; all of them at once. What the stage does not write is in nobody's way.
+// TestInTheWay: if a file that a stage would write exists already, it is named before the stage begins, and stays; all
+// of them at once. Files that the stage does not write are not in the way.
 func TestInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "x.hcl"), []byte(numberedPipeline), 0o600))

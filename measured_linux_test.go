@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// measurement is what a process has taken.
+// measurement is the time and memory that a process took.
 type measurement struct {
-	Code   int // -1: a signal has ended it
+	Code   int // -1: ended by a signal
 	Work   time.Duration
-	Memory int64 // the most that was resident at one time, in bytes
+	Memory int64 // the peak of the resident memory, in bytes
 
 	said string // both of its outputs
 	over bool   // it was ended at the time limit
 }
 
-// measured runs a command line of qpipe in the folder dir, and ends it after the time limit. Words
-// like NAME=value in front of it are for its environment.
+// measured runs a command line of qpipe in the folder dir, and ends it after the time limit. Words like NAME=value
+// before it are for its environment.
 //
-// The system counts the memory of a process from that of the one that starts it, and a test can be large: so
-// a small process stands between them.
+// The system counts the memory of the starting process as the new process's, and a test can be large: so a small
+// process is between them.
 func measured(t *testing.T, dir string, limit time.Duration, args ...string) (m measurement) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -56,7 +56,7 @@ func measured(t *testing.T, dir string, limit time.Duration, args ...string) (m 
 
 func init() { commands["measured"] = launch }
 
-// launch is the program between the test and the one that it measures. Where it is killed, so is that one.
+// launch is the program between the test and the measured one. If it is killed, the measured program is too.
 func launch() {
 	runtime.LockOSThread() // the thread that starts a process is the parent that Pdeathsig means
 	cmd := exec.Command(os.Args[1], os.Args[2:]...)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// memoryPipeline is a whole flow on the built-in data: a model, images to train on and to
-// validate on, batches of both, and what else the float stage has.
+// memoryPipeline is a complete flow on the built-in data, with parameters: a model, the numbers of images to train and
+// to validate on, both batches, and additions to the float stage.
 const memoryPipeline = `
 dataset "Glyphs" "train" { num_samples = %d }
 dataset "Glyphs" "test" {
@@ -94,8 +94,8 @@ stage "int8" {
 }
 `
 
-// TestMemoryOfStages holds what plan says of the memory of stages against the peak of a
-// process that runs the stage alone, and prints both as a table. Larger networks with QPIPE_LONG.
+// TestMemoryOfStages compares the memory that plan reports for stages with the peak of a process that runs only that
+// stage, and prints both as a table. Larger networks run with QPIPE_LONG.
 func TestMemoryOfStages(t *testing.T) {
 	const average = `callback "ExponentialMovingAverage" {}`
 	for _, c := range []struct {

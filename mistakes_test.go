@@ -14,16 +14,16 @@ import (
 	"qpipe/stdlib"
 )
 
-// mistake is a change of a sound pipeline, and all that validation must say
-// about it: for each diagnostic its code and the text that it points at.
+// mistake is a change to a correct pipeline, and everything that validation must report about it: for each diagnostic
+// its code and the text that it points at.
 type mistake struct {
 	name  string
-	edits []string // what is written, what is written instead, …
+	edits []string // old text, new text, …
 	want  []string
 }
 
-// TestMistakes breaks testdata/pipelines/tiny.hcl in one way each, and expects
-// each mistake once: nothing is missed, and no consequence of it is told as well.
+// TestMistakes breaks testdata/pipelines/tiny.hcl in one way each, and expects each mistake once: nothing is missed,
+// and no consequence of a mistake is reported as well.
 func TestMistakes(t *testing.T) {
 	sound, err := os.ReadFile("testdata/pipelines/tiny.hcl")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// notFiles are the things that can stand where a file is expected. Each is made at the path.
+// notFiles are the things that can be where a file is expected. Each is created at the path.
 var notFiles = map[string]func(t *testing.T, path string){
 	"pipe":        func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o600)) },
 	"folder":      func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) },
@@ -24,7 +24,7 @@ var notFiles = map[string]func(t *testing.T, path string){
 	"socket":      socket,
 }
 
-// aText is in the way of a folder only.
+// aText is only in the way of a folder.
 func aText(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("mine"), 0o600)) }
 
 func socket(t *testing.T, path string) {
@@ -36,7 +36,7 @@ func socket(t *testing.T, path string) {
 	must(t, os.Rename(short, path))
 }
 
-// notFilePipeline takes what stands in the place of X, a value, and of Y, a stage's converters.
+// notFilePipeline has placeholders: X for a value, Y for a stage's converters.
 const notFilePipeline = `
 variable "x" { default = "" }
 dataset "Glyphs" "train" { num_samples = 32 }
@@ -59,8 +59,8 @@ stage "float" {
 output "x" { value = %s }
 `
 
-// input is a file that the program reads: where it lies, in the folder that the
-// command is started in, and commands that read it.
+// input is a file that the program reads: its path in the folder that the command is started in, and commands that read
+// it.
 type input struct {
 	name, path string
 	commands   []string // words; P is the pipeline
@@ -68,7 +68,7 @@ type input struct {
 	inside     string   // the stage's block
 	value      string   // of the output
 	folder     bool     // it may be a folder
-	lenient    bool     // it lies in a run's folder: for some of the commands it is no mistake, for the others there is a way out
+	lenient    bool     // it is in a run's folder: for some commands it is not a mistake, for the others the message says what to do
 }
 
 func inputsOfAll() []input {
@@ -104,8 +104,8 @@ func inputsOfAll() []input {
 	}
 }
 
-// TestNotFiles puts what is no file in the place of every file that the program reads:
-// it answers at once, names the file, and ends as after any mistake.
+// TestNotFiles replaces every file that the program reads with something that is not a file: the program answers at
+// once, names the file, and ends as after any mistake.
 func TestNotFiles(t *testing.T) {
 	t.Parallel()
 	for kind, make := range notFiles {
@@ -168,7 +168,7 @@ func bounded(t *testing.T, dir, command string) measurement {
 	return measured(t, dir, 20*time.Second, append([]string{"QPIPE_KERNELS=portable"}, strings.Fields(command)...)...)
 }
 
-// TestNamedPipes: a pipeline and a file of values that the command line names may come from a pipe.
+// TestNamedPipes: a pipeline and a file of values on the command line may be pipes.
 func TestNamedPipes(t *testing.T) {
 	dir := t.TempDir()
 	text := fmt.Sprintf(notFilePipeline, "train", "", "var.x")
@@ -188,7 +188,7 @@ func TestNamedPipes(t *testing.T) {
 	}
 }
 
-// TestFileSets: functions that ask for files see no others.
+// TestFileSets: functions that list files see only regular files.
 func TestFileSets(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "sound.txt"), nil, 0o600))
@@ -206,7 +206,7 @@ func TestFileSets(t *testing.T) {
 	}
 }
 
-// TestNamesThatAreNoText: a file whose name is not UTF-8 is named, and not read.
+// TestNamesThatAreNoText: a file whose name is not UTF-8 is reported by name, and not read.
 func TestNamesThatAreNoText(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "P"), []byte(fmt.Sprintf(notFilePipeline, "train", "", "var.x")), 0o600))

@@ -103,7 +103,8 @@ func (s shown) args(t *testing.T) []string {
 	return []string{"-var", "data_dir=" + filepath.Join(longShared(t), s.data())}
 }
 
-// TestPagesAreSound: what a page shows is formatted, and a whole pipeline is valid. (TestPipelines does so for files.)
+// TestPagesAreSound: every text on a page is formatted, and every whole pipeline is valid. (TestPipelines checks the
+// files.)
 func TestPagesAreSound(t *testing.T) {
 	for _, s := range pages(t) {
 		t.Run(s.name, func(t *testing.T) {
@@ -117,8 +118,8 @@ func TestPagesAreSound(t *testing.T) {
 
 var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.accuracy > 0\.\d`)
 
-// TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of
-// the tests. Each says what accuracy it reaches, in an assert block, and so the exit code tells.
+// TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of the tests.
+// Each has an assert block about the accuracy that it reaches, so the exit code shows whether it does.
 func TestPagesRun(t *testing.T) {
 	for _, s := range pages(t) {
 		if !s.whole() {
@@ -136,7 +137,7 @@ func TestPagesRun(t *testing.T) {
 	}
 }
 
-// frame is what a piece of a pipeline on a page may refer to. %s stands where the rest of a stage goes.
+// frame is what a part of a pipeline on a page may refer to. %s is the place for the rest of a stage.
 const frame = `
 variable "data_dir" { default = "data" }
 dataset "Glyphs" "train" {}
@@ -153,8 +154,8 @@ stage "framed" {
 }
 `
 
-// TestPagesPieces checks what is shown of a pipeline in part: by itself it parses, and beside a pipeline
-// (or in a stage, if it is something of a stage) it is valid.
+// TestPagesPieces checks the texts that are only parts of a pipeline: they parse, and they are valid beside a pipeline
+// (or in a stage, if they belong there).
 func TestPagesPieces(t *testing.T) {
 	for _, s := range pages(t) {
 		if s.whole() {
@@ -173,7 +174,7 @@ func TestPagesPieces(t *testing.T) {
 	}
 }
 
-// said are the mistakes of a list in words.
+// said are the summaries of a list.
 func said(list diag.List) string {
 	var text []string
 	for _, d := range list {
@@ -192,8 +193,8 @@ func written(t *testing.T, text string) string {
 	return file
 }
 
-// TestSeeds runs the pipelines with the seeds 0 to QPIPE_SEEDS-1 and prints what each stage reached (make seeds).
-// None may end near chance, and the int8 model is as good as the QAT model, digit for digit.
+// TestSeeds runs the pipelines with the seeds 0 to QPIPE_SEEDS-1 and prints what each stage reached (make seeds). None
+// may end near chance, and the accuracy of the int8 model equals that of the QAT model, digit for digit.
 func TestSeeds(t *testing.T) {
 	seeds, err := strconv.Atoi(os.Getenv("QPIPE_SEEDS"))
 	if err != nil {
@@ -221,7 +222,7 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// row is what a seed gave, as a row of the table, and checks it.
+// row returns the results of a seed as a row of the table, and checks them.
 func row(t *testing.T, seed int, stages []string, got map[string]float64) string {
 	t.Helper()
 	cells, collapsed := []string{strconv.Itoa(seed)}, "no"

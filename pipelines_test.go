@@ -13,8 +13,7 @@ import (
 	"qpipe/stdlib"
 )
 
-// TestPipelines checks every pipeline of the repository: formatted, and valid
-// without a warning that its author did not mean.
+// TestPipelines checks every pipeline of the repository: it is formatted, and valid without unintended warnings.
 func TestPipelines(t *testing.T) {
 	files, err := filepath.Glob("pipelines/*.hcl")
 	if err != nil || len(files) == 0 {
@@ -40,8 +39,8 @@ func TestPipelines(t *testing.T) {
 	}
 }
 
-// TestMutations breaks the pipelines at random places: whatever is wrong with a text, it is told
-// as a mistake in the text, at a place in it.
+// TestMutations breaks the pipelines at random places: whatever is wrong with a text, it is reported as a mistake in
+// the text, at a place in it.
 func TestMutations(t *testing.T) {
 	files, _ := filepath.Glob("pipelines/*.hcl")
 	tests, _ := filepath.Glob("testdata/pipelines/*.hcl")
@@ -85,8 +84,7 @@ func read(file string) []byte {
 
 var word = regexp.MustCompile(`[A-Za-z0-9_.]+|"[^"\n]*"|[{}\[\]=]`)
 
-// mutate makes one to three changes: a line or a word that goes, comes twice, or
-// is replaced by another one of the text.
+// mutate makes one to three changes: it removes, repeats or replaces a line or a word.
 func mutate(r *rand.Rand, text string) []byte {
 	for range 1 + r.IntN(3) {
 		if r.IntN(3) == 0 {
@@ -112,8 +110,7 @@ func mutate(r *rand.Rand, text string) []byte {
 	return []byte(text)
 }
 
-// TestLanguageExample keeps the example of the language's page and the pipeline
-// that people run the same, word for word.
+// TestLanguageExample: the example on the language's page is the pipeline in pipelines/, word for word.
 func TestLanguageExample(t *testing.T) {
 	page, err := os.ReadFile("docs/language.md")
 	if err != nil {

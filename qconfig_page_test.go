@@ -10,8 +10,8 @@ import (
 	"qpipe/lang/diag"
 )
 
-// TestQConfigPage: what docs/qconfig.md says of a dtype and a scheme holds with every
-// rounding, scale rule and per_channel, too.
+// TestQConfigPage: what docs/qconfig.md says about a dtype and a scheme is also true with every rounding, scale rule
+// and per_channel.
 func TestQConfigPage(t *testing.T) {
 	page, err := os.ReadFile("docs/qconfig.md")
 	if err != nil {

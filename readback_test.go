@@ -12,7 +12,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// readbackNets are what TestReadback trains: models and quantizations of every kind.
+// readbackNets are the nets that TestReadback trains: models and quantizations of every kind.
 var readbackNets = []struct {
 	name, model, mode, qconfig string
 	head                       bool // the logits are codes, too
@@ -82,8 +82,8 @@ qconfig "q" {
  converter "QAT2Quantize" {}`, "")
 }
 
-// TestReadback holds int8 models against tools/readback, a reader in NumPy that is written
-// from docs/format.md and shares no code with qpipe: not one integer of any node differs.
+// TestReadback compares int8 models with tools/readback, a reader in NumPy that is written from docs/format.md and
+// shares no code with qpipe: not one integer of any node differs.
 func TestReadback(t *testing.T) {
 	if os.Getenv("QPIPE_LONG") == "" {
 		t.Skip("takes a minute: set QPIPE_LONG=1 (make long)")
@@ -105,15 +105,15 @@ func TestReadback(t *testing.T) {
 	for name, q := range evalQuants() {
 		t.Run("every op, "+name, func(t *testing.T) {
 			dir := t.TempDir()
-			lives := oddLives(t, q, name == "float ends")
-			model, pipeline := saveGraph(t, dir, lives[len(lives)-1])
+			forms := oddForms(t, q, name == "float ends")
+			model, pipeline := saveGraph(t, dir, forms[len(forms)-1])
 			evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
 			readback(t, python, model, filepath.Join(dir, "dump"), 7000)
 		})
 	}
 }
 
-// numpy is a Python with NumPy: the one that QPIPE_PYTHON names, else python3.
+// numpy is a Python with NumPy: the one that QPIPE_PYTHON names, otherwise python3.
 func numpy(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("QPIPE_PYTHON")
@@ -151,7 +151,7 @@ func TestReadbackSeesDifferences(t *testing.T) {
 		t.Skip("set QPIPE_LONG=1 (make long)")
 	}
 	python, dir := numpy(t), t.TempDir()
-	g := oddLives(t, evalQuants()["int8"], false)[3]
+	g := oddForms(t, evalQuants()["int8"], false)[3]
 	model, pipeline := saveGraph(t, dir, g)
 	evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
 	changed := false

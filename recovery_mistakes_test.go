@@ -9,9 +9,9 @@ import (
 	"qpipe/lang/diag"
 )
 
-// TestRecoveryMistakes varies a stage that continues another one's training, and
-// expects all that validation must say about it: errors for what cannot be
-// continued, warnings for what is passed, overruled, or measured otherwise.
+// TestRecoveryMistakes varies a stage that continues another one's training, and expects everything that validation
+// must report: errors for what cannot be continued, warnings for what is past, has no effect, or is measured
+// differently.
 func TestRecoveryMistakes(t *testing.T) {
 	text, err := os.ReadFile("testdata/pipelines/continued.hcl")
 	if err != nil {

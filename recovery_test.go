@@ -32,7 +32,7 @@ type line struct {
 	Data  map[string]any `json:"data"`
 }
 
-// moment says when a signal goes out: at the first event that it likes.
+// moment says when a signal is sent: at the first event for which it is true.
 type moment func(line) bool
 
 // qpipe runs the program into the folder out, sends sig at the moment (or after
@@ -80,7 +80,7 @@ func exitCode(t *testing.T, err error) int {
 	return 0
 }
 
-// finish runs the pipeline to its end, which must be a good one.
+// finish runs the pipeline to its end, which must succeed.
 func finish(t *testing.T, out string, args ...string) {
 	t.Helper()
 	if code, stderr := qpipe(t, out, 0, nil, 0, args...); code != 0 {
@@ -88,8 +88,8 @@ func finish(t *testing.T, out string, args ...string) {
 	}
 }
 
-// hashes returns the hash of every file of a run but those that hold the time of
-// day: of the checkpoints, the model and the metrics, and of what should not be there.
+// hashes returns the hash of every file of a run except those with times: the checkpoints, the model, the metrics, and
+// files that should not be there.
 func hashes(t *testing.T, out string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -125,7 +125,7 @@ func sameRun(t *testing.T, want, got map[string]string) {
 	}
 }
 
-// reference is the run that all others are compared with.
+// reference is the run with which all others are compared.
 var reference struct {
 	sync.Once
 	files map[string]string
@@ -228,9 +228,8 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// TestKill kills runs at moments drawn from a seed, also while they resume, and
-// lets them end: every file is that of a run that was never killed. A few times
-// here; thirty kills and more with QPIPE_LONG=1.
+// TestKill kills runs at moments drawn from a seed, also while they resume, and then lets them finish: every file is
+// that of a run that was never killed. It does this a few times; with QPIPE_LONG=1 thirty times and more.
 func TestKill(t *testing.T) {
 	kills := 3
 	if os.Getenv("QPIPE_LONG") != "" {
@@ -265,8 +264,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// goingOn are the arguments that continue the run in out, or start it where the
-// kill came before there was anything.
+// goingOn are the arguments that continue the run in out, or start it if the kill came before there was anything.
 func goingOn(out string) []string {
 	if _, err := os.Stat(out); err != nil {
 		return []string{tiny}
@@ -311,8 +309,7 @@ func drawMoment(r *rand.Rand, took time.Duration) (at moment, after time.Duratio
 	}, 0, name
 }
 
-// TestSecondRun starts a run into the folder of one that is under way: it is
-// refused, and says why.
+// TestSecondRun starts a second run in the folder of a running one: it is refused, and says why.
 func TestSecondRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	second := func(l line) bool {
@@ -407,8 +404,8 @@ func flip(t *testing.T, path string) {
 	}
 }
 
-// TestClosedOutput closes the pipe that the program writes to: short commands end
-// without a word, a run keeps what it has computed.
+// TestClosedOutput closes the pipe that the program writes to: short commands end silently, a run keeps what it has
+// computed.
 func TestClosedOutput(t *testing.T) {
 	closed := func(args ...string) (code int, stderr string) {
 		cmd := exec.Command("qpipe", args...)

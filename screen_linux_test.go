@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// screen is a terminal without a last line: what a person would see of the bytes that
-// a program has written. It knows what qpipe may use, and remembers what it does not know.
+// screen is a terminal of any height: it shows what a person would see of the bytes that a program has written. It
+// knows the control sequences that qpipe may use, and records unknown ones.
 type screen struct {
 	columns  int
 	rows     []screenRow
@@ -22,14 +22,14 @@ type screen struct {
 // screenRow is a line of the screen.
 type screenRow struct {
 	cells   []rune
-	wrapped bool // it goes on in the next one, since the line was too long
+	wrapped bool // it continues in the next row, because the line was too long
 }
 
 func newScreen(columns int) *screen { return &screen{columns: columns, rows: make([]screenRow, 1)} }
 
 func (r screenRow) String() string { return strings.TrimRight(string(r.cells), " ") }
 
-// lines are the rows without the empty ones at the end.
+// lines are the rows without empty ones at the end.
 func (s *screen) lines() []string {
 	var out []string
 	for _, r := range s.rows {
@@ -56,8 +56,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next draws one character or control sequence and returns its length, 0 where it is
-// not whole.
+// next draws one character or control sequence and returns its length, 0 if it is incomplete.
 func (s *screen) next(p []byte) int {
 	switch {
 	case p[0] == '\r':
@@ -131,7 +130,7 @@ func (s *screen) escape(p []byte) int {
 	}
 	line := &s.rows[s.y]
 	switch what := string(p[2 : end+1]); {
-	case p[end] == 'm' || p[end] == '^': // ^ where a Ctrl-C has cut a sequence off, and was echoed
+	case p[end] == 'm' || p[end] == '^': // ^ if a Ctrl-C has cut a sequence off, and was echoed
 	case what == "J":
 		line.cells, line.wrapped = line.cells[:min(s.x, len(line.cells))], false
 		s.rows, s.reflowed = s.rows[:s.y+1], false
@@ -149,8 +148,8 @@ func (s *screen) escape(p []byte) int {
 	return end + 1
 }
 
-// resize makes the window wider or narrower. As in most terminals the line with the
-// cursor is broken anew, and the cursor stays on its character.
+// resize makes the window wider or narrower. As in most terminals the line with the cursor is broken again, and the
+// cursor stays on its character.
 func (s *screen) resize(columns int) {
 	line := s.rows[s.y].cells
 	at := s.x

@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// commands are those of the scripts and of exec.Command: the program itself, and what tests add.
+// commands are the commands for scripts and for exec.Command: the program itself, and those that tests add.
 var commands = map[string]func(){"qpipe": main}
 
 // TestMain makes the commands.
@@ -76,7 +76,7 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cut takes the second half of a file away.
+// cut removes the second half of a file.
 func cut(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		path := ts.MkAbs(name)

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestTerminal runs on a pseudo-terminal: there is a bar with rate and time left,
-// and colours unless they are not wanted. In a pipe there is neither.
+// TestTerminal runs on a pseudo-terminal: there is a bar with rate and time left, and there are colours unless switched
+// off. In a pipe there is neither.
 func TestTerminal(t *testing.T) {
 	args := func() []string {
 		return []string{"run", "-out", filepath.Join(t.TempDir(), "run"), "-stage", "float", tiny}
@@ -110,9 +110,8 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// TestInterrupts presses Ctrl-C once or twice at random moments, and changes the
-// window's width: whatever the moment, every line that remains is one of those that
-// the program prints, and the exit code says what happened.
+// TestInterrupts presses Ctrl-C once or twice at random moments, and changes the window's width: at every moment, each
+// remaining line is one that the program prints, and the exit code says what happened.
 func TestInterrupts(t *testing.T) {
 	dir := t.TempDir()
 	text, err := os.ReadFile(tiny)
@@ -174,7 +173,7 @@ func TestInterrupts(t *testing.T) {
 	}
 }
 
-// sensible checks the lines that remain after an interruption.
+// sensible checks the remaining lines after an interruption.
 func (p *process) sensible(t *testing.T, what string) {
 	t.Helper()
 	said := strings.TrimRight(p.screen.String(), "^C\n ")
@@ -274,7 +273,7 @@ func onTerminal(t *testing.T, columns int, env []string, args ...string) *proces
 	return p
 }
 
-// pause lets the program go on for a while.
+// pause lets the program continue for a while.
 func (p *process) pause(d time.Duration) {
 	for end := time.After(d); ; {
 		select {
@@ -324,8 +323,7 @@ func (p *process) finish(t *testing.T) {
 	}
 }
 
-// observe checks the screen while it is drawn: a bar is nowhere but in the cursor's
-// line, and nothing stands below it.
+// observe checks the screen while it is drawn: a bar is only in the cursor's line, and nothing is below it.
 func (p *process) observe(s *screen) {
 	for y, r := range s.rows {
 		text := r.String()
@@ -346,7 +344,7 @@ func drawn(text string) bool {
 	return strings.Contains(text, "━") || strings.Contains(text, "──")
 }
 
-// unbroken checks that no word was broken that has room on a line.
+// unbroken checks that no word was broken that fits on a line.
 func (p *process) unbroken(t *testing.T) {
 	t.Helper()
 	if len(p.wrong) > 0 {
@@ -354,7 +352,7 @@ func (p *process) unbroken(t *testing.T) {
 	}
 	for y, r := range p.screen.rows {
 		if !r.wrapped || y+1 == len(p.screen.rows) || p.resized > 0 && y < p.resized+4 {
-			continue // or what was on its way when the width changed
+			continue // or what was being written when the width changed
 		}
 		next := p.screen.rows[y+1].String()
 		last := r.String()[strings.LastIndexByte(r.String(), ' ')+1:]
@@ -382,7 +380,7 @@ func (p *process) ended(t *testing.T) {
 	}
 }
 
-// unwrapped are the lines as the program has written them: what the terminal has broken is whole.
+// unwrapped are the lines as the program has written them, before the terminal broke them.
 func (p *process) unwrapped() []string {
 	var out []string
 	for y, r := range p.screen.rows {
@@ -454,7 +452,7 @@ func pty(t *testing.T, columns int) (master, tty *os.File) {
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: uint16(columns)}); err != nil {
 		t.Fatal(err)
 	}
-	// Else the terminal throws away what it has not shown yet when Ctrl-C is pressed.
+	// Otherwise the terminal discards what it has not shown yet when Ctrl-C is pressed.
 	modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)

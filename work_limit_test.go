@@ -7,7 +7,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// TestTooMuchWork: thousands of overrides of a network in many stages are refused, in place of minutes.
+// TestTooMuchWork: thousands of overrides of a network in many stages are refused, instead of taking minutes.
 func TestTooMuchWork(t *testing.T) {
 	text := "dataset \"Glyphs\" \"d\" {}\nmodel \"MobileNetV2\" \"m\" {}\nqconfig \"q\" {\n" +
 		strings.Repeat("  override \"**\" {\n    activation { dtype = \"int8\" }\n  }\n", 900) + "}\n"

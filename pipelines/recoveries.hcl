@@ -43,7 +43,7 @@ stage "first" {
   }
 }
 
-# Full recovery: epochs 2 and 3 follow as if the stage above had been told to do
+# Full recovery: epochs 2 and 3 follow as if the stage above had been asked for
 # four epochs. Weights and metrics are those of an uninterrupted run, to the last bit.
 stage "full" {
   model      = model.net

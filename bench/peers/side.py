@@ -86,7 +86,7 @@ class Worker:
         return 0.0
 
     def warm(self, turn):
-        """Warms up, settles how many runs a turn has, and restarts the peak of memory."""
+        """Warms up, chooses how many runs a turn has, and resets the peak of memory."""
         ns, end = self.run(1), time.monotonic() + min(turn, 0.5)
         while time.monotonic() < end:
             ns = self.run(max(1, int(2e7 / ns)))

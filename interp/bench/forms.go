@@ -39,7 +39,7 @@ func (s *Subject) graph(form string, pool *engine.Workers) (*nn.Graph, error) {
 		return nil, unknown("%s is an int8 model, or one half-way to it: -what int8 is all that can be measured of it", s.name)
 	}
 	if form == string(nn.FuseBN) { // nothing normalizes afterwards, so the folded weights must fit
-		g, err := s.settled(pool)
+		g, err := s.warmed(pool)
 		if err != nil {
 			return nil, err
 		}
@@ -59,11 +59,11 @@ func (s *Subject) prepare(g *nn.Graph, f nn.Form, m nn.Mode) error {
 	return g.Prepare(f, m)
 }
 
-// settleBatch is the number of images from which BatchNorms and quant nodes get their statistics.
-const settleBatch = 8
+// warmBatch is the number of images from which BatchNorms and quant nodes get their statistics.
+const warmBatch = 8
 
-// settled builds the float network, with BNs that have seen images.
-func (s *Subject) settled(pool *engine.Workers) (*nn.Graph, error) {
+// warmed builds the float network, with BNs that have seen images.
+func (s *Subject) warmed(pool *engine.Workers) (*nn.Graph, error) {
 	g, err := s.build(true)
 	if err != nil {
 		return nil, err
@@ -94,9 +94,9 @@ func (s *Subject) fits(g *nn.Graph, batch int, ph engine.Phase, pool *engine.Wor
 
 // see shows the network a batch of images.
 func (s *Subject) see(g *nn.Graph, p engine.Phase, pool *engine.Workers) error {
-	e, err := engine.Compile(g, settleBatch, p == engine.Train, s.lab.Kernels, pool)
+	e, err := engine.Compile(g, warmBatch, p == engine.Train, s.lab.Kernels, pool)
 	if err == nil {
-		e.Forward(randomImages(g.Input(), settleBatch), settleBatch, p)
+		e.Forward(randomImages(g.Input(), warmBatch), warmBatch, p)
 	}
 	return err
 }
@@ -107,7 +107,7 @@ func (s *Subject) quantized(pool *engine.Workers) (*nn.Graph, error) {
 	if s.int8 != nil {
 		return s.int8, nil
 	}
-	g, err := s.settled(pool)
+	g, err := s.warmed(pool)
 	if err != nil {
 		return nil, err
 	}

@@ -65,9 +65,9 @@ type Subject struct {
 	batches []int // what is measured by default
 	modes   []nn.Mode
 	qconfig func(m nn.Module) nn.QConfig
-	// build returns the network with its parameters in form Float; it is nil for a file with another form. With settle,
+	// build returns the network with its parameters in form Float; it is nil for a file with another form. With warm,
 	// one training batch gives the BNs their running statistics.
-	build func(settle bool) (*nn.Graph, error)
+	build func(warm bool) (*nn.Graph, error)
 	// int8 is the int8 model of a file, nil if it is built with build.
 	int8      *nn.Graph
 	optimizer part.Optimizer
@@ -99,8 +99,8 @@ func (l *Lab) Named(word string) (*Subject, error) {
 	}
 	n := known[i]
 	s.in, s.batches = n.in, []int{1, n.batch}
-	s.build = func(settle bool) (*nn.Graph, error) {
-		return l.build(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, settle)
+	s.build = func(warm bool) (*nn.Graph, error) {
+		return l.build(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, warm)
 	}
 	return s, nil
 }
@@ -111,10 +111,10 @@ func (l *Lab) subject(name string) *Subject {
 }
 
 // build builds a model of the catalogue and fills it from a seed. A call without arguments gets the defaults and args.
-func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle bool) (*nn.Graph, error) {
-	settled := map[string]any{}
-	if settle {
-		settled[batchNormMomentum] = 1.0
+func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, warm bool) (*nn.Graph, error) {
+	statistics := map[string]any{}
+	if warm {
+		statistics[batchNormMomentum] = 1.0
 	}
 	if c.Args == nil {
 		sig, ok := l.Catalog.Signature(c.Kind, c.Type)
@@ -123,7 +123,7 @@ func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, settle
 		}
 		c.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
 	}
-	c.Args = withArgs(c.Args, args, settled)
+	c.Args = withArgs(c.Args, args, statistics)
 	m, err := part.New[part.Model](l.Catalog, c)
 	if err != nil {
 		return nil, err
@@ -282,7 +282,7 @@ func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
 			s.batches[1] = t.BatchSize
 		}
 	}
-	s.build = func(settle bool) (*nn.Graph, error) { return l.build(m.Call, nil, s.in, settle) }
+	s.build = func(warm bool) (*nn.Graph, error) { return l.build(m.Call, nil, s.in, warm) }
 	if s.optimizer == nil {
 		if err := l.trainWith(s); err != nil {
 			return nil, err

@@ -67,8 +67,8 @@ func (f *fullDisk) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestUnwritten: a write that fails is an exit code and a line, whichever it was, and
-// nothing is written after it. A reader that has gone is told nothing.
+// TestUnwritten: a write that fails is an exit code and a line, whichever it was, and nothing is written after it.
+// Nothing is reported to a reader that has gone.
 func TestUnwritten(t *testing.T) {
 	for _, room := range []int{0, 1, 1000} {
 		out := &fullDisk{room: room, err: syscall.ENOSPC}

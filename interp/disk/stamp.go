@@ -15,16 +15,16 @@ type Digest struct {
 	SHA256   string `json:"sha256"`
 }
 
-// settled is the least age of a file's last change. If it is younger, another change could have the same change time;
-// settled is longer than the resolution of any file system's clock.
-const settled = 2 * time.Second
+// leastAge is the least age of a file's last change. If it is younger, another change could have the same change time;
+// leastAge is longer than the resolution of any file system's clock.
+const leastAge = 2 * time.Second
 
 // Stamp returns the file's Digest at the time now, without the hash. The change time is left out if the system has
 // none, or if the file changed so recently that another change could have the same time (what git calls racy).
 func Stamp(info fs.FileInfo, now time.Time) Digest {
 	d := Digest{Bytes: info.Size(), Modified: info.ModTime().UnixNano()}
 	changed, inode := changeOf(info)
-	if changed > 0 && inode > 0 && changed < now.Add(-settled).UnixNano() {
+	if changed > 0 && inode > 0 && changed < now.Add(-leastAge).UnixNano() {
 		d.Changed, d.Inode = changed, inode
 	}
 	return d

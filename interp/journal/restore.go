@@ -32,8 +32,8 @@ func holds(lines []measurement, m *runs.Measured) bool {
 	return m == nil || m.Lines <= 0 || m.Lines <= len(lines) && measure(lines[:m.Lines]).Check == m.Check
 }
 
-// restore compares the metrics with what the manifest says that there are. What is missing is made again
-// from the log of events, as far as that has it; the rest is lost, which is said.
+// restore compares the metrics with what the manifest says that there are. Missing lines are restored from the log of
+// events, as far as that has it; the rest is lost, which is said.
 func (j *Journal) restore(found []*runs.Damage) error {
 	var metrics *runs.Damage
 	for _, d := range found {
@@ -134,7 +134,7 @@ func (j *Journal) again(short []*runs.StageEntry, d *runs.Damage) error {
 		e.Measured = measure(lines)
 	}
 	if len(remade) > 0 {
-		d.Told = append(d.Told, fmt.Sprintf("Lines of %s were made again from %s", strings.Join(remade, ", "), runs.EventsName))
+		d.Told = append(d.Told, fmt.Sprintf("Lines of %s were restored from %s", strings.Join(remade, ", "), runs.EventsName))
 	}
 	return nil
 }

@@ -181,15 +181,15 @@ func (r *Run) arrange(e *StageEntry) error {
 	if err := r.Save(); err != nil {
 		return err
 	}
-	if err := r.settle(e); err != nil {
+	if err := r.finishMoves(e); err != nil {
 		return r.unwritable(e.Name, err)
 	}
 	return r.removeDropped(e)
 }
 
-// settle moves the files of an entry, and of what it keeps, to the paths in the manifest. Files that are already there
+// finishMoves moves the files of an entry, and of what it keeps, to the paths in the manifest. Files that are already there
 // stay, so it also finishes moves that were begun.
-func (r *Run) settle(e *StageEntry) error {
+func (r *Run) finishMoves(e *StageEntry) error {
 	if len(e.Kept) == 0 && e.Lines == nil && !r.Rebuilt {
 		return nil
 	}
@@ -384,7 +384,7 @@ func (r *Run) heal() error {
 		if err := r.written(e); err != nil {
 			return err
 		}
-		if err := r.settle(e); err != nil {
+		if err := r.finishMoves(e); err != nil {
 			return err
 		}
 		if err := r.removeDropped(e); err != nil {

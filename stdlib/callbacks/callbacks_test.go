@@ -109,7 +109,7 @@ func (distance) Loss(y []float32, labels []int32, classes int, grad []float32) f
 	return sum / float32(len(labels))
 }
 
-// script is a metric that says what it was told to say, pass by pass.
+// script is a metric with given values, pass by pass.
 type script struct {
 	values []float64
 	passes int

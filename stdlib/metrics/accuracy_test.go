@@ -26,7 +26,7 @@ func TestAccuracy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // a second pass starts anew
+		for range 2 { // a second pass starts from zero
 			m.Reset()
 			m.Update(logits[:9], labels[:3], 3)
 			m.Update(logits[9:], labels[3:], 3)

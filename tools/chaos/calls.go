@@ -170,7 +170,7 @@ func calls(w *world, histories []*scenario) *campaign {
 			t.goesOn(before, r)
 		}
 		if t.r.IntN(4) == 0 {
-			t.settled(s.end...)
+			t.upToDate(s.end...)
 		}
 	}
 	return c

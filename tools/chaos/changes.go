@@ -60,7 +60,7 @@ func (t *trial) textChanges() {
 	t.right(r)
 	t.same()
 	t.write("p.hcl", glyphs)
-	t.settled()
+	t.upToDate()
 	t.write("p.hcl", strings.Replace(glyphs, "default = 0.02", "default = 0.03", 1))
 	if r := t.run(); r.Code != 0 {
 		t.fail("the edited pipeline does not come to its end: %s", r.Message())
@@ -199,7 +199,7 @@ func (t *trial) artifactsChange() {
 	t.sameBut(func(n string) bool {
 		return n == "metrics.jsonl" && strings.Contains(name, ".jsonl") || strings.HasPrefix(name, n+" is ") && t.dropped(n, said.String())
 	}, end...)
-	t.settled(end...)
+	t.upToDate(end...)
 }
 
 // change does something to a file or folder of the run, and says what.

@@ -231,7 +231,7 @@ func (t *trial) mended(names []string, said string, end ...string) {
 		}
 		return name == "metrics.jsonl" && (logs || manifest) && (strings.Contains(said, "metrics.jsonl") || strings.Contains(said, "events.jsonl"))
 	}, end...)
-	t.settled(end...)
+	t.upToDate(end...)
 }
 
 // dropped reports whether a numbered checkpoint was damaged, was reported, and no longer exists: training is already

@@ -69,7 +69,7 @@ umount run; cp -a disk/. run
 			return
 		}
 		t.same(end...)
-		t.settled(end...)
+		t.upToDate(end...)
 	}
 	return c
 }

@@ -56,7 +56,7 @@ func faults(w *world, histories []*scenario) *campaign {
 		}
 		t.keeps(s.safe, t.ends(s.end...))
 		if t.r.IntN(4) == 0 {
-			t.settled(s.end...)
+			t.upToDate(s.end...)
 		}
 	}
 	return c

@@ -132,8 +132,8 @@ func (t *trial) right(r program.Result, args ...string) {
 	}
 }
 
-// settled checks that another run finds everything up to date and changes nothing.
-func (t *trial) settled(args ...string) {
+// upToDate checks that another run finds everything up to date and changes nothing.
+func (t *trial) upToDate(args ...string) {
 	before := tree.Results(t.path(runDir))
 	r := t.run(args...)
 	if r.Code != 0 {

@@ -35,13 +35,13 @@ func kills() *campaign {
 				t.fail("run %d ends by itself: exit code %d: %s", i+1, r.Code, r.Message())
 			}
 			if d.sig != syscall.SIGKILL && r.Code == 130 && len(r.Events) > 0 && !r.Said("qpipe run") {
-				t.fail("an interrupted run does not say how to go on")
+				t.fail("an interrupted run does not say how to continue")
 			}
 		}
 		before := t.progress()
 		t.goesOn(before, t.ends(args...))
 		if t.r.IntN(4) == 0 {
-			t.settled(args...)
+			t.upToDate(args...)
 		}
 	}
 	return c
@@ -130,7 +130,7 @@ func (t *trial) goesOn(before progress, r program.Result) {
 		}
 		at := slices.IndexFunc(rest, in(e.Stage, "resume"))
 		if at < 0 {
-			t.fail("%s had done %d steps and begins anew: %v", e.Stage, before.steps[e.Stage], e.Data["reason"])
+			t.fail("%s had done %d steps and starts over: %v", e.Stage, before.steps[e.Stage], e.Data["reason"])
 		} else if step, _ := rest[at].Data["checkpoint_step"].(float64); int(step) < before.steps[e.Stage] {
 			t.fail("%s had done %d steps and goes on from step %v", e.Stage, before.steps[e.Stage], step)
 		}

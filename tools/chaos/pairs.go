@@ -66,7 +66,7 @@ func (t *trial) crowd() {
 		t.fail("no run of %d has come to its end", n)
 	}
 	t.same()
-	t.settled()
+	t.upToDate()
 }
 
 // readers reads a run's folder while a run writes into it.

@@ -75,7 +75,7 @@ func signals() *campaign {
 			t.fail("a run that was only stopped for a moment: exit code %d", r.Code)
 		}
 		t.ends()
-		t.settled()
+		t.upToDate()
 	}
 	return c
 }
@@ -102,5 +102,5 @@ func (t *trial) closedOutput(n int) {
 		t.fail("an interrupted run does not say how to go on")
 	}
 	t.ends()
-	t.settled()
+	t.upToDate()
 }
