@@ -1,8 +1,7 @@
-// Package config turns HCL files into the blocks of the language: one tagged
-// struct a block type, with the ranges of everything that a message may point
-// at. It says which blocks, labels and attributes are allowed where, and expands
-// `dynamic` blocks. It evaluates nothing (the loop of a dynamic block excepted,
-// in the context that it is given) and knows no rule between blocks.
+// Package config turns HCL files into the blocks of the language: one tagged struct per block type, with the ranges of
+// everything that a message may point at. It defines which blocks, labels and attributes are allowed where, and expands
+// `dynamic` blocks. It evaluates nothing (except the loop of a dynamic block, in the given context) and knows no rules
+// between blocks.
 //
 // [Decode] reads the top level; [Inside] then decodes the body of one block.
 package config

@@ -14,9 +14,9 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// explain says gohcl's diagnostics in the language's words: an unknown name gets
-// the names that are allowed there, from the struct that was decoded into. They are put
-// in the order of the text, and those behind the first that are shown keep hcl's words.
+// explain rewrites gohcl's diagnostics in the language's words: for an unknown name it lists the names that are allowed
+// there, from the struct that was decoded into. The diagnostics are sorted by the order of the text, and those after
+// the ones that are shown keep hcl's words.
 func explain(diags hcl.Diagnostics, body *hclsyntax.Body, into any, what string) diag.List {
 	if len(diags) == 0 {
 		return nil

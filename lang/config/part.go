@@ -30,11 +30,10 @@ type Content struct {
 	Blocks     []*hcl.Block
 }
 
-// Arguments returns the attributes and blocks of a body that the block's own struct did not take.
-// own has the blocks that are arguments, with the names of their labels; those that the block itself
-// takes are named for suggestions.
+// Arguments returns the attributes and blocks of a body that the block's own struct did not take. own has the blocks
+// that are arguments, with the names of their labels; the names of the block's own are used for suggestions.
 func Arguments(rest hcl.Body, what string, own map[string][]string, taken ...string) (Content, diag.List) {
-	raw, _ := rest.JustAttributes() // the names only: hidden and looping ones are sorted out below
+	raw, _ := rest.JustAttributes() // only the names: hidden and looping ones are removed below
 	schema := &hcl.BodySchema{}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
 		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})

@@ -1,7 +1,6 @@
-// Package diag turns what is wrong with a user's text into something that can
-// be shown: a [Diagnostic] with a code, a place and the way out, collected in a
-// [List] that is never flattened to a string on its way up. It knows neither
-// HCL nor the parts; it only knows files, lines and sentences.
+// Package diag has the diagnostics about a user's text: a [Diagnostic] has a code, a place and advice, and a [List] of
+// them is passed up without being turned into a string. The package knows neither HCL nor the parts; it only knows
+// files, lines and sentences.
 //
 // [WriteText] prints a list for people, [WriteJSON] for programs; [DidYouMean]
 // words a suggestion, [Meanings] lists the codes.
@@ -15,7 +14,7 @@ import (
 // Severity says whether a diagnostic stops the run.
 type Severity uint8
 
-// The severities, the graver first.
+// The severities, the more serious first.
 const (
 	Error Severity = iota
 	Warning
@@ -37,15 +36,15 @@ type Pos struct {
 	Byte   int `json:"byte"`
 }
 
-// Range is a stretch of a file from Start up to, not including, End.
+// Range is a part of a file from Start up to, not including, End.
 type Range struct {
 	File  string `json:"filename"`
 	Start Pos    `json:"start"`
 	End   Pos    `json:"end"`
 }
 
-// Empty reports whether the range names no file, which is what a diagnostic
-// about a flag or about the world has.
+// Empty reports whether the range names no file, as in a diagnostic about a flag or about something outside of the
+// text.
 func (r Range) Empty() bool { return r.File == "" }
 
 // Related is a second place that belongs to the same mistake, such as the first
@@ -57,14 +56,12 @@ type Related struct {
 
 // Diagnostic is one mistake or one piece of advice.
 //
-// Summary is a short sentence without a full stop, in lower case after a part's
-// name; Detail says what to do. Address is the block's address
-// (`stage.qat.callback.FuseBN[0]`). Module, Time and Kept are the coordinates
-// of a run-time failure: the node of the network, the moment of training, and
-// what survived.
+// Summary is a short sentence without a full stop, in lower case after a part's name; Detail says what to do. Address
+// is the block's address (`stage.qat.callback.FuseBN[0]`). Module, Time and Kept describe a failure during a run: the
+// node of the network, the moment of training, and what was kept.
 type Diagnostic struct {
 	Code     Code
-	Rule     string // the name of the rule that has found it, "" where it is no rule's
+	Rule     string // the name of the rule that found it, "" if no rule did
 	Severity Severity
 	Summary  string
 	Detail   string
@@ -83,8 +80,7 @@ type Diagnostic struct {
 	Meant   string
 	Swapped bool
 
-	// Unfinished says that what is wrong was not looked for to the end: there may be more
-	// of the kind behind this one.
+	// Unfinished says that the search for mistakes was not completed: there may be more of this kind.
 	Unfinished bool
 }
 
@@ -108,10 +104,10 @@ func (l List) Counts() (errors, warnings int) {
 	return errors, warnings
 }
 
-// Most is the number of diagnostics that are shown of a list. Nobody reads on.
+// Most is the number of diagnostics that are shown of a list.
 const Most = 100
 
-// Rest counts what of a list is not shown.
+// Rest counts the diagnostics of a list that are not shown.
 type Rest struct {
 	Errors, Warnings int
 	AtLeast          bool // there may be more than that

@@ -18,9 +18,8 @@ type Report struct {
 	Items
 }
 
-// Items are the diagnostics of a list in JSON, as they are in every document: the first
-// [Most], and how many there are beyond them. More is a lower bound where the check did not
-// look for the rest.
+// Items are the diagnostics of a list in JSON, as they are in every document: the first [Most], and how many more there
+// are. More is a lower bound if the check did not look for the rest.
 type Items struct {
 	Diagnostics []ReportItem `json:"diagnostics"`
 	More        int          `json:"more_diagnostics"`
@@ -42,8 +41,8 @@ type ReportItem struct {
 	Next     string    `json:"next,omitempty"`
 }
 
-// Snippet is the line that a diagnostic is about, or of a long line the part around the
-// highlight. The highlight's offsets are bytes of Code.
+// Snippet is the line that a diagnostic is about, or the part of a long line around the highlight. The highlight's
+// offsets are bytes of Code.
 type Snippet struct {
 	Context        string `json:"context,omitempty"` // the line where the block opens
 	Code           string `json:"code"`

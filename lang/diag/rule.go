@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// About is what a row of a table of rules says of its rule: the code and the severity of all that
-// it reports, and words for people. Rules may share a code.
+// About describes a rule in its row of a table of rules: the code and the severity of everything that it reports, and
+// words for people. Rules may share a code.
 type About struct {
-	Name     string // by which a person names it, as in "larger-lr"
+	Name     string // its name for people, such as "larger-lr"
 	Code     Code
 	Severity Severity
 	Summary  string // one sentence, for the list of codes
-	Doc      string // why it is a mistake, and what is usually meant
+	Doc      string // why it is a mistake, and what is usually intended
 }
 
 // Rule is a row of a table of rules. T is what the rules of the table look at. They read it and
 // change nothing, so their order has no meaning.
 type Rule[T any] struct {
 	About
-	// Last says that the rule speaks only where no error has been found: it is advice about what
-	// is not needed, and something that is wrong elsewhere may be the reason.
+	// Last says that the rule reports only if no error has been found: it is advice about what is not needed, and
+	// another mistake may be the reason.
 	Last  bool
 	Check func(on T, report Reporter)
 }
@@ -46,7 +46,7 @@ func Apply[T any](rules []Rule[T], on T, list List) List {
 	return list
 }
 
-// AboutAll returns what a table says of its rules.
+// AboutAll returns the descriptions of a table's rules.
 func AboutAll[T any](rules []Rule[T]) []About {
 	out := make([]About, len(rules))
 	for i, r := range rules {
@@ -55,8 +55,8 @@ func AboutAll[T any](rules []Rule[T]) []About {
 	return out
 }
 
-// Meanings returns the list of all codes, in order: those that are no rule's, and those of the
-// rules. A code that several rules share has the meaning of the first.
+// Meanings returns the list of all codes, in order: those of rules and all others. A code that several rules share has
+// the meaning of the first.
 func Meanings(rules ...About) []Meaning {
 	list := slices.Concat(languageMeanings(), interpreterMeanings())
 	for _, r := range rules {

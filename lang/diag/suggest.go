@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the name that name was most likely meant to be, by edit
-// distance (a transposition counts as one edit), or "" when none is near.
+// Nearest returns the name that was most likely intended, by edit distance (a transposition counts as one edit), or ""
+// if none is near.
 func Nearest(name string, names []string) string {
 	if near := nearest(name, names); len(near) > 0 {
 		return near[0]
@@ -14,8 +14,7 @@ func Nearest(name string, names []string) string {
 	return ""
 }
 
-// The distance up to which a name can be meant by another, and the length up to which a
-// name is looked at.
+// The largest distance of a suggestion, and the length of the longest name that is compared.
 const (
 	mostEdits = 8
 	longName  = 200
@@ -49,9 +48,8 @@ func nearest(name string, names []string) []string {
 	return best
 }
 
-// DidYouMean words a suggestion: the nearest name, or the few that are equally
-// near, else all of them. The names are called what (in the plural) in the last
-// case.
+// DidYouMean is the text of a suggestion: the nearest name, or the few that are equally near, otherwise all of them. In
+// the last case the names are called what (a plural).
 func DidYouMean(name string, names []string, what string) string {
 	near := nearest(name, names)
 	switch {

@@ -39,7 +39,7 @@ func WriteText(w io.Writer, list List, src Sources, style Style) error {
 	return err
 }
 
-// line is the last line of a list that is not shown whole.
+// line is the last line of a list that is not shown completely.
 func (r Rest) line() string {
 	var parts []string
 	for _, c := range []struct {
@@ -169,7 +169,7 @@ func (p *printer) snippet(subject, context Range, tint string) {
 		room = min(p.style.Lines-digits-6, clipAt)
 	}
 	if room < 12 {
-		return // the place says it, and there is no room for more
+		return // the place is enough, and there is no room for more
 	}
 	if context.File == subject.File && context.Start.Line < subject.Start.Line {
 		if above, ok := lineOf(text, context.Start); ok {
@@ -221,9 +221,9 @@ func lineOf(text []byte, at Pos) (sourceLine, bool) {
 	return sourceLine{start, line}, len(line) > 0 || end > start
 }
 
-// around returns the line's text and the place of a subject in it. Of a line that is
-// longer than most bytes it returns the part around the subject, with an ellipsis where
-// something is left out before it. (Behind it the text is cut where it is shown.)
+// around returns the line's text and the place of a subject in it. For a line longer than most bytes it returns the
+// part around the subject, with an ellipsis if something before it is left out. (After it the text is cut when it is
+// shown.)
 func (l sourceLine) around(from, to, most int) (text []byte, start, end int) {
 	from = min(max(from, 0), len(l.text))
 	to = min(max(to, from), len(l.text))
@@ -234,7 +234,7 @@ func (l sourceLine) around(from, to, most int) (text []byte, start, end int) {
 	if before := most / 5; from > before && (to > most || columns(display(l.text[:to])) > most) { // a tab takes four columns
 		begin = boundary(l.text, from-before)
 	}
-	// A character has up to four bytes, and one that takes no column any number.
+	// A character has up to four bytes, and there may be any number of characters that take no column.
 	stop := boundary(l.text, min(begin+4*most, len(l.text)))
 	text = l.text[begin:stop]
 	if begin > 0 {
@@ -244,7 +244,7 @@ func (l sourceLine) around(from, to, most int) (text []byte, start, end int) {
 	return text, min(from-begin, len(text)), min(to-begin, len(text))
 }
 
-// boundary is the place at or before i where a character begins.
+// boundary is the nearest position at or before i where a character begins.
 func boundary(text []byte, i int) int {
 	for i > 0 && i < len(text) && !utf8.RuneStart(text[i]) {
 		i--
@@ -252,8 +252,8 @@ func boundary(text []byte, i int) int {
 	return i
 }
 
-// mostText is the number of bytes that are shown of a summary, a detail and an address. They
-// may quote a name or a message that the user's text makes as long as it likes.
+// mostText is the number of bytes that are shown of a summary, a detail and an address. They may quote a name or a
+// message from the user's text, which can be of any length.
 const mostText = 2000
 
 // cut shortens a text to at most mostText bytes.
@@ -264,8 +264,7 @@ func cut(s string) string {
 	return s[:boundary([]byte(s[:mostText+1]), mostText)] + "…"
 }
 
-// display makes a line safe and aligned for a terminal: tabs become four
-// spaces, what does not print becomes U+FFFD.
+// display makes a line safe and aligned for a terminal: tabs become four spaces, unprintable characters become U+FFFD.
 func display(line []byte) string {
 	var b strings.Builder
 	for len(line) > 0 {
@@ -283,7 +282,7 @@ func display(line []byte) string {
 	return b.String()
 }
 
-// printable makes text that quotes the user's harmless for a terminal.
+// printable makes text that quotes the user's text safe for a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\n' || unicode.Is(unicode.Mn, r) {
@@ -293,7 +292,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// clipAt is the number of columns of a source line that are shown at most.
+// clipAt is the largest number of columns of a source line that are shown.
 const clipAt = 200
 
 func clip(s string, room int) string {

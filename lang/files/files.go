@@ -1,7 +1,6 @@
-// Package files opens what a person, a text or a run's manifest names: regular
-// files alone, without waiting, and never more of them than the reader has asked
-// for. Of a pipe, a device or a folder the reading would never end, or mean
-// something else. It knows nothing of what the files hold.
+// Package files opens files that a person, a text or a run's manifest names: only regular files, without waiting, and
+// it never reads more than the caller has asked for. Reading a pipe, a device or a folder might never end, or mean
+// something else. The package does not know what the files contain.
 package files
 
 import (
@@ -17,9 +16,8 @@ import (
 	"time"
 )
 
-// What keeps a file from being read, besides what the operating system says. The
-// texts follow a file's name. A link to nothing is not fs.ErrNotExist: there is
-// something of that name.
+// Reasons why a file cannot be read, besides the operating system's errors. The texts follow a file's name. A broken
+// link is not fs.ErrNotExist, because there is something with that name.
 var (
 	ErrFolder     = errors.New("is a folder, not a file")
 	ErrNotFolder  = errors.New("is not a folder")
@@ -30,14 +28,13 @@ var (
 	ErrTooLarge   = errors.New("is too large")
 )
 
-// kindError is an ErrNotRegular that says what the file is instead.
+// kindError is an ErrNotRegular that names the kind of file.
 type kindError struct{ kind string }
 
 func (e *kindError) Error() string        { return "is a " + e.kind + ", not a regular file" }
 func (e *kindError) Is(target error) bool { return target == ErrNotRegular }
 
-// Own is the error of this package that err is, nil for another one: it says all that is
-// to be said behind the file's name.
+// Own returns the error of this package in err, nil if there is none. Its text is complete after the file's name.
 func Own(err error) error {
 	for _, own := range []error{ErrFolder, ErrNotRegular, ErrBrokenLink, ErrLinkCircle, ErrNoWriter, ErrTooLarge, ErrNotFolder} {
 		if errors.Is(err, own) {
@@ -47,7 +44,7 @@ func Own(err error) error {
 	return nil
 }
 
-// Cause is what is wrong with a file, without its name and what was tried.
+// Cause is what is wrong with a file, without its name and the operation.
 func Cause(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -56,11 +53,10 @@ func Cause(err error) error {
 	return err
 }
 
-// Open opens a regular file. The error is an *fs.PathError, also about what is no
-// regular file.
+// Open opens a regular file. The error is an *fs.PathError, also if it is not a regular file.
 func Open(path string) (*os.File, error) { return open(world{}, path, file) }
 
-// OpenIn opens a regular file below root; a name or link that leads out of it is an error.
+// OpenIn opens a regular file below root; a name or link that leads outside is an error.
 func OpenIn(root *os.Root, name string) (*os.File, error) { return open(root, name, file) }
 
 // OpenFolderIn opens a folder below root.
@@ -94,8 +90,8 @@ const (
 	either
 )
 
-// open looks before it opens, since opening a device can act on it, and again
-// after, since the name can mean another thing by then.
+// open checks the kind before it opens, because opening a device can have an effect, and again afterwards, because the
+// name may refer to something else by then.
 func open(in place, path string, k kind) (*os.File, error) {
 	info, err := stat(in, path)
 	if err == nil {
@@ -111,7 +107,8 @@ func open(in place, path string, k kind) (*os.File, error) {
 	if info, err = f.Stat(); err == nil {
 		err = k.is(path, info)
 	}
-	// What can be waited for is made by the system while it is read, as /proc/kmsg: there may never be more of it.
+	// A file that one can wait for is produced by the system while it is read, such as /proc/kmsg: reading may never
+	// end.
 	if err == nil && info.Mode().IsRegular() && f.SetReadDeadline(time.Time{}) == nil {
 		time.AfterFunc(patience, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
 	}
@@ -122,7 +119,7 @@ func open(in place, path string, k kind) (*os.File, error) {
 	return f, nil
 }
 
-// stat says of a link that leads nowhere that it is one.
+// stat returns a special error for a broken link.
 func stat(in place, path string) (fs.FileInfo, error) {
 	info, err := in.Stat(path)
 	switch {
@@ -136,7 +133,7 @@ func stat(in place, path string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// is says why the file is not of the kind.
+// is returns an error if the file is not of the kind.
 func (k kind) is(path string, info fs.FileInfo) error {
 	mode, err := info.Mode(), ErrNotRegular
 	switch {
@@ -152,7 +149,7 @@ func (k kind) is(path string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: path, Err: err}
 }
 
-// Kind is the word for what is no regular file: "pipe", "folder", and so on; "" where there is none.
+// Kind is the word for a file that is not regular: "pipe", "folder", and so on; "" if there is none.
 func Kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
@@ -169,8 +166,7 @@ func Kind(mode fs.FileMode) string {
 	return ""
 }
 
-// Read reads a regular file of at most most bytes. A larger one is refused before
-// its memory is asked for.
+// Read reads a regular file of at most most bytes. A larger one is refused before memory is allocated for it.
 func Read(path string, most int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
@@ -188,11 +184,10 @@ func ReadIn(root *os.Root, name string, most int64) ([]byte, error) {
 	return ReadAll(f, name, most)
 }
 
-// ReadNamed is Read for a file that the command line itself names: it may also be a
-// pipe, as a shell's <(…) makes one, or a terminal.
+// ReadNamed is Read for a file on the command line: it may also be a pipe, such as a shell's <(…), or a terminal.
 func ReadNamed(path string, most int64) ([]byte, error) { return readNamed(path, most, patience) }
 
-// patience is how long a pipe may be without anybody who writes into it, and how long a file of the system's may be read.
+// patience is how long a pipe may have no writer, and how long a file of the system may be read.
 const patience = time.Second
 
 func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {
@@ -214,7 +209,7 @@ func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if Passed(path) { // its writer was there before this program
+	if Passed(path) { // its writer existed before this program
 		wait = 0
 	}
 	p := &pipe{f: f, wait: wait}
@@ -225,15 +220,15 @@ func readNamed(path string, most int64, wait time.Duration) ([]byte, error) {
 	return data, err
 }
 
-// Passed reports whether the path names a file that the process that started this program has
-// opened for it, such as a shell's <(…): it lies in no folder of the user's.
+// Passed reports whether the path names a file that this program inherited open, such as a shell's <(…). It is not in a
+// folder of the user.
 func Passed(path string) bool {
 	path = filepath.ToSlash(path)
 	return strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/") || path == "/dev/stdin"
 }
 
-// pipe is a pipe that was opened without waiting. It reads as empty while nobody
-// has opened it for writing; wait is for how long that is no end.
+// pipe is a pipe that was opened without waiting. It reads as empty while nobody has opened it for writing; wait is how
+// long that does not count as the end.
 type pipe struct {
 	f    *os.File
 	wait time.Duration
@@ -292,8 +287,7 @@ func readAll(r io.Reader, size int64, path string, most int64) ([]byte, error) {
 	return data, nil
 }
 
-// SyncFolder makes what was renamed in a folder durable. Windows cannot sync a
-// folder, and does not need it.
+// SyncFolder makes renames in a folder durable. Windows cannot sync a folder, and does not need it.
 func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -305,7 +299,7 @@ func SyncFolder(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Size says a number of bytes as people do.
+// Size prints a number of bytes for people.
 func Size(n int64) string {
 	for _, u := range []struct {
 		shift int
@@ -320,8 +314,7 @@ func Size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// Folder is the folder root as a file system whose Open gives regular files and
-// folders alone.
+// Folder is the folder root as a file system whose Open returns only regular files and folders.
 func Folder(root string) fs.FS { return folder(root) }
 
 type folder string
@@ -367,7 +360,7 @@ func (d folder) path(op, name string) (string, error) {
 	return filepath.Join(string(d), local), nil
 }
 
-// named gives an error the name that the file has in the folder.
+// named sets the name in an error to the file's name in the folder.
 func named(err error, name string) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

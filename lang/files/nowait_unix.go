@@ -4,6 +4,5 @@ package files
 
 import "syscall"
 
-// noWait keeps the opening of a pipe from waiting for its other end; reading a
-// regular file is as without it.
+// noWait prevents that opening a pipe waits for its other end; it does not change how a regular file is read.
 const noWait = syscall.O_NONBLOCK

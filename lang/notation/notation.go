@@ -1,8 +1,7 @@
-// Package notation parses the one-line notations of the language: schedules
-// ("epoch 4"), module selectors ("backbone.stage[1-2].**") and version
-// constraints (">= 0.2, < 1.0"). Each is a participle grammar, whose text the
-// EBNF functions print for the language's reference. It knows no file: an
-// [Error] carries an offset, and the caller adds where the text began.
+// Package notation parses the one-line notations of the language: schedules ("epoch 4"), module selectors
+// ("backbone.stage[1-2].**") and version constraints (">= 0.2, < 1.0"). Each is a participle grammar, whose text the
+// EBNF functions print for the language's reference. It knows no files: an [Error] has an offset, and the caller adds
+// the position of the text.
 package notation
 
 import (
@@ -16,18 +15,17 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// maxText is the length of the longest notation that is looked at.
+// maxText is the length of the longest notation that is parsed.
 const maxText = 500
 
-// Error says what is wrong with a notation: at which offset (in bytes) and over
-// what length, and what to write instead.
+// Error says what is wrong with a notation, at which offset and length (in bytes), and what to write instead.
 type Error struct {
 	Offset, Length int
 	Message        string
 	Help           string
 }
 
-// Error returns the message and the help as one sentence each.
+// Error returns the message and the help, one sentence each.
 func (e *Error) Error() string { return strings.TrimSpace(e.Message + ". " + e.Help) }
 
 func fail(offset, length int, help, format string, a ...any) *Error {
@@ -77,7 +75,7 @@ type numberTree struct {
 	Text string `parser:"@Int"`
 }
 
-// value reads a number that fits in 31 bits; a number that was left out is or.
+// value reads a number that fits in 31 bits; for a missing number it returns or.
 func (t *numberTree) value(or int, help string) (int, *Error) {
 	if t == nil {
 		return or, nil
@@ -89,5 +87,5 @@ func (t *numberTree) value(or int, help string) (int, *Error) {
 	return int(n), nil
 }
 
-// ebnf takes the suffix of our Go types off participle's grammar text.
+// ebnf removes the suffix of our Go types from participle's grammar text.
 func ebnf(text string) string { return strings.ReplaceAll(text, "Tree", "") }

@@ -11,7 +11,7 @@ import (
 
 const (
 	selectorHelp = `A selector is "backbone.stem" (a module and all below it), "backbone.stage[1-3]", "*.conv", "**.bn", "{head,neck}" or "!backbone.stem".`
-	maxAlts      = 100 // alternatives that one part may expand to
+	maxAlts      = 100 // the most alternatives that one part may expand to
 	maxPieces    = 32  // stars and names in one part
 	maxSegments  = 64
 )

@@ -59,8 +59,8 @@ type versionBound struct {
 	version version
 }
 
-// version is major, minor, patch, …; as many as were written. A tag such as
-// "-rc1" comes before the version without it; what follows a "+" does not count.
+// version is major, minor, patch, …; as many as were written. A version with a tag such as "-rc1" comes before the
+// version without it; the part after a "+" is ignored.
 type version struct {
 	parts []int
 	tag   string
@@ -153,8 +153,7 @@ func (v version) part(i int) int {
 	return 0
 }
 
-// next is the first version that "~> v" excludes: the last part but one counted
-// up (the last where there is just one).
+// next is the first version that "~> v" excludes: the second to last part plus one (the last one if it is the only one).
 func (v version) next() version {
 	i := max(len(v.parts)-2, 0)
 	parts := slices.Clone(v.parts[:i+1])

@@ -13,7 +13,7 @@ type Field struct {
 	Name     string
 	Optional bool
 	Block    bool     // it is written as a block: a pointer to a struct once, a slice of structs any number of times
-	Label    bool     // it is a label of the block that the struct is
+	Label    bool     // it is a label of the struct's block
 	OneOf    []string // the only values allowed; empty: any
 	Doc      string
 	Type     reflect.Type
@@ -37,11 +37,11 @@ func (f Field) Labels() []string {
 	return names
 }
 
-// Defaulter is implemented by a struct of a block, on its pointer: SetDefaults gives the arguments
-// values before those that are written.
+// Defaulter is implemented by the pointer to a block's struct: SetDefaults sets the defaults before the written
+// arguments are read.
 type Defaulter interface{ SetDefaults() }
 
-// NewBlock makes the struct of a block with its defaults.
+// NewBlock returns the struct of a block with its defaults.
 func NewBlock(t reflect.Type) reflect.Value {
 	v := reflect.New(t)
 	if d, ok := v.Interface().(Defaulter); ok {
@@ -50,8 +50,7 @@ func NewBlock(t reflect.Type) reflect.Value {
 	return v.Elem()
 }
 
-// Fields lists the arguments of a type of Args, in the order in which they are declared. A type
-// that is no struct has none.
+// Fields lists the arguments of a type of Args, in the order of declaration. A type that is not a struct has none.
 func Fields(args reflect.Type) []Field {
 	if args == nil || args.Kind() != reflect.Struct {
 		return nil
@@ -91,7 +90,7 @@ func holdsBlocks(t reflect.Type) bool {
 }
 
 // Arguments yields the arguments of an Args value, or of the one that a pointer points to; a part without a struct has
-// none. What is inside of a block is not among them.
+// none. Arguments inside of blocks are not included.
 func Arguments(args any) iter.Seq2[Field, reflect.Value] {
 	return arguments(reflect.Indirect(reflect.ValueOf(args)))
 }
@@ -128,7 +127,7 @@ func FieldAt(args reflect.Type, path string) (Field, bool) {
 // Argument is an argument at any depth.
 type Argument struct {
 	Field
-	Value reflect.Value // of a block its struct
+	Value reflect.Value // for a block its struct
 }
 
 // Walk yields all arguments of an Args value with their paths, such as "width" and "layer[1].width". A block
@@ -157,7 +156,7 @@ func walk(prefix string, v reflect.Value, yield func(string, Argument) bool) boo
 	return true
 }
 
-// BlockPath is the path of the i-th block of an argument in a struct whose path is prefix: "layer[1]", and "head" of a
+// BlockPath is the path of the i-th block of an argument in a struct whose path is prefix: "layer[1]", or "head" for a
 // block that is written once.
 func BlockPath(prefix string, f Field, i int) string {
 	if !f.Many() {
@@ -192,7 +191,7 @@ func LabelsOf(block reflect.Value) []string {
 	return labels
 }
 
-// Checkpoints yields the arguments that are checkpoints, by path; one that was not given is the zero Checkpoint.
+// Checkpoints yields the arguments that are checkpoints, by path; a missing one is the zero Checkpoint.
 func Checkpoints(args any) iter.Seq2[string, Checkpoint] {
 	return func(yield func(string, Checkpoint) bool) {
 		for path, a := range Walk(args) {

@@ -1,9 +1,9 @@
 package program
 
-// The largest numbers that a pipeline may ask for. They are far beyond what anybody
-// trains with, and so small that no product of two of them overflows.
+// The largest numbers that a pipeline may contain. They are far beyond practical use, and so small that the product of
+// two of them does not overflow.
 const (
-	MostThreads = 1024              // a machine has fewer cores, and every thread has room of its own
+	MostThreads = 1024              // machines have fewer cores, and every thread takes memory
 	MostImages  = 1_000_000_000     // in a data set, and in a batch
 	MostEpochs  = 1_000_000_000     // of a stage
 	MostSteps   = 1_000_000_000_000 // of a stage

@@ -1,7 +1,6 @@
-// Package program is the treaty between the language and the interpreter: what
-// a checked pipeline is, in plain Go values with their source ranges. lang/check
-// makes it from text, interp reads it and never sees HCL. Values are immutable
-// once returned; the package decides nothing and runs nothing.
+// Package program is the contract between the language and the interpreter: it defines a checked pipeline as plain Go
+// values with their source ranges. lang/check builds it from text, interp reads it and never sees HCL. Values are
+// immutable once returned; the package decides nothing and runs nothing.
 package program
 
 import (
@@ -24,7 +23,7 @@ type Program struct {
 	QConfigs []*QConfig
 	Stages   []*Stage
 	Outputs  []*Output
-	Faulty   bool // mistakes have been reported: it may be looked at for more, but not run
+	Faulty   bool // mistakes have been reported: it may be checked further, but not run
 }
 
 // Settings is the `qpipe {}` block with its defaults.
@@ -39,12 +38,12 @@ type Settings struct {
 type Origin struct {
 	Address string                // `stage.qat.callback.FuseBN[0]`
 	Header  diag.Range            // the block's type and labels
-	Attrs   map[string]diag.Range // attribute → range of its value; "layer[1]" of a block inside → its type and labels
+	Attrs   map[string]diag.Range // attribute → range of its value; for a block inside, "layer[1]" → its type and labels
 	Names   map[string]diag.Range // attribute → range of its name
 }
 
-// At returns the range of the value of an attribute, "lr" or "layer[1].width". Of one that is not
-// written it is the header of the block in which it would be written.
+// At returns the range of the value of an attribute, "lr" or "layer[1].width". For a missing attribute it is the header
+// of the block that would contain it.
 func (o Origin) At(attr string) diag.Range {
 	for {
 		if r, ok := o.Attrs[attr]; ok {
@@ -109,18 +108,17 @@ type QConfig struct {
 	Origin     Origin     `input:"-"`
 }
 
-// Override is what a submodule's own set_qconfig says: the attributes that its blocks have
-// written (Origin.Attrs of each), over what is in force for the node already. Of several
-// overrides that match a node the later one wins, attribute by attribute.
+// Override corresponds to a submodule's own set_qconfig: the attributes that its blocks contain (Origin.Attrs of each)
+// replace those that apply to the node so far. If several overrides match a node, the last one wins for each attribute.
 type Override struct {
 	Selector   Selector `input:""`
-	Activation *Quant   `input:"activation,written"` // nil where the override says nothing of it
+	Activation *Quant   `input:"activation,written"` // nil if the override does not change it
 	Weight     *Quant   `input:"weight,written"`
 	Origin     Origin   `input:"-"`
 }
 
-// Quant is an `activation {}` or `weight {}` block with its defaults filled in; in an
-// override with what the qconfig around it says.
+// Quant is an `activation {}` or `weight {}` block with its defaults filled in; in an override, missing attributes come
+// from the qconfig around it.
 type Quant struct {
 	DType      string `input:"dtype"`      // "float32", "int4", "int8", "int16", "uint8"
 	Scheme     string `input:"scheme"`     // "symmetric" or "affine"

@@ -40,8 +40,7 @@ type Schedule struct {
 	To         int // the last point allowed; -1: none
 }
 
-// Length is the extent of a training run. StepsPerEpoch is -1 where the size of
-// the data is not known yet.
+// Length is the extent of a training run. StepsPerEpoch is -1 if the size of the data is not known yet.
 type Length struct {
 	Epochs, Steps, StepsPerEpoch int
 }
@@ -66,9 +65,8 @@ func (s *Schedule) Due(epoch, step int, opens bool) bool {
 	return at == s.From || (s.Every > 0 && (at-s.From)%s.Every == 0)
 }
 
-// Passed reports whether a point of the schedule lies before the step at which a run
-// of length l begins, and whether a later one is left. In a run that begins at step 0
-// nothing has passed.
+// Passed reports whether a point of the schedule is before the step at which a run of length l begins, and whether a
+// later one remains. In a run that begins at step 0 nothing has passed.
 func (s *Schedule) Passed(step int, l Length) (passed, left bool) {
 	if s.Start || s.End {
 		return false, true
@@ -90,9 +88,8 @@ func (s *Schedule) Passed(step int, l Length) (passed, left bool) {
 	return at > s.From, (s.To < 0 || next <= s.To) && (n <= 0 || next < n)
 }
 
-// Late reports whether the schedule's first point lies at or past the end of a
-// run of length l, so that it would never fire, and names the last point that
-// would. It is false where the length is not known.
+// Late reports whether the schedule's first point is at or after the end of a run of length l, so that it would never
+// fire, and returns the last point that would. It is false if the length is not known.
 func (s *Schedule) Late(l Length) (last string, late bool) {
 	if s.Start || s.End {
 		return "", false

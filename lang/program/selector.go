@@ -100,8 +100,8 @@ func (p Piece) advance(at []bool, part string) []bool {
 	return next
 }
 
-// length returns how many bytes of text a literal or a range takes, 0 for none.
-// A range takes all the digits there are: [1-3] does not match the 1 of 12.
+// length returns how many bytes of text a literal or a range matches, 0 for none. A range matches all consecutive
+// digits: [1-3] does not match the 1 of 12.
 func (p Piece) length(text string) int {
 	if !p.Ranged {
 		if strings.HasPrefix(text, p.Literal) {

@@ -18,7 +18,7 @@ const (
 	ExportKind    Kind = "export"
 )
 
-// Need says whether a part takes a meta-argument.
+// Need says whether a part accepts a meta-argument.
 type Need uint8
 
 // The needs.
@@ -41,7 +41,7 @@ const (
 	Quantized   Form = "quantized"
 )
 
-// Signature is what the language must know of a part to check a call of it.
+// Signature is what the language must know about a part to check a call of it.
 //
 // Args returns a fresh pointer to the part's Args struct, filled with the
 // defaults. Its exported fields carry the tags
@@ -86,8 +86,8 @@ type BNFreezer interface{ FreezesBN() }
 // (Checkpoint); KeepsBest reports whether "best" is among them.
 type BestKeeper interface{ KeepsBest() bool }
 
-// Numberer is implemented by the Args of a callback that writes checkpoints under names of its own;
-// Numbers reports whether it may write one of that name in a stage of that length, of which 0 is not known.
+// Numberer is implemented by the Args of a callback that writes checkpoints under names of its own; Numbers reports
+// whether it may write one with that name in a stage of that length; a length of 0 is unknown.
 type Numberer interface {
 	Numbers(name string, of Length) bool
 }

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// maxStageName is the longest name of a stage in bytes: it is that of a folder.
+// maxStageName is the longest name of a stage in bytes: it is also a folder's name.
 const maxStageName = 100
 
-// StageName reports what keeps a stage from having the name: a run's folder has one of that
-// name, on every system.
+// StageName returns an error if a stage cannot have the name: a run's folder has a folder with that name, on every
+// system.
 func StageName(name string) error {
 	for i, r := range name {
 		letter := r == '_' || unicode.IsLetter(r)
@@ -30,7 +30,7 @@ func StageName(name string) error {
 	return nil
 }
 
-// reserved names are the run's own ("lock"), and devices of Windows.
+// reserved names are those of the run ("lock") and of devices on Windows.
 func reserved(name string) bool {
 	switch name {
 	case "lock", "con", "prn", "aux", "nul":

@@ -25,13 +25,13 @@ const (
 // a microsecond and more than a hundred bytes.
 const maxTokens = 1 << 18
 
-// room is what is left for the texts of one pipeline.
+// room is the remaining allowance for the texts of one pipeline.
 type room struct{ bytes, tokens int }
 
 func allRoom() room { return room{MaxBytes, maxTokens} }
 
-// bound checks a text before it is parsed: its size, its nesting, the length of
-// its operator chains. It only looks at tokens, which needs no recursion.
+// bound checks a text before it is parsed: its size, its nesting, the length of its operator chains. It only reads
+// tokens, which needs no recursion.
 func (r *room) bound(name string, src []byte, lex lexer) diag.List {
 	if r.bytes -= len(src); r.bytes < 0 {
 		return tooLarge(name, fmt.Sprintf("%d MiB", MaxBytes>>20))
@@ -42,7 +42,7 @@ func (r *room) bound(name string, src []byte, lex lexer) diag.List {
 		return nil
 	}
 	if most > r.tokens {
-		// Lexing has its price too: see first whether a part is too much already.
+		// Lexing takes time too: first check whether a part is already too much.
 		if part := prefix(src, r.tokens*7/4); len(part) < len(src) {
 			if tokens, _ := lex(part, name, hcl.InitialPos); len(tokens) > r.tokens {
 				return tooLarge(name, fmt.Sprintf("%d words and signs", maxTokens))
@@ -66,14 +66,14 @@ func tooLarge(name, most string) diag.List {
 	}}
 }
 
-// mostTokens is a number of tokens that a text does not exceed: every word and every other
-// character counts as one, and a word that begins with a digit, where a number may end, as two.
+// mostTokens is an upper bound of a text's number of tokens: every word and every other character counts as one, and a
+// word that begins with a digit, where a number may end, as two.
 func mostTokens(src []byte) int {
 	n, _ := countTokens(src, len(src))
 	return n
 }
 
-// prefix returns the beginning of a text that mostTokens counts as at most most.
+// prefix returns the longest beginning of a text for which mostTokens is at most most.
 func prefix(src []byte, most int) []byte {
 	_, end := countTokens(src, most)
 	return src[:end]
@@ -98,8 +98,7 @@ func countTokens(src []byte, most int) (n, end int) {
 	return n, len(src)
 }
 
-// plain reports, by counting bytes, that a text is too small to break a bound, so
-// that its tokens need not be looked at.
+// plain reports, by counting bytes, that a text is too small to break a bound, so that its tokens need not be read.
 func plain(src []byte) bool {
 	brackets, operators, digits := 0, 0, 0
 	if bytes.Count(src, []byte{'\n'}) >= maxLines {
@@ -139,8 +138,7 @@ func boundTokens(tokens hclsyntax.Tokens) diag.List {
 				chains, lines = chains[:top], lines[:top]
 				top--
 			}
-			// A closing bracket may be an index, which is a link of a chain; a
-			// template's parts lie flat.
+			// A closing bracket may be an index, which is a link of a chain; a template's parts are not nested.
 			if t.Type == hclsyntax.TokenCBrack {
 				chains[top]++
 			}
@@ -179,8 +177,7 @@ func boundTokens(tokens hclsyntax.Tokens) diag.List {
 	return nil
 }
 
-// hugeNumber reports whether a literal is too long, or its exponent too large,
-// to be worth reading.
+// hugeNumber reports whether a literal is too long, or its exponent too large, to be read.
 func hugeNumber(literal string) bool {
 	if len(literal) > maxPower {
 		return true

@@ -10,15 +10,14 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// Charge is the name of a function that evaluation must offer: it takes a [Request] in a
-// capsule, and answers whether enough is left for it. It is asked about every value that an
-// expression can multiply or that costs more than its text: what a `for` or a splat walks
-// over, what a `for` makes, the interpolated parts of a string, and operands; and before
-// every argument of a call. Once it has said no the evaluation is given up, by a panic with
-// [ErrGivenUp]. No text can spell the name.
+// Charge is the name of a function that evaluation must offer: it takes a [Request] in a capsule, and answers whether
+// enough is left for it. It is asked about every value that an expression can multiply or that costs more than its
+// text: what a `for` or a splat iterates over, what a `for` produces, the interpolated parts of a string, and operands;
+// and before every argument of a call. Once it has refused, the evaluation is given up by a panic with [ErrGivenUp]. No
+// text can contain the name.
 const Charge = "\x00charge"
 
-// ErrGivenUp is what the evaluation of an expression panics with that makes too much.
+// ErrGivenUp is the value that the evaluation of an expression panics with if it makes too much.
 var ErrGivenUp = errors.New("the evaluation is given up: it makes too much")
 
 // Request asks for what the use of a value costs.
@@ -30,11 +29,11 @@ type Request struct {
 // Uses of a value other than walking over it.
 const (
 	ToText   = -1 // it becomes part of a string
-	ToNumber = -2 // it becomes a number, if it is none
+	ToNumber = -2 // it becomes a number, if it is not one
 	Compared = -3 // with another value
-	Chosen   = -4 // one of two that get the type that both have in common
+	Chosen   = -4 // one of two that are converted to a common type
 	Passed   = -5 // to a function
-	Asked    = -6 // for nothing: only whether something is left
+	Asked    = -6 // nothing: asks only whether anything is left
 )
 
 // RequestType is the type of the capsule.
@@ -48,12 +47,12 @@ func meter(node hclsyntax.Node) (calls bool) {
 	return m.calls
 }
 
-// metering walks a tree. It counts the nodes of what loops repeat, and puts the charges in on
-// its way up, so that it does not meet them.
+// metering walks a tree. It counts the nodes that loops repeat, and inserts the charges on the way back up, so that it
+// does not visit them.
 type metering struct {
 	calls  bool
 	size   int   // nodes so far
-	open   []int // size when the nodes around were entered
+	open   []int // size when the enclosing nodes were entered
 	wanted map[hclsyntax.Expression]int
 }
 
@@ -137,7 +136,7 @@ func operands(n *hclsyntax.BinaryOpExpr) {
 	n.LHS, n.RHS = charged(n.LHS, use), charged(n.RHS, use)
 }
 
-// charged puts a charge around an expression whose value is not small for certain.
+// charged puts a charge around an expression unless its value is certainly small.
 func charged(e hclsyntax.Expression, use int) hclsyntax.Expression {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
@@ -152,7 +151,7 @@ func charged(e hclsyntax.Expression, use int) hclsyntax.Expression {
 	return &charge{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, use}
 }
 
-// charge is an expression whose value is charged. Who looks at the text looks through it.
+// charge is an expression whose value is charged. Code that inspects the text sees the expression inside.
 type charge struct {
 	*hclsyntax.ParenthesesExpr
 	use int

@@ -11,16 +11,14 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// Numbers are binary inside, with 512 bits, and 0.83 is none of them exactly. So
-// that 0.83 - 0.82 is 0.01 all the same, +, -, *, / and % work on the shortest
-// decimals that represent their operands, which are those that were written. A
-// result that is no decimal (1/3), or a long one, is rounded as it always was.
+// Internally numbers are binary with 512 bits, which cannot represent 0.83 exactly. So that 0.83 - 0.82 is still 0.01,
+// +, -, *, / and % work on the shortest decimals that represent their operands, which are those that were written. A
+// result without a finite decimal (1/3), or with a long one, is rounded as usual.
 
-// exactDigits is the length up to which a number counts as a decimal; one that came
-// about by rounding has 154 digits.
+// exactDigits is the length up to which a number counts as a decimal; a rounded number has 154 digits.
 const exactDigits = 60
 
-// decimals puts exact operations in the place of an operator's.
+// decimals replaces an operator's operation by an exact one.
 func decimals(e *hclsyntax.BinaryOpExpr) {
 	switch e.Op {
 	case hclsyntax.OpAdd:
@@ -41,8 +39,7 @@ func Sum(a, b cty.Value) (cty.Value, error) {
 	return exactly(stdlib.AddFunc, (*big.Rat).Add).Impl.Call([]cty.Value{a, b})
 }
 
-// exactly makes the operation whose result is that of exact, where there is one as
-// a decimal, else that of rounded.
+// exactly returns the operation whose result is that of exact if it is a decimal, and otherwise that of rounded.
 func exactly(rounded function.Function, exact func(z, x, y *big.Rat) *big.Rat) *hclsyntax.Operation {
 	return &hclsyntax.Operation{Type: cty.Number, Impl: function.New(&function.Spec{
 		Params: rounded.Params(),
@@ -75,8 +72,8 @@ func decimal(v cty.Value) *big.Rat {
 	if f.Prec() <= 4*exactDigits {
 		return rational(f.Text('g', -1))
 	}
-	// Of 512 bits the shortest decimal takes a while to find. Most have few digits, and then
-	// it is that of the nearest float64; else it is what rounding gives.
+	// Finding the shortest decimal of 512 bits takes time. Most numbers have few digits, and then it is that of the
+	// nearest float64; otherwise it comes from rounding.
 	near, _ := f.Float64()
 	for _, short := range []func() string{
 		func() string { return strconv.FormatFloat(near, 'g', -1, 64) },

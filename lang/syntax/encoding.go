@@ -8,9 +8,8 @@ import (
 	"qpipe/lang/diag"
 )
 
-// encoding refuses a text that is not UTF-8, or whose lines end in CR alone, with one
-// mistake: hcl would complain about every character, or take the whole file as its first
-// line's comment.
+// encoding refuses a text that is not UTF-8, or whose lines end in CR alone, with one diagnostic: hcl would complain
+// about every character, or take the whole file as its first line's comment.
 func encoding(name string, src []byte) diag.List {
 	if wide := wideEncoding(src); wide != "" {
 		return diag.List{{
@@ -20,7 +19,7 @@ func encoding(name string, src []byte) diag.List {
 	}
 	if at := bytes.IndexByte(src, 0); at >= 0 {
 		return diag.List{{
-			Code: diag.BadCharacter, Summary: fmt.Sprintf("%s is no text: its byte %d is 0", name, at),
+			Code: diag.BadCharacter, Summary: fmt.Sprintf("%s is not a text: its byte %d is 0", name, at),
 			Detail: "A pipeline is UTF-8 text. Is this the right file?",
 		}}
 	}
@@ -35,9 +34,9 @@ func encoding(name string, src []byte) diag.List {
 		d := &diag.Diagnostic{
 			Code: diag.BadCharacter, Subject: byteAt(name, src, at),
 			Summary: "a line ends in CR alone; save the file with LF (or CR LF) line ends",
-			Detail:  "To HCL, CR alone ends no line: a comment would go on in the next one.",
+			Detail:  "In HCL, CR alone does not end a line: a comment would continue in the next one.",
 		}
-		if !bytes.Contains(src, []byte("\n")) { // all of it would be the snippet
+		if !bytes.Contains(src, []byte("\n")) { // the snippet would be the whole text
 			d.Subject, d.Summary = diag.Range{}, fmt.Sprintf("the lines of %s end in CR alone; save it with LF (or CR LF) line ends", name)
 		}
 		return diag.List{d}
@@ -45,8 +44,8 @@ func encoding(name string, src []byte) diag.List {
 	return nil
 }
 
-// wideEncoding names an encoding of two or four bytes a character: by its byte order mark,
-// or by the zeros that it puts between the characters of a plain text.
+// wideEncoding names an encoding with two or four bytes per character, recognized by its byte order mark, or by the
+// zeros between the characters of a plain text.
 func wideEncoding(src []byte) string {
 	for _, m := range []struct{ mark, name string }{
 		{"\xff\xfe\x00\x00", "UTF-32"}, {"\x00\x00\xfe\xff", "UTF-32"}, {"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"},

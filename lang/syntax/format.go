@@ -40,9 +40,9 @@ func Format(src []byte, name string) ([]byte, diag.List) {
 	return out, nil
 }
 
-// setHeredocsAside puts a name in the place of every heredoc, and returns the texts by
-// name. To hcl's formatter a heredoc with all its lines is a part of one line, and brackets
-// in its interpolations that a later line closes shift whatever comes after it.
+// setHeredocsAside replaces every heredoc by a name, and returns the texts by name. For hcl's formatter a heredoc with
+// all its lines is part of one line, and brackets in its interpolations that a later line closes would indent
+// everything after it.
 func setHeredocsAside(src []byte, name string) (out []byte, texts map[string][]byte) {
 	stem := "heredoc"
 	for bytes.Contains(src, []byte(stem)) {
@@ -59,7 +59,7 @@ func setHeredocsAside(src []byte, name string) (out []byte, texts map[string][]b
 			}
 		case hclsyntax.TokenCHeredoc:
 			if depth--; depth == 0 {
-				stand := fmt.Sprintf("%s%dx", stem, len(texts)) // the x: no name is another's beginning
+				stand := fmt.Sprintf("%s%dx", stem, len(texts)) // the x: no name is a prefix of another
 				texts[stand] = src[from:t.Range.End.Byte]
 				out = append(append(out, src[done:from]...), stand...)
 				done = t.Range.End.Byte
@@ -69,8 +69,7 @@ func setHeredocsAside(src []byte, name string) (out []byte, texts map[string][]b
 	return append(out, src[done:]...), texts
 }
 
-// Diff shows what formatting the file would change, as a unified diff; it is
-// empty when nothing would.
+// Diff shows what formatting the file would change, as a unified diff; it is empty if nothing would change.
 func Diff(name string, before, after []byte) []byte {
 	return diff.Diff(filepath.ToSlash(filepath.Join("a", name)), before, filepath.ToSlash(filepath.Join("b", name)), after)
 }
@@ -82,7 +81,7 @@ func Find(path string, recursive bool) ([]string, diag.List) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		_, list := Read(path) // says what is wrong with it
+		_, list := Read(path) // the error is about this path
 		return nil, list
 	case !info.IsDir():
 		return []string{path}, nil
@@ -117,8 +116,8 @@ func Read(path string) ([]byte, diag.List) {
 	return src, nil
 }
 
-// Write replaces the file by text, whole or not at all; it is on disk when Write
-// returns. A link is followed, permissions stay.
+// Write replaces the file by text, completely or not at all; it is on disk when Write returns. It follows links and
+// keeps permissions.
 func Write(path string, text []byte) diag.List {
 	err := write(path, text)
 	if err == nil {
@@ -126,10 +125,10 @@ func Write(path string, text []byte) diag.List {
 	}
 	d := &diag.Diagnostic{
 		Code: diag.FileUnwritable, Summary: fmt.Sprintf("cannot write %s: %s", path, files.Cause(err)),
-		Detail: "The file is as it was. Its folder must be writable, because the new text is written beside the old one first.",
+		Detail: "The file is unchanged. Its folder must be writable, because the new text is first written beside the old one.",
 	}
 	if errors.Is(err, errReadOnly) {
-		d.Detail = "The file is as it was. Make it writable, or look at the changes with -diff."
+		d.Detail = "The file is unchanged. Make it writable, or look at the changes with -diff."
 	}
 	return diag.List{d}
 }

@@ -226,7 +226,7 @@ func TestEncodings(t *testing.T) {
 		"cr":                 {strings.ReplaceAll(text, "\n", "\r"), "end in CR alone"},
 		"mixed":              {strings.Replace(text, "\n", "\r", 1), "a line ends in CR alone"},
 		"cr cr lf":           {strings.ReplaceAll(text, "\n", "\r\r\n"), "a line ends in CR alone"},
-		"binary":             {text + "\x00\x01", "is no text"},
+		"binary":             {text + "\x00\x01", "is not a text"},
 	} {
 		_, list := ParseSource("x.hcl", []byte(c.src))
 		_, values := (&Files{sources: map[string][]byte{}}).AddValues("x.qvars", []byte(c.src))

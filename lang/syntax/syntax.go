@@ -1,8 +1,7 @@
-// Package syntax turns bytes into HCL files: it reads a pipeline (a file, or a
-// folder whose .hcl files are read as one), keeps the sources for snippets,
-// bounds what a hostile text may cost, and says hcl's own diagnostics in our
-// words. It also formats files (fmt), shows the difference, and replaces them
-// atomically. It knows no block and no attribute.
+// Package syntax turns bytes into HCL files: it reads a pipeline (a file, or a folder whose .hcl files are read as
+// one), keeps the sources for snippets, limits what a hostile text may cost, and rewrites hcl's own diagnostics in our
+// words. It also formats files (fmt), shows the difference, and replaces them atomically. It knows no block and no
+// attribute.
 //
 // The doors: [Parse] for a path, [ParseSource] for text in memory,
 // [ReadValues] for a file of variable values, [Find], [Format], [Diff] and
@@ -297,7 +296,7 @@ func unreadable(path string, err error) *diag.Diagnostic {
 	case errors.Is(err, files.ErrNoWriter):
 		d.Detail = "Start what writes into it first, or name a file."
 	case errors.Is(err, files.ErrFolder), errors.Is(err, files.ErrNotRegular):
-		d.Detail = "What ends in .hcl or .qvars is read as a text. Move it away, or give it another name."
+		d.Detail = "A name that ends in .hcl or .qvars is read as a text. Move it away, or give it another name."
 	case errors.Is(err, files.ErrBrokenLink), errors.Is(err, files.ErrLinkCircle):
 		d.Detail = "Remove the link, or make it lead to a file."
 	case errors.Is(err, fs.ErrNotExist):
@@ -308,7 +307,7 @@ func unreadable(path string, err error) *diag.Diagnostic {
 	return d
 }
 
-// siblings suggests the file that was probably meant.
+// siblings suggests the file that was probably intended.
 func siblings(path string) string {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 	openString = "a string is not closed"
 )
 
-// Range says an hcl range in our type.
+// Range converts an hcl range to our type.
 func Range(r hcl.Range) diag.Range {
 	return diag.Range{
 		File:  r.Filename,
@@ -28,10 +28,9 @@ func Range(r hcl.Range) diag.Range {
 	}
 }
 
-// Translate says hcl's diagnostics in our words: a code, the place, a summary
-// that begins small, and a way out where hcl names none.
-// A second complaint about the same place is an echo of the first, and so is all
-// that follows a string that is not closed.
+// Translate rewrites hcl's diagnostics in our words: a code, the place, a summary that begins in lower case, and advice
+// if hcl gives none. A second complaint about the same place repeats the first one and is dropped, and so is everything
+// after a string that is not closed.
 func Translate(diags hcl.Diagnostics) diag.List {
 	type spot struct {
 		file string
@@ -50,7 +49,7 @@ func Translate(diags hcl.Diagnostics) diag.List {
 	})
 }
 
-// TranslateAs is Translate with the code for what hcl's summary does not tell.
+// TranslateAs is Translate with the code to use when hcl's summary does not determine one.
 func TranslateAs(diags hcl.Diagnostics, fallback diag.Code) diag.List {
 	var out diag.List
 	for _, d := range diags {
@@ -82,14 +81,14 @@ func translate(d *hcl.Diagnostic, fallback diag.Code) *diag.Diagnostic {
 	return t
 }
 
-// class is a family of hcl's summaries: those that contain the text.
+// class is a family of hcl's summaries: those that contain a text.
 type class struct {
 	contains string
 	code     diag.Code
 	hint     string
 }
 
-// classes lists the families, the more special first.
+// classes lists the families, the more specific ones first.
 func classes() []class {
 	const block = `A block is written: type "label" { … }, with the opening brace on the same line; an attribute: name = value.`
 	return []class{
