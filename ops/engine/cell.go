@@ -10,8 +10,10 @@ import (
 // cell is a node's place in the plan.
 type cell struct {
 	*layer.Node
-	place, root int // root: the cell whose buffer this one shares
-	last        int // the last cell that reads it
+	place, root int     // root: the cell whose buffer this one shares
+	last        int     // the last cell that reads it
+	readers     []*cell // that read its buffer, once for each operand; not those that are views of it
+	room        layer.Room
 	bench       layer.Bench
 	run         layer.Runner
 	integer     layer.Integer // of the int8 form
@@ -64,6 +66,9 @@ func (e *Net) place() {
 		for _, j := range n.In {
 			r := e.root(j)
 			r.last = max(r.last, i)
+			if !n.Kind.View {
+				r.readers = append(r.readers, c)
+			}
 		}
 	}
 	for _, o := range outs {
@@ -81,7 +86,7 @@ func (e *Net) place() {
 // furnish sets up the cell's bench, but for its buffers; input counts the inputs in front of it.
 func (e *Net) furnish(c *cell, input int) {
 	b := &c.bench
-	b.Machine, b.Batch, b.Training = e.machine, e.batch, e.training
+	b.Machine, b.Batch, b.Training, b.Observing = e.machine, e.batch, e.training, e.observing
 	b.Coded = e.coded(c)
 	b.Plain, b.Remade = e.plain(c), e.remade(c)
 	if e.integer {
@@ -91,27 +96,15 @@ func (e *Net) furnish(c *cell, input int) {
 	for _, j := range c.In {
 		x, r := e.cells[j], e.root(j)
 		b.In = append(b.In, &layer.Operand{
-			Value: &r.value, Shape: x.Shape, Coded: x.bench.Coded, Remade: r.bench.Remade, Shared: len(e.readers(r)) > 1 || r.last == len(e.cells),
+			Value: &r.value, Shape: x.Shape, Coded: x.bench.Coded, Remade: r.bench.Remade, Shared: len(r.readers) > 1 || r.last == len(e.cells),
 		})
 	}
 	b.Gradient = func(k int) grid.Grad { return e.gradient(c.In[k]) }
 	b.Images = func() []float32 { return e.x[input] }
+	c.room = c.RoomOf(b)
 }
 
 func (e *Net) root(j int) *cell { return e.cells[e.cells[j].root] }
-
-// readers lists the cells that read c's buffer.
-func (e *Net) readers(c *cell) []*cell {
-	var list []*cell
-	for _, r := range e.cells[c.place:] {
-		for _, j := range r.In {
-			if !r.Kind.View && e.cells[j].root == c.place {
-				list = append(list, r)
-			}
-		}
-	}
-	return list
-}
 
 // coded reports whether the cell's output becomes codes: of its own, or its operand's.
 func (e *Net) coded(c *cell) bool {
@@ -145,7 +138,7 @@ func (e *Net) remade(c *cell) bool {
 	if !e.training || e.keep || e.graph.Form() != nn.Float || c.Kind.Remakes == nil || !c.Kind.Remakes(c.Node) || c.last >= len(e.cells) {
 		return false
 	}
-	for _, r := range e.readers(c) {
+	for _, r := range c.readers {
 		if r.Kind.Rereads {
 			return false
 		}
@@ -173,9 +166,8 @@ func (e *Net) until(c *cell) int {
 func (e *Net) lease(c *cell, p *plan) {
 	b, size, until, back := &c.bench, c.size(e.batch), e.until(c), e.back(c.place)
 	if e.training {
-		room := c.RoomOf(b)
-		p.f32.lease(&b.Kept, room.Kept, c.place, back)
-		p.f32.lease(&b.Back, room.Back, back, back)
+		p.f32.lease(&b.Kept, c.room.Kept, c.place, back)
+		p.f32.lease(&b.Back, c.room.Back, back, back)
 	}
 	if b.Coded {
 		p.u8.lease(&b.Codes, size, c.place, until)
@@ -206,7 +198,7 @@ func (e *Net) rooms() (all rooms) {
 		if c.root != c.place && e.integer {
 			continue
 		}
-		r, size := c.RoomOf(&c.bench), c.size(1)
+		r, size := &c.room, c.size(1)
 		all.scratch, all.block = all.scratch.Max(r.Scratch), all.block.Max(r.Block)
 		all.acc, all.plain, all.parts = max(all.acc, r.Acc), max(all.plain, r.Operand), max(all.parts, r.Parts)
 		if e.integer {

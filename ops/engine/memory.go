@@ -35,17 +35,20 @@ func Need(g *nn.Graph, batch int, u Use) int64 {
 }
 
 func need(g *nn.Graph, batch int, u Use) int64 {
-	e := &Net{graph: g, set: u.Set, batch: batch, training: u.Phase == Train, keep: u.Keep}
+	e := &Net{
+		graph: g, set: u.Set, batch: batch, training: u.Phase == Train, keep: u.Keep,
+		observing: g.Form() == nn.Calibration && u.Phase != Eval,
+	}
 	e.machine = &grid.Machine{Set: u.Set}
 	e.place()
 	p, total := &plan{}, int64(0)
 	for _, c := range e.cells {
-		c.bench.Observing = g.Form() == nn.Calibration && u.Phase != Eval
-		if c.root == c.place {
-			e.lease(c, p)
-			total += c.RoomOf(&c.bench).Bytes
+		if c.root != c.place {
+			continue
 		}
-		if e.integer && c.root == c.place {
+		e.lease(c, p)
+		total += c.room.Bytes
+		if e.integer {
 			total += 24 * int64(c.Shape.C)
 		}
 	}

@@ -26,15 +26,16 @@ const (
 // Absorb or anything else that changes the graph's structure the next Forward
 // plans again by itself; what is not planned again allocates nothing.
 type Net struct {
-	graph    *nn.Graph
-	set      *kernel.Set
-	workers  *Workers
-	batch    int
-	training bool
-	keep     bool // every node's output is kept
-	values   bool // outputs that are codes otherwise are kept as values too
-	wantDX   bool // tests: the gradient to the input
-	version  int
+	graph     *nn.Graph
+	set       *kernel.Set
+	workers   *Workers
+	batch     int
+	training  bool
+	keep      bool // every node's output is kept
+	values    bool // outputs that are codes otherwise are kept as values too
+	wantDX    bool // tests: the gradient to the input
+	observing bool // memory is planned for a pass that observes and quantizes nothing
+	version   int
 
 	cells   []*cell
 	outs    []int // places of the outputs

@@ -1,6 +1,8 @@
 package layer
 
 import (
+	"slices"
+
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
@@ -145,9 +147,5 @@ func (b *Bench) Give(d grid.Grad, g []float32, e0, e1 int) {
 
 // Constant returns n equal values.
 func Constant(n int, v float32) []float32 {
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = v
-	}
-	return x
+	return slices.Repeat([]float32{v}, n)
 }
