@@ -73,8 +73,8 @@ func (a *addition) put(t *testing.T, file, after, body string) {
 // overlay writes the files beside the repository and returns the argument that shows them to the go command.
 func (a *addition) overlay(t *testing.T) string {
 	t.Helper()
-	dir, root := t.TempDir(), "."
-	root, err := filepath.Abs(root)
+	dir := t.TempDir()
+	root, err := filepath.Abs(".")
 	must(t, err)
 	replace := map[string]string{}
 	for file, text := range a.files {

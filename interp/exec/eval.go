@@ -225,7 +225,7 @@ func (e *evaluation) compare() {
 		})
 	}
 	own, theirs := spec.Preprocessing(), e.snap.Input
-	if theirs.Height > 0 && !(slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std)) {
+	if theirs.Height > 0 && !own.SameValues(theirs) {
 		warn(diag.OtherValues, fmt.Sprintf("the images are normalized with %s, and %s was made for %s", own.Normalization(), e.path, theirs.Normalization()),
 			"The network sees other values than it was made for. Give the data set the Normalize that it had.")
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
@@ -47,17 +48,11 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 
 // listed is a list in words.
 func listed(names []string) string {
-	text := ""
-	for i, n := range names {
-		switch {
-		case i > 0 && i == len(names)-1:
-			text += " and "
-		case i > 0:
-			text += ", "
-		}
-		text += n
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
 	}
-	return text
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func cannotExport(call program.Call, err error) error {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -152,12 +151,7 @@ func loads(c program.Call) (out []program.Checkpoint) {
 }
 
 // resolve makes a path of the pipeline's text one that can be opened.
-func (s *session) resolve(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(s.prog.Dir, filepath.FromSlash(path))
-}
+func (s *session) resolve(path string) string { return s.prog.Path(path) }
 
 // changes says in words what differs from the inputs of an earlier run.
 func (in inputs) changes(old inputs, ran map[string]string) string {

@@ -49,7 +49,7 @@ func (l *Load) values() (part.Preprocessing, bool) {
 // otherValues warns of values that the checkpoint was not made with. The pair names the two
 // normalizations: in either order they are one mistake.
 func (s *Stage) otherValues(l Load, own, theirs part.Preprocessing) (d *diag.Diagnostic, pair [2]string) {
-	if slices.Equal(own.Mean, theirs.Mean) && slices.Equal(own.Std, theirs.Std) {
+	if own.SameValues(theirs) {
 		return nil, pair
 	}
 	whence := l.From.Path

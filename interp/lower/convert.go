@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -245,13 +244,7 @@ func (w *walk) comparable(up *graph.Stage) bool {
 }
 
 // file is where a path of the pipeline's text lies.
-func (w *walk) file(path string) string {
-	full := filepath.FromSlash(path)
-	if filepath.IsAbs(full) {
-		return full
-	}
-	return filepath.Join(w.plan.Program.Dir, full)
-}
+func (w *walk) file(path string) string { return w.plan.Program.Path(path) }
 
 // loadFile follows a LoadCheckpoint of a file, where that is there already.
 func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"slices"
 
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
@@ -54,16 +52,13 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 
 // folder opens a folder that a part's arguments name, relative to the pipeline's.
 func (l *lowerer) folder(root string) fs.FS {
-	if !filepath.IsAbs(root) {
-		root = filepath.Join(l.plan.Program.Dir, filepath.FromSlash(root))
-	}
-	return files.Folder(root)
+	return files.Folder(l.plan.Program.Path(root))
 }
 
 // normalized warns of images that are normalized otherwise than those that the model's weights were trained with.
 func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained part.Preprocessing) {
 	own := f.Spec.Preprocessing()
-	if trained.Height == 0 || slices.Equal(own.Mean, trained.Mean) && slices.Equal(own.Std, trained.Std) {
+	if trained.Height == 0 || own.SameValues(trained) {
 		return
 	}
 	l.fail(diag.Diagnostic{

@@ -32,6 +32,11 @@ func (s Spec) Preprocessing() Preprocessing {
 	}
 }
 
+// SameValues reports whether pixels become the same values.
+func (p Preprocessing) SameValues(o Preprocessing) bool {
+	return slices.Equal(p.Mean, o.Mean) && slices.Equal(p.Std, o.Std)
+}
+
 // Normalization says in words how pixels become values.
 func (p Preprocessing) Normalization() string {
 	text := func(v []float64) string {

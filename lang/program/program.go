@@ -4,6 +4,7 @@
 package program
 
 import (
+	"path/filepath"
 	"strings"
 
 	"qpipe/lang/diag"
@@ -24,6 +25,15 @@ type Program struct {
 	Stages   []*Stage
 	Outputs  []*Output
 	Faulty   bool // mistakes have been reported: it may be checked further, but not run
+}
+
+// Path is where a path of the pipeline's text lies: relative ones begin at the pipeline's folder.
+func (p *Program) Path(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(p.Dir, path)
 }
 
 // Settings is the `qpipe {}` block with its defaults.
