@@ -30,7 +30,8 @@ generate: build
 generated-check: build
 	@tmp="$$(mktemp -d)" && cp -r docs/. "$$tmp" && ./bin/qpipe docs "$$tmp" && diff -r docs "$$tmp" >/dev/null || { echo "docs/ is not current (make generate)"; exit 1; }
 
-# The assembly of the kernel sets is written by the nested module ops/kernel/gen.
+# The assembly of the kernel sets, and the Go code that is the same in both, is written by the nested module
+# ops/kernel/gen.
 asm:
 	cd ops/kernel/gen && $(GO) run . -out ..
 

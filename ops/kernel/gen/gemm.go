@@ -20,8 +20,8 @@ type gemm struct {
 	lanes operand.Mem
 }
 
-func gemm512(c *build.Context) { newGemm(c, reg.S512, 64, 12).write() }
-func gemm256(c *build.Context) { newGemm(c, reg.S256, 32, 6).write() }
+func gemm512(c *build.Context) { newGemm(c, reg.S512, 64, avx512.Rows).write() }
+func gemm256(c *build.Context) { newGemm(c, reg.S256, 32, avx2.Rows).write() }
 
 func newGemm(c *build.Context, spec reg.Spec, bytes, mr int) *gemm {
 	return &gemm{Context: c, spec: spec, bytes: bytes, mr: mr}

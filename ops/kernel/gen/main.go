@@ -1,5 +1,5 @@
-// Command gen writes the assembly of the kernel sets, and the Go declarations
-// beside it. It is a module of its own, so that the program does not depend on
+// Command gen writes the assembly of the kernel sets, the Go declarations beside
+// it, and the Go code that is the same in both sets. It is a module of its own, so that the program does not depend on
 // the assembler's library. Run it in its folder, through `make asm`:
 //
 //	go run . -out ..
@@ -52,11 +52,21 @@ func main() {
 	flags.Parse(os.Args[1:])
 	for _, f := range files {
 		if id := f.set + "/" + f.name; *only == "" || *only == id {
-			if err := generate(filepath.Join(*out, f.set), f.set, f.name, f.write); err != nil {
-				fmt.Fprintf(os.Stderr, "gen: %s: %v\n", id, err)
-				os.Exit(1)
-			}
+			check(id, generate(filepath.Join(*out, f.set), f.set, f.name, f.write))
 		}
+	}
+	for _, g := range goFiles() {
+		if id := g.Set + "/" + g.name; *only == "" || *only == id {
+			check(id, g.write(filepath.Join(*out, g.Set)))
+		}
+	}
+}
+
+// check ends the program after an error.
+func check(id string, err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gen: %s: %v\n", id, err)
+		os.Exit(1)
 	}
 }
 
@@ -80,13 +90,17 @@ func generate(dir, set, name string, write func(c *build.Context)) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(dir, name+"_amd64"+p.ext)
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
-			continue
-		}
-		if err := os.WriteFile(path, text, 0o644); err != nil {
+		if err := save(filepath.Join(dir, name+"_amd64"+p.ext), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// save writes a file, unless it has this text.
+func save(path string, text []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return os.WriteFile(path, text, 0o644)
 }
