@@ -75,28 +75,37 @@ func TestEvalSaysWhatTheRunSaid(t *testing.T) {
 	}
 }
 
-// evalQuants are the ways to quantize activations and weights.
-func evalQuants() map[string]nn.QConfig {
+// evalQuant is a way to quantize activations and weights.
+type evalQuant struct {
+	nn.QConfig
+	float string // the node whose output is float32: one at the end, if any
+}
+
+// evalQuants are the ways to quantize activations and weights, by name.
+func evalQuants() map[string]evalQuant {
 	w := quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}
-	of := func(a, w quant.Spec) nn.QConfig {
-		return nn.QConfig{Activation: nn.Quant{Spec: a, Observer: wide{}}, Weight: nn.Quant{Spec: w}}
+	of := func(a, w quant.Spec) evalQuant {
+		return evalQuant{QConfig: nn.QConfig{Activation: nn.Quant{Spec: a, Observer: wide{}}, Weight: nn.Quant{Spec: w}}}
 	}
+	float := func(node string) evalQuant { return evalQuant{of(quant.Spec{DType: quant.Int8}, w).QConfig, node} }
 	tensorWise, half := w, w
 	tensorWise.PerChannel = false
 	half.Rule, half.Rounding = quant.HalfRange, quant.HalfUp
-	return map[string]nn.QConfig{
-		"int8":       of(quant.Spec{DType: quant.Int8}, w),
-		"int8 half":  of(quant.Spec{DType: quant.Int8, Rule: quant.HalfRange, Rounding: quant.HalfUp}, half),
-		"affine":     of(quant.Spec{DType: quant.Int8, Scheme: quant.Affine}, tensorWise),
-		"uint8":      of(quant.Spec{DType: quant.UInt8, Scheme: quant.Affine}, w),
-		"int4":       of(quant.Spec{DType: quant.Int4}, quant.Spec{DType: quant.Int4, PerChannel: true, Narrow: true}),
-		"float ends": of(quant.Spec{DType: quant.Int8}, w),
+	return map[string]evalQuant{
+		"int8":      of(quant.Spec{DType: quant.Int8}, w),
+		"int8 half": of(quant.Spec{DType: quant.Int8, Rule: quant.HalfRange, Rounding: quant.HalfUp}, half),
+		"affine":    of(quant.Spec{DType: quant.Int8, Scheme: quant.Affine}, tensorWise),
+		"uint8":     of(quant.Spec{DType: quant.UInt8, Scheme: quant.Affine}, w),
+		"int4":      of(quant.Spec{DType: quant.Int4}, quant.Spec{DType: quant.Int4, PerChannel: true, Narrow: true}),
+
+		"float linear":     float("fc"),
+		"float product":    float("mul_out"),
+		"float hard-swish": float("hs_out"),
 	}
 }
 
-// oddNet is a network with every op, for images of 8×8×1. With acts the last layer is
-// followed by an activation.
-func oddNet(t *testing.T, acts bool) *nn.Graph {
+// oddNet is a network with every op, for images of 8×8×1. The node float has something to do at its end.
+func oddNet(t *testing.T, float string) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
 	x := b.Conv("c0", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
@@ -104,11 +113,17 @@ func oddNet(t *testing.T, acts bool) *nn.Graph {
 	y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
-	k := b.Concat("k", y, z, b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	p, q := products(b, x, z)
+	k := b.Concat("k", y, z, p, b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
-	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), f), 3, true)
-	if acts {
+	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", op.Pointwise{Function: "hard_swish"}, f)), 3, true)
+	switch float {
+	case "fc":
 		y = b.Act("act", b.Flatten("end", y), kernel.ReLU6)
+	case "mul_out":
+		y = b.Apply(float, op.Mul{}, y, b.GlobalAvgPool("gq", q))
+	case "hs_out":
+		y = b.Apply(float, op.Pointwise{Function: "hard_swish"}, y)
 	}
 	g, err := b.Graph(y)
 	must(t, err)
@@ -116,17 +131,26 @@ func oddNet(t *testing.T, acts bool) *nn.Graph {
 	return g
 }
 
-// oddForms are the network in the forms that files have, calibrated. With floatEnds its last layer has a float32
-// output.
-func oddForms(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
+// products multiplies maps of every shape that fit x and z, whose size is 4×2×4; q is one channel of x.
+func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
+	q = b.Conv("c2", x, convbn.Conv{OutC: 1, Kernel: [2]int{1, 1}})
+	rows := b.AvgPool("rows", x, op.PoolArgs{Kernel: [2]int{1, 2}})
+	columns := b.AvgPool("columns", q, op.PoolArgs{Kernel: [2]int{4, 1}})
+	p = b.Apply("mc", op.Mul{}, b.Apply("hs", op.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
+	p = b.Apply("mh", op.Mul{}, q, p)
+	return b.Apply("mx", op.Mul{}, p, b.Apply("mr", op.Mul{}, rows, columns)), q
+}
+
+// oddForms are the network in the forms that files have, calibrated.
+func oddForms(t *testing.T, q evalQuant) []*nn.Graph {
 	t.Helper()
 	prepared := func(f nn.Form) *nn.Graph {
-		g := oddNet(t, floatEnds)
+		g := oddNet(t, q.float)
 		g.SetQConfig(func(m nn.Module) nn.QConfig {
-			if floatEnds && m.Name == "fc" {
+			if m.Name == q.float {
 				return nn.QConfig{Weight: q.Weight}
 			}
-			return q
+			return q.QConfig
 		})
 		must(t, g.Prepare(f, nn.WithBN))
 		return g
@@ -142,7 +166,7 @@ func oddForms(t *testing.T, q nn.QConfig, floatEnds bool) []*nn.Graph {
 	}
 	int8, err := qat.Convert()
 	must(t, err)
-	return []*nn.Graph{oddNet(t, floatEnds), calibration, qat, int8}
+	return []*nn.Graph{oddNet(t, q.float), calibration, qat, int8}
 }
 
 func evalNet(t *testing.T, g *nn.Graph, batch int) *engine.Net {
@@ -195,7 +219,7 @@ func readDump(t *testing.T, dir string) (artifact.DumpIndex, map[string]*refvec.
 // quantization, in batches, and compares each array with a pass of ops/nn over all images.
 func TestDumpIsWhatTheNetComputes(t *testing.T) {
 	for name, q := range evalQuants() {
-		for _, g := range oddForms(t, q, name == "float ends") {
+		for _, g := range oddForms(t, q) {
 			t.Run(fmt.Sprintf("%s, %s", name, g.Form()), func(t *testing.T) {
 				dir := t.TempDir()
 				model, pipeline := saveGraph(t, dir, g)
@@ -236,7 +260,7 @@ func TestDumpIsWhatTheNetComputes(t *testing.T) {
 func TestDumpIsTheSameEverywhere(t *testing.T) {
 	for name, q := range evalQuants() {
 		dir := t.TempDir()
-		model, pipeline := saveGraph(t, dir, oddForms(t, q, name == "float ends")[3])
+		model, pipeline := saveGraph(t, dir, oddForms(t, q)[3])
 		var first map[string][]byte
 		for _, set := range sets.All() {
 			t.Setenv("QPIPE_KERNELS", set.Name)
@@ -277,7 +301,7 @@ func sameOutput(t *testing.T, net *engine.Net, a artifact.DumpArray, array *refv
 		t.Fatalf("%s: %+v, codes %t", a.Node, a, want.Codes != nil)
 	}
 	if strings.HasPrefix(a.Node, "f") && a.Node != "fc" {
-		want.Values = channelsFirst(want.Values, 4, 2, 12)
+		want.Values = channelsFirst(want.Values, 4, 2, 16)
 	}
 	for i, v := range got {
 		if codes {

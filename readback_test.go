@@ -105,7 +105,7 @@ func TestReadback(t *testing.T) {
 	for name, q := range evalQuants() {
 		t.Run("every op, "+name, func(t *testing.T) {
 			dir := t.TempDir()
-			forms := oddForms(t, q, name == "float ends")
+			forms := oddForms(t, q)
 			model, pipeline := saveGraph(t, dir, forms[len(forms)-1])
 			evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
 			readback(t, python, model, filepath.Join(dir, "dump"), 7000)
@@ -151,7 +151,7 @@ func TestReadbackSeesDifferences(t *testing.T) {
 		t.Skip("set QPIPE_LONG=1 (make long)")
 	}
 	python, dir := numpy(t), t.TempDir()
-	g := oddForms(t, evalQuants()["int8"], false)[3]
+	g := oddForms(t, evalQuants()["int8"])[3]
 	model, pipeline := saveGraph(t, dir, g)
 	evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
 	changed := false

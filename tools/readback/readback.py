@@ -139,6 +139,15 @@ class Model:
         scale = self.format(node)[0]
         return self.requantize(node, a.centered().astype(f32) * (a.scale / scale) + b.centered().astype(f32) * (b.scale / scale))
 
+    def mul(self, node, a, b):
+        acc = a.centered() * b.centered()
+        return self.requantize(node, acc.astype(f32) * (a.scale * b.scale / self.format(node)[0]))
+
+    def hard_swish(self, node, x):
+        v = (x.centered().astype(f32) * x.scale).astype(np.float64)
+        y = (v * np.minimum(np.maximum(v + 3, 0), 6) / 6).astype(f32)
+        return self.requantize(node, y / self.format(node)[0])
+
     def concat(self, node, *inputs):
         scale = self.format(node)[0]
         parts = [self.requantize(node, x.centered().astype(f32) * (x.scale / scale)) for x in inputs]
