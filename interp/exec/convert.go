@@ -12,6 +12,7 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -42,7 +43,7 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 		err = built.Init(s.prog.Settings.Seed)
 	}
 	if err != nil {
-		return nil, at(st.Stage.Model.Origin, err)
+		return nil, place.At(st.Stage.Model.Origin, err)
 	}
 	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, QConfig: st.QConfig}}
 	if st.Convert == nil {
@@ -81,19 +82,19 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 		err = m.folded(before, c.Model)
 	}
 	if err != nil {
-		return at(call.Origin, err)
+		return place.At(call.Origin, err)
 	}
 	return nil
 }
 
 func cannotConvert(call program.Call, err error) error {
-	var known *placed
+	var known *place.Error
 	if errors.As(err, &known) {
 		return err
 	}
-	d := placeError(call.Origin, err)
+	d := place.Diagnose(call.Origin, err)
 	d.Code, d.Summary = diag.CannotConvert, fmt.Sprintf("%s: %s", call.Type, d.Summary)
-	return &placed{d}
+	return &place.Error{Diagnostic: d}
 }
 
 // load loads a checkpoint into the model as it is now.
@@ -106,7 +107,7 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 	}
 	snap, err := read()
 	if err != nil {
-		return atArg(call.Origin, "checkpoint_path", err)
+		return place.AtArg(call.Origin, "checkpoint_path", err)
 	}
 	done, err := takeIn(st, c, snap, said, o)
 	if err != nil {
@@ -146,7 +147,7 @@ func takeIn(st *graph.Stage, c *conversion, snap *checkpoint.Snapshot, from stri
 func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) error {
 	list, err := checkpoint.ConfiguredOtherwise(c.Model, int8, c.QConfig)
 	if err == nil && len(list) > 0 {
-		err = &placed{graph.Otherwise(st, from, "another one", list)}
+		err = &place.Error{Diagnostic: graph.Otherwise(st, from, "another one", list)}
 	}
 	return err
 }
@@ -181,15 +182,15 @@ func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, s
 	if len(list) == 0 || st.Trainer != nil || st.Calibrator != nil {
 		return nil
 	}
-	return &placed{graph.Otherwise(st, from, "another one", list)}
+	return &place.Error{Diagnostic: graph.Otherwise(st, from, "another one", list)}
 }
 
 func cannotLoad(call program.Call, path string, err error) error {
-	var known *placed
+	var known *place.Error
 	if errors.As(err, &known) {
 		return err
 	}
-	d := placeError(call.Origin, err)
+	d := place.Diagnose(call.Origin, err)
 	var arg *program.ArgError
 	if !errors.As(err, &arg) {
 		d.Subject = call.Origin.At("checkpoint_path")
@@ -199,5 +200,5 @@ func cannotLoad(call program.Call, path string, err error) error {
 	if rest != "" {
 		d.Detail = rest
 	}
-	return &placed{d}
+	return &place.Error{Diagnostic: d}
 }

@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/disk"
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/lang/program"
 )
 
@@ -36,11 +37,11 @@ func (s *session) feed(d *program.Dataset) (*feed.Feed, error) {
 func (s *session) openFeed(d *program.Dataset) (*feed.Feed, error) {
 	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
-		return nil, at(d.Origin, err)
+		return nil, place.At(d.Origin, err)
 	}
 	samples, err := set.Open(s.data)
 	if err != nil {
-		return nil, unreadable(d.Origin, err)
+		return nil, place.Unreadable(d.Origin, err)
 	}
 	f := &feed.Feed{Samples: samples, Spec: set.Spec()}
 	for _, call := range d.Transforms {
@@ -49,7 +50,7 @@ func (s *session) openFeed(d *program.Dataset) (*feed.Feed, error) {
 			f.Spec, err = t.Spec(f.Spec)
 		}
 		if err != nil {
-			return nil, at(call.Origin, err)
+			return nil, place.At(call.Origin, err)
 		}
 		f.Transforms = append(f.Transforms, t)
 	}

@@ -7,21 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 
-	"qpipe/interp/artifact"
 	"qpipe/interp/graph"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
-	"qpipe/ops/nn"
 )
-
-// placed is an error that knows its place in the pipeline's text.
-type placed struct{ d *diag.Diagnostic }
-
-func (p *placed) Error() string { return p.d.Summary }
 
 // crash is a recovered panic.
 type crash struct {
@@ -44,68 +37,9 @@ func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	return f()
 }
 
-// at places an error at a block, or at the argument that it names. An interrupt has
-// no place.
-func at(o program.Origin, err error) error {
-	var known *placed
-	if errors.As(err, &known) || errors.Is(err, stage.ErrInterrupted) {
-		return err
-	}
-	return &placed{placeError(o, err)}
-}
-
-// atArg places an error at an argument.
-func atArg(o program.Origin, attr string, err error) error {
-	d := placeError(o, err)
-	d.Subject = o.At(attr)
-	return &placed{d}
-}
-
-// unreadable places an error about data: at the argument that names its folder.
-func unreadable(o program.Origin, err error) error {
-	d := placeError(o, err)
-	d.Code = diag.DataUnreadable
-	var arg *program.ArgError
-	if !errors.As(err, &arg) {
-		d.Subject = o.At("root")
-	}
-	return &placed{d}
-}
-
-// placeError makes a diagnostic of an error about a block.
-func placeError(o program.Origin, err error) *diag.Diagnostic {
-	d := &diag.Diagnostic{Code: diag.StageFailed, Summary: err.Error(), Subject: o.Header, Address: o.Address}
-	var file *artifact.FileError
-	if errors.As(err, &file) {
-		d.Code = file.Code
-	}
-	var node nn.NodeError
-	if errors.As(err, &node) {
-		d.Module, d.Summary = node.Node, node.Err.Error()
-		d.Detail = strings.TrimSpace(node.Way)
-	}
-	var arg *program.ArgError
-	if errors.As(err, &arg) {
-		d.Subject, d.Summary = o.At(arg.Attr), arg.Err.Error()
-		if _, written := o.Attrs[arg.Attr]; !written {
-			d.Summary = arg.Attr + ": " + d.Summary
-		}
-	}
-	return d
-}
-
-// fileError makes a diagnostic of an error about a file or folder of the run.
-func fileError(err error) *diag.Diagnostic {
-	d := placeError(program.Origin{}, err)
-	if d.Code == diag.StageFailed {
-		d.Code = diag.Unwritable
-	}
-	return d
-}
-
 // diagnose gives an error of a stage its coordinates: file, network and time.
 func (s *session) diagnose(st *graph.Stage, err error) *diag.Diagnostic {
-	var known *placed
+	var known *place.Error
 	var bug *crash
 	var failure *stage.Failure
 	switch {
@@ -115,12 +49,12 @@ func (s *session) diagnose(st *graph.Stage, err error) *diag.Diagnostic {
 			Summary: fmt.Sprint("qpipe itself failed: ", bug.value), Detail: string(bug.stack),
 		}
 	case errors.As(err, &known):
-		return known.d
+		return known.Diagnostic
 	case errors.As(err, &failure):
 		return s.failure(st, failure)
 	}
 	o := owner(st, err)
-	d := placeError(o, err)
+	d := place.Diagnose(o, err)
 	s.kept(d, st, "")
 	return d
 }
@@ -166,7 +100,7 @@ func (s *session) failure(st *graph.Stage, f *stage.Failure) *diag.Diagnostic {
 	if f.Address == "" {
 		o = owner(st, err)
 	}
-	d := placeError(o, err)
+	d := place.Diagnose(o, err)
 	if f.Attr != "" && f.Address == "" {
 		if _, written := o.Attrs[f.Attr]; !written {
 			d.Summary = f.Err.Error()

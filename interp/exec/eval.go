@@ -15,6 +15,7 @@ import (
 	"qpipe/interp/feed"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -76,7 +77,7 @@ func Eval(ctx context.Context, p *program.Program, c part.Catalog, o EvalOptions
 		err = e.evaluate()
 	}
 	if err != nil {
-		e.fail(asPlaced(err).d)
+		e.fail(place.As(err).Diagnostic)
 		return nil, e.list
 	}
 	return e.report(), e.list
@@ -102,14 +103,6 @@ type evaluation struct {
 	dump    *dump
 }
 
-// asPlaced is the error with its place, or without one where it has none.
-func asPlaced(err error) *placed {
-	if p, ok := at(program.Origin{}, err).(*placed); ok { //nolint:errorlint // at makes it
-		return p
-	}
-	return &placed{placeError(program.Origin{}, err)}
-}
-
 // load reads the model.
 func (e *evaluation) load() error {
 	ref, err := e.locate()
@@ -117,16 +110,16 @@ func (e *evaluation) load() error {
 		return err
 	}
 	if e.snap, err = artifact.Read(e.path); err != nil {
-		p := asPlaced(err)
+		p := place.As(err)
 		if ref {
-			p.d.Detail = "Run the stage first; -out names the folder of the run."
+			p.Diagnostic.Detail = "Run the stage first; -out names the folder of the run."
 		}
 		return p
 	}
 	averaged := len(e.snap.Shadow) > 0
 	switch {
 	case e.o.EMA && !averaged:
-		return &placed{&diag.Diagnostic{
+		return &place.Error{Diagnostic: &diag.Diagnostic{
 			Code: diag.CannotLoad, Summary: fmt.Sprintf("%s holds no averaged weights", e.path),
 			Detail: "Leave out -ema. Only checkpoints of a stage with ExponentialMovingAverage have them, and an int8 model has one set of weights.",
 		}}
@@ -157,7 +150,7 @@ func (e *evaluation) locate() (ref bool, err error) {
 		names = append(names, st.Name)
 	}
 	if !slices.Contains(names, m[1]) {
-		return true, &placed{&diag.Diagnostic{
+		return true, &place.Error{Diagnostic: &diag.Diagnostic{
 			Code: diag.UnknownStage, Summary: fmt.Sprintf("no stage is named %q", m[1]),
 			Detail: diag.DidYouMean(m[1], names, "stages"),
 		}}
@@ -213,7 +206,7 @@ func (e *evaluation) fits() error {
 	default:
 		return nil
 	}
-	return &placed{d}
+	return &place.Error{Diagnostic: d}
 }
 
 // compare warns of data that the model takes, but was not made for.
@@ -247,7 +240,7 @@ func (e *evaluation) compare() {
 func (e *evaluation) evaluate() (err error) {
 	batch := min(e.o.Batch, e.images)
 	if d := e.tooMuch(batch); d != nil {
-		return &placed{d}
+		return &place.Error{Diagnostic: d}
 	}
 	e.pool = engine.NewWorkers(e.threads())
 	defer e.pool.Close()
@@ -332,7 +325,7 @@ func (e *evaluation) misread(err error) error {
 	if errors.As(err, &file) {
 		return err
 	}
-	return unreadable(e.o.Data.Origin, err)
+	return place.Unreadable(e.o.Data.Origin, err)
 }
 
 // tick shows how far the evaluation has come.

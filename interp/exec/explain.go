@@ -7,6 +7,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
@@ -84,7 +85,7 @@ func (s *session) readFrom() *diag.Diagnostic {
 	}
 	snap, err := artifact.Read(s.From)
 	if err != nil {
-		return fileError(err)
+		return place.File(err)
 	}
 	for _, st := range s.wanted {
 		if st.Name != snap.Stage {

@@ -9,6 +9,7 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -56,9 +57,9 @@ func listed(names []string) string {
 }
 
 func cannotExport(call program.Call, err error) error {
-	d := placeError(call.Origin, err)
+	d := place.Diagnose(call.Origin, err)
 	if d.Code == diag.StageFailed {
 		d.Code, d.Summary = diag.CannotExport, fmt.Sprintf("%s: %s", call.Type, d.Summary)
 	}
-	return &placed{d}
+	return &place.Error{Diagnostic: d}
 }

@@ -11,6 +11,7 @@ import (
 	"qpipe/interp/disk"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/lang/program"
 )
 
@@ -80,7 +81,7 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 func (s *session) model(in inputs, key string, m *program.Model, afresh bool) error {
 	model, err := part.New[part.Model](s.plan.Catalog, m.Call)
 	if err != nil {
-		return at(m.Origin, err)
+		return place.At(m.Origin, err)
 	}
 	from, ok := model.(part.FileModel)
 	if !ok {
@@ -91,7 +92,7 @@ func (s *session) model(in inputs, key string, m *program.Model, afresh bool) er
 	in.call(key, m.Call, root)
 	sums, err := s.digests(root, names, afresh)
 	if err != nil {
-		return at(m.Origin, err)
+		return place.At(m.Origin, err)
 	}
 	in.put(key+".files", sums)
 	return nil
@@ -101,7 +102,7 @@ func (s *session) model(in inputs, key string, m *program.Model, afresh bool) er
 func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool) error {
 	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
-		return at(d.Origin, err)
+		return place.At(d.Origin, err)
 	}
 	root, names := set.Files()
 	in.call(key, d.Call, root)
@@ -113,7 +114,7 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	}
 	sums, err := s.digests(root, names, afresh)
 	if err != nil {
-		return at(d.Origin, err)
+		return place.At(d.Origin, err)
 	}
 	in.put(key+".files", sums)
 	return nil
@@ -132,7 +133,7 @@ func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 			}
 			sum, err := artifact.Sum(s.resolve(from.Path))
 			if err != nil {
-				return atArg(c.Origin, "checkpoint_path", err)
+				return place.AtArg(c.Origin, "checkpoint_path", err)
 			}
 			in.put("file "+from.Path, sum)
 		}

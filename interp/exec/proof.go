@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
 	"qpipe/interp/graph"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -81,7 +82,7 @@ func (m *measured) quantized(qat, int8 *nn.Graph) error {
 	}
 	m.emit(m.stage.Name, event.Proof{Message: sentence(p), Proof: p})
 	if p.Changed > 0 {
-		return &placed{m.unequal(p)}
+		return &place.Error{Diagnostic: m.unequal(p)}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -54,7 +55,7 @@ func (s *session) conditions(st *graph.Stage, kind string) error {
 			continue
 		}
 		if d := s.holds(c); d != nil {
-			return &placed{d}
+			return &place.Error{Diagnostic: d}
 		}
 	}
 	return nil
@@ -113,10 +114,10 @@ func (s *session) outputs() {
 	}
 	logged := s.journal.Finish()
 	if err := s.folder.Save(); err != nil {
-		s.fail(fileError(err))
+		s.fail(place.File(err))
 	}
-	if logged != nil && !s.said(fileError(logged)) {
-		s.fail(fileError(logged))
+	if logged != nil && !s.said(place.File(logged)) {
+		s.fail(place.File(logged))
 	}
 }
 

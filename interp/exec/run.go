@@ -13,6 +13,7 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -152,7 +153,7 @@ func (s *session) unedited(st *graph.Stage, d decision) error {
 	old["version"], old["kernels"] = d.inputs["version"], d.inputs["kernels"]
 	diagnostic := s.cannotResume(st, d.inputs.changes(e.Inputs, s.did))
 	if old.hash() != d.hash {
-		return &placed{diagnostic}
+		return &place.Error{Diagnostic: diagnostic}
 	}
 	diagnostic.Severity = diag.Warning
 	diagnostic.Detail = "The bytes of the result may differ from those of a run that was never interrupted."
@@ -215,12 +216,12 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *c
 		path = s.folder.Path(at)
 		var err error
 		if j.Resume, err = s.folder.Checkpoint(at); err != nil {
-			return atArg(st.Trainer.Origin, "resume_optimizer", err)
+			return place.AtArg(st.Trainer.Origin, "resume_optimizer", err)
 		}
 		j.Best = bestBeside(path, j.Resume)
 		return nil
 	}
-	return &placed{&diag.Diagnostic{
+	return &place.Error{Diagnostic: &diag.Diagnostic{
 		Code: diag.NothingToResume, Subject: st.Trainer.Origin.At("resume_optimizer"), Address: st.Trainer.Origin.Address,
 		Summary: fmt.Sprintf("resume_optimizer = true, but stage %q has no checkpoint to resume from", st.Name),
 		Detail:  fmt.Sprintf("There is no %s, and no LoadCheckpoint names another one. Set resume_optimizer = false for the first run.", path),
@@ -334,11 +335,11 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	}
 	if st.Trainer != nil && j.Train != nil {
 		if d := graph.SingleValue(st, j.Train.Samples.Len()); d != nil {
-			return nil, nil, &placed{d}
+			return nil, nil, &place.Error{Diagnostic: d}
 		}
 	}
 	if d := s.tooMuch(st, j); d != nil {
-		return nil, nil, &placed{d}
+		return nil, nil, &place.Error{Diagnostic: d}
 	}
 	if err := s.parts(st, j); err != nil {
 		return nil, nil, err
@@ -417,7 +418,7 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 func newPart[P any](s *session, call program.Call) (P, error) {
 	p, err := part.New[P](s.plan.Catalog, call)
 	if err != nil {
-		return p, at(call.Origin, err)
+		return p, place.At(call.Origin, err)
 	}
 	return p, nil
 }

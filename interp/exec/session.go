@@ -16,6 +16,7 @@ import (
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
 	"qpipe/interp/journal"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -70,7 +71,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string,
 // unusable says what keeps a run's folder from being opened. A manifest that cannot be believed can be
 // done without.
 func unusable(err error) *diag.Diagnostic {
-	d := fileError(err)
+	d := place.File(err)
 	var f *artifact.FileError
 	if d.Code == diag.Damaged && errors.As(err, &f) && filepath.Base(f.Path) == runs.ManifestName {
 		d.Detail = "Move it away: it is then made again from events.jsonl and the checkpoints, and what is sound is not run again."
@@ -154,10 +155,10 @@ func (s *session) start() *diag.Diagnostic {
 	}
 	begun := func(st *graph.Stage) bool { return s.manifest.Stage(st.Name) != nil }
 	if err := s.vacant(slices.DeleteFunc(slices.Clone(s.wanted), begun)...); err != nil {
-		return fileError(err)
+		return place.File(err)
 	}
 	if err := s.openLogs(); err != nil {
-		return fileError(err)
+		return place.File(err)
 	}
 	s.pool = engine.NewWorkers(s.threads())
 	return nil
