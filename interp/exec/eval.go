@@ -11,6 +11,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/data"
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
 	"qpipe/interp/graph"
@@ -161,7 +162,7 @@ func (e *evaluation) locate() (ref bool, err error) {
 
 // open opens the data and holds it against the model.
 func (e *evaluation) open() (err error) {
-	if e.feed, err = e.openFeed(e.o.Data); err != nil {
+	if e.feed, err = data.Open(e.plan.Catalog, e.o.Data, e.data); err != nil {
 		return err
 	}
 	if e.images = e.feed.Samples.Len(); e.o.Images > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/data"
 	"qpipe/interp/disk"
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
@@ -37,7 +38,7 @@ type session struct {
 	journal  *journal.Journal
 	pool     *engine.Workers
 	feeds    map[*program.Dataset]*opened
-	hashed   map[string]bool      // the data files that this run has hashed
+	sums     data.Sums            // the hashes of the data files
 	bestLost map[string]bool      // the stages whose best checkpoint could not be read
 	from     *checkpoint.Snapshot // what Options.From names
 	did      map[string]string    // stage → its state in this run
@@ -51,7 +52,7 @@ type session struct {
 func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string, disk.Options) (*runs.Run, error)) (*session, diag.List) {
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
-		feeds: map[*program.Dataset]*opened{}, hashed: map[string]bool{}, bestLost: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
+		feeds: map[*program.Dataset]*opened{}, bestLost: map[string]bool{}, did: map[string]string{}, without: map[string]string{},
 	}
 	if list := s.want(); list.HasErrors() {
 		return nil, list
@@ -61,6 +62,7 @@ func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string,
 		return nil, diag.List{unusable(err)}
 	}
 	s.folder, s.manifest = folder, folder.Manifest
+	s.sums = data.Sums{Known: s.manifest.Data, Now: s.now}
 	if d := s.otherPipeline(); d != nil {
 		folder.Close()
 		return nil, diag.List{d}
