@@ -13,7 +13,7 @@ import (
 
 	"qpipe/interp/command"
 	"qpipe/interp/console"
-	"qpipe/interp/exec"
+	"qpipe/interp/eval"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 	"qpipe/lang/program"
@@ -119,12 +119,9 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 			return err
 		}
 	}
-	return a.evaluate(l, f, exec.EvalOptions{
-		Options: exec.Options{
-			Out: out, Threads: f.threads, Kernels: set,
-			Clock: time.Now, FS: files.Folder,
-		},
-		Model: model, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump, Memory: a.machine().Memory,
+	return a.evaluate(l, f, eval.Options{
+		Model: model, Out: out, Data: data, Images: f.images, Batch: f.batch, EMA: f.ema, Dump: f.dump,
+		Threads: f.threads, Memory: a.machine().Memory, Kernels: set, Clock: time.Now, FS: files.Folder,
 	})
 }
 
@@ -150,12 +147,12 @@ func dataNamed(p *program.Program, address string) (*program.Dataset, error) {
 // evalDocument is what `eval -json` prints.
 type evalDocument struct {
 	FormatVersion string `json:"format_version"`
-	*exec.Evaluation
+	*eval.Report
 	diag.Items
 }
 
 // evaluate runs the evaluation until it ends or is interrupted, and shows the result.
-func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
+func (a *app) evaluate(l *loaded, f evalFlags, o eval.Options) error {
 	a.collectSooner()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -163,13 +160,13 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 		defer cancel()
 		return ctx.Err() == nil // a second one ends it at once
 	})
-	report, list := func() (*exec.Evaluation, diag.List) {
+	report, list := func() (*eval.Report, diag.List) {
 		if !f.json {
 			show := a.display(false)
 			defer show.Close()
 			o.Events = show.Event
 		}
-		return exec.Eval(ctx, l.program, a.catalog, o)
+		return eval.Run(ctx, l.program, a.catalog, o)
 	}()
 	switch {
 	case report == nil && ctx.Err() != nil:
@@ -188,7 +185,7 @@ func (a *app) evaluate(l *loaded, f evalFlags, o exec.EvalOptions) error {
 }
 
 // showEvaluation prints the result of an evaluation.
-func (a *app) showEvaluation(r *exec.Evaluation) error {
+func (a *app) showEvaluation(r *eval.Report) error {
 	s := a.sheet()
 	s.Title(r.Model)
 	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")

@@ -48,6 +48,15 @@ func (p *Progress) Speed(rate, left float64) {
 	}
 }
 
+// After is the progress of a phase after so many seconds.
+func After(phase string, done, total int, seconds float64) Progress {
+	p := Progress{Phase: phase, Done: done, Total: total}
+	if seconds > 0 {
+		p.Speed(float64(done)/seconds, float64(total-done))
+	}
+	return p
+}
+
 // Validation has what a validation pass measured.
 type Validation struct {
 	Images  int        `json:"images"`

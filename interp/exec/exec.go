@@ -1,7 +1,6 @@
 // Package exec walks a plan: it skips what is up to date, resumes what was
 // interrupted, runs the rest through interp/stage, and keeps the results through
-// interp/artifact. Eval runs a finished model instead. It is the one place where an error from below gets its source
-// range. It prints nothing.
+// interp/artifact. Errors from below get their source range here. It prints nothing.
 package exec
 
 import (

@@ -172,7 +172,7 @@ func (m *measured) stopping() error {
 
 // progress shows how far the proof has come.
 func (m *measured) progress(done, total int, seconds float64) {
-	m.emit(m.stage.Name, progress("prove", done, total, seconds))
+	m.emit(m.stage.Name, event.After("prove", done, total, seconds))
 }
 
 // unequal is the error of a conversion that has changed integers.

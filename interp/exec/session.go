@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,12 +206,7 @@ func (s *session) ofLog(n journal.Notice) {
 
 // threads is how many threads compute: as the options or the pipeline say, else one a core.
 func (s *session) threads() int {
-	for _, n := range []int{s.Threads, s.prog.Settings.Threads} {
-		if n > 0 {
-			return n
-		}
-	}
-	return runtime.GOMAXPROCS(0)
+	return cmp.Or(s.Threads, s.prog.Settings.Threads, runtime.GOMAXPROCS(0))
 }
 
 func (s *session) describe() {
@@ -242,15 +238,6 @@ func (s *session) now() time.Time {
 // emit logs and shows an event of the run itself.
 func (s *session) emit(stageName string, data event.Data) {
 	s.journal.Event(event.Event{Stage: stageName, Data: data})
-}
-
-// progress is how far something has come in so many seconds.
-func progress(phase string, done, total int, seconds float64) event.Progress {
-	p := event.Progress{Phase: phase, Done: done, Total: total}
-	if seconds > 0 {
-		p.Speed(float64(done)/seconds, float64(total-done))
-	}
-	return p
 }
 
 // visit deals with one stage: it is skipped, run, or not run since a stage that it

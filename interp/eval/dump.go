@@ -1,4 +1,4 @@
-package exec
+package eval
 
 import (
 	"qpipe/interp/artifact"
@@ -31,7 +31,7 @@ type dumpNode struct {
 
 // newDump begins a dump of a net that has not run.
 func newDump(e *evaluation, net *engine.Net) (*dump, error) {
-	w, err := artifact.NewDump(disk.Options{NoSync: e.nosync}, e.o.Dump)
+	w, err := artifact.NewDump(disk.Options{}, e.o.Dump)
 	if err != nil {
 		return nil, err
 	}

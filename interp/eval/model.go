@@ -1,0 +1,69 @@
+package eval
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
+	"qpipe/interp/place"
+	"qpipe/lang/diag"
+)
+
+// load reads the model.
+func (e *evaluation) load() error {
+	ref, err := e.locate()
+	if err != nil {
+		return err
+	}
+	if e.snap, err = artifact.Read(e.path); err != nil {
+		p := place.As(err)
+		if ref {
+			p.Diagnostic.Detail = "Run the stage first; -out names the folder of the run."
+		}
+		return p
+	}
+	averaged := len(e.snap.Shadow) > 0
+	switch {
+	case e.o.EMA && !averaged:
+		return &place.Error{Diagnostic: &diag.Diagnostic{
+			Code: diag.CannotLoad, Summary: fmt.Sprintf("%s holds no averaged weights", e.path),
+			Detail: "Leave out -ema. Only checkpoints of a stage with ExponentialMovingAverage have them, and an int8 model has one set of weights.",
+		}}
+	case averaged && !e.o.EMA:
+		e.fail(&diag.Diagnostic{
+			Code: diag.AveragedBest, Severity: diag.Warning,
+			Summary: fmt.Sprintf("%s also holds averaged weights, and those are not evaluated", e.path),
+			Detail:  "The metrics that the file carries are those of the averaged weights: -ema evaluates them.",
+		})
+	}
+	if e.model, err = checkpoint.Restore(e.snap, e.o.EMA); err != nil {
+		return &artifact.FileError{Path: e.path, Code: diag.CannotLoad, Err: err}
+	}
+	return nil
+}
+
+var checkpointRef = regexp.MustCompile(`^stage\.([^.]+)\.checkpoint\.(last|best|int8)$`)
+
+// locate finds the model's file; ref says that it was named by its stage.
+func (e *evaluation) locate() (ref bool, err error) {
+	e.path = e.o.Model
+	m := checkpointRef.FindStringSubmatch(e.o.Model)
+	if m == nil {
+		return false, nil
+	}
+	var names []string
+	for _, st := range e.prog.Stages {
+		names = append(names, st.Name)
+	}
+	if !slices.Contains(names, m[1]) {
+		return true, &place.Error{Diagnostic: &diag.Diagnostic{
+			Code: diag.UnknownStage, Summary: fmt.Sprintf("no stage is named %q", m[1]),
+			Detail: diag.DidYouMean(m[1], names, "stages"),
+		}}
+	}
+	e.path = filepath.Join(e.o.Out, m[1], m[2]+artifact.Ext)
+	return true, nil
+}

@@ -1,0 +1,114 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+
+	"qpipe/interp/artifact"
+	"qpipe/interp/event"
+	"qpipe/interp/place"
+	"qpipe/interp/stage"
+	"qpipe/lang/diag"
+	"qpipe/lang/files"
+	"qpipe/ops/engine"
+)
+
+// evaluate runs the model on the images.
+func (e *evaluation) evaluate() (err error) {
+	batch := min(e.o.Batch, e.images)
+	if d := e.tooMuch(batch); d != nil {
+		return &place.Error{Diagnostic: d}
+	}
+	pool := engine.NewWorkers(e.o.Threads)
+	defer pool.Close()
+	net, err := engine.Compile(e.model, batch, false, e.o.Kernels, pool)
+	if err != nil {
+		return err
+	}
+	if e.o.Dump != "" {
+		if e.dump, err = newDump(e, net); err != nil {
+			return err
+		}
+		defer e.dump.Discard() // nothing is left to discard after Commit
+	}
+	e.metric.Reset()
+	e.grad = make([]float32, e.classes)
+	began := e.o.Clock()
+	err = e.feed.Each(e.images, batch, e.prog.Settings.Seed, func(x []float32, labels []int32) error {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
+		if err := e.judge(net.Forward(x, len(labels), engine.Eval), labels); err != nil {
+			return err
+		}
+		if e.dump != nil {
+			if err := e.dump.batch(x, labels); err != nil {
+				return err
+			}
+		}
+		e.done += len(labels)
+		e.seconds = e.o.Clock().Sub(began).Seconds()
+		e.tick()
+		return nil
+	})
+	switch {
+	case err == nil && e.dump != nil:
+		return e.dump.Commit()
+	case err != nil && e.ctx.Err() == nil:
+		return e.misread(err)
+	}
+	return err
+}
+
+// tooMuch refuses batches that the machine cannot hold.
+func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
+	memory := func(batch int) int64 {
+		m := stage.Machine{Threads: e.o.Threads, Kernels: e.o.Kernels}
+		return stage.EvaluationMemory(e.model, batch, e.images, e.o.Dump != "", m)
+	}
+	need := memory(batch)
+	if e.o.Memory <= 0 || need <= e.o.Memory {
+		return nil
+	}
+	d := &diag.Diagnostic{
+		Code: diag.TooMuchMemory, Summary: fmt.Sprintf("the evaluation in batches of %d needs about %s of memory, and this machine has %s", batch, files.Size(need), files.Size(e.o.Memory)),
+		Detail: "Not even a batch of one image fits.",
+	}
+	if fits := stage.LargestBatch(batch, e.o.Memory, memory); fits > 0 {
+		d.Detail = fmt.Sprintf("The largest -batch that fits is %d.", fits)
+	}
+	return d
+}
+
+// judge counts the network's answers y to images of these labels.
+func (e *evaluation) judge(y []float32, labels []int32) error {
+	for i, label := range labels {
+		if int(label) >= e.classes {
+			return fmt.Errorf("image %d: its label is %d, and %s knows 0 to %d", e.done+i, label, e.path, e.classes-1)
+		}
+		row := y[i*e.classes:][:e.classes]
+		e.losses += float64(e.loss.Loss(row, labels[i:i+1], e.classes, e.grad))
+	}
+	e.metric.Update(y[:len(labels)*e.classes], labels, e.classes)
+	if e.dump != nil {
+		return e.dump.answers(y[:len(labels)*e.classes])
+	}
+	return nil
+}
+
+// misread places an error of a pass over the data: it is the dump's, or the data's.
+func (e *evaluation) misread(err error) error {
+	var file *artifact.FileError
+	if errors.As(err, &file) {
+		return err
+	}
+	return place.Unreadable(e.o.Data.Origin, err)
+}
+
+// tick shows how far the evaluation has come.
+func (e *evaluation) tick() {
+	if e.o.Events == nil {
+		return
+	}
+	e.o.Events(event.Event{Stage: "eval", Data: event.After(e.address(), e.done, e.images, e.seconds)})
+}
