@@ -48,6 +48,7 @@ var policy = []struct {
 	{"qpipe/interp/place", "qpipe/interp/artifact qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/nn", "where an error belongs in the text; it knows no run"},
 	{"qpipe/interp/data", "qpipe/interp/part qpipe/interp/feed qpipe/interp/disk qpipe/interp/place qpipe/lang/program", "data sets and their files; it knows no stage and no run"},
 	{"qpipe/interp/eval", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/data qpipe/interp/disk qpipe/interp/event qpipe/interp/feed qpipe/interp/part qpipe/interp/place qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "a finished model on data: it needs no plan and changes no run"},
+	{"qpipe/interp/proof", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/feed qpipe/interp/place qpipe/interp/runs qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "two models on the same images: it knows no plan and no folder"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/interp/number qpipe/lang/diag golang.org/x/term", "what is printed, not why"},
 	{"qpipe/interp/memory", "qpipe/lang/files", "how much memory there is, not what it is for"},
 	{"qpipe/interp/graph", "qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "the plan and its rules: they read what lowering has built, and no files"},

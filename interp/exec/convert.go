@@ -13,6 +13,7 @@ import (
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/interp/place"
+	"qpipe/interp/proof"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -73,16 +74,26 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
 	}
-	data := cmp.Or(j.Val, j.Train)
-	m := &measured{session: s, stage: st, conversion: c, feed: data, call: call}
+	if err := s.prove(st, j, c, call, before, from); err != nil {
+		return place.At(call.Origin, err)
+	}
+	return nil
+}
+
+// prove measures what the converter has made of a trained model that had another form.
+func (s *session) prove(st *graph.Stage, j *stage.Job, c *conversion, call program.Call, before *nn.Graph, from nn.Form) error {
+	p := &proof.Prover{
+		Stage: st.Name, Call: call, Mode: c.Mode, Images: st.Proof, Feed: cmp.Or(j.Val, j.Train), Seed: s.prog.Settings.Seed,
+		Loaded:  proof.Loaded{Snapshot: c.last, From: c.from, EMA: c.options.LoadEMAModel},
+		Kernels: s.Kernels, Workers: s.pool, Clock: s.now, Stop: s.Stop, Events: s.journal.Event,
+	}
 	switch to := c.Model.Form(); {
 	case from == nn.QAT && to == nn.Quantized:
-		err = m.quantized(before, c.Model)
+		found, absorbed, err := p.Quantized(s.ctx, before, c.Model)
+		c.proof, c.absorbed = found, append(c.absorbed, absorbed...)
+		return err
 	case from == nn.Float && to != nn.Float && to != nn.Quantized && c.Mode == nn.FuseBN && c.last != nil:
-		err = m.folded(before, c.Model)
-	}
-	if err != nil {
-		return place.At(call.Origin, err)
+		return p.Folded(before, c.Model)
 	}
 	return nil
 }
