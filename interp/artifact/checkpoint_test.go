@@ -26,8 +26,8 @@ func full() *checkpoint.Snapshot {
 	}
 	return &checkpoint.Snapshot{
 		Stage: "qat", Form: nn.QAT, Mode: nn.ReverseFold, Structure: []byte(`{"nodes":["\"sha256\":\"x\""]}`),
-		Input:   part.Preprocessing{Height: 1, Width: 2, Channels: 1, Layout: "NHWC", Colors: "gray", Mean: []float64{0.1}, Std: []float64{0.3}},
-		Classes: []string{"no", "yes"},
+		Inputs:  []part.Preprocessing{{Height: 1, Width: 2, Channels: 1, Layout: "NHWC", Colors: "gray", Mean: []float64{0.1}, Std: []float64{0.3}}},
+		Classes: [][]string{{"no", "yes"}},
 		Seed:    -7, Epoch: 3, Step: 1200, LR: 0.1, Kernels: "portable",
 		Absorbed: []checkpoint.Absorption{{Module: "a.conv", BN: "a.bn", Mode: nn.ReverseFold, WeightScale: "keep", Epoch: 1, Step: 400, MaxChange: 1e-7, MaxSteps: 0.5}},
 		FrozenBN: []string{"b.bn"},

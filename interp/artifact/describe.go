@@ -37,10 +37,14 @@ type Description struct {
 	LR      float64       `json:"lr,omitempty"`
 	Kernels string        `json:"kernels,omitempty"`
 	Storage string        `json:"storage,omitempty"` // what a reader of the tensors must know
-	Input   *tensor.Shape `json:"input,omitempty"`
-	// Preprocessing and Classes are what the model was made for; nil if the file does not say.
+	Input   *tensor.Shape `json:"input,omitempty"`   // of the first input
+	Inputs  []Port        `json:"inputs,omitempty"`  // where there are several, all of them
+	Outputs []Port        `json:"outputs,omitempty"` // where there are several, all of them
+	// Preprocessing and Classes are what the model was made for; nil if the file does not say. They are those of
+	// the first input and the first target.
 	Preprocessing *part.Preprocessing     `json:"preprocessing,omitempty"`
 	Classes       []string                `json:"classes,omitempty"`
+	MoreClasses   [][]string              `json:"more_classes,omitempty"` // of the other targets
 	Params        int                     `json:"params,omitempty"`
 	Absorbed      []checkpoint.Absorption `json:"absorbed,omitempty"`
 	FrozenBN      []string                `json:"frozen_bn,omitempty"`
@@ -48,6 +52,13 @@ type Description struct {
 	Best          Metrics                 `json:"best_metrics,omitempty"`
 	Layers        []Layer                 `json:"layers,omitempty"`
 	Tensors       []TensorInfo            `json:"tensors,omitempty"`
+}
+
+// Port is an input or an output of a network that has several.
+type Port struct {
+	Name          string              `json:"name"`
+	Shape         tensor.Shape        `json:"shape"`
+	Preprocessing *part.Preprocessing `json:"preprocessing,omitempty"` // of an input; nil if the file does not say
 }
 
 // Layer is a node of the network.
@@ -160,10 +171,12 @@ func (d *Description) fill(s *checkpoint.Snapshot) error {
 	if s.Form == nn.Quantized {
 		d.Kind = KindInt8
 	}
-	if s.Input.Height > 0 {
-		d.Preprocessing = &s.Input
+	if len(s.Inputs) > 0 && s.Inputs[0].Height > 0 {
+		d.Preprocessing = &s.Inputs[0]
 	}
-	d.Classes = s.Classes
+	if len(s.Classes) > 0 {
+		d.Classes, d.MoreClasses = s.Classes[0], s.Classes[1:]
+	}
 	d.Stage, d.Form, d.Mode = s.Stage, string(s.Form), string(s.Mode)
 	d.Seed, d.Epoch, d.Step, d.LR, d.Kernels = s.Seed, s.Epoch, s.Step, s.LR, s.Kernels
 	d.Absorbed, d.FrozenBN, d.Metrics, d.Best = s.Absorbed, s.FrozenBN, s.Metrics, s.Best
@@ -180,7 +193,12 @@ func (d *Description) fill(s *checkpoint.Snapshot) error {
 		return damaged(d.Path, "its structure cannot be read: %w", err)
 	}
 	in := g.Input()
-	d.Input = &in
+	d.Input, d.Inputs, d.Outputs = &in, ports(g.Inputs()), ports(g.Outputs())
+	for i := range d.Inputs {
+		if len(s.Inputs) == len(d.Inputs) {
+			d.Inputs[i].Preprocessing = &s.Inputs[i]
+		}
+	}
 	d.Layers = describeLayers(g)
 	if s.Form == nn.Quantized {
 		countIntegers(d.Layers, s.Model)
@@ -190,6 +208,17 @@ func (d *Description) fill(s *checkpoint.Snapshot) error {
 		d.Params += l.Params
 	}
 	return nil
+}
+
+// ports describes several inputs or outputs; of one there is nothing to tell apart.
+func ports(list []nn.Port) (out []Port) {
+	if len(list) < 2 {
+		return nil
+	}
+	for _, p := range list {
+		out = append(out, Port{Name: p.Name, Shape: p.Shape})
+	}
+	return out
 }
 
 func describeLayers(g *nn.Graph) []Layer {

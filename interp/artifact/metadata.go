@@ -3,6 +3,7 @@ package artifact
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -31,6 +32,8 @@ type field struct {
 	of    func(s *checkpoint.Snapshot) any
 	to    func(s *checkpoint.Snapshot, text []byte) error
 	since int // the first format version that has it, 0 for all
+
+	optional bool // it may be missing, and is where of is nil
 }
 
 // fields lists everything in a snapshot except the tensors. Strings are written as they are, everything else as JSON.
@@ -49,8 +52,10 @@ func fields() []field {
 		value("position", func(s *checkpoint.Snapshot) *checkpoint.Position { return &s.Position }),
 		floats("metrics", func(s *checkpoint.Snapshot) *map[string]float64 { return &s.Metrics }),
 		floats("best", func(s *checkpoint.Snapshot) *map[string]float64 { return &s.Best }),
-		since(2, value("preprocessing", func(s *checkpoint.Snapshot) *part.Preprocessing { return &s.Input })),
-		since(2, value("classes", func(s *checkpoint.Snapshot) *[]string { return &s.Classes })),
+		since(2, head("preprocessing", func(s *checkpoint.Snapshot) *[]part.Preprocessing { return &s.Inputs })),
+		tail("more_preprocessing", func(s *checkpoint.Snapshot) *[]part.Preprocessing { return &s.Inputs }),
+		since(2, head("classes", func(s *checkpoint.Snapshot) *[][]string { return &s.Classes })),
+		tail("more_classes", func(s *checkpoint.Snapshot) *[][]string { return &s.Classes }),
 		{
 			key: "callbacks",
 			of: func(s *checkpoint.Snapshot) any {
@@ -115,6 +120,45 @@ func value[T any](key string, at func(*checkpoint.Snapshot) *T) field {
 	}
 }
 
+// head is the first of a list, or a zero value where there is none.
+func head[T any](key string, at func(*checkpoint.Snapshot) *[]T) field {
+	return field{
+		key: key,
+		of: func(s *checkpoint.Snapshot) any {
+			return slices.Concat(*at(s), make([]T, 1))[0]
+		},
+		to: func(s *checkpoint.Snapshot, text []byte) error {
+			var none, first T
+			err := json.Unmarshal(text, &first)
+			if !reflect.DeepEqual(first, none) {
+				*at(s) = []T{first}
+			}
+			return err
+		},
+	}
+}
+
+// tail is the rest of a list that head began. It is written only where there is one.
+func tail[T any](key string, at func(*checkpoint.Snapshot) *[]T) field {
+	return field{
+		key: key, optional: true,
+		of: func(s *checkpoint.Snapshot) any {
+			if len(*at(s)) < 2 {
+				return nil
+			}
+			return (*at(s))[1:]
+		},
+		to: func(s *checkpoint.Snapshot, text []byte) error {
+			var rest []T
+			err := json.Unmarshal(text, &rest)
+			if len(rest) > 0 {
+				*at(s) = append(slices.Concat(*at(s), make([]T, 1))[:1], rest...)
+			}
+			return err
+		},
+	}
+}
+
 func since(version int, f field) field {
 	f.since = version
 	return f
@@ -137,6 +181,9 @@ func encodeMeta(s *checkpoint.Snapshot) (map[string]string, error) {
 	meta := map[string]string{"format_version": strconv.Itoa(Version)}
 	for _, f := range fields() {
 		v := f.of(s)
+		if v == nil && f.optional {
+			continue
+		}
 		if str, ok := v.(string); ok {
 			meta[f.key] = str
 			continue
@@ -153,7 +200,7 @@ func encodeMeta(s *checkpoint.Snapshot) (map[string]string, error) {
 func decodeMeta(s *checkpoint.Snapshot, meta map[string]string) error {
 	for _, f := range fields() {
 		text, ok := meta[f.key]
-		if !ok && versionOf(meta) < f.since {
+		if !ok && (f.optional || versionOf(meta) < f.since) {
 			continue
 		}
 		if !ok {

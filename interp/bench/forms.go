@@ -2,14 +2,11 @@ package bench
 
 import (
 	"fmt"
-	"slices"
 
 	"qpipe/interp/console"
-	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/ops/engine"
 	"qpipe/ops/nn"
-	"qpipe/ops/tensor"
 )
 
 // The forms that are measured besides the qat modes.
@@ -78,8 +75,11 @@ func (s *Subject) fits(g *nn.Graph, batch int, ph engine.Phase, pool *engine.Wor
 		if ph == engine.Train {
 			model *= 2 // with the optimizer's state
 		}
-		images := 4 * int64(batch) * int64(g.Input().WithN(1).Len())
-		return model + images + engine.Need(g, batch, engine.Use{Phase: ph, Set: s.lab.Kernels, Workers: pool.Size()})
+		values := 0
+		for _, in := range g.Inputs() {
+			values += in.Shape.WithN(1).Len()
+		}
+		return model + 4*int64(batch)*int64(values) + engine.Need(g, batch, engine.Use{Phase: ph, Set: s.lab.Kernels, Workers: pool.Size()})
 	}
 	need := memory(batch)
 	if s.lab.Memory <= 0 || need <= s.lab.Memory {
@@ -96,7 +96,7 @@ func (s *Subject) fits(g *nn.Graph, batch int, ph engine.Phase, pool *engine.Wor
 func (s *Subject) see(g *nn.Graph, p engine.Phase, pool *engine.Workers) error {
 	e, err := engine.Compile(g, warmBatch, p == engine.Train, s.lab.Kernels, pool)
 	if err == nil {
-		e.Forward(randomImages(g.Input(), warmBatch), warmBatch, p)
+		e.ForwardAll(randomInputs(g, warmBatch), warmBatch, p)
 	}
 	return err
 }
@@ -121,44 +121,4 @@ func (s *Subject) quantized(pool *engine.Workers) (*nn.Graph, error) {
 		return nil, err
 	}
 	return g.Convert()
-}
-
-// randomImages are n images with roughly normally distributed values, always the same for the same shape.
-func randomImages(in tensor.Shape, n int) []float32 {
-	r := part.NewRand(7, uint64(in.H), uint64(in.C))
-	x := make([]float32, n*in.WithN(1).Len())
-	for i := range x {
-		v := r.Uint64() // four numbers of 16 bits: their sum has the variance 4/12
-		sum := float64(v&0xffff + v>>16&0xffff + v>>32&0xffff + v>>48)
-		x[i] = float32((sum/65536 - 2) * 1.7320508)
-	}
-	return x
-}
-
-// randomLabels are n labels.
-func randomLabels(classes, n int) []int32 {
-	r := part.NewRand(11, uint64(classes))
-	labels := make([]int32, n)
-	for i := range labels {
-		labels[i] = int32(r.Intn(classes))
-	}
-	return labels
-}
-
-// trains reports whether a form is measured in training, infers whether it is measured in inference.
-func trains(form string) bool { return form != Int8 }
-func infers(form string) bool { return form == Float || form == Int8 }
-
-// Wanted are the forms that were asked for, in the order in which they come.
-func (s *Subject) Wanted(what []string) ([]string, error) {
-	have := s.forms()
-	if len(what) == 0 {
-		return have, nil
-	}
-	for _, w := range what {
-		if !slices.Contains(have, w) {
-			return nil, unknown("-what: %q cannot be measured of %s%s; there are %v", w, s.name, console.DidYouMean(w, have, ""), have)
-		}
-	}
-	return what, nil
 }

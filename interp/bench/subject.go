@@ -61,8 +61,8 @@ func Names() []string {
 type Subject struct {
 	name    string
 	lab     *Lab
-	in      tensor.Shape
-	batches []int // what is measured by default
+	data    part.Spec // what it works on
+	batches []int     // what is measured by default
 	modes   []nn.Mode
 	qconfig func(m nn.Module) nn.QConfig
 	// build returns the network with its parameters in form Float; it is nil for a file with another form. With warm,
@@ -98,9 +98,9 @@ func (l *Lab) Named(word string) (*Subject, error) {
 		return s, s.read(word)
 	}
 	n := known[i]
-	s.in, s.batches = n.in, []int{1, n.batch}
+	s.data.Inputs, s.batches = []part.InputSpec{{Shape: n.in}}, []int{1, n.batch}
 	s.build = func(warm bool) (*nn.Graph, error) {
-		return l.build(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, n.in, warm)
+		return l.build(program.Call{Kind: program.ModelKind, Type: n.model}, n.args, s.data.Shapes(), warm)
 	}
 	return s, nil
 }
@@ -111,7 +111,7 @@ func (l *Lab) subject(name string) *Subject {
 }
 
 // build builds a model of the catalogue and fills it from a seed. A call without arguments gets the defaults and args.
-func (l *Lab) build(c program.Call, args map[string]any, in tensor.Shape, warm bool) (*nn.Graph, error) {
+func (l *Lab) build(c program.Call, args map[string]any, in []tensor.Shape, warm bool) (*nn.Graph, error) {
 	statistics := map[string]any{}
 	if warm {
 		statistics[batchNormMomentum] = 1.0
@@ -202,7 +202,7 @@ func (s *Subject) read(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	s.name, s.in = filepath.Base(path), g.Input()
+	s.name = filepath.Base(path)
 	switch g.Form() {
 	case nn.Float:
 		s.build = restore
@@ -267,7 +267,9 @@ func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
 		if st.Stage.Model != m {
 			continue
 		}
-		s.in = cmp.Or(s.in, st.Model.Input())
+		if feed := cmp.Or(st.Data.Train, st.Data.Val); feed != nil && len(s.data.Inputs) == 0 {
+			s.data = feed.Spec
+		}
 		if s.qconfig == nil {
 			s.qconfig = st.QConfig
 		}
@@ -282,7 +284,7 @@ func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
 			s.batches[1] = t.BatchSize
 		}
 	}
-	s.build = func(warm bool) (*nn.Graph, error) { return l.build(m.Call, nil, s.in, warm) }
+	s.build = func(warm bool) (*nn.Graph, error) { return l.build(m.Call, nil, s.data.Shapes(), warm) }
 	if s.optimizer == nil {
 		if err := l.trainWith(s); err != nil {
 			return nil, err

@@ -28,10 +28,10 @@ func (s *Subject) inference(g *nn.Graph, batch int, pool *engine.Workers) (*Work
 	if err != nil {
 		return nil, err
 	}
-	x := randomImages(g.Input(), batch)
+	x := randomInputs(g, batch)
 	return &Work{
 		items: batch, flop: 2 * float64(g.MACs()) * float64(batch), integer: g.Form() == nn.Quantized, net: e,
-		clock: s.lab.nanoseconds(), run: func() error { e.Forward(x, batch, engine.Eval); return nil },
+		clock: s.lab.nanoseconds(), run: func() error { e.ForwardAll(x, batch, engine.Eval); return nil },
 	}, nil
 }
 
@@ -50,10 +50,12 @@ func (s *Subject) training(g *nn.Graph, batch int, pool *engine.Workers) (*Work,
 	if err != nil {
 		return nil, err
 	}
-	classes := g.Output().WithN(1).Len()
-	t := &trainStep{
-		net: e, subject: s, set: set, classes: classes, batch: batch,
-		x: randomImages(g.Input(), batch), labels: randomLabels(classes, batch), dy: make([]float32, batch*classes),
+	t := &trainStep{net: e, subject: s, set: set, x: randomInputs(g, batch)}
+	if t.answers, err = s.answers(g, batch); err != nil {
+		return nil, err
+	}
+	for _, out := range t.answers.Outputs {
+		t.grads = append(t.grads, out.Grad)
 	}
 	for _, p := range g.Params() {
 		u := part.Update{Name: p.Name, W: p.Data, G: p.Grad, Set: set, LR: rate}
@@ -67,22 +69,23 @@ func (s *Subject) training(g *nn.Graph, batch int, pool *engine.Workers) (*Work,
 
 // trainStep is what a training step needs.
 type trainStep struct {
-	net            *engine.Net
-	subject        *Subject
-	set            *kernel.Set
-	updates        []part.Update
-	x, dy          []float32
-	labels         []int32
-	classes, batch int
+	net      *engine.Net
+	subject  *Subject
+	set      *kernel.Set
+	updates  []part.Update
+	x, grads [][]float32 // by input, by output
+	answers  *part.Batch
 }
 
 func (t *trainStep) run() error {
-	y := t.net.Forward(t.x, t.batch, engine.Train)
-	loss := t.subject.loss.Loss(y[:len(t.dy)], t.labels, t.classes, t.dy)
+	for k, y := range t.net.ForwardAll(t.x, t.answers.Len, engine.Train) {
+		t.answers.Outputs[k].Values = y[:len(t.grads[k])]
+	}
+	loss := t.subject.loss.Loss(t.answers)
 	if loss-loss != 0 {
 		return fmt.Errorf("the loss of %s is %v on random data", t.subject.name, loss)
 	}
-	t.net.Backward(t.dy)
+	t.net.BackwardAll(t.grads)
 	if node, what, bad := t.net.NotFinite(); bad {
 		return fmt.Errorf("%s of %s is not finite on random data", what, node)
 	}

@@ -14,9 +14,9 @@ type Snapshot struct {
 	Stage     string
 	Form      nn.Form
 	Mode      nn.Mode
-	Structure []byte             // nn.Graph.Structure
-	Input     part.Preprocessing // zero where it is not known
-	Classes   []string           // their names by label, nil where the data has none
+	Structure []byte               // nn.Graph.Structure
+	Inputs    []part.Preprocessing // by input of the data, nil where it is not known
+	Classes   [][]string           // their names by target of the data and label, nil where no target has any
 	Seed      int64
 	Epoch     int // completed epochs
 	Step      int // completed steps

@@ -24,7 +24,8 @@ type squares struct {
 
 func (s *squares) Len() int { return s.n }
 
-func (s *squares) Image(i int, m *part.Image) (int, error) {
+func (s *squares) Sample(i int, dst *part.Sample) error {
+	m := &dst.Images[0]
 	s.open.Add(1)
 	defer s.open.Add(-1)
 	if i%3 == 0 {
@@ -41,10 +42,11 @@ func (s *squares) Image(i int, m *part.Image) (int, error) {
 		}
 		m.Pix = append(m.Pix, uint8(v))
 	}
+	defer func() { dst.Targets[0].Label(label) }()
 	if s.spoil != nil {
-		return label, s.spoil(i, m, &label)
+		return s.spoil(i, m, &label)
 	}
-	return label, nil
+	return nil
 }
 
 // jitter is a transform that uses its randomness.
@@ -52,7 +54,8 @@ type jitter struct{}
 
 func (jitter) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-func (jitter) Apply(m *part.Image, r *part.Rand) {
+func (jitter) Apply(s *part.Sample, r *part.Rand) {
+	m := &s.Images[0]
 	m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64())
 }
 
@@ -60,7 +63,10 @@ func newFeed(n, classes, side, channels int) *Feed {
 	return &Feed{
 		Samples:    &squares{n: n, classes: classes, side: side, channels: channels},
 		Transforms: []part.Transform{jitter{}},
-		Spec:       part.Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+		Spec: part.Spec{
+			Inputs:  []part.InputSpec{{Shape: tensor.Shape{H: side, W: side, C: channels}}},
+			Targets: []part.TargetSpec{{Classes: classes}}, Len: n,
+		},
 	}
 }
 
@@ -78,7 +84,7 @@ func drain(t *testing.T, f *Feed, o Order, readers int) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, fmt.Sprint(b.epoch, b.Index, b.Labels[:len(b.Index)], b.Images()))
+		out = append(out, fmt.Sprint(b.epoch, b.Index, b.Targets()[0].Labels, b.Inputs()[0]))
 	}
 	return out
 }
@@ -126,12 +132,13 @@ func TestOrderIsAsDocumented(t *testing.T) {
 			var labels []int32
 			var x []float32
 			for _, i := range p[k : k+batch] {
-				var m part.Image
-				label, _ := f.Samples.Image(i, &m)
+				sample := part.NewSample(f.Spec)
+				_ = f.Samples.Sample(i, sample)
+				m := &sample.Images[0]
 				draw := documented(uint64(wrapped), uint64(e), uint64(i))
 				at := int(draw() % uint64(len(m.Pix))) // what jitter draws
 				m.Pix[at] ^= uint8(draw())
-				labels = append(labels, int32(label))
+				labels = append(labels, sample.Targets[0].Labels...)
 				for _, v := range m.Pix {
 					x = append(x, float32((float64(v)/255-0.5)/0.5))
 				}
@@ -209,7 +216,7 @@ func TestAugmentationFollowsTheImage(t *testing.T) {
 				t.Fatal(err)
 			}
 			for row, i := range b.Index {
-				out[fmt.Sprint(b.epoch, i)] = slices.Clone(b.Images()[row*b.size : (row+1)*b.size])
+				out[fmt.Sprint(b.epoch, i)] = slices.Clone(of(b.Inputs()[0], row, b.sizes[0]))
 			}
 		}
 		return out
@@ -232,40 +239,40 @@ func TestAugmentationFollowsTheImage(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	s := part.Spec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
-	halves, err := tableOf(s)
+	s := part.InputSpec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
+	halves, err := valuesOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Mean, s.Std = []float32{0.4914, 0.4822, 0.4465}, []float32{0.25}
-	given, err := tableOf(s)
+	given, err := valuesOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for p := range 256 {
-		if got, want := halves[1][p], float32((float64(p)/255-0.5)/0.5); got != want {
+		if got, want := halves.bytes[1][p], float32((float64(p)/255-0.5)/0.5); got != want {
 			t.Fatalf("pixel %d is %v, want %v", p, got, want)
 		}
-		if math.Abs(float64(halves[0][p])-(float64(p)/127.5-1)) > 1e-7 {
-			t.Fatalf("pixel %d is %v, want p/127.5 - 1", p, halves[0][p])
+		if math.Abs(float64(halves.bytes[0][p])-(float64(p)/127.5-1)) > 1e-7 {
+			t.Fatalf("pixel %d is %v, want p/127.5 - 1", p, halves.bytes[0][p])
 		}
 		for c := range 3 {
-			if got, want := given[c][p], float32((float64(p)/255-float64(s.Mean[c]))/float64(float32(0.25))); got != want {
+			if got, want := given.bytes[c][p], float32((float64(p)/255-float64(s.Mean[c]))/float64(float32(0.25))); got != want {
 				t.Fatalf("channel %d, pixel %d is %v, want %v", c, p, got, want)
 			}
 		}
 	}
 	dst := make([]float32, 6)
-	given.spread([]uint8{1, 2, 3, 4, 5, 6}, dst)
-	if want := []float32{given[0][1], given[1][2], given[2][3], given[0][4], given[1][5], given[2][6]}; !slices.Equal(dst, want) {
+	given.spread(&part.Image{Pix: []uint8{1, 2, 3, 4, 5, 6}}, dst)
+	if want := []float32{given.bytes[0][1], given.bytes[1][2], given.bytes[2][3], given.bytes[0][4], given.bytes[1][5], given.bytes[2][6]}; !slices.Equal(dst, want) {
 		t.Errorf("spread gives %v, want %v", dst, want)
 	}
-	for _, bad := range []part.Spec{
+	for _, bad := range []part.InputSpec{
 		{Shape: s.Shape, Std: []float32{0}},
 		{Shape: s.Shape, Std: []float32{float32(math.NaN())}},
 		{Shape: s.Shape, Mean: []float32{1, 2}},
 	} {
-		if _, err := tableOf(bad); err == nil {
+		if _, err := valuesOf(bad); err == nil {
 			t.Errorf("mean %v, std %v: no error", bad.Mean, bad.Std)
 		}
 	}
@@ -303,7 +310,7 @@ func TestBadDataIsNamed(t *testing.T) {
 		l.Close()
 	}
 	f := newFeed(12, 4, 5, 1)
-	f.Spec.Classes = 3
+	f.Spec.Targets[0].Classes = 3
 	l, err := f.Load(Order{Batch: 12, PerEpoch: 1, To: 1}, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -22,18 +22,60 @@ type Order struct {
 
 // Batch is a piece of an epoch as the network takes it.
 type Batch struct {
-	x      []float32
-	Labels []int32
-	Index  []int // the images, len(index) of them
-	size   int   // of one image
-	epoch  int
-	err    error
-	crash  string // a panic of a part, raised again where it can be caught
-	ready  chan struct{}
+	Index []int // the samples
+
+	inputs  [][]float32   // by input, room for a full batch
+	sizes   []int         // by input, of one sample
+	targets []part.Target // by target, room for a full batch
+	given   [][]float32   // what Inputs returns
+	asked   []part.Target // what Targets returns
+	spec    *part.Spec
+	epoch   int
+	err     error
+	crash   string // a panic of a part, raised again where it can be caught
+	ready   chan struct{}
 }
 
-// Images are the pixels of the images that there are.
-func (b *Batch) Images() []float32 { return b.x[:len(b.Index)*b.size] }
+// newBatch makes room for so many samples.
+func newBatch(s *part.Spec, samples int) *Batch {
+	b := &Batch{
+		Index: make([]int, samples), spec: s, ready: make(chan struct{}, 1),
+		given: make([][]float32, len(s.Inputs)), asked: make([]part.Target, len(s.Targets)),
+	}
+	for _, in := range s.Inputs {
+		size := in.Shape.WithN(1).Len()
+		b.sizes, b.inputs = append(b.sizes, size), append(b.inputs, make([]float32, samples*size))
+	}
+	for _, t := range s.Targets {
+		if t.Numbers {
+			b.targets = append(b.targets, part.Target{Numbers: make([]float32, samples*t.Size())})
+		} else {
+			b.targets = append(b.targets, part.Target{Labels: make([]int32, samples*t.Size())})
+		}
+	}
+	return b
+}
+
+// Inputs are the values of the samples that there are, by input. They are valid until the next call.
+func (b *Batch) Inputs() [][]float32 {
+	for k, x := range b.inputs {
+		b.given[k] = x[:len(b.Index)*b.sizes[k]]
+	}
+	return b.given
+}
+
+// Targets are what the network should answer for the samples that there are, by target. They are valid until the next call.
+func (b *Batch) Targets() []part.Target {
+	for k, t := range b.spec.Targets {
+		n := len(b.Index) * t.Size()
+		if t.Numbers {
+			b.asked[k].Numbers = b.targets[k].Numbers[:n]
+		} else {
+			b.asked[k].Labels = b.targets[k].Labels[:n]
+		}
+	}
+	return b.asked
+}
 
 // Loader prepares batches ahead of their use, several at a time, and delivers
 // them in order. It holds a fixed number of batches, which go round.
@@ -46,9 +88,13 @@ type Loader struct {
 
 // Load starts a loader with the given number of goroutines.
 func (f *Feed) Load(o Order, readers int) (*Loader, error) {
-	t, err := tableOf(f.Spec)
-	if err != nil {
-		return nil, err
+	var inputs []values
+	for _, in := range f.Spec.Inputs {
+		v, err := valuesOf(in)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, v)
 	}
 	ahead := Depth(readers, o.To-o.From)
 	l := &Loader{
@@ -57,19 +103,12 @@ func (f *Feed) Load(o Order, readers int) (*Loader, error) {
 		due:  make(chan *Batch, ahead),
 		quit: make(chan struct{}),
 	}
-	size := f.Spec.Shape.WithN(1).Len()
 	for range ahead {
-		l.free <- &Batch{
-			size:   size,
-			x:      make([]float32, o.Batch*size),
-			Labels: make([]int32, o.Batch),
-			Index:  make([]int, o.Batch),
-			ready:  make(chan struct{}, 1),
-		}
+		l.free <- newBatch(&f.Spec, o.Batch)
 	}
 	l.work.Go(func() { l.dispatch(o, f.Samples.Len()) })
 	for range min(readers, ahead) {
-		l.work.Go(func() { l.read(&reader{feed: f, table: t, seed: o.Seed}) })
+		l.work.Go(func() { l.read(&reader{feed: f, values: inputs, seed: o.Seed, sample: part.NewSample(f.Spec)}) })
 	}
 	return l, nil
 }

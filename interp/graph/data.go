@@ -22,16 +22,23 @@ type Images struct{ Train, Val int }
 
 // Alike reports whether one network can take the images of both.
 func (d Data) Alike() bool {
-	return d.Train == nil || d.Val == nil || d.sameShape() && d.Train.Spec.Classes == d.Val.Spec.Classes
+	return d.Train == nil || d.Val == nil || d.sameInputs() && d.sameTargets()
 }
 
-func (d Data) sameShape() bool {
-	return d.Train.Spec.Shape.WithN(0) == d.Val.Spec.Shape.WithN(0)
+func (d Data) sameInputs() bool {
+	return slices.EqualFunc(d.Train.Spec.Inputs, d.Val.Spec.Inputs, func(a, b part.InputSpec) bool {
+		return a.Shape.WithN(0) == b.Shape.WithN(0) && a.Numbers == b.Numbers
+	})
+}
+
+func (d Data) sameTargets() bool {
+	return slices.EqualFunc(d.Train.Spec.Targets, d.Val.Spec.Targets, part.TargetSpec.Like)
 }
 
 func (d Data) sameValues() bool {
-	a, b := d.Train.Spec, d.Val.Spec
-	return slices.Equal(a.Mean, b.Mean) && slices.Equal(a.Std, b.Std)
+	return slices.EqualFunc(d.Train.Spec.Inputs, d.Val.Spec.Inputs, func(a, b part.InputSpec) bool {
+		return slices.Equal(a.Mean, b.Mean) && slices.Equal(a.Std, b.Std)
+	})
 }
 
 // shares reports whether the two are known to have images in common.

@@ -17,11 +17,11 @@ func dataDiffer() Rule {
 			for s := range p.pairs {
 				a, b := s.Data.Train.Spec, s.Data.Val.Spec
 				switch {
-				case !s.Data.sameShape():
-					report(s.aboutData(fmt.Sprintf("the training images are %v, the validation images %v", a.Shape.WithN(0), b.Shape.WithN(0)),
+				case !s.Data.sameInputs():
+					report(s.aboutData(fmt.Sprintf("the training images are %s, the validation images %s", a.InputText(), b.InputText()),
 						"One network takes both: give both data sets the same transforms of size."))
 				case !s.Data.Alike():
-					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %d", diag.Count(a.Classes, "class"), b.Classes), ""))
+					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %s", a.TargetText(), b.TargetText()), ""))
 				}
 			}
 		},

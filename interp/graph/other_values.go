@@ -19,14 +19,16 @@ func otherValues() Rule {
 			said := map[[2]string]bool{}
 			for _, s := range p.Stages {
 				for _, l := range s.Loads {
-					theirs, ok := l.values()
-					mine := s.works()
-					if !ok || mine == nil {
+					theirs, mine := l.values(), s.works()
+					if mine == nil {
 						continue
 					}
-					if d, pair := s.otherValues(l, mine.Spec.Preprocessing(), theirs); d != nil && !said[pair] {
-						said[pair] = true
-						report(d)
+					own := mine.Spec.Preprocessing()
+					if i := part.OtherValues(own, theirs); i >= 0 {
+						if d, pair := s.otherValues(l, own[i], theirs[i]); !said[pair] {
+							said[pair] = true
+							report(d)
+						}
 					}
 				}
 			}
@@ -34,24 +36,21 @@ func otherValues() Rule {
 	}
 }
 
-// values is what the images of the training that made a checkpoint look like, if that is known.
-func (l *Load) values() (part.Preprocessing, bool) {
+// values is what the data of the training that made a checkpoint went through, nil where that is not known.
+func (l *Load) values() []part.Preprocessing {
 	if l.Up == nil {
-		return l.Input, l.Input.Height > 0
+		return l.Inputs
 	}
 	feed := l.Up.works()
 	if feed == nil {
-		return part.Preprocessing{}, false
+		return nil
 	}
-	return feed.Spec.Preprocessing(), true
+	return feed.Spec.Preprocessing()
 }
 
 // otherValues warns of values that the checkpoint was not made with. The pair names the two
 // normalizations: in either order they are one mistake.
 func (s *Stage) otherValues(l Load, own, theirs part.Preprocessing) (d *diag.Diagnostic, pair [2]string) {
-	if own.SameValues(theirs) {
-		return nil, pair
-	}
 	whence := l.From.Path
 	var related []diag.Related
 	if l.Up != nil {

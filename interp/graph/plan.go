@@ -59,9 +59,9 @@ type Load struct {
 	Call    *program.Call // the converter
 	From    program.Checkpoint
 	Options part.LoadOptions
-	Up      *Stage             // the stage that writes it, nil for a file
-	Input   part.Preprocessing // of the images that a file's model was trained on; its height is 0 where the file does not say
-	Missing string             // the path of a file that does not exist
+	Up      *Stage               // the stage that writes it, nil for a file
+	Inputs  []part.Preprocessing // of the data that a file's model was trained on; nil where the file does not say
+	Missing string               // the path of a file that does not exist
 }
 
 // Stage returns the stage of that name, nil if there is none.

@@ -17,6 +17,7 @@ func Rules() []Rule {
 	return []Rule{
 		noData(),
 		firesTooLate(),
+		doesNotFit(),
 		dataDiffer(),
 		valuesDiffer(),
 		absentCheckpoint(),

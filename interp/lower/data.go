@@ -30,12 +30,16 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 	for _, t := range d.Transforms {
 		tr, err := part.New[part.Transform](l.plan.Catalog, t)
 		if err == nil {
-			spec, err = tr.Spec(spec)
+			spec, err = part.Transformed(spec, tr)
 		}
 		if err != nil {
 			l.part(diag.BadData, t, err)
 			return nil
 		}
+	}
+	if err := spec.Validate(); err != nil {
+		l.part(diag.BadData, d.Call, err)
+		return nil
 	}
 	f = &graph.Feed{Set: d, Part: set, Spec: spec}
 	l.data[d] = f

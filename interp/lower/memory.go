@@ -1,9 +1,11 @@
 package lower
 
 import (
+	"cmp"
 	"slices"
 
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -46,8 +48,11 @@ func (l *lowerer) measure(s *graph.Stage) {
 	for _, f := range []*graph.Feed{s.Data.Train, s.Data.Val} {
 		if f != nil && !l.opened[f.Set] {
 			l.opened[f.Set] = true
-			l.held += stage.Held(f.Part)
+			l.held += part.Held(f.Part)
 		}
+	}
+	if f := cmp.Or(s.Data.Train, s.Data.Val); f != nil {
+		x.Targets = f.Spec.Labels()
 	}
 	x.Held = l.held // data of the stages before stay open
 	s.Extent, s.Images, s.Settings = x, images(s), &l.plan.Program.Settings

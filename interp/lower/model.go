@@ -11,14 +11,12 @@ import (
 	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
-	"qpipe/ops/tensor"
 )
 
 // modelKey is what a network depends on.
 type modelKey struct {
-	model   *program.Model
-	in      tensor.Shape
-	classes int
+	model *program.Model
+	data  string // what the data gives and asks for
 }
 
 // model builds a model for the data, once for each shape; nil after a mistake.
@@ -26,7 +24,7 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	if m == nil {
 		return nil
 	}
-	key := modelKey{m, f.Spec.Shape.WithN(0), f.Spec.Classes}
+	key := modelKey{m, f.Spec.InputText() + " -> " + f.Spec.TargetText()}
 	g, known := l.models[key]
 	if known {
 		return g
@@ -38,14 +36,14 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	model, err := part.New[part.Model](l.plan.Catalog, m.Call)
 	var built *part.Built
 	if err == nil {
-		built, err = part.Build(model, key.in, l.folder)
+		built, err = part.Build(model, f.Spec.Shapes(), l.folder)
 	}
 	if err != nil {
 		l.misfit(m, f, err)
 		return nil
 	}
 	l.classes(m, f, built.Graph)
-	l.normalized(m, f, built.Input)
+	l.normalized(m, f, built.Inputs)
 	l.models[key] = built.Graph
 	return built.Graph
 }
@@ -56,14 +54,15 @@ func (l *lowerer) folder(root string) fs.FS {
 }
 
 // normalized warns of images that are normalized otherwise than those that the model's weights were trained with.
-func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained part.Preprocessing) {
+func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained []part.Preprocessing) {
 	own := f.Spec.Preprocessing()
-	if trained.Height == 0 || own.SameValues(trained) {
+	i := part.OtherValues(own, trained)
+	if i < 0 {
 		return
 	}
 	l.fail(diag.Diagnostic{
 		Code: diag.OtherValues, Severity: diag.Warning, Subject: f.Set.Origin.Header, Address: f.Set.Origin.Address,
-		Summary: fmt.Sprintf("the images are normalized with %s, and the weights that %s brings were trained with %s", own.Normalization(), m.Type, trained.Normalization()),
+		Summary: fmt.Sprintf("the images are normalized with %s, and the weights that %s brings were trained with %s", own[i].Normalization(), m.Type, trained[i].Normalization()),
 		Detail:  "The network sees other values than its weights were trained with. Give the data set that Normalize.",
 		Related: []diag.Related{{Message: "the model", Range: m.Origin.Header}},
 	})
@@ -75,7 +74,7 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 	d := diag.Diagnostic{
 		Code: diag.ModelMisfit, Subject: at, Address: m.Origin.Address,
 		Summary: fmt.Sprintf("%s: %v", m.Type, err),
-		Detail:  fmt.Sprintf("The model is built for images of %v.", f.Spec.Shape.WithN(0)),
+		Detail:  fmt.Sprintf("The model is built for images of %s.", f.Spec.InputText()),
 		Related: []diag.Related{{Message: "where the images come from", Range: f.Set.Origin.Header}},
 	}
 	var shape *nn.ShapeError
@@ -85,22 +84,29 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 	l.fail(d)
 }
 
-// classes holds the network's output against the data set's classes. A mistake
+// classes holds the network's outputs against the data's classes. A mistake
 // does not keep the rest from being checked.
 func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
-	got, want := g.Output().WithN(1).Len(), f.Spec.Classes
-	if want <= 0 || got == want {
-		return
+	for k, got := range f.Spec.Apart(g) {
+		want := f.Spec.Targets[k].Classes
+		if got == want {
+			continue
+		}
+		gives, set := m.Type, fmt.Sprintf("Set num_classes = %d.", want)
+		if outputs := g.Outputs(); len(outputs) > 1 {
+			gives = fmt.Sprintf("%s's output %q", m.Type, outputs[k].Name)
+			set = fmt.Sprintf("Give it %d.", want)
+		}
+		d := diag.Diagnostic{
+			Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
+			Summary: fmt.Sprintf("%s gives %s, but the data has %s", gives, diag.Count(got, "value"), diag.Count(want, "class")),
+			Detail:  set,
+			Related: []diag.Related{{Message: "where the classes come from", Range: f.Set.Origin.Header}},
+		}
+		if got > want {
+			d.Severity = diag.Warning
+			d.Detail = fmt.Sprintf("The last %d can never be right. %s", got-want, d.Detail)
+		}
+		l.fail(d)
 	}
-	d := diag.Diagnostic{
-		Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
-		Summary: fmt.Sprintf("%s gives %s, but the data has %s", m.Type, diag.Count(got, "value"), diag.Count(want, "class")),
-		Detail:  fmt.Sprintf("Set num_classes = %d.", want),
-		Related: []diag.Related{{Message: "where the classes come from", Range: f.Set.Origin.Header}},
-	}
-	if got > want {
-		d.Severity = diag.Warning
-		d.Detail = fmt.Sprintf("The last %d can never be right. %s", got-want, d.Detail)
-	}
-	l.fail(d)
 }

@@ -23,7 +23,7 @@ func (w *walk) remember(from program.Checkpoint, o part.LoadOptions) {
 
 // rememberFile is remember for a file that is there.
 func (w *walk) rememberFile(from program.Checkpoint, snap *checkpoint.Snapshot, o part.LoadOptions) {
-	load := graph.Load{Call: w.call, From: from, Options: o, Input: snap.Input}
+	load := graph.Load{Call: w.call, From: from, Options: o, Inputs: snap.Inputs}
 	w.s.Past = graph.PastOfFile(load, snap)
 	w.s.Loads = append(w.s.Loads, load)
 }

@@ -50,7 +50,7 @@ func TestRecoversAFile(t *testing.T) {
 			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.Nothing{}), When: x.At(program.Epoch, 1)}
 			s.Callbacks = append(s.Callbacks, freeze)
 		}, nil},
-		{"other values", func(s *checkpoint.Snapshot) { s.Input.Mean = []float64{0.1} }, nil, []diag.Code{diag.OtherValues}},
+		{"other values", func(s *checkpoint.Snapshot) { s.Inputs[0].Mean = []float64{0.1} }, nil, []diag.Code{diag.OtherValues}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, x := parttest.Flow()
@@ -60,7 +60,7 @@ func TestRecoversAFile(t *testing.T) {
 			g.Init(7)
 			snap := &checkpoint.Snapshot{
 				Stage: "float", Form: nn.Float, Structure: g.Structure(), Seed: 7, Epoch: 1, Step: 5, LR: 0.05,
-				Input:     part.Preprocessing{Height: 6, Width: 6, Channels: 1, Layout: "NHWC", Mean: []float64{0.5}, Std: []float64{0.5}},
+				Inputs:    []part.Preprocessing{{Height: 6, Width: 6, Channels: 1, Layout: "NHWC", Mean: []float64{0.5}, Std: []float64{0.5}}},
 				Position:  checkpoint.Position{StepsPerEpoch: 5},
 				Callbacks: []checkpoint.CallbackState{{Name: "Checkpoint[0]", State: map[string]float64{"best": 0.5}}},
 				Model:     g.Tensors(), Optimizer: map[string][]nn.Tensor{"momentum_buffer": g.Tensors()},

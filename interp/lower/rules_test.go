@@ -52,13 +52,13 @@ type (
 )
 
 func (shift) Spec(s part.Spec) (part.Spec, error) {
-	s.Mean = []float32{0.25}
+	s.Inputs[0].Mean = []float32{0.25}
 	return s, nil
 }
-func (shift) Apply(*part.Image, *part.Rand) {}
+func (shift) Apply(*part.Sample, *part.Rand) {}
 
 func (same) Spec() part.Spec {
-	return part.Spec{Shape: tensor.Shape{H: 6, W: 6, C: 1}, Classes: 3, Len: 40}
+	return part.Spec{Inputs: []part.InputSpec{{Shape: tensor.Shape{H: 6, W: 6, C: 1}}}, Targets: []part.TargetSpec{{Classes: 3}}, Len: 40}
 }
 func (same) Open(func(string) fs.FS) (part.Samples, error) { return nil, fs.ErrNotExist }
 func (same) Files() (string, []string)                     { return "", nil }

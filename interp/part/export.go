@@ -21,9 +21,9 @@ type Exporter interface {
 // Export is what an exporter works on. It changes nothing of it.
 type Export struct {
 	Stage   string
-	Model   *nn.Graph     // as the stage leaves it: its int8 form where the stage converts to that
-	Input   Preprocessing // what the images went through
-	Classes []string      // names of the classes, nil where they have none
+	Model   *nn.Graph       // as the stage leaves it: its int8 form where the stage converts to that
+	Inputs  []Preprocessing // what the inputs of the data went through
+	Classes [][]string      // names of the classes by target of the data, nil where none has any
 	// Write writes one of the Files into the stage's folder. It is there as a whole, or not at all.
 	Write func(name string, data []byte) error
 }

@@ -9,9 +9,9 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// Model builds a network for images of the shape in (N is 0) in form Float.
+// Model builds a network in form Float for inputs of the shapes in (N is 0), one for each input of the data.
 type Model interface {
-	Build(in tensor.Shape) (*nn.Graph, error)
+	Build(in []tensor.Shape) (*nn.Graph, error)
 }
 
 // FileModel is a Model that is made out of files: weights that somebody else has trained, or a network's structure.
@@ -20,7 +20,7 @@ type FileModel interface {
 	Files() (root string, names []string)
 	// BuildFrom is called in the place of Build. fsys opens a folder that the arguments name. A missing or damaged file
 	// is an error that names the file and what was expected, at its argument (Bad).
-	BuildFrom(in tensor.Shape, fsys func(root string) fs.FS) (*Built, error)
+	BuildFrom(in []tensor.Shape, fsys func(root string) fs.FS) (*Built, error)
 }
 
 // Built is a network as its model makes it.
@@ -29,22 +29,40 @@ type Built struct {
 	// Weights are the first values of tensors, in the order of files (nn.Tensor); a tensor that is not among
 	// them begins as in every other model.
 	Weights []nn.Tensor
-	// Input is what the images went through that the weights were trained with; zero where that is not known.
-	Input Preprocessing
+	// Inputs is what the inputs went through that the weights were trained with; nil where that is not known.
+	Inputs []Preprocessing
 }
 
 // Build builds the network of any model.
-func Build(m Model, in tensor.Shape, fsys func(root string) fs.FS) (*Built, error) {
-	from, ok := m.(FileModel)
-	if !ok {
-		g, err := m.Build(in)
-		return &Built{Graph: g}, err
+func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (*Built, error) {
+	b := &Built{}
+	var err error
+	if from, ok := m.(FileModel); ok {
+		b, err = from.BuildFrom(in, fsys)
+	} else {
+		b.Graph, err = m.Build(in)
 	}
-	b, err := from.BuildFrom(in, fsys)
 	if err != nil {
 		return nil, err
 	}
+	if err := Takes(b.Graph, in); err != nil {
+		return nil, err
+	}
 	return b, b.check()
+}
+
+// Takes refuses inputs of shapes that the network does not take.
+func Takes(g *nn.Graph, in []tensor.Shape) error {
+	ports := g.Inputs()
+	if len(ports) != len(in) {
+		return fmt.Errorf("it takes %s, and the data has %d", Count(len(ports), "input"), len(in))
+	}
+	for i, p := range ports {
+		if p.Shape.WithN(0) != in[i].WithN(0) {
+			return fmt.Errorf("its input %q is %v, and that of the data is %v", p.Name, p.Shape.WithN(0), in[i].WithN(0))
+		}
+	}
+	return nil
 }
 
 // check refuses weights that are not the network's.

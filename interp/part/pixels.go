@@ -7,34 +7,51 @@ import (
 	"strings"
 )
 
-// Preprocessing says how an image becomes the network's input: of Height×Width
-// pixels, a byte a channel, in the order of Layout and Colors, each is
-// x = float32((pixel/255 - mean)/std), computed in float64.
+// Preprocessing says how an input of a sample becomes the network's: an image of Height×Width
+// pixels, a byte a channel, in the order of Layout and Colors, where each is
+// x = float32((pixel/255 - mean)/std), computed in float64. Of numbers it is float32((number - mean)/std).
 type Preprocessing struct {
+	Name     string    `json:"name,omitempty"` // of the input, where there are several
 	Height   int       `json:"height"`
 	Width    int       `json:"width"`
 	Channels int       `json:"channels"`
-	Layout   string    `json:"layout"`           // "NHWC"
-	Colors   string    `json:"colors,omitempty"` // "gray" or "RGB"; of other numbers of channels nothing is known
-	Mean     []float64 `json:"mean"`             // one a channel
+	Numbers  bool      `json:"numbers,omitempty"` // float32 and not bytes
+	Layout   string    `json:"layout"`            // "NHWC"
+	Colors   string    `json:"colors,omitempty"`  // "gray" or "RGB"; of other numbers of channels nothing is known
+	Mean     []float64 `json:"mean"`              // one a channel
 	Std      []float64 `json:"std"`
 }
 
-// Preprocessing is what the data's images go through; zero where the spec contradicts itself.
-func (s Spec) Preprocessing() Preprocessing {
-	mean, std, err := s.MeanStd()
-	if err != nil {
-		return Preprocessing{}
+// Preprocessing is what the data's inputs go through; zero where an InputSpec contradicts itself.
+func (s Spec) Preprocessing() []Preprocessing {
+	list := make([]Preprocessing, len(s.Inputs))
+	for i, in := range s.Inputs {
+		mean, std, err := in.MeanStd()
+		if err != nil {
+			continue
+		}
+		p := Preprocessing{Name: in.Name, Height: in.Shape.H, Width: in.Shape.W, Channels: in.Shape.C, Layout: "NHWC", Mean: mean, Std: std}
+		if p.Numbers = in.Numbers; !in.Numbers {
+			p.Colors = map[int]string{1: "gray", 3: "RGB"}[in.Shape.C]
+		}
+		list[i] = p
 	}
-	return Preprocessing{
-		Height: s.Shape.H, Width: s.Shape.W, Channels: s.Shape.C, Layout: "NHWC",
-		Colors: map[int]string{1: "gray", 3: "RGB"}[s.Shape.C], Mean: mean, Std: std,
-	}
+	return list
 }
 
-// SameValues reports whether pixels become the same values.
-func (p Preprocessing) SameValues(o Preprocessing) bool {
-	return slices.Equal(p.Mean, o.Mean) && slices.Equal(p.Std, o.Std)
+// OtherValues is the first input that becomes other values than the same input of theirs, -1 for none, and where it is not
+// known what theirs become.
+func OtherValues(own, theirs []Preprocessing) int {
+	if len(own) != len(theirs) {
+		return -1
+	}
+	for i, p := range own {
+		o := theirs[i]
+		if o.Height > 0 && (p.Numbers != o.Numbers || !slices.Equal(p.Mean, o.Mean) || !slices.Equal(p.Std, o.Std)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Normalization says in words how pixels become values.
@@ -53,21 +70,25 @@ func (p Preprocessing) Normalization() string {
 }
 
 // MeanStd are Mean and Std with a value for each channel.
-func (s Spec) MeanStd() (mean, std []float64, err error) {
-	if mean, err = perChannel("mean", s.Mean, s.Shape.C); err != nil {
+func (in InputSpec) MeanStd() (mean, std []float64, err error) {
+	noMean, noStd := 0.5, 0.5
+	if in.Numbers {
+		noMean, noStd = 0, 1
+	}
+	if mean, err = perChannel("mean", in.Mean, in.Shape.C, noMean); err != nil {
 		return nil, nil, err
 	}
-	std, err = perChannel("std", s.Std, s.Shape.C)
+	std, err = perChannel("std", in.Std, in.Shape.C, noStd)
 	return mean, std, err
 }
 
-// perChannel spreads the values that a Spec gives over c channels; none means 0.5.
-func perChannel(what string, v []float32, c int) ([]float64, error) {
+// perChannel spreads the values that an InputSpec gives over c channels; without any there is the usual one.
+func perChannel(what string, v []float32, c int, usual float64) ([]float64, error) {
 	out := make([]float64, c)
 	for i := range out {
 		switch len(v) {
 		case 0:
-			out[i] = 0.5
+			out[i] = usual
 		case 1:
 			out[i] = float64(v[0])
 		case c:

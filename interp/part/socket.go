@@ -3,60 +3,10 @@
 package part
 
 import (
-	"io/fs"
-
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
-	"qpipe/ops/tensor"
 )
-
-// Spec is what is known of a data set without reading it. Mean and Std (in
-// units of 1/255, per channel or one value) say how pixels become the network's
-// input: x = (pixel/255 - Mean)/Std; with both 0.5 that is pixel/127.5 - 1.
-type Spec struct {
-	Shape     tensor.Shape // of one image, N = 0
-	Classes   int
-	Names     []string // of the classes by label, nil where they have none
-	Len       int      // -1: known only when the data is read
-	Mean, Std []float32
-}
-
-// Image is one picture, HWC, a byte a channel.
-type Image struct {
-	H, W, C int
-	Pix     []uint8
-}
-
-// Dataset is a source of labelled images.
-type Dataset interface {
-	Spec() Spec
-	// Open reads what it needs; fsys opens a folder that the arguments name. Damaged or missing
-	// files are errors that name the file and what was expected.
-	Open(fsys func(root string) fs.FS) (Samples, error)
-	// Files names the files that the data comes from, for the stage's hash: none for a built-in set. Names are
-	// patterns as for fs.Glob; one that no file matches is no mistake (Open says what is missing).
-	Files() (root string, names []string)
-}
-
-// Sharer is a Dataset that can tell, without reading, whether it and another one have images in common.
-type Sharer interface {
-	Shares(other Dataset) bool
-}
-
-// Samples is an opened data set. Image may be called from several goroutines.
-// It fills dst (reusing dst.Pix) and returns the label.
-type Samples interface {
-	Len() int
-	Image(i int, dst *Image) (label int, err error)
-}
-
-// Transform changes an image in place with the randomness of r alone, which is a
-// function of (seed, epoch, index). Apply may be called from several goroutines. Spec says what it makes of the data's shape.
-type Transform interface {
-	Spec(in Spec) (Spec, error)
-	Apply(img *Image, r *Rand)
-}
 
 // Optimizer updates parameters. Slots names the state tensors of each parameter
 // ("momentum_buffer"), zero at first. Update is called once a step for every parameter,
@@ -94,29 +44,6 @@ type LRUpdater interface {
 type Warmer interface {
 	WarmupSteps(p Progress) int
 }
-
-// Loss returns the mean loss over n rows of logits and writes its gradient to
-// grad (both n×classes).
-type Loss interface {
-	Loss(logits []float32, labels []int32, classes int, grad []float32) float32
-}
-
-// Metric accumulates over a validation pass. Its names are keys of
-// stage.n.metrics; Values returns one value a name.
-type Metric interface {
-	Names() []string
-	Reset()
-	Update(logits []float32, labels []int32, classes int)
-	Values() []float64
-}
-
-// Descending is a Metric that is the better the smaller it is. Of the others, larger is better.
-type Descending interface{ SmallerIsBetter() }
-
-// Guesser is a Metric of which it is known what guessing reaches. Chance returns for each
-// name what the best answer that is the same for every image would have reached on the
-// images seen since Reset: 1 where that says nothing.
-type Guesser interface{ Chance() []float64 }
 
 // Callback is any value that has at least one of the hook interfaces below.
 type Callback any

@@ -103,7 +103,11 @@ type DotsArgs struct {
 type dots struct{ DotsArgs }
 
 func (d dots) Spec() part.Spec {
-	spec := part.Spec{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}, Classes: d.Classes, Len: d.N}
+	spec := part.Spec{
+		Inputs:  []part.InputSpec{{Shape: tensor.Shape{H: d.Size, W: d.Size, C: 1}}},
+		Targets: []part.TargetSpec{{Classes: d.Classes}},
+		Len:     d.N,
+	}
 	if d.Uncounted {
 		spec.Len = -1
 	}
@@ -138,7 +142,8 @@ type dotted struct {
 
 func (d dotted) Len() int { return d.N }
 
-func (d dotted) Image(i int, dst *part.Image) (int, error) {
+func (d dotted) Sample(i int, s *part.Sample) error {
+	dst := &s.Images[0]
 	i += d.From
 	label := i % d.Classes
 	r := part.NewRand(uint64(i), uint64(d.shift))
@@ -151,7 +156,8 @@ func (d dotted) Image(i int, dst *part.Image) (int, error) {
 		}
 		dst.Pix = append(dst.Pix, uint8(v))
 	}
-	return label, nil
+	s.Targets[0].Label(label)
+	return nil
 }
 
 // CropArgs are the arguments of Crop.
@@ -164,14 +170,16 @@ type crop struct{ CropArgs }
 func newCrop(a CropArgs) (part.Transform, error) { return crop{a}, nil }
 
 func (c crop) Spec(in part.Spec) (part.Spec, error) {
-	if c.Size > in.Shape.H {
+	shape := &in.Inputs[0].Shape
+	if c.Size > shape.H {
 		return in, part.Bad("size", "%d is larger than the image", c.Size)
 	}
-	in.Shape.H, in.Shape.W = c.Size, c.Size
+	shape.H, shape.W = c.Size, c.Size
 	return in, nil
 }
 
-func (c crop) Apply(m *part.Image, _ *part.Rand) {
+func (c crop) Apply(s *part.Sample, _ *part.Rand) {
+	m := &s.Images[0]
 	for y := range c.Size {
 		copy(m.Pix[y*c.Size*m.C:(y+1)*c.Size*m.C], m.Pix[y*m.W*m.C:])
 	}
@@ -206,14 +214,14 @@ type stored struct {
 func (m stored) Files() (string, []string) { return m.root, []string{"fc.bias"} }
 
 // BuildFrom implements part.FileModel.
-func (m stored) BuildFrom(in tensor.Shape, fsys func(string) fs.FS) (*part.Built, error) {
+func (m stored) BuildFrom(in []tensor.Shape, fsys func(string) fs.FS) (*part.Built, error) {
 	data, err := fs.ReadFile(fsys(m.root), "fc.bias")
 	if err != nil {
 		return nil, part.Bad("root", "%w", err)
 	}
 	b := &part.Built{}
 	if len(data) == m.Classes+1 {
-		b.Input = part.Preprocessing{Height: in.H, Width: in.W, Mean: []float64{float64(data[m.Classes])}, Std: []float64{1}}
+		b.Inputs = []part.Preprocessing{{Height: in[0].H, Width: in[0].W, Mean: []float64{float64(data[m.Classes])}, Std: []float64{1}}}
 		data = data[:m.Classes]
 	}
 	values := make([]float32, len(data))
@@ -228,7 +236,7 @@ func (m stored) BuildFrom(in tensor.Shape, fsys func(string) fs.FS) (*part.Built
 // Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act}, with Deep also
 // body.c.{conv,bn}, with Norms BNs of their own, body.in and body.mid, on the input and
 // behind the pool, and head.{pool,fc}.
-func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
+func (t tiny) Build(in []tensor.Shape) (*nn.Graph, error) {
 	if t.Width < 1 {
 		return nil, part.Bad("width", "must be positive")
 	}
@@ -236,7 +244,7 @@ func (t tiny) Build(in tensor.Shape) (*nn.Graph, error) {
 	if t.Kernel > 0 {
 		k = t.Kernel
 	}
-	b := nn.NewBuilder(in)
+	b := nn.NewBuilder(in[0])
 	unit := func(name string, x nn.Value, kernelSize, pad int) nn.Value {
 		x = b.Conv(name+".conv", x, convbn.Conv{OutC: t.Width, Kernel: [2]int{kernelSize, kernelSize}, Padding: [2]int{pad, pad}})
 		x = b.BatchNorm(name+".bn", x, 0, 0)
@@ -290,43 +298,44 @@ func (a RampArgs) WarmupSteps(part.Progress) int { return a.WarmupLen }
 
 type softmax struct{}
 
-func (softmax) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
-	n, total := len(labels), 0.0
-	for i, l := range labels {
-		row, sum := logits[i*classes:(i+1)*classes], 0.0
-		top := math.Inf(-1)
-		for _, v := range row {
+func (softmax) Loss(b *part.Batch) float32 {
+	n, total := float64(b.Counted()), 0.0
+	for label, row := range b.Rows {
+		top, sum := math.Inf(-1), 0.0
+		for _, v := range row.Values {
 			top = max(top, float64(v))
 		}
-		for _, v := range row {
+		for _, v := range row.Values {
 			sum += math.Exp(float64(v) - top)
 		}
-		for c, v := range row {
+		for c, v := range row.Values {
 			p := math.Exp(float64(v)-top) / sum
-			if c == int(l) {
+			if c == label {
 				total -= math.Log(p)
 				p--
 			}
-			grad[i*classes+c] = float32(p / float64(n))
+			if row.Grad != nil {
+				row.Grad[c] = float32(p / n)
+			}
 		}
 	}
-	return float32(total / float64(n))
+	return float32(total / n)
 }
 
 type accuracy struct{ right, total int }
 
 func (*accuracy) Names() []string { return []string{"accuracy"} }
 func (a *accuracy) Reset()        { *a = accuracy{} }
-func (a *accuracy) Update(logits []float32, labels []int32, classes int) {
-	for i, l := range labels {
+func (a *accuracy) Update(b *part.Batch) {
+	for label, row := range b.Rows {
 		best := 0
-		for c := range classes {
-			if logits[i*classes+c] > logits[i*classes+best] {
+		for c, v := range row.Values {
+			if v > row.Values[best] {
 				best = c
 			}
 		}
 		a.total++
-		if best == int(l) {
+		if best == label {
 			a.right++
 		}
 	}

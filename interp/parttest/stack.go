@@ -49,11 +49,11 @@ type HeadArgs struct {
 type stack struct{ StackArgs }
 
 // Build makes NAME.{conv,bn,act} for each layer, head.pool, head.fc with a head, and fc.
-func (s stack) Build(in tensor.Shape) (*nn.Graph, error) {
-	b := nn.NewBuilder(in)
+func (s stack) Build(in []tensor.Shape) (*nn.Graph, error) {
+	b := nn.NewBuilder(in[0])
 	x := b.Input()
 	for i, l := range s.Layers {
-		if l.Size > in.H {
+		if l.Size > in[0].H {
 			return nil, part.Bad(fmt.Sprintf("layer[%d].kernel", i), "is larger than the image")
 		}
 		x = b.Conv(l.Name+".conv", x, convbn.Conv{OutC: l.Width, Kernel: [2]int{l.Size, l.Size}, Padding: [2]int{l.Size / 2, l.Size / 2}})

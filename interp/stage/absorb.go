@@ -18,7 +18,7 @@ const probeImages = 32
 // probe is a fixed batch and the outputs that a graph has for it.
 type probe struct {
 	run *run
-	x   []float32
+	x   [][]float32 // by input
 	n   int
 	net engine.Compiled
 }
@@ -45,7 +45,7 @@ func (p *probe) measure() (err error) {
 		return err
 	}
 	p.net.Keep()
-	p.net.Forward(p.x, p.n, engine.Eval)
+	p.net.ForwardAll(p.x, p.n, engine.Eval)
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (c *calibrator) step() error {
 		return err
 	}
 	n := len(b.Index)
-	c.net.Forward(b.Images(), n, engine.Calibrate)
+	c.net.ForwardAll(b.Inputs(), n, engine.Calibrate)
 	if node, what, bad := c.net.NotFinite(); bad {
 		return &Failure{Module: node, Err: fmt.Errorf("%s is not finite", what)}
 	}

@@ -264,10 +264,10 @@ func TestRefusedJobs(t *testing.T) {
 	for want, change := range map[string]func(b *bench){
 		"do not fill one batch":       func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
 		"the data set is empty":       func(b *bench) { b.Val = newData(0, 3, 5, 1) },
-		"the model takes 5×5×1":       func(b *bench) { b.Train = newData(9, 3, 6, 1) },
-		"the model tells 3 apart":     func(b *bench) { b.Train.Spec.Classes = 4 },
+		"is 5×5×1":                    func(b *bench) { b.Train = newData(9, 3, 6, 1) },
+		"the model tells 3 apart":     func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
 		"the stage has no train_data": func(b *bench) { b.Train = nil },
-		"std must be positive":        func(b *bench) { b.Train.Spec.Std = []float32{0} },
+		"std must be positive":        func(b *bench) { b.Train.Spec.Inputs[0].Std = []float32{0} },
 	} {
 		b := newBench(t, nn.Float, "")
 		change(b)
@@ -348,11 +348,13 @@ func TestStepsAllocateNothing(t *testing.T) {
 // still is a data set that allocates nothing.
 type still struct{ *striped }
 
-func (s still) Image(i int, m *part.Image) (int, error) {
+func (s still) Sample(i int, dst *part.Sample) error {
+	m := &dst.Images[0]
 	m.H, m.W, m.C = s.side, s.side, s.channels
 	if m.Pix == nil {
 		m.Pix = make([]uint8, tensor.Shape{N: 1, H: m.H, W: m.W, C: m.C}.Len())
 	}
 	m.Pix[i%len(m.Pix)] = uint8(i)
-	return i % s.classes, nil
+	dst.Targets[0].Label(i % s.classes)
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"qpipe/interp/feed"
-	"qpipe/interp/part"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
@@ -19,18 +18,6 @@ type Machine struct {
 	Bound   bool // no less memory than is needed is good enough, as long as it is found fast
 }
 
-// Holder is a Dataset whose images lie in memory once it is opened. HeldBytes says how
-// much they take, 0 where only the files tell.
-type Holder interface{ HeldBytes() int64 }
-
-// Held is what an opened data set takes, as far as it is known.
-func Held(d part.Dataset) int64 {
-	if h, ok := d.(Holder); ok {
-		return h.HeldBytes()
-	}
-	return 0
-}
-
 // Extent is what a stage's memory follows from, before anything is made. Batches and
 // images are 0 where the stage has none.
 type Extent struct {
@@ -39,6 +26,7 @@ type Extent struct {
 	Trains, Calibrates       bool
 	TrainBatch, ValBatch     int // not more than there are images
 	TrainImages, ValImages   int
+	Targets                  int  // labels and numbers that a sample has
 	Slots                    int  // state tensors of a parameter
 	Averages, Absorbs, Loads bool // a second set of weights; BNs go or freeze; a checkpoint is read
 	Held                     int64
@@ -87,9 +75,9 @@ func MemoryOf(x Extent, m Machine) Memory {
 	training, calibration, validation := m.use(engine.Train), m.use(engine.Calibrate), m.use(engine.Eval)
 	switch {
 	case x.Trains:
-		n.Training = engine.Need(x.Model, x.TrainBatch, training) + 4*times(x.TrainBatch, classes(x.Model)) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
+		n.Training = engine.Need(x.Model, x.TrainBatch, training) + 4*times(x.TrainBatch, answered(x.Model)) + m.ahead(x.Model, x.Targets, x.TrainBatch, x.TrainImages)
 	case x.Calibrates:
-		n.Training = engine.Need(x.Model, x.TrainBatch, calibration) + m.ahead(x.Model, x.TrainBatch, x.TrainImages)
+		n.Training = engine.Need(x.Model, x.TrainBatch, calibration) + m.ahead(x.Model, x.Targets, x.TrainBatch, x.TrainImages)
 	}
 	saving, batches := int64(0), int64(0)
 	if x.Trains || x.Calibrates {
@@ -97,7 +85,7 @@ func MemoryOf(x Extent, m Machine) Memory {
 	}
 	if x.ValImages > 0 {
 		n.Validation = engine.Need(x.Model, x.ValBatch, validation)
-		batches = m.ahead(x.Model, x.ValBatch, x.ValImages)
+		batches = m.ahead(x.Model, x.Targets, x.ValBatch, x.ValImages)
 	}
 	// What is only there for a while does not meet.
 	if saving > batches {
@@ -134,18 +122,30 @@ func (m Machine) use(ph engine.Phase) engine.Use {
 }
 
 // ahead is what the batches take that a loader goes round with.
-func (m Machine) ahead(g *nn.Graph, batch, images int) int64 {
-	steps := (images-1)/max(batch, 1) + 1
-	return int64(feed.Depth(readersOn(m.Cores), steps)) * times(batch, 4*g.Input().WithN(1).Len()+12)
+func (m Machine) ahead(g *nn.Graph, targets, batch, images int) int64 {
+	steps, sample := (images-1)/max(batch, 1)+1, 8+4*targets // the index, and what the network should answer
+	for _, in := range g.Inputs() {
+		sample += 4 * in.Shape.WithN(1).Len()
+	}
+	return int64(feed.Depth(readersOn(m.Cores), steps)) * times(batch, sample)
 }
 
-// EvaluationMemory is what the evaluation of a model in batches takes, with every
+// answered is the number of values that the network gives for a sample.
+func answered(g *nn.Graph) int {
+	n := 0
+	for _, out := range g.Outputs() {
+		n += out.Shape.WithN(1).Len()
+	}
+	return n
+}
+
+// EvaluationMemory is what the evaluation of a model in batches takes, on samples with so many targets, with every
 // node's output if keep is set.
-func EvaluationMemory(g *nn.Graph, batch, images int, keep bool, m Machine) int64 {
+func EvaluationMemory(g *nn.Graph, targets, batch, images int, keep bool, m Machine) int64 {
 	use := m.use(engine.Eval)
 	use.Keep = keep
 	m.Cores = 1 // one reader
-	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Validation: engine.Need(g, batch, use) + m.ahead(g, batch, images)}
+	n := Memory{Program: programBytes, Model: 3 * g.Bytes(), Validation: engine.Need(g, batch, use) + m.ahead(g, targets, batch, images)}
 	return n.Total()
 }
 

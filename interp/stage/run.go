@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"qpipe/interp/checkpoint"
@@ -13,7 +14,6 @@ import (
 	"qpipe/interp/number"
 	"qpipe/interp/part"
 	"qpipe/lang/program"
-	"qpipe/ops/nn"
 )
 
 // worker does a stage's steps: a *trainer or a *calibrator.
@@ -133,18 +133,42 @@ func (r *run) check() error {
 		if f.Samples.Len() == 0 {
 			return errors.New("the data set is empty")
 		}
-		if got, want := f.Spec.Shape.WithN(0), r.Model.Input().WithN(0); got != want {
-			return fmt.Errorf("the data set's images are %v, the model takes %v", got, want)
+		if err := part.Takes(r.Model, f.Spec.Shapes()); err != nil {
+			return fmt.Errorf("the model does not fit the data: %w", err)
 		}
-		if c := classes(r.Model); f.Spec.Classes > c {
-			return fmt.Errorf("the data set has %s, the model tells %d apart", part.Count(f.Spec.Classes, "class"), c)
+		for k, classes := range f.Spec.Apart(r.Model) {
+			if have := f.Spec.Targets[k].Classes; have > classes {
+				return fmt.Errorf("the data set has %s, the model tells %d apart", part.Count(have, "class"), classes)
+			}
 		}
+	}
+	if err := r.judges(); err != nil {
+		return err
 	}
 	if (r.Trainer != nil || r.Calibrator != nil) && r.Train == nil {
 		return errors.New("the stage has no train_data")
 	}
 	if t := r.Trainer; t != nil && t.ResumeOptimizer && r.Resume == nil {
 		return part.Bad("resume_optimizer", "there is no checkpoint to resume from: name one with LoadCheckpoint, or set resume_optimizer = false")
+	}
+	return nil
+}
+
+// judges refuses a loss or a metric that does not take what the network answers and the data says.
+func (r *run) judges() error {
+	outputs := r.Model.Outputs()
+	if t := r.Trainer; t != nil && r.Train != nil {
+		if err := part.Fits(t.Loss, outputs, r.Train.Spec.Targets); err != nil {
+			return fmt.Errorf("the loss does not fit: %w", err)
+		}
+	}
+	for _, m := range r.Metrics {
+		if r.Val == nil {
+			return nil
+		}
+		if err := part.Fits(m, outputs, r.Val.Spec.Targets); err != nil {
+			return fmt.Errorf("the metric %s does not fit: %w", strings.Join(m.Names(), ", "), err)
+		}
 	}
 	return nil
 }
@@ -239,8 +263,5 @@ func (r *run) halted() error {
 		return nil
 	}
 }
-
-// classes is the number of values that the network gives for an image.
-func classes(g *nn.Graph) int { return g.Output().WithN(1).Len() }
 
 func finite64(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -24,7 +24,7 @@ func (r *run) snapshot() *checkpoint.Snapshot {
 		Optimizer: r.worker.slots().tensors(r.Model),
 	}
 	if f := cmp.Or(r.Train, r.Val); f != nil {
-		s.Input, s.Classes = f.Spec.Preprocessing(), f.Spec.Names
+		s.Inputs, s.Classes = f.Spec.Preprocessing(), f.Spec.ClassNames()
 	}
 	if r.Kernels != nil {
 		s.Kernels = r.Kernels.Name

@@ -16,8 +16,7 @@ type trainer struct {
 	run     *run
 	net     engine.Compiled
 	loader  *feed.Loader
-	grad    []float32
-	classes int
+	answers *answers
 	state   *slots
 	base    float64 // the base learning rate
 
@@ -27,8 +26,7 @@ type trainer struct {
 }
 
 func newTrainer(r *run) (*trainer, error) {
-	t := &trainer{run: r, classes: classes(r.Model), base: r.Trainer.Optimizer.LR()}
-	t.grad = make([]float32, r.batch*t.classes)
+	t := &trainer{run: r, answers: newAnswers(r.Model, r.batch), base: r.Trainer.Optimizer.LR()}
 	t.updateTask = t.updateOne
 	t.state = newSlots(r.Trainer.Optimizer.Slots())
 	if r.Resume != nil && !r.full() {
@@ -99,13 +97,12 @@ func (t *trainer) step() error {
 
 // differentiate computes the batch's loss and every parameter's gradient.
 func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
-	y := t.net.Forward(b.Images(), n, engine.Train)
-	dy := t.grad[:n*t.classes]
-	loss := t.run.Trainer.Loss.Loss(y[:n*t.classes], b.Labels[:n], t.classes, dy)
+	y := t.net.ForwardAll(b.Inputs(), n, engine.Train)
+	loss := t.run.Trainer.Loss.Loss(t.answers.to(b, y))
 	if !finite64(float64(loss)) {
 		return 0, t.culprit(loss)
 	}
-	t.net.Backward(dy)
+	t.net.BackwardAll(t.answers.grads)
 	if node, what, bad := t.net.NotFinite(); bad {
 		return 0, &Failure{Module: node, Err: fmt.Errorf("%s is not finite: a smaller learning rate usually helps", what)}
 	}

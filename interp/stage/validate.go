@@ -14,8 +14,9 @@ import (
 
 // evaluator keeps the net of the graph that was evaluated last.
 type evaluator struct {
-	graph *nn.Graph
-	net   engine.Compiled
+	graph   *nn.Graph
+	net     engine.Compiled
+	answers *answers
 }
 
 // of returns a net for evaluating g.
@@ -27,7 +28,7 @@ func (e *evaluator) of(r *run, g *nn.Graph) (engine.Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.graph, e.net = g, net
+	e.graph, e.net, e.answers = g, net, newAnswers(g, 0)
 	return net, nil
 }
 
@@ -74,10 +75,9 @@ func (r *run) validate() error {
 
 // judge lets the metrics see the network's answers to a batch.
 func (r *run) judge(net engine.Compiled, b *feed.Batch) {
-	n, c := len(b.Index), classes(r.Model)
-	y := net.Forward(b.Images(), n, engine.Eval)
+	answered := r.eval.answers.to(b, net.ForwardAll(b.Inputs(), len(b.Index), engine.Eval))
 	for _, m := range r.Metrics {
-		m.Update(y[:n*c], b.Labels[:n], c)
+		m.Update(answered)
 	}
 }
 

@@ -116,19 +116,21 @@ type squared struct {
 	spoil func(loss float32, grad []float32) float32
 }
 
-func (l squared) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
+func (l squared) Loss(b *part.Batch) float32 {
 	sum := float32(0)
-	for i, y := range logits {
-		d := y
-		if int(labels[i/classes]) == i%classes {
-			d = y - 1
+	for label, row := range b.Rows {
+		for c, y := range row.Values {
+			d := y
+			if label == c {
+				d = y - 1
+			}
+			row.Grad[c] = 2 * d / float32(b.Len)
+			sum += float32(d * d)
 		}
-		grad[i] = 2 * d / float32(len(labels))
-		sum += float32(d * d)
 	}
-	sum /= float32(len(labels))
+	sum /= float32(b.Len)
 	if l.spoil != nil {
-		return l.spoil(sum, grad)
+		return l.spoil(sum, b.Outputs[0].Grad)
 	}
 	return sum
 }
@@ -142,11 +144,13 @@ type meanLogit struct {
 
 func (*meanLogit) Names() []string { return []string{"mean_logit", "count"} }
 func (m *meanLogit) Reset()        { m.sum, m.n = 0, 0 }
-func (m *meanLogit) Update(logits []float32, labels []int32, classes int) {
-	for i, y := range logits {
-		m.sum += float64(y) * float64(1+i%classes)
+func (m *meanLogit) Update(b *part.Batch) {
+	for _, row := range b.Rows {
+		for c, y := range row.Values {
+			m.sum += float64(y) * float64(1+c)
+		}
 	}
-	m.n += len(labels)
+	m.n += b.Len
 	if m.update != nil {
 		m.update()
 	}
@@ -383,7 +387,8 @@ type striped struct{ n, classes, side, channels int }
 
 func (s *striped) Len() int { return s.n }
 
-func (s *striped) Image(i int, m *part.Image) (int, error) {
+func (s *striped) Sample(i int, dst *part.Sample) error {
+	m := &dst.Images[0]
 	m.H, m.W, m.C = s.side, s.side, s.channels
 	m.Pix = m.Pix[:0]
 	label := i % s.classes
@@ -395,7 +400,8 @@ func (s *striped) Image(i int, m *part.Image) (int, error) {
 		}
 		m.Pix = append(m.Pix, uint8(v))
 	}
-	return label, nil
+	dst.Targets[0].Label(label)
+	return nil
 }
 
 // flicker is a transform that uses its randomness.
@@ -403,12 +409,18 @@ type flicker struct{}
 
 func (flicker) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-func (flicker) Apply(m *part.Image, r *part.Rand) { m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64()) }
+func (flicker) Apply(s *part.Sample, r *part.Rand) {
+	m := &s.Images[0]
+	m.Pix[r.Intn(len(m.Pix))] ^= uint8(r.Uint64())
+}
 
 func newData(n, classes, side, channels int) *feed.Feed {
 	return &feed.Feed{
 		Samples:    &striped{n: n, classes: classes, side: side, channels: channels},
 		Transforms: []part.Transform{flicker{}},
-		Spec:       part.Spec{Shape: tensor.Shape{H: side, W: side, C: channels}, Classes: classes, Len: n},
+		Spec: part.Spec{
+			Inputs:  []part.InputSpec{{Shape: tensor.Shape{H: side, W: side, C: channels}}},
+			Targets: []part.TargetSpec{{Classes: classes}}, Len: n,
+		},
 	}
 }

@@ -20,10 +20,18 @@ func (s *Sheet) File(d *artifact.Description) {
 		s.Row("stage", fmt.Sprintf("%s, %s, %s", d.Stage, console.Count(d.Epoch, "epoch"), console.Count(d.Step, "step")))
 	}
 	s.Row("form", strings.TrimSuffix(d.Form+", "+d.Mode, ", "))
-	if d.Input != nil {
-		s.Row("input", d.Input.String()+pixels(d.Preprocessing))
+	if d.Input != nil && len(d.Inputs) == 0 {
+		s.Row("input", d.Input.String()+values(d.Preprocessing))
 	}
-	s.Row("classes", strings.Join(d.Classes, ", "))
+	for _, in := range d.Inputs {
+		s.Row("input "+in.Name, in.Shape.String()+values(in.Preprocessing))
+	}
+	for _, out := range d.Outputs {
+		s.Row("output "+out.Name, out.Shape.String())
+	}
+	for _, names := range append([][]string{d.Classes}, d.MoreClasses...) {
+		s.Row("classes", strings.Join(names, ", "))
+	}
 	if d.Params > 0 {
 		s.Row("parameters", strconv.Itoa(d.Params))
 	}
@@ -39,8 +47,8 @@ func (s *Sheet) File(d *artifact.Description) {
 	s.section("tensors", "lllrr", tensorRows(d.Tensors))
 }
 
-// pixels says how an image's bytes become the input.
-func pixels(p *part.Preprocessing) string {
+// values says how what the data gives becomes the input.
+func values(p *part.Preprocessing) string {
 	if p == nil {
 		return ""
 	}
@@ -53,6 +61,9 @@ func pixels(p *part.Preprocessing) string {
 			parts[i] = fmt.Sprint(float32(x))
 		}
 		return "(" + strings.Join(parts, ", ") + ")"
+	}
+	if p.Numbers {
+		return fmt.Sprintf(" numbers, (number - %s) / %s", text(p.Mean), text(p.Std))
 	}
 	return fmt.Sprintf(" %s, (pixel/255 - %s) / %s", p.Colors, text(p.Mean), text(p.Std))
 }

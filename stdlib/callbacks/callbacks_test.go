@@ -79,12 +79,14 @@ func net(t *testing.T, form nn.Form) *nn.Graph {
 type samples struct{}
 
 func (samples) Len() int { return images }
-func (samples) Image(i int, dst *part.Image) (int, error) {
+func (samples) Sample(i int, s *part.Sample) error {
+	dst := &s.Images[0]
 	dst.H, dst.W, dst.C, dst.Pix = 4, 4, 1, dst.Pix[:0]
 	for p := range 16 {
 		dst.Pix = append(dst.Pix, uint8(i*53+p*p*(3+i)))
 	}
-	return i % 2, nil
+	s.Targets[0].Label(i % 2)
+	return nil
 }
 
 type descent struct{}
@@ -97,16 +99,18 @@ func (descent) Update(u *part.Update) {
 
 type distance struct{}
 
-func (distance) Loss(y []float32, labels []int32, classes int, grad []float32) float32 {
+func (distance) Loss(b *part.Batch) float32 {
 	var sum float32
-	for i, v := range y {
-		if int(labels[i/classes]) == i%classes {
-			v--
+	for label, row := range b.Rows {
+		for c, v := range row.Values {
+			if label == c {
+				v--
+			}
+			row.Grad[c] = v / float32(b.Len)
+			sum += v * v / 2
 		}
-		grad[i] = v / float32(len(labels))
-		sum += v * v / 2
 	}
-	return sum / float32(len(labels))
+	return sum / float32(b.Len)
 }
 
 // script is a metric with given values, pass by pass.
@@ -115,10 +119,10 @@ type script struct {
 	passes int
 }
 
-func (*script) Names() []string                { return []string{"score"} }
-func (s *script) Reset()                       { s.passes++ }
-func (*script) Update([]float32, []int32, int) {}
-func (s *script) Values() []float64            { return []float64{s.values[(s.passes-1)%len(s.values)]} }
+func (*script) Names() []string     { return []string{"score"} }
+func (s *script) Reset()            { s.passes++ }
+func (*script) Update(*part.Batch)  {}
+func (s *script) Values() []float64 { return []float64{s.values[(s.passes-1)%len(s.values)]} }
 
 // keeper remembers what was saved and removed, in order.
 type keeper struct {
@@ -151,7 +155,7 @@ type bench struct {
 func newBench(t *testing.T, form nn.Form, epochs int, scores ...float64) *bench {
 	feed := &feed.Feed{
 		Samples: samples{},
-		Spec:    part.Spec{Shape: tensor.Shape{H: 4, W: 4, C: 1}, Classes: 2, Len: images},
+		Spec:    part.Spec{Inputs: []part.InputSpec{{Shape: tensor.Shape{H: 4, W: 4, C: 1}}}, Targets: []part.TargetSpec{{Classes: 2}}, Len: images},
 	}
 	b := &bench{keeper: &keeper{kept: map[string]*checkpoint.Snapshot{}}}
 	b.Job = &stage.Job{

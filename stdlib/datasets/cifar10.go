@@ -66,8 +66,7 @@ func NewCIFAR10(a CIFAR10Args) (part.Dataset, error) {
 // Spec implements part.Dataset. If the arguments do not determine the number of images, it is known only from the
 // files.
 func (c cifar10) Spec() part.Spec {
-	half := []float32{0.5}
-	return part.Spec{Shape: tensor.Shape{H: 32, W: 32, C: 3}, Classes: 10, Names: namesOr(c.ClassNames, cifarNames()), Len: c.subset().size(-1), Mean: half, Std: half}
+	return classified(tensor.Shape{H: 32, W: 32, C: 3}, 10, namesOr(c.ClassNames, cifarNames()), c.subset().size(-1))
 }
 
 // Files implements part.Dataset.
@@ -181,14 +180,15 @@ func (p *planes) read(r io.Reader, limit int) error {
 // Len implements part.Samples.
 func (p *planes) Len() int { return len(p.labels) }
 
-// Image implements part.Samples.
-func (p *planes) Image(i int, dst *part.Image) (int, error) {
-	src := p.pix[i*3*cifarPlane:][:3*cifarPlane]
+// Sample implements part.Samples.
+func (p *planes) Sample(i int, s *part.Sample) error {
+	dst, src := &s.Images[0], p.pix[i*3*cifarPlane:][:3*cifarPlane]
 	dst.H, dst.W, dst.C = 32, 32, 3
 	dst.Pix = slices.Grow(dst.Pix[:0], len(src))[:len(src)]
 	red, green, blue := src[:cifarPlane], src[cifarPlane:][:cifarPlane], src[2*cifarPlane:][:cifarPlane]
 	for j, out := 0, dst.Pix; j < cifarPlane; j, out = j+1, out[3:] {
 		out[0], out[1], out[2] = red[j], green[j], blue[j]
 	}
-	return int(p.labels[i]), nil
+	s.Targets[0].Label(int(p.labels[i]))
+	return nil
 }

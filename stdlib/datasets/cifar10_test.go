@@ -58,7 +58,7 @@ func TestCIFAR10ReadsItsSplits(t *testing.T) {
 		}
 		var img part.Image
 		for i := range c.n {
-			label, err := s.Image(i, &img)
+			label, err := image(s, i, &img)
 			number := c.first + i
 			if err != nil || label != number%10 || img.H != 32 || img.W != 32 || img.C != 3 {
 				t.Fatalf("%+v: image %d has label %d, %v", c.args, i, label, err)
@@ -122,7 +122,7 @@ func FuzzCIFAR10(f *testing.F) {
 		}
 		if p.Len() > 0 {
 			var img part.Image
-			if _, err := p.Image(p.Len()-1, &img); err != nil || bytes.Equal(img.Pix, nil) {
+			if _, err := image(&p, p.Len()-1, &img); err != nil || bytes.Equal(img.Pix, nil) {
 				t.Fatal(err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qpipe/interp/part"
+	"qpipe/ops/tensor"
 )
 
 // validNames checks the argument class_names of a data set of n classes; it may be empty.
@@ -24,6 +25,16 @@ func validNames(names []string, n int) error {
 		}
 	}
 	return nil
+}
+
+// classified describes data of one image and one class, whose pixels become values from -1 to 1.
+func classified(image tensor.Shape, classes int, names []string, n int) part.Spec {
+	half := []float32{0.5}
+	return part.Spec{
+		Inputs:  []part.InputSpec{{Shape: image, Mean: half, Std: half}},
+		Targets: []part.TargetSpec{{Classes: classes, Names: names}},
+		Len:     n,
+	}
 }
 
 // namesOr returns the given class names, or if there are none the data's own.

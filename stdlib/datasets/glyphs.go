@@ -103,14 +103,7 @@ func NewGlyphs(a GlyphsArgs) (part.Dataset, error) {
 
 // Spec implements part.Dataset.
 func (g glyphs) Spec() part.Spec {
-	half := []float32{0.5}
-	return part.Spec{
-		Shape:   tensor.Shape{H: side, W: side, C: 1},
-		Classes: utf8.RuneCountInString(g.Classes),
-		Names:   strings.Split(g.Classes, ""),
-		Len:     g.NumSamples,
-		Mean:    half, Std: half,
-	}
+	return classified(tensor.Shape{H: side, W: side, C: 1}, utf8.RuneCountInString(g.Classes), strings.Split(g.Classes, ""), g.NumSamples)
 }
 
 // Files implements part.Dataset: there are none.
@@ -192,16 +185,18 @@ type drawn struct {
 // Len implements part.Samples.
 func (d *drawn) Len() int { return d.n }
 
-// Image implements part.Samples.
-func (d *drawn) Image(i int, dst *part.Image) (int, error) {
+// Sample implements part.Samples.
+func (d *drawn) Sample(i int, s *part.Sample) error {
 	i += d.first
 	r := part.NewRand(0x676c797068, d.seed, d.split, uint64(i))
 	label := i % len(d.faces[0])
 	shape := d.faces[r.Intn(len(d.faces))][label]
+	dst := &s.Images[0]
 	dst.H, dst.W, dst.C = side, side, 1
 	dst.Pix = append(dst.Pix[:0], blank[:]...)
 	d.limits.draw(shape, r, (*[side * side]uint8)(dst.Pix))
-	return label, nil
+	s.Targets[0].Label(label)
+	return nil
 }
 
 var blank [side * side]uint8

@@ -32,7 +32,7 @@ func openGlyphs(t testing.TB, change func(*GlyphsArgs)) part.Samples {
 func pixels(t testing.TB, s part.Samples, i int) ([]byte, int) {
 	t.Helper()
 	var img part.Image
-	label, err := s.Image(i, &img)
+	label, err := image(s, i, &img)
 	if err != nil || img.H != 28 || img.W != 28 || img.C != 1 || len(img.Pix) != 784 {
 		t.Fatalf("image %d: %d×%d×%d, %d bytes, %v", i, img.H, img.W, img.C, len(img.Pix), err)
 	}
@@ -70,7 +70,7 @@ func TestGlyphsAreIndependentOfOrder(t *testing.T) {
 			img := part.Image{Pix: bytes.Repeat([]byte{77}, 1000)}
 			for k := range n {
 				i := (k*(2*g+1) + 13*g) % n
-				if _, err := s.Image(i, &img); err != nil || !bytes.Equal(img.Pix, want[i]) {
+				if _, err := image(s, i, &img); err != nil || !bytes.Equal(img.Pix, want[i]) {
 					t.Errorf("image %d differs", i)
 					return
 				}
@@ -231,7 +231,7 @@ func BenchmarkGlyphs(b *testing.B) {
 	s := openGlyphs(b, nil)
 	var img part.Image
 	for i := 0; b.Loop(); i++ {
-		if _, err := s.Image(i, &img); err != nil {
+		if _, err := image(s, i, &img); err != nil {
 			b.Fatal(err)
 		}
 	}

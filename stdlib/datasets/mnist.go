@@ -72,8 +72,7 @@ func (m mnist) names() (images, labels string) {
 
 // Spec implements part.Dataset.
 func (m mnist) Spec() part.Spec {
-	half := []float32{0.5}
-	return part.Spec{Shape: tensor.Shape{H: 28, W: 28, C: 1}, Classes: 10, Names: namesOr(m.ClassNames, digitNames()), Len: m.subset().size(m.count()), Mean: half, Std: half}
+	return classified(tensor.Shape{H: 28, W: 28, C: 1}, 10, namesOr(m.ClassNames, digitNames()), m.subset().size(m.count()))
 }
 
 // Files implements part.Dataset.
@@ -170,10 +169,11 @@ type grey struct {
 // Len implements part.Samples.
 func (g *grey) Len() int { return len(g.labels) }
 
-// Image implements part.Samples.
-func (g *grey) Image(i int, dst *part.Image) (int, error) {
-	n := g.h * g.w
+// Sample implements part.Samples.
+func (g *grey) Sample(i int, s *part.Sample) error {
+	n, dst := g.h*g.w, &s.Images[0]
 	dst.H, dst.W, dst.C = g.h, g.w, 1
 	dst.Pix = append(dst.Pix[:0], g.pix[i*n:(i+1)*n]...)
-	return int(g.labels[i]), nil
+	s.Targets[0].Label(int(g.labels[i]))
+	return nil
 }

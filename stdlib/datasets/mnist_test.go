@@ -70,6 +70,16 @@ func open(t *testing.T, d part.Dataset, err error, files fs.FS) (part.Samples, e
 	return d.Open(func(string) fs.FS { return files })
 }
 
+// image reads the image and the label of a sample.
+func image(s part.Samples, i int, img *part.Image) (label int, err error) {
+	x := part.Sample{Images: []part.Image{*img}, Targets: make([]part.Target, 1)}
+	if err := s.Sample(i, &x); err != nil {
+		return 0, err
+	}
+	*img = x.Images[0]
+	return int(x.Targets[0].Labels[0]), nil
+}
+
 func TestMNISTReadsEverySpelling(t *testing.T) {
 	pix, labels := digits(5)
 	for _, names := range [][2]string{
@@ -90,7 +100,7 @@ func TestMNISTReadsEverySpelling(t *testing.T) {
 			}
 			var img part.Image
 			for i := range limit {
-				label, err := s.Image(i, &img)
+				label, err := image(s, i, &img)
 				if err != nil || label != int(labels[i]) || img.H != 28 || img.W != 28 || img.C != 1 || !bytes.Equal(img.Pix, pix[i*784:][:784]) {
 					t.Fatalf("%v: image %d differs (label %d, %v)", names, i, label, err)
 				}
@@ -106,7 +116,7 @@ func TestMNISTSpecNeedsNoData(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := d.Spec()
-		if s.Len != n || s.Classes != 10 || s.Shape.Len() != 0 || s.Shape.WithN(1).Len() != 784 {
+		if in := s.Inputs[0].Shape; s.Len != n || s.Targets[0].Classes != 10 || in.Len() != 0 || in.WithN(1).Len() != 784 {
 			t.Errorf("%v: %+v", a, s)
 		}
 	}
@@ -241,11 +251,11 @@ func TestMNISTOnRealData(t *testing.T) {
 // checkSamples holds every image against the Spec; each class must be there, and none may be most of it.
 func checkSamples(t *testing.T, s part.Samples, spec part.Spec) {
 	t.Helper()
-	count := make([]int, spec.Classes)
+	count := make([]int, spec.Targets[0].Classes)
 	var img part.Image
 	for i := range s.Len() {
-		label, err := s.Image(i, &img)
-		if err != nil || label < 0 || label >= spec.Classes || len(img.Pix) != spec.Shape.WithN(1).Len() {
+		label, err := image(s, i, &img)
+		if err != nil || label < 0 || label >= spec.Targets[0].Classes || len(img.Pix) != spec.Inputs[0].Shape.WithN(1).Len() {
 			t.Fatalf("image %d: label %d, %d bytes, %v", i, label, len(img.Pix), err)
 		}
 		count[label]++

@@ -135,5 +135,5 @@ type chosen struct {
 // Len implements part.Samples.
 func (c chosen) Len() int { return len(c.index) }
 
-// Image implements part.Samples.
-func (c chosen) Image(i int, dst *part.Image) (int, error) { return c.all.Image(c.index[i], dst) }
+// Sample implements part.Samples.
+func (c chosen) Sample(i int, s *part.Sample) error { return c.all.Sample(c.index[i], s) }

@@ -60,7 +60,7 @@ func images(t *testing.T, source func(piece) (part.Dataset, fs.FS, error), p pie
 	var out []string
 	var img part.Image
 	for i := range s.Len() {
-		if _, err := s.Image(i, &img); err != nil {
+		if _, err := image(s, i, &img); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, string(img.Pix))
@@ -255,7 +255,7 @@ func TestDefaultInputMap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := d.Spec(); !slices.Equal(s.Mean, []float32{0.5}) || !slices.Equal(s.Std, []float32{0.5}) {
+		if s := d.Spec().Inputs[0]; !slices.Equal(s.Mean, []float32{0.5}) || !slices.Equal(s.Std, []float32{0.5}) {
 			t.Errorf("%s: mean %v, std %v", name, s.Mean, s.Std)
 		}
 	}

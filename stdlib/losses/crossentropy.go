@@ -36,14 +36,15 @@ func NewCrossEntropy(a CrossEntropyArgs) (part.Loss, error) {
 	return crossEntropy{a.LabelSmoothing}, nil
 }
 
-// Loss implements part.Loss.
-func (l crossEntropy) Loss(logits []float32, labels []int32, classes int, grad []float32) float32 {
-	n := len(labels)
+// Loss implements part.Loss. Of a mask every pixel is a row; the mean is over those that are not part.Ignored, and 0 where
+// there are none.
+func (l crossEntropy) Loss(b *part.Batch) float32 {
+	n := float64(max(b.Counted(), 1))
 	var sum float64
-	for i, label := range labels {
-		sum += l.row(logits[i*classes:][:classes], int(label), grad[i*classes:][:classes], float64(n))
+	for label, row := range b.Rows {
+		sum += l.row(row.Values, label, row.Grad, n)
 	}
-	return float32(sum / float64(n))
+	return float32(sum / n)
 }
 
 // row returns the loss of one row and writes its gradient, divided by n.
@@ -55,7 +56,9 @@ func (l crossEntropy) row(x []float32, label int, grad []float32, n float64) flo
 		if c == label {
 			t += 1 - l.smooth
 		}
-		grad[c] = float32((math.Exp(float64(x[c])-lse) - t) / n)
+		if grad != nil {
+			grad[c] = float32((math.Exp(float64(x[c])-lse) - t) / n)
+		}
 	}
 	return lse - float64((1-l.smooth)*float64(x[label])) - float64(l.smooth*mean)
 }

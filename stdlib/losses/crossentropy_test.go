@@ -17,6 +17,13 @@ func loss(t *testing.T, smooth float64) part.Loss {
 	return l
 }
 
+// lossOf is the loss of logits with their labels.
+func lossOf(t *testing.T, smooth float64, logits []float32, labels []int32, grad []float32) float32 {
+	return loss(t, smooth).Loss(&part.Batch{
+		Len: len(labels), Outputs: []part.Output{{Values: logits, Grad: grad}}, Targets: []part.Target{{Labels: labels}},
+	})
+}
+
 // batch makes n rows of logits, with labels.
 func batch(seed uint64, n, classes int) ([]float32, []int32) {
 	r := part.NewRand(seed)
@@ -58,7 +65,7 @@ func TestCrossEntropyIsTheFormula(t *testing.T) {
 				wide[i] = float64(v)
 			}
 			grad := make([]float32, len(x))
-			got := float64(loss(t, smooth).Loss(x, labels, classes, grad))
+			got := float64(lossOf(t, smooth, x, labels, grad))
 			if want := formula(wide, labels, classes, smooth); math.Abs(got-want) > 1e-6*(1+want) {
 				t.Errorf("smoothing %v, %d classes: %v, want %v", smooth, classes, got, want)
 			}
@@ -81,13 +88,13 @@ func TestCrossEntropyIsTheFormula(t *testing.T) {
 // Large logits overflow nothing, and a hopeless one costs what it should.
 func TestCrossEntropyOfLargeLogits(t *testing.T) {
 	grad := make([]float32, 3)
-	if got := loss(t, 0).Loss([]float32{1e30, 0, -1e30}, []int32{0}, 3, grad); got != 0 || grad != nil && (grad[0] != 0 || grad[1] != 0 || grad[2] != 0) {
+	if got := lossOf(t, 0, []float32{1e30, 0, -1e30}, []int32{0}, grad); got != 0 || grad != nil && (grad[0] != 0 || grad[1] != 0 || grad[2] != 0) {
 		t.Errorf("certain and right: %v, %v", got, grad)
 	}
-	if got := loss(t, 0).Loss([]float32{1000, 0, 0}, []int32{1}, 3, grad); got != 1000 || grad[0] != 1 || grad[1] != -1 {
+	if got := lossOf(t, 0, []float32{1000, 0, 0}, []int32{1}, grad); got != 1000 || grad[0] != 1 || grad[1] != -1 {
 		t.Errorf("certain and wrong: %v, %v", got, grad)
 	}
-	if got := loss(t, 0).Loss([]float32{0, float32(math.NaN()), 0}, []int32{0}, 3, grad); got == got {
+	if got := lossOf(t, 0, []float32{0, float32(math.NaN()), 0}, []int32{0}, grad); got == got {
 		t.Errorf("a logit that is not a number gives the loss %v", got)
 	}
 }
@@ -96,8 +103,8 @@ func TestCrossEntropyOfLargeLogits(t *testing.T) {
 func TestCrossEntropyGradientIsAMean(t *testing.T) {
 	x, labels := batch(1, 4, 5)
 	whole, half := make([]float32, 20), make([]float32, 10)
-	loss(t, 0.2).Loss(x, labels, 5, whole)
-	loss(t, 0.2).Loss(x[:10], labels[:2], 5, half)
+	lossOf(t, 0.2, x, labels, whole)
+	lossOf(t, 0.2, x[:10], labels[:2], half)
 	for i := range half {
 		if math.Abs(float64(half[i])-2*float64(whole[i])) > 1e-7 {
 			t.Fatalf("gradient %d: %v of two rows, %v of four", i, half[i], whole[i])
@@ -120,5 +127,29 @@ func TestBadArguments(t *testing.T) {
 		if _, err := NewCrossEntropy(CrossEntropyArgs{LabelSmoothing: s}); !errors.As(err, &arg) || arg.Attr != "label_smoothing" {
 			t.Errorf("%v: %v", s, err)
 		}
+	}
+}
+
+// Labels that are ignored count for nothing, and get no gradient; without a gradient the loss is the same.
+func TestIgnoredLabels(t *testing.T) {
+	x, labels := batch(3, 6, 4)
+	labels[1], labels[4] = part.Ignored, part.Ignored
+	grad, want := make([]float32, len(x)), make([]float32, 16)
+	for i := range grad {
+		grad[i] = 7
+	}
+	got := lossOf(t, 0.1, x, labels, grad)
+	left := append(append(append([]float32{}, x[:4]...), x[8:16]...), x[20:]...)
+	if l := lossOf(t, 0.1, left, []int32{labels[0], labels[2], labels[3], labels[5]}, want); l != got || lossOf(t, 0.1, x, labels, nil) != got {
+		t.Errorf("the loss is %v, of those that count %v", got, l)
+	}
+	all := append(append(append(append(append([]float32{}, want[:4]...), 0, 0, 0, 0), want[4:12]...), 0, 0, 0, 0), want[12:]...)
+	for i := range all {
+		if grad[i] != all[i] {
+			t.Fatalf("gradient %d is %v, want %v", i, grad[i], all[i])
+		}
+	}
+	if l := lossOf(t, 0, x[:8], []int32{part.Ignored, part.Ignored}, grad[:8]); l != 0 {
+		t.Errorf("the loss of nothing is %v", l)
 	}
 }

@@ -60,15 +60,15 @@ func (m *topK) Names() []string { return []string{m.name} }
 func (m *topK) Reset() { m.hits, m.total, m.seen = 0, 0, nil }
 
 // Update implements part.Metric.
-func (m *topK) Update(logits []float32, labels []int32, classes int) {
-	m.seen = append(m.seen, make([]int64, max(classes-len(m.seen), 0))...)
-	for i, label := range labels {
+func (m *topK) Update(b *part.Batch) {
+	for label, row := range b.Rows {
+		m.seen = append(m.seen, make([]int64, max(len(row.Values)-len(m.seen), 0))...)
 		m.seen[label]++
-		if rank(logits[i*classes:][:classes], int(label)) < m.k {
+		if rank(row.Values, label) < m.k {
 			m.hits++
 		}
+		m.total++
 	}
-	m.total += int64(len(labels))
 }
 
 // Values implements part.Metric: 0 without images.

@@ -9,6 +9,11 @@ import (
 	"qpipe/interp/part"
 )
 
+// answers are logits with their labels.
+func answers(logits []float32, labels []int32) *part.Batch {
+	return &part.Batch{Len: len(labels), Outputs: []part.Output{{Values: logits}}, Targets: []part.Target{{Labels: labels}}}
+}
+
 func TestAccuracy(t *testing.T) {
 	nan := float32(math.NaN())
 	logits := []float32{
@@ -21,6 +26,7 @@ func TestAccuracy(t *testing.T) {
 		nan, nan, nan, // label 0: no points for a broken network
 	}
 	labels := []int32{1, 2, 0, 1, 0, 1, 0}
+	nothing := answers(make([]float32, 6), []int32{part.Ignored, part.Ignored}) // counts for nothing
 	for k, want := range map[int]float64{1: 3, 2: 5, 3: 7} {
 		m, err := NewTopKAccuracy(TopKArgs{K: k})
 		if err != nil {
@@ -28,8 +34,9 @@ func TestAccuracy(t *testing.T) {
 		}
 		for range 2 { // a second pass starts from zero
 			m.Reset()
-			m.Update(logits[:9], labels[:3], 3)
-			m.Update(logits[9:], labels[3:], 3)
+			m.Update(nothing)
+			m.Update(answers(logits[:9], labels[:3]))
+			m.Update(answers(logits[9:], labels[3:]))
 			if got := m.Values(); len(got) != 1 || got[0] != want/7 {
 				t.Errorf("top %d: %v, want %v", k, got, want/7)
 			}
@@ -102,7 +109,7 @@ func TestChance(t *testing.T) {
 	}{{m, 3.0 / 6}, {two, 5.0 / 6}} {
 		for range 2 {
 			c.m.Reset()
-			c.m.Update(make([]float32, 3*len(labels)), labels, 3)
+			c.m.Update(answers(make([]float32, 3*len(labels)), labels))
 		}
 		if got := c.m.(part.Guesser).Chance(); got[0] != c.want {
 			t.Errorf("%v: chance %v, want %v", c.m.Names(), got, c.want)

@@ -43,9 +43,9 @@ func NewConvNet(a ConvNetArgs) (part.Model, error) {
 }
 
 // Build implements part.Model.
-func (c convNet) Build(in tensor.Shape) (*nn.Graph, error) {
+func (c convNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{c.BNEps, c.BNMomentum}, activation(c.Act)
-	b := nn.NewBuilder(in)
+	b := nn.NewBuilder(in[0])
 	x := b.Input()
 	for s := range 3 {
 		name := fmt.Sprintf("backbone.stage%d", s+1)

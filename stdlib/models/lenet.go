@@ -41,10 +41,10 @@ func NewLeNet(a LeNetArgs) (part.Model, error) {
 }
 
 // Build implements part.Model.
-func (l leNet) Build(in tensor.Shape) (*nn.Graph, error) {
+func (l leNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{l.BNEps, l.BNMomentum}, activation(l.Act)
 	pool := op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
-	b := nn.NewBuilder(in)
+	b := nn.NewBuilder(in[0])
 	x := ConvModule2d{Name: "backbone.conv1", OutC: l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, b.Input())
 	x = b.MaxPool("backbone.pool1", x, pool)
 	x = ConvModule2d{Name: "backbone.conv2", OutC: 2 * l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, x)

@@ -41,8 +41,8 @@ func NewLeNet5(a LeNet5Args) (part.Model, error) {
 }
 
 // Build implements part.Model.
-func (l leNet5) Build(in tensor.Shape) (*nn.Graph, error) {
-	b := nn.NewBuilder(in)
+func (l leNet5) Build(in []tensor.Shape) (*nn.Graph, error) {
+	b := nn.NewBuilder(in[0])
 	conv := func(name string, x nn.Value, outC, size, padding int) nn.Value {
 		m := ConvModule2d{Name: name, OutC: outC, Kernel: size, Stride: 1, Act: activation(l.Act), norm: norm{l.BNEps, l.BNMomentum}}
 		return m.padded(b, x, padding)

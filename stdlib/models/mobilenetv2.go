@@ -62,9 +62,9 @@ var invertedStages = []struct{ expand, outC, blocks, imagenet, cifar int }{
 }
 
 // Build implements part.Model.
-func (m mobileNetV2) Build(in tensor.Shape) (*nn.Graph, error) {
+func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{m.BNEps, m.BNMomentum}, activation(m.Act)
-	b := nn.NewBuilder(in)
+	b := nn.NewBuilder(in[0])
 	stem := ConvModule2d{Name: "backbone.stem", OutC: m.channels(32), Kernel: 3, Stride: 2, Act: act, norm: n}
 	if m.Strides == cifar {
 		stem.Stride = 1

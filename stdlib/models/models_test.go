@@ -18,7 +18,7 @@ func build(t testing.TB, m part.Model, err error, in tensor.Shape) *nn.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := m.Build(in)
+	g, err := m.Build([]tensor.Shape{in})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func TestImageTooSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Build(tensor.Shape{H: 2, W: 2, C: 1}); err == nil || !strings.Contains(err.Error(), "backbone.pool2") {
+	if _, err := m.Build([]tensor.Shape{{H: 2, W: 2, C: 1}}); err == nil || !strings.Contains(err.Error(), "backbone.pool2") {
 		t.Errorf("2×2: %v", err)
 	}
 }

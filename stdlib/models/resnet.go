@@ -76,9 +76,9 @@ func NewResNet(a ResNetArgs) (part.Model, error) {
 }
 
 // Build implements part.Model.
-func (r resNet) Build(in tensor.Shape) (*nn.Graph, error) {
+func (r resNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 	n, act := norm{r.BNEps, r.BNMomentum}, activation(r.Act)
-	b := nn.NewBuilder(in)
+	b := nn.NewBuilder(in[0])
 	x := r.stem(b, n)
 	counts, bottleneck := blocks(r.Depth)
 	width := r.Width

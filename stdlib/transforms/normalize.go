@@ -47,18 +47,19 @@ func NewNormalize(a NormalizeArgs) (part.Transform, error) {
 
 // Spec implements part.Transform.
 func (n normalize) Spec(in part.Spec) (part.Spec, error) {
-	if c := in.Shape.C; len(n.mean) != 1 && len(n.mean) != c {
+	image := &in.Inputs[0]
+	if c := image.Shape.C; len(n.mean) != 1 && len(n.mean) != c {
 		return in, part.Bad("mean", "%s for images of %s; give %d, or one for all", part.Count(len(n.mean), "value"), part.Count(c, "channel"), c)
 	}
-	if c := in.Shape.C; len(n.std) != 1 && len(n.std) != c {
+	if c := image.Shape.C; len(n.std) != 1 && len(n.std) != c {
 		return in, part.Bad("std", "%s for images of %s; give %d, or one for all", part.Count(len(n.std), "value"), part.Count(c, "channel"), c)
 	}
-	in.Mean, in.Std = n.mean, n.std
+	image.Mean, image.Std = n.mean, n.std
 	return in, nil
 }
 
 // Apply implements part.Transform: there is nothing to do to the pixels.
-func (n normalize) Apply(*part.Image, *part.Rand) {}
+func (n normalize) Apply(*part.Sample, *part.Rand) {}
 
 func floats(v []float64) []float32 {
 	f := make([]float32, len(v))

@@ -33,22 +33,41 @@ func NewRandomFlip(a RandomFlipArgs) (part.Transform, error) {
 // Spec implements part.Transform.
 func (f randomFlip) Spec(in part.Spec) (part.Spec, error) { return in, nil }
 
-// Apply implements part.Transform.
-func (f randomFlip) Apply(img *part.Image, r *part.Rand) {
+// Apply implements part.Transform. Maps move with the image; other numbers and labels stay as they are.
+func (f randomFlip) Apply(s *part.Sample, r *part.Rand) {
 	if r.Float64() >= f.P {
 		return
 	}
-	if f.Direction == "vertical" {
-		flipRows(img.Pix, img.H, img.W*img.C)
-		return
+	vertical := f.Direction == "vertical"
+	for k := range s.Images {
+		m := &s.Images[k]
+		flip(m.Pix, m.H, m.W, vertical)
+		flip(m.Numbers, m.H, m.W, vertical)
 	}
-	for y := range img.H {
-		flipRows(img.Pix[y*img.W*img.C:], img.W, img.C)
+	for k := range s.Targets {
+		t := &s.Targets[k]
+		flip(t.Labels, t.H, t.W, vertical)
+		flip(t.Numbers, t.H, t.W, vertical)
 	}
 }
 
-// flipRows reverses the order of the first n groups of size bytes.
-func flipRows(p []uint8, n, size int) {
+// flip turns a map of h×w over. Without a height it is none.
+func flip[T any](p []T, h, w int, vertical bool) {
+	if h*w == 0 {
+		return
+	}
+	row := len(p) / h
+	if vertical {
+		reverse(p, h, row)
+		return
+	}
+	for y := range h {
+		reverse(p[y*row:], w, row/w)
+	}
+}
+
+// reverse reverses the order of the first n groups of size elements.
+func reverse[T any](p []T, n, size int) {
 	for i, j := 0, n-1; i < j; i, j = i+1, j-1 {
 		a, b := p[i*size:][:size], p[j*size:][:size]
 		for k := range a {

@@ -21,7 +21,10 @@ func picture(h, w, c int) part.Image {
 }
 
 func spec(h, w, c int) part.Spec {
-	return part.Spec{Shape: tensor.Shape{H: h, W: w, C: c}, Classes: 10, Mean: []float32{0.5}, Std: []float32{0.5}}
+	return part.Spec{
+		Inputs:  []part.InputSpec{{Shape: tensor.Shape{H: h, W: w, C: c}, Mean: []float32{0.5}, Std: []float32{0.5}}},
+		Targets: []part.TargetSpec{{Classes: 10}},
+	}
 }
 
 func made[T any](t *testing.T) func(v T, err error) T {
@@ -34,8 +37,8 @@ func made[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
-// window cuts a size×size window at (top, left) out of the padded image, byte by byte.
-func window(img part.Image, size, padding, fill, top, left int) []byte {
+// cut takes a size×size window at (top, left) out of the padded image, byte by byte.
+func cut(img part.Image, size, padding, fill, top, left int) []byte {
 	var out []byte
 	for y := top; y < top+size; y++ {
 		for x := left; x < left+size; x++ {
@@ -52,6 +55,13 @@ func window(img part.Image, size, padding, fill, top, left int) []byte {
 	return out
 }
 
+// applied is what a transform makes of an image.
+func applied(t part.Transform, img part.Image, r *part.Rand) part.Image {
+	s := &part.Sample{Images: []part.Image{img}, Targets: make([]part.Target, 1)}
+	t.Apply(s, r)
+	return s.Images[0]
+}
+
 // A crop is one of the windows of the padded image; all of them come, equally often.
 func TestRandomCropIsAWindow(t *testing.T) {
 	for _, c := range []struct{ h, w, ch, size, padding, fill int }{
@@ -62,8 +72,8 @@ func TestRandomCropIsAWindow(t *testing.T) {
 	} {
 		crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: c.size, Padding: c.padding, Fill: c.fill}))
 		out, err := crop.Spec(spec(c.h, c.w, c.ch))
-		if err != nil || out.Shape != (tensor.Shape{H: c.size, W: c.size, C: c.ch}) {
-			t.Fatalf("%+v: %v, %v", c, out.Shape, err)
+		if err != nil || out.Inputs[0].Shape != (tensor.Shape{H: c.size, W: c.size, C: c.ch}) {
+			t.Fatalf("%+v: %v, %v", c, out.Inputs, err)
 		}
 		src := picture(c.h, c.w, c.ch)
 		rows, cols := c.h+2*c.padding-c.size+1, c.w+2*c.padding-c.size+1
@@ -72,10 +82,10 @@ func TestRandomCropIsAWindow(t *testing.T) {
 		var img part.Image
 		for i := range each * rows * cols {
 			img = part.Image{H: src.H, W: src.W, C: src.C, Pix: append(img.Pix[:0], src.Pix...)}
-			crop.Apply(&img, part.NewRand(3, uint64(i)))
+			img = applied(crop, img, part.NewRand(3, uint64(i)))
 			at, found := [2]int{}, false
 			for k := range rows * cols {
-				if bytes.Equal(img.Pix, window(src, c.size, c.padding, c.fill, k/cols, k%cols)) {
+				if bytes.Equal(img.Pix, cut(src, c.size, c.padding, c.fill, k/cols, k%cols)) {
 					at, found = [2]int{k / cols, k % cols}, true
 				}
 			}
@@ -97,8 +107,8 @@ func TestRandomCropIsAWindow(t *testing.T) {
 
 func TestRandomCropAllocatesNothing(t *testing.T) {
 	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 28, Padding: 2}))
-	img, r := picture(28, 28, 1), part.NewRand(1)
-	if n := testing.AllocsPerRun(100, func() { crop.Apply(&img, r) }); n > 0 {
+	s, r := &part.Sample{Images: []part.Image{picture(28, 28, 1)}}, part.NewRand(1)
+	if n := testing.AllocsPerRun(100, func() { crop.Apply(s, r) }); n > 0 {
 		t.Errorf("%v allocations an image", n)
 	}
 }
@@ -118,7 +128,7 @@ func TestRandomFlip(t *testing.T) {
 			n := 0
 			for i := range 1000 {
 				img := part.Image{H: 3, W: 4, C: 2, Pix: slices.Clone(src.Pix)}
-				f.Apply(&img, part.NewRand(uint64(i)))
+				img = applied(f, img, part.NewRand(uint64(i)))
 				switch {
 				case bytes.Equal(img.Pix, flipped):
 					n++
@@ -136,11 +146,11 @@ func TestRandomFlip(t *testing.T) {
 func TestNormalize(t *testing.T) {
 	n := made[part.Transform](t)(NewNormalize(NormalizeArgs{Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.25}}))
 	out, err := n.Spec(spec(4, 4, 3))
-	if err != nil || !slices.Equal(out.Mean, []float32{0.4914, 0.4822, 0.4465}) || !slices.Equal(out.Std, []float32{0.25}) {
+	if err != nil || !slices.Equal(out.Inputs[0].Mean, []float32{0.4914, 0.4822, 0.4465}) || !slices.Equal(out.Inputs[0].Std, []float32{0.25}) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	img := picture(4, 4, 3)
-	n.Apply(&img, part.NewRand())
+	img = applied(n, img, part.NewRand())
 	if !bytes.Equal(img.Pix, picture(4, 4, 3).Pix) {
 		t.Error("the pixels have changed")
 	}

@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+
+	"qpipe/interp/console"
+	"qpipe/interp/part"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// randomInputs are n samples for each input of a network.
+func randomInputs(g *nn.Graph, n int) [][]float32 {
+	var all [][]float32
+	for _, in := range g.Inputs() {
+		all = append(all, randomImages(in.Shape, n))
+	}
+	return all
+}
+
+// answers makes room for what the network answers to n samples, with targets to hold it against: random ones as the
+// subject's data has them, else a class for each sample.
+func (s *Subject) answers(g *nn.Graph, n int) (*part.Batch, error) {
+	targets := s.data.Targets
+	if targets == nil {
+		targets = []part.TargetSpec{{Classes: g.Output().WithN(1).Len()}}
+	}
+	if err := part.Fits(s.loss, g.Outputs(), targets); err != nil {
+		return nil, fmt.Errorf("a step of %s is not measured, since its loss does not fit: %w", s.name, err)
+	}
+	b := &part.Batch{Len: n}
+	for _, out := range g.Outputs() {
+		b.Outputs = append(b.Outputs, part.Output{Shape: out.Shape.WithN(0), Grad: make([]float32, n*out.Shape.WithN(1).Len())})
+	}
+	for _, t := range targets {
+		if t.Numbers {
+			b.Targets = append(b.Targets, part.Target{Numbers: randomImages(tensor.Shape{H: 1, W: 1, C: t.Size()}, n)})
+		} else {
+			b.Targets = append(b.Targets, part.Target{Labels: randomLabels(t.Classes, n*t.Size())})
+		}
+	}
+	return b, nil
+}
+
+// randomImages are n images with roughly normally distributed values, always the same for the same shape.
+func randomImages(in tensor.Shape, n int) []float32 {
+	r := part.NewRand(7, uint64(in.H), uint64(in.C))
+	x := make([]float32, n*in.WithN(1).Len())
+	for i := range x {
+		v := r.Uint64() // four numbers of 16 bits: their sum has the variance 4/12
+		sum := float64(v&0xffff + v>>16&0xffff + v>>32&0xffff + v>>48)
+		x[i] = float32((sum/65536 - 2) * 1.7320508)
+	}
+	return x
+}
+
+// randomLabels are n labels.
+func randomLabels(classes, n int) []int32 {
+	r := part.NewRand(11, uint64(classes))
+	labels := make([]int32, n)
+	for i := range labels {
+		labels[i] = int32(r.Intn(classes))
+	}
+	return labels
+}
+
+// trains reports whether a form is measured in training, infers whether it is measured in inference.
+func trains(form string) bool { return form != Int8 }
+func infers(form string) bool { return form == Float || form == Int8 }
+
+// Wanted are the forms that were asked for, in the order in which they come.
+func (s *Subject) Wanted(what []string) ([]string, error) {
+	have := s.forms()
+	if len(what) == 0 {
+		return have, nil
+	}
+	for _, w := range what {
+		if !slices.Contains(have, w) {
+			return nil, unknown("-what: %q cannot be measured of %s%s; there are %v", w, s.name, console.DidYouMean(w, have, ""), have)
+		}
+	}
+	return what, nil
+}

@@ -1,0 +1,104 @@
+package feed
+
+import (
+	"fmt"
+
+	"qpipe/interp/part"
+)
+
+// reader turns samples into rows of a batch. Each goroutine has its own.
+type reader struct {
+	feed   *Feed
+	values []values // by input
+	seed   uint64
+	sample *part.Sample
+	rand   part.Rand
+}
+
+// fill reads the samples b.Index and what randomness (seed, epoch, index) gives them.
+func (r *reader) fill(b *Batch) error {
+	for row, i := range b.Index {
+		if err := r.read(i, b.epoch); err != nil {
+			return fmt.Errorf("image %d: %w", i, err)
+		}
+		for k := range r.sample.Images {
+			r.values[k].spread(&r.sample.Images[k], of(b.inputs[k], row, b.sizes[k]))
+		}
+		for k := range r.sample.Targets {
+			t, size := &r.sample.Targets[k], r.feed.Spec.Targets[k].Size()
+			if r.feed.Spec.Targets[k].Numbers {
+				copy(of(b.targets[k].Numbers, row, size), t.Numbers)
+			} else {
+				copy(of(b.targets[k].Labels, row, size), t.Labels)
+			}
+		}
+	}
+	return nil
+}
+
+// of is the row of a sample.
+func of[T any](rows []T, row, size int) []T { return rows[row*size:][:size] }
+
+// read reads a sample, transforms it and checks what comes out.
+func (r *reader) read(i, epoch int) error {
+	if err := r.feed.Samples.Sample(i, r.sample); err != nil {
+		return err
+	}
+	r.rand.Seed(r.seed, uint64(epoch), uint64(i))
+	for _, t := range r.feed.Transforms {
+		t.Apply(r.sample, &r.rand)
+	}
+	return r.feed.Spec.Check(r.sample)
+}
+
+// values is how an input of the data becomes one of the network.
+type values struct {
+	mean, std []float64      // per channel
+	bytes     [][256]float32 // by channel, what every byte becomes; nil for numbers
+}
+
+// valuesOf prepares x = (pixel/255 - mean)/std, or (number - mean)/std, computed in float64 and rounded once.
+func valuesOf(in part.InputSpec) (values, error) {
+	mean, std, err := in.MeanStd()
+	if err != nil {
+		return values{}, err
+	}
+	v := values{mean: mean, std: std}
+	for c := range mean {
+		if !(std[c] > 0) {
+			return values{}, fmt.Errorf("std must be positive, channel %d has %v", c, std[c])
+		}
+	}
+	if in.Numbers {
+		return v, nil
+	}
+	v.bytes = make([][256]float32, len(mean))
+	for c := range v.bytes {
+		for p := range v.bytes[c] {
+			v.bytes[c][p] = float32((float64(p)/255 - mean[c]) / std[c])
+		}
+	}
+	return v, nil
+}
+
+// spread writes an image as the network's input.
+func (v *values) spread(m *part.Image, dst []float32) {
+	switch pix := m.Pix; {
+	case v.bytes == nil:
+		for i, x := range m.Numbers {
+			c := i % len(v.mean)
+			dst[i] = float32((float64(x) - v.mean[c]) / v.std[c])
+		}
+	case len(v.bytes) == 1:
+		for i, p := range pix {
+			dst[i] = v.bytes[0][p]
+		}
+	default:
+		for len(pix) >= len(v.bytes) {
+			for c := range v.bytes {
+				dst[c] = v.bytes[c][pix[c]]
+			}
+			pix, dst = pix[len(v.bytes):], dst[len(v.bytes):]
+		}
+	}
+}
