@@ -183,11 +183,11 @@ func absorbedIsExact(t *testing.T, path, data string, tests int) {
 	must(t, err)
 	samples, err := test.Open(os.DirFS)
 	must(t, err)
-	feed := &feed.Feed{Spec: test.Spec(), Samples: samples}
+	pictures := &feed.Feed{Spec: test.Spec(), Samples: samples}
 	total, changed := 0, 0
-	must(t, feed.Each(tests, batch, 0, func(x []float32, labels []int32) error {
-		before.Forward(x, len(labels), engine.Eval)
-		after.Forward(x, len(labels), engine.Eval)
+	must(t, pictures.Each(tests, batch, 0, func(b *feed.Batch) error {
+		before.ForwardAll(b.Inputs(), len(b.Index), engine.Eval)
+		after.ForwardAll(b.Inputs(), len(b.Index), engine.Eval)
 		for _, node := range nodes {
 			p, ok := before.Codes(node)
 			q, _ := after.Codes(node)

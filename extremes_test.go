@@ -104,7 +104,7 @@ func TestCheckpointsAtTheirExtremes(t *testing.T) {
 		"state": func(s *checkpoint.Snapshot, n int64) {
 			s.Callbacks[0].State = map[string]float64{"updates": float64(n)}
 		},
-		"height": func(s *checkpoint.Snapshot, n int64) { s.Input.Height, s.Input.Channels = int(n), int(n) },
+		"height": func(s *checkpoint.Snapshot, n int64) { s.Inputs[0].Height, s.Inputs[0].Channels = int(n), int(n) },
 		"absorbed": func(s *checkpoint.Snapshot, n int64) {
 			s.Absorbed = []checkpoint.Absorption{{Module: "backbone.conv1", BN: "backbone.conv1.bn", Step: int(n), Integers: int(n)}}
 		},

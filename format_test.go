@@ -243,10 +243,10 @@ func allForms(t *testing.T) []*nn.Graph {
 
 func encode(t *testing.T, g *nn.Graph) []byte {
 	t.Helper()
-	spec := part.Spec{Shape: g.Input(), Mean: []float32{0.1}}
-	spec.Shape.C = 3
+	in := part.InputSpec{Shape: g.Input(), Mean: []float32{0.1}}
+	in.Shape.C = 3
 	data, err := artifact.Encode(&checkpoint.Snapshot{
-		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Input: spec.Preprocessing(),
+		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Inputs: part.Spec{Inputs: []part.InputSpec{in}}.Preprocessing(),
 		Absorbed: []checkpoint.Absorption{{}},
 	})
 	if err != nil {

@@ -142,20 +142,31 @@ func replaceable(dir string) (earlier []string, err error) {
 const nodesDir = "nodes"
 
 // NodeFile is the name of the file for a node's array: the node's own name if it can be a file's name and is not taken.
-func (w *Dump) NodeFile(node string) string {
+func (w *Dump) NodeFile(node string) string { return w.free(nodesDir+"/", node) }
+
+// File is the name of the file for an input, a target or an output: its kind, and its own name where there are several.
+func (w *Dump) File(kind, name string, of int) string {
+	if of < 2 {
+		return w.free("", kind)
+	}
+	return w.free(kind+"-", name)
+}
+
+// free is a name for a file: prefix and name if that can be a file's name and is not taken, else something like it.
+func (w *Dump) free(prefix, name string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
 			return r
 		}
 		return '_'
-	}, node)
+	}, name)
 	clean = strings.TrimLeft(clean[:min(len(clean), 100)], ".")
-	name := clean
-	for i := 2; name == "" || w.taken[strings.ToLower(name)]; i++ {
-		name = fmt.Sprintf("%s-%d", clean, i)
+	file := prefix + clean
+	for i := 2; file == prefix || w.taken[strings.ToLower(file)]; i++ {
+		file = fmt.Sprintf("%s%s-%d", prefix, clean, i)
 	}
-	w.taken[strings.ToLower(name)] = true
-	return nodesDir + "/" + name + ".npy"
+	w.taken[strings.ToLower(file)] = true
+	return file + ".npy"
 }
 
 // Array begins an array. Its elements come with Append.

@@ -24,7 +24,7 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 	for _, call := range d.Transforms {
 		t, err := part.New[part.Transform](c, call)
 		if err == nil {
-			f.Spec, err = t.Spec(f.Spec)
+			f.Spec, err = part.Transformed(f.Spec, t)
 		}
 		if err != nil {
 			return nil, place.At(call.Origin, err)

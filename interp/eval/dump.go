@@ -1,9 +1,12 @@
 package eval
 
 import (
+	"cmp"
+
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
+	"qpipe/interp/feed"
 	"qpipe/ops/engine"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -17,7 +20,15 @@ type dump struct {
 	begun bool
 	nodes []*dumpNode
 
-	images, labels, logits, predictions int // arrays
+	inputs  []int // arrays, by input
+	targets []int // by target
+	answers []answered
+}
+
+// answered are the arrays of an output. Predictions are there for an output that tells classes apart.
+type answered struct {
+	logits, predictions int
+	classes, size       int // values for each prediction, and of each sample
 }
 
 // dumpNode is a node's array.
@@ -50,20 +61,45 @@ func newDump(e *evaluation, net *engine.Net) (*dump, error) {
 // begin begins the arrays that every dump has, and lists the nodes: their formats are
 // known once the net has run.
 func (d *dump) begin(e *evaluation) error {
-	in, n := e.model.Input(), e.images
-	for _, a := range []struct {
-		at    *int
-		array artifact.DumpArray
-	}{
-		{&d.images, artifact.DumpArray{File: "images.npy", DType: "float32", Shape: []int{n, in.H, in.W, in.C}}},
-		{&d.labels, artifact.DumpArray{File: "labels.npy", DType: "int64", Shape: []int{n}}},
-		{&d.logits, artifact.DumpArray{File: "logits.npy", DType: "float32", Shape: []int{n, e.classes}}},
-		{&d.predictions, artifact.DumpArray{File: "predictions.npy", DType: "int64", Shape: []int{n}}},
-	} {
-		var err error
-		if *a.at, err = d.Array(a.array); err != nil {
-			return err
+	spec, outputs := e.feed.Spec, e.model.Outputs()
+	var failed error
+	array := func(kind, name string, of int, dtype string, shape []int) int {
+		at, err := d.Array(artifact.DumpArray{File: d.File(kind, name, of), DType: dtype, Shape: append([]int{e.images}, shape...)})
+		failed = cmp.Or(failed, err)
+		return at
+	}
+	for k, p := range e.model.Inputs() {
+		d.inputs = append(d.inputs, array("images", spec.Inputs[k].Name, len(spec.Inputs), "float32", []int{p.Shape.H, p.Shape.W, p.Shape.C}))
+	}
+	for _, t := range spec.Targets {
+		kind, dtype := "labels", "int64"
+		if t.Numbers {
+			kind, dtype = "numbers", "float32"
 		}
+		d.targets = append(d.targets, array(kind, t.Name, len(spec.Targets), dtype, axes(t.Size(), t.Shape)))
+	}
+	apart := map[int]int{}
+	if len(spec.Targets) == 0 && len(outputs) == 1 {
+		apart[0] = outputs[0].Shape.WithN(1).Len()
+	}
+	for k, classes := range spec.Apart(e.model) {
+		apart[k] = classes
+	}
+	for k, out := range outputs {
+		a := answered{predictions: -1, classes: apart[k], size: out.Shape.WithN(1).Len()}
+		values := []int{a.size}
+		if out.Shape.H*out.Shape.W > 1 && a.classes != a.size {
+			values = []int{out.Shape.H, out.Shape.W, out.Shape.C}
+		}
+		a.logits = array("logits", out.Name, len(outputs), "float32", values)
+		if a.classes > 0 {
+			pixels := tensor.Shape{H: out.Shape.H, W: out.Shape.W, C: 1}
+			a.predictions = array("predictions", out.Name, len(outputs), "int64", axes(a.size/a.classes, pixels))
+		}
+		d.answers = append(d.answers, a)
+	}
+	if failed != nil {
+		return failed
 	}
 	nodes := map[string]*dumpNode{}
 	for _, m := range e.model.Modules() {
@@ -74,19 +110,6 @@ func (d *dump) begin(e *evaluation) error {
 		nodes[m.Name], d.nodes = node, append(d.nodes, node)
 	}
 	return nil
-}
-
-// answers writes logits and predictions.
-func (d *dump) answers(y []float32) error {
-	classes := d.Index.Arrays[d.logits].Shape[1]
-	best := make([]int64, len(y)/classes)
-	for i := range best {
-		best[i] = largest(y[i*classes:][:classes])
-	}
-	if err := d.Append(d.logits, y); err != nil {
-		return err
-	}
-	return d.Append(d.predictions, best)
 }
 
 // largest is the index of the largest value, the first of equal ones; -1 where none is a number.
@@ -100,17 +123,27 @@ func largest(y []float32) int64 {
 	return int64(best)
 }
 
-// batch writes the images x, their labels, and what every node has made of them.
-func (d *dump) batch(x []float32, labels []int32) error {
-	if err := d.Append(d.images, x); err != nil {
-		return err
+// batch writes the samples of a batch, what they ask for, the answers y, and what every node has made of them.
+func (d *dump) batch(b *feed.Batch, y [][]float32) error {
+	n := len(b.Index)
+	for k, x := range b.Inputs() {
+		if err := d.Append(d.inputs[k], x); err != nil {
+			return err
+		}
 	}
-	wide := make([]int64, len(labels))
-	for i, l := range labels {
-		wide[i] = int64(l)
+	for k, t := range b.Targets() {
+		var data any = t.Numbers
+		if t.Numbers == nil {
+			data = wide(t.Labels)
+		}
+		if err := d.Append(d.targets[k], data); err != nil {
+			return err
+		}
 	}
-	if err := d.Append(d.labels, wide); err != nil {
-		return err
+	for k, a := range d.answers {
+		if err := d.answer(a, y[k][:n*a.size]); err != nil {
+			return err
+		}
 	}
 	for _, n := range d.nodes {
 		if err := d.node(n); err != nil {
@@ -119,6 +152,39 @@ func (d *dump) batch(x []float32, labels []int32) error {
 	}
 	d.begun = true
 	return nil
+}
+
+// axes are the axes behind the first one of an array with n elements a sample, which may be a map.
+func axes(n int, s tensor.Shape) []int {
+	switch {
+	case n == 1:
+		return nil
+	case s.H*s.W == 1:
+		return []int{n}
+	case s.C == 1:
+		return []int{s.H, s.W}
+	}
+	return []int{s.H, s.W, s.C}
+}
+
+// answer writes the values of an output, and the classes that it predicts.
+func (d *dump) answer(a answered, y []float32) error {
+	if err := d.Append(a.logits, y); err != nil || a.predictions < 0 {
+		return err
+	}
+	best := make([]int64, len(y)/a.classes)
+	for i := range best {
+		best[i] = largest(y[i*a.classes:][:a.classes])
+	}
+	return d.Append(a.predictions, best)
+}
+
+func wide(labels []int32) []int64 {
+	out := make([]int64, len(labels))
+	for i, l := range labels {
+		out[i] = int64(l)
+	}
+	return out
 }
 
 // node writes a node's output of the last pass.

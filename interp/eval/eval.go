@@ -47,7 +47,7 @@ type Report struct {
 	EMA       bool             `json:"ema"`
 	Data      string           `json:"data"`
 	Images    int              `json:"images"`
-	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss: the mean cross-entropy
+	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss: the mean cross-entropy; judgesOf says when others
 	Kernels   string           `json:"kernels"`
 	Threads   int              `json:"threads"`
 	Batch     int              `json:"batch"`
@@ -96,12 +96,7 @@ type evaluation struct {
 	model   *nn.Graph
 	feed    *feed.Feed
 	images  int
-	classes int // the model's
-
-	metric  part.Metric
-	loss    part.Loss
-	losses  float64 // their sum
-	grad    []float32
+	judges  judges
 	done    int
 	seconds float64
 	dump    *dump
@@ -116,11 +111,8 @@ func (e *evaluation) address() string { return "dataset." + e.o.Data.Name }
 func (e *evaluation) report() *Report {
 	r := &Report{
 		Model: e.o.Model, Form: e.model.Form(), Mode: e.model.Mode(), EMA: e.o.EMA, Data: e.address(), Images: e.images,
-		Metrics: artifact.Metrics{"loss": e.losses / float64(e.images)},
+		Metrics: e.judges.values(),
 		Kernels: e.o.Kernels.Name, Threads: e.o.Threads, Batch: e.o.Batch, Seconds: e.seconds,
-	}
-	for i, v := range e.metric.Values() {
-		r.Metrics[e.metric.Names()[i]] = v
 	}
 	if e.seconds > 0 {
 		r.PerSecond = float64(e.images) / e.seconds

@@ -6,6 +6,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/event"
+	"qpipe/interp/feed"
 	"qpipe/interp/place"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
@@ -31,22 +32,19 @@ func (e *evaluation) evaluate() (err error) {
 		}
 		defer e.dump.Discard() // nothing is left to discard after Commit
 	}
-	e.metric.Reset()
-	e.grad = make([]float32, e.classes)
 	began := e.o.Clock()
-	err = e.feed.Each(e.images, batch, e.prog.Settings.Seed, func(x []float32, labels []int32) error {
+	err = e.feed.Each(e.images, batch, e.prog.Settings.Seed, func(b *feed.Batch) error {
 		if err := e.ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.judge(net.Forward(x, len(labels), engine.Eval), labels); err != nil {
-			return err
-		}
+		y := net.ForwardAll(b.Inputs(), len(b.Index), engine.Eval)
+		e.judges.see(b, y)
 		if e.dump != nil {
-			if err := e.dump.batch(x, labels); err != nil {
+			if err := e.dump.batch(b, y); err != nil {
 				return err
 			}
 		}
-		e.done += len(labels)
+		e.done += len(b.Index)
 		e.seconds = e.o.Clock().Sub(began).Seconds()
 		e.tick()
 		return nil
@@ -64,7 +62,7 @@ func (e *evaluation) evaluate() (err error) {
 func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
 	memory := func(batch int) int64 {
 		m := stage.Machine{Threads: e.o.Threads, Kernels: e.o.Kernels}
-		return stage.EvaluationMemory(e.model, batch, e.images, e.o.Dump != "", m)
+		return stage.EvaluationMemory(e.model, e.feed.Spec.Labels(), batch, e.images, e.o.Dump != "", m)
 	}
 	need := memory(batch)
 	if e.o.Memory <= 0 || need <= e.o.Memory {
@@ -78,22 +76,6 @@ func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
 		d.Detail = fmt.Sprintf("The largest -batch that fits is %d.", fits)
 	}
 	return d
-}
-
-// judge counts the network's answers y to images of these labels.
-func (e *evaluation) judge(y []float32, labels []int32) error {
-	for i, label := range labels {
-		if int(label) >= e.classes {
-			return fmt.Errorf("image %d: its label is %d, and %s knows 0 to %d", e.done+i, label, e.path, e.classes-1)
-		}
-		row := y[i*e.classes:][:e.classes]
-		e.losses += float64(e.loss.Loss(row, labels[i:i+1], e.classes, e.grad))
-	}
-	e.metric.Update(y[:len(labels)*e.classes], labels, e.classes)
-	if e.dump != nil {
-		return e.dump.answers(y[:len(labels)*e.classes])
-	}
-	return nil
 }
 
 // misread places an error of a pass over the data: it is the dump's, or the data's.

@@ -39,7 +39,7 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := part.Build(m, data.Spec.Shape.WithN(0), s.data)
+	built, err := part.Build(m, data.Spec.Shapes(), s.data)
 	if err == nil {
 		err = built.Init(s.prog.Settings.Seed)
 	}

@@ -25,7 +25,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 		}
 		var written []string
 		e := &part.Export{
-			Stage: st.Name, Model: res.Model, Input: data.Preprocessing(), Classes: data.Names,
+			Stage: st.Name, Model: res.Model, Inputs: data.Preprocessing(), Classes: data.ClassNames(),
 			Write: func(name string, data []byte) error {
 				if !slices.Contains(x.Files(), name) {
 					return fmt.Errorf("it writes %q, which is not one of its files", name)

@@ -303,7 +303,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 	data := cmp.Or(j.Val, j.Train).Spec // that its metrics were measured on
 	snap := &checkpoint.Snapshot{
 		Stage: st.Name, Form: nn.Quantized, Mode: res.Model.Mode(), Structure: res.Model.Structure(),
-		Input: data.Preprocessing(), Classes: data.Names,
+		Inputs: data.Preprocessing(), Classes: data.ClassNames(),
 		Seed: s.prog.Settings.Seed, Step: res.Steps, Kernels: s.Kernels.Name,
 		Absorbed: c.absorbed, Metrics: res.Metrics, Model: res.Model.Tensors(),
 	}

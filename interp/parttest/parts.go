@@ -22,7 +22,7 @@ import (
 
 // Catalog has a row for every part of this package.
 func Catalog() part.Catalog {
-	return part.Catalog{
+	return append(severalRows(), part.Catalog{
 		part.DatasetPart("Dots", "Images with a dot per class.", DotsArgs{N: 40, Size: 6, Classes: 3},
 			func(a DotsArgs) (part.Dataset, error) { return dots{a}, nil }),
 		part.TransformPart("Crop", "Cuts off what lies beyond size.", CropArgs{}, newCrop),
@@ -61,7 +61,7 @@ func Catalog() part.Catalog {
 			func(Nothing) (part.Converter, error) { return quantize{}, nil }),
 		part.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
 			func(Nothing) (part.Converter, error) { return quantize{spoilt: true}, nil }),
-	}
+	}...)
 }
 
 // NamesArgs are the arguments of Names. With Fails it writes nothing and ends in an error.

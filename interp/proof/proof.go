@@ -50,12 +50,12 @@ type Loaded struct {
 // at a time: every node's output is kept meanwhile.
 const probeImages = 32
 
-func (p *Prover) forward(g *nn.Graph, x []float32, n int) (*engine.Net, error) {
+func (p *Prover) forward(g *nn.Graph, x [][]float32, n int) (*engine.Net, error) {
 	net, err := p.keeping(g, n)
 	if err != nil {
 		return nil, err
 	}
-	net.Forward(x, n, engine.Eval)
+	net.ForwardAll(x, n, engine.Eval)
 	return net, nil
 }
 
@@ -150,16 +150,17 @@ func (p *Prover) prove(ctx context.Context, trained, int8 *nn.Graph) (*runs.Proo
 		found.Nodes = append(found.Nodes, runs.NodeProof{Node: node.Name})
 	}
 	began, done := p.Clock(), 0
-	err = p.Feed.Each(found.Images, batch, p.Seed, func(x []float32, labels []int32) error {
+	err = p.Feed.Each(found.Images, batch, p.Seed, func(images *feed.Batch) error {
 		if err := p.stopping(ctx); err != nil {
 			return err
 		}
-		a.Forward(x, len(labels), engine.Eval)
-		b.Forward(x, len(labels), engine.Eval)
+		x, n := images.Inputs(), len(images.Index)
+		a.ForwardAll(x, n, engine.Eval)
+		b.ForwardAll(x, n, engine.Eval)
 		for i := range found.Nodes {
 			compare(&found.Nodes[i], a, b)
 		}
-		done += len(labels)
+		done += n
 		p.emit(event.After("prove", done, found.Images, p.Clock().Sub(began).Seconds()))
 		return nil
 	})

@@ -38,7 +38,11 @@ func wildGraph(t testing.TB, r *rand.Rand) *nn.Graph {
 	if r.IntN(2) == 0 {
 		x = b.Flatten("flat", x)
 	}
-	g, err := b.Graph(x)
+	outs := []nn.Value{x}
+	for range r.IntN(3) - 1 { // outputs in the middle
+		outs = append(outs, open[r.IntN(len(open))])
+	}
+	g, err := b.Graph(outs...)
 	must(t, err)
 	return g
 }

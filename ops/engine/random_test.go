@@ -231,7 +231,11 @@ func prepareRandom(t testing.TB, r *rand.Rand, g *nn.Graph, n int) {
 	e := compile(t, g, n, true)
 	for range 2 {
 		e.Forward(randn(r, in, 1), n, Train)
-		e.Backward(randn(r, n*g.Output().WithN(1).Len(), 0.1))
+		var dy [][]float32
+		for _, out := range g.Outputs() {
+			dy = append(dy, randn(r, n*out.Shape.WithN(1).Len(), 0.1))
+		}
+		e.BackwardAll(dy)
 	}
 }
 

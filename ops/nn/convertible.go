@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	"qpipe/ops/kernel"
 	"qpipe/ops/quant"
@@ -43,7 +42,7 @@ func (g *Graph) unconvertible(i int, n *node, users [][]int) *NodeError {
 		return bad("pool or convolve before it", "an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
 	case c != nil && w == quant.Float32 && !reads():
 		return bad(`set its weight to dtype = "int8"`, "its weight is not quantized, so it has no int8 form")
-	case n.HasQuant() && a == quant.Float32 && !g.isOut(i) && g.feedsInt8(i, users):
+	case n.HasQuant() && a == quant.Float32 && g.feedsInt8(i, users):
 		return bad(`set its activation to dtype = "int8"; only the network's output may be float32`,
 			"a float32 output in the middle: %s computes with integers", g.nodes[users[i][0]].Name)
 	}
@@ -68,6 +67,3 @@ func (g *Graph) feedsInt8(i int, users [][]int) bool {
 	}
 	return false
 }
-
-// isOut reports whether node i is an output of the network.
-func (g *Graph) isOut(i int) bool { return slices.Contains(g.outs, i) }
