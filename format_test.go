@@ -40,7 +40,7 @@ func TestFormatPage(t *testing.T) {
 			switch key {
 			case "structure":
 				structure.collect(t, text.(string))
-			case "preprocessing", "absorbed", "position":
+			case "preprocessing", "more_preprocessing", "absorbed", "position":
 				meta.collect(t, text.(string))
 			}
 		}
@@ -199,6 +199,7 @@ func allForms(t *testing.T) []*nn.Graph {
 		x := b.BatchNorm("n0", b.MaxPool("mp", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
+		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", op.Pointwise{Function: "hard_swish"}, y)))
 		k := b.Concat("k", y, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {
@@ -243,11 +244,11 @@ func allForms(t *testing.T) []*nn.Graph {
 
 func encode(t *testing.T, g *nn.Graph) []byte {
 	t.Helper()
-	in := part.InputSpec{Shape: g.Input(), Mean: []float32{0.1}}
+	in, numbers := part.InputSpec{Shape: g.Input(), Mean: []float32{0.1}}, part.InputSpec{Name: "depth", Shape: g.Input(), Numbers: true}
 	in.Shape.C = 3
 	data, err := artifact.Encode(&checkpoint.Snapshot{
-		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Inputs: part.Spec{Inputs: []part.InputSpec{in}}.Preprocessing(),
-		Absorbed: []checkpoint.Absorption{{}},
+		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Inputs: part.Spec{Inputs: []part.InputSpec{in, numbers}}.Preprocessing(),
+		Absorbed: []checkpoint.Absorption{{}}, Classes: [][]string{{"a"}, {"b"}},
 	})
 	if err != nil {
 		t.Fatal(err)
