@@ -31,7 +31,7 @@ func (b *Norm) Unit(o int, up float64) { b.unit[o], b.folded[o], b.runningInvStd
 // Σacc² of count values, and moves the running statistics, with the unbiased variance.
 func (b *Norm) Batch(o int, bn *BN, bias, sum, sq, count float64) (scale, shift float32) {
 	up, mean := b.unit[o], sum/count
-	variance := max(sq/count-float64(mean*mean), 0) * up * up
+	variance := float64(max(sq/count-float64(mean*mean), 0) * up * up)
 	b.mean[o], b.invStd[o] = mean, 1/math.Sqrt(variance+bn.Eps)
 	a := float64(bn.Gamma.Data[o]) * b.invStd[o] * up
 	bn.track(o, float64(mean*up)+bias, variance, count)

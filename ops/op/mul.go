@@ -182,7 +182,7 @@ func (r *mulRunner) giveTo(d grid.Grad, x, y *factor, n0, n1 int) {
 			g := r.Grad[(row*s.W+w)*s.C:][:s.C]
 			a, b := i+w*x.pixel, j+w*y.pixel
 			for c, v := range g {
-				d.Data[a+c*x.channel] += v * y.float(b+c*y.channel)
+				d.Data[a+c*x.channel] += float32(v * y.float(b+c*y.channel))
 			}
 		}
 	}

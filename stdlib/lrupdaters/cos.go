@@ -56,5 +56,6 @@ func (c cos) LR(base float64, p part.Progress) float64 {
 	if done >= all {
 		return c.stop
 	}
-	return c.stop + (base-c.stop)*(1+math.Cos(math.Pi*float64(done)/float64(all)))/2
+	half := float64((base - c.stop) * (1 + math.Cos(math.Pi*float64(done)/float64(all))))
+	return c.stop + half/2
 }

@@ -97,7 +97,7 @@ func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
 // channels is c·WidthMult rounded to a multiple of 8, but never below 0.9 of it
 // nor below 8.
 func (m mobileNetV2) channels(c int) int {
-	v := float64(c) * m.WidthMult
+	v := float64(float64(c) * m.WidthMult)
 	n := max(8, int(v+4)/8*8)
 	if float64(n) < 0.9*v {
 		n += 8
