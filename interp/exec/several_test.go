@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,6 +98,12 @@ func TestSeveralEvaluated(t *testing.T) {
 	}
 	if loss := e.Metrics["loss"]; !(loss > 0 && loss < 3) || len(e.Metrics) != 4 {
 		t.Errorf("%v", e.Metrics)
+	}
+	if python := os.Getenv("QPIPE_PYTHON"); python != "" {
+		model := filepath.Join(dir, "int_infer", "int8.safetensors")
+		if out, err := exec.Command(python, "../../tools/readback/readback.py", model, dump).CombinedOutput(); err != nil {
+			t.Errorf("tools/readback finds other numbers: %v\n%s", err, out)
+		}
 	}
 	var files []string
 	entries, err := os.ReadDir(dump)

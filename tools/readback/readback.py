@@ -77,11 +77,11 @@ class Model:
         self.nodes = self.structure["nodes"]
 
     def run(self, images):
-        """Every node's output for the images, by name."""
-        out = {}
+        """Every node's output by name; images has the samples for each input of the network."""
+        out, images = {}, iter(images)
         for node in self.nodes:
             inputs = [out[name] for name in node.get("inputs", [])]
-            out[node["name"]] = getattr(self, node["op"])(node, *inputs) if inputs else self.input(node, images)
+            out[node["name"]] = getattr(self, node["op"])(node, *inputs) if inputs else self.input(node, next(images))
         return out
 
     def tensor(self, node, name):
@@ -215,6 +215,9 @@ def main(path, dump, batch=50):
     index = json.load(open(os.path.join(dump, "index.json")))
     arrays = {a.get("node", a["file"]): np.load(os.path.join(dump, a["file"]), mmap_mode="r") for a in index["arrays"]}
     assert {n["name"] for n in model.nodes} == {a["node"] for a in index["arrays"] if "node" in a}
+    files = lambda kind: [a["file"] for a in index["arrays"] if a["file"].startswith((kind + ".", kind + "-"))]
+    outputs = model.structure.get("outputs") or [model.structure["output"]]
+    predictions = {f.replace("predictions", "logits"): f for f in files("predictions")}
     total, differ = {}, {}
 
     def compare(name, got, want):
@@ -224,14 +227,15 @@ def main(path, dump, batch=50):
 
     for at in range(0, index["images"], batch):
         part = slice(at, at + batch)
-        out = model.run(np.array(arrays["images.npy"][part]))
+        out = model.run([np.array(arrays[f][part]) for f in files("images")])
         for name, y in out.items():
             compare(name, y.data, arrays[name][part])
-        y = out[model.structure["output"]]
-        logits = y.data if y.quant is None else y.centered().astype(f32) * y.scale
-        logits = logits.reshape(len(logits), -1)
-        compare("logits", logits, arrays["logits.npy"][part])
-        compare("predictions", logits.argmax(axis=1), arrays["predictions.npy"][part])
+        for name, f in zip(outputs, files("logits"), strict=True):
+            y, want = out[name], arrays[f][part]
+            logits = (y.data if y.quant is None else y.centered().astype(f32) * y.scale).reshape(want.shape)
+            compare(f, logits, want)
+            if f in predictions:
+                compare(predictions[f], logits.argmax(axis=-1), arrays[predictions[f]][part])
     for a in index["arrays"]:
         if "scale" in a:
             y = out[a["node"]]
