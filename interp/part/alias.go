@@ -2,20 +2,20 @@ package part
 
 import "qpipe/lang/program"
 
-// What rows of the catalogue are written with is the language's, under names of
-// this room: parts see the sockets and not the language.
+// These types belong to the language (lang/program). Rows of the catalogue need them, and
+// parts import this package, not the language, so they have names here.
 type (
 	// Need says whether a part takes a meta-argument.
 	Need = program.Need
-	// Form is the life a model is in.
+	// Form says what a model computes with: float, calibration, qat or quantized.
 	Form = program.Form
-	// Call is a part with its arguments.
+	// Call names a part and holds its arguments.
 	Call = program.Call
-	// Length is the extent of a training run.
+	// Length is the length of a training in steps and epochs.
 	Length = program.Length
 )
 
-// The values that rows are written with.
+// The constants that rows of the catalogue need.
 const (
 	NotTaken = program.NotTaken
 	Optional = program.Optional

@@ -8,30 +8,31 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// Checkpoint is the argument type of a part that names a checkpoint.
+// Checkpoint is the type of an argument that names a checkpoint.
 type Checkpoint = program.Checkpoint
 
 // ArgError is an error about the value of one argument of a part.
 type ArgError = program.ArgError
 
-// Bad returns an error about the argument attr; its place is found by the caller.
+// Bad returns an error about the argument attr. The caller finds the argument's place in the text.
 func Bad(attr, format string, a ...any) error {
 	return &ArgError{Attr: attr, Err: fmt.Errorf(format, a...)}
 }
 
-// Kernels is the kernel set that parts compute with.
+// Kernels is the set of kernels that a run computes with.
 type Kernels = kernel.Set
 
-// Part is a row of the catalogue: a signature and a constructor.
+// Part is a row of the catalogue: a part's signature and its constructor.
 type Part struct {
 	program.Signature
 	build func(args any) (any, error)
 }
 
-// Catalog is the table of parts that a program knows. A program of someone
-// else's appends rows to stdlib.Catalog() and hands the whole to cli.Main.
+// Catalog is the table of all parts. Another program can append rows of its own to
+// stdlib.Catalog() and pass the result to cli.Main.
 type Catalog []Part
 
+// row makes a row for a part that implements S and has arguments of type A.
 func row[A, S any](k program.Kind, name, doc string, defaults A, build func(A) (S, error)) Part {
 	return Part{
 		Signature: program.Signature{
@@ -48,8 +49,9 @@ func row[A, S any](k program.Kind, name, doc string, defaults A, build func(A) (
 	}
 }
 
-// The row constructors. A is the part's Args struct (see program.Signature for
-// its tags), defaults its defaults; build turns arguments into the part.
+// The following functions make a row, one function for each kind of part. A is the struct of
+// the part's arguments (program.Signature explains its tags), defaults holds their default
+// values, and build makes the part from its arguments.
 
 // DatasetPart makes a row of the data set shelf.
 func DatasetPart[A any](name, doc string, defaults A, build func(A) (Dataset, error)) Part {
@@ -91,8 +93,8 @@ func ObserverPart[A any](name, doc string, defaults A, build func(A) (Observer, 
 	return row(program.ObserverKind, name, doc, defaults, build)
 }
 
-// CallbackPart makes a row of the callback shelf; when and modules say which
-// meta-arguments the callback takes.
+// CallbackPart makes a row of the callback shelf; when and modules say whether the
+// callback takes these meta-arguments.
 func CallbackPart[A any](name, doc string, defaults A, when, modules program.Need, build func(A) (Callback, error)) Part {
 	p := row(program.CallbackKind, name, doc, defaults, build)
 	p.When, p.Modules = when, modules
@@ -100,7 +102,8 @@ func CallbackPart[A any](name, doc string, defaults A, when, modules program.Nee
 }
 
 // ConverterPart makes a row of the converter shelf; from and to are the model's
-// form before and after (program.AnyForm: as it is).
+// forms before and after the conversion. AnyForm means every form before, and the same
+// form after.
 func ConverterPart[A any](name, doc string, defaults A, from, to program.Form, build func(A) (Converter, error)) Part {
 	p := row(program.ConverterKind, name, doc, defaults, build)
 	p.From, p.To = from, to
@@ -113,7 +116,7 @@ func (c Catalog) Signature(k program.Kind, name string) (program.Signature, bool
 	return p.Signature, ok
 }
 
-// Names implements program.Signatures: the kind's names, sorted.
+// Names implements program.Signatures: it returns the names of the parts of a kind, sorted.
 func (c Catalog) Names(k program.Kind) []string {
 	var names []string
 	for _, p := range c {
@@ -125,6 +128,7 @@ func (c Catalog) Names(k program.Kind) []string {
 	return names
 }
 
+// part returns the row of a kind and name.
 func (c Catalog) part(k program.Kind, name string) (Part, bool) {
 	i := slices.IndexFunc(c, func(p Part) bool { return p.Kind == k && p.Name == name })
 	if i < 0 {
@@ -133,13 +137,13 @@ func (c Catalog) part(k program.Kind, name string) (Part, bool) {
 	return c[i], true
 }
 
-// New makes the part that call names. The error is an *ArgError where the part
-// dislikes a value.
+// New makes the part that call names. If the part refuses the value of an argument, the
+// error is an *ArgError.
 func New[S any](c Catalog, call program.Call) (S, error) {
 	var none S
 	p, ok := c.part(call.Kind, call.Type)
 	if !ok {
-		return none, fmt.Errorf("no %s is named %q", call.Kind, call.Type)
+		return none, fmt.Errorf("there is no %s %q", call.Kind, call.Type)
 	}
 	v, err := p.build(call.Args)
 	if err != nil {

@@ -2,9 +2,9 @@ package part
 
 import "bytes"
 
-// Recognize says what a file is by its first bytes (512 are enough), for the
-// message that it is not what was expected: what lies there, and what to do about
-// it; "" where that is not known.
+// Recognize tells from its first bytes (512 are enough) what a file is. It is for messages
+// about a file that is not of the expected kind: what is the kind of the file, way is what
+// the user can do. Both are "" if the kind is not known.
 func Recognize(head []byte) (what, way string) {
 	if len(head) == 0 {
 		return "an empty file", "fetch it again"
@@ -17,25 +17,25 @@ func Recognize(head []byte) (what, way string) {
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n"))
 	for _, tag := range []string{"<!doctype html", "<html", "<?xml", "<head"} {
 		if bytes.HasPrefix(text, []byte(tag)) {
-			return "a page of the web", "the download gave a page in the place of the file: open it, and fetch the file itself"
+			return "a web page", "the download returned a page instead of the file: open the page in a browser, and fetch the file itself"
 		}
 	}
 	return "", ""
 }
 
-// magic is what files of a kind have at some place near their beginning.
+// magic is a sequence of bytes near the beginning of a file that identifies its kind.
 type magic struct {
 	bytes     string
-	at        int
+	at        int // offset in the file
 	what, way string
 }
 
 func magics() []magic {
 	const unpack, save = "unpack it", "save the tensors as safetensors: safetensors.torch.save_file(model.state_dict(), path)"
 	return []magic{
-		{"version https://git-lfs.github.com/spec/", 0, "a Git LFS pointer", "`git lfs pull` fetches the file that it stands for"},
+		{"version https://git-lfs.github.com/spec/", 0, "a Git LFS pointer", "run `git lfs pull` to fetch the file itself"},
 		{"\x1f\x8b", 0, "a gzip file", unpack},
-		{"PK\x03\x04", 0, "a zip archive, as PyTorch's .pt and .pth files are", "unpack it; of a PyTorch file " + save},
+		{"PK\x03\x04", 0, "a zip archive, as PyTorch's .pt and .pth files are", "unpack it; for a PyTorch file, " + save},
 		{"PK\x05\x06", 0, "an empty zip archive", "fetch it again"},
 		{"\x80\x02", 0, "a pickle, as Python and PyTorch write", save},
 		{"\x80\x03", 0, "a pickle, as Python and PyTorch write", save},

@@ -10,40 +10,40 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// Spec is what is known of a data set without reading it. A sample is what the network takes at a time, and what it
-// should answer: one image and one label in the usual case.
+// Spec describes a data set without reading it. A sample has inputs, which the network gets, and targets, which are
+// the right answers: usually one image and one label.
 type Spec struct {
 	Inputs  []InputSpec  // at least one
-	Targets []TargetSpec // none of data without labels
-	Len     int          // samples; -1: known only when the data is read
+	Targets []TargetSpec // none for data without labels
+	Len     int          // number of samples; -1: known only when the data is read
 }
 
-// InputSpec is one input of a sample: an image of bytes, or a map or vector of numbers.
+// InputSpec describes one input of a sample: an image of bytes, or a map or vector of float32 numbers.
 //
-// Mean and Std (per channel, or one value) say how it becomes the network's input. Pixels have units of 1/255:
-// x = (pixel/255 - Mean)/Std; without values both are 0.5, and that is pixel/127.5 - 1. Numbers have units of their own:
-// x = (number - Mean)/Std; without values they stay as they are.
+// Mean and Std say how the network's input x is computed; each has one value for all channels, or one for each. For
+// bytes, x = (byte/255 - Mean)/Std; the defaults are 0.5 and 0.5, which gives byte/127.5 - 1. For numbers,
+// x = (number - Mean)/Std; the defaults are 0 and 1, which changes nothing.
 type InputSpec struct {
-	Name      string       // "" where there is no other
-	Shape     tensor.Shape // N = 0
-	Numbers   bool         // Image.Numbers holds it, not Image.Pix
+	Name      string       // "" if it is the only one
+	Shape     tensor.Shape // of one sample, N = 0
+	Numbers   bool         // the values are in Image.Numbers, not in Image.Pix
 	Mean, Std []float32
 }
 
-// TargetSpec is one target of a sample: a class, a class for each pixel (a mask), or numbers.
+// TargetSpec describes one target of a sample: a class, a class for each pixel (a mask), or numbers.
 type TargetSpec struct {
-	Name    string       // "" where there is no other
-	Shape   tensor.Shape // how many labels or numbers there are, N = 0; the zero value means one
-	Numbers bool         // Target.Numbers holds them, not Target.Labels
+	Name    string       // "" if it is the only one
+	Shape   tensor.Shape // of the labels or numbers of one sample, N = 0; the zero value means a single one
+	Numbers bool         // the values are in Target.Numbers, not in Target.Labels
 	Classes int          // labels are 0 to Classes-1
-	Ignores bool         // a label may be Ignored
-	Names   []string     // of the classes by label, nil where they have none
+	Ignores bool         // a label may also be Ignored
+	Names   []string     // names of the classes by label, nil if they have none
 }
 
-// Ignored is the label of a pixel that counts for nothing.
+// Ignored is the label of a pixel that losses and metrics leave out.
 const Ignored = -1
 
-// Size is the number of labels or numbers of a sample.
+// Size returns the number of labels or numbers of one sample.
 func (t TargetSpec) Size() int {
 	if t.Shape == (tensor.Shape{}) {
 		return 1
@@ -51,12 +51,12 @@ func (t TargetSpec) Size() int {
 	return t.Shape.WithN(1).Len()
 }
 
-// Like reports whether one network can answer both.
+// Like reports whether the same output of a network can be compared with both targets.
 func (t TargetSpec) Like(o TargetSpec) bool {
 	return t.Shape.WithN(0) == o.Shape.WithN(0) && t.Numbers == o.Numbers && t.Classes == o.Classes
 }
 
-// String says what a target is: "10 classes", "21 classes for each of 224×224 pixels", "4 numbers".
+// String describes a target: "10 classes", "21 classes for each of 224×224 pixels", "4 numbers".
 func (t TargetSpec) String() string {
 	switch {
 	case t.Numbers:
@@ -69,7 +69,7 @@ func (t TargetSpec) String() string {
 	return Count(t.Classes, "class")
 }
 
-// String says what an input is: its shape, and that it is numbers where it is no image of bytes.
+// String returns the input's shape, followed by "numbers" if it is not an image of bytes.
 func (in InputSpec) String() string {
 	if in.Numbers {
 		return fmt.Sprintf("%v numbers", in.Shape.WithN(0))
@@ -77,33 +77,33 @@ func (in InputSpec) String() string {
 	return in.Shape.WithN(0).String()
 }
 
-// Map reports whether there is something for each pixel of an image.
+// Map reports whether the target has a value for each pixel of an image.
 func (t TargetSpec) Map() bool { return t.Shape.H*t.Shape.W > 1 }
 
-// Image is one input of a sample, HWC.
+// Image is one input of a sample. Its values are in the order HWC.
 type Image struct {
 	H, W, C int
-	Pix     []uint8   // a byte a channel
-	Numbers []float32 // in the place of Pix, where the InputSpec says so
+	Pix     []uint8   // a byte for each pixel and channel
+	Numbers []float32 // used instead of Pix if InputSpec.Numbers is set
 }
 
-// Target is what the network should answer: of a sample, or of the samples of a batch, one behind the other.
+// Target is the right answer for one output: for a single sample, or for all samples of a batch, one after the other.
 type Target struct {
-	H, W    int // of a map, so that transforms can move it with the image; else 0
+	H, W    int // of a map, so that transforms can move it together with the image; otherwise 0
 	Labels  []int32
-	Numbers []float32 // in the place of Labels, where the TargetSpec says so
+	Numbers []float32 // used instead of Labels if TargetSpec.Numbers is set
 }
 
-// Label makes it a single label.
+// Label sets the target to a single label.
 func (t *Target) Label(label int) { t.Labels = append(t.Labels[:0], int32(label)) }
 
-// Sample is an element of a data set. Its slices are room that is used again for the next one.
+// Sample is one element of a data set. Its slices are used again for the next sample.
 type Sample struct {
 	Images  []Image  // one for each of Spec.Inputs
 	Targets []Target // one for each of Spec.Targets
 }
 
-// NewSample makes room for the samples of a data set.
+// NewSample returns a sample with as many inputs and targets as the data set has.
 func NewSample(s Spec) *Sample {
 	return &Sample{Images: make([]Image, len(s.Inputs)), Targets: make([]Target, len(s.Targets))}
 }
@@ -111,24 +111,25 @@ func NewSample(s Spec) *Sample {
 // Dataset is a source of samples.
 type Dataset interface {
 	Spec() Spec
-	// Open reads what it needs; fsys opens a folder that the arguments name. Damaged or missing
-	// files are errors that name the file and what was expected.
+	// Open reads what it needs. fsys returns the file system of a folder that an argument names. If a file is
+	// damaged or missing, the error names the file and what was expected.
 	Open(fsys func(root string) fs.FS) (Samples, error)
-	// Files names the files that the data comes from, for the stage's hash: none for a built-in set. Names are
-	// patterns as for fs.Glob; one that no file matches is no mistake (Open says what is missing).
+	// Files names the files that the data comes from; the stage's hash depends on their contents. A built-in
+	// data set has none. Names are patterns as for fs.Glob. A pattern may match no file: reporting what is missing
+	// is the task of Open.
 	Files() (root string, names []string)
 }
 
-// Sharer is a Dataset that can tell, without reading, whether it and another one have samples in common.
+// Sharer is a Dataset that knows, without reading, whether it has samples in common with another one.
 type Sharer interface {
 	Shares(other Dataset) bool
 }
 
-// Holder is a Dataset whose samples lie in memory once it is opened. HeldBytes says how
-// much they take, 0 where only the files tell.
+// Holder is a Dataset that keeps all samples in memory once it is opened. HeldBytes
+// returns how many bytes they need, 0 if that is known only after reading the files.
 type Holder interface{ HeldBytes() int64 }
 
-// Held is what an opened data set takes, as far as it is known.
+// Held returns how many bytes an opened data set keeps in memory, 0 if unknown.
 func Held(d Dataset) int64 {
 	if h, ok := d.(Holder); ok {
 		return h.HeldBytes()
@@ -136,28 +137,28 @@ func Held(d Dataset) int64 {
 	return 0
 }
 
-// Samples is an opened data set. Sample may be called from several goroutines, each with a sample of its own, which it
-// fills.
+// Samples is an opened data set. Sample writes sample i into s. It may be called from several goroutines, each with an
+// s of its own.
 type Samples interface {
 	Len() int
 	Sample(i int, s *Sample) error
 }
 
-// Transform changes a sample in place with the randomness of r alone, which is a
-// function of (seed, epoch, index). Apply may be called from several goroutines. Spec says what it makes of the data;
-// in is a copy that it may change.
+// Transform changes a sample in place. Apply may use no other randomness than r, which depends on seed, epoch and
+// index alone; it may be called from several goroutines. Spec returns the description of the transformed data; it may
+// change in, which is a copy.
 type Transform interface {
 	Spec(in Spec) (Spec, error)
 	Apply(s *Sample, r *Rand)
 }
 
-// Transformed is what a transform makes of data.
+// Transformed returns the description of data after a transform.
 func Transformed(s Spec, t Transform) (Spec, error) {
 	s.Inputs, s.Targets = slices.Clone(s.Inputs), slices.Clone(s.Targets)
 	return t.Spec(s)
 }
 
-// Labels is the number of labels and numbers of a sample, of all targets.
+// Labels returns the number of labels and numbers in all targets of one sample.
 func (s Spec) Labels() int {
 	n := 0
 	for _, t := range s.Targets {
@@ -166,7 +167,7 @@ func (s Spec) Labels() int {
 	return n
 }
 
-// Shapes are the shapes of the inputs, N = 0.
+// Shapes returns the shapes of the inputs, with N = 0.
 func (s Spec) Shapes() []tensor.Shape {
 	var list []tensor.Shape
 	for _, in := range s.Inputs {
@@ -175,7 +176,7 @@ func (s Spec) Shapes() []tensor.Shape {
 	return list
 }
 
-// ClassNames are the names of the classes by target, nil where no target has any.
+// ClassNames returns the names of the classes for each target, nil if no target has names.
 func (s Spec) ClassNames() [][]string {
 	var list [][]string
 	for _, t := range s.Targets {
@@ -187,7 +188,7 @@ func (s Spec) ClassNames() [][]string {
 	return list
 }
 
-// named is what messages call one of several inputs, targets or outputs: alone where there is one.
+// named returns what messages call an input or a target: its kind and name, or alone if there is only one of them.
 func named(alone, kind, name string, of int) string {
 	if of < 2 {
 		return alone
@@ -195,16 +196,17 @@ func named(alone, kind, name string, of int) string {
 	return fmt.Sprintf("%s %q", kind, name)
 }
 
-// InputText says what the inputs are, with their names where there are several.
+// InputText describes the inputs, with their names if there are several.
 func (s Spec) InputText() string {
 	return texts(s.Inputs, func(in InputSpec) string { return in.Name })
 }
 
-// TargetText says what the targets are, with their names where there are several.
+// TargetText describes the targets, with their names if there are several.
 func (s Spec) TargetText() string {
 	return texts(s.Targets, func(t TargetSpec) string { return t.Name })
 }
 
+// texts lists things, each with its name if there are several.
 func texts[T fmt.Stringer](list []T, name func(T) string) string {
 	var out []string
 	for _, x := range list {
@@ -217,7 +219,7 @@ func texts[T fmt.Stringer](list []T, name func(T) string) string {
 	return strings.Join(out, ", ")
 }
 
-// Validate refuses a description that says too little.
+// Validate returns an error if the description is incomplete.
 func (s Spec) Validate() error {
 	if len(s.Inputs) == 0 {
 		return errors.New("the data set has no input")
@@ -229,13 +231,13 @@ func (s Spec) Validate() error {
 	}
 	for _, t := range s.Targets {
 		if !t.Numbers && t.Classes < 1 {
-			return fmt.Errorf("%s has labels of no class", named("the target", "target", t.Name, len(s.Targets)))
+			return fmt.Errorf("%s has labels, but no classes", named("the target", "target", t.Name, len(s.Targets)))
 		}
 	}
 	return nil
 }
 
-// Check holds a sample against what the Spec promises.
+// Check returns an error if a sample is not what the Spec describes.
 func (s Spec) Check(x *Sample) error {
 	for k, in := range s.Inputs {
 		m, n := &x.Images[k], in.Shape.WithN(1).Len()
@@ -244,7 +246,7 @@ func (s Spec) Check(x *Sample) error {
 			have, unit = len(m.Numbers), "number"
 		}
 		if m.H != in.Shape.H || m.W != in.Shape.W || m.C != in.Shape.C || have != n {
-			return fmt.Errorf("%s is %d×%d×%d (%s), the data set says %v", named("it", "input", in.Name, len(s.Inputs)), m.H, m.W, m.C, Count(have, unit), in.Shape)
+			return fmt.Errorf("%s is %d×%d×%d (%s), but the data set declares %v", named("it", "input", in.Name, len(s.Inputs)), m.H, m.W, m.C, Count(have, unit), in.Shape)
 		}
 		if in.Numbers && !tensor.Finite(m.Numbers) {
 			return fmt.Errorf("%s has a number that is not finite", named("it", "input", in.Name, len(s.Inputs)))
@@ -258,7 +260,7 @@ func (s Spec) Check(x *Sample) error {
 	return nil
 }
 
-// check holds a target against what the TargetSpec promises.
+// check returns an error if a target is not what the TargetSpec describes. its begins the message.
 func (t TargetSpec) check(x *Target, its string) error {
 	have, unit := len(x.Labels), "label"
 	if t.Numbers {
@@ -266,14 +268,14 @@ func (t TargetSpec) check(x *Target, its string) error {
 	}
 	switch {
 	case have != t.Size() || t.Map() && (x.H != t.Shape.H || x.W != t.Shape.W):
-		return fmt.Errorf("%s target has %s, the data set says %d (%d×%d×%d)", its, Count(have, unit), t.Size(), t.Shape.H, t.Shape.W, t.Shape.C)
+		return fmt.Errorf("%s target has %s, but the data set declares %d (%d×%d×%d)", its, Count(have, unit), t.Size(), t.Shape.H, t.Shape.W, t.Shape.C)
 	case t.Numbers && !tensor.Finite(x.Numbers):
 		return fmt.Errorf("%s target has a number that is not finite", its)
 	}
 	for _, label := range x.Labels {
 		known := label >= 0 && int(label) < t.Classes || t.Ignores && label == Ignored
 		if !known && !t.Numbers {
-			return fmt.Errorf("%s label is %d, the data set says 0 to %d", its, label, t.Classes-1)
+			return fmt.Errorf("%s label is %d, but the data set declares 0 to %d", its, label, t.Classes-1)
 		}
 	}
 	return nil

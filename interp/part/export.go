@@ -9,22 +9,22 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Exporter writes the model that a stage leaves in a form that other programs read. It is what `export "Type" {}`
-// in a stage names.
+// Exporter writes the final model of a stage into a file that other programs can read. A pipeline names it with
+// `export "Type" {}`.
 type Exporter interface {
-	// Files names the files that Export writes, without folders: "model.onnx". They must be known before the
-	// stage runs, and depend on the arguments alone.
+	// Files names the files that Export writes, without folders: "model.onnx". The names depend on the arguments
+	// alone, because they must be known before the stage runs.
 	Files() []string
 	Export(e *Export) error
 }
 
-// Export is what an exporter works on. It changes nothing of it.
+// Export is what an exporter gets. It must not change the model.
 type Export struct {
 	Stage   string
-	Model   *nn.Graph       // as the stage leaves it: its int8 form where the stage converts to that
-	Inputs  []Preprocessing // what the inputs of the data went through
-	Classes [][]string      // names of the classes by target of the data, nil where none has any
-	// Write writes one of the Files into the stage's folder. It is there as a whole, or not at all.
+	Model   *nn.Graph       // the stage's final model: in int8 if the stage converts to that
+	Inputs  []Preprocessing // how each input of the data was preprocessed
+	Classes [][]string      // names of the classes for each target of the data, nil if no target has names
+	// Write writes one of the Files into the stage's folder: the whole file, or nothing.
 	Write func(name string, data []byte) error
 }
 
@@ -33,16 +33,16 @@ func ExporterPart[A any](name, doc string, defaults A, build func(A) (Exporter, 
 	return row(program.ExportKind, name, doc, defaults, build)
 }
 
-// CheckFiles refuses names that an exporter may not write under: a file's name has an ending that is not that of a
-// checkpoint, no folder, and no dot in front.
+// CheckFiles returns an error if an exporter may not use one of the names. A name must have an extension other than
+// .safetensors, which is for checkpoints. It must not contain a folder or begin with a dot.
 func CheckFiles(names []string) error {
 	for i, name := range names {
 		ext := path.Ext(name)
 		switch {
 		case name == "" || name[0] == '.' || strings.ContainsAny(name, `/\`) || len(name) > 100:
-			return fmt.Errorf("it cannot write a file %q: a file's name has no folder, no dot in front and at most 100 letters", name)
+			return fmt.Errorf("it cannot write a file %q: the name must not have a folder, a dot in front or more than 100 letters", name)
 		case ext == "" || ext == "." || ext == ".safetensors":
-			return fmt.Errorf("it cannot write a file %q: a file's name has an ending, which is not that of checkpoints", name)
+			return fmt.Errorf("it cannot write a file %q: the name needs an extension, and .safetensors is for checkpoints only", name)
 		}
 		for _, other := range names[:i] {
 			if other == name {

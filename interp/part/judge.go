@@ -8,18 +8,18 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// Batch is what a network has answered to some samples, and what it should have answered.
+// Batch holds the outputs of a network for some samples, and the targets of these samples.
 type Batch struct {
 	Len     int // samples
 	Outputs []Output
 	Targets []Target
 }
 
-// Output is an output of the network for the samples of a batch.
+// Output is one output of the network for all samples of a batch.
 type Output struct {
-	Shape  tensor.Shape // for one sample, N = 0
-	Values []float32    // Len × Shape, NHWC
-	Grad   []float32    // room for the gradient, as Values; nil where none is wanted
+	Shape  tensor.Shape // of one sample, N = 0
+	Values []float32    // NHWC, with N = Batch.Len
+	Grad   []float32    // memory for the gradient, in the same order; nil if no gradient is needed
 }
 
 // Loss returns the mean loss of a batch and writes the gradient of every output.
@@ -27,8 +27,9 @@ type Loss interface {
 	Loss(b *Batch) float32
 }
 
-// Metric accumulates over a validation pass. Its names are keys of
-// stage.n.metrics; Values returns one value a name.
+// Metric measures a model over a validation pass. Reset is called before the pass, Update
+// for each batch, Values after it. Values returns one value for each of the Names, which
+// are the keys of stage.NAME.metrics.
 type Metric interface {
 	Names() []string
 	Reset()
@@ -36,21 +37,21 @@ type Metric interface {
 	Values() []float64
 }
 
-// Descending is a Metric that is the better the smaller it is. Of the others, larger is better.
+// Descending is a Metric for which smaller values are better. For all others, larger values are better.
 type Descending interface{ SmallerIsBetter() }
 
-// Guesser is a Metric of which it is known what guessing reaches. Chance returns for each
-// name what the best answer that is the same for every image would have reached on the
-// images seen since Reset: 1 where that says nothing.
+// Guesser is a Metric that knows how good guessing would be. Chance returns a value for
+// each name: what the best constant answer would have reached on the images seen since
+// Reset, or 1 if that means nothing for this metric.
 type Guesser interface{ Chance() []float64 }
 
-// Fitter is a Loss or a Metric that says which outputs and targets it takes. One that is no Fitter takes what
-// FitsLabels accepts.
+// Fitter is a Loss or a Metric that decides which outputs and targets it can work with. For one that is no Fitter,
+// FitsLabels decides.
 type Fitter interface {
 	Fits(outputs []nn.Port, targets []TargetSpec) error
 }
 
-// Fits reports whether a Loss or a Metric takes what the network answers and the data says.
+// Fits returns an error if a Loss or a Metric cannot work with the network's outputs and the data's targets.
 func Fits(judge any, outputs []nn.Port, targets []TargetSpec) error {
 	if f, ok := judge.(Fitter); ok {
 		return f.Fits(outputs, targets)
@@ -58,29 +59,30 @@ func Fits(judge any, outputs []nn.Port, targets []TargetSpec) error {
 	return FitsLabels(outputs, targets)
 }
 
-// FitsLabels accepts one output and one target of labels: a label for the whole output, or one for each of its pixels.
+// FitsLabels accepts a network with one output and data with one target that consists of labels: one label for the
+// whole output, or one for each of its pixels.
 func FitsLabels(outputs []nn.Port, targets []TargetSpec) error {
 	switch {
 	case len(outputs) != 1:
-		return fmt.Errorf("it takes a network with one output, and this one has %d: %v", len(outputs), portNames(outputs))
+		return fmt.Errorf("it needs a network with one output, and this one has %d: %v", len(outputs), portNames(outputs))
 	case len(targets) != 1:
-		return fmt.Errorf("it takes data with one target, and this has %d", len(targets))
+		return fmt.Errorf("it needs data with one target, and this has %d", len(targets))
 	case targets[0].Numbers:
-		return fmt.Errorf("it takes labels, and the target of the data is numbers")
+		return fmt.Errorf("it needs labels, and the target of the data is numbers")
 	}
 	return targets[0].fits(outputs[0])
 }
 
-// fits accepts an output with values for the whole target, or for each of its pixels.
+// fits returns an error if a target is a map and the output is not a map of the same size.
 func (t TargetSpec) fits(out nn.Port) error {
 	if t.Size() == 1 || t.Shape.C == 1 && out.Shape.H == t.Shape.H && out.Shape.W == t.Shape.W {
 		return nil
 	}
-	return fmt.Errorf("the output %q is %v, and there is a label for each of %d×%d pixels", out.Name, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
+	return fmt.Errorf("the output %q is %v, but the data has a label for each of %d×%d pixels", out.Name, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
 }
 
-// Apart yields the targets of labels, by their place, with how many classes the output at the same place tells apart.
-// Where there are not as many outputs as targets it is not known which belong together.
+// Apart yields the index of each target that consists of labels, with the number of classes of the output with the same
+// index. If the numbers of outputs and targets differ, it is not known which belong together, and it yields nothing.
 func (s Spec) Apart(g *nn.Graph) func(yield func(target, classes int) bool) {
 	return func(yield func(target, classes int) bool) {
 		outputs := g.Outputs()
@@ -106,14 +108,14 @@ func portNames(ports []nn.Port) []string {
 	return slices.Clip(names)
 }
 
-// Row is what an output has for one label.
+// Row holds the output's values for one label: a value for each class.
 type Row struct {
 	Values []float32
-	Grad   []float32 // room for their gradient, nil where none is wanted
+	Grad   []float32 // memory for their gradient, nil if no gradient is needed
 }
 
-// Rows yields the labels of the only target with what the only output has for each. Labels that are Ignored are left out;
-// their gradient is set to 0.
+// Rows yields each label with its row of the output, for a batch with one output and one target. It skips labels that
+// are Ignored, and sets their gradient to 0.
 func (b *Batch) Rows(yield func(label int, row Row) bool) {
 	out, labels := &b.Outputs[0], b.Targets[0].Labels
 	n := len(out.Values) / max(len(labels), 1)
@@ -132,7 +134,7 @@ func (b *Batch) Rows(yield func(label int, row Row) bool) {
 	}
 }
 
-// Counted is how many labels of the only target are not Ignored.
+// Counted returns the number of labels that are not Ignored, for a batch with one target.
 func (b *Batch) Counted() int {
 	n := 0
 	for _, label := range b.Targets[0].Labels {

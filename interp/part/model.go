@@ -9,31 +9,31 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// Model builds a network in form Float for inputs of the shapes in (N is 0), one for each input of the data.
+// Model builds a network in the float form. in has the shape of each input of the data, with N = 0.
 type Model interface {
 	Build(in []tensor.Shape) (*nn.Graph, error)
 }
 
-// FileModel is a Model that is made out of files: weights that somebody else has trained, or a network's structure.
+// FileModel is a Model that is read from files, such as pretrained weights or the structure of a network.
 type FileModel interface {
-	// Files names the files that BuildFrom reads, for the stage's hash, as a data set's.
+	// Files names the files that BuildFrom reads; the stage's hash depends on their contents, as for a Dataset.
 	Files() (root string, names []string)
-	// BuildFrom is called in the place of Build. fsys opens a folder that the arguments name. A missing or damaged file
-	// is an error that names the file and what was expected, at its argument (Bad).
+	// BuildFrom is called instead of Build. fsys returns the file system of a folder that an argument names. If a
+	// file is missing or damaged, the error names the file, what was expected, and the argument (see Bad).
 	BuildFrom(in []tensor.Shape, fsys func(root string) fs.FS) (*Built, error)
 }
 
-// Built is a network as its model makes it.
+// Built is a network that a model has built.
 type Built struct {
 	Graph *nn.Graph
-	// Weights are the first values of tensors, in the order of files (nn.Tensor); a tensor that is not among
-	// them begins as in every other model.
+	// Weights are initial values of some tensors, in file order (see nn.Tensor). All other tensors are initialized
+	// from the seed.
 	Weights []nn.Tensor
-	// Inputs is what the inputs went through that the weights were trained with; nil where that is not known.
+	// Inputs says how the inputs were preprocessed when the weights were trained; nil if unknown.
 	Inputs []Preprocessing
 }
 
-// Build builds the network of any model.
+// Build builds the network of a Model, which may be a FileModel, and checks it.
 func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (*Built, error) {
 	b := &Built{}
 	var err error
@@ -51,7 +51,7 @@ func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (*Built, er
 	return b, b.check()
 }
 
-// Takes refuses inputs of shapes that the network does not take.
+// Takes returns an error if the network's inputs do not have the shapes in.
 func Takes(g *nn.Graph, in []tensor.Shape) error {
 	ports := g.Inputs()
 	if len(ports) != len(in) {
@@ -59,28 +59,28 @@ func Takes(g *nn.Graph, in []tensor.Shape) error {
 	}
 	for i, p := range ports {
 		if p.Shape.WithN(0) != in[i].WithN(0) {
-			return fmt.Errorf("its input %q is %v, and that of the data is %v", p.Name, p.Shape.WithN(0), in[i].WithN(0))
+			return fmt.Errorf("its input %q is %v, but the data's is %v", p.Name, p.Shape.WithN(0), in[i].WithN(0))
 		}
 	}
 	return nil
 }
 
-// check refuses weights that are not the network's.
+// check returns an error if Weights has a tensor that the network does not have, or one of another shape.
 func (b *Built) check() error {
 	known := b.Graph.Tensors()
 	for _, w := range b.Weights {
 		i := slices.IndexFunc(known, func(t nn.Tensor) bool { return t.Name == w.Name })
 		switch {
 		case i < 0:
-			return fmt.Errorf("there are weights for a tensor %q, which the network does not have", w.Name)
+			return fmt.Errorf("it brings weights for a tensor %q, which the network does not have", w.Name)
 		case !slices.Equal(known[i].Shape, w.Shape):
-			return fmt.Errorf("the weights of %q have the shape %v, and the network wants %v", w.Name, w.Shape, known[i].Shape)
+			return fmt.Errorf("the weights of %q have the shape %v, but the network needs %v", w.Name, w.Shape, known[i].Shape)
 		}
 	}
 	return nil
 }
 
-// Init fills the network: from the seed, and with the weights that it brings.
+// Init sets the network's parameters: from the seed, and then to Weights.
 func (b *Built) Init(seed int64) error {
 	b.Graph.Init(seed)
 	return b.Graph.SetTensors(b.Weights)

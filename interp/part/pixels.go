@@ -7,22 +7,24 @@ import (
 	"strings"
 )
 
-// Preprocessing says how an input of a sample becomes the network's: an image of Height×Width
-// pixels, a byte a channel, in the order of Layout and Colors, where each is
-// x = float32((pixel/255 - mean)/std), computed in float64. Of numbers it is float32((number - mean)/std).
+// Preprocessing says how the network's input is computed from an input of a sample. The sample
+// has an image of Height×Width pixels with a byte for each channel, in the order of Layout and
+// Colors. Each byte becomes x = float32((pixel/255 - mean)/std), computed in float64. If the
+// input consists of numbers, x = float32((number - mean)/std).
 type Preprocessing struct {
-	Name     string    `json:"name,omitempty"` // of the input, where there are several
+	Name     string    `json:"name,omitempty"` // of the input, if there are several
 	Height   int       `json:"height"`
 	Width    int       `json:"width"`
 	Channels int       `json:"channels"`
-	Numbers  bool      `json:"numbers,omitempty"` // float32 and not bytes
+	Numbers  bool      `json:"numbers,omitempty"` // the input is float32 numbers, not bytes
 	Layout   string    `json:"layout"`            // "NHWC"
-	Colors   string    `json:"colors,omitempty"`  // "gray" or "RGB"; of other numbers of channels nothing is known
-	Mean     []float64 `json:"mean"`              // one a channel
-	Std      []float64 `json:"std"`
+	Colors   string    `json:"colors,omitempty"`  // "gray" for one channel, "RGB" for three, otherwise ""
+	Mean     []float64 `json:"mean"`              // for each channel
+	Std      []float64 `json:"std"`               // for each channel
 }
 
-// Preprocessing is what the data's inputs go through; zero where an InputSpec contradicts itself.
+// Preprocessing returns the preprocessing of each input. It is the zero value for an input whose Mean or Std do not
+// fit its channels.
 func (s Spec) Preprocessing() []Preprocessing {
 	list := make([]Preprocessing, len(s.Inputs))
 	for i, in := range s.Inputs {
@@ -39,8 +41,8 @@ func (s Spec) Preprocessing() []Preprocessing {
 	return list
 }
 
-// OtherValues is the first input that becomes other values than the same input of theirs, -1 for none, and where it is not
-// known what theirs become.
+// OtherValues returns the index of the first input that own and theirs preprocess differently, or -1 if there is none.
+// Inputs are left out if theirs is not known.
 func OtherValues(own, theirs []Preprocessing) int {
 	if len(own) != len(theirs) {
 		return -1
@@ -54,7 +56,7 @@ func OtherValues(own, theirs []Preprocessing) int {
 	return -1
 }
 
-// Normalization says in words how pixels become values.
+// Normalization describes mean and std in words, for messages.
 func (p Preprocessing) Normalization() string {
 	text := func(v []float64) string {
 		if len(v) > 0 && !slices.ContainsFunc(v, func(x float64) bool { return x != v[0] }) {
@@ -69,7 +71,7 @@ func (p Preprocessing) Normalization() string {
 	return fmt.Sprintf("mean %s and std %s", text(p.Mean), text(p.Std))
 }
 
-// MeanStd are Mean and Std with a value for each channel.
+// MeanStd returns Mean and Std with a value for each channel, defaults filled in.
 func (in InputSpec) MeanStd() (mean, std []float64, err error) {
 	noMean, noStd := 0.5, 0.5
 	if in.Numbers {
@@ -82,7 +84,7 @@ func (in InputSpec) MeanStd() (mean, std []float64, err error) {
 	return mean, std, err
 }
 
-// perChannel spreads the values that an InputSpec gives over c channels; without any there is the usual one.
+// perChannel returns a value for each of c channels: v has one for all, one for each, or none, which means usual.
 func perChannel(what string, v []float32, c int, usual float64) ([]float64, error) {
 	out := make([]float64, c)
 	for i := range out {

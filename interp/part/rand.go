@@ -5,15 +5,15 @@ import "qpipe/ops/random"
 // Rand draws from SplitMix64, the same on every machine. The zero value is the generator of seed 0.
 type Rand struct{ bits random.SplitMix }
 
-// NewRand returns the generator of the given keys: any change of a key, or of
-// their order, gives an unrelated stream.
+// NewRand returns a generator that is seeded with the keys. Other keys, or the same keys
+// in another order, give an unrelated sequence.
 func NewRand(keys ...uint64) *Rand {
 	r := &Rand{}
 	r.Seed(keys...)
 	return r
 }
 
-// Seed makes r the generator of the given keys.
+// Seed seeds r with the keys; see [NewRand].
 func (r *Rand) Seed(keys ...uint64) {
 	r.bits = 0
 	for _, k := range keys {

@@ -18,7 +18,7 @@ type Doc struct {
 	Name     string       `json:"name"`
 	Doc      string       `json:"doc"`
 	Args     []ArgDoc     `json:"args"`
-	When     string       `json:"when,omitempty"`    // "optional" or "required", "" where the part does not take it
+	When     string       `json:"when,omitempty"`    // "optional" or "required"; "" if the part does not take it
 	Modules  string       `json:"modules,omitempty"` // the same
 	From, To program.Form `json:",omitempty"`
 }
@@ -28,12 +28,12 @@ type ArgDoc struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`
 	Required bool     `json:"required"`
-	Default  string   `json:"default,omitempty"` // as it would be written, "" where it is required
+	Default  string   `json:"default,omitempty"` // as written in a pipeline, "" if the argument is required
 	OneOf    []string `json:"oneof,omitempty"`
 	Doc      string   `json:"doc"`
-	Many     bool     `json:"many,omitempty"`   // of a block: it may be written more than once
-	Labels   []string `json:"labels,omitempty"` // of a block
-	Args     []ArgDoc `json:"args,omitempty"`   // inside of a block
+	Many     bool     `json:"many,omitempty"`   // for a block: it may be written more than once
+	Labels   []string `json:"labels,omitempty"` // for a block: the names of its labels
+	Args     []ArgDoc `json:"args,omitempty"`   // for a block: the arguments inside
 }
 
 // Block reports whether the argument is written as a block.
@@ -41,7 +41,7 @@ func (a *ArgDoc) Block() bool { return a.Type == blockType }
 
 const blockType = "block"
 
-// Header shows how a block is written, without what is inside.
+// Header returns a block as it is written, without its arguments: `layer "name" {}`.
 func (a *ArgDoc) Header() string {
 	text := a.Name
 	for _, l := range a.Labels {
@@ -50,7 +50,7 @@ func (a *ArgDoc) Header() string {
 	return text + " {}"
 }
 
-// Count says how often a block may be written.
+// Count says in words how often a block may be written.
 func (a *ArgDoc) Count() string {
 	switch {
 	case a.Many && a.Required:
@@ -63,8 +63,8 @@ func (a *ArgDoc) Count() string {
 	return "at most once"
 }
 
-// kinds lists the shelves in the order of the reference pages, with their titles
-// and what is to be said of each.
+// kinds lists the kinds of parts in the order of the reference page, with the title and
+// the introduction of each section.
 var kinds = []struct {
 	kind         program.Kind
 	title, about string
@@ -82,7 +82,7 @@ var kinds = []struct {
 	{program.ExportKind, "Exports", "`export \"Type\" {}` inside a stage"},
 }
 
-// Reference describes every part, by kind and then by name.
+// Reference describes every part, sorted by kind and then by name.
 func (c Catalog) Reference() []Doc {
 	var docs []Doc
 	for _, k := range kinds {
@@ -99,8 +99,8 @@ func (c Catalog) Reference() []Doc {
 
 var needs = [...]string{program.NotTaken: "", program.Optional: "optional", program.Required: "required"}
 
-// argDocs reads the tags and defaults of a part's Args, or of the struct of a block, given as a
-// pointer. A block that may stand in itself is described once: around are the types of the blocks around.
+// argDocs describes the arguments of a part or of a block, given a pointer to their struct. around has
+// the types of the enclosing blocks: a block that may contain itself is described only once.
 func argDocs(args any, around ...reflect.Type) []ArgDoc {
 	var docs []ArgDoc
 	for f, v := range program.Arguments(args) {
@@ -124,7 +124,7 @@ func argDocs(args any, around ...reflect.Type) []ArgDoc {
 	return docs
 }
 
-// typeName is the type as the language calls it.
+// typeName returns what the language calls a type.
 func typeName(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Checkpoint]():
@@ -142,7 +142,7 @@ func typeName(t reflect.Type) string {
 	}
 }
 
-// literal is a value as it would be written in a pipeline.
+// literal returns a value as it is written in a pipeline.
 func literal(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.String:
@@ -192,6 +192,7 @@ func (c Catalog) WriteReference(w io.Writer) error {
 	return err
 }
 
+// markdown writes the section of a part.
 func (d *Doc) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "\n### %s\n\n%s\n", d.Name, d.Doc)
 	if d.Kind == program.ConverterKind {
@@ -209,7 +210,7 @@ func (d *Doc) markdown(b *strings.Builder) {
 	argTable(b, d.Args, "")
 }
 
-// argTable writes the arguments, then the blocks with theirs; inside says where they stand.
+// argTable writes a table of the arguments, then each block with a table of its own. inside names the enclosing block.
 func argTable(b *strings.Builder, args []ArgDoc, inside string) {
 	blocks := slices.Clone(args)
 	blocks = slices.DeleteFunc(blocks, func(a ArgDoc) bool { return !a.Block() })
@@ -227,6 +228,7 @@ func argTable(b *strings.Builder, args []ArgDoc, inside string) {
 	}
 }
 
+// formText names a form, or returns otherwise for AnyForm.
 func formText(f program.Form, otherwise string) string {
 	if f == program.AnyForm {
 		return otherwise
@@ -234,6 +236,7 @@ func formText(f program.Form, otherwise string) string {
 	return fmt.Sprintf("form `%s`", f)
 }
 
+// defaultText returns the entry in the column "default".
 func (a *ArgDoc) defaultText() string {
 	if a.Required {
 		return "required"
@@ -241,7 +244,7 @@ func (a *ArgDoc) defaultText() string {
 	return "`" + cell(a.Default) + "`"
 }
 
-// text is the argument's sentence with its allowed values.
+// text returns the argument's description and its allowed values.
 func (a *ArgDoc) text() string {
 	if len(a.OneOf) == 0 {
 		return a.Doc
@@ -253,5 +256,5 @@ func (a *ArgDoc) text() string {
 	return strings.TrimSpace(a.Doc + " One of " + strings.Join(quoted, ", ") + ".")
 }
 
-// cell keeps a text inside one cell of a table.
+// cell escapes a text for a cell of a Markdown table.
 func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s) }

@@ -1,5 +1,6 @@
-// Package part has the sockets that parts plug into, the catalogue of parts, and what parts work with: images,
-// randomness, the state of a run. It is all that a part sees of the interpreter. How parts are used is not its matter.
+// Package part has the sockets (the interfaces that parts implement), the catalogue of parts, and the types that parts
+// work with: samples, batches, random numbers, the state of a run. It is all that a part sees of the interpreter. How
+// parts are used is the business of other packages.
 package part
 
 import (
@@ -8,72 +9,72 @@ import (
 	"qpipe/ops/quant"
 )
 
-// Optimizer updates parameters. Slots names the state tensors of each parameter
-// ("momentum_buffer"), zero at first. Update is called once a step for every parameter,
-// for several at the same time.
+// Optimizer updates parameters. Slots names the state tensors that it keeps for each
+// parameter ("momentum_buffer"); they begin with zeros. Update is called once a step for
+// every parameter, from several goroutines at the same time.
 type Optimizer interface {
 	LR() float64 // the base learning rate
 	Slots() []string
 	Update(u *Update)
 }
 
-// Update is one parameter's update: W and G in memory order, Slots as named.
-// Decayed tells whether the parameter takes weight decay (all do, unless the part says otherwise).
+// Update is the update of one parameter in one step.
 type Update struct {
 	Name  string
-	W, G  []float32
-	Slots [][]float32
+	W, G  []float32   // the weights, which Update changes, and their gradient, in memory order
+	Slots [][]float32 // the state tensors, in the order of Optimizer.Slots
 	LR    float32
 	Step  int // completed steps, from 0
 	Set   *Kernels
 }
 
-// Progress is a moment of training, as a learning rate schedule sees it.
+// Progress says how far the training is, for a learning rate schedule.
 type Progress struct {
 	Epoch, Step   int // completed
 	StepsPerEpoch int
-	Epochs, Steps int // the whole stage
+	Epochs, Steps int // of the whole stage
 }
 
-// LRUpdater gives the learning rate of the next step.
+// LRUpdater computes the learning rate of the next step; base is the optimizer's lr.
 type LRUpdater interface {
 	LR(base float64, p Progress) float64
 }
 
-// Warmer is an LRUpdater whose rate rises over so many steps at first.
+// Warmer is an LRUpdater with a warmup: the rate rises during the first WarmupSteps steps.
 type Warmer interface {
 	WarmupSteps(p Progress) int
 }
 
-// Callback is any value that has at least one of the hook interfaces below.
+// Callback is any value that implements at least one of the hook interfaces below.
 type Callback any
 
-// The hooks. Schedule points are those of the meta-argument `when`; modules are
-// the nodes that `modules` selected (all that qualify without it).
+// The hooks of callbacks.
 type (
-	// Firer acts at its `when`, or at the start where a callback that may go without has none.
+	// Firer acts at the points of its meta-argument `when`, or at the start of the stage if `when` is optional and
+	// not given. modules are the nodes that the meta-argument `modules` selects; without it, all suitable nodes.
 	Firer interface {
 		Fire(s *State, modules []string) error
 	}
-	// Starter runs before the first step, also after a resume.
+	// Starter acts before the first step, and again when a run is resumed.
 	Starter interface{ Start(s *State) error }
-	// StepEnder runs after every optimizer step.
+	// StepEnder acts after every optimizer step.
 	StepEnder interface{ StepEnd(s *State) error }
-	// EpochEnder runs after every epoch, in the order of Priority, then as written.
+	// EpochEnder acts after every epoch, in the order of Priority, then in written order.
 	EpochEnder interface{ EpochEnd(s *State) error }
-	// Ender runs after the last epoch's hooks.
+	// Ender acts after the hooks of the last epoch.
 	Ender interface{ End(s *State) error }
-	// Prioritized orders StepEnd and EpochEnd: validation 10, others 50 (the default), checkpoints 90.
+	// Prioritized sets the order of StepEnd and EpochEnd, smaller first: validation has 10, checkpoints have 90,
+	// everything else 50, which is the default.
 	Prioritized interface{ Priority() int }
 	// Shadower keeps a second set of weights that evaluation and checkpoints use.
 	Shadower interface{ Shadow() *nn.Graph }
-	// Validator governs validation: a stage that has one is not validated at the end of every epoch
-	// by itself (but after the last epoch, where the Validator did not do it).
+	// Validator decides when to validate. Without one, a stage validates at the end of every epoch. With one, it
+	// validates by itself only after the last epoch, and only if the Validator has not done so.
 	Validator interface{ GovernsValidation() }
-	// Checkpointer governs checkpoints: a stage that has one does not save "last" at the end of every
-	// epoch by itself. At the end of the stage, and on an interrupt, "last" is written in any case.
+	// Checkpointer decides when to save checkpoints. Without one, a stage saves "last" at the end of every epoch.
+	// With one, it saves "last" by itself only at the end of the stage and on an interrupt.
 	Checkpointer interface{ GovernsCheckpoints() }
-	// Stateful callbacks have state of their own in the checkpoint's metadata.
+	// Stateful is a callback with state that is saved in checkpoints and restored from them.
 	Stateful interface {
 		State() map[string]float64
 		SetState(map[string]float64)
@@ -85,20 +86,20 @@ type Converter interface {
 	Convert(c *Conversion) error
 }
 
-// Conversion is what a converter works on; it replaces Model.
+// Conversion is what a converter works on. The converter changes Model or replaces it.
 type Conversion struct {
 	Model   *nn.Graph
 	Mode    nn.Mode
-	QConfig func(m nn.Module) nn.QConfig
+	QConfig func(m nn.Module) nn.QConfig // how each node is to be quantized
 	// Load loads a checkpoint into Model.
 	Load func(from program.Checkpoint, o LoadOptions) error
 }
 
-// LoadOptions are LoadCheckpoint's arguments.
+// LoadOptions are the arguments of the converter LoadCheckpoint.
 type LoadOptions struct {
 	AllowMiss, IgnoreExtra, IgnoreTensorShape, CheckHash, LoadEMAModel bool
 	Rename                                                             map[string]string
 }
 
-// Observer is ops/quant's.
+// Observer finds the range of a quant node from the values that it sees.
 type Observer = quant.Observer

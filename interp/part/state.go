@@ -8,7 +8,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// State is what a callback may see and touch.
+// State is what a callback can see of a running stage, and through its methods, what it can do.
 type State struct {
 	Stage   string
 	Mode    nn.Mode
@@ -17,12 +17,13 @@ type State struct {
 	Length  program.Length
 	LR      float64
 	Model   *nn.Graph          // the weights being trained
-	Metrics map[string]float64 // of the present weights: of their validation, and "loss" at the end of an epoch
+	Metrics map[string]float64 // of the present weights: what validation measured, and "loss" at the end of an epoch
 	Kernels *Kernels
-	Loop    Loop // what runs the stage
+	Loop    Loop // runs the stage; nil outside of a run
 }
 
-// Loop does for callbacks what only the loop that runs the stage can do: see the methods of [State].
+// Loop has what only the loop that runs the stage can do. Callbacks use it through the methods of [State], which
+// explain it.
 type Loop interface {
 	Absorb(modules []string, recompute bool) error
 	Freeze(modules []string) error
@@ -35,9 +36,9 @@ type Loop interface {
 
 var errNoRun = errors.New("the state belongs to no run")
 
-// AbsorbBN absorbs the BN of the named modules, one after the other; optimizer
-// state and shadow follow, and a receipt of each goes to the event log. Modules
-// whose BN is gone already are passed over.
+// AbsorbBN absorbs the BN of the named modules, one after the other. The averaged weights
+// absorb theirs, too, and the optimizer's state follows the changed parameters. Each
+// absorption adds a receipt to the event log. A module without a BN left is skipped.
 func (s *State) AbsorbBN(modules []string, recompute bool) error {
 	if s.Loop == nil {
 		return errNoRun
@@ -45,8 +46,8 @@ func (s *State) AbsorbBN(modules []string, recompute bool) error {
 	return s.Loop.Absorb(modules, recompute)
 }
 
-// FreezeBN makes the named BNs keep their running statistics. Modules whose BN
-// is gone already are passed over.
+// FreezeBN fixes the running statistics of the BNs of the named modules. A module without
+// a BN left is skipped.
 func (s *State) FreezeBN(modules []string) error {
 	if s.Loop == nil {
 		return errNoRun
@@ -54,12 +55,13 @@ func (s *State) FreezeBN(modules []string) error {
 	return s.Loop.Freeze(modules)
 }
 
-// SmallerIsBetter reports the direction of a metric: that of "loss", or of one that the validation measures.
+// SmallerIsBetter reports whether smaller values of a metric are better. The name is "loss" or one of the metrics of
+// the validation.
 func (s *State) SmallerIsBetter(metric string) bool {
 	return s.Loop != nil && SmallerIsBetter(s.Loop.Metrics(), metric)
 }
 
-// SmallerIsBetter reports the direction of a metric of these, or of "loss".
+// SmallerIsBetter does the same, given the metrics of the validation.
 func SmallerIsBetter(metrics []Metric, name string) bool {
 	for _, m := range metrics {
 		if slices.Contains(m.Names(), name) {
@@ -70,7 +72,7 @@ func SmallerIsBetter(metrics []Metric, name string) bool {
 	return name == "loss"
 }
 
-// Validate runs a validation pass (with the shadow weights, if there are) and sets Metrics.
+// Validate runs a validation pass and sets Metrics. It uses the averaged weights if there are any.
 func (s *State) Validate() error {
 	if s.Loop == nil {
 		return errNoRun
@@ -78,12 +80,12 @@ func (s *State) Validate() error {
 	return s.Loop.Validate()
 }
 
-// Validated reports whether a validation pass has seen the weights as they are
-// after the latest step, so that Metrics tells of them.
+// Validated reports whether the present weights have been validated, so that Metrics
+// describes them.
 func (s *State) Validated() bool { return s.Loop != nil && s.Loop.Validated() }
 
-// Save writes a checkpoint by that name ("last", "best", "epoch-0004", "step-00001200"); it is on disk when Save returns.
-// Values that are not finite are not written.
+// Save writes a checkpoint of the name ("last", "best", "epoch-0004", "step-00001200"); it is on disk when Save returns.
+// If a value is not finite, it writes nothing and returns an error.
 func (s *State) Save(name string) error {
 	if s.Loop == nil {
 		return errNoRun
@@ -91,7 +93,7 @@ func (s *State) Save(name string) error {
 	return s.Loop.Save(name)
 }
 
-// Remove deletes a periodic checkpoint.
+// Remove deletes a checkpoint that Save has written.
 func (s *State) Remove(name string) error {
 	if s.Loop == nil {
 		return errNoRun
