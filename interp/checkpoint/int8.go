@@ -10,15 +10,16 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Int8Model makes the int8 model that a file holds, in the place of the float model
-// of the same network: the file says how it is quantized. Without data, of a file's
-// header, it has no numbers.
+// Int8Model returns the int8 model that a file holds. A stage that loads such a file uses it
+// instead of its float model, which must be the same network. The file decides how the
+// model is quantized. If the snapshot comes from the header of a file alone, the model has
+// no weights.
 func Int8Model(float *nn.Graph, s *Snapshot, o part.LoadOptions) (*nn.Graph, error) {
 	switch {
 	case float.Form() != nn.Float:
-		return nil, part.Bad("checkpoint_path", "it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", float.Form())
+		return nil, part.Bad("checkpoint_path", "it is a finished int8 model, and the model is already in the %s form: make LoadCheckpoint the stage's only converter", float.Form())
 	case len(o.Rename) > 0:
-		return nil, part.Bad("rename", "an int8 model is loaded as a whole, with its own names")
+		return nil, part.Bad("rename", "an int8 model is loaded as a whole, and its tensors keep their names")
 	case o.LoadEMAModel:
 		return nil, part.Bad("load_ema_model", "an int8 model holds no averaged weights")
 	}
@@ -32,8 +33,9 @@ func Int8Model(float *nn.Graph, s *Snapshot, o part.LoadOptions) (*nn.Graph, err
 	return g, nil
 }
 
-// TrainedOtherwise lists in what a model is quantized otherwise than it was when
-// the snapshot was written, for all that changes integers.
+// TrainedOtherwise lists the differences between how a model is quantized now and how it
+// was quantized when the snapshot was written. Only differences that can change integers
+// count.
 func TrainedOtherwise(g *nn.Graph, s *Snapshot) ([]nn.Difference, error) {
 	if s.Form == nn.Float || len(s.Structure) == 0 {
 		return nil, nil
@@ -51,10 +53,11 @@ func TrainedOtherwise(g *nn.Graph, s *Snapshot) ([]nn.Difference, error) {
 	return g.QuantizedOtherwise(was), nil
 }
 
-// ConfiguredOtherwise lists in what the qconfig of a stage differs from the int8
-// model that the stage loads, given the float model before it.
+// ConfiguredOtherwise lists the differences between a stage's qconfig and the int8 model
+// that the stage loads. float is the float model of the same network, of returns the
+// qconfig of a node.
 func ConfiguredOtherwise(float, int8 *nn.Graph, of func(nn.Module) nn.QConfig) ([]nn.Difference, error) {
-	g, err := nn.Restore(float.Structure()) // without numbers
+	g, err := nn.Restore(float.Structure()) // a copy without weights
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +68,8 @@ func ConfiguredOtherwise(float, int8 *nn.Graph, of func(nn.Module) nn.QConfig) (
 	return g.QuantizedOtherwise(int8), nil
 }
 
-// Otherwise says differences in words, those of several nodes at once: a headline
-// and, for more than one kind, a line each.
+// Otherwise describes differences in words. Equal differences of several nodes become one
+// line. head is the first line, rest has the others.
 func Otherwise(list []nn.Difference) (head, rest string) {
 	nodes := map[string][]string{}
 	var kinds []string

@@ -9,38 +9,38 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// LoadError says why a snapshot does not fit a graph: tensor by tensor.
+// LoadError lists the tensors because of which a snapshot does not fit a graph.
 type LoadError struct {
-	Why     string     // the likely cause, with the way out; "" when none is known
-	Missing []Mismatch // in the model, not in the checkpoint
-	Extra   []Mismatch // in the checkpoint, not in the model
-	Shapes  []Mismatch // in both, but different
-	Types   []Mismatch // in both, but of a type that the model cannot take
+	Why     string     // the likely cause and what to do; "" if unknown
+	Missing []Mismatch // in the model, but not in the checkpoint
+	Extra   []Mismatch // in the checkpoint, but not in the model
+	Shapes  []Mismatch // in both, with different shapes
+	Types   []Mismatch // in both, with different types
 }
 
-// Unloadable stands for the data of a tensor whose type the program has no use for,
-// such as PyTorch's counters of batches. It may be passed over.
+// Unloadable takes the place of a tensor's data if the program does not use its type, as
+// for PyTorch's counters of batches. Loading can skip such a tensor.
 type Unloadable struct {
-	DType string // as the file says
+	DType string // as written in the file
 	Bytes int
 }
 
-// Loaded says what loading a checkpoint has done.
+// Loaded is the result of loading a checkpoint.
 type Loaded struct {
-	Tensors int      // of the model that have been set
-	Of      int      // tensors of the model
-	Missed  []string // those of the model that keep their values
-	Passed  []string // those of the checkpoint that were passed over
+	Tensors int      // number of the model's tensors that were loaded
+	Of      int      // number of all tensors of the model
+	Missed  []string // tensors of the model that were not loaded and keep their values
+	Passed  []string // tensors of the checkpoint that were skipped
 }
 
 // Mismatch is a tensor that does not fit.
 type Mismatch struct {
 	Name   string
-	Near   string // the nearest name on the other side, "" when none is near
-	Reason string // for Shapes and Types: what differs
+	Near   string // the most similar name on the other side, "" if none is similar
+	Reason string // for Shapes and Types: the difference
 }
 
-// Error returns a headline and a line a tensor.
+// Error returns a headline, and a line for each tensor.
 func (e *LoadError) Error() string {
 	var b strings.Builder
 	b.WriteString("the checkpoint does not fit the model")
@@ -67,20 +67,20 @@ func (e *LoadError) Error() string {
 		}
 	}
 	section(e.Missing, "missing in the checkpoint", "allow_miss = true leaves them as they are")
-	section(e.Extra, "not in the model", "ignore_extra = true passes over them")
+	section(e.Extra, "not in the model", "ignore_extra = true skips them")
 	section(e.Shapes, "of another shape", "ignore_tensor_shape = true leaves them as they are")
 	section(e.Types, "of a type that cannot be loaded", "save them as float32")
 	return b.String()
 }
 
-// mostListed is how many tensors of a kind are listed.
+// mostListed is the largest number of tensors that a section of the message lists.
 const mostListed = 100
 
-// none reports whether all fits.
+// none reports whether everything fits.
 func (e *LoadError) none() bool { return len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0 }
 
-// Restore makes the model that a snapshot was written from: its structure with its weights, or
-// with the averaged ones.
+// Restore rebuilds the model of a snapshot: its structure with its weights, or with the
+// averaged weights.
 func Restore(s *Snapshot, averaged bool) (*nn.Graph, error) {
 	g, err := nn.Restore(s.Structure)
 	if err != nil {
@@ -89,15 +89,16 @@ func Restore(s *Snapshot, averaged bool) (*nn.Graph, error) {
 	return g, LoadTensors(g, s, part.LoadOptions{LoadEMAModel: averaged})
 }
 
-// LoadTensors puts a snapshot's tensors into a graph: it replays the snapshot's
-// absorptions, then matches by name. The error is a *LoadError that names every
-// tensor that does not fit; the graph is of no use after it.
+// LoadTensors loads a snapshot's tensors into a graph. First it absorbs the BNs in the
+// graph that the snapshot's model had absorbed; then it matches tensors by name. If some
+// do not fit, the error is a *LoadError that names all of them, and the graph must not be
+// used any more.
 func LoadTensors(g *nn.Graph, s *Snapshot, o part.LoadOptions) error {
 	_, err := Load(g, s, o)
 	return err
 }
 
-// Load is LoadTensors and says what it has done.
+// Load is like LoadTensors, and also returns what was loaded.
 func Load(g *nn.Graph, s *Snapshot, o part.LoadOptions) (*Loaded, error) {
 	why, ok := formsFit(s, g, o)
 	if !ok {
@@ -127,8 +128,9 @@ func Load(g *nn.Graph, s *Snapshot, o part.LoadOptions) (*Loaded, error) {
 	return m.loaded(), g.SetTensors(m.fit)
 }
 
-// formsFit refuses forms between which weights have no meaning, and says in words
-// what a mismatch between the others may come from.
+// formsFit reports whether weights of the snapshot's form have a meaning in the graph's
+// form. why is the reason if they do not; otherwise it is the likely cause of tensors
+// that do not fit, "" if none is known.
 func formsFit(s *Snapshot, g *nn.Graph, o part.LoadOptions) (why string, ok bool) {
 	from, to := s.Form, g.Form()
 	quant := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
@@ -139,20 +141,21 @@ func formsFit(s *Snapshot, g *nn.Graph, o part.LoadOptions) (why string, ok bool
 		}
 		return why, true
 	case from == nn.Float && quant(to):
-		return fmt.Sprintf("it is of the float form, the model is already in the %s form: put LoadCheckpoint before the converter", to), o.AllowMiss
+		return fmt.Sprintf("it is in the float form, and the model is already in the %s form: put LoadCheckpoint before the converter", to), o.AllowMiss
 	case from == nn.Quantized:
-		return fmt.Sprintf("it is a finished int8 model, and the model is already in the %s form: let LoadCheckpoint be the stage's only converter", to), false
+		return fmt.Sprintf("it is a finished int8 model, and the model is already in the %s form: make LoadCheckpoint the stage's only converter", to), false
 	case to == nn.Float && quant(from):
-		return fmt.Sprintf("it is of the %s form, the model is still in the float form: put LoadCheckpoint after Float2QAT", from), false
+		return fmt.Sprintf("it is in the %s form, and the model is still in the float form: put LoadCheckpoint after Float2QAT", from), false
 	case to == nn.Quantized:
-		return fmt.Sprintf("it is of the %s form, the model is already quantized: put LoadCheckpoint before QAT2Quantize", from), false
+		return fmt.Sprintf("it is in the %s form, and the model is already quantized: put LoadCheckpoint before QAT2Quantize", from), false
 	default:
-		return fmt.Sprintf("it is of the %s form, the model of the %s form", from, to), false
+		return fmt.Sprintf("it is in the %s form, and the model is in the %s form", from, to), false
 	}
 }
 
-// replay absorbs what the snapshot's model had absorbed, where the graph has a BN
-// left. A node without one (under fuse_bn, say) has the same tensors already.
+// replay absorbs the BNs in the graph that the snapshot's model had absorbed, so that both
+// have the same tensors. A node whose BN is not there (for example, under fuse_bn) has
+// the same tensors already.
 func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error {
 	if len(absorbed) == 0 {
 		return nil

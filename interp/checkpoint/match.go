@@ -11,18 +11,18 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Matching is a checkpoint's tensors beside those of a model, by name.
+// Matching is the result of comparing a checkpoint's tensors with a model's, by name.
 type Matching struct {
-	LoadError // what the options do not allow
-	of        int
-	fit       []nn.Tensor // under the model's names
-	missed    []string
-	passed    []string
+	LoadError             // tensors that do not fit and that no option allows
+	of        int         // number of the model's tensors
+	fit       []nn.Tensor // tensors of the checkpoint that fit, with the model's names
+	missed    []string    // the model's tensors that none fits
+	passed    []string    // the checkpoint's tensors that the model does not have
 	options   part.LoadOptions
 }
 
-// Match holds the tensors that a checkpoint gives against those that a model
-// takes. Without the tensors' data, too: then only names, shapes and types count.
+// Match compares the tensors that a checkpoint gives with those that a model takes, by
+// name, shape and type. The tensors need no numbers.
 func Match(give, take []nn.Tensor, o part.LoadOptions) (*Matching, error) {
 	have, err := renamed(give, o.Rename)
 	if err != nil {
@@ -58,7 +58,8 @@ func Match(give, take []nn.Tensor, o part.LoadOptions) (*Matching, error) {
 	return m, nil
 }
 
-// Err is nil where all that must be loaded can be, and something is.
+// Err returns nil if every tensor that must be loaded fits, and at least one does. why is
+// the likely cause of a mismatch, for the message.
 func (m *Matching) Err(why string) error {
 	switch {
 	case !m.none():
@@ -70,21 +71,23 @@ func (m *Matching) Err(why string) error {
 	return nil
 }
 
-// nothing says that no tensor has found its place, which no option means to allow.
+// nothing returns the error that not a single tensor fits. It is an error even if the
+// options allow every single mismatch.
 func (m *Matching) nothing() error {
-	hint := "compare the names (`qpipe show`), and give rename = { \"theirs\" = \"ours\" } where only the beginnings differ"
+	hint := "compare the names (`qpipe show`), and if only their beginnings differ, write rename = { \"theirs\" = \"ours\" }"
 	if len(m.passed) > 0 && len(m.missed) > 0 {
 		hint = fmt.Sprintf("it has %s and more, the model %s: %s", m.passed[0], m.missed[0], hint)
 	}
 	return &LoadError{Why: fmt.Sprintf("none of its tensors is one of the model's %d; %s", m.of, hint)}
 }
 
+// loaded returns what loading the tensors that fit means for the model.
 func (m *Matching) loaded() *Loaded {
 	return &Loaded{Tensors: len(m.fit), Of: m.of, Missed: m.missed, Passed: m.passed}
 }
 
-// renamed are the tensors by the names that the rules give them. A rule that no
-// tensor meets is a mistake.
+// renamed returns the tensors by their names after the rename rules. It is an error if a
+// rule applies to no tensor, or if two tensors get the same name.
 func renamed(give []nn.Tensor, rename map[string]string) (map[string]nn.Tensor, error) {
 	have, met := make(map[string]nn.Tensor, len(give)), map[string]bool{}
 	for _, t := range give {
@@ -105,10 +108,11 @@ func renamed(give []nn.Tensor, rename map[string]string) (map[string]nn.Tensor, 
 	return have, nil
 }
 
-// mostStarts is among how many beginnings of names a near one is looked for.
+// mostStarts bounds the number of prefixes that are searched for a similar one.
 const mostStarts = 10_000
 
-// unmet says of a rule that it meets no tensor.
+// unmet returns the error for a rule that applies to no tensor. It suggests a similar
+// prefix of the tensors' names, or lists the first parts of the names.
 func unmet(rule string, give []nn.Tensor) error {
 	var starts []string
 	known := map[string]bool{}
@@ -127,9 +131,10 @@ func unmet(rule string, give []nn.Tensor) error {
 	return part.Bad("rename", "no tensor's name in the checkpoint begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
 }
 
-// sameType reports whether the model can take the data: they are of one type.
+// sameType reports whether the data of two tensors have the same Go type.
 func sameType(a, b any) bool { return fmt.Sprintf("%T", a) == fmt.Sprintf("%T", b) }
 
+// typeOf names the type of a tensor's data, for messages.
 func typeOf(data any) string {
 	if u, ok := data.(Unloadable); ok {
 		return u.DType
@@ -137,15 +142,15 @@ func typeOf(data any) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", data), "[]")
 }
 
-// counter explains a tensor that every PyTorch model with BatchNorm has.
+// counter explains a tensor that every PyTorch model with BatchNorm has; "" for other tensors.
 func counter(name string) string {
 	if strings.HasSuffix(name, ".num_batches_tracked") {
-		return "PyTorch's count of batches, which nothing here needs"
+		return "PyTorch's count of batches, which qpipe does not need"
 	}
 	return ""
 }
 
-// forgive drops what the options allow.
+// forgive drops the mismatches that the options allow.
 func (e *LoadError) forgive(o part.LoadOptions) {
 	if o.AllowMiss {
 		e.Missing = nil
@@ -158,10 +163,11 @@ func (e *LoadError) forgive(o part.LoadOptions) {
 	}
 }
 
-// mostPairs bounds how many names are held against each other in search of near ones.
+// mostPairs bounds how many pairs of names are compared in search of similar ones.
 const mostPairs = 100_000
 
-// suggest gives every missing tensor the nearest extra one, and the other way round.
+// suggest finds, for every missing tensor, the extra tensor with the most similar name, and
+// for every extra tensor the missing one.
 func (e *LoadError) suggest() {
 	names := func(list []Mismatch) (out []string) {
 		for _, m := range list {
@@ -181,8 +187,9 @@ func (e *LoadError) suggest() {
 	}
 }
 
-// Renamed is the name that a checkpoint's tensor has after LoadCheckpoint's
-// rename: the longest prefix that ends at a dot is replaced.
+// Renamed returns the name of a checkpoint's tensor after the rename rules of
+// LoadCheckpoint. A rule replaces a prefix that ends at a dot; the rule with the longest
+// prefix wins.
 func Renamed(name string, rename map[string]string) string {
 	rule, found := ruleFor(name, rename)
 	if !found {
@@ -192,7 +199,8 @@ func Renamed(name string, rename map[string]string) string {
 	return strings.Trim(rename[rule]+"."+rest, ".")
 }
 
-// ruleFor is the longest of the prefixes that a name begins with.
+// ruleFor returns the prefix of the rule that applies to a name: the longest one that the
+// name begins with.
 func ruleFor(name string, rename map[string]string) (best string, found bool) {
 	for old := range rename {
 		if (old == "" || name == old || strings.HasPrefix(name, old+".")) && (!found || len(old) > len(best)) {
@@ -202,7 +210,7 @@ func ruleFor(name string, rename map[string]string) (best string, found bool) {
 	return best, found
 }
 
-// dims prints a shape as files have it.
+// dims formats a shape in file order: "16×3×3×3".
 func dims(shape []int) string {
 	if len(shape) == 0 {
 		return "a single value"

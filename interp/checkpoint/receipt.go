@@ -8,7 +8,7 @@ import (
 	"qpipe/ops/engine"
 )
 
-// Event is the receipt as it is logged.
+// Event returns the receipt as an event.
 func (a Absorption) Event() event.Absorb {
 	return event.Absorb{
 		Module: a.Module, BN: a.BN, QATMode: string(a.Mode), WeightScale: a.WeightScale,
@@ -17,23 +17,22 @@ func (a Absorption) Event() event.Absorb {
 	}
 }
 
-// Output is a node's output on a batch: its values and, where it is quantized, their
-// integers and the step between two of them.
+// Output is the output of a node on a batch.
 type Output struct {
 	Values []float32
-	Codes  []int8
-	Step   float32
+	Codes  []int8  // the integers; nil if the output is not quantized
+	Step   float32 // the difference between the values of two neighboring integers
 }
 
-// ReadOutput returns the output of a node in the last forward pass of a net that keeps
-// them all.
+// ReadOutput returns a node's output in the last forward pass. The net must be one that
+// keeps all outputs.
 func ReadOutput(net engine.Compiled, node string) Output {
 	y, step, _, _ := net.Output(node)
 	codes, _ := net.Codes(node)
 	return Output{y, codes, step}
 }
 
-// Compare takes down how the node's output has changed.
+// Compare records in the receipt how the node's output has changed.
 func (a *Absorption) Compare(before, after Output) {
 	if len(before.Values) != len(after.Values) {
 		return

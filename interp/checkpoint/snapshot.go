@@ -1,4 +1,4 @@
-// Package checkpoint is what a checkpoint holds, whether it fits a model, and how it is loaded into one.
+// Package checkpoint defines what a checkpoint holds, checks whether it fits a model, and loads it into one.
 package checkpoint
 
 import (
@@ -9,14 +9,14 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Snapshot is all that a checkpoint holds. Tensors are in file order.
+// Snapshot is the content of a checkpoint. Its tensors are in file order (see nn.Tensor).
 type Snapshot struct {
 	Stage     string
 	Form      nn.Form
 	Mode      nn.Mode
 	Structure []byte               // nn.Graph.Structure
-	Inputs    []part.Preprocessing // by input of the data, nil where it is not known
-	Classes   [][]string           // their names by target of the data and label, nil where no target has any
+	Inputs    []part.Preprocessing // for each input of the data; nil if unknown
+	Classes   [][]string           // names of the classes, by target of the data and label; nil if no target has names
 	Seed      int64
 	Epoch     int // completed epochs
 	Step      int // completed steps
@@ -25,38 +25,37 @@ type Snapshot struct {
 	Absorbed  []Absorption
 	FrozenBN  []string
 	Position  Position
-	Metrics   map[string]float64
-	Best      map[string]float64
-	Callbacks []CallbackState // one a callback, as written
+	Metrics   map[string]float64 // of the model in this checkpoint
+	Best      map[string]float64 // metrics of the best checkpoint so far; nil if there is none
+	Callbacks []CallbackState    // one for each callback, in written order
 	Model     []nn.Tensor
-	Shadow    []nn.Tensor            // nil without weight averaging
-	Optimizer map[string][]nn.Tensor // slot → tensors named like the parameters
+	Shadow    []nn.Tensor            // averaged weights; nil without weight averaging
+	Optimizer map[string][]nn.Tensor // for each slot, a tensor for each parameter with the parameter's name
 }
 
-// CallbackState is what a snapshot holds of a callback. Its name is its identity: its
-// type and its place among the stage's callbacks of that type, "FuseBN[1]". State is
-// that of a [part.Stateful] one, nil for the others. A file of format version 1 names no
-// types: there the name is "[1]", the place among all callbacks.
+// CallbackState is what a snapshot holds of a callback. The name identifies the callback:
+// "FuseBN[1]" is the second one of type FuseBN in its stage. A file of format version 1
+// has no types: there "[1]" is the second of all callbacks. State is nil if the callback
+// is not a [part.Stateful].
 type CallbackState struct {
 	Name  string
 	State map[string]float64
 }
 
-// Position is the place between two steps where a snapshot was made, and the
-// sums that are under way there. A resumed run goes on at exactly this place.
+// Position is the place in a training where a snapshot was made, and the sums that are
+// being collected there. The place is between two steps, and within the list of hooks
+// that act between them. A resumed run continues at exactly this place.
 type Position struct {
-	Hooks         int     `json:"hooks"`           // hooks of the moment after Step that have acted
-	Validated     int     `json:"validated"`       // 1 + the step of the last validation, 0 for none
-	LossSum       float64 `json:"loss_sum"`        // over the epoch's images so far
-	Images        int     `json:"images"`          // in LossSum
-	StepsPerEpoch int     `json:"steps_per_epoch"` // what Step and Epoch were counted with; 0 in a calibration
-	Begins        bool    `json:"begins"`          // whether the stage has done no step yet: it begins here, at step 0 or where another one has ended
+	Hooks         int     `json:"hooks"`           // number of hooks that are done since the last step
+	Validated     int     `json:"validated"`       // 1 + the step after which the model was last validated; 0 for never
+	LossSum       float64 `json:"loss_sum"`        // sum of the loss over this epoch's images so far
+	Images        int     `json:"images"`          // number of images in LossSum
+	StepsPerEpoch int     `json:"steps_per_epoch"` // the length of an epoch in this training; 0 in a calibration
+	Begins        bool    `json:"begins"`          // the stage has not done a step yet
 }
 
-// Absorption is a receipt of one absorbed BN: what it has done to the node's eval-mode
-// output on a fixed batch. MaxChange is the largest change of a value, MaxSteps the same in
-// output quantization steps (0 where the output is not quantized). Of the Integers of a
-// quantized output Changed are no longer the same.
+// Absorption is the receipt of one absorbed BN. It compares the node's output before and
+// after, evaluated on a fixed batch.
 type Absorption struct {
 	Module      string  `json:"module"`
 	BN          string  `json:"bn"`
@@ -64,13 +63,13 @@ type Absorption struct {
 	WeightScale string  `json:"weight_scale"` // "keep" or "recompute"
 	Epoch       int     `json:"epoch"`
 	Step        int     `json:"step"`
-	MaxChange   float64 `json:"max_change"`
-	MaxSteps    float64 `json:"max_steps"`
-	Changed     int     `json:"changed"`
-	Integers    int     `json:"integers"`
+	MaxChange   float64 `json:"max_change"` // the largest change of a real value
+	MaxSteps    float64 `json:"max_steps"`  // the largest change in quantization steps of the output; 0 if it is not quantized
+	Changed     int     `json:"changed"`    // how many integers of the output have changed
+	Integers    int     `json:"integers"`   // how many integers the output has
 }
 
-// Typed reports whether the state's name says of which type its callback is.
+// Typed reports whether the name contains the type of the callback.
 func (c CallbackState) Typed() bool { return !strings.HasPrefix(c.Name, "[") }
 
 // Has reports whether the snapshot's stage had a callback of the name.
@@ -78,8 +77,8 @@ func (s *Snapshot) Has(name string) bool {
 	return slices.ContainsFunc(s.Callbacks, func(c CallbackState) bool { return c.Name == name })
 }
 
-// Unobserved reports whether the tensor is a quant node's range before it has
-// seen data, which is (+Inf, -Inf).
+// Unobserved reports whether the tensor is the range of a quant node that has not seen
+// any data yet. Such a range is (+Inf, -Inf).
 func Unobserved(name string, data []float32) bool {
 	return strings.HasSuffix(name, ".min_max") && len(data) == 2 && data[0] > data[1]
 }

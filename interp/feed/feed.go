@@ -1,5 +1,5 @@
-// Package feed makes batches of a data set: in an order that is drawn from a seed, with the transforms applied, prepared ahead
-// of their use.
+// Package feed makes batches from a data set. Their order is drawn from a seed, the transforms are applied, and the batches
+// are prepared by several goroutines before they are needed.
 package feed
 
 import (
@@ -16,17 +16,17 @@ type Feed struct {
 	Spec       part.Spec // after the transforms
 }
 
-// Batch is how many images at a time are read where n are asked for: never more than
-// there are, so that no room is made for others.
+// Batch returns the batch size to use if n is asked for: no more than there are samples,
+// so that no memory is wasted.
 func (f *Feed) Batch(n int) int { return min(n, f.Samples.Len()) }
 
-// Steps is the number of batches in an epoch.
+// Steps returns the number of batches in an epoch.
 func (f *Feed) Steps(batch int, dropLast bool) int {
 	return program.Batches(f.Samples.Len(), batch, dropLast)
 }
 
-// First reads up to n samples from the beginning of the data, in its own order, as
-// the network takes them: a slice for each input.
+// First reads the first n samples of the data set, or all if there are fewer. It returns
+// the network's inputs, a slice for each, and the number of samples.
 func (f *Feed) First(n int, seed int64) (inputs [][]float32, count int, err error) {
 	n = min(n, f.Samples.Len())
 	l, err := f.Load(Order{Seed: uint64(seed), Batch: n, PerEpoch: 1, To: 1}, 1)
@@ -44,9 +44,9 @@ func (f *Feed) First(n int, seed int64) (inputs [][]float32, count int, err erro
 	return inputs, n, nil
 }
 
-// Each hands do the first samples of the data (all with a negative number), in its own
-// order and in batches of up to batch, as the network takes them. What do gets is valid
-// until it returns; an error of its ends the pass.
+// Each calls do for the first samples of the data set, in batches of up to batch. A
+// negative number of samples means all. The batch is valid only during the call. If do
+// returns an error, Each stops and returns it.
 func (f *Feed) Each(samples, batch int, seed int64, do func(b *Batch) error) error {
 	if samples < 0 || samples > f.Samples.Len() {
 		samples = f.Samples.Len()

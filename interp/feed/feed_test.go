@@ -112,7 +112,7 @@ func TestBatchesDependOnlyOnSeedEpochAndIndex(t *testing.T) {
 	}
 }
 
-// TestOrderIsAsDocumented holds order and augmentation against docs/numerics.md, written anew from the page.
+// TestOrderIsAsDocumented compares order and augmentation with a second implementation, written after docs/numerics.md.
 func TestOrderIsAsDocumented(t *testing.T) {
 	const n, seed, batch = 23, -6, 5
 	f := newFeed(n, 4, 5, 1)
@@ -151,7 +151,7 @@ func TestOrderIsAsDocumented(t *testing.T) {
 	}
 }
 
-// documented is the page's generator of some keys.
+// documented is the generator of that page, seeded with some keys.
 func documented(keys ...uint64) func() uint64 {
 	var state uint64
 	next := func() uint64 {
@@ -321,8 +321,8 @@ func TestBadDataIsNamed(t *testing.T) {
 	}
 }
 
-// TestPanicsCross: a panic in a data set is raised in the goroutine that can
-// recover it.
+// TestPanicsCross: a panic in a data set is raised again in the caller's goroutine, where it
+// can be recovered.
 func TestPanicsCross(t *testing.T) {
 	f := newFeed(12, 4, 5, 1)
 	f.Samples.(*squares).spoil = func(i int, _ *part.Image, _ *int) error {

@@ -9,34 +9,35 @@ import (
 	"qpipe/interp/part"
 )
 
-// Order says which images a loader delivers: the batches from up to to of an
-// endless sequence of epochs with perEpoch batches each. The order of epoch e is
-// a permutation that is a function of (seed, e) alone, or the data's own order.
+// Order says which batches a loader delivers. Imagine an endless sequence of epochs with
+// PerEpoch batches each: the loader delivers the batches From (included) to To (excluded).
+// With Shuffle, the samples of epoch e are in a random order that depends on Seed and e
+// alone; otherwise they are in the order of the data set.
 type Order struct {
 	Seed     uint64
 	Shuffle  bool
-	Batch    int
+	Batch    int // samples in a full batch
 	PerEpoch int
 	From, To int
 }
 
-// Batch is a piece of an epoch as the network takes it.
+// Batch holds some samples of an epoch in the form that the network takes.
 type Batch struct {
-	Index []int // the samples
+	Index []int // indices of the samples in the data set
 
-	inputs  [][]float32   // by input, room for a full batch
-	sizes   []int         // by input, of one sample
-	targets []part.Target // by target, room for a full batch
+	inputs  [][]float32   // for each input, memory for a full batch
+	sizes   []int         // for each input, the number of values of one sample
+	targets []part.Target // for each target, memory for a full batch
 	given   [][]float32   // what Inputs returns
 	asked   []part.Target // what Targets returns
 	spec    *part.Spec
 	epoch   int
 	err     error
-	crash   string // a panic of a part, raised again where it can be caught
-	ready   chan struct{}
+	crash   string        // a panic in a part, which Next raises again in its caller's goroutine
+	ready   chan struct{} // receives a value once the batch is filled
 }
 
-// newBatch makes room for so many samples.
+// newBatch allocates a batch for so many samples.
 func newBatch(s *part.Spec, samples int) *Batch {
 	b := &Batch{
 		Index: make([]int, samples), spec: s, ready: make(chan struct{}, 1),
@@ -56,7 +57,7 @@ func newBatch(s *part.Spec, samples int) *Batch {
 	return b
 }
 
-// Inputs are the values of the samples that there are, by input. They are valid until the next call.
+// Inputs returns the values of the batch's samples, a slice for each input. The result is valid until the next call.
 func (b *Batch) Inputs() [][]float32 {
 	for k, x := range b.inputs {
 		b.given[k] = x[:len(b.Index)*b.sizes[k]]
@@ -64,7 +65,7 @@ func (b *Batch) Inputs() [][]float32 {
 	return b.given
 }
 
-// Targets are what the network should answer for the samples that there are, by target. They are valid until the next call.
+// Targets returns the targets of the batch's samples. The result is valid until the next call.
 func (b *Batch) Targets() []part.Target {
 	for k, t := range b.spec.Targets {
 		n := len(b.Index) * t.Size()
@@ -77,13 +78,18 @@ func (b *Batch) Targets() []part.Target {
 	return b.asked
 }
 
-// Loader prepares batches ahead of their use, several at a time, and delivers
-// them in order. It holds a fixed number of batches, which go round.
+// Loader prepares batches before they are needed, several at a time, and delivers them in
+// order. It has a fixed number of batches and uses them again and again: dispatch takes a
+// free batch, writes down its samples and queues it twice. Readers take it from todo
+// and fill it, in any order. Next takes it from due, in order, and waits until it is
+// ready. When the caller asks for the next one, the batch is free again.
 type Loader struct {
-	free, todo, due chan *Batch
-	quit            chan struct{}
-	work            sync.WaitGroup
-	lent            *Batch
+	free chan *Batch // not in use
+	todo chan *Batch // to be filled by readers
+	due  chan *Batch // to be delivered, in order
+	quit chan struct{}
+	work sync.WaitGroup
+	lent *Batch // the batch that the caller has, nil if none
 }
 
 // Load starts a loader with the given number of goroutines.
@@ -113,14 +119,15 @@ func (f *Feed) Load(o Order, readers int) (*Loader, error) {
 	return l, nil
 }
 
-// Depth is how many batches go round, of so many in all.
+// Depth returns how many batches a loader with so many readers holds: one more than it has
+// readers, but not more than the batches that it delivers.
 func Depth(readers, batches int) int { return min(readers+1, max(batches, 1)) }
 
-// dispatch hands out the batches in order as room comes free.
+// dispatch decides which samples are in which batch, and queues each batch for a reader and for Next.
 func (l *Loader) dispatch(o Order, n int) {
 	defer close(l.due)
 	defer close(l.todo)
-	var perm []int32 // of the epoch, nil for the data's own order
+	var perm []int32 // order of the epoch's samples, nil for the order of the data set
 	if o.Shuffle {
 		perm = make([]int32, n)
 	}
@@ -151,13 +158,14 @@ func (l *Loader) dispatch(o Order, n int) {
 	}
 }
 
-// permute writes the order of an epoch.
+// permute writes the order of an epoch's samples to p.
 func (o Order) permute(p []int32, epoch int) {
 	var r part.Rand
 	r.Seed(o.Seed, uint64(epoch))
 	part.Permute(&r, p)
 }
 
+// read fills batches until there are no more.
 func (l *Loader) read(r *reader) {
 	for b := range l.todo {
 		b.crash, b.err = fill(r, b)
@@ -165,7 +173,7 @@ func (l *Loader) read(r *reader) {
 	}
 }
 
-// fill reads a batch, and catches a panic of a part.
+// fill fills a batch. If a part panics, it returns the panic's text and stack.
 func fill(r *reader, b *Batch) (crash string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -175,7 +183,7 @@ func fill(r *reader, b *Batch) (crash string, err error) {
 	return "", r.fill(b)
 }
 
-// Next returns the next batch; it is the caller's until the next call.
+// Next returns the next batch. The caller may use it until the next call of Next.
 func (l *Loader) Next() (*Batch, error) {
 	if l.lent != nil {
 		l.free <- l.lent

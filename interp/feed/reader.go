@@ -6,16 +6,16 @@ import (
 	"qpipe/interp/part"
 )
 
-// reader turns samples into rows of a batch. Each goroutine has its own.
+// reader reads samples into batches. Each goroutine has its own reader.
 type reader struct {
 	feed   *Feed
-	values []values // by input
+	values []values // one for each input
 	seed   uint64
 	sample *part.Sample
 	rand   part.Rand
 }
 
-// fill reads the samples b.Index and what randomness (seed, epoch, index) gives them.
+// fill reads the samples b.Index into the batch.
 func (r *reader) fill(b *Batch) error {
 	for row, i := range b.Index {
 		if err := r.read(i, b.epoch); err != nil {
@@ -36,10 +36,11 @@ func (r *reader) fill(b *Batch) error {
 	return nil
 }
 
-// of is the row of a sample.
+// of returns the values of the sample at index row of a batch; size is their number.
 func of[T any](rows []T, row, size int) []T { return rows[row*size:][:size] }
 
-// read reads a sample, transforms it and checks what comes out.
+// read reads sample i into r.sample, applies the transforms and checks the result. The
+// randomness of the transforms depends on seed, epoch and i alone.
 func (r *reader) read(i, epoch int) error {
 	if err := r.feed.Samples.Sample(i, r.sample); err != nil {
 		return err
@@ -51,13 +52,14 @@ func (r *reader) read(i, epoch int) error {
 	return r.feed.Spec.Check(r.sample)
 }
 
-// values is how an input of the data becomes one of the network.
+// values converts an input of the data into an input of the network.
 type values struct {
-	mean, std []float64      // per channel
-	bytes     [][256]float32 // by channel, what every byte becomes; nil for numbers
+	mean, std []float64      // for each channel
+	bytes     [][256]float32 // for each channel, the result for every byte; nil for numbers
 }
 
-// valuesOf prepares x = (pixel/255 - mean)/std, or (number - mean)/std, computed in float64 and rounded once.
+// valuesOf prepares the conversion x = (byte/255 - mean)/std, or x = (number - mean)/std. It is computed in float64 and
+// rounded once, to float32.
 func valuesOf(in part.InputSpec) (values, error) {
 	mean, std, err := in.MeanStd()
 	if err != nil {
@@ -81,7 +83,7 @@ func valuesOf(in part.InputSpec) (values, error) {
 	return v, nil
 }
 
-// spread writes an image as the network's input.
+// spread converts the values of m and writes them to dst.
 func (v *values) spread(m *part.Image, dst []float32) {
 	switch pix := m.Pix; {
 	case v.bytes == nil:
