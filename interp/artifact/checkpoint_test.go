@@ -116,7 +116,7 @@ func TestRefusals(t *testing.T) {
 		{"version", `format version "3"`, diag.UnknownFormat, other},
 		{"foreign", "not a checkpoint of qpipe", diag.NotCheckpoint, plainFile},
 		{"a Git LFS pointer", "`git lfs pull`", diag.NotCheckpoint, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")},
-		{"a page", "a page of the web", diag.NotCheckpoint, []byte("\n<!doctype html>\n<title>404</title>")},
+		{"a page", "a web page", diag.NotCheckpoint, []byte("\n<!doctype html>\n<title>404</title>")},
 		{"a PyTorch file", "safetensors.torch.save_file", diag.NotCheckpoint, []byte("PK\x03\x04\x00\x00\x08\x08archive/data.pkl")},
 		{"an old PyTorch file", "a pickle", diag.NotCheckpoint, []byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")},
 		{"gzip", "a gzip file", diag.NotCheckpoint, []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")},

@@ -36,7 +36,7 @@ func TestModelOutOfFiles(t *testing.T) {
 		t.Errorf("no file: %v", list)
 	}
 	put("here", "\x07\x08")
-	if list := found(); !list.HasErrors() || !strings.Contains(list[0].Summary, `"head.fc.bias" have the shape [2], and the network wants [3]`) {
+	if list := found(); !list.HasErrors() || !strings.Contains(list[0].Summary, `"head.fc.bias" have the shape [2], but the network needs [3]`) {
 		t.Errorf("two weights of three: %v", list)
 	}
 	put("here", "\x07\x08\x09")

@@ -121,7 +121,7 @@ func TestSeveralEvaluated(t *testing.T) {
 func TestSpoiltSample(t *testing.T) {
 	p, x := parttest.Several()
 	p.Datasets[0].Call = x.Call(program.DatasetKind, "Scenes", "dataset.Scenes.train", parttest.ScenesArgs{N: 40, Spoilt: 5})
-	if _, d := broke(t, p, world(t.TempDir())); !strings.Contains(d.Summary, `image 5: its "mask" label is 2, the data set says 0 to 1`) {
+	if _, d := broke(t, p, world(t.TempDir())); !strings.Contains(d.Summary, `image 5: its "mask" label is 2, but the data set declares 0 to 1`) {
 		t.Errorf("%s: %s", d.Code, d.Summary)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // TestSeveralRefused: data, network, loss and metric that do not go together are found before anything runs.
 func TestSeveralRefused(t *testing.T) {
 	for want, change := range map[string]func(p *program.Program, x *parttest.Text){
-		"QP311 CrossEntropy does not fit: it takes a network with one output": func(p *program.Program, x *parttest.Text) {
+		"QP311 CrossEntropy does not fit: it needs a network with one output": func(p *program.Program, x *parttest.Text) {
 			p.Stages[0].Trainer.Loss = x.Call(program.LossKind, "CrossEntropy", "stage.float.trainer.loss", parttest.Nothing{})
 		},
 		"QP311 Accuracy does not fit": func(p *program.Program, x *parttest.Text) {

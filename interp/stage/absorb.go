@@ -15,16 +15,17 @@ import (
 // probeImages is the size of the fixed batch that receipts are measured on.
 const probeImages = 32
 
-// probe is a fixed batch and the outputs that a graph has for it.
+// probe is a fixed batch, and the model compiled for it. It measures how an
+// absorption changes the model's outputs.
 type probe struct {
 	run *run
-	x   [][]float32 // by input
-	n   int
+	x   [][]float32 // the batch: a slice for each input
+	n   int         // samples in the batch
 	net engine.Compiled
 }
 
 // newProbe reads the batch: the first images of the validation data, or of the
-// training data where there is none.
+// training data if the stage has no validation data.
 func newProbe(r *run) (*probe, error) {
 	feed := r.Val
 	if feed == nil {
@@ -37,10 +38,10 @@ func newProbe(r *run) (*probe, error) {
 	return &probe{run: r, x: x, n: n}, nil
 }
 
-// measure runs the model as it is now.
+// measure compiles the model as it is now and runs it on the batch.
 func (p *probe) measure() (err error) {
 	r := p.run
-	p.net = nil // its memory is the next one's
+	p.net = nil // so that its memory can be collected before the next net is made
 	if p.net, err = r.engine().Compile(r.Model, p.n, false); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (p *probe) measure() (err error) {
 	return nil
 }
 
-// absorb does the work of [State.AbsorbBN].
+// absorb does the work of [part.State.AbsorbBN].
 func (r *run) absorb(modules []string, recompute bool) error {
 	p, err := newProbe(r)
 	if err != nil {
@@ -85,7 +86,7 @@ func (r *run) absorb(modules []string, recompute bool) error {
 	return nil
 }
 
-// absorbOne absorbs one BN and writes its receipt.
+// absorbOne absorbs one BN, in the model and in the averaged weights, and logs its receipt.
 func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 	if p.net == nil {
 		if err := p.measure(); err != nil {
@@ -114,6 +115,7 @@ func (r *run) absorbOne(p *probe, m nn.Module, recompute bool) error {
 	return nil
 }
 
+// receipt returns a receipt without measurements.
 func (r *run) receipt(m nn.Module, recompute bool) checkpoint.Absorption {
 	a := checkpoint.Absorption{
 		Module: m.Name, BN: m.BN, Mode: r.Mode, WeightScale: "keep",
@@ -125,8 +127,8 @@ func (r *run) receipt(m nn.Module, recompute bool) checkpoint.Absorption {
 	return a
 }
 
-// inherited are the receipts, without measurements, of what the model had
-// absorbed before this stage.
+// inherited returns receipts, without measurements, for the BNs that the model had
+// already absorbed when this stage began.
 func (r *run) inherited() []checkpoint.Absorption {
 	var list []checkpoint.Absorption
 	for _, b := range r.Model.Absorbed() {
@@ -142,7 +144,7 @@ func (r *run) inherited() []checkpoint.Absorption {
 	return list
 }
 
-// freeze does the work of [State.FreezeBN].
+// freeze does the work of [part.State.FreezeBN].
 func (r *run) freeze(modules []string) error {
 	var names []string
 	for _, name := range modules {
@@ -178,8 +180,8 @@ func (r *run) freezeGraphs(names []string) error {
 	return nil
 }
 
-// rebuild follows a change of the model's structure. The nets before it are let go of,
-// and their memory found, before there are others.
+// rebuild compiles the nets again after a change of the model's structure. It drops the
+// old nets and collects their memory first, so that old and new nets never exist together.
 func (r *run) rebuild() error {
 	r.eval = evaluator{}
 	if r.worker == nil {
@@ -190,7 +192,7 @@ func (r *run) rebuild() error {
 	return r.worker.rebuild()
 }
 
-// moduleOf finds the node of the name, which may be a member's.
+// moduleOf finds a node by its own name or by the name of one of its members.
 func moduleOf(g *nn.Graph, name string) (nn.Module, error) {
 	for _, m := range g.Modules() {
 		if m.Name == name || slices.Contains(m.Members, name) {
@@ -200,7 +202,7 @@ func moduleOf(g *nn.Graph, name string) (nn.Module, error) {
 	return nn.Module{}, &Failure{Attr: "modules", Err: fmt.Errorf("the model has no module %q", name)}
 }
 
-// nodeOf names the node that a tensor belongs to.
+// nodeOf returns the name of the node that a tensor belongs to, "" if there is none.
 func nodeOf(g *nn.Graph, tensor string) string {
 	node, longest := "", 0
 	for _, m := range g.Modules() {

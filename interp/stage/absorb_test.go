@@ -14,8 +14,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// TestReceipts: reverse fold absorbs without a change, with_bn with one, unless
-// the scale is taken anew.
+// TestReceipts: under with_bn_reverse_fold an absorption changes nothing. Under with_bn it
+// does, and so it does where the weights' scale is recomputed.
 func TestReceipts(t *testing.T) {
 	for _, c := range []struct {
 		mode      nn.Mode
@@ -55,8 +55,8 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
-// TestOptimizerFollowsAbsorption: BN's slots go, those of the weight and of the
-// new bias begin at zero, the others stay.
+// TestOptimizerFollowsAbsorption: the slots of the BN are dropped, those of the weight and
+// of the new bias begin with zeros, all others are kept.
 func TestOptimizerFollowsAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.ReverseFold)
 	b.add(saver{}, atStep(6)).add(absorb{}, atStep(6), "body.0.conv").add(saver{}, atStep(6))
@@ -86,8 +86,8 @@ func TestOptimizerFollowsAbsorption(t *testing.T) {
 	}
 }
 
-// TestShadowFollowsAbsorption: the averaged weights absorb with their own
-// statistics, so what they answer stays.
+// TestShadowFollowsAbsorption: the averaged weights absorb their BN with their own
+// statistics, so their outputs do not change.
 func TestShadowFollowsAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.ReverseFold)
 	a := &average{}
@@ -110,7 +110,7 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 	if slices.Equal(find(s.Shadow, "body.0.conv.bias"), find(s.Model, "body.0.conv.bias")) {
 		t.Error("the averaged weights have absorbed with the model's statistics")
 	}
-	// evaluation does use them: with the model's own weights the answer is another
+	// validation does use them: with the model's own weights the result is different
 	g := tinyNet(t, nn.QAT, nn.ReverseFold)
 	if err := checkpoint.LoadTensors(g, s, part.LoadOptions{}); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestShadowFollowsAbsorption(t *testing.T) {
 	}
 }
 
-// TestMetricsAfterAbsorption: what a stage reports is of the model that it ends with.
+// TestMetricsAfterAbsorption: a stage reports the metrics of the model that it ends with.
 func TestMetricsAfterAbsorption(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	end := &program.Schedule{End: true}
@@ -148,7 +148,7 @@ type looker struct{ look func(s *part.State) error }
 
 func (l looker) Fire(s *part.State, _ []string) error { return l.look(s) }
 
-// TestFrozenStatistics stay while the others move.
+// TestFrozenStatistics: frozen statistics stay the same while the others change.
 func TestFrozenStatistics(t *testing.T) {
 	b := newBench(t, nn.QAT, nn.WithBN)
 	b.add(freeze{}, atStep(3), "body.0.conv").add(saver{}, every(3, 1))

@@ -6,15 +6,16 @@ import (
 	"qpipe/ops/nn"
 )
 
-// answers brings a network's outputs and the data's targets together, in room that is used again.
+// answers puts the outputs of a network and the targets of the data into one
+// [part.Batch], which losses and metrics read. It reuses its memory from batch to batch.
 type answers struct {
 	batch part.Batch
-	sizes []int       // by output, of one sample
-	room  [][]float32 // by output, for the gradient; nil where none is wanted
-	grads [][]float32 // by output, the gradient for the last batch
+	sizes []int       // for each output, the number of values of one sample
+	room  [][]float32 // for each output, memory for the gradient of a full batch; nil if no gradient is needed
+	grads [][]float32 // for each output, the gradient of the last batch: the beginning of room
 }
 
-// newAnswers makes room for the gradients of so many samples.
+// newAnswers allocates gradients for batches of up to so many samples; 0 means that none are needed.
 func newAnswers(g *nn.Graph, samples int) *answers {
 	a := &answers{}
 	for _, out := range g.Outputs() {
@@ -28,7 +29,7 @@ func newAnswers(g *nn.Graph, samples int) *answers {
 	return a
 }
 
-// to is what the network has answered to a batch: y by output.
+// to returns the network's outputs y for the batch b, together with b's targets.
 func (a *answers) to(b *feed.Batch, y [][]float32) *part.Batch {
 	n := len(b.Index)
 	a.batch.Len, a.batch.Targets = n, b.Targets()

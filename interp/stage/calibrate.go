@@ -7,9 +7,9 @@ import (
 	"qpipe/ops/engine"
 )
 
-// calibrator does the steps of `calibrator {}`: it shows the network the batches
-// that training with the same seed would begin with, transforms and all, and
-// lets its quant nodes find their ranges.
+// calibrator runs the steps of `calibrator {}`. It feeds the network the same batches
+// as the first steps of a training with this seed, transforms included, and the
+// network's quant nodes observe their ranges.
 type calibrator struct {
 	run    *run
 	net    engine.Compiled
@@ -21,7 +21,7 @@ func newCalibrator(r *run) (*calibrator, error) {
 	if err := c.rebuild(); err != nil {
 		return nil, err
 	}
-	const full = true // a short batch would weigh as much as a full one
+	const full = true // only full batches: observers would give a short one the same weight
 	var err error
 	c.loader, err = r.Train.Load(feed.Order{
 		Seed: uint64(r.seed), Shuffle: true,
@@ -47,7 +47,7 @@ func (c *calibrator) close() {
 	}
 }
 
-// step shows the network one batch.
+// step calibrates on one batch.
 func (c *calibrator) step() error {
 	r := c.run
 	r.meter.begin(r.now())

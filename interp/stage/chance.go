@@ -8,8 +8,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// warnOfChance says that the stage's validation found the model no better than
-// guessing.
+// warnOfChance warns if the stage's validation found the model no better than guessing.
 func (r *run) warnOfChance() {
 	if r.Val == nil || !r.validated() {
 		return
@@ -30,10 +29,11 @@ func (r *run) warnOfChance() {
 	}
 }
 
-// guessed reports whether a share v of n images is not above the share p that
-// guessing reaches by two standard deviations. Where so few images cannot tell a
-// model halfway between guessing and perfect from a guess (four deviations), nothing
-// is said.
+// guessed reports whether a metric of v on n images may be the result of guessing, which
+// would reach p on average. Both are shares of the images, from 0 to 1. The bound is two
+// standard deviations above p. With very few images the answer is always false: if even
+// a model halfway between guessing and perfect were less than four standard deviations
+// above p, the result would say nothing.
 func guessed(v, p float64, n int) bool {
 	sd := math.Sqrt(p * (1 - p) / float64(max(n, 1)))
 	return 4*sd < (1-p)/2 && v <= p+2*sd
@@ -42,15 +42,15 @@ func guessed(v, p float64, n int) bool {
 func (r *run) atChance(name string, v, chance float64, n int) Warning {
 	w := Warning{
 		Code:    diag.AtChance,
-		Summary: fmt.Sprintf("the model is no better than guessing: %s %.2f %% of %s, and the same answer for every image has %.2f %%", name, 100*v, part.Count(n, "image"), 100*chance),
+		Summary: fmt.Sprintf("the model is no better than guessing: %s is %.2f %% of %s, and giving the same answer for every image reaches %.2f %%", name, 100*v, part.Count(n, "image"), 100*chance),
 	}
 	switch {
 	case r.Trainer != nil:
-		w.Detail = "Likely causes, the usual one first: a learning rate too large for the beginning (a smaller lr, or an lr_updater with warmup_len); too few steps; labels that do not belong to the images; a Normalize that differs between training and validation."
+		w.Detail = "Likely causes, the most common first: the learning rate is too large at the start (use a smaller lr, or an lr_updater with warmup_len); too few steps; labels that do not belong to the images; a Normalize that differs between training and validation."
 	case r.Calibrator != nil:
-		w.Detail = "Likely causes: the checkpoint that is loaded has not learned; a Normalize other than in its training; too few calibration steps, so that ranges are not known."
+		w.Detail = "Likely causes: the loaded checkpoint was never trained well; Normalize differs from its training; there were too few calibration steps to find the ranges."
 	default:
-		w.Detail = "Likely causes: the checkpoint that is loaded has not learned, or none is loaded; a Normalize other than in its training; labels in another order."
+		w.Detail = "Likely causes: no checkpoint is loaded, or it was never trained well; Normalize differs from its training; the labels are in another order."
 	}
 	return w
 }

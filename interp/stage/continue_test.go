@@ -41,8 +41,9 @@ func (m *marked[T]) State() map[string]float64     { return map[string]float64{"
 func (m *marked[T]) SetState(s map[string]float64) { m.value = s["value"] }
 func (m *marked[T]) GovernsCheckpoints()           {}
 
-// TestStatesFollowNames: a state goes to the callback of the same type and the same
-// place among its type, whatever stands around it; what is new begins anew.
+// TestStatesFollowNames: a state is given to the callback of the same type and the same
+// place among those of the type, whatever other callbacks there are. A new callback begins
+// without a state.
 func TestStatesFollowNames(t *testing.T) {
 	kinds := []func(float64) part.Callback{
 		func(v float64) part.Callback { return &marked[int]{v} },
@@ -76,8 +77,8 @@ func TestStatesFollowNames(t *testing.T) {
 	})
 }
 
-// TestContinuedSchedules: what is due before the stage's first step acts, whatever
-// acted or stood in the stage before; what has passed is named.
+// TestContinuedSchedules: a callback that is due before the stage's first step acts, whatever
+// callbacks the stage before had. There is a warning for points that have passed.
 func TestContinuedSchedules(t *testing.T) {
 	first := firstStage(t, func(b *bench) { b.add(&count{}, nil).add(saver{}, atStep(1)) })
 	for _, c := range []struct {
@@ -111,8 +112,8 @@ func TestContinuedSchedules(t *testing.T) {
 	}
 }
 
-// TestContinuedEqualsStraight: two stages of two epochs end with the weights and
-// metrics of one of four, interrupted or not, callbacks in either order.
+// TestContinuedEqualsStraight: two stages of two epochs each end with the same weights and
+// metrics as one stage of four, interrupted or not, with callbacks in either order.
 func TestContinuedEqualsStraight(t *testing.T) {
 	add := func(swap bool) func(*bench) {
 		return func(b *bench) {
@@ -155,8 +156,8 @@ func TestContinuedEqualsStraight(t *testing.T) {
 	}
 }
 
-// TestNothingLeft: a stage that continues another one's finished training has no
-// step to do. It validates, acts at its end, and leaves its checkpoint all the same.
+// TestNothingLeft: a stage that continues a finished training has no step to do. It still
+// validates, runs its hooks for the end, and writes its checkpoint.
 func TestNothingLeft(t *testing.T) {
 	first := firstStage(t, nil)
 	b := laterStage(t, first).add(absorb{}, &program.Schedule{End: true}, "body.0.conv")
@@ -174,8 +175,8 @@ func TestNothingLeft(t *testing.T) {
 	}
 }
 
-// TestMetricsAreMeasured: nothing that another stage, or earlier weights, were
-// measured by is said of this stage or of its checkpoints.
+// TestMetricsAreMeasured: a stage and its checkpoints have no metrics that were measured
+// with other weights or in another stage.
 func TestMetricsAreMeasured(t *testing.T) {
 	b := laterStage(t, firstStage(t, nil))
 	b.Val = nil
@@ -194,8 +195,9 @@ func TestMetricsAreMeasured(t *testing.T) {
 	}
 }
 
-// TestBestIsHandedOn: until a stage does better, the best checkpoint of the one that
-// it continues from is its own, with its file; without the file the best begins anew.
+// TestBestIsHandedOn: a stage takes over the best checkpoint of the stage that it continues
+// from, together with its file, until it does better. If the file is missing, the search
+// for the best starts over.
 func TestBestIsHandedOn(t *testing.T) {
 	first := firstStage(t, func(b *bench) { b.add(&marked[int]{7}, nil).add(saver{}, nil) })
 	m := &marked[int]{}
@@ -219,7 +221,8 @@ func TestBestIsHandedOn(t *testing.T) {
 	}
 }
 
-// TestRatesAreSaid: a rate that is written and does not count, or that jumps.
+// TestRatesAreSaid: there is a warning for a learning rate that is written and not used,
+// and for one that jumps.
 func TestRatesAreSaid(t *testing.T) {
 	first := firstStage(t, nil)
 	for name, c := range map[string]struct {
@@ -275,7 +278,7 @@ type guesses struct{ meanLogit }
 func (*guesses) Values() []float64 { return []float64{0.11, 0.5} }
 func (*guesses) Chance() []float64 { return []float64{0.1, 1} }
 
-// TestChanceIsSaid: in every form a stage that ends no better than guessing says so.
+// TestChanceIsSaid: in every form there is a warning if a stage ends no better than guessing.
 func TestChanceIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		images int

@@ -9,8 +9,9 @@ import (
 	"qpipe/interp/part"
 )
 
-// CallbackNames are the identities of callbacks of these types, in written order: the
-// type, and the place among those of the type.
+// CallbackNames returns a name for each callback, given their types in written order. A
+// name is the type and a count of the callbacks of that type so far: "FuseBN[0]",
+// "EMA[0]", "FuseBN[1]". Checkpoints use these names to identify callbacks.
 func CallbackNames(types []string) []string {
 	count := map[string]int{}
 	out := make([]string, len(types))
@@ -21,6 +22,7 @@ func CallbackNames(types []string) []string {
 	return out
 }
 
+// names returns the names of the callbacks; see [CallbackNames].
 func names(callbacks []BoundCallback) []string {
 	types := make([]string, len(callbacks))
 	for i, c := range callbacks {
@@ -29,7 +31,7 @@ func names(callbacks []BoundCallback) []string {
 	return CallbackNames(types)
 }
 
-// named returns the callbacks that are an H, by their names.
+// named returns the callbacks that implement H, by their names.
 func named[H any](callbacks []BoundCallback) map[string]H {
 	out := map[string]H{}
 	for i, name := range names(callbacks) {
@@ -40,7 +42,8 @@ func named[H any](callbacks []BoundCallback) map[string]H {
 	return out
 }
 
-// states takes down what a snapshot holds of the callbacks.
+// states returns what a snapshot keeps of the callbacks: their names and, for a
+// [part.Stateful] one, a copy of its state.
 func states(callbacks []BoundCallback) []checkpoint.CallbackState {
 	out := make([]checkpoint.CallbackState, len(callbacks))
 	for i, name := range names(callbacks) {
@@ -52,8 +55,9 @@ func states(callbacks []BoundCallback) []checkpoint.CallbackState {
 	return out
 }
 
-// sameCallbacks reports whether a snapshot's callbacks are these, in this order, so
-// that its hooks are as well. Of a file of format version 1 only their number is known.
+// sameCallbacks reports whether the callbacks of a snapshot are the given ones in the same
+// order. Then the lists of hooks are the same, too. For a file of format version 1 it can
+// only compare how many there are.
 func sameCallbacks(kept []checkpoint.CallbackState, callbacks []BoundCallback) bool {
 	return slices.EqualFunc(kept, names(callbacks), func(c checkpoint.CallbackState, name string) bool {
 		return c.Name == name || !c.Typed()

@@ -1,5 +1,6 @@
-// Package stage is the loop that trains, calibrates or validates one stage: it turns a model, data and parts into a
-// trained model and its events. It knows neither the stage graph nor the layout of files: what must be kept is handed to a [Keeper].
+// Package stage is the loop that trains, calibrates or validates one stage. It gets a model, data and parts, and
+// produces a trained model and events. It knows neither the graph of stages nor the layout of files: checkpoints
+// are handed to a [Keeper], which stores them.
 package stage
 
 import (
@@ -17,9 +18,9 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Job is one stage, ready to run: its model converted and loaded, its parts
-// made, its selectors resolved. At most one of Trainer and Calibrator is set;
-// with neither, the job validates.
+// Job is one stage, ready to run: the model is converted and its weights are loaded, the
+// parts are built, the selectors are resolved. At most one of Trainer and Calibrator is
+// set; without either, the job only validates.
 type Job struct {
 	Name       string
 	Seed       int64
@@ -31,24 +32,28 @@ type Job struct {
 	Trainer    *TrainerJob
 	Calibrator *CalibratorJob
 	Callbacks  []BoundCallback
-	Resume     *checkpoint.Snapshot // full recovery or optimizer-only, as Trainer says; nil: fresh
-	// Interrupted: Resume is of this stage's own attempt, which goes on inside of the moment where it
-	// stopped. Otherwise the stage begins at the checkpoint's step, and all before it is behind it.
+	// Resume is the checkpoint to continue from, nil for a fresh start. Trainer says whether everything is
+	// restored from it (full recovery) or only the weights, the optimizer's state and the learning rate.
+	Resume *checkpoint.Snapshot
+	// Interrupted says that Resume was written by an earlier, interrupted attempt at this same stage. The stage then
+	// continues exactly where that attempt stopped, even in the middle of the hooks between two steps. Otherwise
+	// Resume is from another stage, or the stage was changed since, and this one begins at the checkpoint's step.
 	Interrupted bool
-	// Best is the checkpoint whose metrics Resume holds as its best. Without it the best begins anew.
+	// Best is the best checkpoint written before Resume; its metrics are Resume.Best. If it is nil, the search for
+	// the best checkpoint starts over.
 	Best    *checkpoint.Snapshot
-	Keeper  Keeper
-	Events  func(event.Event)
-	Warn    func(Warning)    // what the user should know, nil: nobody asks
-	Clock   func() time.Time // for rates only; never reaches a checkpoint
-	Stop    <-chan struct{}  // closed: finish the step, save "last", return ErrInterrupted
+	Keeper  Keeper            // stores checkpoints; nil: they are not stored
+	Events  func(event.Event) // gets every event; may be nil
+	Warn    func(Warning)     // gets warnings for the user; may be nil
+	Clock   func() time.Time  // for rates and durations only; never reaches a checkpoint
+	Stop    <-chan struct{}   // once closed, the run finishes its step, saves "last" and returns ErrInterrupted
 	Kernels *kernel.Set
 	Workers *engine.Workers
-	Engine  engine.Engine // what runs the networks; nil: the cores, with Kernels and Workers
-	Readers int           // goroutines that prepare batches ahead; 0: one for each core
+	Engine  engine.Engine // runs the networks; nil: the CPU, with Kernels and Workers
+	Readers int           // goroutines that prepare batches ahead; 0: one for each core, 8 at most
 }
 
-// engine is what runs the networks.
+// engine returns the engine that runs the networks.
 func (j *Job) engine() engine.Engine {
 	if j.Engine != nil {
 		return j.Engine
@@ -56,7 +61,7 @@ func (j *Job) engine() engine.Engine {
 	return engine.CPU{Kernels: j.Kernels, Workers: j.Workers}
 }
 
-// TrainerJob is what `trainer {}` says.
+// TrainerJob holds the settings of `trainer {}`.
 type TrainerJob struct {
 	Epochs, Steps     int // exactly one is positive
 	BatchSize         int
@@ -64,11 +69,11 @@ type TrainerJob struct {
 	ResumeOptimizer   bool
 	ResumeEpochOrStep bool
 	Optimizer         part.Optimizer
-	LRUpdater         part.LRUpdater // nil: the rate stays
+	LRUpdater         part.LRUpdater // nil: a constant learning rate
 	Loss              part.Loss
 }
 
-// CalibratorJob is what `calibrator {}` says.
+// CalibratorJob holds the settings of `calibrator {}`.
 type CalibratorJob struct {
 	Steps, BatchSize int
 }
@@ -78,48 +83,49 @@ type BoundCallback struct {
 	Type     string
 	Address  string // for messages and receipts
 	Callback part.Callback
-	When     *program.Schedule // nil when not given
-	Modules  []string          // names of nodes; all that qualify when `modules` was not given
+	When     *program.Schedule // nil if `when` was not given
+	Modules  []string          // names of the selected nodes; all suitable nodes if `modules` was not given
 }
 
-// ErrInterrupted is what [Job.Run] returns after Stop was closed: "last" holds all that is needed to go on.
+// ErrInterrupted is returned by [Job.Run] after Stop was closed. The checkpoint "last" then has all that is needed to
+// continue.
 var ErrInterrupted = errors.New("interrupted")
 
-// Result is what a finished job reports.
+// Result is the outcome of a finished job.
 type Result struct {
 	Model       *nn.Graph
-	Metrics     map[string]float64 // of the validation after the last step, and the last epoch's "loss"
-	BestMetrics map[string]float64 // of the checkpoint named "best", nil without one
+	Metrics     map[string]float64 // from the validation after the last step, and "loss" of the last epoch
+	BestMetrics map[string]float64 // of the checkpoint named "best"; nil if there is none
 	Steps       int
 }
 
-// Failure is a stop for a reason inside training: a value that is not finite, an
-// absorption that cannot be done.
+// Failure is an error of the training itself: a value that is not finite, an absorption
+// that cannot be done, a callback that failed.
 type Failure struct {
-	Module  string // the node, "" when none can be named
-	Attr    string // the argument concerned, "" when none
-	Address string // the callback's or part's address, "" for the stage itself
-	Epoch   int
-	Step    int
-	Kept    string // the checkpoint that survives, "" when none
+	Module  string // the node concerned, "" if unknown
+	Attr    string // the argument concerned, "" if none
+	Address string // the address of the callback or part, "" for the stage itself
+	Epoch   int    // completed epochs
+	Step    int    // completed steps
+	Kept    string // the last checkpoint that was written, "" if none
 	Err     error
 }
 
-// Error returns the message without its coordinates.
+// Error returns the message alone, without module, epoch and step.
 func (f *Failure) Error() string { return f.Err.Error() }
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Keeper makes snapshots outlive the run.
+// Keeper stores checkpoints.
 type Keeper interface {
-	// Save writes the snapshot under the name; it is durable on return. The snapshot's tensors are
-	// those being trained: they are valid only during the call.
+	// Save stores the snapshot under the name. When it returns, the snapshot is on disk. The snapshot shares
+	// its tensors with the model in training: they are valid only during the call.
 	Save(name string, s *checkpoint.Snapshot) error
 	Remove(name string) error
 }
 
-// readers is the number of goroutines that prepare batches.
+// readers returns the number of goroutines that prepare batches.
 func (j *Job) readers() int {
 	if j.Readers > 0 {
 		return j.Readers
@@ -127,5 +133,5 @@ func (j *Job) readers() int {
 	return readersOn(runtime.GOMAXPROCS(0))
 }
 
-// readersOn is how many goroutines prepare batches on so many cores.
+// readersOn returns the default number of such goroutines on a machine with so many cores.
 func readersOn(cores int) int { return min(max(cores, 1), 8) }

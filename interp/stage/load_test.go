@@ -24,7 +24,7 @@ func trained(t *testing.T, form nn.Form, mode nn.Mode, absorbed ...string) *chec
 	return b.kept.last("last")
 }
 
-// answer is what a graph says to the validation data.
+// answer returns a graph's outputs for the validation data.
 func answer(t *testing.T, g *nn.Graph) float64 {
 	t.Helper()
 	v := newBench(t, nn.Float, "")
@@ -41,8 +41,8 @@ func answerOf(t *testing.T, s *checkpoint.Snapshot, form nn.Form, mode nn.Mode, 
 	return answer(t, g)
 }
 
-// TestLoad: what was trained answers the same after loading, also where
-// absorptions must be replayed.
+// TestLoad: a trained model has the same outputs after loading, also if absorptions must be
+// replayed.
 func TestLoad(t *testing.T) {
 	for _, mode := range []nn.Mode{nn.WithBN, nn.ReverseFold} {
 		b := newBench(t, nn.QAT, mode).add(absorb{}, atStep(6), "body.0.conv")
@@ -67,7 +67,7 @@ func TestLoadAbsorbedIntoFuseBN(t *testing.T) {
 	}
 }
 
-// TestLoadCalibration: a calibration's ranges come along into the QAT form.
+// TestLoadCalibration: the ranges of a calibration are loaded into the QAT form.
 func TestLoadCalibration(t *testing.T) {
 	b := calibrating(t)
 	b.must(t)
@@ -94,8 +94,8 @@ func TestLoadCalibration(t *testing.T) {
 	}
 }
 
-// TestMismatches: every tensor is named, with the nearest name; each option
-// forgives its kind.
+// TestMismatches: the error names every tensor, with the most similar name on the other
+// side. Each option allows one kind of mismatch.
 func TestMismatches(t *testing.T) {
 	s := trained(t, nn.Float, "")
 	s.Model = slices.DeleteFunc(copied(s.Model), func(t nn.Tensor) bool { return t.Name == "head.fc.bias" })
@@ -202,8 +202,8 @@ func TestWrongForms(t *testing.T) {
 	}
 }
 
-// TestHandedOnAbsorptions: a stage that begins with a model that has absorbed
-// writes checkpoints that a third one can load.
+// TestHandedOnAbsorptions: a stage whose model has absorbed BNs before writes checkpoints
+// that a third stage can load.
 func TestHandedOnAbsorptions(t *testing.T) {
 	first := trained(t, nn.QAT, nn.WithBN, "body.0.conv")
 	second := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(2), "body.1.conv")

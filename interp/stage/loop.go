@@ -6,7 +6,7 @@ import (
 	"qpipe/interp/part"
 )
 
-// loop is what callbacks can ask of a run.
+// loop is the [part.Loop] of a run: what callbacks can ask it to do.
 type loop struct{ run *run }
 
 func (l loop) Absorb(modules []string, recompute bool) error { return l.run.absorb(modules, recompute) }

@@ -17,7 +17,7 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// TestTrainingLearns: the loss falls, the events tell of it.
+// TestTrainingLearns: the loss falls, and the events show it.
 func TestTrainingLearns(t *testing.T) {
 	b := newBench(t, nn.Float, "")
 	b.Trainer.Epochs, b.Trainer.LRUpdater = 40, nil
@@ -38,8 +38,8 @@ func TestTrainingLearns(t *testing.T) {
 	}
 }
 
-// TestDefaults: without callbacks a stage validates and saves "last" at the end
-// of every epoch; with governors it leaves that to them, but for the end.
+// TestDefaults: without callbacks, a stage validates and saves "last" at the end of every
+// epoch. With callbacks that govern this, it does so only at the end of the stage.
 func TestDefaults(t *testing.T) {
 	names := func(b *bench) (list []string) {
 		for _, e := range b.events {
@@ -94,7 +94,7 @@ func (n note) EpochEnd(s *part.State) error         { return n.log(s, "epoch") }
 func (n note) End(s *part.State) error              { return n.log(s, "end") }
 func (n note) GovernsValidation()                   {}
 
-// TestOrderOfHooks spells out a whole run.
+// TestOrderOfHooks compares the order of all hooks in a whole run.
 func TestOrderOfHooks(t *testing.T) {
 	var log []string
 	b := newBench(t, nn.Float, "")
@@ -119,7 +119,7 @@ func TestOrderOfHooks(t *testing.T) {
 	}
 }
 
-// TestSteps: a training counted in steps ends there, and that is the end of an epoch.
+// TestSteps: a training with a number of steps ends after that step, and an epoch ends there, too.
 func TestSteps(t *testing.T) {
 	b := partialEpoch(t)
 	r := b.must(t)
@@ -145,7 +145,7 @@ func TestValidateOnly(t *testing.T) {
 	}
 }
 
-// TestValidationChangesNothing: evaluating leaves the training as it is.
+// TestValidationChangesNothing: a validation does not change the training.
 func TestValidationChangesNothing(t *testing.T) {
 	with, without := eventful(t), eventful(t)
 	without.Val = nil
@@ -157,8 +157,8 @@ func TestValidationChangesNothing(t *testing.T) {
 	}
 }
 
-// TestNotFinite: a value that is not finite stops the stage at its step, names
-// the node, and leaves the last sound checkpoint alone.
+// TestNotFinite: a value that is not finite stops the stage at that step. The error names the
+// node, and the last good checkpoint is still there.
 func TestNotFinite(t *testing.T) {
 	bad := float32(math.NaN())
 	steps := 0
@@ -259,13 +259,13 @@ func TestCallbackErrors(t *testing.T) {
 	}
 }
 
-// TestRefusedJobs: what cannot run says so before the first step.
+// TestRefusedJobs: a job that cannot run returns its error before the first step.
 func TestRefusedJobs(t *testing.T) {
 	for want, change := range map[string]func(b *bench){
 		"do not fill one batch":       func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
 		"the data set is empty":       func(b *bench) { b.Val = newData(0, 3, 5, 1) },
 		"is 5×5×1":                    func(b *bench) { b.Train = newData(9, 3, 6, 1) },
-		"the model tells 3 apart":     func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
+		"the model's output has 3":    func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
 		"the stage has no train_data": func(b *bench) { b.Train = nil },
 		"std must be positive":        func(b *bench) { b.Train.Spec.Inputs[0].Std = []float32{0} },
 	} {

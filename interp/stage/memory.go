@@ -9,41 +9,46 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Machine is what a stage runs on, as far as it matters for its memory.
+// This file estimates how much memory a stage needs, from its networks and settings alone,
+// before anything is allocated. With it, validate can report a stage that will not fit.
+
+// Machine describes the computer that a stage runs on, as far as memory depends on it.
 type Machine struct {
-	Memory  int64 // bytes that this process may have, 0 where that is not known
+	Memory  int64 // bytes that this process may use, 0 if unknown
 	Cores   int   // at least one
-	Threads int   // that compute; 0: as the pipeline says, else one a core
+	Threads int   // computing threads; 0: as the pipeline says, or else one for each core
 	Kernels *kernel.Set
-	Bound   bool // no less memory than is needed is good enough, as long as it is found fast
+	Bound   bool // accept an upper bound on the memory, if that is faster to compute than the exact value
 }
 
-// Extent is what a stage's memory follows from, before anything is made. Batches and
-// images are 0 where the stage has none.
+// Extent holds what a stage's memory depends on. Batch sizes and numbers of images are 0 if
+// the stage has no such data.
 type Extent struct {
-	Model                    *nn.Graph // after the converters; parameters are not needed
-	Before                   *nn.Graph // what an int8 model is proved against, nil for another stage
-	Trains, Calibrates       bool
-	TrainBatch, ValBatch     int // not more than there are images
-	TrainImages, ValImages   int
-	Targets                  int  // labels and numbers that a sample has
-	Slots                    int  // state tensors of a parameter
-	Averages, Absorbs, Loads bool // a second set of weights; BNs go or freeze; a checkpoint is read
-	Held                     int64
+	Model                  *nn.Graph // after the converters; it needs no parameters
+	Before                 *nn.Graph // for a stage that converts to int8: the model that the int8 model is compared with; else nil
+	Trains, Calibrates     bool
+	TrainBatch, ValBatch   int // at most the number of images
+	TrainImages, ValImages int
+	Targets                int   // labels and numbers of one sample
+	Slots                  int   // state tensors that the optimizer keeps for each parameter
+	Averages               bool  // a callback keeps a second set of weights
+	Absorbs                bool  // BNs are absorbed or frozen during the stage
+	Loads                  bool  // the stage reads a checkpoint
+	Held                   int64 // bytes of the data sets that stay in memory
 }
 
-// Memory is what a stage takes at its peak, in bytes, by what it is for.
+// Memory is the largest amount of memory that a stage needs, in bytes, by purpose.
 type Memory struct {
 	Program    int64 // the program itself
-	Data       int64 // images that lie in memory, and their order
-	Model      int64 // weights, gradients, the optimizer's state, averaged weights, checkpoints in the making
-	Training   int64 // a training step: activations, gradients, batches ahead; or a calibration step
-	Validation int64
-	Proof      int64 // receipts and the int8 model's proof, beyond what is free by then
-	Garbage    int64 // what nobody uses any more, and is not collected yet
+	Data       int64 // images that stay in memory, and their order
+	Model      int64 // weights, gradients, the optimizer's state, averaged weights, a checkpoint while it is written
+	Training   int64 // a training step (activations, gradients, batches read ahead) or a calibration step
+	Validation int64 // a validation step
+	Proof      int64 // absorption receipts, or the int8 model's proof: what they need beyond memory that is free by then
+	Garbage    int64 // memory that is no longer used and not yet collected
 }
 
-// Total is the sum, which does not overflow.
+// Total returns the sum, and never overflows.
 func (n Memory) Total() int64 {
 	total := int64(0)
 	for _, v := range []int64{n.Program, n.Data, n.Model, n.Training, n.Validation, n.Proof, n.Garbage} {
@@ -52,10 +57,10 @@ func (n Memory) Total() int64 {
 	return total
 }
 
-// programBytes is what the program has without any network: its code, fonts, tables.
+// programBytes is the size of the program without any network: its code, fonts, tables.
 const programBytes = 20 << 20
 
-// MemoryOf says what a stage takes.
+// MemoryOf estimates the memory that a stage needs.
 func MemoryOf(x Extent, m Machine) Memory {
 	n := Memory{Program: programBytes, Data: x.Held + 4*int64(x.TrainImages)}
 	all, trainable := x.Model.FileBytes()
@@ -81,13 +86,13 @@ func MemoryOf(x Extent, m Machine) Memory {
 	}
 	saving, batches := int64(0), int64(0)
 	if x.Trains || x.Calibrates {
-		saving = 3 * file // the snapshot, its tensors' bytes, the file
+		saving = 3 * file // three copies at once: the snapshot, the encoded tensors, the file's bytes
 	}
 	if x.ValImages > 0 {
 		n.Validation = engine.Need(x.Model, x.ValBatch, validation)
 		batches = m.ahead(x.Model, x.Targets, x.ValBatch, x.ValImages)
 	}
-	// What is only there for a while does not meet.
+	// A checkpoint is never written while validation batches are in memory: the larger of the two counts.
 	if saving > batches {
 		n.Model += saving
 	} else {
@@ -98,11 +103,12 @@ func MemoryOf(x Extent, m Machine) Memory {
 	return n
 }
 
-// garbageShare is what part of all is garbage, about: the program collects it when it
-// is a quarter, and most of what a stage has stays.
+// garbageShare says that about one byte is garbage for every seven in use. The garbage collector
+// runs when a quarter has been added; less than that builds up, because most memory of a stage is
+// allocated once and kept.
 const garbageShare = 7
 
-// proof adds what receipts take, or the proof of an int8 model.
+// proof adds the memory of absorption receipts, or of the proof of an int8 model.
 func (n Memory) proof(x Extent, m Machine, saving, batches int64) Memory {
 	keeping := m.use(engine.Eval)
 	keeping.Keep = true
@@ -117,20 +123,21 @@ func (n Memory) proof(x Extent, m Machine, saving, batches int64) Memory {
 	return n
 }
 
+// use describes a net of the given phase on this machine, for [engine.Need].
 func (m Machine) use(ph engine.Phase) engine.Use {
 	return engine.Use{Phase: ph, Set: m.Kernels, Workers: max(m.Threads, 1), Bound: m.Bound}
 }
 
-// ahead is what the batches take that a loader goes round with.
+// ahead returns the bytes of the batches that a loader holds at a time.
 func (m Machine) ahead(g *nn.Graph, targets, batch, images int) int64 {
-	steps, sample := (images-1)/max(batch, 1)+1, 8+4*targets // the index, and what the network should answer
+	steps, sample := (images-1)/max(batch, 1)+1, 8+4*targets // bytes of a sample: its index, its targets
 	for _, in := range g.Inputs() {
 		sample += 4 * in.Shape.WithN(1).Len()
 	}
 	return int64(feed.Depth(readersOn(m.Cores), steps)) * times(batch, sample)
 }
 
-// answered is the number of values that the network gives for a sample.
+// answered returns the number of values that the network outputs for one sample.
 func answered(g *nn.Graph) int {
 	n := 0
 	for _, out := range g.Outputs() {
@@ -139,8 +146,8 @@ func answered(g *nn.Graph) int {
 	return n
 }
 
-// EvaluationMemory is what the evaluation of a model in batches takes, on samples with so many targets, with every
-// node's output if keep is set.
+// EvaluationMemory estimates the bytes that evaluating a model in batches needs. targets is the number of labels and
+// numbers of one sample. With keep, the output of every node is kept as well.
 func EvaluationMemory(g *nn.Graph, targets, batch, images int, keep bool, m Machine) int64 {
 	use := m.use(engine.Eval)
 	use.Keep = keep
@@ -149,10 +156,10 @@ func EvaluationMemory(g *nn.Graph, targets, batch, images int, keep bool, m Mach
 	return n.Total()
 }
 
-// LargestBatch is the largest one from 1 to below batch, which does not fit, whose memory
-// is at most most; 0 for none.
+// LargestBatch returns the largest batch size whose memory is at most most, or 0 if even a batch of 1 needs more. The
+// caller knows that batch itself does not fit.
 func LargestBatch(batch int, most int64, memory func(batch int) int64) int {
-	from, to := 0, batch // from fits, or is 0; to does not
+	from, to := 0, batch // a batch of from fits (or from is 0), one of to does not
 	for to-from > 1 {
 		if mid := from + (to-from)/2; memory(mid) <= most {
 			from = mid
@@ -163,5 +170,5 @@ func LargestBatch(batch int, most int64, memory func(batch int) int64) int {
 	return from
 }
 
-// times multiplies without overflow.
+// times multiplies; a result too large for an int64 becomes a large number that can still be added to.
 func times(a, b int) int64 { return int64(min(float64(a)*float64(b), math.MaxInt64/16)) }

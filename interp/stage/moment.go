@@ -9,25 +9,34 @@ import (
 	"qpipe/lang/program"
 )
 
-// hook is something that happens between two steps. The hooks of a stage stand
-// in one list, in the order in which they act; a snapshot holds how many of
-// them had acted when it was made, so that a resumed run repeats and skips none.
+// A moment is the time between two steps: everything that is not a step happens there.
+//
+// A stage has one list of hooks. At every moment the run goes through the whole list in
+// order, and each hook decides whether it is due. The order never changes during a run.
+// A hook may write a checkpoint, and the run may be interrupted between two hooks. For
+// that reason a checkpoint records how many hooks of the list are done
+// (checkpoint.Position.Hooks): a resumed run continues with the next hook, and no hook
+// acts twice or is left out.
+
+// hook is one action at a moment: a method of a callback, or something that the stage does itself.
 type hook struct {
-	due     func() bool
-	act     func() error
-	address string // of the callback, "" for the stage's own
-	rank    int    // orders the hooks of an epoch's end
-	always  bool   // acts also after a stop was asked for
+	due     func() bool  // whether it acts at this moment
+	act     func() error // what it does
+	address string       // of the callback, "" for the stage itself
+	rank    int          // the priority among the hooks at the end of an epoch: smaller acts first
+	always  bool         // acts even if the user has asked the run to stop
 }
 
-// schedule makes the list of hooks:
+// listHooks returns the stage's hooks in the order in which they act:
 //
-//	callbacks due at "start"; every StepEnd;
-//	at the end of an epoch: its loss; callbacks due at "end" (after the last
-//	step); every EpochEnd, validation, the epoch's event and "last" by priority;
-//	after the last epoch: every End and the final "last";
-//	callbacks due before the next step.
-func (r *run) schedule() []hook {
+//  1. before the first step: callbacks with when = "start"
+//  2. after a step: every StepEnd
+//  3. at the end of an epoch: the epoch's mean loss
+//  4. after the last step: callbacks with when = "end"
+//  5. at the end of an epoch, by priority: every EpochEnd, validation, the epoch's event, the checkpoint "last"
+//  6. after the last epoch: every End, and the final checkpoint "last"
+//  7. before the next step: callbacks whose `when` names this epoch or step
+func (r *run) listHooks() []hook {
 	hooks := r.fires(r.first, func(c BoundCallback) bool { return c.When.Start })
 	steps := each(r, r.stepped, part.StepEnder.StepEnd)
 	slices.SortStableFunc(steps, byRank)
@@ -35,35 +44,35 @@ func (r *run) schedule() []hook {
 		h.always = true
 		hooks = append(hooks, h)
 	}
-	hooks = append(hooks, hook{due: r.closes, act: r.closeEpoch, always: true})
+	hooks = append(hooks, hook{due: r.epochEnded, act: r.closeEpoch, always: true})
 	hooks = append(hooks, r.fires(r.last, func(c BoundCallback) bool { return c.When.End })...)
 	hooks = append(hooks, r.epochEnds()...)
 	hooks = append(hooks, each(r, r.last, part.Ender.End)...)
 	if r.steps() {
 		hooks = append(hooks, hook{due: r.last, act: func() error { return r.save("last") }, always: true})
 	}
-	return append(hooks, r.fires(r.goes, func(c BoundCallback) bool {
+	return append(hooks, r.fires(r.continues, func(c BoundCallback) bool {
 		s := r.state
 		return c.When.Due(s.Epoch, s.Step, s.Step%s.Length.StepsPerEpoch == 0)
 	})...)
 }
 
-// epochEnds are the hooks at the end of an epoch, by priority and then as written.
+// epochEnds returns the hooks at the end of an epoch, by priority and then in written order.
 func (r *run) epochEnds() []hook {
-	hooks := each(r, r.closes, part.EpochEnder.EpochEnd)
+	hooks := each(r, r.epochEnded, part.EpochEnder.EpochEnd)
 	if r.Val != nil {
 		governed := governs[part.Validator](r.Callbacks)
 		hooks = append(hooks, hook{
-			due: func() bool { return r.closes() && !r.validated() && (!governed || r.last()) },
+			due: func() bool { return r.epochEnded() && !r.validated() && (!governed || r.last()) },
 			act: r.validate, rank: 10,
 		})
 	}
 	if r.steps() {
-		hooks = append(hooks, hook{due: func() bool { return r.closes() && r.stepped() }, act: r.emitEpoch, rank: 80})
+		hooks = append(hooks, hook{due: func() bool { return r.epochEnded() && r.stepped() }, act: r.emitEpoch, rank: 80})
 	}
 	if r.steps() && !governs[part.Checkpointer](r.Callbacks) {
 		hooks = append(hooks, hook{
-			due: func() bool { return r.closes() && !r.last() },
+			due: func() bool { return r.epochEnded() && !r.last() },
 			act: func() error { return r.save("last") }, rank: 90,
 		})
 	}
@@ -73,22 +82,36 @@ func (r *run) epochEnds() []hook {
 
 func byRank(a, b hook) int { return cmp.Compare(a.rank, b.rank) }
 
-// The moments: before the stage's first step, after a step, at the end of an epoch,
-// after the last step, before a step. A stage that continues where another one has
-// ended begins at that one's last step, and its first moment is that before a step.
-func (r *run) first() bool   { return r.pos.Begins }
+// The conditions that hooks depend on. At a moment several of them can hold: after the
+// last step of an epoch, stepped, epochEnded and continues are all true.
+//
+// A stage that continues from another stage's checkpoint begins at the step that the
+// checkpoint has reached. At its first moment first holds and stepped does not: the
+// hooks that follow a step have already acted in the other stage.
+
+// first reports whether this stage has not done a step yet.
+func (r *run) first() bool { return r.pos.Begins }
+
+// stepped reports whether this stage has just done a step.
 func (r *run) stepped() bool { return !r.pos.Begins }
-func (r *run) last() bool    { return r.state.Step >= r.state.Length.Steps }
-func (r *run) goes() bool    { return !r.last() }
-func (r *run) closes() bool {
+
+// last reports whether no step is left to do.
+func (r *run) last() bool { return r.state.Step >= r.state.Length.Steps }
+
+// continues reports whether another step follows.
+func (r *run) continues() bool { return !r.last() }
+
+// epochEnded reports whether an epoch has just ended; the last one may be shorter than the others.
+func (r *run) epochEnded() bool {
 	s := r.state
 	return r.last() || (r.stepped() && s.Step%s.Length.StepsPerEpoch == 0)
 }
 
-// steps reports whether the job has steps at all.
+// steps reports whether the job trains or calibrates; otherwise it has no steps and only validates.
 func (r *run) steps() bool { return r.Trainer != nil || r.Calibrator != nil }
 
-// fires makes the hooks of the callbacks with a schedule.
+// fires returns a hook for each callback that acts at its `when` ([part.Firer]). The hook
+// is due if due holds and hit accepts the callback's schedule.
 func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
@@ -108,7 +131,7 @@ func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 	return hooks
 }
 
-// each makes the hooks of the callbacks that have the method.
+// each returns a hook for each callback that implements H; the hook calls the method.
 func each[H any](r *run, due func() bool, method func(H, *part.State) error) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
@@ -130,13 +153,17 @@ func each[H any](r *run, due func() bool, method func(H, *part.State) error) []h
 	return hooks
 }
 
+// governs reports whether one of the callbacks implements H.
 func governs[H any](callbacks []BoundCallback) bool {
 	return slices.ContainsFunc(callbacks, func(c BoundCallback) bool { _, ok := c.Callback.(H); return ok })
 }
 
-// moment runs the hooks between two steps, from the one where a snapshot left off.
-// A snapshot made by a hook counts that hook as done; one that an interrupt makes
-// does not count the hook that was cut short.
+// moment runs the hooks that are due now. It begins with the first hook that is not yet
+// done: in a resumed run these may be fewer than all.
+//
+// While a hook acts it already counts as done, so that a checkpoint that it writes says
+// so. If the hook returns an error, an interrupt among them, it no longer counts: a
+// resumed run repeats it.
 func (r *run) moment() error {
 	for i := r.pos.Hooks; i < len(r.hooks); i++ {
 		h := &r.hooks[i]
@@ -158,7 +185,9 @@ func (r *run) moment() error {
 	return r.pause(&hook{}, len(r.hooks))
 }
 
-// pause stops before hook i where a stop was asked for.
+// pause returns ErrInterrupted if the user has asked the run to stop, and records that
+// hook i is the next to act. A hook that always acts is not held up; only the
+// cancellation of the context stops it.
 func (r *run) pause(h *hook, i int) error {
 	if h.always {
 		return r.ctx.Err()
@@ -170,9 +199,9 @@ func (r *run) pause(h *hook, i int) error {
 	return err
 }
 
-// starters runs every Start.
+// starters calls Start of every callback that has it.
 func (r *run) starters() error {
-	for _, h := range each(r, r.goes, part.Starter.Start) {
+	for _, h := range each(r, r.continues, part.Starter.Start) {
 		if err := h.act(); err != nil {
 			return r.blame(h.address, err)
 		}
@@ -180,7 +209,8 @@ func (r *run) starters() error {
 	return nil
 }
 
-// blame makes a callback's error a failure at its address.
+// blame turns the error of a callback into a Failure with the callback's address. An
+// interrupt is not the callback's fault and stays as it is.
 func (r *run) blame(address string, err error) error {
 	if address == "" || errors.Is(err, ErrInterrupted) || r.ctx.Err() != nil {
 		return err

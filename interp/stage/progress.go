@@ -7,16 +7,17 @@ import (
 	"qpipe/interp/number"
 )
 
-// interval is the least time between two progress events.
+// interval is the shortest time between two progress events.
 const interval = 100 * time.Millisecond
 
-// meter measures how fast images go through: only the time between begin and
-// end counts.
+// meter measures how many images a second are processed. It counts only the time between
+// begin and end, so validation and checkpoints do not slow down the rate of training.
 type meter struct {
-	images      int
-	busy        time.Duration
-	began, last time.Time
-	epoch       struct { // the same, since the epoch began
+	images int
+	busy   time.Duration
+	began  time.Time // of the present step
+	last   time.Time // of the last progress event
+	epoch  struct {  // images and busy since the epoch began
 		images int
 		busy   time.Duration
 	}
@@ -32,7 +33,7 @@ func (m *meter) end(now time.Time, images int) {
 	m.epoch.busy += d
 }
 
-// rate is images a second, 0 where it is not known.
+// rate returns images a second, 0 if no time has passed.
 func rate(images int, busy time.Duration) float64 {
 	if busy <= 0 {
 		return 0
@@ -40,7 +41,7 @@ func rate(images int, busy time.Duration) float64 {
 	return float64(images) / busy.Seconds()
 }
 
-// now asks the clock; without one no time passes.
+// now reads the clock; without a clock it is always the zero time.
 func (r *run) now() time.Time {
 	if r.Clock == nil {
 		return time.Time{}
@@ -48,13 +49,15 @@ func (r *run) now() time.Time {
 	return r.Clock()
 }
 
+// emit sends an event with the present stage, epoch and step.
 func (r *run) emit(data event.Data) {
 	if r.Events != nil {
 		r.Events(event.Event{Stage: r.Name, Epoch: r.state.Epoch, Step: r.state.Step, Data: data})
 	}
 }
 
-// progress tells how far the steps have come.
+// progress emits a progress event after a training or calibration step, if one is due.
+// images is the size of the step.
 func (r *run) progress(phase string, images int, loss float64) {
 	if !r.ticks(&r.meter) {
 		return
@@ -66,7 +69,7 @@ func (r *run) progress(phase string, images int, loss float64) {
 	r.report(&r.meter, p, float64(p.Total-p.Done)*float64(images))
 }
 
-// tick tells how far a pass over done of total images has come.
+// tick emits a progress event of a pass over the data, if one is due: done of total images.
 func (r *run) tick(m *meter, phase string, done, total int) {
 	if r.ticks(m) {
 		r.report(m, event.Progress{Phase: phase, Done: done, Total: total}, float64(total-done))
@@ -78,14 +81,15 @@ func (r *run) ticks(m *meter) bool {
 	return r.Events != nil && r.Clock != nil && m.began.Sub(m.last) >= interval
 }
 
-// report tells of progress; left is how many images are still to come.
+// report completes a progress event with speed and time left, and emits it. left is the
+// number of images still to process.
 func (r *run) report(m *meter, p event.Progress, left float64) {
 	m.last = m.began
 	p.Speed(rate(m.images, m.busy), left)
 	r.emit(p)
 }
 
-// emitStart announces the stage, or where it goes on.
+// emitStart emits the stage's start and, for a stage with a checkpoint, from where it resumes.
 func (r *run) emitStart() {
 	l := r.state.Length
 	start := event.Start{TotalSteps: l.Steps, StepsPerEpoch: l.StepsPerEpoch}
@@ -109,7 +113,7 @@ func (r *run) emitStart() {
 	})
 }
 
-// emitEpoch reports a finished epoch.
+// emitEpoch emits the event of a finished epoch.
 func (r *run) emitEpoch() error {
 	e := event.Epoch{Metrics: number.Of(r.state.Metrics), Rate: number.Float(rate(r.meter.epoch.images, r.meter.epoch.busy))}
 	if loss, known := r.state.Metrics["loss"]; known {

@@ -14,9 +14,9 @@ import (
 	"qpipe/ops/nn"
 )
 
-// eventful is a job in which everything happens that a resume could get wrong:
-// two absorptions at different places, a frozen BN, averaged weights, a callback
-// with state, checkpoints between all of them, a short batch, a schedule of rates.
+// eventful is a job in which everything happens that could go wrong in a resume: two
+// absorptions at different points, a frozen BN, averaged weights, a callback with state,
+// checkpoints between all of them, a short batch, a learning rate that changes.
 func eventful(t testing.TB) *bench {
 	b := newBench(t, nn.QAT, nn.ReverseFold)
 	b.add(&average{}, nil)
@@ -29,7 +29,7 @@ func eventful(t testing.TB) *bench {
 	return b
 }
 
-// plain is the same job without anything.
+// plain is the same job without any callbacks.
 func plain(t testing.TB) *bench { return newBench(t, nn.QAT, nn.WithBN) }
 
 func calibrating(t testing.TB) *bench {
@@ -48,8 +48,8 @@ var jobs = map[string]func(testing.TB) *bench{
 	"eventful": eventful, "plain": plain, "calibrating": calibrating, "partial epoch": partialEpoch,
 }
 
-// TestInterruptAnywhere: a run that is stopped after any step and resumed ends in
-// the same snapshot as one that is not.
+// TestInterruptAnywhere: a run that is stopped after any step and then resumed ends with the
+// same snapshot as a run that is not stopped.
 func TestInterruptAnywhere(t *testing.T) {
 	for name, job := range jobs {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestInterruptAnywhere(t *testing.T) {
 	}
 }
 
-// TestInterruptValidation: a stop during a validation pass, which is then done again.
+// TestInterruptValidation: after a stop during a validation pass, the pass is repeated from its beginning.
 func TestInterruptValidation(t *testing.T) {
 	whole := eventful(t)
 	whole.must(t)
@@ -103,8 +103,8 @@ func TestInterruptValidation(t *testing.T) {
 	}
 }
 
-// TestResumeFromEveryCheckpoint: a run that is killed right after any checkpoint
-// was written ends like one that was not, whoever wrote it and when.
+// TestResumeFromEveryCheckpoint: a run that is killed right after it wrote a checkpoint, and
+// then resumed, ends like a run that was not. This is so for every checkpoint.
 func TestResumeFromEveryCheckpoint(t *testing.T) {
 	for name, job := range jobs {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// watch notes the first updates of a run.
+// watch records the first updates of a run.
 type watch struct {
 	momentum
 	first *part.Update
@@ -167,8 +167,8 @@ func (w *watch) Update(u *part.Update) {
 	w.momentum.Update(u)
 }
 
-// TestOptimizerOnly: weights, optimizer and learning rate come along, the rest
-// begins anew.
+// TestOptimizerOnly: weights, optimizer and learning rate come from the checkpoint;
+// everything else starts from the beginning.
 func TestOptimizerOnly(t *testing.T) {
 	first := eventful(t).stopAt(6)
 	first.cut(t)
@@ -213,7 +213,7 @@ func find(list []nn.Tensor, name string) []float32 {
 	return nil
 }
 
-// TestRefusedResumes: never a silent fresh start.
+// TestRefusedResumes: if a stage cannot resume, that is an error; it never starts over silently.
 func TestRefusedResumes(t *testing.T) {
 	first := plain(t).stopAt(6)
 	first.cut(t)
@@ -253,7 +253,7 @@ type renamedSlots struct{ momentum }
 
 func (renamedSlots) Slots() []string { return []string{"exp_avg"} }
 
-// TestSeedOfTheCheckpoint: a resumed run keeps to the order that it began with.
+// TestSeedOfTheCheckpoint: a resumed run keeps the order of the images that it began with.
 func TestSeedOfTheCheckpoint(t *testing.T) {
 	whole := plain(t).stopAt(-1)
 	whole.must(t)
@@ -283,7 +283,7 @@ func TestLongerTraining(t *testing.T) {
 	}
 }
 
-// shot is a firing.
+// shot records one time that a callback acted.
 type shot struct {
 	name string
 	step int
@@ -299,8 +299,8 @@ func (s shooter) Fire(st *part.State, _ []string) error {
 	return nil
 }
 
-// TestSchedules: every schedule acts at its points, once, also when the run is
-// interrupted at any of them.
+// TestSchedules: a callback acts exactly once at each point of its schedule, even if the run is
+// interrupted there.
 func TestSchedules(t *testing.T) {
 	var shots []shot
 	job := func() *bench {
@@ -344,7 +344,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// firstDifference shows where two texts part.
+// firstDifference shows the first place where two texts differ.
 func firstDifference(a, b string) string {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

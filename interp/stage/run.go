@@ -18,38 +18,40 @@ import (
 
 // worker does a stage's steps: a *trainer or a *calibrator.
 type worker interface {
+	// step reads one batch and trains or calibrates on it.
 	step() error
-	// slots returns the optimizer's state tensors, nil where there is no optimizer.
+	// slots returns the optimizer's state tensors, nil if there is no optimizer.
 	slots() *slots
-	// release lets go of the net.
+	// release drops the net, so that its memory can be collected.
 	release()
-	// rebuild follows a change of the model's structure.
+	// rebuild compiles the net again after the model's structure has changed.
 	rebuild() error
+	// close stops the goroutines that read ahead.
 	close()
 }
 
-// run is a job under way.
+// run is a job that is running.
 type run struct {
 	*Job
 	ctx      context.Context
-	state    *part.State
-	seed     int64
-	worker   worker // nil: only validate
+	state    *part.State // what callbacks see
+	seed     int64       // the job's, or that of the checkpoint that is continued
+	worker   worker      // nil: the job only validates
 	hooks    []hook
-	pos      checkpoint.Position
+	pos      checkpoint.Position     // how far this moment and this epoch have come
 	absorbed []checkpoint.Absorption // the receipts so far
-	frozen   []string
-	best     map[string]float64
+	frozen   []string                // nodes whose BN is frozen, sorted
+	best     map[string]float64      // metrics of the checkpoint "best", nil if there is none
 	eval     evaluator
-	kept     string
+	kept     string // the last checkpoint that was written, "" if none
 	meter    meter
-	batch    int // images of a step
-	valBatch int // and of a validation step
+	batch    int // images in a training or calibration step
+	valBatch int // images in a validation step
 	began    time.Time
 }
 
-// Run runs the job. The error is ErrInterrupted after Stop, a *Failure where
-// training itself failed, or what a part returned.
+// Run runs the job. The error is ErrInterrupted after Stop was closed, a *Failure if the
+// training itself failed, or an error that a part returned.
 func (j *Job) Run(ctx context.Context) (*Result, error) {
 	r := &run{Job: j, ctx: ctx, seed: j.Seed, pos: checkpoint.Position{Begins: true}}
 	defer r.close()
@@ -64,7 +66,8 @@ func (j *Job) Run(ctx context.Context) (*Result, error) {
 	return &Result{Model: j.Model, Metrics: r.state.Metrics, BestMetrics: r.best, Steps: r.state.Step}, nil
 }
 
-// start brings the job to the place where its first step is due.
+// start prepares everything up to the first moment: it checks the job, restores the
+// checkpoint, and makes nets, optimizer and loaders.
 func (r *run) start() error {
 	r.began = r.now()
 	r.state = &part.State{
@@ -75,10 +78,10 @@ func (r *run) start() error {
 		return err
 	}
 	r.absorbed = r.inherited()
-	if err := r.measure(); err != nil {
+	if err := r.setLength(); err != nil {
 		return err
 	}
-	r.hooks = r.schedule()
+	r.hooks = r.listHooks()
 	if err := r.recall(); err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (r *run) start() error {
 	return nil
 }
 
-// loop alternates between the hooks of a moment and a step.
+// loop alternates between a moment (see [hook]) and a step.
 func (r *run) loop() error {
 	for {
 		if err := r.moment(); err != nil {
@@ -108,14 +111,14 @@ func (r *run) loop() error {
 			return err
 		}
 		r.pos.Hooks, r.pos.Begins = 0, false
-		clear(r.state.Metrics) // what was measured is of the weights before the step
+		clear(r.state.Metrics) // they were measured with the weights before this step
 		r.state.Step++
 		r.state.Epoch = r.epochAt(r.state.Step)
 	}
 }
 
-// epochAt is the number of epochs completed after so many steps. The last one
-// may be shorter than the others.
+// epochAt returns the number of epochs completed after so many steps. The last epoch may
+// be shorter than the others.
 func (r *run) epochAt(step int) int {
 	l := r.state.Length
 	if step >= l.Steps {
@@ -124,7 +127,7 @@ func (r *run) epochAt(step int) int {
 	return step / l.StepsPerEpoch
 }
 
-// check refuses a job that cannot run.
+// check returns an error if the model, the data and the parts do not fit together.
 func (r *run) check() error {
 	for _, f := range []*feed.Feed{r.Train, r.Val} {
 		if f == nil {
@@ -138,11 +141,11 @@ func (r *run) check() error {
 		}
 		for k, classes := range f.Spec.Apart(r.Model) {
 			if have := f.Spec.Targets[k].Classes; have > classes {
-				return fmt.Errorf("the data set has %s, the model tells %d apart", part.Count(have, "class"), classes)
+				return fmt.Errorf("the data set has %s, but the model's output has %d", part.Count(have, "class"), classes)
 			}
 		}
 	}
-	if err := r.judges(); err != nil {
+	if err := r.checkFits(); err != nil {
 		return err
 	}
 	if (r.Trainer != nil || r.Calibrator != nil) && r.Train == nil {
@@ -154,8 +157,9 @@ func (r *run) check() error {
 	return nil
 }
 
-// judges refuses a loss or a metric that does not take what the network answers and the data says.
-func (r *run) judges() error {
+// checkFits returns an error if the loss or a metric cannot use the network's outputs and
+// the data's targets.
+func (r *run) checkFits() error {
 	outputs := r.Model.Outputs()
 	if t := r.Trainer; t != nil && r.Train != nil {
 		if err := part.Fits(t.Loss, outputs, r.Train.Spec.Targets); err != nil {
@@ -173,8 +177,8 @@ func (r *run) judges() error {
 	return nil
 }
 
-// measure finds the stage's extent.
-func (r *run) measure() error {
+// setLength computes the batch sizes and the number of steps and epochs.
+func (r *run) setLength() error {
 	l := program.Length{}
 	switch {
 	case r.Trainer != nil:
@@ -184,7 +188,7 @@ func (r *run) measure() error {
 			return part.Bad("batch_size", "the %d training images do not fill one batch of %d: make batch_size smaller, or set drop_last = false", r.Train.Samples.Len(), t.BatchSize)
 		}
 		if t.Epochs > program.MostSteps/per {
-			return part.Bad("num_epochs", "%d epochs of %d steps are more than the %d steps that a stage may have", t.Epochs, per, program.MostSteps)
+			return part.Bad("num_epochs", "%d epochs of %d steps are more than a stage may have, which is %d steps", t.Epochs, per, program.MostSteps)
 		}
 		r.batch = r.Train.Batch(t.BatchSize)
 		l = program.Length{Epochs: t.Epochs, Steps: t.Epochs * per, StepsPerEpoch: per}
@@ -203,7 +207,7 @@ func (r *run) measure() error {
 	return nil
 }
 
-// equip makes what the steps need: nets, optimizer slots, batches ahead.
+// equip makes what the steps need: the net, the optimizer's slots and the loader of batches.
 func (r *run) equip() (err error) {
 	switch {
 	case r.Trainer != nil:
@@ -225,8 +229,8 @@ func (r *run) close() {
 	}
 }
 
-// ended completes an error with the moment and with what survives it, and
-// writes the checkpoint of an interrupted run.
+// ended handles the error that ends a run. After an interrupt it writes the checkpoint
+// "last". It adds epoch, step and the last written checkpoint to a Failure.
 func (r *run) ended(err error) error {
 	if errors.Is(err, ErrInterrupted) {
 		if err = r.interrupted(); err == nil {
@@ -240,6 +244,7 @@ func (r *run) ended(err error) error {
 	return err
 }
 
+// interrupted saves "last" and emits the interrupt.
 func (r *run) interrupted() error {
 	if r.worker != nil {
 		if err := r.save("last"); err != nil {
@@ -250,8 +255,9 @@ func (r *run) interrupted() error {
 	return nil
 }
 
-// halted reports whether the run shall not go on: ErrInterrupted after a stop
-// that keeps everything, the context's error after one that does not.
+// halted returns an error if the run must stop. ErrInterrupted means that Stop was
+// closed: the run saves its state first. The context's error means that it was
+// cancelled: nothing is saved.
 func (r *run) halted() error {
 	if err := r.ctx.Err(); err != nil {
 		return err

@@ -8,17 +8,18 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// slots are an optimizer's state tensors: for each parameter one of every name.
+// slots holds the state tensors of an optimizer: every parameter has one slot of each name.
 type slots struct {
 	names   []string
-	updates []part.Update // in the order of the graph's parameters
+	updates []part.Update // one for each parameter, in the order of the graph
 }
 
 func newSlots(names []string) *slots { return &slots{names: names} }
 
-// follow takes over the parameters of a graph. A parameter that is the same as
-// before keeps its slots; those of a new one, or of one whose memory is new
-// (which is what an absorption does), are zero; those of a vanished one go.
+// follow adapts the slots to the parameters of a graph that may have changed. A parameter
+// that is still there, with the same memory, keeps its slots. A new parameter begins with
+// zeros, and so does one with new memory, which it gets from an absorption. The slots of
+// a removed parameter are dropped.
 func (s *slots) follow(params []*nn.Param, set *part.Kernels) {
 	old := make(map[string]part.Update, len(s.updates))
 	for _, u := range s.updates {
@@ -39,11 +40,12 @@ func (s *slots) follow(params []*nn.Param, set *part.Kernels) {
 	}
 }
 
+// same reports whether two slices are the same memory.
 func same(a, b []float32) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// reset zeroes the slots of the named parameters.
+// reset sets the slots of the named parameters to zero. s may be nil.
 func (s *slots) reset(names map[string]bool) {
 	if s == nil {
 		return
@@ -58,7 +60,7 @@ func (s *slots) reset(names map[string]bool) {
 	}
 }
 
-// tensors returns the slots as files hold them; nil slots have none.
+// tensors returns the slots in file order, by slot name. It returns nil if s is nil.
 func (s *slots) tensors(g *nn.Graph) map[string][]nn.Tensor {
 	if s == nil {
 		return nil
@@ -85,7 +87,7 @@ func (s *slots) restore(g *nn.Graph, from map[string][]nn.Tensor) error {
 		for _, u := range s.updates {
 			data, ok := byName[u.Name].Data.([]float32)
 			if !ok || len(data) != len(u.W) {
-				return part.Bad("resume_optimizer", "the checkpoint has no %s for %s: it was written without this optimizer; set resume_optimizer = false", name, u.Name)
+				return part.Bad("resume_optimizer", "the checkpoint has no %s for %s, so it was written with another optimizer: set resume_optimizer = false", name, u.Name)
 			}
 			copy(u.Slots[k], g.FromFile(u.Name, data))
 		}
@@ -93,7 +95,7 @@ func (s *slots) restore(g *nn.Graph, from map[string][]nn.Tensor) error {
 	return nil
 }
 
-// sound reports the first parameter with a slot that is not finite.
+// sound returns an error that names the first parameter with a slot that is not finite. s may be nil.
 func (s *slots) sound() error {
 	if s == nil {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// snapshot takes down all that a later run needs to go on from here.
+// snapshot returns everything that a later run needs to continue from here. The tensors
+// are shared with the model, not copied.
 func (r *run) snapshot() *checkpoint.Snapshot {
 	s := &checkpoint.Snapshot{
 		Stage: r.Name, Form: r.Model.Form(), Mode: r.Mode, Structure: r.Model.Structure(),
@@ -35,7 +36,7 @@ func (r *run) snapshot() *checkpoint.Snapshot {
 	return s
 }
 
-// save writes a checkpoint, but never one with a value that is not finite.
+// save writes a checkpoint of the name. It refuses to write values that are not finite.
 func (r *run) save(name string) error {
 	if r.worker == nil {
 		return errors.New("a stage that only validates has no checkpoint")
@@ -57,7 +58,8 @@ func (r *run) save(name string) error {
 	return nil
 }
 
-// sound refuses a snapshot with a value that is not finite.
+// sound returns an error if a value of the snapshot is not finite. The range of a quant
+// node that has seen no data is an exception: it is (+Inf, -Inf).
 func (r *run) sound(s *checkpoint.Snapshot) error {
 	for _, t := range slices.Concat(s.Model, s.Shadow) {
 		data, ok := t.Data.([]float32)

@@ -11,18 +11,18 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// trainer does the steps of `trainer {}`. A step allocates nothing.
+// trainer runs the steps of `trainer {}`. A step allocates no memory.
 type trainer struct {
 	run     *run
 	net     engine.Compiled
 	loader  *feed.Loader
 	answers *answers
 	state   *slots
-	base    float64 // the base learning rate
+	base    float64 // the base learning rate: the optimizer's, or that of the checkpoint
 
-	lr         float32 // of the present step
-	unsound    []bool  // by update, whether the parameter is not finite after it
-	updateTask func(i, worker int)
+	lr         float32             // learning rate of the present step
+	unsound    []bool              // for each parameter, whether its last update made it not finite
+	updateTask func(i, worker int) // updateOne, made once because a method value allocates
 }
 
 func newTrainer(r *run) (*trainer, error) {
@@ -47,7 +47,7 @@ func newTrainer(r *run) (*trainer, error) {
 	return t, err
 }
 
-// rebuild compiles the net anew and lets the slots follow the parameters.
+// rebuild compiles the net again and adapts the slots to its parameters.
 func (t *trainer) rebuild() (err error) {
 	r := t.run
 	t.net, err = r.engine().Compile(r.Model, r.batch, true)
@@ -109,7 +109,8 @@ func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 	return loss, nil
 }
 
-// culprit finds where a loss that is not finite comes from.
+// culprit returns the error for a loss that is not finite. It names the node that
+// produced the first bad value, if it can be found.
 func (t *trainer) culprit(loss float32) error {
 	f := &Failure{}
 	if node, what, bad := t.net.NotFinite(); bad {
@@ -126,7 +127,7 @@ func (t *trainer) culprit(loss float32) error {
 	return f
 }
 
-// update lets the optimizer change every parameter, several at a time.
+// update lets the optimizer change every parameter. The workers share the parameters among them.
 func (t *trainer) update(lr float64) error {
 	t.lr = float32(lr)
 	if len(t.unsound) != len(t.state.updates) {
@@ -144,6 +145,7 @@ func (t *trainer) update(lr float64) error {
 	return nil
 }
 
+// updateOne updates parameter i and checks the result.
 func (t *trainer) updateOne(i, _ int) {
 	u := &t.state.updates[i]
 	u.LR, u.Step = t.lr, t.run.state.Step
@@ -151,9 +153,10 @@ func (t *trainer) updateOne(i, _ int) {
 	t.unsound[i] = !t.run.Kernels.Finite(u.W)
 }
 
-// rate is the learning rate of the next step.
+// rate returns the learning rate of the next step.
 func (t *trainer) rate() (float64, error) { return t.rateAt(t.run.state.Step) }
 
+// rateAt returns the learning rate of a step, and an error if it is no usable number.
 func (t *trainer) rateAt(step int) (float64, error) {
 	lr := RateAt(t.base, t.run.Trainer.LRUpdater, step, t.run.state.Length)
 	if !finite64(lr) || lr > math.MaxFloat32 {
@@ -162,7 +165,7 @@ func (t *trainer) rateAt(step int) (float64, error) {
 	return lr, nil
 }
 
-// RateAt is the learning rate of a step in a training of length l; u may be nil.
+// RateAt returns the learning rate of a step in a training of length l. u may be nil: then the rate is base.
 func RateAt(base float64, u part.LRUpdater, step int, l program.Length) float64 {
 	if u == nil {
 		return base
@@ -173,7 +176,7 @@ func RateAt(base float64, u part.LRUpdater, step int, l program.Length) float64 
 	})
 }
 
-// closeEpoch turns the epoch's sums into its mean loss.
+// closeEpoch sets the metric "loss" to the mean loss of the epoch's images, and clears the sums.
 func (r *run) closeEpoch() error {
 	if r.pos.Images > 0 {
 		r.state.Metrics["loss"] = r.pos.LossSum / float64(r.pos.Images)

@@ -12,14 +12,14 @@ import (
 	"qpipe/ops/nn"
 )
 
-// evaluator keeps the net of the graph that was evaluated last.
+// evaluator keeps the net of the graph that was evaluated last, so that the next validation can use it again.
 type evaluator struct {
 	graph   *nn.Graph
 	net     engine.Compiled
 	answers *answers
 }
 
-// of returns a net for evaluating g.
+// of returns a net that evaluates g.
 func (e *evaluator) of(r *run, g *nn.Graph) (engine.Compiled, error) {
 	if e.graph == g && e.net != nil {
 		return e.net, nil
@@ -35,12 +35,13 @@ func (e *evaluator) of(r *run, g *nn.Graph) (engine.Compiled, error) {
 // validated reports whether the model has been validated since the last step.
 func (r *run) validated() bool { return r.pos.Validated == r.state.Step+1 }
 
-// unvalidated forgets the validation: the model is no longer the one that it saw.
+// unvalidated drops the metrics of the last validation, because the model has changed since.
 func (r *run) unvalidated() {
 	r.pos.Validated = 0
 	maps.DeleteFunc(r.state.Metrics, func(name string, _ float64) bool { return name != "loss" })
 }
 
+// validate runs a validation pass and sets the metrics. It uses the averaged weights if there are any.
 func (r *run) validate() error {
 	net, err := r.eval.of(r, r.weights())
 	if err != nil {
@@ -73,7 +74,7 @@ func (r *run) validate() error {
 	return r.setMetrics()
 }
 
-// judge lets the metrics see the network's answers to a batch.
+// judge runs the network on a batch and updates the metrics with its outputs.
 func (r *run) judge(net engine.Compiled, b *feed.Batch) {
 	answered := r.eval.answers.to(b, net.ForwardAll(b.Inputs(), len(b.Index), engine.Eval))
 	for _, m := range r.Metrics {
@@ -81,7 +82,7 @@ func (r *run) judge(net engine.Compiled, b *feed.Batch) {
 	}
 }
 
-// setMetrics takes over the metrics' values.
+// setMetrics stores the values of the metrics in the state, and emits them.
 func (r *run) setMetrics() error {
 	measured := number.Map{}
 	for _, m := range r.Metrics {
@@ -98,7 +99,7 @@ func (r *run) setMetrics() error {
 	return nil
 }
 
-// shadow is the second set of weights, nil without one.
+// shadow returns the averaged weights that a callback keeps, nil if there are none.
 func (r *run) shadow() *nn.Graph {
 	for _, c := range r.Callbacks {
 		if s, ok := c.Callback.(part.Shadower); ok {
@@ -110,7 +111,7 @@ func (r *run) shadow() *nn.Graph {
 	return nil
 }
 
-// weights is the graph that evaluation uses.
+// weights returns the graph that validation uses: the averaged weights, or else the model.
 func (r *run) weights() *nn.Graph {
 	if g := r.shadow(); g != nil {
 		return g

@@ -10,12 +10,13 @@ import (
 	"qpipe/lang/program"
 )
 
-// Warning is something that the user should know of a stage: it runs all the same.
-// What validation can know the graph says with the same words.
+// Warning tells the user about a possible mistake in a stage, which runs nevertheless.
+// The rules of the plan (interp/graph) use the same texts for what is already known
+// before a run.
 type Warning struct {
 	Code    diag.Code
-	Address string // of the callback's or part's block, "" for the trainer's
-	Attr    string // the attribute concerned, "" for none
+	Address string // of the callback's or part's block, "" for `trainer {}`
+	Attr    string // the attribute concerned, "" if none
 	Summary string
 	Detail  string
 }
@@ -26,8 +27,8 @@ func (r *run) warn(w Warning) {
 	}
 }
 
-// warnOfRecovery says what a stage that recovers does otherwise than its text may
-// make one think.
+// warnOfRecovery warns where a stage that continues from a checkpoint does something else
+// than its text suggests.
 func (r *run) warnOfRecovery(t *trainer) {
 	s := r.Resume
 	if s == nil || r.Trainer == nil || r.Interrupted {
@@ -58,9 +59,9 @@ func (r *run) warnOfRecovery(t *trainer) {
 	}
 }
 
-// warnOfSchedules names the callbacks whose points the stage has passed. One that
-// finds its work done (its BNs absorbed, or frozen by a callback of the same name)
-// has missed nothing.
+// warnOfSchedules warns of callbacks with a `when` that lies before the stage's first
+// step. There is no warning if the callback's work is done already: its BNs have been
+// absorbed, or a callback of the same name has frozen them.
 func (r *run) warnOfSchedules(s *checkpoint.Snapshot) {
 	for i, name := range names(r.Callbacks) {
 		c := r.Callbacks[i]
@@ -76,7 +77,8 @@ func (r *run) warnOfSchedules(s *checkpoint.Snapshot) {
 	}
 }
 
-// done reports whether there is nothing left to do on a callback's modules.
+// done reports whether there is nothing left for a callback to do on its modules. before
+// says that the stage of the checkpoint had the same callback, which may have frozen BNs.
 func (r *run) done(c BoundCallback, before bool) bool {
 	for _, name := range c.Modules {
 		m, err := moduleOf(r.Model, name)
@@ -87,42 +89,45 @@ func (r *run) done(c BoundCallback, before bool) bool {
 	return len(c.Modules) > 0 || before
 }
 
-// SameRate reports whether two learning rates are the same but for rounding.
+// SameRate reports whether two learning rates are equal up to rounding.
 func SameRate(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) }
 
-// RateUnused says that resuming the optimizer takes the checkpoint's learning rate.
-func RateUnused(whence string, written, counts float64) Warning {
+// RateUnused warns that a stage which resumes the optimizer uses the checkpoint's
+// learning rate (used), not its own (written). whence names where the
+// checkpoint comes from: `stage "x"`, or its file.
+func RateUnused(whence string, written, used float64) Warning {
 	return Warning{
 		Code: diag.NoEffect, Attr: "lr",
-		Summary: fmt.Sprintf("lr = %g is not used: the learning rate %.3g counts, in which %s has ended", written, counts, whence),
-		Detail:  fmt.Sprintf("resume_optimizer takes the rate of the checkpoint, and an lr_updater begins from it. Write lr = %.3g, or set resume_optimizer = false to train with %g.", counts, written),
+		Summary: fmt.Sprintf("lr = %g is not used: training continues with the learning rate of %s, which is %.3g", written, whence, used),
+		Detail:  fmt.Sprintf("resume_optimizer restores the checkpoint's learning rate, and an lr_updater starts from it. Write lr = %.3g, or set resume_optimizer = false to train with %g.", used, written),
 	}
 }
 
-// RateJumps says that a full recovery does not go on at the checkpoint's rate.
+// RateJumps warns that a full recovery continues with another learning rate than the checkpoint's.
 func RateJumps(whence string, from, to float64) Warning {
 	return Warning{
 		Code: diag.RateJumps, Attr: "lr",
-		Summary: fmt.Sprintf("the learning rate goes from %.3g, in which %s has ended, to %.3g", from, whence, to),
-		Detail:  "Full recovery restores the step, and the stage's own optimizer and lr_updater say the rate from there: over the whole length of this stage. Write the other stage's, or resume_epoch_or_step = false to begin a schedule at step 0.",
+		Summary: fmt.Sprintf("the learning rate jumps from %.3g, where %s ended, to %.3g", from, whence, to),
+		Detail:  "Full recovery restores the step. From there the rate follows this stage's own optimizer and lr_updater, over this stage's whole length. Write the same optimizer and lr_updater as before, or set resume_epoch_or_step = false to start the schedule at step 0.",
 	}
 }
 
-// NothingLeft says that a stage has no step to do.
+// NothingLeft warns that a stage has no step left to do.
 func NothingLeft(whence string, step int) Warning {
 	return Warning{
 		Code: diag.NothingLeft, Attr: "num_epochs",
-		Summary: fmt.Sprintf("no step is left to train: %s has ended after %s, and so does this one", whence, part.Count(step, "step")),
-		Detail:  "Full recovery continues counting where the checkpoint was written: the length is that of both together. Make it longer, or set resume_epoch_or_step = false.",
+		Summary: fmt.Sprintf("no step is left to train: %s has completed %s, and this stage ends there", whence, part.Count(step, "step")),
+		Detail:  "Full recovery continues the checkpoint's count of steps, so the length of this stage includes the steps that are already done. Make it longer, or set resume_epoch_or_step = false.",
 	}
 }
 
-// SchedulePassed says that a callback's points lie before the stage's first step.
+// SchedulePassed warns that points of a callback's schedule lie before the stage's first
+// step. left says that others still follow.
 func SchedulePassed(callback string, when *program.Schedule, step int, left bool) Warning {
 	w := Warning{
 		Code: diag.SchedulePassed, Attr: "when",
 		Summary: fmt.Sprintf("%s never acts: %q lies before step %d, where the stage continues", callback, when.Text, step),
-		Detail:  `To act before the first step of the stage write when = "start". Full recovery continues counting: points are those of the whole training.`,
+		Detail:  `Full recovery continues the checkpoint's count of epochs and steps, and the points of "when" refer to that count. To act before the first step of this stage, write when = "start".`,
 	}
 	if left {
 		w.Summary = fmt.Sprintf("%s does not act at the points of %q that lie before step %d, where the stage continues", callback, when.Text, step)
@@ -130,10 +135,11 @@ func SchedulePassed(callback string, when *program.Schedule, step int, left bool
 	return w
 }
 
+// bestLost warns that the file of the best checkpoint so far is missing.
 func bestLost(whence string) Warning {
 	return Warning{
 		Code: diag.BestLost, Attr: "resume_optimizer",
-		Summary: fmt.Sprintf("the best checkpoint of %s is not beside the one that is continued: the best begins anew", whence),
-		Detail:  "What was best before cannot be handed on without its file, best.safetensors.",
+		Summary: fmt.Sprintf("the best checkpoint of %s is missing: this stage starts over in its search for the best", whence),
+		Detail:  "The best checkpoint so far is kept only if its file, best.safetensors, is in the same folder as the checkpoint that the stage continues from.",
 	}
 }

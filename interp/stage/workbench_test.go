@@ -23,10 +23,10 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// The workbench of this package's tests: a small net, parts as simple as can be,
-// and a keeper that remembers everything it was given.
+// The workbench of this package's tests: a small net, very simple parts, and a keeper that
+// remembers all snapshots.
 
-// extremes is the observer that takes the extremes.
+// extremes is an observer whose range is the smallest and the largest value seen.
 type extremes struct{}
 
 func (extremes) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
@@ -135,7 +135,7 @@ func (l squared) Loss(b *part.Batch) float32 {
 	return sum
 }
 
-// meanLogit is a metric that feels every bit of the answers.
+// meanLogit is a metric that depends on every bit of the outputs.
 type meanLogit struct {
 	sum    float64
 	n      int
@@ -167,7 +167,7 @@ type freeze struct{}
 
 func (freeze) Fire(s *part.State, modules []string) error { return s.FreezeBN(modules) }
 
-// saver saves whenever it can, under names that tell the place.
+// saver saves at every opportunity, under names that say where.
 type saver struct{}
 
 func (saver) Fire(s *part.State, _ []string) error { return s.Save(fmt.Sprintf("fire-%d", s.Step)) }
@@ -175,14 +175,14 @@ func (saver) StepEnd(s *part.State) error          { return s.Save(fmt.Sprintf("
 func (saver) EpochEnd(s *part.State) error         { return s.Save("best") }
 func (saver) End(s *part.State) error              { return s.Save("end") }
 
-// count has state and counts the epochs that it has seen the end of.
+// count has a state: the number of epochs whose end it has seen.
 type count struct{ epochs float64 }
 
 func (c *count) EpochEnd(*part.State) error    { c.epochs++; return nil }
 func (c *count) State() map[string]float64     { return map[string]float64{"epochs": c.epochs} }
 func (c *count) SetState(s map[string]float64) { c.epochs = s["epochs"] }
 
-// average is a shadow, half old and half new after every step.
+// average keeps a second set of weights: after every step, the mean of itself and the model.
 type average struct{ g *nn.Graph }
 
 func (a *average) Shadow() *nn.Graph { return a.g }
@@ -263,7 +263,7 @@ func copied(list []nn.Tensor) []nn.Tensor {
 	return out
 }
 
-// text is a snapshot in full: equal texts are equal bytes.
+// text writes everything in a snapshot: equal texts mean equal bytes.
 func text(s *checkpoint.Snapshot) string {
 	if s == nil {
 		return "none"
@@ -283,7 +283,7 @@ func atEpoch(n int) *program.Schedule {
 	return &program.Schedule{Unit: program.Epoch, From: n, To: -1}
 }
 
-// bench is a job with what watches it.
+// bench is a job and records of what it does.
 type bench struct {
 	*Job
 	kept   *memory
@@ -320,7 +320,7 @@ func (b *bench) add(c part.Callback, when *program.Schedule, modules ...string) 
 
 func (b *bench) stopAt(step int) *bench { return b.add(&stopper{step, b.stop}, nil) }
 
-// from makes the job resume its own interrupted attempt, whose best is there.
+// from makes the job resume its own interrupted attempt, whose best checkpoint is available.
 func (b *bench) from(s *checkpoint.Snapshot) *bench {
 	b.Resume, b.Best, b.Interrupted = s, s, true
 	if b.Trainer != nil {
@@ -367,13 +367,13 @@ func of[D event.Data](b *bench) (list []event.Event) {
 	return list
 }
 
-// ticking is a clock that moves at every look.
+// ticking is a clock that advances each time it is read.
 func ticking(d time.Duration) func() time.Time {
 	now := time.Unix(0, 0)
 	return func() time.Time { now = now.Add(d); return now }
 }
 
-// attr is the argument that an error is about, "" if it is about none.
+// attr returns the argument that an error is about, "" if there is none.
 func attr(err error) string {
 	var e *part.ArgError
 	if errors.As(err, &e) {

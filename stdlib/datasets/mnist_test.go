@@ -150,7 +150,7 @@ func TestMNISTRefuses(t *testing.T) {
 		{"more than there is", "", nil, 5, []string{"it asks for 5 images", "there are 4"}},
 		{"not MNIST's count", "", nil, 0, []string{"has 4 images", "60000", "max_samples = 4"}},
 		{"git lfs", imageName, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"), 4, []string{imageName, "a Git LFS pointer", "git lfs pull"}},
-		{"a page", imageName + ".gz", []byte("<!DOCTYPE html><html>not found"), 4, []string{imageName + ".gz", "a page of the web"}},
+		{"a page", imageName + ".gz", []byte("<!DOCTYPE html><html>not found"), 4, []string{imageName + ".gz", "a web page"}},
 		{"a zip archive", imageName, []byte("PK\x03\x04rest"), 4, []string{imageName, "a zip archive", "unpack it"}},
 		{"a packed archive", imageName + ".gz", zip(append(make([]byte, 0, 600), "train-images"+strings.Repeat("\x00", 245)+"ustar  "...)), 4, []string{imageName + ".gz", "a tar archive"}},
 		{"damaged gzip", imageName + ".gz", flipped, 4, []string{imageName + ".gz", "fetch the file again"}},
