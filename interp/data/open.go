@@ -10,7 +10,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// Open opens a data set with its transforms. folder opens the folder that the data set names.
+// Open opens a data set with its transforms. folder returns the file system of the folder that the data set names.
 func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*feed.Feed, error) {
 	set, err := part.New[part.Dataset](c, d.Call)
 	if err != nil {

@@ -11,16 +11,17 @@ import (
 	"qpipe/interp/disk"
 )
 
-// Sums has the hashes of files of data.
+// Sums hashes the files of data sets, and remembers the hashes.
 type Sums struct {
-	Known  map[string]disk.Digest // path → what the file was when it was hashed last
+	Known  map[string]disk.Digest // by path: the hash, and size and times of the file when it was hashed
 	Now    func() time.Time
-	hashed map[string]bool // the paths that were hashed here
+	hashed map[string]bool // paths that this Sums has hashed itself
 }
 
-// Of hashes the files of a folder that are there: a data set may name several
-// spellings of one file, or patterns. Folders of such a name are no data. A file that
-// is surely the one that was hashed last is not read again, unless afresh is set.
+// Of returns the hashes of the files in a folder that match the patterns, by name. A
+// pattern may match nothing: a data set can name several possible spellings of one file.
+// Subfolders are left out. A file that has certainly not changed since it was last hashed is
+// not read again. With afresh, every file is read once more.
 func (s *Sums) Of(folder fs.FS, root string, patterns []string, afresh bool) (map[string]string, error) {
 	names, err := matches(folder, patterns)
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *Sums) Of(folder fs.FS, root string, patterns []string, afresh bool) (ma
 	return out, nil
 }
 
-// matches expands patterns to the files that are there, sorted.
+// matches returns the names that match the patterns, sorted.
 func matches(folder fs.FS, patterns []string) (names []string, err error) {
 	for _, p := range patterns {
 		found, err := fs.Glob(folder, p)
@@ -52,7 +53,7 @@ func matches(folder fs.FS, patterns []string) (names []string, err error) {
 	return slices.Compact(names), nil
 }
 
-// file hashes a file, or recalls its hash; "" where there is no file.
+// file returns the hash of a file, which it computes or remembers; "" if there is no file.
 func (s *Sums) file(folder fs.FS, name, key string, afresh bool) (string, error) {
 	info, err := fs.Stat(folder, name)
 	switch {
@@ -71,7 +72,7 @@ func (s *Sums) file(folder fs.FS, name, key string, afresh bool) (string, error)
 		return "", err
 	}
 	if after, err := fs.Stat(folder, name); err != nil || !now.Same(disk.Stamp(after, s.Now())) {
-		now.Changed, now.Inode = 0, 0 // it changed while it was read
+		now.Changed, now.Inode = 0, 0 // the file changed while it was read, so read it again next time
 	}
 	if s.hashed == nil {
 		s.hashed = map[string]bool{}
@@ -80,6 +81,7 @@ func (s *Sums) file(folder fs.FS, name, key string, afresh bool) (string, error)
 	return now.SHA256, nil
 }
 
+// sum reads a file and returns its SHA-256.
 func sum(folder fs.FS, name string) (string, error) {
 	f, err := folder.Open(name)
 	if err != nil {

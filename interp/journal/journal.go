@@ -1,5 +1,9 @@
-// Package journal writes the two logs of a run, events.jsonl and metrics.jsonl, passes events on, and makes what a log has
-// lost again from the other one and from the manifest.
+// Package journal writes the two logs of a run, events.jsonl and metrics.jsonl, and passes events on.
+//
+// events.jsonl has everything that happened, in the order of time. metrics.jsonl has only the metrics of epochs and
+// validations, without times and in the order of the plan's stages. The manifest records for each stage how many lines of
+// metrics.jsonl it has, with a checksum. When the logs are opened, they are compared with the manifest: lines of
+// metrics.jsonl that are missing are restored from events.jsonl, and what cannot be restored is reported.
 package journal
 
 import (
@@ -19,26 +23,26 @@ import (
 	"qpipe/lang/diag"
 )
 
-// Journal writes events.jsonl and metrics.jsonl and passes events on. The
-// metrics file has no times, and its stages stand in the plan's order: that of a resumed run equals that of one that was
+// Journal writes events.jsonl and metrics.jsonl and passes events on. Because metrics.jsonl
+// has no times and is sorted by stage, a resumed run has the same file as a run that was
 // never interrupted.
 type Journal struct {
 	mu      sync.Mutex
 	clock   func() time.Time
-	show    func(event.Event)
-	Warn    func(Notice) // says at once what is wrong with a log
+	show    func(event.Event) // gets every event after it was logged; may be nil
+	Warn    func(Notice)      // reports a damaged or unwritable log to the user at once
 	folder  *runs.Run
-	order   []string // the stages of the plan
+	order   []string // names of the plan's stages
 	events  *runs.Log
 	metrics *runs.Log
-	lines   []measurement // of metrics, as they stand in the file
-	strays  int           // lines of metrics that no stage of this folder has written
-	seen    map[string]bool
-	notices []Notice // not yet said
-	err     error    // the first one of a write
+	lines   []measurement   // the lines of metrics.jsonl, in the order of the file
+	strays  int             // number of lines in metrics.jsonl that no stage of this folder has written
+	seen    map[string]bool // keys of lines
+	notices []Notice        // not reported yet
+	err     error           // the first error of a write; after it nothing more is written
 }
 
-// Notice is what is to be said of a log.
+// Notice is a message about a log.
 type Notice struct {
 	Code            diag.Code
 	Summary, Detail string
@@ -46,12 +50,13 @@ type Notice struct {
 
 // measurement is a line of metrics.jsonl.
 type measurement struct {
-	stage, key string
-	step       int
-	text       []byte
+	stage string
+	key   string // stage, kind of event and step; there is only one line with a key
+	step  int
+	text  []byte // the JSON object, without line number and check
 }
 
-// Open opens the logs. What is wrong with them is said by flush.
+// Open opens the logs and repairs them if needed. Flush reports what was wrong with them.
 func Open(r *runs.Run, order []string, clock func() time.Time, show func(event.Event)) (*Journal, error) {
 	j := &Journal{clock: clock, show: show, folder: r, order: order, seen: map[string]bool{}}
 	var found []*runs.Damage
@@ -86,24 +91,27 @@ func Open(r *runs.Run, order []string, clock func() time.Time, show func(event.E
 	return j, nil
 }
 
-// strange reports whether no stage of the name has ever begun in this folder. A manifest that was lost does not know.
+// strange reports whether no stage of this name has ever begun in this folder. It is false if the manifest was lost,
+// because then that is not known.
 func (j *Journal) strange(stageName string) bool {
 	m := j.folder.Manifest
 	return m.Logs != nil && !j.folder.Rebuilt && m.Stage(stageName) == nil
 }
 
-// entries logs what the manifest says of the stages, where the log has lost that: a lost manifest is made of it.
+// entries logs every stage's entry in the manifest again, after the log has lost events. From these events a lost
+// manifest can be rebuilt.
 func (j *Journal) entries() {
 	for _, e := range j.folder.Manifest.Stages {
 		j.log(Entry(e))
 	}
 }
 
-// Entry is what the manifest says of a stage, as an event.
+// Entry returns the event that logs a stage's entry in the manifest.
 func Entry(e *runs.StageEntry) event.Event {
 	return event.Event{Stage: e.Name, Data: event.Entry{Entry: e}}
 }
 
+// yieldAll yields the texts of lines, until yield returns an error.
 func yieldAll(lines []measurement, yield func([]byte) error) error {
 	for _, l := range lines {
 		if err := yield(l.text); err != nil {
@@ -113,7 +121,7 @@ func yieldAll(lines []measurement, yield func([]byte) error) error {
 	return nil
 }
 
-// metricLine is a line of metrics.jsonl.
+// metricLine is the JSON object in a line of metrics.jsonl.
 type metricLine struct {
 	Stage   string        `json:"stage"`
 	Event   string        `json:"event"`
@@ -125,24 +133,24 @@ type metricLine struct {
 
 func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
 
-// parseMeasured reads a line's object.
+// parseMeasured parses the object of a line; it returns false if it is not one of metrics.jsonl.
 func parseMeasured(object []byte) (measurement, bool) {
 	var l metricLine
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
-	fields.DisallowUnknownFields() // an event of the same kind has others
+	fields.DisallowUnknownFields() // an event of the same kind in events.jsonl has more fields
 	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || !slices.Contains(measuring(), l.Event) {
 		return measurement{}, false
 	}
 	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
 }
 
-// measuring are the kinds of events that have a line in metrics.jsonl.
+// measuring returns the kinds of events that have a line in metrics.jsonl.
 func measuring() []string {
 	return []string{event.Epoch{}.Kind(), event.Validation{}.Kind()}
 }
 
-// metricOf is what an event has for metrics.jsonl.
+// metricOf returns the line of metrics.jsonl for an event; ok is false if there is none.
 func metricOf(e event.Event) (l metricLine, ok bool) {
 	l = metricLine{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
 	switch d := e.Data.(type) {
@@ -156,7 +164,7 @@ func metricOf(e event.Event) (l metricLine, ok bool) {
 	return l, true
 }
 
-// Event logs an event and shows it.
+// Event logs an event and passes it on. Progress is passed on only.
 func (j *Journal) Event(e event.Event) {
 	j.mu.Lock()
 	if _, passing := e.Data.(event.Progress); !passing {
@@ -181,6 +189,7 @@ func (j *Journal) log(e event.Event) {
 	j.note(j.events.Append(e.Line(now)))
 }
 
+// metric adds a line to metrics.jsonl.
 func (j *Journal) metric(l metricLine) {
 	text, err := json.Marshal(l)
 	if err == nil {
@@ -193,7 +202,7 @@ func (j *Journal) metric(l metricLine) {
 	j.note(err)
 }
 
-// note keeps the first error of a write, to be said at once.
+// note keeps the first error of a write, and adds a notice of it.
 func (j *Journal) note(err error) {
 	if j.err != nil || err == nil {
 		return
@@ -204,15 +213,15 @@ func (j *Journal) note(err error) {
 	if errors.As(err, &file) {
 		code = file.Code
 	}
-	j.notices = append(j.notices, Notice{code, err.Error(), "Nothing more is written into it. The stage stops at its next checkpoint; the next run goes on from the one before."})
+	j.notices = append(j.notices, Notice{code, err.Error(), "Nothing more is written to it. The stage stops at its next checkpoint, and the next run continues from the one before that."})
 }
 
-// damaged notes what was found wrong with a log, to be said at once.
+// damaged adds a notice of the damage that was found in a log.
 func (j *Journal) damaged(d *runs.Damage) {
 	j.notices = append(j.notices, Notice{diag.LogDamaged, d.Summary(), d.Detail()})
 }
 
-// Flush says what is wrong with the logs.
+// Flush reports the notices, if Warn is set.
 func (j *Journal) Flush() {
 	j.mu.Lock()
 	var all []Notice
@@ -225,14 +234,14 @@ func (j *Journal) Flush() {
 	}
 }
 
-// Rewind drops the metrics of a stage after the given step: all with step -1.
+// Rewind drops the metrics of a stage after the given step. Step -1 drops all of them.
 func (j *Journal) Rewind(stageName string, step int) error {
 	return j.change(func(lines []measurement) []measurement {
 		return slices.DeleteFunc(lines, func(l measurement) bool { return l.stage == stageName && l.step > step })
 	})
 }
 
-// Replace puts the lines in the place of a stage's.
+// Replace replaces all lines of a stage, and makes the logs durable.
 func (j *Journal) Replace(stageName string, lines []json.RawMessage) error {
 	err := j.change(func(old []measurement) []measurement {
 		return append(slices.DeleteFunc(old, func(l measurement) bool { return l.stage == stageName }), parseAll(stageName, lines)...)
@@ -243,7 +252,7 @@ func (j *Journal) Replace(stageName string, lines []json.RawMessage) error {
 	return err
 }
 
-// parseAll reads the lines of a stage.
+// parseAll parses lines, and leaves out those that are not of the stage.
 func parseAll(stageName string, lines []json.RawMessage) (out []measurement) {
 	for _, text := range lines {
 		if l, ok := parseMeasured(text); ok && l.stage == stageName {
@@ -253,7 +262,8 @@ func parseAll(stageName string, lines []json.RawMessage) (out []measurement) {
 	return out
 }
 
-// change makes metrics.jsonl another one, and brings its stages into the plan's order.
+// change edits the lines of metrics.jsonl, sorts them by stage in the plan's order, and
+// rewrites the file if it is then different.
 func (j *Journal) change(edit func(lines []measurement) []measurement) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -285,7 +295,7 @@ func (j *Journal) change(edit func(lines []measurement) []measurement) error {
 	return nil
 }
 
-// of returns the lines of a stage up to a step.
+// of returns the lines of a stage up to and including a step.
 func of(lines []measurement, stageName string, step int) (out []measurement) {
 	for _, l := range lines {
 		if l.stage == stageName && l.step <= step {
@@ -295,9 +305,10 @@ func of(lines []measurement, stageName string, step int) (out []measurement) {
 	return out
 }
 
+// allSteps is larger than any step.
 const allSteps = int(^uint(0) >> 1)
 
-// Texts returns the metrics of a stage as they stand in the file, without numbers and checks.
+// Texts returns the lines of a stage in metrics.jsonl, without line numbers and checks.
 func (j *Journal) Texts(stageName string) (out []json.RawMessage) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -307,38 +318,40 @@ func (j *Journal) Texts(stageName string) (out []json.RawMessage) {
 	return out
 }
 
-// Measured is what the manifest says of the stage's lines up to a step.
+// Measured returns the number and the checksum of a stage's lines up to a step, for the manifest.
 func (j *Journal) Measured(stageName string, step int) *runs.Measured {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return measure(of(j.lines, stageName, step))
 }
 
-// Sync makes the logs durable, and the manifest say, when it is saved, what they hold; a checkpoint must not be ahead of them.
-func (j *Journal) Sync() error { return j.settle(false) }
+// Sync checks the logs, makes them durable, and records their lengths in the manifest, which the caller saves. It must be
+// called before a checkpoint is written, so that the logs are never behind a checkpoint.
+func (j *Journal) Sync() error { return j.sync(false) }
 
-// Begin does the same for logs that were just opened, and brings the metrics into the plan's order.
+// Begin does the same for logs that were just opened, after sorting the metrics in the plan's order.
 func (j *Journal) Begin() error {
 	if err := j.arrange(); err != nil {
 		return err
 	}
-	return j.settle(false)
+	return j.sync(false)
 }
 
-// Finish does the same at the end of a stage, and reads the logs to be sure.
+// Finish does the same at the end of a stage, and reads the whole logs to check them.
 func (j *Journal) Finish() error {
 	if err := j.arrange(); err != nil {
 		return err
 	}
-	return j.settle(true)
+	return j.sync(true)
 }
 
-// arrange brings the metrics into the plan's order.
+// arrange sorts the metrics in the plan's order.
 func (j *Journal) arrange() error {
 	return j.change(func(lines []measurement) []measurement { return lines })
 }
 
-func (j *Journal) settle(whole bool) error {
+// sync does the work of Sync. With whole, it reads the logs from beginning to end.
+func (j *Journal) sync(whole bool) error {
 	j.mu.Lock()
 	for _, l := range []*runs.Log{j.events, j.metrics} {
 		if j.err == nil {
@@ -357,7 +370,7 @@ func (j *Journal) settle(whole bool) error {
 	return err
 }
 
-// record makes the manifest say what the logs hold.
+// record writes the lengths of the logs into the manifest, with the checksum of each stage's metrics.
 func (j *Journal) record() {
 	j.folder.Manifest.Logs = &runs.Logs{Events: j.events.Count()}
 	for _, e := range j.folder.Manifest.Stages {

@@ -14,7 +14,8 @@ import (
 	"qpipe/interp/runs"
 )
 
-// measure is what the manifest says of lines; nil of none.
+// measure returns the number of lines and their checksum (CRC-32C of the texts, each with a
+// newline), as the manifest records them. It returns nil for no lines.
 func measure(lines []measurement) *runs.Measured {
 	if len(lines) == 0 {
 		return nil
@@ -27,13 +28,17 @@ func measure(lines []measurement) *runs.Measured {
 	return &runs.Measured{Lines: len(lines), Check: fmt.Sprintf("%08x", h.Sum32())}
 }
 
-// holds reports whether the lines begin with those that the manifest means.
+// holds reports whether lines begin with the lines that the manifest has recorded in m.
 func holds(lines []measurement, m *runs.Measured) bool {
 	return m == nil || m.Lines <= 0 || m.Lines <= len(lines) && measure(lines[:m.Lines]).Check == m.Check
 }
 
-// restore compares the metrics with what the manifest says that there are. Missing lines are restored from the log of
-// events, as far as that has it; the rest is lost, which is said.
+// restore compares metrics.jsonl with the manifest, and repairs it. found is the damage that was seen while the logs
+// were opened.
+//
+// For every stage the manifest has the number and the checksum of its lines. If these do not agree, the stage's lines
+// are rebuilt from events.jsonl, as far as it has them; the rest is lost. Lines that belong to no stage of this folder
+// are removed. All that was found and done is described in the damage, which is then reported.
 func (j *Journal) restore(found []*runs.Damage) error {
 	var metrics *runs.Damage
 	for _, d := range found {
@@ -41,15 +46,15 @@ func (j *Journal) restore(found []*runs.Damage) error {
 			metrics = d
 		}
 	}
-	var short []*runs.StageEntry
-	unsure := false
+	var short []*runs.StageEntry // stages whose lines do not agree with the manifest
+	unsure := false              // a stage was written by a version that recorded no checksum
 	for _, e := range j.folder.Manifest.Stages {
 		switch {
-		case e.Lines != nil: // they stand in the manifest
+		case e.Lines != nil: // the manifest itself has the lines
 		case !holds(of(j.lines, e.Name, allSteps), e.Measured):
 			short = append(short, e)
 		case e.Measured == nil && e.State == runs.Complete:
-			unsure = true // of an earlier version
+			unsure = true
 		}
 	}
 	if metrics == nil && len(short) > 0 {
@@ -57,7 +62,7 @@ func (j *Journal) restore(found []*runs.Damage) error {
 		found = append(found, metrics)
 	}
 	j.cut()
-	if wrong := j.metrics.Count() - len(j.lines); wrong > 0 { // with a right check
+	if wrong := j.metrics.Count() - len(j.lines); wrong > 0 { // intact lines that do not belong in the file
 		if metrics == nil {
 			metrics = &runs.Damage{Path: j.folder.Path(runs.MetricsName), Sound: len(j.lines)}
 			found = append(found, metrics)
@@ -85,7 +90,7 @@ func (j *Journal) restore(found []*runs.Damage) error {
 	return nil
 }
 
-// cut leaves out what stands behind the lines of a complete stage: the manifest knows all of these.
+// cut removes surplus lines of complete stages: the manifest records how many such a stage has.
 func (j *Journal) cut() {
 	count := map[string]int{}
 	j.lines = slices.DeleteFunc(j.lines, func(l measurement) bool {
@@ -99,7 +104,8 @@ func (j *Journal) cut() {
 	})
 }
 
-// again makes lines of stages again, from the log of events.
+// again rebuilds the lines of some stages from events.jsonl. If events.jsonl does not have
+// all of them, it adds those that are still in metrics.jsonl. It describes the result in d.
 func (j *Journal) again(short []*runs.StageEntry, d *runs.Damage) error {
 	replayed, err := j.replay()
 	if err != nil {
@@ -129,7 +135,7 @@ func (j *Journal) again(short []*runs.StageEntry, d *runs.Damage) error {
 			d.Told = append(d.Told, fmt.Sprintf("Of %d lines of stage %q %d are left%s", said.Lines, e.Name, len(lines), stepsOf(lines)))
 		} else if !holds(lines, said) {
 			d.Unsure = true
-			d.Told = append(d.Told, fmt.Sprintf("Lines of stage %q are not those that the manifest means", e.Name))
+			d.Told = append(d.Told, fmt.Sprintf("Lines of stage %q are not those that the manifest has recorded", e.Name))
 		}
 		e.Measured = measure(lines)
 	}
@@ -139,7 +145,7 @@ func (j *Journal) again(short []*runs.StageEntry, d *runs.Damage) error {
 	return nil
 }
 
-// stepsOf says of which steps lines are.
+// stepsOf lists the steps of lines, for a message.
 func stepsOf(lines []measurement) string {
 	var steps []string
 	for _, l := range lines {
@@ -156,7 +162,7 @@ func stepsOf(lines []measurement) string {
 	return ": of step " + strings.Join(steps, ", ")
 }
 
-// union is the lines of both, the first's where both have one, by their steps.
+// union merges two lists of lines and sorts them by step. If both have a line with the same key, it takes a's.
 func union(a, b []measurement) []measurement {
 	out := slices.Clone(a)
 	for _, l := range b {
@@ -168,7 +174,10 @@ func union(a, b []measurement) []measurement {
 	return out
 }
 
-// replay follows the log of events: what metrics.jsonl held of each stage in the end.
+// replay reads events.jsonl from its beginning and rebuilds the lines of metrics.jsonl, by
+// stage. An event with metrics adds a line. An entry of the manifest corrects the lines of
+// its stage: it has the lines themselves, or says how many of them were still valid at
+// that time (a resumed run begins with those of its checkpoint).
 func (j *Journal) replay() (map[string][]measurement, error) {
 	out := map[string][]measurement{}
 	err := j.folder.Events(func(object []byte) error {
@@ -204,7 +213,8 @@ func (j *Journal) replay() (map[string][]measurement, error) {
 	return out, err
 }
 
-// telling reports whether an event can be one that replay follows.
+// telling reports whether a line can be an event that replay needs. It is a quick test that
+// saves parsing all the others.
 func telling(object []byte) bool {
 	for _, kind := range append(measuring(), event.Entry{}.Kind()) {
 		if bytes.Contains(object, []byte(`"event":"`+kind+`"`)) {

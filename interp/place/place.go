@@ -1,4 +1,4 @@
-// Package place gives an error its place in the pipeline's text.
+// Package place finds the place in the pipeline's text that an error is about.
 package place
 
 import (
@@ -18,8 +18,8 @@ type Error struct{ Diagnostic *diag.Diagnostic }
 // Error implements error.
 func (e *Error) Error() string { return e.Diagnostic.Summary }
 
-// At places an error at a block, or at the argument that it names. An interrupt has
-// no place.
+// At places an error at a block or, if the error names an argument, at that argument of
+// the block. An error that has a place keeps it; an interrupt gets none.
 func At(o program.Origin, err error) error {
 	var known *Error
 	if errors.As(err, &known) || errors.Is(err, stage.ErrInterrupted) {
@@ -35,7 +35,8 @@ func AtArg(o program.Origin, attr string, err error) error {
 	return &Error{d}
 }
 
-// Unreadable places an error about data: at the argument that names its folder.
+// Unreadable places an error about data at the argument it names, or else at the one that
+// names the folder.
 func Unreadable(o program.Origin, err error) error {
 	d := Diagnose(o, err)
 	d.Code = diag.DataUnreadable
@@ -46,7 +47,7 @@ func Unreadable(o program.Origin, err error) error {
 	return &Error{d}
 }
 
-// Diagnose makes a diagnostic of an error about a block.
+// Diagnose turns an error about a block into a diagnostic.
 func Diagnose(o program.Origin, err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Code: diag.StageFailed, Summary: err.Error(), Subject: o.Header, Address: o.Address}
 	var file *artifact.FileError
@@ -68,7 +69,7 @@ func Diagnose(o program.Origin, err error) *diag.Diagnostic {
 	return d
 }
 
-// File makes a diagnostic of an error about a file or folder of the run.
+// File turns an error about a file or folder of the run into a diagnostic.
 func File(err error) *diag.Diagnostic {
 	d := Diagnose(program.Origin{}, err)
 	if d.Code == diag.StageFailed {
@@ -77,7 +78,7 @@ func File(err error) *diag.Diagnostic {
 	return d
 }
 
-// As is the error with its place, or without one where it has none.
+// As returns the error as an Error. If it has no place, the diagnostic has none either.
 func As(err error) *Error {
 	var known *Error
 	if errors.As(err, &known) {
