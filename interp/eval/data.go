@@ -10,7 +10,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// open opens the data and holds it against the model.
+// open opens the data, checks that the model can take it, and finds the metrics.
 func (e *evaluation) open() (err error) {
 	if e.feed, err = data.Open(e.catalog, e.o.Data, e.folder); err != nil {
 		return err
@@ -26,10 +26,10 @@ func (e *evaluation) open() (err error) {
 	return err
 }
 
-// folder opens a folder of data, relative to the pipeline's.
+// folder returns the file system of a folder of data; root is relative to the pipeline's folder.
 func (e *evaluation) folder(root string) fs.FS { return e.o.FS(e.prog.Path(root)) }
 
-// fits refuses images and classes that the model cannot take.
+// fits returns an error if the model cannot take the data: inputs of other shapes, or more classes than it knows.
 func (e *evaluation) fits() error {
 	spec, origin := e.feed.Spec, e.o.Data.Origin
 	misfit := part.Takes(e.model, spec.Shapes())
@@ -45,20 +45,20 @@ func (e *evaluation) fits() error {
 		d.Summary, d.Detail = "the data set has no images", "Give it at least one: look at its split, offset and number of samples."
 	case misfit != nil && len(spec.Inputs) == 1 && len(e.model.Inputs()) == 1:
 		d.Summary = fmt.Sprintf("the images are %s, and %s takes %v", spec.InputText(), e.path, e.model.Input().WithN(0))
-		d.Detail = "Choose the data set that the model was made for, or give this one the transforms of size that it had."
+		d.Detail = "Choose the data set that the model was trained on, or give this one the same transforms that change the size."
 	case misfit != nil:
 		d.Summary = fmt.Sprintf("%s does not take the data: %v", e.path, misfit)
-		d.Detail = "Choose the data set that the model was made for."
+		d.Detail = "Choose the data set that the model was trained on."
 	case few >= 0:
-		d.Summary = fmt.Sprintf("the data has %s, and %s tells %d apart", diag.Count(have, "class"), e.path, apart)
-		d.Detail = "Choose the data set that the model was made for."
+		d.Summary = fmt.Sprintf("the data has %s, but %s has %d", diag.Count(have, "class"), e.path, apart)
+		d.Detail = "Choose the data set that the model was trained on."
 	default:
 		return nil
 	}
 	return &place.Error{Diagnostic: d}
 }
 
-// compare warns of data that the model takes, but was not made for.
+// compare warns of data that the model takes, but that differs from what it was trained on.
 func (e *evaluation) compare() {
 	spec, origin := e.feed.Spec, e.o.Data.Origin
 	warn := func(code diag.Code, summary, detail string) {
@@ -68,8 +68,8 @@ func (e *evaluation) compare() {
 	}
 	own, theirs := spec.Preprocessing(), e.snap.Inputs
 	if i := part.OtherValues(own, theirs); i >= 0 {
-		warn(diag.OtherValues, fmt.Sprintf("the images are normalized with %s, and %s was made for %s", own[i].Normalization(), e.path, theirs[i].Normalization()),
-			"The network sees other values than it was made for. Give the data set the Normalize that it had.")
+		warn(diag.OtherValues, fmt.Sprintf("the images are normalized with %s, but %s was trained with %s", own[i].Normalization(), e.path, theirs[i].Normalization()),
+			"The network gets other values than in its training. Give the data set the same Normalize.")
 	}
 	for k, apart := range spec.Apart(e.model) {
 		t, names := spec.Targets[k], []string(nil)
@@ -79,16 +79,16 @@ func (e *evaluation) compare() {
 		i := otherName(names, t.Names)
 		switch {
 		case t.Classes < apart:
-			warn(diag.OtherLabels, fmt.Sprintf("%s tells %s apart, and the data has %d", e.path, diag.Count(apart, "class"), t.Classes),
-				fmt.Sprintf("The last %d can never be right.", apart-t.Classes))
+			warn(diag.OtherLabels, fmt.Sprintf("%s has %s, but the data has %d", e.path, diag.Count(apart, "class"), t.Classes),
+				fmt.Sprintf("Answers with one of the last %d are always wrong.", apart-t.Classes))
 		case i >= 0:
-			warn(diag.OtherLabels, fmt.Sprintf("label %d is %q in the data, and %q in %s", i, t.Names[i], names[i], e.path),
-				"Accuracy counts labels, whatever they are called. Give the data set the classes that the model was made for, in their order.")
+			warn(diag.OtherLabels, fmt.Sprintf("label %d is %q in the data, but %q in %s", i, t.Names[i], names[i], e.path),
+				"Accuracy compares labels, not names. Give the data set the same classes as in training, in the same order.")
 		}
 	}
 }
 
-// otherName is the first label with another name; -1 where there is none, or nothing is known.
+// otherName returns the first label that has different names in a and b, or -1 if there is none. Missing names do not count.
 func otherName(a, b []string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

@@ -12,35 +12,38 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// dump writes what a network computes, image by image: its input, its answers, and
-// the output of every node as the file format describes it.
+// dump writes what a network computes into a folder of arrays, in the format of
+// artifact.Dump: the inputs, the targets, the network's outputs, and the output of every
+// node. The first axis of every array is the sample.
 type dump struct {
 	*artifact.Dump
 	net   *engine.Net
-	begun bool
+	begun bool // the first batch has been written
 	nodes []*dumpNode
 
-	inputs  []int // arrays, by input
-	targets []int // by target
+	inputs  []int // for each input, the number of its array
+	targets []int // for each target, the number of its array
 	answers []answered
 }
 
-// answered are the arrays of an output. Predictions are there for an output that tells classes apart.
+// answered has the arrays of one output of the network.
 type answered struct {
-	logits, predictions int
-	classes, size       int // values for each prediction, and of each sample
+	logits      int // number of the array with its values
+	predictions int // number of the array with the predicted classes; -1 if the output does not stand for classes
+	classes     int // values for each prediction
+	size        int // values of each sample
 }
 
-// dumpNode is a node's array.
+// dumpNode has the array of one node.
 type dumpNode struct {
 	name  string
-	array int
-	shape tensor.Shape
-	dtype quant.DType  // of its codes
-	from  tensor.Shape // of a flattened map, the map's; else shape
+	array int          // its number
+	shape tensor.Shape // of the node's output
+	dtype quant.DType  // of the node's codes
+	from  tensor.Shape // the map's shape if the node flattens a map, or else shape
 }
 
-// newDump begins a dump of a net that has not run.
+// newDump begins a dump of a net that has not run yet.
 func newDump(e *evaluation, net *engine.Net) (*dump, error) {
 	w, err := artifact.NewDump(disk.Options{}, e.o.Dump)
 	if err != nil {
@@ -58,8 +61,8 @@ func newDump(e *evaluation, net *engine.Net) (*dump, error) {
 	return d, nil
 }
 
-// begin begins the arrays that every dump has, and lists the nodes: their formats are
-// known once the net has run.
+// begin creates the arrays of inputs, targets and outputs, and lists the nodes. The nodes'
+// arrays are created later, because their formats are known only after the net has run.
 func (d *dump) begin(e *evaluation) error {
 	spec, outputs := e.feed.Spec, e.model.Outputs()
 	var failed error
@@ -112,7 +115,7 @@ func (d *dump) begin(e *evaluation) error {
 	return nil
 }
 
-// largest is the index of the largest value, the first of equal ones; -1 where none is a number.
+// largest returns the index of the largest value, the first one of equals; -1 if all are NaN.
 func largest(y []float32) int64 {
 	best := -1
 	for i, v := range y {
@@ -123,7 +126,7 @@ func largest(y []float32) int64 {
 	return int64(best)
 }
 
-// batch writes the samples of a batch, what they ask for, the answers y, and what every node has made of them.
+// batch writes the inputs and targets of a batch, the network's outputs y, and the output of every node.
 func (d *dump) batch(b *feed.Batch, y [][]float32) error {
 	n := len(b.Index)
 	for k, x := range b.Inputs() {
@@ -154,7 +157,7 @@ func (d *dump) batch(b *feed.Batch, y [][]float32) error {
 	return nil
 }
 
-// axes are the axes behind the first one of an array with n elements a sample, which may be a map.
+// axes returns the axes of an array after the first one, given the number n of elements of a sample and their shape.
 func axes(n int, s tensor.Shape) []int {
 	switch {
 	case n == 1:
@@ -167,7 +170,7 @@ func axes(n int, s tensor.Shape) []int {
 	return []int{s.H, s.W, s.C}
 }
 
-// answer writes the values of an output, and the classes that it predicts.
+// answer writes the values of one output of the network, and the classes that it predicts.
 func (d *dump) answer(a answered, y []float32) error {
 	if err := d.Append(a.logits, y); err != nil || a.predictions < 0 {
 		return err
@@ -179,6 +182,7 @@ func (d *dump) answer(a answered, y []float32) error {
 	return d.Append(a.predictions, best)
 }
 
+// wide converts labels to int64.
 func wide(labels []int32) []int64 {
 	out := make([]int64, len(labels))
 	for i, l := range labels {
@@ -187,7 +191,7 @@ func wide(labels []int32) []int64 {
 	return out
 }
 
-// node writes a node's output of the last pass.
+// node writes a node's output in the last forward pass: integers if it is quantized, float32 otherwise.
 func (d *dump) node(n *dumpNode) error {
 	y := checkpoint.ReadOutput(d.net, n.name)
 	if !d.begun {
@@ -223,11 +227,11 @@ func (d *dump) node(n *dumpNode) error {
 	}
 }
 
-// unsigned is by how much engine.Net gives codes of uint8 too low.
+// unsigned is what must be added to the codes of engine.Net if the node's dtype is uint8: in memory they are int8.
 const unsigned = 128
 
-// ordered brings a flattened map from the memory's order (row, column, channel) into
-// that of the files (channel, row, column); what is no flattened map stays as it is.
+// ordered rearranges a flattened map from memory order (row, column, channel) to file order
+// (channel, row, column). It returns all other data as it is.
 func ordered[T any](data []T, n *dumpNode) []T {
 	if n.from == n.shape {
 		return data

@@ -1,4 +1,4 @@
-// Package eval evaluates a model as its file holds it, on a data set of a pipeline.
+// Package eval evaluates the model in a file on a data set of a pipeline. It needs no run.
 package eval
 
 import (
@@ -20,26 +20,26 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Options say what Run evaluates, on what, and what it leaves.
+// Options are the arguments of Run.
 type Options struct {
 	Model   string // a file, or stage.NAME.checkpoint.WHICH of the run in Out
 	Out     string // folder of that run
 	Data    *program.Dataset
-	Images  int    // at most so many, the first ones; 0: all
+	Images  int    // evaluate only the first so many; 0: all
 	Batch   int    // images at a time
-	EMA     bool   // take a checkpoint's averaged weights
-	Dump    string // folder for what the network computes, "" for none
-	Threads int    // 0: the program's setting, else all cores
-	Memory  int64  // bytes that the process may have, 0 where that is not known
+	EMA     bool   // use the averaged weights of the checkpoint
+	Dump    string // folder for a dump of what the network computes, "" for none
+	Threads int    // 0: the program's setting, or else all cores
+	Memory  int64  // bytes that the process may use, 0 if unknown
 	Kernels *kernel.Set
-	Events  func(event.Event) // nil: nobody listens
+	Events  func(event.Event) // gets progress; may be nil
 	Clock   func() time.Time
-	// FS opens a folder of data. Run resolves relative ones against the
-	// pipeline's folder before it asks.
+	// FS returns the file system of a folder of data. Run calls it with relative paths already resolved against the
+	// pipeline's folder.
 	FS func(root string) fs.FS
 }
 
-// Report is what Run found.
+// Report is the result of Run.
 type Report struct {
 	Model     string           `json:"model"`
 	Form      nn.Form          `json:"form"`
@@ -47,7 +47,7 @@ type Report struct {
 	EMA       bool             `json:"ema"`
 	Data      string           `json:"data"`
 	Images    int              `json:"images"`
-	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss: the mean cross-entropy; judgesOf says when others
+	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss (the mean cross-entropy), unless judgesOf chooses others
 	Kernels   string           `json:"kernels"`
 	Threads   int              `json:"threads"`
 	Batch     int              `json:"batch"`
@@ -56,16 +56,16 @@ type Report struct {
 	Dump      *Dumped          `json:"dump,omitempty"`
 }
 
-// Dumped says what a dump holds.
+// Dumped describes the dump that Run has written.
 type Dumped struct {
 	Folder string `json:"folder"`
 	Arrays int    `json:"arrays"`
 	Bytes  int64  `json:"bytes"`
 }
 
-// Run evaluates a checkpoint or an int8 model, as its file holds it, on a data set of
-// the program. Diagnostics carry the place in the pipeline's text where there is one;
-// warnings may come with a result. Where ctx ends before, nothing is left of a dump.
+// Run evaluates a checkpoint or an int8 model on a data set of the program. There may be
+// warnings together with a report. If there is an error, or ctx ends before the evaluation
+// does, there is no report and no dump is left.
 func Run(ctx context.Context, p *program.Program, c part.Catalog, o Options) (*Report, diag.List) {
 	o.Threads = cmp.Or(o.Threads, p.Settings.Threads, runtime.GOMAXPROCS(0))
 	e := &evaluation{ctx: ctx, prog: p, catalog: c, o: o}
@@ -83,7 +83,7 @@ func Run(ctx context.Context, p *program.Program, c part.Catalog, o Options) (*R
 	return e.report(), e.list
 }
 
-// evaluation is one under way.
+// evaluation is an evaluation that is running.
 type evaluation struct {
 	ctx     context.Context
 	prog    *program.Program
@@ -105,9 +105,10 @@ type evaluation struct {
 // fail adds a diagnostic.
 func (e *evaluation) fail(d *diag.Diagnostic) { e.list = append(e.list, d) }
 
-// address is the data set's in the pipeline.
+// address returns the data set's address in the pipeline.
 func (e *evaluation) address() string { return "dataset." + e.o.Data.Name }
 
+// report returns the report of a finished evaluation.
 func (e *evaluation) report() *Report {
 	r := &Report{
 		Model: e.o.Model, Form: e.model.Form(), Mode: e.model.Mode(), EMA: e.o.EMA, Data: e.address(), Images: e.images,

@@ -14,15 +14,16 @@ import (
 // judges are the metrics and the loss that an evaluation reports.
 type judges struct {
 	metrics []part.Metric
-	loss    part.Loss // nil for none
+	loss    part.Loss // nil if no loss fits
 	outputs []nn.Port
-	batch   part.Batch // of all samples of a batch, and then of one
-	losses  float64    // their sum
-	samples int
+	batch   part.Batch // used again by rows
+	losses  float64    // sum of the loss over all samples so far
+	samples int        // number of samples so far
 }
 
-// judgesOf are Accuracy and CrossEntropyLoss. Where these do not fit what the network answers and the data asks for, they
-// are the metrics of the stage that has written the model, and the loss of the first stage that has one that fits.
+// judgesOf returns Accuracy and CrossEntropyLoss. If Accuracy does not fit the network's outputs and the data's targets,
+// it returns the metrics of the stage that has written the model, as far as they fit. If CrossEntropyLoss does not fit,
+// it returns the first loss of the pipeline that does.
 func judgesOf(e *evaluation) (judges, error) {
 	j := judges{outputs: e.model.Outputs()}
 	fits := func(judge any) bool { return part.Fits(judge, j.outputs, e.feed.Spec.Targets) == nil }
@@ -60,7 +61,7 @@ func judgesOf(e *evaluation) (judges, error) {
 	return j, nil
 }
 
-// standard makes a part with its defaults.
+// standard makes a part with default arguments.
 func standard[S any](e *evaluation, kind program.Kind, name string) (S, error) {
 	sig, ok := e.catalog.Signature(kind, name)
 	if !ok {
@@ -70,7 +71,8 @@ func standard[S any](e *evaluation, kind program.Kind, name string) (S, error) {
 	return part.New[S](e.catalog, program.Call{Kind: kind, Type: name, Args: reflect.ValueOf(sig.Args()).Elem().Interface()})
 }
 
-// see judges the network's answers y to a batch. The loss is that of each sample by itself.
+// see evaluates the network's outputs y for a batch. The loss is computed for each sample
+// separately, so that the mean does not depend on the size of the batches.
 func (j *judges) see(b *feed.Batch, y [][]float32) {
 	n := len(b.Index)
 	whole := j.rows(y, b.Targets(), 0, n, n)
@@ -83,7 +85,7 @@ func (j *judges) see(b *feed.Batch, y [][]float32) {
 	j.samples += n
 }
 
-// rows are some of the n samples of a batch.
+// rows returns the samples from (included) to to (excluded) of a batch of n.
 func (j *judges) rows(y [][]float32, targets []part.Target, from, to, n int) *part.Batch {
 	b := &j.batch
 	b.Len, b.Outputs, b.Targets = to-from, b.Outputs[:0], b.Targets[:0]
@@ -98,7 +100,7 @@ func (j *judges) rows(y [][]float32, targets []part.Target, from, to, n int) *pa
 	return b
 }
 
-// values are what has been found, by name.
+// values returns the results, by name.
 func (j *judges) values() artifact.Metrics {
 	found := artifact.Metrics{}
 	if j.loss != nil {

@@ -12,7 +12,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// load reads the model.
+// load reads the model's file and builds the model.
 func (e *evaluation) load() error {
 	ref, err := e.locate()
 	if err != nil {
@@ -35,8 +35,8 @@ func (e *evaluation) load() error {
 	case averaged && !e.o.EMA:
 		e.fail(&diag.Diagnostic{
 			Code: diag.AveragedBest, Severity: diag.Warning,
-			Summary: fmt.Sprintf("%s also holds averaged weights, and those are not evaluated", e.path),
-			Detail:  "The metrics that the file carries are those of the averaged weights: -ema evaluates them.",
+			Summary: fmt.Sprintf("%s also holds averaged weights, which are not evaluated", e.path),
+			Detail:  "The metrics in the file were measured with the averaged weights. Use -ema to evaluate these.",
 		})
 	}
 	if e.model, err = checkpoint.Restore(e.snap, e.o.EMA); err != nil {
@@ -45,9 +45,10 @@ func (e *evaluation) load() error {
 	return nil
 }
 
+// checkpointRef matches a model that is named by its stage.
 var checkpointRef = regexp.MustCompile(`^stage\.([^.]+)\.checkpoint\.(last|best|int8)$`)
 
-// locate finds the model's file; ref says that it was named by its stage.
+// locate sets the path of the model's file. ref says that the model was named by its stage.
 func (e *evaluation) locate() (ref bool, err error) {
 	e.path = e.o.Model
 	m := checkpointRef.FindStringSubmatch(e.o.Model)

@@ -14,7 +14,7 @@ import (
 	"qpipe/ops/engine"
 )
 
-// evaluate runs the model on the images.
+// evaluate runs the model on the data, and writes the dump.
 func (e *evaluation) evaluate() (err error) {
 	batch := min(e.o.Batch, e.images)
 	if d := e.tooMuch(batch); d != nil {
@@ -58,7 +58,7 @@ func (e *evaluation) evaluate() (err error) {
 	return err
 }
 
-// tooMuch refuses batches that the machine cannot hold.
+// tooMuch returns an error if the evaluation needs more memory than there is.
 func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
 	memory := func(batch int) int64 {
 		m := stage.Machine{Threads: e.o.Threads, Kernels: e.o.Kernels}
@@ -78,7 +78,7 @@ func (e *evaluation) tooMuch(batch int) *diag.Diagnostic {
 	return d
 }
 
-// misread places an error of a pass over the data: it is the dump's, or the data's.
+// misread places an error of the pass: it is an error of the dump's files or, otherwise, of the data.
 func (e *evaluation) misread(err error) error {
 	var file *artifact.FileError
 	if errors.As(err, &file) {
@@ -87,7 +87,7 @@ func (e *evaluation) misread(err error) error {
 	return place.Unreadable(e.o.Data.Origin, err)
 }
 
-// tick shows how far the evaluation has come.
+// tick emits a progress event.
 func (e *evaluation) tick() {
 	if e.o.Events == nil {
 		return

@@ -1,5 +1,6 @@
-// Package proof compares a converted model with the one before it: the integers of an
-// int8 model, and what the absorption of a BN changes.
+// Package proof compares a model after a conversion with the model before it. It proves that
+// an int8 model computes the same integers as the model that was trained, and measures
+// what the absorption of a BN changes.
 package proof
 
 import (
@@ -23,7 +24,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Prover compares the models before and after a converter, on data of its stage.
+// Prover compares the models before and after a converter, on the data of its stage.
 type Prover struct {
 	Stage   string
 	Call    program.Call // the converter
@@ -35,21 +36,22 @@ type Prover struct {
 	Kernels *kernel.Set
 	Workers *engine.Workers
 	Clock   func() time.Time
-	Stop    <-chan struct{} // closed: return stage.ErrInterrupted
+	Stop    <-chan struct{} // once closed, a proof ends with stage.ErrInterrupted
 	Events  func(event.Event)
 }
 
 // Loaded is the checkpoint that was loaded last before the conversion.
 type Loaded struct {
-	Snapshot *checkpoint.Snapshot // nil for none
-	From     string               // as the pipeline says it
-	EMA      bool                 // its averaged weights were loaded
+	Snapshot *checkpoint.Snapshot // nil if none was loaded
+	From     string               // as the pipeline names it
+	EMA      bool                 // the averaged weights were loaded
 }
 
-// probeImages bounds the images that receipts are measured on, and that a proof runs
-// at a time: every node's output is kept meanwhile.
+// probeImages is the number of images that receipts are measured on, and the batch size of
+// a proof. It is small because the outputs of all nodes are kept in memory.
 const probeImages = 32
 
+// forward runs a model on n samples and returns the net, which has the outputs of all nodes.
 func (p *Prover) forward(g *nn.Graph, x [][]float32, n int) (*engine.Net, error) {
 	net, err := p.keeping(g, n)
 	if err != nil {
@@ -59,7 +61,7 @@ func (p *Prover) forward(g *nn.Graph, x [][]float32, n int) (*engine.Net, error)
 	return net, nil
 }
 
-// keeping is a net for up to n images that keeps every node's output.
+// keeping returns a net for up to n images that keeps the outputs of all nodes.
 func (p *Prover) keeping(g *nn.Graph, n int) (*engine.Net, error) {
 	net, err := engine.Compile(g, n, false, p.Kernels, p.Workers)
 	if err == nil {
@@ -68,9 +70,10 @@ func (p *Prover) keeping(g *nn.Graph, n int) (*engine.Net, error) {
 	return net, err
 }
 
-// Quantized compares the integers of the int8 model with those of the eval forward of
-// the model that was trained, node by node, and leaves a receipt of every BN that the
-// conversion has absorbed. Integers that differ are an error.
+// Quantized proves an int8 model: it compares the output of every node with that of the
+// model that was trained, evaluated on the same images. It is an error if any integer
+// differs. qat is the model before the conversion. Quantized also returns and logs a
+// receipt for every BN that the conversion has absorbed.
 func (p *Prover) Quantized(ctx context.Context, qat, int8 *nn.Graph) (*runs.Proof, []checkpoint.Absorption, error) {
 	trained, against, err := p.trained(qat)
 	if err != nil {
@@ -93,13 +96,13 @@ func (p *Prover) Quantized(ctx context.Context, qat, int8 *nn.Graph) (*runs.Proo
 	return found, absorbed, nil
 }
 
-// emit reports an event of the stage.
+// emit emits an event of the stage.
 func (p *Prover) emit(data event.Data) { p.Events(event.Event{Stage: p.Stage, Data: data}) }
 
-// trained is the model of the checkpoint that was loaded last, as it was when the
-// checkpoint was written, with that time's qconfig: the stage's own may be another. Where
-// no such model was loaded, or the stage has made other tensors of it, it is the model
-// in front of the conversion.
+// trained returns the model to compare with. It is the model of the checkpoint that was
+// loaded last, exactly as it was trained: with the qconfig of that time, which may differ
+// from the stage's. If no quantized model was loaded, or the stage has changed its
+// tensors since, it is the model before the conversion. against names it, for messages.
 func (p *Prover) trained(qat *nn.Graph) (g *nn.Graph, against string, err error) {
 	const front = "the model in front of QAT2Quantize"
 	snap := p.Loaded.Snapshot
@@ -122,7 +125,7 @@ func sameTensors(a, b *nn.Graph) bool {
 	})
 }
 
-// images is on how many images the stage's conversion is proved.
+// images returns the number of images that the conversion is proved on.
 func (p *Prover) images() int {
 	switch n := p.Images; {
 	case n == 0:
@@ -170,7 +173,7 @@ func (p *Prover) prove(ctx context.Context, trained, int8 *nn.Graph) (*runs.Proo
 	return found, err
 }
 
-// stopping tells a long proof that the run was interrupted.
+// stopping returns an error if the run was interrupted or cancelled.
 func (p *Prover) stopping(ctx context.Context) error {
 	select {
 	case <-p.Stop:
@@ -180,13 +183,13 @@ func (p *Prover) stopping(ctx context.Context) error {
 	}
 }
 
-// unequal is the error of a conversion that has changed integers.
+// unequal returns the error for a conversion that has changed integers.
 func (p *Prover) unequal(found *runs.Proof) *diag.Diagnostic {
 	d := &diag.Diagnostic{
 		Code: diag.UnequalIntegers, Subject: p.Call.Origin.Header, Address: p.Call.Origin.Address,
 		Summary: fmt.Sprintf("%s: %s", p.Call.Type, sentence(found)),
-		Detail: "What was trained is not what would ship, so no int8 model is written. Give the stage the qat_mode and the qconfig " +
-			"that the checkpoint was trained with; if it has them, this is a bug of qpipe.",
+		Detail: "The int8 model would not compute what was trained, so it is not written. Give the stage the qat_mode and the qconfig " +
+			"that the checkpoint was trained with. If it has them already, this is a bug in qpipe.",
 	}
 	for _, n := range found.Nodes {
 		if n.Changed > 0 {
@@ -197,8 +200,8 @@ func (p *Prover) unequal(found *runs.Proof) *diag.Diagnostic {
 	return d
 }
 
-// compare counts what differs between a node's outputs in the last forward passes of two
-// nets: integers where it has them, else values.
+// compare counts the differences between a node's outputs in the last forward passes of two
+// nets. It compares integers if both nets have them, and values if neither has.
 func compare(p *runs.NodeProof, want, got *engine.Net) {
 	codes, quantized := want.Codes(p.Node)
 	others, also := got.Codes(p.Node)
@@ -225,7 +228,7 @@ func compare(p *runs.NodeProof, want, got *engine.Net) {
 	}
 }
 
-// sentence says what a proof found.
+// sentence describes the result of a proof.
 func sentence(p *runs.Proof) string {
 	if p.Changed == 0 {
 		return fmt.Sprintf("the %s has the same integers as %s at all %s, on %s", p.Model, p.Against, diag.Count(len(p.Nodes), "node"), diag.Count(p.Images, "image"))

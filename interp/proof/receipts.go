@@ -9,16 +9,16 @@ import (
 	"qpipe/ops/nn"
 )
 
-// absorb leaves a receipt of every BN that the conversion has absorbed. One is
-// absorbed after the other, so that a receipt tells of its own node alone and not
-// of what those before it have changed.
+// absorb returns and logs a receipt for every BN that the conversion has absorbed. It
+// absorbs them again, one after the other, and compares each model with the one before. So
+// a receipt shows the change by its own node alone.
 func (p *Prover) absorb(qat *nn.Graph) (absorbed []checkpoint.Absorption, err error) {
 	if !slices.ContainsFunc(qat.Modules(), nn.Module.Absorbable) {
 		return nil, nil
 	}
 	g, scale := qat, "keep"
 	if p.Mode == nn.WithBN {
-		scale = "recompute" // the scale is multiplied by |s|, as the weight is
+		scale = "recompute" // the scale is multiplied by |s|, just as the weights are multiplied by s
 	}
 	x, n, err := p.Feed.First(probeImages, p.Seed)
 	if err != nil {
@@ -46,8 +46,9 @@ func (p *Prover) absorb(qat *nn.Graph) (absorbed []checkpoint.Absorption, err er
 	return absorbed, nil
 }
 
-// Folded leaves a receipt of every BN that was folded while the model was
-// prepared. The folded model is compared as it was before quantization.
+// Folded logs a receipt for every BN that was folded when the float model was prepared for
+// quantization. It compares the float model with a folded one that is not quantized, so
+// that the receipts show only the effect of folding.
 func (p *Prover) Folded(float, prepared *nn.Graph) error {
 	plain := float.Clone()
 	plain.SetQConfig(func(nn.Module) nn.QConfig { return nn.QConfig{} })
@@ -82,8 +83,8 @@ func (p *Prover) both(a, b *nn.Graph) (before, after *engine.Net, err error) {
 	return before, after, err
 }
 
-// receipt says what the absorption of a node's BN has done to its output, in the
-// event log.
+// receipt returns and logs the receipt of an absorbed BN, given nets with the outputs
+// before and after.
 func (p *Prover) receipt(node nn.Module, before, after *engine.Net, scale string) checkpoint.Absorption {
 	r := checkpoint.Absorption{Module: node.Name, BN: node.BN, Mode: p.Mode, WeightScale: scale}
 	if p.Loaded.Snapshot != nil {
