@@ -10,8 +10,8 @@ func averagedBest() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "averaged-best", Code: "QP336", Severity: diag.Warning,
-			Summary: "the best checkpoint was chosen by averaged weights, and the others are loaded",
-			Doc:     "A checkpoint of a stage that averages holds both. Its metrics are those of the averaged weights.",
+			Summary: "the best checkpoint was chosen by its averaged weights, but its trained weights are loaded",
+			Doc:     "A stage that averages weights writes both into its checkpoints. The metrics are measured with the averaged weights.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -21,8 +21,8 @@ func averagedBest() Rule {
 					}
 					report(&diag.Diagnostic{
 						Subject: l.Call.Origin.At("checkpoint_path"), Address: l.Call.Origin.Address,
-						Summary: fmt.Sprintf("the best checkpoint of stage %q was chosen by its averaged weights, and the trained ones are loaded", l.Up.Name),
-						Detail:  "Its metrics are those of the averaged weights. Add: load_ema_model = true.",
+						Summary: fmt.Sprintf("the best checkpoint of stage %q was chosen by its averaged weights, but its trained weights are loaded", l.Up.Name),
+						Detail:  "Its metrics were measured with the averaged weights. To load these, add: load_ema_model = true.",
 						Related: []diag.Related{{Message: "the weights are averaged here", Range: averager(l.Up.Stage).Origin.Header}},
 					})
 				}

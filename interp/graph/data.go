@@ -7,20 +7,20 @@ import (
 	"qpipe/lang/program"
 )
 
-// Feed is what is known of a data set after its transforms.
+// Feed describes a data set with its transforms.
 type Feed struct {
 	Set  *program.Dataset
 	Part part.Dataset
-	Spec part.Spec
+	Spec part.Spec // after the transforms
 }
 
-// Data are the feeds of a stage, nil where it has none and after a mistake.
+// Data has the feeds of a stage. One is nil if the stage has no such data, or if it contains a mistake.
 type Data struct{ Train, Val *Feed }
 
-// Images is how many images the data of a stage have, -1 where that is not known.
+// Images has the numbers of images of a stage, -1 if unknown.
 type Images struct{ Train, Val int }
 
-// Alike reports whether one network can take the images of both.
+// Alike reports whether one network can take the training and the validation data.
 func (d Data) Alike() bool {
 	return d.Train == nil || d.Val == nil || d.sameInputs() && d.sameTargets()
 }
@@ -41,13 +41,14 @@ func (d Data) sameValues() bool {
 	})
 }
 
-// shares reports whether the two are known to have images in common.
+// shares reports whether the training and the validation data are known to have images in common.
 func (d Data) shares() bool {
 	s, ok := d.Train.Part.(part.Sharer)
 	return ok && d.Train.Set != d.Val.Set && s.Shares(d.Val.Part)
 }
 
-// pairs yields the stages with both feeds, each pair of data sets once.
+// pairs yields the stages with training and validation data. If several stages have the
+// same pair of data sets, it yields only the first.
 func (p *Plan) pairs(yield func(*Stage) bool) {
 	seen := map[[2]*program.Dataset]bool{}
 	for _, s := range p.Stages {
@@ -62,8 +63,8 @@ func (p *Plan) pairs(yield func(*Stage) bool) {
 	}
 }
 
-// works is the feed that the stage's network works on: what it learns from, or is validated on
-// where it learns nothing.
+// works returns the feed that the stage's network is built for: the training data of a stage
+// that trains or calibrates, or else the validation data.
 func (s *Stage) works() *Feed {
 	if s.steps() {
 		return s.Data.Train

@@ -11,7 +11,7 @@ func dataDiffer() Rule {
 		About: diag.About{
 			Name: "data-differ", Code: "QP312",
 			Summary: "the training and the validation data of a stage differ in shape or classes",
-			Doc:     "One network takes both.",
+			Doc:     "The same network has to take both.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for s := range p.pairs {
@@ -19,7 +19,7 @@ func dataDiffer() Rule {
 				switch {
 				case !s.Data.sameInputs():
 					report(s.aboutData(fmt.Sprintf("the training images are %s, the validation images %s", a.InputText(), b.InputText()),
-						"One network takes both: give both data sets the same transforms of size."))
+						"The same network has to take both: give both data sets the same transforms that change the size."))
 				case !s.Data.Alike():
 					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %s", a.TargetText(), b.TargetText()), ""))
 				}
@@ -28,7 +28,7 @@ func dataDiffer() Rule {
 	}
 }
 
-// aboutData is a diagnostic about the two data sets of a stage.
+// aboutData makes a diagnostic about the training and the validation data of a stage.
 func (s *Stage) aboutData(summary, detail string) *diag.Diagnostic {
 	return &diag.Diagnostic{
 		Subject: s.Origin.At("val_data"), Address: s.Origin.Address, Summary: summary, Detail: detail,

@@ -12,8 +12,8 @@ func doesNotFit() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "does-not-fit", Code: "QP311",
-			Summary: "a loss or a metric does not take what the network answers, or what the data asks for",
-			Doc:     "A loss for classes needs values for each class, one for masks an output of their size, one for numbers numbers.",
+			Summary: "a loss or a metric cannot use the network's outputs or the data's targets",
+			Doc:     "A loss for classes needs an output with a value for each class. A loss for masks needs an output of the mask's size. A loss for numbers needs targets that are numbers.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -34,7 +34,7 @@ func doesNotFit() Rule {
 	}
 }
 
-// fits reports a part that does not take what there is. One that cannot be made has been reported.
+// fits reports a loss or a metric that does not fit. A part that cannot be made has been reported before.
 func fits[P any](p *Plan, s *Stage, c program.Call, f *Feed, report diag.Reporter) {
 	judge, err := part.New[P](p.Catalog, c)
 	if err != nil || c.Faulty {
@@ -44,7 +44,7 @@ func fits[P any](p *Plan, s *Stage, c program.Call, f *Feed, report diag.Reporte
 		report(&diag.Diagnostic{
 			Subject: c.Origin.Header, Address: c.Origin.Address,
 			Summary: fmt.Sprintf("%s does not fit: %v", c.Type, err),
-			Detail:  fmt.Sprintf("The data asks for %s.", f.Spec.TargetText()),
+			Detail:  fmt.Sprintf("The targets of the data: %s.", f.Spec.TargetText()),
 			Related: []diag.Related{{Message: "the data", Range: f.Set.Origin.Header}, {Message: "the network", Range: s.Stage.Model.Origin.Header}},
 		})
 	}

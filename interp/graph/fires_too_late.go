@@ -11,8 +11,8 @@ func firesTooLate() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "fires-too-late", Code: "QP306",
-			Summary: "a schedule's first point lies at or past the end of training",
-			Doc:     "The schedule counts in epochs and the length is given in steps, or the other way round, so that it takes the size of the data to compare them.",
+			Summary: "the first point of a schedule lies at or after the end of training",
+			Doc:     "This rule is for schedules in epochs where the length is given in steps, or the other way round. To compare these, the size of the data must be known.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -26,9 +26,10 @@ func firesTooLate() Rule {
 	}
 }
 
+// late reports a callback that never acts because training ends before.
 func (s *Stage) late(c *program.Callback) *diag.Diagnostic {
 	if c.When == nil || s.Trainer == nil || s.Model == nil || (c.When.Unit == program.Epoch) == (s.Trainer.NumEpochs > 0) {
-		return nil // in the unit of the length lang/lint has said it
+		return nil // lang/lint checks schedules that have the same unit as the length
 	}
 	last, late := c.When.Late(s.Length)
 	if !late {
@@ -40,8 +41,8 @@ func (s *Stage) late(c *program.Callback) *diag.Diagnostic {
 	}
 	return &diag.Diagnostic{
 		Subject: at, Address: c.Origin.Address,
-		Summary: fmt.Sprintf("%s at %q never fires: training ends before", c.Type, c.When.Text),
-		Detail: fmt.Sprintf("The stage has %s of %s, %d an epoch. The last point that fires is %q.",
+		Summary: fmt.Sprintf("%s at %q never acts: training ends before", c.Type, c.When.Text),
+		Detail: fmt.Sprintf("The stage has %s of %s, %d for each epoch. The last possible point is %q.",
 			diag.Count(s.Length.Steps, "step"), diag.Count(s.Trainer.BatchSize, "image"), s.Length.StepsPerEpoch, last),
 	}
 }

@@ -12,7 +12,7 @@ func longWarmup() Rule {
 		About: diag.About{
 			Name: "long-warmup", Code: "QP316", Severity: diag.Warning,
 			Summary: "the learning rate's warm-up is as long as the training",
-			Doc:     "Training ends before the learning rate has reached that of the optimizer.",
+			Doc:     "Training ends before the learning rate has reached the lr of the optimizer.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -33,7 +33,7 @@ func longWarmup() Rule {
 				report(&diag.Diagnostic{
 					Subject: o.At("warmup_len"), Address: o.Address,
 					Summary: fmt.Sprintf("the warm-up lasts %s, and training ends after %d", diag.Count(steps, "step"), n.Steps),
-					Detail:  "The learning rate never reaches that of the optimizer. Make warmup_len smaller, or look at warmup_by.",
+					Detail:  "The learning rate never reaches the lr of the optimizer. Make warmup_len smaller, or check warmup_by: it says in which unit warmup_len is.",
 				})
 			}
 		},

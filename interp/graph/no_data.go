@@ -11,7 +11,7 @@ func noData() Rule {
 		About: diag.About{
 			Name: "no-data", Code: diag.MissingData,
 			Summary: "a stage has neither train_data nor val_data",
-			Doc:     "A network is built for the images of a data set.",
+			Doc:     "A network is built for the images of a data set, so every stage needs one.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {

@@ -2,14 +2,14 @@ package graph
 
 import "qpipe/lang/program"
 
-// NodeQConfig says how a node is quantized, and who said it.
+// NodeQConfig says how a node is quantized, and which block of the text says so.
 type NodeQConfig struct {
 	Node       string
-	Activation []Attribute // of the output; nil where the node passes on what it gets
-	Weight     []Attribute // nil without one
+	Activation []Attribute // of the output; nil if the node passes on the integers that it gets
+	Weight     []Attribute // nil if the node has no weight
 }
 
-// Attribute is a value with the block that has written it: Origin is empty for a default.
+// Attribute is a value and the block in which it is written; Origin is empty for a default.
 type Attribute struct {
 	Name, Value string
 	Origin      program.Origin

@@ -11,8 +11,8 @@ func nothingLeft() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "nothing-left", Code: diag.NothingLeft, Severity: diag.Warning,
-			Summary: "the checkpoint that a stage continues from has all its steps behind it",
-			Doc:     "A full recovery continues to count where the checkpoint was written, so the stage's length is that of both trainings together.",
+			Summary: "a stage continues from a checkpoint that has already reached the stage's last step",
+			Doc:     "A full recovery continues the checkpoint's count of steps, so the length of the stage includes the steps that are already done.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -21,8 +21,8 @@ func nothingLeft() Rule {
 				} else if p.mayEnd(s) {
 					report(&diag.Diagnostic{
 						Subject: trainerAt(s, s.lengthAttr()), Address: s.Trainer.Origin.Address,
-						Summary: fmt.Sprintf("the best checkpoint of %s may lie at or past the end of stage %q, after %s", s.Past.Whence, s.Name, diag.Count(s.Length.Steps, "step")),
-						Detail:  "Full recovery continues counting where the checkpoint was written, and at which step that is only the run will know. Make the stage longer, or set resume_epoch_or_step = false.",
+						Summary: fmt.Sprintf("stage %q ends after %s, and the best checkpoint of %s may be from that step or a later one", s.Name, diag.Count(s.Length.Steps, "step"), s.Past.Whence),
+						Detail:  "Full recovery continues the checkpoint's count of steps. At which step the best checkpoint is written is known only during the run. Make the stage longer, or set resume_epoch_or_step = false.",
 						Related: s.Past.related(),
 					})
 				}
@@ -31,7 +31,7 @@ func nothingLeft() Rule {
 	}
 }
 
-// nothingLeft is what the run says of a stage whose steps are all done.
+// nothingLeft returns the warning that the run would give for a stage whose steps are all done.
 func (p *Plan) nothingLeft(s *Stage) (stage.Warning, bool) {
 	if s.Past == nil || s.Length.Steps <= 0 || s.Past.Step != s.Length.Steps || !s.Trainer.ResumeEpochOrStep || !p.recovers(s) || s.unfitPlace() != nil {
 		return stage.Warning{}, false
@@ -39,7 +39,8 @@ func (p *Plan) nothingLeft(s *Stage) (stage.Warning, bool) {
 	return stage.NothingLeft(s.Past.Whence, s.Past.Step), true
 }
 
-// mayEnd reports whether the checkpoint may have been written at a step that the stage does not reach.
+// mayEnd reports whether the checkpoint may be from the stage's last step or a later one. It is a best
+// checkpoint of another stage, whose step is known only during the run.
 func (p *Plan) mayEnd(s *Stage) bool {
 	return s.Past != nil && s.Past.Step < 0 && s.Past.Load.Up != nil && s.Length.Steps > 0 && s.Past.Load.Up.Length.Steps >= s.Length.Steps &&
 		s.Trainer.ResumeEpochOrStep && p.recovers(s) && s.unfitPlace() == nil

@@ -6,8 +6,9 @@ import (
 	"qpipe/lang/program"
 )
 
-// Order makes the plan's stages, each after those that it reads, otherwise as
-// written. lang/lint has refused circles; one that is there all the same is cut.
+// Order returns the plan's stages in an order in which they can run: each stage after those
+// that it reads, otherwise in written order. lang/lint reports circles; here a circle is
+// cut at an arbitrary place.
 func Order(p *program.Program) []*Stage {
 	made := map[string]*Stage{}
 	written := map[string]*program.Stage{}
@@ -36,7 +37,7 @@ func Order(p *program.Program) []*Stage {
 	return out
 }
 
-// Needs lists the stages that a stage refers to, each once, in the order in which it does.
+// Needs lists the stages that a stage refers to, each once, in the order of the references.
 func Needs(s *program.Stage) []string {
 	var names []string
 	add := func(refs []program.Ref) {
@@ -56,7 +57,7 @@ func Needs(s *program.Stage) []string {
 	return names
 }
 
-// Calls lists the parts that a stage itself names.
+// Calls lists the parts that a stage names, without data sets and the model.
 func Calls(s *program.Stage) []program.Call {
 	var calls []program.Call
 	if s.Convert != nil {

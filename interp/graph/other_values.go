@@ -12,8 +12,8 @@ func otherValues() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "other-values", Code: "QP335", Severity: diag.Warning,
-			Summary: "a stage's images are normalized otherwise than those that its checkpoint was made with",
-			Doc:     "What a network has learned belongs to the values that it has seen.",
+			Summary: "a stage's images are normalized differently from those that its checkpoint was trained on",
+			Doc:     "A network works only on the kind of values that it was trained on.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			said := map[[2]string]bool{}
@@ -36,7 +36,7 @@ func otherValues() Rule {
 	}
 }
 
-// values is what the data of the training that made a checkpoint went through, nil where that is not known.
+// values returns the preprocessing of the data that a checkpoint was trained on, nil if unknown.
 func (l *Load) values() []part.Preprocessing {
 	if l.Up == nil {
 		return l.Inputs
@@ -48,8 +48,8 @@ func (l *Load) values() []part.Preprocessing {
 	return feed.Spec.Preprocessing()
 }
 
-// otherValues warns of values that the checkpoint was not made with. The pair names the two
-// normalizations: in either order they are one mistake.
+// otherValues returns a warning about images that are normalized differently from the
+// checkpoint's. pair has the two normalizations, sorted: the same pair is reported only once.
 func (s *Stage) otherValues(l Load, own, theirs part.Preprocessing) (d *diag.Diagnostic, pair [2]string) {
 	whence := l.From.Path
 	var related []diag.Related
@@ -61,8 +61,8 @@ func (s *Stage) otherValues(l Load, own, theirs part.Preprocessing) (d *diag.Dia
 	slices.Sort(pair[:])
 	return &diag.Diagnostic{
 		Subject: s.works().Set.Origin.Header, Address: s.Origin.Address,
-		Summary: fmt.Sprintf("stage %q sees other values than %s, whose checkpoint it loads", s.Name, whence),
-		Detail: fmt.Sprintf("Its images are normalized with %s, and those of the other with %s: what the network has learned does not fit them. Give both data sets the same Normalize.",
+		Summary: fmt.Sprintf("the images of stage %q are normalized differently from those of %s, whose checkpoint it loads", s.Name, whence),
+		Detail: fmt.Sprintf("They are normalized with %s, but the checkpoint was trained with %s. Give both data sets the same Normalize.",
 			own.Normalization(), theirs.Normalization()),
 		Related: append(related, diag.Related{Message: "the checkpoint is loaded here", Range: l.Call.Origin.At("checkpoint_path")}),
 	}, pair

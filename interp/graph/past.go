@@ -13,22 +13,23 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Past is what is known of the training that a stage with resume_optimizer continues.
+// Past describes the training that a stage with resume_optimizer continues, as far as it is
+// known before the run.
 type Past struct {
 	Load      Load
 	Form      nn.Form
-	Whence    string // `stage "float"`, or the file
-	Step      int    // completed; -1 where only the run will know
-	PerEpoch  int    // steps; -1 where it is not known
-	Rate      float64
-	Seed      int64    // that orders the images
-	Slots     []string // nil where they are not known
-	Callbacks []string // their names
-	States    []string // of those that have a state in the checkpoint
-	Frozen    []string // nodes whose BN it may have frozen
+	Whence    string   // where the checkpoint comes from, for messages: `stage "float"`, or the file
+	Step      int      // completed steps; -1 if known only during the run
+	PerEpoch  int      // steps of an epoch; -1 if unknown
+	Rate      float64  // the learning rate of its last step; NaN if unknown
+	Seed      int64    // of the order of the images
+	Slots     []string // names of the optimizer's slots; nil if unknown
+	Callbacks []string // names of the callbacks (see stage.CallbackNames)
+	States    []string // names of the callbacks that have a state in the checkpoint
+	Frozen    []string // nodes whose BN may be frozen
 }
 
-// PastOf is what is known of the training of the stage that writes a checkpoint.
+// PastOf describes the training of the stage that writes a checkpoint.
 func (p *Plan) PastOf(load Load) *Past {
 	up := load.Up
 	past := &Past{
@@ -47,7 +48,7 @@ func (p *Plan) PastOf(load Load) *Past {
 	return past
 }
 
-// PastOfFile is what a checkpoint's file says of its training.
+// PastOfFile describes the training of a checkpoint that is a file.
 func PastOfFile(load Load, snap *checkpoint.Snapshot) *Past {
 	past := &Past{
 		Load: load, Form: snap.Form, Whence: load.From.Path, Step: snap.Step, PerEpoch: snap.Position.StepsPerEpoch, Rate: snap.LR, Seed: snap.Seed,
@@ -65,6 +66,7 @@ func PastOfFile(load Load, snap *checkpoint.Snapshot) *Past {
 	return past
 }
 
+// callbackNames returns the names of a stage's callbacks, as checkpoints have them.
 func callbackNames(s *program.Stage) []string {
 	types := make([]string, len(s.Callbacks))
 	for i, c := range s.Callbacks {
@@ -73,7 +75,7 @@ func callbackNames(s *program.Stage) []string {
 	return stage.CallbackNames(types)
 }
 
-// states names the callbacks of a stage that have a state at its end.
+// states returns the names of a stage's callbacks that have a state at its end.
 func (p *Plan) states(s *Stage) []string {
 	var out []string
 	for i, name := range callbackNames(s.Stage) {
@@ -88,13 +90,14 @@ func (p *Plan) states(s *Stage) []string {
 	return out
 }
 
+// stateful reports whether a callback has a state.
 func (p *Plan) stateful(c program.Callback) bool {
 	cb, err := part.New[part.Callback](p.Catalog, c.Call)
 	_, ok := cb.(part.Stateful)
 	return err == nil && ok
 }
 
-// Optimizer makes a trainer's optimizer, nil where its arguments hold a mistake.
+// Optimizer makes a trainer's optimizer. It returns nil if the arguments contain a mistake.
 func (p *Plan) Optimizer(t *program.Trainer) part.Optimizer {
 	opt, err := part.New[part.Optimizer](p.Catalog, t.Optimizer)
 	if err != nil {
@@ -103,7 +106,7 @@ func (p *Plan) Optimizer(t *program.Trainer) part.Optimizer {
 	return opt
 }
 
-// rateAt is the learning rate of a step of the stage; NaN where it is not known.
+// rateAt returns the learning rate of a step of the stage, NaN if unknown.
 func (s *Stage) rateAt(step int, c part.Catalog) float64 {
 	t := s.Trainer
 	opt, err := part.New[part.Optimizer](c, t.Optimizer)
@@ -126,7 +129,7 @@ func (s *Stage) rateAt(step int, c part.Catalog) float64 {
 	return stage.RateAt(base, u, step, s.Length)
 }
 
-// frozen lists the nodes whose BN a stage's checkpoint may have frozen.
+// frozen lists the nodes whose BN may be frozen in a stage's checkpoint.
 func (s *Stage) frozen() []string {
 	var nodes []string
 	for i, c := range s.Callbacks {
@@ -140,7 +143,7 @@ func (s *Stage) frozen() []string {
 	return nodes
 }
 
-// stillFrozen lists the nodes whose BN is frozen where a full recovery begins.
+// stillFrozen lists the nodes whose BN is frozen when a full recovery begins, by their names in this stage.
 func (p *Past) stillFrozen() []string {
 	nodes := make([]string, len(p.Frozen))
 	for i, node := range p.Frozen {
@@ -149,9 +152,10 @@ func (p *Past) stillFrozen() []string {
 	return nodes
 }
 
-// Acted reports whether the other stage has a callback of the same type that acts on the same
-// modules at the same points: what lies before this stage is done. i is the callback's place in
-// this stage.
+// Acted reports whether the other stage has the same callback as callback i of this stage: of
+// the same type, with the same modules and the same schedule. Then the points of its
+// schedule that lie before this stage have been acted upon in the other stage. For a file,
+// only types and places can be compared.
 func (p *Past) Acted(s *Stage, i int) bool {
 	c := &s.Callbacks[i]
 	if p.Load.Up == nil {
@@ -163,8 +167,9 @@ func (p *Past) Acted(s *Stage, i int) bool {
 	})
 }
 
-// BestOf is the stage whose best checkpoint this one's may be: the first of those whose training it
-// continues. Later absorptions are not surely in it.
+// BestOf returns the earliest stage that the best checkpoint of this stage may come from: a
+// stage takes over the best checkpoint of the training that it continues. Absorptions
+// after that stage may be missing in the checkpoint.
 func (s *Stage) BestOf() *Stage {
 	for s.Past != nil && s.Past.Load.Up != nil && s.Trainer.ResumeEpochOrStep && slices.Contains(s.Past.Load.Up.Writes, "best") {
 		s = s.Past.Load.Up
@@ -172,12 +177,13 @@ func (s *Stage) BestOf() *Stage {
 	return s
 }
 
-// idle reports whether it is known that the stage has no step to do.
+// idle reports whether it is already known that the stage has no step to do.
 func (s *Stage) idle() bool {
 	return s.Past != nil && s.Trainer.ResumeEpochOrStep && s.Past.Step >= 0 && s.Past.Step == s.Length.Steps
 }
 
-// trainerAt is the place of an attribute of the trainer, or of what asks for the recovery.
+// trainerAt returns the place of the first of these attributes that is written in the
+// trainer, or the place of the attribute that asks for the recovery.
 func trainerAt(s *Stage, attrs ...string) diag.Range {
 	for _, a := range append(attrs, "resume_epoch_or_step", "resume_optimizer") {
 		if r, ok := s.Trainer.Origin.Attrs[a]; ok {
@@ -187,6 +193,7 @@ func trainerAt(s *Stage, attrs ...string) diag.Range {
 	return s.Trainer.Origin.Header
 }
 
+// related points to the trainer of the stage that is continued.
 func (p *Past) related() []diag.Related {
 	if p.Load.Up == nil {
 		return nil

@@ -1,7 +1,7 @@
-// Package graph is the stage graph of a program: which stage reads what from which, in what order
-// they run, what network each works on. interp/lower makes it. On the finished graph [Judge] applies
-// the rules that need the networks or the data: [Rules] is the table, and a rule is a row of it and
-// a file. What can be known without the network is left to lang/lint.
+// Package graph has the plan of a program: its stages in the order in which they run, what each of them
+// reads from others, and the network that each works on. interp/lower makes the plan. [Judge]
+// then applies the rules that need networks or data. [Rules] is their table; each rule is a row and a
+// file. Rules that need neither are in lang/lint.
 package graph
 
 import (
@@ -22,35 +22,35 @@ type Plan struct {
 	Machine stage.Machine
 }
 
-// Stage is a stage with what lowering has found out about it.
+// Stage is a stage of the program and what lowering has found out about it.
 type Stage struct {
 	*program.Stage
-	Reads   []*Stage  // the stages it depends on
-	Model   *nn.Graph // after the converters, without parameters
-	Mode    nn.Mode
+	Reads   []*Stage                     // the stages it depends on
+	Model   *nn.Graph                    // the network after the converters, without parameters; nil after a mistake
+	Mode    nn.Mode                      // the qat_mode
 	QConfig func(m nn.Module) nn.QConfig // nil without a qconfig
-	Nodes   []NodeQConfig                // what QConfig says of each node, and which block says it
+	Nodes   []NodeQConfig                // how each node is quantized, and which block says so
 	Length  program.Length
-	Modules [][]string         // for each callback: the nodes it acts on
-	Told    map[diag.Code]bool // warnings of this stage's run that validation can and does say
-	Images  Images             // of its data, as far as it is known
-	Writes  []string           // "last", "best": the checkpoints it leaves; none for a stage without training
-	Files   []string           // that its exporters write, beside them
+	Modules [][]string         // for each callback, the nodes that it acts on
+	Told    map[diag.Code]bool // warnings of the run that validate gives already, so that the run need not
+	Images  Images
+	Writes  []string // the checkpoints that it writes, "last" and "best"; none for a stage without training
+	Files   []string // the files that its exporters write
 	Data    Data
 	Loads   []Load // the checkpoints it loads, in order
 
-	// Absorbed says which callback absorbs a node's BN by the end of this stage, or has done so in a
-	// stage whose checkpoint this one loads.
+	// Absorbed has the nodes whose BN may be absorbed by the end of this stage, each with the callback
+	// that does it: in this stage, or in one whose checkpoint this one loads.
 	Absorbed map[string]*program.Callback
-	// Surely holds those of these nodes whose BN is gone when this stage begins.
+	// Surely has the nodes among these whose BN is certainly absorbed when this stage begins.
 	Surely map[string]bool
-	// Before is the model that QAT2Quantize takes, nil without it.
+	// Before is the model before QAT2Quantize, nil if the stage does not have that converter.
 	Before *nn.Graph
-	// Extent is what the stage's memory follows from, nil where it is not known.
+	// Extent is what the stage's memory depends on, nil if unknown.
 	Extent   *stage.Extent
 	Settings *program.Settings
-	// Past is the training that the stage continues: the one whose checkpoint it loads last. It is
-	// nil where nothing is continued, or nothing is known of it.
+	// Past is the training that the stage continues: that of the checkpoint it loads last. It is nil if
+	// the stage continues none, or nothing is known of it.
 	Past *Past
 }
 
@@ -59,12 +59,12 @@ type Load struct {
 	Call    *program.Call // the converter
 	From    program.Checkpoint
 	Options part.LoadOptions
-	Up      *Stage               // the stage that writes it, nil for a file
-	Inputs  []part.Preprocessing // of the data that a file's model was trained on; nil where the file does not say
-	Missing string               // the path of a file that does not exist
+	Up      *Stage               // the stage that writes it; nil for a file
+	Inputs  []part.Preprocessing // for a file: how its training data was preprocessed; nil if unknown
+	Missing string               // for a file that does not exist: its path
 }
 
-// Stage returns the stage of that name, nil if there is none.
+// Stage returns the stage of the name, nil if there is none.
 func (p *Plan) Stage(name string) *Stage {
 	for _, s := range p.Stages {
 		if s.Name == name {
@@ -74,7 +74,7 @@ func (p *Plan) Stage(name string) *Stage {
 	return nil
 }
 
-// Names reports whether the stage may write a file of that name.
+// Names reports whether the stage may write a file of the name.
 func (s *Stage) Names(name string) bool {
 	int8 := name == program.Int8 && s.Model != nil && s.Model.Form() == nn.Quantized
 	return int8 || slices.Contains(s.Writes, name) || slices.Contains(s.Files, name) || slices.ContainsFunc(s.Callbacks, func(c program.Callback) bool {
@@ -86,7 +86,7 @@ func (s *Stage) Names(name string) bool {
 // steps reports whether the stage trains or calibrates.
 func (s *Stage) steps() bool { return s.Trainer != nil || s.Calibrator != nil }
 
-// averager is the callback that evaluates with averaged weights, nil without one.
+// averager returns the callback that keeps averaged weights, nil if there is none.
 func averager(s *program.Stage) *program.Callback {
 	i := slices.IndexFunc(s.Callbacks, func(c program.Callback) bool {
 		_, ok := c.Args.(program.WeightAverager)

@@ -11,8 +11,8 @@ func rateJumps() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "rate-jumps", Code: diag.RateJumps, Severity: diag.Warning,
-			Summary: "the learning rate does not continue where the checkpoint's training ended",
-			Doc:     "A full recovery continues as if training had never been interrupted, which needs the same rates at the same steps.",
+			Summary: "the learning rate does not continue from its value in the checkpoint",
+			Doc:     "A full recovery continues as if training had never been interrupted. For this, both stages need the same learning rate at the same step.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -31,7 +31,7 @@ func rateJumps() Rule {
 	}
 }
 
-// rateJumps is what the run says where its rate is not that of a training never interrupted.
+// rateJumps returns the warning that the run would give for a learning rate that does not continue the checkpoint's.
 func (p *Plan) rateJumps(s *Stage) (stage.Warning, bool) {
 	past := s.Past
 	if past == nil || past.Step >= s.Length.Steps || past.Step < 1 || !p.counts(s) {

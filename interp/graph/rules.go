@@ -9,7 +9,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// Rule is a row of the table.
+// Rule is a row of the table of rules.
 type Rule = diag.Rule[*Plan]
 
 // Rules returns the table, in the order of the codes.
@@ -39,7 +39,7 @@ func Rules() []Rule {
 	}
 }
 
-// Judge applies the table to a plan.
+// Judge applies all rules to a plan.
 func Judge(p *Plan) diag.List {
 	var list diag.List
 	for _, r := range Rules() {
@@ -48,7 +48,7 @@ func Judge(p *Plan) diag.List {
 	return list
 }
 
-// guarded applies one rule, and turns a panic of a part into a diagnostic.
+// guarded applies one rule. If a part panics, it returns a diagnostic of the panic.
 func guarded(r Rule, p *Plan) (list diag.List) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -60,7 +60,7 @@ func guarded(r Rule, p *Plan) (list diag.List) {
 	return diag.Apply([]Rule{r}, p, nil)
 }
 
-// Foretold returns which warnings of a stage's run the rules give already.
+// Foretold returns the codes of the warnings that the run of a stage would give, and that rules give before the run.
 func (p *Plan) Foretold(s *Stage) map[diag.Code]bool {
 	told := map[diag.Code]bool{}
 	for _, says := range []func(*Stage) (stage.Warning, bool){p.nothingLeft, p.rateUnused, p.rateJumps, p.somePassed} {
@@ -71,7 +71,7 @@ func (p *Plan) Foretold(s *Stage) map[diag.Code]bool {
 	return told
 }
 
-// warning makes a diagnostic of what the run of the stage would say.
+// warning turns a warning of the stage's run into a diagnostic.
 func (s *Stage) warning(w stage.Warning, o program.Origin, at diag.Range) *diag.Diagnostic {
 	return &diag.Diagnostic{Subject: at, Address: o.Address, Summary: w.Summary, Detail: w.Detail, Related: s.Past.related()}
 }

@@ -13,7 +13,7 @@ func schedulePassed() Rule {
 		About: diag.About{
 			Name: "schedule-passed", Code: diag.SchedulePassed,
 			Summary: "a point of a schedule lies before the step at which the stage continues",
-			Doc:     "A full recovery begins behind the steps that are done, so a callback whose points all lie there never acts.",
+			Doc:     "A full recovery begins after the steps that are already done. A callback whose points all lie before that never acts.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -31,8 +31,8 @@ func pointsPassed() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "points-passed", Code: diag.SchedulePassed, Severity: diag.Warning,
-			Summary: "a callback may not act at some points of its schedule, since a stage continues behind them",
-			Doc:     "The points before the step at which a full recovery begins are passed over. Where the best checkpoint was written only the run will know.",
+			Summary: "a callback may not act at some points of its schedule, because the stage continues after them",
+			Doc:     "Points before the step at which a full recovery begins are skipped. At which step a best checkpoint is written is known only during the run.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -42,7 +42,7 @@ func pointsPassed() Rule {
 					}
 					d := s.warning(x.warning(), x.c.Origin, x.c.Origin.At("when"))
 					if !x.known {
-						d.Summary = fmt.Sprintf("%s may not act at %q: at which step %s writes its best checkpoint, where the stage continues, only the run will know", x.c.Type, x.c.When.Text, s.Past.Whence)
+						d.Summary = fmt.Sprintf("%s may not act at %q: the stage continues from the best checkpoint of %s, and at which step that is written is known only during the run", x.c.Type, x.c.When.Text, s.Past.Whence)
 					}
 					report(d)
 				}
@@ -51,21 +51,21 @@ func pointsPassed() Rule {
 	}
 }
 
-// passed is a callback with points before the step that its stage begins at.
+// passed is a callback with points before the step at which its stage begins.
 type passed struct {
 	c     *program.Callback
-	step  int // at which the stage begins; at most that where it is not known
-	known bool
-	left  bool // points lie behind it too
+	step  int  // the step at which the stage begins, or the latest possible one
+	known bool // step is exact
+	left  bool // there are points after that step, too
 }
 
-// warning is what the run says of it.
+// warning returns the warning that the run would give for the callback.
 func (x passed) warning() stage.Warning {
 	return stage.SchedulePassed(x.c.Type, x.c.When, x.step, x.left)
 }
 
-// passed lists a stage's callbacks with points before the step that it begins at. Of one that the
-// other stage has too those have been acted upon there.
+// passed lists a stage's callbacks with points before the step at which it begins. It leaves out
+// a callback that the other stage has, too: there it has acted at these points.
 func (p *Plan) passed(s *Stage) []passed {
 	if s.Past == nil || !p.counts(s) {
 		return nil
@@ -90,7 +90,7 @@ func (p *Plan) passed(s *Stage) []passed {
 	return out
 }
 
-// somePassed is what the run says of a stage with a callback that acts at some of its points only.
+// somePassed returns the warning that the run would give for a callback that acts only at some of its points.
 func (p *Plan) somePassed(s *Stage) (stage.Warning, bool) {
 	for _, x := range p.passed(s) {
 		if x.known && x.left {

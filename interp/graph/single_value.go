@@ -13,7 +13,7 @@ func singleValue() Rule {
 		About: diag.About{
 			Name: "single-value", Code: "QP319",
 			Summary: "a BN would be trained on a single value per channel, which has no variance",
-			Doc:     "It happens to a BN over one pixel where a batch has one image.",
+			Doc:     "This happens if the BN's input has one pixel and a batch has one image.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -30,8 +30,8 @@ func singleValue() Rule {
 }
 
 // SingleValue reports BNs that a stage would train on a single value per channel: one
-// pixel of one image. images is the number of training images, negative where it is not
-// known; then nil says only that nothing is known to be wrong. PyTorch refuses it as well
+// pixel of one image. images is the number of training images, negative if unknown; then
+// the result nil means only that no mistake is known. PyTorch does not allow it either
 // ("Expected more than 1 value per channel when training").
 func SingleValue(s *Stage, images int) *diag.Diagnostic {
 	t := s.Trainer
@@ -49,7 +49,7 @@ func SingleValue(s *Stage, images int) *diag.Diagnostic {
 		what = fmt.Sprintf("the last batch of every epoch has one image (%d in batches of %d)", images, t.BatchSize)
 	}
 	if t.NumSteps > 0 && step >= t.NumSteps {
-		return nil // training ends before
+		return nil // training ends before that batch
 	}
 	var nodes, frozen []string
 	if s.Past != nil && t.ResumeEpochOrStep {
@@ -70,11 +70,12 @@ func SingleValue(s *Stage, images int) *diag.Diagnostic {
 	return &diag.Diagnostic{
 		Code: "QP319", Subject: t.Origin.At(attr), Address: t.Origin.Address, Module: nodes[0],
 		Summary: fmt.Sprintf("%s, and %s a single value per channel in it", what, bns),
-		Detail: "One value has no variance: what comes out does not depend on the image, and the running variance goes to 0. " + way +
+		Detail: "One value has no variance: the BN's output does not depend on the image, and the running variance tends to 0. " + way +
 			`, or let these BNs keep their running statistics from the start: callback "FreezeBN" { modules = [` + quoted(nodes) + "] }.",
 	}
 }
 
+// quoted lists names in quotes, separated by commas.
 func quoted(names []string) (text string) {
 	for i, n := range names {
 		if i > 0 {
@@ -85,7 +86,7 @@ func quoted(names []string) (text string) {
 	return text
 }
 
-// stilled reports whether a callback has frozen or absorbed the node's BN by the step.
+// stilled reports whether a callback has frozen or absorbed the node's BN before a step.
 func (s *Stage) stilled(node string, step int) bool {
 	for i, c := range s.Callbacks {
 		_, absorbs := c.Args.(program.BNAbsorber)
@@ -97,8 +98,8 @@ func (s *Stage) stilled(node string, step int) bool {
 	return false
 }
 
-// firesBy reports whether a callback acts in front of a step of the first epoch, or of
-// one before it. Without a schedule it acts before the first.
+// firesBy reports whether a callback has acted for the first time before a given step of the
+// first epoch. Without a schedule it acts before the first step.
 func firesBy(w *program.Schedule, step int) bool {
 	switch {
 	case w == nil || w.Start:

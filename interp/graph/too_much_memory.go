@@ -14,8 +14,8 @@ func tooMuchMemory() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "too-much-memory", Code: diag.TooMuchMemory,
-			Summary: "a stage needs more memory than the machine has, or than this process may have; the message says for what, and the largest batch that fits",
-			Doc:     "Memory follows from the network, the batches, the number of threads and the images. A stage that cannot have it would fail in the middle of a run.",
+			Summary: "a stage needs more memory than the machine has, or than this process may use; the message says for what, and the largest batch that fits",
+			Doc:     "Memory depends on the network, the batches, the number of threads and the images. Without this rule, the stage would fail in the middle of a run.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -27,8 +27,8 @@ func tooMuchMemory() Rule {
 	}
 }
 
-// Memory is what a stage takes on a machine, and whether that is known: its data may
-// have to be opened first.
+// Memory estimates the memory that a stage needs on a machine. It is not known yet if the
+// number of images is known only after the data was opened.
 func (s *Stage) Memory(n Images, m stage.Machine) (need stage.Memory, known bool) {
 	if s.Extent == nil || s.Extent.Model == nil {
 		return stage.Memory{}, false
@@ -48,12 +48,12 @@ func (s *Stage) Memory(n Images, m stage.Machine) (need stage.Memory, known bool
 		x.TrainBatch = size(s.Calibrator.BatchSize, n.Train)
 	}
 	if x.ValBatch = size(s.Validation.BatchSize, n.Val); n.Val < 0 {
-		x.ValImages = x.ValBatch // at least
+		x.ValImages = x.ValBatch // at least so many
 	}
 	return stage.MemoryOf(x, withKernels(m)), known
 }
 
-// withKernels makes a machine without kernels one that memory can be computed for.
+// withKernels gives a machine without kernels the reference kernels, because the estimate needs some.
 func withKernels(m stage.Machine) stage.Machine {
 	if m.Kernels == nil {
 		m.Kernels = ref.Set()
@@ -61,8 +61,8 @@ func withKernels(m stage.Machine) stage.Machine {
 	return m
 }
 
-// TooMuch reports a stage that takes more memory than the machine has, nil where it
-// does not, or where the one or the other is not known.
+// TooMuch reports a stage that needs more memory than the machine has. It returns nil if
+// the memory is enough, or if one of the two numbers is unknown.
 func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 	if m.Memory <= 0 {
 		return nil
@@ -87,7 +87,7 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 		if place(o, "threads"); len(o.Attrs) == 0 {
 			place(s.Origin, "")
 		}
-		d.Detail = fmt.Sprintf("Every thread has room of its own, and there are %d of them. Set threads, or -threads, to a smaller number.", m.Threads)
+		d.Detail = fmt.Sprintf("Every thread needs memory of its own, and there are %d of them. Set threads, or -threads, to a smaller number.", m.Threads)
 	case most == need.Training && s.Trainer != nil:
 		place(s.Trainer.Origin, "batch_size")
 		d.Detail = s.smaller("training", "batch_size", s.Trainer.BatchSize, n.Train, need.Training, func(b int) int64 {
@@ -112,7 +112,7 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 		d.Detail = fmt.Sprintf("Most of it, %s, is for the images and their order: %d to train on, %d to validate on. Use fewer of them.", files.Size(most), n.Train, n.Val)
 	case most == need.Proof:
 		place(s.Origin, "")
-		d.Detail = fmt.Sprintf("Most of it, %s, is for holding every node's output against those of another model. Make the network or its images smaller.", files.Size(most))
+		d.Detail = fmt.Sprintf("Most of it, %s, is for comparing every node's output with that of another model. Make the network or its images smaller.", files.Size(most))
 	default:
 		place(s.Stage.Model.Origin, "")
 		d.Detail = fmt.Sprintf("Most of it, %s, is for the network itself: weights, gradients, the optimizer's state, checkpoints. Make the network smaller.", files.Size(most))
@@ -120,7 +120,8 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 	return d
 }
 
-// crowded reports whether it is the number of threads that takes most.
+// crowded reports whether the number of threads is the cause: with one thread, the stage
+// would need less than half of the memory.
 func (s *Stage) crowded(n Images, m stage.Machine) bool {
 	all, _ := s.Memory(n, m)
 	m.Threads = 1
@@ -128,7 +129,8 @@ func (s *Stage) crowded(n Images, m stage.Machine) bool {
 	return one.Total() < all.Total()/2
 }
 
-// resized is what the stage takes with other batches; 0 leaves them as they are.
+// resized returns the bytes that the stage needs with other batch sizes. If train is 0, the size of training batches
+// stays as it is.
 func (s *Stage) resized(train, val int, n Images, m stage.Machine) int64 {
 	with, inside := *s, *s.Stage
 	with.Stage = &inside
@@ -145,7 +147,7 @@ func (s *Stage) resized(train, val int, n Images, m stage.Machine) int64 {
 	return need.Total()
 }
 
-// smaller says what to do about batches that are too large.
+// smaller returns the advice for batches that are too large: which size would fit.
 func (s *Stage) smaller(what, attr string, batch, images int, bytes int64, total func(batch int) int64, m stage.Machine) string {
 	fits := stage.LargestBatch(min(batch, images), m.Memory, total)
 	text := fmt.Sprintf("Most of it, %s, is for %s in batches of %d images. ", files.Size(bytes), what, min(batch, images))

@@ -14,8 +14,8 @@ func unknownMetric() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "unknown-metric", Code: "QP315",
-			Summary: "a stage's validation measures no such metric",
-			Doc:     "Which names there are follows from the metrics of the stage's validation. A stage without validation is the rule no-metrics.",
+			Summary: "a stage does not measure this metric",
+			Doc:     "The metrics in a stage's validation decide which names there are. For a stage without validation, see the rule no-metrics.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			said := map[diag.Range]bool{}
@@ -32,8 +32,8 @@ func unknownMetric() Rule {
 	}
 }
 
-// measuring yields the stages with what they validate with: nothing for one without validation.
-// Stages with a part that is not known are left out.
+// measuring yields each stage with the metrics of its validation; there are none if it has no
+// validation. It leaves out stages with a metric that cannot be made.
 func (p *Plan) measuring(yield func(*Stage, []part.Metric) bool) {
 	for _, s := range p.Stages {
 		if metrics, ok := p.metrics(s.Stage); ok && !yield(s, metrics) {
@@ -42,7 +42,7 @@ func (p *Plan) measuring(yield func(*Stage, []part.Metric) bool) {
 	}
 }
 
-// watched lists the metrics of a stage that its callbacks watch, or others refer to.
+// watched lists the metrics of a stage that its callbacks monitor or that references name.
 func (p *Plan) watched(s *Stage) []metricRef {
 	var out []metricRef
 	for _, c := range s.Callbacks {
@@ -58,8 +58,8 @@ func (p *Plan) watched(s *Stage) []metricRef {
 	return out
 }
 
-// metrics makes what a stage validates with, nothing for one without validation;
-// false where a part is not known.
+// metrics makes the metrics of a stage's validation; there are none if it has no validation.
+// ok is false if one cannot be made.
 func (p *Plan) metrics(s *program.Stage) (list []part.Metric, ok bool) {
 	if s.Val == nil {
 		return nil, true
@@ -77,7 +77,7 @@ func (p *Plan) metrics(s *program.Stage) (list []part.Metric, ok bool) {
 	return list, true
 }
 
-// metricRef is where a metric is named, and by which block.
+// metricRef is a place where a metric is named, and the address of the block.
 type metricRef struct {
 	name    string
 	at      diag.Range
@@ -109,7 +109,7 @@ func (p *Plan) metricRefs(stage string) []metricRef {
 	return out
 }
 
-// unmeasured says that the stage does not measure a metric, nil if it does.
+// unmeasured reports a metric that the stage does not measure; it returns nil if it does.
 func (s *Stage) unmeasured(metrics []part.Metric, r metricRef) *diag.Diagnostic {
 	var names []string
 	for _, m := range metrics {
@@ -123,7 +123,7 @@ func (s *Stage) unmeasured(metrics []part.Metric, r metricRef) *diag.Diagnostic 
 		return &diag.Diagnostic{
 			Subject: r.at, Address: r.address,
 			Summary: fmt.Sprintf("stage %q measures no loss: no step is left to train there", s.Name),
-			Detail:  fmt.Sprintf("Its recovery begins where %s has ended. Make the stage longer, or refer to that one's loss.", s.Past.Whence),
+			Detail:  fmt.Sprintf("It continues from %s, which has completed all of its steps. Make the stage longer, or refer to the loss of that one.", s.Past.Whence),
 		}
 	case slices.Contains(names, r.name):
 		return nil

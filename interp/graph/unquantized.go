@@ -12,7 +12,7 @@ func unquantized() Rule {
 		About: diag.About{
 			Name: "unquantized", Code: diag.NoRange, Severity: diag.Warning,
 			Summary: "a stage evaluates a quantized model whose nodes have no ranges",
-			Doc:     "A node without a range is computed in float32, so that what is measured is not what an int8 model would give.",
+			Doc:     "A node without a range is computed in float32, so the metrics are not those of an int8 model.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for _, s := range p.Stages {
@@ -25,15 +25,15 @@ func unquantized() Rule {
 				}
 				report(&diag.Diagnostic{
 					Subject: s.Origin.Header, Address: s.Origin.Address, Module: none[0],
-					Summary: fmt.Sprintf("stage %q evaluates %s without quantizing, since no range is known", s.Name, Some(none)),
-					Detail:  "What it measures is not what an int8 model would give. Load a model that was calibrated or trained quantized, behind the converter that prepares it.",
+					Summary: fmt.Sprintf("stage %q evaluates %s without quantization, because no range is known", s.Name, Some(none)),
+					Detail:  "Its metrics are not those of an int8 model. Load a checkpoint that was calibrated or trained quantized, after the converter that prepares the model.",
 				})
 			}
 		},
 	}
 }
 
-// Some names one of a few nodes.
+// Some names the first node, and says how many more there are.
 func Some(nodes []string) string {
 	if more := len(nodes) - 1; more > 0 {
 		return fmt.Sprintf("%s and %s", nodes[0], diag.Count(more, "more node"))

@@ -12,8 +12,8 @@ func wrongDirection() Rule {
 	return Rule{
 		About: diag.About{
 			Name: "wrong-direction", Code: "QP337", Severity: diag.Warning,
-			Summary: "the `mode` makes the worst checkpoint the best, by the metric that is monitored",
-			Doc:     "Every metric knows whether a larger value is better. mode is for one that does not.",
+			Summary: "with this `mode`, the worst checkpoint is chosen as the best",
+			Doc:     "Every metric knows whether larger or smaller values are better, so mode can be left out.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			for s, metrics := range p.measuring {
@@ -27,7 +27,7 @@ func wrongDirection() Rule {
 	}
 }
 
-// direction warns of a callback for which the worst checkpoint is the best.
+// direction warns of a callback that would choose the worst checkpoint as the best.
 func direction(c program.Callback, metrics []part.Metric) *diag.Diagnostic {
 	d, ok := c.Args.(program.Director)
 	if !ok || c.Faulty || d.Monitors() == "" || d.Direction() == "" {
@@ -42,8 +42,8 @@ func direction(c program.Callback, metrics []part.Metric) *diag.Diagnostic {
 	}
 	return &diag.Diagnostic{
 		Subject: c.Origin.At("mode"), Address: c.Origin.Address,
-		Summary: fmt.Sprintf("mode = %q takes the worst %s for the best", d.Direction(), d.Monitors()),
-		Detail:  fmt.Sprintf("Of %s a %s value is better. Write mode = %q, or leave it out.", d.Monitors(), word, right),
+		Summary: fmt.Sprintf("mode = %q chooses the checkpoint with the worst %s as the best", d.Direction(), d.Monitors()),
+		Detail:  fmt.Sprintf("For %s, a %s value is better. Write mode = %q, or leave it out.", d.Monitors(), word, right),
 		Related: []diag.Related{{Message: "what is monitored", Range: c.Origin.At("monitor")}},
 	}
 }

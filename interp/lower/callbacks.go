@@ -10,8 +10,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// callbacks resolves the schedules and selectors of a stage's callbacks: those
-// without selectors last, since they take what the others leave.
+// callbacks finds the nodes that each of a stage's callbacks acts on. Callbacks without
+// selectors come last: they act on the nodes that the others leave.
 func (l *lowerer) callbacks(s *graph.Stage) {
 	s.Modules = make([][]string, len(s.Callbacks))
 	for i := range s.Callbacks {
@@ -26,7 +26,7 @@ func (l *lowerer) callbacks(s *graph.Stage) {
 	}
 }
 
-// acted names the nodes that a callback acts on; none for one that takes no modules.
+// acted returns the names of the nodes that a callback acts on; none if it does not take modules.
 func (l *lowerer) acted(s *graph.Stage, c *program.Callback) []string {
 	sig, ok := l.plan.Catalog.Signature(program.CallbackKind, c.Type)
 	if !ok || sig.Modules == program.NotTaken {
@@ -52,8 +52,8 @@ func (l *lowerer) acted(s *graph.Stage, c *program.Callback) []string {
 	return out
 }
 
-// behind reports whether all that a callback does was done by the same callback of
-// the stage whose training this one continues.
+// behind reports whether a callback has nothing to do any more: all points of its schedule lie
+// before this stage's first step, and the stage that is continued has the same callback.
 func (l *lowerer) behind(s *graph.Stage, c *program.Callback) bool {
 	p := s.Past
 	if p == nil || c.When == nil || p.Step < 0 || !s.Trainer.ResumeEpochOrStep {
@@ -63,19 +63,19 @@ func (l *lowerer) behind(s *graph.Stage, c *program.Callback) bool {
 	return passed && !left && p.Acted(s, slices.IndexFunc(s.Callbacks, func(b program.Callback) bool { return b.Origin.Address == c.Origin.Address }))
 }
 
-// choose lists the nodes that a callback's selectors choose: all without selectors.
-func (l *lowerer) choose(c *program.Callback, modules []nn.Module) ([]nn.Module, bool) {
+// choose returns the nodes that a callback's selectors choose; without selectors, all. ok is
+// false if a selector matches nothing, which it reports.
+func (l *lowerer) choose(c *program.Callback, modules []nn.Module) (chosen []nn.Module, ok bool) {
 	if c.Modules == nil {
 		return modules, true
 	}
-	ok := true
+	ok = true
 	for _, sel := range c.Modules {
 		if !anyMatches(sel, modules) {
 			l.selectsNothing(sel, c.Origin, allNames(modules))
 			ok = false
 		}
 	}
-	var chosen []nn.Module
 	for _, m := range modules {
 		if selects(c.Modules, m) {
 			chosen = append(chosen, m)
@@ -84,6 +84,7 @@ func (l *lowerer) choose(c *program.Callback, modules []nn.Module) ([]nn.Module,
 	return chosen, ok
 }
 
+// anyMatches reports whether a selector matches one of the nodes.
 func anyMatches(s program.Selector, modules []nn.Module) bool {
 	for _, m := range modules {
 		if matches(s, m) {
@@ -93,6 +94,7 @@ func anyMatches(s program.Selector, modules []nn.Module) bool {
 	return false
 }
 
+// allNames lists the names of all nodes and their members.
 func allNames(modules []nn.Module) []string {
 	var out []string
 	for _, m := range modules {
@@ -101,8 +103,8 @@ func allNames(modules []nn.Module) []string {
 	return out
 }
 
-// absorbs keeps the nodes whose BN the callback absorbs, and reports a BN that
-// another point absorbs as well.
+// absorbs returns those of the chosen nodes whose BN the callback absorbs, and records them in
+// s.Absorbed. It reports a BN that another callback absorbs as well.
 func (l *lowerer) absorbs(s *graph.Stage, c *program.Callback, chosen []nn.Module) []nn.Module {
 	var own []nn.Module
 	var twice []string
@@ -114,11 +116,11 @@ func (l *lowerer) absorbs(s *graph.Stage, c *program.Callback, chosen []nn.Modul
 			own = append(own, m)
 			s.Absorbed[m.Name] = c
 		case by == nil, c.Modules == nil:
-			// Without selectors a callback absorbs what is left.
+			// A callback without selectors absorbs only what is left.
 		case s.Surely[m.Name] || m.Absorbable() && here(s, by):
 			twice, first = append(twice, m.Name), by
 		case m.Absorbable():
-			own = append(own, m) // the checkpoint may be older than that absorption
+			own = append(own, m) // the loaded checkpoint may be older than the other stage's absorption
 			s.Absorbed[m.Name] = c
 		}
 	}
@@ -133,7 +135,7 @@ func (l *lowerer) absorbs(s *graph.Stage, c *program.Callback, chosen []nn.Modul
 	return own
 }
 
-// namedTwice reports a selector whose BNs the ones before it name already.
+// namedTwice reports a selector that adds nothing: earlier selectors of the callback match all of its BNs.
 func (l *lowerer) namedTwice(s *graph.Stage, c *program.Callback) {
 	first := map[string]program.Selector{}
 	for _, sel := range c.Modules {
@@ -152,15 +154,15 @@ func (l *lowerer) namedTwice(s *graph.Stage, c *program.Callback) {
 		if again != "" && !fresh {
 			l.fail(diag.Diagnostic{
 				Code: diag.AbsorbedTwice, Subject: sel.Range, Address: c.Origin.Address, Module: again,
-				Summary: fmt.Sprintf("%q names only what is named before it", sel.Text),
+				Summary: fmt.Sprintf("%q selects only modules that are selected before it", sel.Text),
 				Detail:  "Name each module once.",
-				Related: []diag.Related{{Message: "named here already", Range: first[again].Range}},
+				Related: []diag.Related{{Message: "selected here already", Range: first[again].Range}},
 			})
 		}
 	}
 }
 
-// here reports whether the callback is one of the stage's own.
+// here reports whether the callback belongs to this stage.
 func here(s *graph.Stage, c *program.Callback) bool {
 	for i := range s.Callbacks {
 		if &s.Callbacks[i] == c {
@@ -170,9 +172,10 @@ func here(s *graph.Stage, c *program.Callback) bool {
 	return false
 }
 
-// place of a callback's modules, or of the callback.
+// modulesOf returns the place of a callback's modules or, if it has none, of the callback.
 func modulesOf(c *program.Callback) diag.Range { return c.Origin.At("modules") }
 
+// absorbedTwice reports BNs that two callbacks absorb.
 func (l *lowerer) absorbedTwice(c, first *program.Callback, twice []string) {
 	when := ""
 	if first.When != nil {
@@ -190,6 +193,7 @@ func (l *lowerer) absorbedTwice(c, first *program.Callback, twice []string) {
 	})
 }
 
+// selectsNoBN reports an absorbing callback that finds no BN.
 func (l *lowerer) selectsNoBN(s *graph.Stage, c *program.Callback) {
 	var with, alone []string
 	for _, m := range s.Model.Modules() {
@@ -200,16 +204,16 @@ func (l *lowerer) selectsNoBN(s *graph.Stage, c *program.Callback) {
 			alone = append(alone, m.Name)
 		}
 	}
-	detail := "No node of the network has a BN that could be absorbed."
+	detail := "No node of the network has a BN that can be absorbed."
 	if len(with) > 0 {
 		detail = "These nodes have one: " + diag.Enumerate(with) + "."
 	}
 	if len(alone) > 0 {
-		detail += " A BN that follows no convolution stays a node of its own, in the int8 model too: " + diag.Enumerate(alone) + "."
+		detail += " A BN that does not follow a convolution remains a node of its own, in the int8 model, too: " + diag.Enumerate(alone) + "."
 	}
 	l.fail(diag.Diagnostic{
 		Code: diag.SelectsNoBN, Subject: modulesOf(c), Address: c.Origin.Address,
-		Summary: c.Type + " selects no node with a BN that it could absorb", Detail: detail,
+		Summary: c.Type + " selects no node with a BN that it can absorb", Detail: detail,
 	})
 }
 

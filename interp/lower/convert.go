@@ -19,18 +19,18 @@ import (
 	"qpipe/ops/quant"
 )
 
-// walk is a model on its way through a stage's converters.
+// walk takes the model of a stage through its converters, one after the other.
 type walk struct {
 	*lowerer
 	s    *graph.Stage
-	q    *qconfig
-	call *program.Call // the converter at work
-	last *program.Call // the LoadCheckpoint before it
-	c    *part.Conversion
+	q    *qconfig         // nil without a qconfig
+	call *program.Call    // the present converter
+	last *program.Call    // the last LoadCheckpoint before it
+	c    *part.Conversion // has the model
 }
 
-// convert walks a stage's converters on the network without parameters; nil
-// after a mistake.
+// convert applies a stage's converters to the network, which has no parameters. It returns
+// nil after a mistake.
 func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	g := built.Clone()
 	if s.Convert == nil {
@@ -62,16 +62,17 @@ func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	return w.c.Model
 }
 
-// misspelt reports whether the stage's mode or qconfig is written but invalid, which
-// lang/check has reported.
+// misspelt reports whether the stage's qat_mode or qconfig is written but invalid.
+// lang/check has reported that.
 func misspelt(c *program.Convert) bool {
 	_, mode := c.Origin.Attrs["qat_mode"]
 	_, block := c.Origin.Attrs["qconfig"]
 	return mode && c.QATMode == "" || block && c.QConfig == nil
 }
 
-// step lets one converter work. One that does not take the model's form, or has
-// no qconfig to prepare by, has been reported by lang/lint.
+// step applies one converter, and returns false after a mistake. lang/lint has reported a
+// converter that does not take the model's form, and one that needs a qconfig where there
+// is none.
 func (w *walk) step() bool {
 	sig, known := w.plan.Catalog.Signature(program.ConverterKind, w.call.Type)
 	if !known || sig.From != program.AnyForm && nn.Form(sig.From) != w.c.Model.Form() {
@@ -103,7 +104,7 @@ func (w *walk) step() bool {
 	return true
 }
 
-// cannot reports that a converter cannot do its work.
+// cannot reports the error of a converter.
 func (w *walk) cannot(err error) {
 	if errors.Is(err, errReported) {
 		return
@@ -120,8 +121,9 @@ func (w *walk) cannot(err error) {
 	w.fail(d)
 }
 
-// convertible reports what keeps the model from becoming an int8 model: each
-// mistake once, also where several stages convert the same.
+// convertible reports why the model cannot become an int8 model, and returns false if it
+// cannot. Nodes with the same problem and the same configuration are reported together,
+// and only once, even if several stages convert the same model.
 func (w *walk) convertible() bool {
 	errs := w.c.Model.Convertible()
 	for len(errs) > 0 {
@@ -139,9 +141,8 @@ func (w *walk) convertible() bool {
 	return len(w.c.Model.Convertible()) == 0
 }
 
-// configuredBy is the place of the dtype, or else the block, that the node's
-// activation (or its weight, where that is float32) has its configuration from;
-// empty for the defaults.
+// configuredBy returns the place where the dtype of the node's activation is written, or that
+// of its weight if the weight is float32. It is empty if the default is used.
 func (w *walk) configuredBy(node string) diag.Range {
 	if w.q == nil {
 		return diag.Range{}
@@ -160,6 +161,7 @@ func (w *walk) configuredBy(node string) diag.Range {
 	return o.At("dtype")
 }
 
+// inconvertible reports nodes that cannot become int8 for the same reason.
 func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
 	d := diag.Diagnostic{
 		Code: diag.NotConvertible, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: e.Node,
@@ -170,15 +172,16 @@ func (w *walk) inconvertible(e nn.NodeError, nodes []string, by diag.Range) {
 		d.Detail += " The nodes: " + diag.Enumerate(nodes) + "."
 	}
 	if !by.Empty() {
-		d.Related = []diag.Related{{Message: "what the node is configured by", Range: by}}
+		d.Related = []diag.Related{{Message: "the node is configured here", Range: by}}
 	}
 	w.once(fmt.Sprint("int8 ", by, nodes, e.Err), d)
 }
 
+// errReported is the error of a converter whose mistake has been reported already.
 var errReported = errors.New("reported")
 
-// load follows a LoadCheckpoint: the model takes over what the checkpoint's model
-// has absorbed, and must have the same tensors.
+// load follows a LoadCheckpoint: the model absorbs the BNs that the checkpoint's model has
+// absorbed, and must then have the same tensors as the checkpoint.
 func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	w.remember(from, o)
 	if from.Stage == "" {
@@ -193,7 +196,7 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 		return w.int8(&checkpoint.Snapshot{Form: nn.Quantized, Structure: up.Model.Structure()}, name, o)
 	}
 	if up == nil || up.Model == nil || len(up.Writes) == 0 {
-		w.allObserved() // for all that is known
+		w.allObserved() // nothing is known of the checkpoint yet: assume that it has all ranges
 		return nil
 	}
 	if !w.comparable(up) {
@@ -251,7 +254,7 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 	path, full := from.Path, w.file(from.Path)
 	if _, err := os.Lstat(full); errors.Is(err, fs.ErrNotExist) {
 		w.s.Loads = append(w.s.Loads, graph.Load{Call: w.call, From: from, Options: o, Missing: full})
-		w.allObserved() // for all that is known
+		w.allObserved() // nothing is known of the file yet: assume that it has all ranges
 		return nil
 	}
 	snap, err := artifact.Peek(full)
@@ -373,7 +376,7 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 			lines = append(lines, e.Why+".")
 		}
 		add("Missing in the checkpoint", e.Missing, "")
-		add("Not in the model", e.Extra, "ignore_extra = true passes over them")
+		add("Not in the model", e.Extra, "ignore_extra = true skips them")
 		add("Of another shape", e.Shapes, "")
 		add("Of a type that cannot be loaded", e.Types, "Save them as float32")
 	}

@@ -140,7 +140,7 @@ func TestMistakes(t *testing.T) {
 			qat := stage(f, "qat")
 			qat.Callbacks = append(qat.Callbacks, f.FuseBN("alone", f.At(program.Step, 5), "body.mid"))
 			return qat.Callbacks[3].Origin.At("modules")
-		}, diag.SelectsNoBN, "follows no convolution stays a node of its own, in the int8 model too: body.mid"},
+		}, diag.SelectsNoBN, "does not follow a convolution remains a node of its own, in the int8 model, too: body.mid"},
 		{"too late", func(f flow) diag.Range {
 			cb := &stage(f, "qat").Callbacks[0]
 			cb.When.From = 10
@@ -233,7 +233,7 @@ func TestMistakes(t *testing.T) {
 		}, diag.BadConversion, "written from a qat model"},
 		{"absent checkpoint file", func(f flow) diag.Range {
 			return loadsFile(f.Program, f.Text, filepath.Join(t.TempDir(), "f.safetensors"))
-		}, "QP314", "is not there"},
+		}, "QP314", "does not exist"},
 		{"no data", func(f flow) diag.Range {
 			stage(f, "int_infer").Val = nil
 			return stage(f, "int_infer").Origin.Header
@@ -253,7 +253,7 @@ func TestMistakes(t *testing.T) {
 			cb.Modules = append(cb.Modules, cb.Modules[0])
 			cb.Modules[1].Range = f.Selector("again").Range
 			return cb.Modules[1].Range
-		}, diag.AbsorbedTwice, "named here already"},
+		}, diag.AbsorbedTwice, "selected here already"},
 		{"damaged checkpoint file", func(f flow) diag.Range {
 			path := filepath.Join(t.TempDir(), "f.safetensors")
 			must(t, os.WriteFile(path, []byte("no"), 0o600))

@@ -58,7 +58,7 @@ func TestTooMuchMemory(t *testing.T) {
 		{"threads", func(f flow) {
 			f.Settings.Threads = program.MostThreads
 			f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 1000}
-		}, nil, "Every thread has room of its own, and there are 1024 of them", nil},
+		}, nil, "Every thread needs memory of its own, and there are 1024 of them", nil},
 		{"what fits", func(flow) {}, nil, "", nil},
 		{"data of unknown size", func(f flow) {
 			f.Datasets[0].Args = parttest.DotsArgs{N: 40, Size: 6, Classes: 3, Uncounted: true}
