@@ -192,6 +192,7 @@ type severalMetric struct {
 func (*severalMetric) Fits(outputs []nn.Port, targets []part.TargetSpec) error {
 	return severalFits(outputs, targets)
 }
+
 func (*severalMetric) Names() []string { return []string{"accuracy", "mask_accuracy", "size_error"} }
 func (m *severalMetric) Reset()        { *m = severalMetric{} }
 
