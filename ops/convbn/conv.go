@@ -15,6 +15,8 @@ type Conv struct {
 	Kernel   [2]int
 	Stride   [2]int // zero means 1
 	Padding  [2]int // on both sides
+	Pads     [4]int // instead: top, left, bottom, right
+	Auto     string // instead: "same_upper", "same_lower" or "valid", as in ONNX
 	Dilation [2]int // zero means 1
 	Groups   int    // zero means 1
 	Bias     bool
@@ -79,18 +81,18 @@ func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
 		return nil, layer.BadArg("Stride", "the stride is %d×%d", stride[0], stride[1])
 	case dilation[0] < 1 || dilation[1] < 1:
 		return nil, layer.BadArg("Dilation", "the dilation is %d×%d", dilation[0], dilation[1])
-	case a.Padding[0] < 0 || a.Padding[1] < 0:
-		return nil, layer.BadArg("Padding", "the padding is %d×%d", a.Padding[0], a.Padding[1])
 	case s.C%groups != 0 || a.OutC%groups != 0:
 		return nil, layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", groups, s.C, a.OutC)
 	}
+	at, err := layer.Placing{Kernel: a.Kernel, Stride: stride, Dilation: dilation, Padding: a.Padding, Pads: a.Pads, Auto: a.Auto}.On(s)
+	if err != nil {
+		return nil, err
+	}
 	g := kernel.Conv{
-		H: s.H, W: s.W, C: s.C, OutC: a.OutC, KH: a.Kernel[0], KW: a.Kernel[1],
-		StrideH: stride[0], StrideW: stride[1], PadTop: a.Padding[0], PadLeft: a.Padding[1],
+		H: s.H, W: s.W, C: s.C, OutC: a.OutC, OH: at.H, OW: at.W, KH: a.Kernel[0], KW: a.Kernel[1],
+		StrideH: stride[0], StrideW: stride[1], PadTop: at.Pads[0], PadLeft: at.Pads[1],
 		DilationH: dilation[0], DilationW: dilation[1], Groups: groups,
 	}
-	g.OH = layer.Places(s.H, g.KH, g.StrideH, g.PadTop, g.DilationH)
-	g.OW = layer.Places(s.W, g.KW, g.StrideW, g.PadLeft, g.DilationW)
 	if g.OH < 1 || g.OW < 1 {
 		return nil, layer.BadArg("Kernel", "a %d×%d kernel (dilation %d×%d, padding %d×%d) does not fit into an input of %v",
 			g.KH, g.KW, g.DilationH, g.DilationW, g.PadTop, g.PadLeft, s)

@@ -61,22 +61,29 @@ func Window(start, step, count, limit int) (lo, hi int) {
 }
 
 // Pool is the geometry of a pooling window. CountPad tells whether average
-// pooling divides by the window's size (true) or by the number of its elements
-// inside the image (false).
+// pooling divides by the number of the window's elements in the padded image (true) or
+// in the image (false).
 type Pool struct {
-	N, H, W, C       int
-	OH, OW           int
-	KH, KW           int
-	StrideH, StrideW int
-	PadTop, PadLeft  int
-	CountPad         bool
+	N, H, W, C           int
+	OH, OW               int
+	KH, KW               int
+	StrideH, StrideW     int
+	PadTop, PadLeft      int
+	DilationH, DilationW int // of max pools; 0 is 1
+	CountPad             bool
+	OverhangH, OverhangW int // how far the last windows reach beyond the padding at the far edges, as ceil mode has it
 }
+
+// Dilation is the distance of a window's neighbouring elements.
+func (p *Pool) Dilation() (h, w int) { return max(p.DilationH, 1), max(p.DilationW, 1) }
 
 // Count is what average pooling divides the window at (oh, ow) by; it is 0 for a
 // window without an element in the image.
 func (p *Pool) Count(oh, ow int) int {
 	if p.CountPad {
-		return p.KH * p.KW
+		rows := min(p.KH, (p.OH-1-oh)*p.StrideH+p.KH-p.OverhangH)
+		cols := min(p.KW, (p.OW-1-ow)*p.StrideW+p.KW-p.OverhangW)
+		return max(rows, 0) * max(cols, 0)
 	}
 	top, left := oh*p.StrideH-p.PadTop, ow*p.StrideW-p.PadLeft
 	rows := min(top+p.KH, p.H) - max(top, 0)
@@ -355,7 +362,7 @@ type Set struct {
 	MaxPoolInt8     func(p *Pool, x, y []uint8, index []int32, r0, r1 int)
 
 	// AvgPool for output rows [r0, r1); its gradient for the images [n0, n1). SumPoolInt8 gives Σ(x - xZero) in int32;
-	// the requantization divides. A global pool is a pool whose window is the image.
+	// the requantization divides. A global pool is a pool whose window is the image. There is no dilation.
 	AvgPool         func(p *Pool, x, y []float32, r0, r1 int)
 	AvgPoolBackward func(p *Pool, dy, dx []float32, n0, n1 int)
 	SumPoolInt8     func(p *Pool, x []uint8, xZero int32, acc []int32, r0, r1 int)

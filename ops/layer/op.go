@@ -59,15 +59,6 @@ func Volume(extents ...int) float64 {
 	return v
 }
 
-// Places is the number of places of a window of k elements (PyTorch's floor).
-func Places(in, k, stride, pad, dilation int) int {
-	rest := in + 2*pad - dilation*(k-1) - 1
-	if rest < 0 {
-		return 0
-	}
-	return rest/stride + 1
-}
-
 // Same is the shape of an output that is like every operand.
 func Same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 	for _, s := range in[1:] {

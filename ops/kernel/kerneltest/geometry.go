@@ -50,6 +50,7 @@ func (g *gen) shape() (p *kernel.Conv, bottom, right int) {
 		p.N, p.H, p.W, p.PadTop, p.PadLeft, p.DilationH, p.DilationW = g.intn(1, 17), p.KH, p.KW, 0, 0, 1, 1
 	case 8: // grouped
 		p = g.wide(3, 1+g.intn(0, 1))
+		p.H, p.W = g.intn(1, 12), g.intn(1, 20)
 		p.Groups = g.intn(2, 5)
 		p.C, p.OutC = []int{2, 4, 8, 16, 20}[g.intn(0, 4)]*p.Groups, []int{1, 2, 3, 8, 16, 17}[g.intn(0, 5)]*p.Groups
 	case 9: // long sums
@@ -58,7 +59,16 @@ func (g *gen) shape() (p *kernel.Conv, bottom, right int) {
 	default:
 		p = g.small()
 	}
-	return p, g.intn(0, p.PadTop), g.intn(0, p.PadLeft)
+	return p, g.behind(p.PadTop, p.KH*p.DilationH), g.behind(p.PadLeft, p.KW*p.DilationW)
+}
+
+// behind draws the padding at a far edge: mostly up to that in front, now and then as in a padding that is not
+// symmetric, beyond the kernel's reach, too.
+func (g *gen) behind(front, reach int) int {
+	if g.one(4) {
+		return g.intn(0, reach+1)
+	}
+	return g.intn(0, front)
 }
 
 // wide draws channels around the widths of vectors, for a square kernel.

@@ -16,9 +16,24 @@ func (g *gen) pool() *kernel.Pool {
 		p.KH, p.KW = p.H, p.W
 	}
 	p.PadTop, p.PadLeft = g.intn(0, p.KH/2), g.intn(0, p.KW/2)
-	p.OH = max(p.H+p.PadTop+g.intn(0, p.PadTop)-p.KH, 0)/p.StrideH + 1
-	p.OW = max(p.W+p.PadLeft+g.intn(0, p.PadLeft)-p.KW, 0)/p.StrideW + 1
+	bottom, right := g.behind(p.PadTop, p.KH), g.behind(p.PadLeft, p.KW)
+	p.OH = max(p.H+p.PadTop+bottom-p.KH, 0)/p.StrideH + 1
+	p.OW = max(p.W+p.PadLeft+right-p.KW, 0)/p.StrideW + 1
+	if p.CountPad && g.one(2) { // as in ceil mode
+		behindH, behindW := (p.OH-1)*p.StrideH+p.KH-p.PadTop-p.H, (p.OW-1)*p.StrideW+p.KW-p.PadLeft-p.W
+		p.OverhangH, p.OverhangW = g.intn(0, max(min(p.StrideH-1, p.KH-1, behindH), 0)), g.intn(0, max(min(p.StrideW-1, p.KW-1, behindW), 0))
+	}
 	g.detail = fmt.Sprintf("%+v", *p)
+	return p
+}
+
+// dilated is a pool that may have a dilation.
+func (g *gen) dilated() *kernel.Pool {
+	p := g.pool()
+	if g.one(3) {
+		p.DilationH, p.DilationW = g.intn(0, 3), g.intn(0, 3)
+		g.detail = fmt.Sprintf("%+v", *p)
+	}
 	return p
 }
 
@@ -36,7 +51,7 @@ func (g *gen) fewFloats(what string, n int) []float32 {
 }
 
 func maxPool(g *gen, s, ref *kernel.Set) {
-	p := g.pool()
+	p := g.dilated()
 	nx, ny := poolLens(p)
 	x := g.fewFloats("x", nx)
 	y, index := out[float32](g, "y", ny), out[int32](g, "index", ny)
@@ -48,7 +63,7 @@ func maxPool(g *gen, s, ref *kernel.Set) {
 }
 
 func maxPoolBackward(g *gen, s, ref *kernel.Set) {
-	p := g.pool()
+	p := g.dilated()
 	nx, ny := poolLens(p)
 	x, dy := g.fewFloats("x", nx), g.floats("dy", ny)
 	y, index := make([]float32, ny), make([]int32, ny)
@@ -60,7 +75,7 @@ func maxPoolBackward(g *gen, s, ref *kernel.Set) {
 }
 
 func maxPoolInt8(g *gen, s, ref *kernel.Set) {
-	p := g.pool()
+	p := g.dilated()
 	nx, ny := poolLens(p)
 	x := g.codes("x", nx)
 	if g.one(2) { // so that maxima tie, and are 0

@@ -53,6 +53,10 @@ func (p *passes) maxPool(w *kernel.Pool, x, y []float32, index []int32, r0, r1 i
 	if w.C == 0 {
 		return
 	}
+	if dh, dw := w.Dilation(); dh*dw > 1 {
+		p.plain.MaxPool(w, x, y, index, r0, r1)
+		return
+	}
 	for r := r0; r < r1; r++ {
 		poolRuns(w, r, func(s poolRun) {
 			ys, is := out(y, w, s), out(index, w, s)
@@ -68,6 +72,10 @@ func (p *passes) maxPool(w *kernel.Pool, x, y []float32, index []int32, r0, r1 i
 
 func (p *passes) maxPoolInt8(w *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
 	if w.C == 0 {
+		return
+	}
+	if dh, dw := w.Dilation(); dh*dw > 1 {
+		p.plain.MaxPoolInt8(w, x, y, index, r0, r1)
 		return
 	}
 	for r := r0; r < r1; r++ {

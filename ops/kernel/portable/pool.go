@@ -6,12 +6,15 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// view is the part of a pooling window that lies in the image.
-type view struct{ h0, h1, w0, w1 int }
+// view is the part of a pooling window that lies in the image: every dh-th row and dw-th column.
+type view struct{ h0, h1, dh, w0, w1, dw int }
 
 func viewOf(p *kernel.Pool, oh, ow int) view {
 	top, left := oh*p.StrideH-p.PadTop, ow*p.StrideW-p.PadLeft
-	return view{max(top, 0), min(top+p.KH, p.H), max(left, 0), min(left+p.KW, p.W)}
+	dh, dw := p.Dilation()
+	h0, h1 := kernel.Window(top, dh, p.KH, p.H)
+	w0, w1 := kernel.Window(left, dw, p.KW, p.W)
+	return view{top + h0*dh, top + h1*dh, dh, left + w0*dw, left + w1*dw, dw}
 }
 
 // MaxPool is ref.MaxPool, a row of channels at a time.
@@ -25,8 +28,8 @@ func MaxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
 			for c := range best {
 				best[c], where[c] = float32(math.Inf(-1)), -1
 			}
-			for h := v.h0; h < v.h1; h++ {
-				for w := v.w0; w < v.w1; w++ {
+			for h := v.h0; h < v.h1; h += v.dh {
+				for w := v.w0; w < v.w1; w += v.dw {
 					from := ((n*p.H+h)*p.W + w) * p.C
 					larger(x[from:from+p.C], best, where, int32(from))
 				}
@@ -64,8 +67,8 @@ func MaxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
 					where[c] = -1
 				}
 			}
-			for h := v.h0; h < v.h1; h++ {
-				for w := v.w0; w < v.w1; w++ {
+			for h := v.h0; h < v.h1; h += v.dh {
+				for w := v.w0; w < v.w1; w += v.dw {
 					from := ((n*p.H+h)*p.W + w) * p.C
 					largerCode(x[from:from+p.C], best, where, int32(from))
 				}
@@ -99,8 +102,8 @@ func AvgPool(p *kernel.Pool, x, y []float32, r0, r1 int) {
 			v := viewOf(p, oh, ow)
 			sum := y[(r*p.OW+ow)*p.C:][:p.C]
 			clear(sum)
-			for h := v.h0; h < v.h1; h++ {
-				for w := v.w0; w < v.w1; w++ {
+			for h := v.h0; h < v.h1; h += v.dh {
+				for w := v.w0; w < v.w1; w += v.dw {
 					AddTo(x[((n*p.H+h)*p.W+w)*p.C:][:p.C], sum)
 				}
 			}
@@ -121,8 +124,8 @@ func AvgPoolBackward(p *kernel.Pool, dy, dx []float32, n0, n1 int) {
 			v := viewOf(p, oh, ow)
 			share := 1 / float32(max(p.Count(oh, ow), 1))
 			d := dy[(r*p.OW+ow)*p.C:][:p.C]
-			for h := v.h0; h < v.h1; h++ {
-				for w := v.w0; w < v.w1; w++ {
+			for h := v.h0; h < v.h1; h += v.dh {
+				for w := v.w0; w < v.w1; w += v.dw {
 					to := dx[((n*p.H+h)*p.W+w)*p.C:][:len(d)]
 					for c, g := range d {
 						to[c] += float32(g * share)
@@ -141,8 +144,8 @@ func SumPoolInt8(p *kernel.Pool, x []uint8, xZero int32, acc []int32, r0, r1 int
 			v := viewOf(p, oh, ow)
 			sum := acc[(r*p.OW+ow)*p.C:][:p.C]
 			clear(sum)
-			for h := v.h0; h < v.h1; h++ {
-				for w := v.w0; w < v.w1; w++ {
+			for h := v.h0; h < v.h1; h += v.dh {
+				for w := v.w0; w < v.w1; w += v.dw {
 					row := x[((n*p.H+h)*p.W+w)*p.C:][:len(sum)]
 					for c, v := range row {
 						sum[c] += int32(v) - xZero

@@ -8,12 +8,13 @@ import (
 
 // MaxPool computes, for the output rows r0 <= n·OH+oh < r1:
 //
-//	y[n,oh,ow,c] = max_{kh,kw} x[n, oh·StrideH-PadTop+kh, ow·StrideW-PadLeft+kw, c]
+//	y[n,oh,ow,c] = max_{kh,kw} x[n, oh·StrideH-PadTop+kh·DilationH, ow·StrideW-PadLeft+kw·DilationW, c]
 //
 // over the window's elements in the image; index is the offset into x of the
 // first one that has the value. NaN counts as larger than everything. A window
 // without an element gives -Inf and the index -1.
 func MaxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
+	dh, dw := p.Dilation()
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {
@@ -21,7 +22,7 @@ func MaxPool(p *kernel.Pool, x, y []float32, index []int32, r0, r1 int) {
 				best, at := float32(math.Inf(-1)), int32(-1)
 				for kh := range p.KH {
 					for kw := range p.KW {
-						ih, iw := oh*p.StrideH-p.PadTop+kh, ow*p.StrideW-p.PadLeft+kw
+						ih, iw := oh*p.StrideH-p.PadTop+kh*dh, ow*p.StrideW-p.PadLeft+kw*dw
 						if ih < 0 || ih >= p.H || iw < 0 || iw >= p.W {
 							continue
 						}
@@ -51,6 +52,7 @@ func MaxPoolBackward(p *kernel.Pool, dy []float32, index []int32, dx []float32, 
 // MaxPoolInt8 is MaxPool on codes; a window without an element gives 0 and the
 // index -1. index may be nil.
 func MaxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
+	dh, dw := p.Dilation()
 	for r := r0; r < r1; r++ {
 		n, oh := r/p.OH, r%p.OH
 		for ow := range p.OW {
@@ -58,7 +60,7 @@ func MaxPoolInt8(p *kernel.Pool, x, y []uint8, index []int32, r0, r1 int) {
 				best, at := uint8(0), int32(-1)
 				for kh := range p.KH {
 					for kw := range p.KW {
-						ih, iw := oh*p.StrideH-p.PadTop+kh, ow*p.StrideW-p.PadLeft+kw
+						ih, iw := oh*p.StrideH-p.PadTop+kh*dh, ow*p.StrideW-p.PadLeft+kw*dw
 						if ih < 0 || ih >= p.H || iw < 0 || iw >= p.W {
 							continue
 						}
