@@ -109,12 +109,13 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 1})
 	x := b.Conv("c0", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1, 2}, Padding: [2]int{1, 1}, Bias: true})
+	c := x
 	x = b.BatchNorm("n0", b.MaxPool("mp", x, op.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
 	y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{2, 2}, Dilation: [2]int{2, 2}, Groups: 2}), 0, 0)
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	p, q := products(b, x, z)
-	k := b.Concat("k", y, z, p, b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	k := b.Concat("k", y, z, p, padded(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", op.Pointwise{Function: "hard_swish"}, f)), 3, true)
 	switch float {
@@ -129,6 +130,15 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	must(t, err)
 	g.Init(1)
 	return g
+}
+
+// padded has windows that reach beyond the edges in different ways, on c, whose size is 8×4×4, and x; its own is 4×2×11.
+func padded(b *nn.Builder, c, x nn.Value) nn.Value {
+	two := [2]int{2, 2}
+	return b.Concat("kp",
+		b.AvgPool("ceil", c, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: two, Ceil: true, CountIncludePad: true}),
+		b.MaxPool("dilated", x, op.PoolArgs{Kernel: two, Stride: [2]int{1, 1}, Dilation: two, Pads: [4]int{0, 2, 2, 0}}),
+		b.Conv("same", x, convbn.Conv{OutC: 3, Kernel: [2]int{2, 4}, Auto: "same_upper"}))
 }
 
 // products multiplies maps of every shape that fit x and z, whose size is 4×2×4; q is one channel of x.

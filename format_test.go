@@ -197,10 +197,12 @@ func allForms(t *testing.T) []*nn.Graph {
 	build := func() *nn.Graph {
 		b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 2})
 		x := b.BatchNorm("n0", b.MaxPool("mp", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}}), 0, 0)
+		d := b.MaxPool("md", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Dilation: [2]int{2, 2}, Padding: [2]int{1, 1}})
+		c := b.AvgPool("ac", b.Input(), op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true, CountIncludePad: true})
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", op.Pointwise{Function: "hard_swish"}, y)))
-		k := b.Concat("k", y, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+		k := b.Concat("k", y, d, c, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {
 			t.Fatal(err)

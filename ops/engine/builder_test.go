@@ -106,6 +106,24 @@ func TestBuilderMistakes(t *testing.T) {
 		{"p", "Padding", "half the window", func(b *nn.Builder) nn.Value {
 			return b.MaxPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Padding: [2]int{2, 2}})
 		}},
+		{"p", "Pads", "nothing but padding", func(b *nn.Builder) nn.Value {
+			return b.MaxPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Pads: [4]int{0, 2, 0, 0}})
+		}},
+		{"p", "Dilation", "no dilation", func(b *nn.Builder) nn.Value {
+			return b.AvgPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Dilation: [2]int{2, 2}})
+		}},
+		{"p", "Auto", "neither same_upper", func(b *nn.Builder) nn.Value {
+			return b.AvgPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Auto: "same"})
+		}},
+		{"p", "Auto", "no ceil mode", func(b *nn.Builder) nn.Value {
+			return b.AvgPool("p", b.Input(), op.PoolArgs{Kernel: [2]int{2, 2}, Auto: "valid", Ceil: true})
+		}},
+		{"c", "Pads", "given twice", func(b *nn.Builder) nn.Value {
+			return b.Conv("c", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Pads: [4]int{1, 0, 0, 0}})
+		}},
+		{"c", "Pads", "the padding is", func(b *nn.Builder) nn.Value {
+			return b.Conv("c", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Pads: [4]int{1, 0, 0, 1 << 62}})
+		}},
 		{"n", "momentum", "0…1", func(b *nn.Builder) nn.Value { return b.BatchNorm("n", b.Input(), 0, 2) }},
 	}
 	for _, tt := range tests {

@@ -23,9 +23,9 @@ type Placed struct {
 func (p Placing) On(in tensor.Shape) (Placed, error) {
 	var at Placed
 	switch {
-	case p.Padding[0] < 0 || p.Padding[1] < 0:
+	case CheckExtents(nil, p.Padding[:]) != nil:
 		return at, BadArg("Padding", "the padding is %d×%d", p.Padding[0], p.Padding[1])
-	case min(p.Pads[0], p.Pads[1], p.Pads[2], p.Pads[3]) < 0:
+	case CheckExtents(nil, p.Pads[:]) != nil:
 		return at, BadArg("Pads", "the padding is %v (top, left, bottom, right)", p.Pads)
 	case p.Pads != [4]int{} && p.Padding != [2]int{}:
 		return at, BadArg("Pads", "the padding is given twice, as Padding and as Pads")

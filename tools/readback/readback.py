@@ -165,8 +165,11 @@ class Model:
         for _, part, inside in windows(x.centered(), node["pool"], node["shape"]):
             total, count = total + np.where(inside, part, 0), count + inside.astype(np.int64)
         if node["pool"].get("count_include_pad"):
-            kh, kw = node["pool"]["kernel_shape"]
-            count = np.full_like(count, kh * kw)
+            (kh, kw), (bottom, right) = node["pool"]["kernel_shape"], node["pool"].get("overhang", (0, 0))
+            rows, columns = np.full(count.shape[1], kh), np.full(count.shape[2], kw)
+            rows[-1] -= bottom
+            columns[-1] -= right
+            count = (rows[:, None] * columns)[None, :, :, None]
         m = (x.scale / count.astype(f32)) / self.format(node)[0]
         return self.requantize(node, total.astype(f32) * m)
 
