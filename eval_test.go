@@ -311,7 +311,7 @@ func sameOutput(t *testing.T, net *engine.Net, a artifact.DumpArray, array *refv
 		t.Fatalf("%s: %+v, codes %t", a.Node, a, want.Codes != nil)
 	}
 	if strings.HasPrefix(a.Node, "f") && a.Node != "fc" {
-		want.Values = channelsFirst(want.Values, 4, 2, 16)
+		want.Values = channelsFirst(want.Values, 4, 2, 27)
 	}
 	for i, v := range got {
 		if codes {

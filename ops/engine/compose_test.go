@@ -292,11 +292,10 @@ func pool64(p kernel.Pool, n int, x []float64) []float64 {
 				if ih >= 0 && ih < p.H && iw >= 0 && iw < p.W {
 					y[i] += x[((b*p.H+ih)*p.W+iw)*p.C+c]
 					count++
+				} else if lastH, lastW := (p.OH-1)*p.StrideH+p.KH-p.OverhangH-p.PadTop, (p.OW-1)*p.StrideW+p.KW-p.OverhangW-p.PadLeft; p.CountPad && ih < lastH && iw < lastW {
+					count++
 				}
 			}
-		}
-		if p.CountPad {
-			count = p.KH * p.KW
 		}
 		y[i] /= float64(count)
 	}
