@@ -115,11 +115,14 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	p, q := products(b, x, z)
+	p = layouts(b, p)
 	k := b.Concat("k", y, z, p, padded(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", k)
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", op.Pointwise{Function: "hard_swish"}, f)), 3, true)
 	switch float {
 	case "fc":
+		y = b.Apply("padded", op.Pad{Before: [3]int{0, 0, 1}, Value: -0.7}, y)
+		y = b.Apply("cut", op.Slice{End: [3]int{0, 0, 3}}, y)
 		y = b.Act("act", b.Flatten("end", y), kernel.ReLU6)
 	case "mul_out":
 		y = b.Apply(float, op.Mul{}, y, b.GlobalAvgPool("gq", q))
@@ -149,6 +152,26 @@ func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
 	p = b.Apply("mc", op.Mul{}, b.Apply("hs", op.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
 	p = b.Apply("mh", op.Mul{}, q, p)
 	return b.Apply("mx", op.Mul{}, p, b.Apply("mr", op.Mul{}, rows, columns)), q
+}
+
+// layouts moves the values of a map of 4×2×4 about, and makes one of the same size of them.
+func layouts(b *nn.Builder, x nn.Value) nn.Value {
+	x = b.Apply("pad", op.Pad{Before: [3]int{1, 0, 1}, After: [3]int{0, 2, 0}, Value: 0.25}, x)                 // 5×4×5
+	x = b.Apply("mirror", op.Pad{Before: [3]int{0, 3, 0}, After: [3]int{4, 1, 0}, Mode: "reflect"}, x)          // 9×8×5
+	x = b.Apply("edge", op.Pad{Before: [3]int{3, 0, 0}, After: [3]int{0, 1, 0}, Mode: "edge"}, x)               // 12×9×5
+	x = b.Apply("slice", op.Slice{Start: [3]int{1, 0, 1}, End: [3]int{0, -1, 0}, Step: [3]int{2, 1, 1}}, x)     // 6×8×4
+	x = b.Apply("unshuffle", op.PixelUnshuffle{Factor: 2}, b.Apply("shuffle", op.ChannelShuffle{Groups: 2}, x)) // 3×4×16
+	x = b.Apply("transpose", op.Transpose{Order: [3]int{1, 0, 2}}, x)                                           // 4×3×16
+	x = b.Apply("reshape", op.Reshape{Height: 2, Width: 6, Channels: -1}, x)                                    // 2×6×16
+	x = b.Apply("pixels", op.PixelShuffle{Factor: 2}, x)                                                        // 4×12×4
+	x = b.Apply("twice", op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 1.3}}}, x)                 // 8×15×4
+	near := func(h, w int, coordinates string) op.Sampling {
+		return op.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}
+	}
+	x = b.Apply("half", op.ResizeNearest{Sampling: near(9, 13, "half_pixel"), Nearest: "round_prefer_ceil"}, x)
+	x = b.Apply("corners", op.ResizeNearest{Sampling: near(11, 7, "align_corners"), Nearest: "round_prefer_floor"}, x)
+	x = b.Apply("tf", op.ResizeNearest{Sampling: near(6, 5, "tf_half_pixel_for_nn"), Nearest: "ceil"}, x)
+	return b.Apply("small", op.ResizeNearest{Sampling: near(4, 2, "pytorch_half_pixel")}, x)
 }
 
 // oddForms are the network in the forms that files have, calibrated.

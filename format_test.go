@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
@@ -17,6 +18,7 @@ import (
 	"qpipe/interp/runs"
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
@@ -202,6 +204,13 @@ func allForms(t *testing.T) []*nn.Graph {
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", op.Pointwise{Function: "hard_swish"}, y)))
+		for i, o := range []layer.Op{
+			op.Pad{After: [3]int{0, 0, 2}}, op.Slice{End: [3]int{0, 0, 2}}, op.ChannelShuffle{Groups: 2}, op.Transpose{Order: [3]int{1, 0, 2}},
+			op.PixelUnshuffle{Factor: 2}, op.PixelShuffle{Factor: 2}, op.Reshape{Height: 2, Width: 8, Channels: 2},
+			op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 0.5}}},
+		} {
+			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
+		}
 		k := b.Concat("k", y, d, c, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {

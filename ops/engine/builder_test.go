@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +134,26 @@ func TestBuilderMistakes(t *testing.T) {
 		var se *nn.ShapeError
 		if !errors.As(err, &se) || se.Node != tt.node || se.Attr != tt.attr || !strings.Contains(se.Error(), tt.text) {
 			t.Errorf("node %s, attr %q: got %v", tt.node, tt.attr, err)
+		}
+	}
+}
+
+// TestSplit: the parts of a value are all of it, in order.
+func TestSplit(t *testing.T) {
+	b := nn.NewBuilder(tensor.Shape{H: 2, W: 3, C: 5})
+	parts := b.Split("s", b.Input(), 2, 1, 4)
+	g, err := b.Graph(b.Concat("k", parts...))
+	must(t, err)
+	g.Init(1)
+	x := randn(rand.New(rand.NewPCG(1, 2)), 30, 1)
+	if y := compile(t, g, 1, false).Forward(x, 1, Eval); !slices.Equal(x, y) {
+		t.Errorf("%v became %v", x, y)
+	}
+	for _, sizes := range [][]int{{1, 3}, {0, 5}, {6, -1}, {5, 1}} {
+		b := nn.NewBuilder(tensor.Shape{H: 2, W: 3, C: 5})
+		_, err := b.Graph(b.Split("s", b.Input(), 2, sizes...)...)
+		if err == nil {
+			t.Errorf("parts of %v are taken of 5 channels", sizes)
 		}
 	}
 }

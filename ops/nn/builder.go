@@ -118,6 +118,25 @@ func (b *Builder) Concat(name string, xs ...Value) Value {
 	return b.Apply(name, op.Concat{}, xs...)
 }
 
+// Split cuts x along an axis (0, 1 and 2 for rows, columns and channels) into parts of the given sizes, which are all of it: a slice
+// each, name.0, name.1 and so on.
+func (b *Builder) Split(name string, x Value, axis int, sizes ...int) []Value {
+	at, parts := 0, make([]Value, len(sizes))
+	for i, size := range sizes {
+		if size < 1 {
+			b.fail(name, layer.BadArg("Sizes", "a part of %d", size))
+		}
+		var a op.Slice
+		a.Start[axis], a.End[axis] = at, at+size
+		at += size
+		parts[i] = b.Apply(fmt.Sprintf("%s.%d", name, i), a, x)
+	}
+	if s := x.shape; at != [3]int{s.H, s.W, s.C}[axis] {
+		b.fail(name, layer.BadArg("Sizes", "%v are not all of %v", sizes, s))
+	}
+	return parts
+}
+
 // MaxPool adds a max pooling.
 func (b *Builder) MaxPool(name string, x Value, a op.PoolArgs) Value {
 	return b.Apply(name, op.MaxPool(a), x)

@@ -17,6 +17,14 @@ func Kinds() []*layer.Kind {
 		globalAvgPoolKind,
 		flattenKind,
 		actKind,
+		sliceKind,
+		padKind,
+		reshapeKind,
+		transposeKind,
+		channelShuffleKind,
+		pixelShuffleKind,
+		pixelUnshuffleKind,
+		resizeNearestKind,
 	}
 	return append(kinds, curveKinds...)
 }

@@ -178,10 +178,76 @@ class Model:
     def flatten(self, node, x):
         return x.like(x.data.transpose(0, 3, 1, 2).reshape(len(x.data), 1, 1, -1))
 
+    def slice(self, node, x):
+        s = node["slice"]
+        return x.like(x.data[(slice(None), *map(slice, s["starts"], s["ends"], s["steps"]))])
+
+    def pad(self, node, x):
+        p, more = node["pad"], {}
+        if p["mode"] == "constant":
+            more["constant_values"] = f32(p["value"])
+            if x.quant is not None:
+                code = rounded(f32(p["value"]) / x.scale, x.quant) + x.zero
+                more["constant_values"] = np.clip(code, *bounds({}, x.scale, x.zero, x.quant))
+        return x.like(np.pad(x.data, [(0, 0), *zip(p["begins"], p["ends"])], p["mode"], **more))
+
+    def reshape(self, node, x):
+        r = node["reshape"]
+        data = x.data.transpose(0, 3, 1, 2).reshape(-1, r["channels"], r["height"], r["width"])
+        return x.like(data.transpose(0, 2, 3, 1))
+
+    def transpose(self, node, x):
+        return x.like(x.data.transpose(0, *(k + 1 for k in node["transpose"]["order"])))
+
+    def channel_shuffle(self, node, x):
+        c, g = np.arange(x.data.shape[3]), node["channel_shuffle"]["groups"]
+        return x.like(x.data[..., c % g * (len(c) // g) + c // g])
+
+    def pixel_shuffle(self, node, x):
+        r = node["pixel_shuffle"]["factor"]
+        h, w, c = np.ix_(*map(np.arange, extents(node)))
+        return x.like(x.data[:, h // r, w // r, c * r * r + h % r * r + w % r])
+
+    def pixel_unshuffle(self, node, x):
+        r = node["pixel_unshuffle"]["factor"]
+        h, w, c = np.ix_(*map(np.arange, extents(node)))
+        return x.like(x.data[:, h * r + c // r % r, w * r + c % r, c // (r * r)])
+
+    def resize_nearest(self, node, x):
+        h, w = (near(node["resize_nearest"], k, x.data.shape[k + 1]) for k in range(2))
+        return x.like(x.data[:, h][:, :, w])
+
     def act(self, node, x):
         if x.quant is None:
             return self.requantize(node, x.data)
         return x.like(np.clip(x.data, *bounds(node, x.scale, x.zero, x.quant)))
+
+
+def extents(node):
+    return [node["shape"][e] for e in ("height", "width", "channels")]
+
+
+def places(resize, axis, n):
+    """The places of the pixels of a resized axis in the n pixels of the operand."""
+    m = resize["sizes"][axis]
+    x, mode = np.arange(m).astype(f32), resize["coordinates"]
+    s = f32(resize["scales"][axis]) if "scales" in resize else f32(m) / f32(n)
+    if mode == "asymmetric":
+        return x / s
+    if mode in ("align_corners", "pytorch_half_pixel") and m == 1:
+        return x * 0
+    if mode == "align_corners":
+        return x * f32(n - 1) / f32(m - 1)
+    return (x + f32(0.5)) / s - f32(0 if mode == "tf_half_pixel_for_nn" else 0.5)
+
+
+def near(resize, axis, n):
+    at = places(resize, axis, n).astype(np.float64)
+    mode = resize["nearest"]
+    if mode.startswith("round"):
+        at = np.ceil(at - 0.5) if mode == "round_prefer_floor" else np.floor(at + 0.5)
+    at = np.ceil(at) if mode == "ceil" else np.floor(at)
+    return np.clip(at, 0, n - 1).astype(int)
 
 
 def windows(x, window, shape):

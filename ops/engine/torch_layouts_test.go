@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"qpipe/ops/layer"
+	"qpipe/ops/op"
+)
+
+// torchLayouts are the ops of the function layouts in tools/torchvec/torchvec.py, and of onnxvec.py.
+func torchLayouts() map[string]layer.Op {
+	nearest := func(h, w int, coordinates, mode string) layer.Op {
+		return op.ResizeNearest{Sampling: op.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}, Nearest: mode}
+	}
+	scaled := func(h, w float32, coordinates, mode string) layer.Op {
+		return op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{h, w}, Coordinates: coordinates}, Nearest: mode}
+	}
+	return map[string]layer.Op{
+		"slice":                 op.Slice{Start: [3]int{1, -3, 0}, End: [3]int{0, 0, -1}, Step: [3]int{2, 1, 0}},
+		"slice_step":            op.Slice{End: [3]int{-1, 0, 0}, Step: [3]int{0, 0, 3}},
+		"pad":                   op.Pad{Before: [3]int{1, 0, 1}, After: [3]int{0, 2, 2}},
+		"pad_value":             op.Pad{Before: [3]int{1, 0, 0}, After: [3]int{0, 2, 0}, Value: -0.7},
+		"pad_reflect":           op.Pad{Before: [3]int{3, 4, 0}, After: [3]int{5, 1, 0}, Mode: "reflect"},
+		"pad_edge":              op.Pad{Before: [3]int{3, 7, 0}, After: [3]int{0, 1, 0}, Mode: "edge"},
+		"reshape":               op.Reshape{Height: 5, Width: 6, Channels: 4},
+		"reshape_vector":        op.Reshape{Height: 1, Width: 1, Channels: -1},
+		"reshape_map":           op.Reshape{Height: 2, Width: 3, Channels: 4},
+		"reshape_split":         op.Reshape{Height: -1, Width: 5, Channels: 2},
+		"transpose":             op.Transpose{Order: [3]int{2, 0, 1}},
+		"channel_shuffle":       op.ChannelShuffle{Groups: 2},
+		"channel_shuffle_3":     op.ChannelShuffle{Groups: 3},
+		"pixel_shuffle":         op.PixelShuffle{Factor: 2},
+		"pixel_unshuffle":       op.PixelUnshuffle{Factor: 2},
+		"resize_nearest":        scaled(2, 2, "", ""),
+		"resize_nearest_sizes":  nearest(4, 7, "", ""),
+		"resize_nearest_exact":  nearest(9, 13, "half_pixel", "round_prefer_ceil"),
+		"resize_nearest_tf":     nearest(9, 13, "tf_half_pixel_for_nn", "floor"),
+		"resize_nearest_scales": scaled(1.5, 0.7, "half_pixel", "round_prefer_ceil"),
+
+		"onnx_nearest_asymmetric_ceil_9x3":                       nearest(9, 3, "asymmetric", "ceil"),
+		"onnx_nearest_asymmetric_round_prefer_floor_4x13":        nearest(4, 13, "asymmetric", "round_prefer_floor"),
+		"onnx_nearest_half_pixel_floor_9x13":                     nearest(9, 13, "half_pixel", "floor"),
+		"onnx_nearest_half_pixel_ceil_9x13":                      nearest(9, 13, "half_pixel", "ceil"),
+		"onnx_nearest_half_pixel_round_prefer_floor_4x10":        nearest(4, 10, "half_pixel", "round_prefer_floor"),
+		"onnx_nearest_pytorch_half_pixel_round_prefer_floor_1x8": nearest(1, 8, "pytorch_half_pixel", "round_prefer_floor"),
+		"onnx_nearest_pytorch_half_pixel_round_prefer_ceil_11x1": nearest(11, 1, "pytorch_half_pixel", "round_prefer_ceil"),
+		"onnx_nearest_align_corners_round_prefer_floor_11x1":     nearest(11, 1, "align_corners", "round_prefer_floor"),
+		"onnx_nearest_align_corners_round_prefer_ceil_11x9":      nearest(11, 9, "align_corners", "round_prefer_ceil"),
+		"onnx_nearest_align_corners_floor_1x8":                   nearest(1, 8, "align_corners", "floor"),
+	}
+}

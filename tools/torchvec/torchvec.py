@@ -1,0 +1,83 @@
+"""Computes small vectors of ops with PyTorch, for the test TestTorch of ops/engine, which compares the float form with them.
+
+    python torchvec.py ../../ops/engine/testdata/torch
+
+writes a file NAME.json for each case of a function below, a function for each family of ops: operands and results are NCHW, all
+numbers float32. `params` are the tensors of the op by their names in files, `grad` is the gradient of the output, and
+`grads` and `param_grads` are those of operands and parameters that follow from it. A new case needs a row in the
+test's table, too.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+CASES = {}
+
+
+def case(name, f, *operands, **params):
+    """Runs f(*operands, **params) forward and backward; operands and params are arrays."""
+    xs = [torch.tensor(x, dtype=torch.float32, requires_grad=True) for x in operands]
+    ps = {k: torch.tensor(p, dtype=torch.float32, requires_grad=True) for k, p in params.items()}
+    y = f(*xs, **ps)
+    grad = torch.tensor(noise(name + " grad", *y.shape))
+    y.backward(grad)
+    CASES[name] = {
+        "operands": [array(x) for x in xs], "params": {k: array(p) for k, p in ps.items()}, "output": array(y), "grad": array(grad),
+        "grads": [array(x.grad) for x in xs], "param_grads": {k: array(p.grad) for k, p in ps.items()},
+    }
+
+
+def array(t):
+    a = t.detach().numpy()
+    return {"shape": list(a.shape), "data": [float(str(v)) for v in a.ravel()]}
+
+
+def noise(name, *shape):
+    """Normally distributed numbers, rounded so that files are small; a function of the name."""
+    r = np.random.default_rng(list(name.encode()))
+    return (np.round(r.normal(0, 2, shape) * 64) / 64).astype(np.float32)
+
+
+def layouts():
+    """Ops that only move values."""
+    x, wide, tall = noise("layouts", 2, 4, 6, 5), noise("wide", 2, 12, 2, 3), noise("tall", 2, 3, 4, 6)
+    case("slice", lambda x: x[:, 0:-1, 1::2, -3:], x)
+    case("slice_step", lambda x: x[:, ::3, :-1], x)
+    case("pad", lambda x: F.pad(x, (0, 2, 1, 0, 1, 2)), x)
+    case("pad_value", lambda x: F.pad(x, (0, 2, 1, 0), value=-0.7), x)
+    case("pad_reflect", lambda x: F.pad(x, (4, 1, 3, 5), mode="reflect"), x)
+    case("pad_edge", lambda x: F.pad(x, (7, 1, 3, 0), mode="replicate"), x)
+    case("reshape", lambda x: x.reshape(2, 4, 5, 6), x)
+    case("reshape_vector", lambda x: x.reshape(2, -1, 1, 1), x)
+    case("reshape_map", lambda x: x.reshape(2, 4, 2, 3), x.reshape(10, 24, 1, 1)[:2])
+    case("reshape_split", lambda x: x.reshape(2, 2, -1, 5), x)
+    case("transpose", lambda x: x.permute(0, 3, 1, 2), x)
+    case("channel_shuffle", lambda x: F.channel_shuffle(x, 2), x)
+    case("channel_shuffle_3", lambda x: F.channel_shuffle(x, 3), wide)
+    case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), wide)
+    case("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), tall)
+    case("resize_nearest", lambda x: F.interpolate(x, scale_factor=2), x)
+    case("resize_nearest_sizes", lambda x: F.interpolate(x, size=(4, 7)), x)
+    case("resize_nearest_exact", lambda x: F.interpolate(x, size=(9, 13), mode="nearest-exact"), x)
+    case("resize_nearest_tf", lambda x: F.interpolate(x, size=(9, 13), mode="nearest-exact"), x)
+    case("resize_nearest_scales", lambda x: F.interpolate(x, scale_factor=(1.5, 0.7), mode="nearest-exact"), x)
+
+
+def write(folder):
+    for name, c in CASES.items():
+        with open(os.path.join(folder, name + ".json"), "w") as f:
+            json.dump(c, f, separators=(",", ":"))
+            f.write("\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    layouts()
+    write(sys.argv[1])
