@@ -205,8 +205,13 @@ func allForms(t *testing.T) []*nn.Graph {
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", op.Pointwise{Function: "hard_swish"}, y)))
 		for i, o := range []layer.Op{
-			op.Pad{After: [3]int{0, 0, 2}}, op.Slice{End: [3]int{0, 0, 2}}, op.ChannelShuffle{Groups: 2}, op.Transpose{Order: [3]int{1, 0, 2}},
-			op.PixelUnshuffle{Factor: 2}, op.PixelShuffle{Factor: 2}, op.Reshape{Height: 2, Width: 8, Channels: 2},
+			op.Pad{After: [3]int{0, 0, 2}},
+			op.Slice{End: [3]int{0, 0, 2}},
+			op.ChannelShuffle{Groups: 2},
+			op.Transpose{Order: [3]int{1, 0, 2}},
+			op.PixelUnshuffle{Factor: 2},
+			op.PixelShuffle{Factor: 2},
+			op.Reshape{Height: 2, Width: 8, Channels: 2},
 			op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 0.5}}},
 		} {
 			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
