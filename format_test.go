@@ -216,6 +216,11 @@ func allForms(t *testing.T) []*nn.Graph {
 		} {
 			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
 		}
+		for _, p := range []op.Pointwise{
+			{Function: "leaky_relu"}, {Function: "elu"}, {Function: "hard_sigmoid"}, {Function: "clip", Args: map[string]float64{"min": -1, "max": 2}},
+		} {
+			y = b.Apply(p.Function, p, y)
+		}
 		k := b.Concat("k", y, d, c, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {

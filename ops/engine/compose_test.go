@@ -108,9 +108,9 @@ func (c *compose64) node(n *layer.Node) []float64 {
 		return x
 	case n.Kind.Name == "mul":
 		return c.mul(n, x, c.operand(n.In[1]))
-	case n.Kind.Name == "hard_swish":
+	case curve64(n.Kind.Name) != nil:
 		for i, v := range x {
-			x[i] = v * min(max(v+3, 0), 6) / 6
+			x[i] = curve64(n.Kind.Name)(v)
 		}
 		return x
 	case n.Kind.Name == "bn":
@@ -125,6 +125,16 @@ func (c *compose64) node(n *layer.Node) []float64 {
 		return c.concat(n)
 	}
 	return pool64(op.PoolGeom(n), c.n, x)
+}
+
+// curve64 is the function of some curves.
+func curve64(name string) func(v float64) float64 {
+	return map[string]func(v float64) float64{
+		"hard_swish": func(v float64) float64 { return v * min(max(v+3, 0), 6) / 6 },
+		"sigmoid":    func(v float64) float64 { return 1 / (1 + math.Exp(-v)) },
+		"tanh":       math.Tanh,
+		"softplus":   func(v float64) float64 { return math.Log1p(math.Exp(v)) },
+	}[name]
 }
 
 // mul is the product, with extents of 1 repeated.

@@ -68,7 +68,7 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 			y = b.Concat(name("cat", i), x, z)
 			read[z] = true
 		case 5:
-			y = b.Apply(name("hswish", i), op.Pointwise{Function: "hard_swish"}, x)
+			y = b.Apply(name("curve", i), op.Pointwise{Function: []string{"hard_swish", "sigmoid", "tanh", "softplus"}[r.IntN(4)]}, x)
 		case 6, 7:
 			z := x
 			if p := pick(); p.Shape().C == s.C {

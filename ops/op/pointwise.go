@@ -1,49 +1,72 @@
 package op
 
 import (
-	"qpipe/ops/grid"
-	"qpipe/ops/kernel"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
 	"qpipe/ops/layer"
 )
 
-// Pointwise applies a function of one number to every element: one of the curves, by name.
+// Pointwise applies a function of one number to every element: one of the curves, by name. Args are the numbers that
+// the curve has besides, by their names; those that are not given are the usual ones.
 //
 // Of codes it is a table of 256 entries, the same in every form: the function's value in float32 for each code,
 // and what that is quantized to.
-type Pointwise struct{ Function string }
+type Pointwise struct {
+	Function string
+	Args     map[string]float64
+}
 
 // curve is a function with its derivative.
 type curve struct{ f, slope func(x float64) float64 }
 
-var curveKinds = []*layer.Kind{
-	pointwise("hard_swish", hardSwish, hardSwishSlope),
+// number is one that a curve has besides its operand: what it is called, and what it usually is. Where that is infinite there is
+// usually none.
+type number struct {
+	name  string
+	usual float64
 }
 
-// hardSwish is x·min(max(x+3, 0), 6)/6 (Howard and others, 2019, "Searching for MobileNetV3").
-func hardSwish(x float64) float64 { return x * min(max(x+3, 0), 6) / 6 }
-
-func hardSwishSlope(x float64) float64 {
-	switch {
-	case x <= -3:
-		return 0
-	case x >= 3:
-		return 1
-	}
-	return (2*x + 3) / 6
+// curveKind is the row of a curve.
+type curveKind struct {
+	*layer.Kind
+	numbers []number
+	of      func(a []float64) curve // the curve with those numbers
+	check   func(a []float64) error // whether they fit together; nil for always
 }
 
-// pointwise is the row of a curve.
-func pointwise(name string, f, slope func(x float64) float64) *layer.Kind {
-	c := &curve{f, slope}
-	return &layer.Kind{
+// plain is the row of a curve without numbers, shaped that of one with some.
+func plain(name string, f, slope func(x float64) float64) *curveKind {
+	return shaped(name, func([]float64) curve { return curve{f, slope} }, nil)
+}
+
+func shaped(name string, of func(a []float64) curve, check func(a []float64) error, numbers ...number) *curveKind {
+	k := &curveKind{numbers: numbers, of: of, check: check}
+	k.Kind = &layer.Kind{
 		Name: name, Least: 1, Most: 1, Flat: true, Aligned: true, Rereads: true, Shape: layer.Same,
-		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newPointwise(c, n, b) },
-		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newPointwise8(c, n, b) },
+		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newPointwise(k.curve(n), n, b) },
+		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newPointwise8(k.curve(n), n, b) },
 	}
+	if len(numbers) > 0 {
+		k.Restore = k.restore
+	}
+	return k
 }
 
-// Kind implements Op.
-func (p Pointwise) Kind() *layer.Kind {
+// curve is the curve of a node.
+func (k *curveKind) curve(n *layer.Node) *curve {
+	var a []float64
+	if b, ok := n.Body.(*curveBody); ok {
+		a = b.values
+	}
+	c := k.of(a)
+	return &c
+}
+
+func (p Pointwise) row() *curveKind {
 	for _, k := range curveKinds {
 		if k.Name == p.Function {
 			return k
@@ -52,145 +75,103 @@ func (p Pointwise) Kind() *layer.Kind {
 	return nil
 }
 
+// Kind implements Op.
+func (p Pointwise) Kind() *layer.Kind {
+	if k := p.row(); k != nil {
+		return k.Kind
+	}
+	return nil
+}
+
 // Node implements Op.
 func (p Pointwise) Node(in []layer.Source) (*layer.Node, error) {
-	if p.Kind() == nil {
-		return nil, layer.BadArg("function", "there is no function %q", p.Function)
+	k := p.row()
+	if k == nil {
+		return nil, layer.BadArg("Function", "there is no function %q", p.Function)
 	}
-	return layer.Like(p.Kind(), in[0]), nil
-}
-
-// lookup is a curve over codes: value and slope of each, and what the value is quantized to.
-type lookup struct {
-	value, slope [256]float32
-	code         [256]uint8
-	mask         [256 / 8]uint8
-}
-
-// enter computes the values of codes in the format q.
-func (l *lookup) enter(c *curve, q kernel.Quant) {
-	for i := range l.value {
-		x := float64(float32(int32(i)-q.Zero) * q.Scale)
-		l.value[i], l.slope[i] = float32(c.f(x)), float32(c.slope(x))
+	n := layer.Like(k.Kind, in[0])
+	body, err := k.body(p.Args)
+	if err != nil {
+		return nil, &layer.ArgError{Attr: "Args", Err: err}
 	}
-}
-
-// leave computes the codes of the values in the format q.
-func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
-	set.Quantize(l.value[:], l.code[:], l.mask[:], q, kernel.None)
-}
-
-type pointwiseRunner struct {
-	*layer.Bench
-	node  *layer.Node
-	curve *curve
-	out   grid.Output
-	x     *layer.Operand
-	table lookup
-	dx    grid.Grad
-	back  func(i, worker int)
-}
-
-func newPointwise(c *curve, n *layer.Node, b *layer.Bench) layer.Runner {
-	r := &pointwiseRunner{Bench: b, node: n, curve: c, x: b.In[0]}
-	r.out.Init(b.Machine)
-	r.out.Fill, r.out.Target, r.back = r.fill, r.target, r.backChunk
-	return r
-}
-
-func (r *pointwiseRunner) target(q kernel.Quant) { r.table.leave(r.Set, q) }
-
-func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
-	s, w := r.node.Shape, grid.Valued
-	if r.x.OnGrid {
-		w = grid.Exact
-		r.table.enter(r.curve, r.x.Format)
+	if len(k.numbers) > 0 {
+		n.Body = body
 	}
-	r.Bind(&r.out, n*s.H, s.W*s.C)
-	return r.Complete(&r.out, st, &r.node.Quant, w)
+	return n, nil
 }
 
-func (r *pointwiseRunner) fill(i, _ int, codes bool, mask []uint8) {
-	e0, e1 := r.out.Elements(i)
-	switch {
-	case !r.x.OnGrid:
-		y := r.out.Dst[e0:e1]
-		for j, x := range r.x.Data[e0:e1] {
-			y[j] = float32(r.curve.f(float64(x)))
+// body is that of a node with those numbers.
+func (k *curveKind) body(args map[string]float64) (*curveBody, error) {
+	b := &curveBody{numbers: k.numbers}
+	for _, x := range k.numbers {
+		v, given := args[x.name]
+		if !given {
+			v = x.usual
+		} else if !(math.Abs(v) <= math.MaxFloat32) {
+			return nil, fmt.Errorf("%s = %g is no finite float32", x.name, v)
 		}
-	case codes:
-		y := r.out.Codes[e0:e1]
-		for j, x := range r.x.Codes[e0:e1] {
-			y[j] = r.table.code[x]
-		}
-		r.pass(r.x.Codes[e0:e1], mask)
-	default:
-		y := r.out.Dst[e0:e1]
-		for j, x := range r.x.Codes[e0:e1] {
-			y[j] = r.table.value[x]
+		b.values = append(b.values, v)
+	}
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		if !slices.ContainsFunc(k.numbers, func(x number) bool { return x.name == name }) {
+			return nil, fmt.Errorf("%s has no %q", k.Name, name)
 		}
 	}
-}
-
-// pass sets the bits of the elements whose gradient passes the output's quantization.
-func (r *pointwiseRunner) pass(codes, mask []uint8) {
-	if mask == nil {
-		return
-	}
-	clear(mask)
-	for j, x := range codes {
-		mask[j/8] |= r.table.mask[x/8] >> (x % 8) & 1 << (j % 8)
-	}
-}
-
-func (r *pointwiseRunner) Backward(int) {
-	r.dx = r.Gradient(0)
-	if r.dx.Data != nil {
-		r.Workers.Run(r.out.Cut.N, r.back)
-	}
-}
-
-func (r *pointwiseRunner) backChunk(i, _ int) {
-	e0, e1 := r.out.Elements(i)
-	g := r.Gate(&r.out, i)
-	if r.x.OnGrid {
-		for j, x := range r.x.Codes[e0:e1] {
-			g[j] *= r.table.slope[x]
-		}
-	} else {
-		for j, x := range r.x.Data[e0:e1] {
-			g[j] *= float32(r.curve.slope(float64(x)))
+	if k.check != nil {
+		if err := k.check(b.values); err != nil {
+			return nil, err
 		}
 	}
-	r.Give(r.dx, g, e0, e1)
+	return b, nil
 }
 
-type pointwise8 struct {
-	*layer.Rows
-	table lookup
+// curveBody has the numbers of a curve.
+type curveBody struct {
+	numbers []number
+	values  []float64
 }
 
-func newPointwise8(c *curve, n *layer.Node, b *layer.Bench) layer.Integer {
-	r := &pointwise8{Rows: layer.NewRows(n, b)}
-	r.table.enter(c, b.In[0].Format)
-	if b.Coded {
-		r.table.leave(b.Set, b.Format)
-	}
-	return r
-}
+// Clone implements layer.Body.
+func (b *curveBody) Clone() layer.Body { return &curveBody{b.numbers, slices.Clone(b.values)} }
 
-func (r *pointwise8) Run(p layer.Piece) {
-	e0, e1 := p.R0*r.Width, p.R1*r.Width
-	x := r.In[0].Codes[e0:e1]
-	if r.Coded {
-		for j, c := range x {
-			r.Codes[e0+j] = r.table.code[c]
+// Attrs implements layer.Body.
+func (b *curveBody) Attrs() []layer.Attr {
+	a := map[string]float64{}
+	for i, x := range b.numbers {
+		if v := b.values[i]; !math.IsInf(v, 0) {
+			a[x.name] = v
 		}
-		return
 	}
-	for j, c := range x {
-		r.Out[e0+j] = r.table.value[c]
+	return []layer.Attr{{Key: "curve", Value: a}}
+}
+
+// Window implements layer.Body.
+func (b *curveBody) Window() string {
+	var words []string
+	for i, x := range b.numbers {
+		words = append(words, fmt.Sprintf("%s = %g", x.name, b.values[i]))
 	}
+	return strings.Join(words, ", ")
+}
+
+func (k *curveKind) restore(_ *layer.Node, f layer.Fields) (layer.Body, error) {
+	var read map[string]*float64
+	if err := f.Read("curve", &read); err != nil {
+		return nil, err
+	}
+	args := map[string]float64{}
+	for _, x := range k.numbers {
+		if read[x.name] == nil && !math.IsInf(x.usual, 0) {
+			return nil, fmt.Errorf("its curve has no %s", x.name)
+		}
+	}
+	for name, v := range read {
+		if v == nil {
+			return nil, fmt.Errorf("%s of its curve is no number", name)
+		}
+		args[name] = *v
+	}
+	return k.body(args)
 }
 
 // Functions are the names of the curves.

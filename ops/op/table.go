@@ -26,5 +26,8 @@ func Kinds() []*layer.Kind {
 		pixelUnshuffleKind,
 		resizeNearestKind,
 	}
-	return append(kinds, curveKinds...)
+	for _, k := range curveKinds {
+		kinds = append(kinds, k.Kind)
+	}
+	return kinds
 }

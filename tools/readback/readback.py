@@ -11,6 +11,7 @@ Needs NumPy.
 """
 import hashlib
 import json
+import math
 import os
 import sys
 
@@ -81,7 +82,8 @@ class Model:
         out, images = {}, iter(images)
         for node in self.nodes:
             inputs = [out[name] for name in node.get("inputs", [])]
-            out[node["name"]] = getattr(self, node["op"])(node, *inputs) if inputs else self.input(node, next(images))
+            op = self.curve if node["op"] in CURVES else getattr(self, node["op"])
+            out[node["name"]] = op(node, *inputs) if inputs else self.input(node, next(images))
         return out
 
     def tensor(self, node, name):
@@ -143,9 +145,9 @@ class Model:
         acc = a.centered() * b.centered()
         return self.requantize(node, acc.astype(f32) * (a.scale * b.scale / self.format(node)[0]))
 
-    def hard_swish(self, node, x):
+    def curve(self, node, x):
         v = (x.centered().astype(f32) * x.scale).astype(np.float64)
-        y = (v * np.minimum(np.maximum(v + 3, 0), 6) / 6).astype(f32)
+        y = CURVES[node["op"]](v, **node.get("curve", {})).astype(f32)
         return self.requantize(node, y / self.format(node)[0])
 
     def concat(self, node, *inputs):
@@ -248,6 +250,26 @@ def near(resize, axis, n):
         at = np.ceil(at - 0.5) if mode == "round_prefer_floor" else np.floor(at + 0.5)
     at = np.ceil(at) if mode == "ceil" else np.floor(at)
     return np.clip(at, 0, n - 1).astype(int)
+
+
+def clip(x, min=-np.inf, max=np.inf):
+    return np.minimum(np.maximum(x, min), max)
+
+
+CURVES = {
+    "hard_swish": lambda x: x * clip(x + 3, 0, 6) / 6,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "gelu": lambda x: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "leaky_relu": lambda x, negative_slope: np.where(x > 0, x, x * negative_slope),
+    "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "hard_sigmoid": lambda x, alpha, beta: clip(alpha * x + beta, 0, 1),
+    "clip": clip,
+}
 
 
 def windows(x, window, shape):

@@ -44,6 +44,26 @@ def noise(name, *shape):
     return (np.round(r.normal(0, 2, shape) * 64) / 64).astype(np.float32)
 
 
+def curves():
+    x = noise("curves", 2, 3, 3, 4)
+    x.ravel()[:14] = [0, -3, 3, -0.5, 1.25, 0.75, 1 / 512, -1 / 512, 20.5, -20.5, 6, -6, 2, -2]
+    case("hard_swish", F.hardswish, x)
+    case("sigmoid", torch.sigmoid, x)
+    case("tanh", torch.tanh, x)
+    case("silu", F.silu, x)
+    case("gelu", F.gelu, x)
+    case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), x)
+    case("mish", F.mish, x)
+    case("softplus", F.softplus, x)
+    case("leaky_relu", F.leaky_relu, x)
+    case("leaky_relu_03", lambda x: F.leaky_relu(x, 0.3), x)
+    case("elu", F.elu, x)
+    case("elu_07", lambda x: F.elu(x, 0.7), x)
+    case("hard_sigmoid", F.hardsigmoid, x)
+    case("clip", lambda x: torch.clamp(x, -0.5, 1.25), x)
+    case("clip_max", lambda x: torch.clamp(x, max=0.75), x)
+
+
 def layouts():
     """Ops that only move values."""
     x, wide, tall = noise("layouts", 2, 4, 6, 5), noise("wide", 2, 12, 2, 3), noise("tall", 2, 3, 4, 6)
@@ -79,5 +99,6 @@ def write(folder):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    curves()
     layouts()
     write(sys.argv[1])
