@@ -194,6 +194,7 @@ func curves(b *nn.Builder, x nn.Value) nn.Value {
 		narrow := b.Conv(fmt.Sprintf("cc%d", i), x, convbn.Conv{OutC: 2, Kernel: [2]int{1, 1}, Bias: true})
 		parts = append(parts, b.Apply(fmt.Sprintf("curve%d", i), p, narrow))
 	}
+	parts = append(parts, b.Apply("prelu", op.PReLU{}, x), b.Apply("slopes", op.PReLU{PerChannel: true}, x))
 	return b.Concat("curves", parts...)
 }
 

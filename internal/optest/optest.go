@@ -43,6 +43,8 @@ func Cases() []Case {
 		{op.Flatten{}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
+		{op.PReLU{}, []tensor.Shape{s}},
+		{op.PReLU{PerChannel: true}, []tensor.Shape{small}},
 		{op.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
 		{op.Pointwise{Function: "sigmoid"}, []tensor.Shape{s}},
 		{op.Pointwise{Function: "tanh"}, []tensor.Shape{s}},

@@ -102,6 +102,13 @@ func jitter(g *nn.Graph, r *rand.Rand) {
 				convbn.Of(n).B.Data[i] = float32(r.NormFloat64() * 0.3)
 			}
 		}
+		if convbn.Of(n) == nil && convbn.BNOf(n) == nil {
+			for _, s := range n.Slots() {
+				if s.Trainable() {
+					copy(s.Param.Data, randn(r, s.Len(), 0.3))
+				}
+			}
+		}
 		if b := convbn.BNOf(n); b != nil {
 			for i := range b.C {
 				b.Gamma.Data[i] = float32(math.Exp(r.NormFloat64() * 0.3))

@@ -17,6 +17,7 @@ func Kinds() []*layer.Kind {
 		globalAvgPoolKind,
 		flattenKind,
 		actKind,
+		preluKind,
 		sliceKind,
 		padKind,
 		reshapeKind,

@@ -145,6 +145,10 @@ class Model:
         acc = a.centered() * b.centered()
         return self.requantize(node, acc.astype(f32) * (a.scale * b.scale / self.format(node)[0]))
 
+    def prelu(self, node, x):
+        v = x.centered().astype(f32) * x.scale
+        return self.requantize(node, np.where(v > 0, v, v * self.tensor(node, "weight")) / self.format(node)[0])
+
     def curve(self, node, x):
         v = (x.centered().astype(f32) * x.scale).astype(np.float64)
         y = CURVES[node["op"]](v, **node.get("curve", {})).astype(f32)

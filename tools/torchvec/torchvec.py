@@ -64,6 +64,13 @@ def curves():
     case("clip_max", lambda x: torch.clamp(x, max=0.75), x)
 
 
+def prelus():
+    x = noise("curves", 2, 3, 3, 4)
+    x.ravel()[0] = 0
+    case("prelu", lambda x, weight: F.prelu(x, weight), x, weight=noise("prelu", 1))
+    case("prelu_channels", lambda x, weight: F.prelu(x, weight), x, weight=noise("slopes", 3))
+
+
 def layouts():
     """Ops that only move values."""
     x, wide, tall = noise("layouts", 2, 4, 6, 5), noise("wide", 2, 12, 2, 3), noise("tall", 2, 3, 4, 6)
@@ -100,5 +107,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     curves()
+    prelus()
     layouts()
     write(sys.argv[1])
