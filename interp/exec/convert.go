@@ -21,18 +21,18 @@ import (
 	"qpipe/ops/nn"
 )
 
-// conversion is a model on its way through the converters, with its numbers.
+// conversion is a stage's model, with weights, while converters work on it.
 type conversion struct {
 	part.Conversion
-	last     *checkpoint.Snapshot    // what the last LoadCheckpoint loaded
-	from     string                  // from where, as the pipeline says it
-	path     string                  // and the file
-	options  part.LoadOptions        // and how
-	absorbed []checkpoint.Absorption // by the models whose checkpoints were loaded
-	proof    *runs.Proof
+	last     *checkpoint.Snapshot    // the checkpoint that was loaded last, nil if none
+	from     string                  // its name in the pipeline
+	path     string                  // its file
+	options  part.LoadOptions        // the options it was loaded with
+	absorbed []checkpoint.Absorption // receipts of the loaded checkpoints and of the conversion
+	proof    *runs.Proof             // of the int8 model, nil if the stage makes none
 }
 
-// convert builds the stage's model, fills it from the seed and runs the converters.
+// convert builds the stage's model, initializes it from the seed and applies the converters.
 func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	data := cmp.Or(j.Train, j.Val)
 	m, err := newPart[part.Model](s, st.Stage.Model.Call)
@@ -58,9 +58,7 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	return c, nil
 }
 
-// converter lets one converter work. What it does to a trained model is measured
-// on a batch: the receipts of the BNs that it folds or absorbs, and the integers
-// of an int8 model against those of the QAT model that it was made from.
+// converter applies one converter, and then checks what it has done to a trained model (see prove).
 func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call program.Call) error {
 	conv, err := newPart[part.Converter](s, call)
 	if err != nil {
@@ -69,7 +67,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	c.Load = func(from program.Checkpoint, o part.LoadOptions) error { return s.load(st, c, call, from, o) }
 	before, from := c.Model, c.Model.Form()
 	if from == nn.Float && c.Mode == nn.FuseBN && c.last != nil {
-		before = before.Clone() // which conversion folds in place
+		before = before.Clone() // the converter folds BNs in the model itself
 	}
 	if err := conv.Convert(&c.Conversion); err != nil {
 		return cannotConvert(call, err)
@@ -80,7 +78,9 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	return nil
 }
 
-// prove measures what the converter has made of a trained model that had another form.
+// prove compares the models before and after a converter that has changed the form of a
+// trained model. An int8 model must compute the same integers as the QAT model. BNs that
+// were folded or absorbed get receipts.
 func (s *session) prove(st *graph.Stage, j *stage.Job, c *conversion, call program.Call, before *nn.Graph, from nn.Form) error {
 	p := &proof.Prover{
 		Stage: st.Name, Call: call, Mode: c.Mode, Images: st.Proof, Feed: cmp.Or(j.Val, j.Train), Seed: s.prog.Settings.Seed,
@@ -98,6 +98,7 @@ func (s *session) prove(st *graph.Stage, j *stage.Job, c *conversion, call progr
 	return nil
 }
 
+// cannotConvert places the error of a converter.
 func cannotConvert(call program.Call, err error) error {
 	var known *place.Error
 	if errors.As(err, &known) {
@@ -108,7 +109,7 @@ func cannotConvert(call program.Call, err error) error {
 	return &place.Error{Diagnostic: d}
 }
 
-// load loads a checkpoint into the model as it is now.
+// load loads a checkpoint into the present model.
 func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from program.Checkpoint, o part.LoadOptions) error {
 	path, said := s.resolve(from.Path), from.Path
 	read := func() (*checkpoint.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
@@ -137,7 +138,7 @@ func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from p
 	return nil
 }
 
-// takeIn puts a snapshot's tensors into the model. An int8 model takes its place.
+// takeIn loads a snapshot's tensors into the model. An int8 model replaces it.
 func takeIn(st *graph.Stage, c *conversion, snap *checkpoint.Snapshot, from string, o part.LoadOptions) (*checkpoint.Loaded, error) {
 	if snap.Form != nn.Quantized {
 		return checkpoint.Load(c.Model, snap, o)
@@ -154,7 +155,7 @@ func takeIn(st *graph.Stage, c *conversion, snap *checkpoint.Snapshot, from stri
 	return done, err
 }
 
-// configured refuses a qconfig that is not the int8 model's.
+// configured returns an error if the stage's qconfig differs from that of the loaded int8 model.
 func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) error {
 	list, err := checkpoint.ConfiguredOtherwise(c.Model, int8, c.QConfig)
 	if err == nil && len(list) > 0 {
@@ -163,7 +164,7 @@ func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) err
 	return err
 }
 
-// loaded reports what a LoadCheckpoint has done.
+// loaded emits what a LoadCheckpoint has loaded.
 func (s *session) loaded(st *graph.Stage, from string, l *checkpoint.Loaded) {
 	text := fmt.Sprintf("loaded %d of %s from %s", l.Tensors, diag.Count(l.Of, "tensor"), from)
 	if n := len(l.Missed); n > 0 {
@@ -175,7 +176,7 @@ func (s *session) loaded(st *graph.Stage, from string, l *checkpoint.Loaded) {
 	s.emit(st.Name, event.Load{Message: text, Checkpoint: from, Tensors: l.Tensors, Of: l.Of, Missed: l.Missed, Passed: l.Passed})
 }
 
-// some names the first few.
+// some lists the first three names.
 func some(names []string) string {
 	if len(names) > 3 {
 		return strings.Join(names[:3], ", ") + ", …"
@@ -183,8 +184,9 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// otherwise refuses to evaluate or convert a model that is quantized otherwise than
-// it was trained: what would be measured and shipped is another model.
+// otherwise returns an error if a stage evaluates or converts a model with another
+// quantization than it was trained with, because that would be another model. A stage that
+// trains or calibrates may change the quantization.
 func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, snap *checkpoint.Snapshot, from string) error {
 	list, err := checkpoint.TrainedOtherwise(c.Model, snap)
 	if err != nil {
@@ -196,6 +198,7 @@ func (s *session) otherwise(st *graph.Stage, c *conversion, call program.Call, s
 	return &place.Error{Diagnostic: graph.Otherwise(st, from, "another one", list)}
 }
 
+// cannotLoad places the error of loading a checkpoint.
 func cannotLoad(call program.Call, path string, err error) error {
 	var known *place.Error
 	if errors.As(err, &known) {

@@ -8,13 +8,13 @@ import (
 	"qpipe/lang/program"
 )
 
-// opened is an opened data set with its transforms, kept for the other stages.
+// opened is the result of opening a data set, which is kept for other stages.
 type opened struct {
 	*feed.Feed
 	err error
 }
 
-// feed opens a data set; nil for none.
+// feed returns the feed of a data set, which it opens once; nil if d is nil.
 func (s *session) feed(d *program.Dataset) (*feed.Feed, error) {
 	if d == nil {
 		return nil, nil
@@ -28,10 +28,10 @@ func (s *session) feed(d *program.Dataset) (*feed.Feed, error) {
 	return f.Feed, f.err
 }
 
-// data opens a folder of data, relative to the pipeline's.
+// data returns the file system of a folder of data; root is relative to the pipeline's folder.
 func (s *session) data(root string) fs.FS { return s.FS(s.resolve(root)) }
 
-// digests hashes the files of a folder of data, or recalls their hashes.
+// digests returns the hashes of files in a folder of data; see data.Sums.Of.
 func (s *session) digests(root string, names []string, afresh bool) (map[string]string, error) {
 	return s.sums.Of(s.data(root), s.resolve(root), names, afresh)
 }

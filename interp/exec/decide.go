@@ -8,20 +8,21 @@ import (
 	"qpipe/interp/runs"
 )
 
-// decision is what happens with a stage, and why.
+// decision says what to do with a stage, and why.
 type decision struct {
-	run    bool
-	back   *runs.Kept // a kept result that comes back first
-	resume bool       // continue the attempt that is there then
-	insist bool       // --resume asks for it
+	run    bool       // run the stage; otherwise it is up to date
+	back   *runs.Kept // an earlier result to restore first, nil for none
+	resume bool       // continue the unfinished attempt (after back was restored)
+	insist bool       // the user has asked for that with --resume
 	reason string
-	passed string // what is wrong with a kept result that would have come back, "" for nothing
+	passed string // why an earlier result that fits cannot be restored, "" if there is none
 	inputs inputs
-	hash   string
-	err    error // a file could not be read
+	hash   string // of inputs
+	err    error  // a file could not be read
 }
 
-// decide compares a stage's inputs with those of its last run, and of the results that are kept.
+// decide compares a stage's inputs with those of its last run, and with those of earlier results that
+// are kept in the run's folder.
 func (s *session) decide(st *graph.Stage) (decision, error) {
 	in, err := s.inputs(st)
 	if err != nil {
@@ -62,8 +63,8 @@ func (s *session) finished(e *runs.StageEntry, d *decision) {
 	d.run, d.reason = true, d.inputs.changes(e.Inputs, s.did)
 }
 
-// unfinished decides about a stage whose last run was not completed: it is continued, unless something
-// that it depends on has changed.
+// unfinished decides about a stage whose last run was not completed. It is continued, unless
+// something that it depends on has changed.
 func (s *session) unfinished(e *runs.StageEntry, d *decision) {
 	what := map[string]string{runs.Interrupted: "it was interrupted", runs.Failed: "it failed"}[e.State]
 	if what == "" {
@@ -84,7 +85,8 @@ func (s *session) unfinished(e *runs.StageEntry, d *decision) {
 	}
 }
 
-// comesBack looks for a kept result of the same inputs. A complete one is as good as a run; an attempt is continued.
+// comesBack looks for an earlier result with the same inputs. A complete one is restored,
+// and the stage need not run. An unfinished attempt is restored and continued.
 func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 	fits := func(complete bool) int {
 		return slices.IndexFunc(e.Kept, func(k *runs.Kept) bool {
@@ -107,7 +109,7 @@ func (s *session) comesBack(e *runs.StageEntry, d *decision) bool {
 	return false
 }
 
-// unsound says what is wrong with the files of a complete result of the stage, "" for nothing.
+// unsound says what is wrong with the files of a complete result, "" if they are all there and unchanged.
 func (s *session) unsound(e, result *runs.StageEntry, d *decision) string {
 	for _, f := range result.Artifacts {
 		fault, err := s.folder.Fault(e, f)

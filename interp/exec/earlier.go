@@ -6,7 +6,7 @@ import (
 	"qpipe/interp/runs"
 )
 
-// fits reports whether the entry is of the same inputs.
+// fits reports whether an entry of the manifest has the same inputs.
 func (d *decision) fits(e *runs.StageEntry) bool {
 	if e.Hash == "" {
 		return d.inputs.sameAsInVersion1(e.Inputs)
@@ -14,9 +14,10 @@ func (d *decision) fits(e *runs.StageEntry) bool {
 	return e.Hash == d.hash
 }
 
-// sameAsInVersion1 compares inputs with those that format version 1 has written of them: it had no word for
-// what could not be said then (a value of 0), named the direction of a metric where today's default is
-// "auto", and wrote out what an override leaves as it is.
+// sameAsInVersion1 compares inputs with those in a manifest of format version 1, which differ in three ways. It
+// has no entry for attributes that did not exist then; they must be 0. It has "min" or "max" for the mode of a
+// monitor where the default is now "auto". It lists also those attributes of an override that the
+// override does not change.
 func (in inputs) sameAsInVersion1(old inputs) bool {
 	for key, is := range in {
 		was, had := old[key]
@@ -35,7 +36,7 @@ func (in inputs) sameAsInVersion1(old inputs) bool {
 	return true
 }
 
-// direction is the mode that "auto" stands for.
+// direction returns the mode that "auto" stands for.
 func (in inputs) direction(key string) string {
 	if in[strings.TrimSuffix(key, ".mode")+".monitor"] == `"loss"` {
 		return `"min"`

@@ -22,9 +22,10 @@ type crash struct {
 	stack []byte
 }
 
+// Error implements error.
 func (c *crash) Error() string { return fmt.Sprintf("a bug in qpipe: %v", c.value) }
 
-// guard turns a panic of anything below into an error.
+// guard calls f. A panic in it becomes an error, and the manifest records that the stage has failed.
 func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -37,7 +38,8 @@ func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	return f()
 }
 
-// diagnose gives an error of a stage its coordinates: file, network and time.
+// diagnose turns the error of a stage into a diagnostic with its place in the text, its node in
+// the network, and its time in the training.
 func (s *session) diagnose(st *graph.Stage, err error) *diag.Diagnostic {
 	var known *place.Error
 	var bug *crash
@@ -59,8 +61,8 @@ func (s *session) diagnose(st *graph.Stage, err error) *diag.Diagnostic {
 	return d
 }
 
-// owner is the block that a stage's error is about: the one with the argument
-// that it names, else the solver's.
+// owner returns the block that a stage's error is about: the one with the argument that the
+// error names, or else the trainer or calibrator.
 func owner(st *graph.Stage, err error) program.Origin {
 	solver := st.Origin
 	var all []program.Origin
@@ -90,7 +92,7 @@ func owner(st *graph.Stage, err error) program.Origin {
 	return solver
 }
 
-// failure places a stop inside training.
+// failure turns an error of the training itself into a diagnostic.
 func (s *session) failure(st *graph.Stage, f *stage.Failure) *diag.Diagnostic {
 	err := f.Err
 	if f.Attr != "" {
@@ -117,7 +119,7 @@ func (s *session) failure(st *graph.Stage, f *stage.Failure) *diag.Diagnostic {
 	return d
 }
 
-// origin finds the block with an address, and its schedule.
+// origin returns the block with an address, and its schedule if it is a callback.
 func (s *session) origin(st *graph.Stage, address string) (program.Origin, *program.Schedule) {
 	for _, c := range st.Callbacks {
 		if c.Origin.Address == address {
@@ -132,7 +134,7 @@ func (s *session) origin(st *graph.Stage, address string) (program.Origin, *prog
 	return st.Origin, nil
 }
 
-// kept says which checkpoint survives and how to go on from it.
+// kept adds to a diagnostic which checkpoint is left, and the command that continues from it.
 func (s *session) kept(d *diag.Diagnostic, st *graph.Stage, name string) {
 	if name == "" {
 		if e := s.manifest.Stage(st.Name); e == nil || e.State == runs.Complete || e.Artifact("last") == nil {
@@ -141,13 +143,13 @@ func (s *session) kept(d *diag.Diagnostic, st *graph.Stage, name string) {
 		name = "last"
 	}
 	path := s.folder.File(st.Name, name)
-	if _, err := os.Lstat(path); err != nil { // somebody has removed it
+	if _, err := os.Lstat(path); err != nil { // the file was removed
 		return
 	}
 	d.Kept, d.Next = filepath.ToSlash(path), cmp.Or(s.Again, "qpipe run --resume "+s.pipeline())
 }
 
-// pipeline is what the command line calls the pipeline.
+// pipeline returns the pipeline's file or folder, as on the command line.
 func (s *session) pipeline() string {
 	if s.prog.Folder || len(s.prog.Files) == 0 {
 		return s.prog.Dir

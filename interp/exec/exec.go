@@ -1,6 +1,6 @@
-// Package exec walks a plan: it skips what is up to date, resumes what was
-// interrupted, runs the rest through interp/stage, and keeps the results through
-// interp/artifact. Errors from below get their source range here. It prints nothing.
+// Package exec runs a plan. It skips stages that are up to date, continues stages that were
+// interrupted, runs the others with interp/stage, and stores the results with
+// interp/runs. It gives errors their place in the pipeline's text. It prints nothing.
 package exec
 
 import (
@@ -14,30 +14,30 @@ import (
 	"qpipe/ops/kernel"
 )
 
-// Options are the world that a run happens in.
+// Options are the arguments of Run and Explain.
 type Options struct {
 	Out     string   // folder of the run: runs/<name>
-	Only    []string // run these stages and what they need; nil: all
-	Force   bool     // run also what is up to date: the stages of Only, or all
+	Only    []string // run only these stages and those that they need; nil: all
+	Force   bool     // also run stages that are up to date: those in Only, or all
 	Resume  bool     // continue an interrupted run from its checkpoints
-	From    string   // with Resume: a checkpoint file to continue from, "" for the newest sound one
-	Adopt   bool     // take over the folder of a pipeline that lay elsewhere
+	From    string   // with Resume: the checkpoint file to continue from; "" for the newest intact one
+	Adopt   bool     // use the folder even if its run belongs to a pipeline in another place
 	Again   string   // the command line that continues this run, for messages
-	Threads int      // 0: the program's setting, else all cores
+	Threads int      // 0: the program's setting, or else all cores
 	Kernels *kernel.Set
-	Version string // of the program, part of every stage's hash
-	Events  func(event.Event)
-	Stop    <-chan struct{} // closed: stop after the step, with a checkpoint
+	Version string            // of qpipe; part of every stage's hash
+	Events  func(event.Event) // gets every event; may be nil
+	Stop    <-chan struct{}   // once closed, the run finishes its step, writes a checkpoint and stops
 	Clock   func() time.Time
-	// FS opens a folder of data. Run resolves relative ones against the
-	// pipeline's folder before it asks.
+	// FS returns the file system of a folder of data. Run calls it with relative paths already resolved against the
+	// pipeline's folder.
 	FS func(root string) fs.FS
 
-	trace  func(step, path string) error // between the steps of every write; tests crash with it
-	nosync bool                          // artifact.Disk's NoSync
+	trace  func(step, path string) error // called between the steps of every write; tests let it fail
+	nosync bool                          // disk.Options.NoSync
 }
 
-// Report is what a run did.
+// Report is the result of a run.
 type Report struct {
 	Stages      []StageReport
 	Outputs     []OutputReport
@@ -56,24 +56,23 @@ const (
 // StageReport is a line of the closing table.
 type StageReport struct {
 	Name     string             `json:"name"`
-	State    string             `json:"state"`  // "ran", "up to date", "failed", "interrupted", "not run"
-	Reason   string             `json:"reason"` // why it ran, or did not
+	State    string             `json:"state"`  // "ran", "up to date", "failed", "interrupted" or "not run"
+	Reason   string             `json:"reason"` // why it ran, or why not
 	Form     string             `json:"form"`
 	Metrics  map[string]float64 `json:"metrics"`
-	Artifact string             `json:"artifact"` // path of the checkpoint or model that it leaves
+	Artifact string             `json:"artifact"` // path of its result: the int8 model, or else the best or last checkpoint
 	Bytes    int64              `json:"bytes"`
 	Seconds  float64            `json:"seconds"`
 }
 
-// OutputReport is a computed output block.
+// OutputReport is the value of an output block.
 type OutputReport struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
 	Value       any    `json:"value"`
 }
 
-// Run executes the plan. Diagnostics carry the place in the pipeline's text. A
-// failed run leaves what earlier runs have made.
+// Run runs the plan. If a stage fails, results of earlier runs are still there.
 func Run(ctx context.Context, p *graph.Plan, o Options) (*Report, diag.List) {
 	s, list := open(ctx, p, o)
 	if list.HasErrors() {

@@ -13,17 +13,17 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Decision says what a run would do with a stage, and why: what `qpipe plan` prints.
+// Decision says what a run would do with a stage, and why. `qpipe plan` prints it.
 type Decision struct {
 	Stage  string `json:"stage"`
 	Run    bool   `json:"run"`
 	Reason string `json:"reason"`
-	// Memory is how many bytes the stage needs at its peak, 0 where that is known only from its data.
+	// Memory is the largest number of bytes that the stage needs; 0 if that is known only after reading its data.
 	Memory int64 `json:"memory_bytes,omitempty"`
 }
 
-// Explain says what Run would do with the same options. It takes no lock, writes
-// nothing and trains nothing; it reads the manifest and the data files.
+// Explain returns what Run would do with the same options. It only reads the manifest and
+// the data files; it does not lock the folder, and writes nothing.
 func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) {
 	s, list := newSession(context.Background(), p, o, runs.Look)
 	if list.HasErrors() {
@@ -56,8 +56,8 @@ func Explain(p *graph.Plan, o Options) ([]Decision, diag.List) {
 	return out, s.list
 }
 
-// unaffected reports whether a stage that reads another one does not load its
-// checkpoint, and so does not depend on what it makes.
+// unaffected reports whether a stage that refers to another one does not load a checkpoint
+// of it, so that it need not run again just because the other one does.
 func (s *session) unaffected(st *graph.Stage, up string) bool {
 	for _, c := range graph.Calls(st.Stage) {
 		for _, from := range loads(c) {
@@ -69,6 +69,7 @@ func (s *session) unaffected(st *graph.Stage, up string) bool {
 	return true
 }
 
+// firstOf returns the name of the first of the stages that runs, "" if none does.
 func firstOf(stages []*graph.Stage, runs map[string]bool) string {
 	for _, st := range stages {
 		if runs[st.Name] {
@@ -102,23 +103,23 @@ func (s *session) readFrom() *diag.Diagnostic {
 		return nil
 	}
 	return &diag.Diagnostic{
-		Code: diag.CannotResume, Summary: fmt.Sprintf("%s was written by the stage %q, and no such stage runs here", s.From, snap.Stage),
-		Detail: "Name a checkpoint of a stage of this pipeline (and of -stage, where it is given).",
+		Code: diag.CannotResume, Summary: fmt.Sprintf("%s was written by stage %q, and no such stage runs here", s.From, snap.Stage),
+		Detail: "Name a checkpoint of a stage of this pipeline (or, with -stage, of that stage).",
 	}
 }
 
-// unfit says why a stage cannot continue from a checkpoint of its name, "" where it can.
+// unfit says why a stage cannot continue from a checkpoint that names it, "" if it can.
 func unfit(st *graph.Stage, snap *checkpoint.Snapshot) string {
 	form := st.Model.Form()
 	switch {
 	case snap.Form == nn.Quantized:
-		return "it is an int8 model, which is not trained any further"
+		return "it is an int8 model, which cannot be trained further"
 	case st.Trainer == nil && st.Calibrator == nil:
-		return "the stage only validates, there is nothing to continue"
+		return "the stage only validates, so there is nothing to continue"
 	case snap.Form != form:
-		return fmt.Sprintf("it holds a model of form %s, and the stage's is %s", snap.Form, form)
+		return fmt.Sprintf("it has a model of form %s, but the stage's model has form %s", snap.Form, form)
 	case form != nn.Float && snap.Mode != st.Mode:
-		return fmt.Sprintf("it was written with qat_mode %q, and the stage has %q", snap.Mode, st.Mode)
+		return fmt.Sprintf("it was written with qat_mode %q, but the stage has %q", snap.Mode, st.Mode)
 	case len(snap.Structure) == 0:
 		return ""
 	}

@@ -15,7 +15,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// export lets the stage's exporters write the model that it leaves.
+// export lets the stage's exporters write its final model.
 func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error {
 	data := cmp.Or(j.Val, j.Train).Spec
 	for _, call := range st.Exports {
@@ -47,7 +47,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 	return nil
 }
 
-// listed is a list in words.
+// listed joins names with commas and "and".
 func listed(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
@@ -56,6 +56,7 @@ func listed(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
+// cannotExport places the error of an exporter.
 func cannotExport(call program.Call, err error) error {
 	d := place.Diagnose(call.Origin, err)
 	if d.Code == diag.StageFailed {

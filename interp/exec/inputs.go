@@ -15,11 +15,12 @@ import (
 	"qpipe/lang/program"
 )
 
-// inputs is all that a stage's result depends on: a name for each value and the
-// value as JSON. Its hash decides whether the stage is up to date, and a
-// difference between two says why it is not.
+// inputs is everything that a stage's result depends on: names, and values as JSON. The hash
+// of the inputs decides whether the stage is up to date. If it is not, the difference to
+// the earlier inputs is the reason.
 type inputs map[string]string
 
+// put adds a value.
 func (in inputs) put(key string, v any) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -28,7 +29,7 @@ func (in inputs) put(key string, v any) {
 	in[key] = string(data)
 }
 
-// hash is the same for the same inputs.
+// hash returns a hash of all inputs.
 func (in inputs) hash() string {
 	data, err := json.Marshal(in)
 	if err != nil {
@@ -37,8 +38,8 @@ func (in inputs) hash() string {
 	return disk.Sum(data)
 }
 
-// call adds a part and its arguments. An argument whose value is skip is left
-// out: where data lies does not matter, what it is does.
+// call adds a part and its arguments. It leaves out an argument with the value skip, which is
+// the folder of data: the content of the data matters, not its place.
 func (in inputs) call(key string, c program.Call, skip string) {
 	in.put(key, c.Type)
 	for path, a := range program.Walk(c.Args) {
@@ -51,7 +52,7 @@ func (in inputs) call(key string, c program.Call, skip string) {
 	}
 }
 
-// inputs collects a stage's. The stages that it reads are complete.
+// inputs returns the inputs of a stage. The stages that it reads must be complete.
 func (s *session) inputs(st *graph.Stage) (inputs, error) {
 	in := inputs{}
 	in.put("seed", s.prog.Settings.Seed)
@@ -77,7 +78,7 @@ func (s *session) inputs(st *graph.Stage) (inputs, error) {
 	return in, s.checkpoints(in, st)
 }
 
-// model adds a model with the files that it is made of.
+// model adds a model and its files.
 func (s *session) model(in inputs, key string, m *program.Model, afresh bool) error {
 	model, err := part.New[part.Model](s.plan.Catalog, m.Call)
 	if err != nil {
@@ -98,7 +99,7 @@ func (s *session) model(in inputs, key string, m *program.Model, afresh bool) er
 	return nil
 }
 
-// dataset adds a data set with its transforms and files.
+// dataset adds a data set, its transforms and its files.
 func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool) error {
 	set, err := part.New[part.Dataset](s.plan.Catalog, d.Call)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	return nil
 }
 
-// checkpoints adds what the stage loads.
+// checkpoints adds the checkpoints that the stage loads.
 func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 	for _, c := range graph.Calls(st.Stage) {
 		for _, from := range loads(c) {
@@ -151,10 +152,10 @@ func loads(c program.Call) (out []program.Checkpoint) {
 	return out
 }
 
-// resolve makes a path of the pipeline's text one that can be opened.
+// resolve turns a path in the pipeline's text into one that can be opened.
 func (s *session) resolve(path string) string { return s.prog.Path(path) }
 
-// changes says in words what differs from the inputs of an earlier run.
+// changes describes how the inputs differ from those of an earlier run.
 func (in inputs) changes(old inputs, ran map[string]string) string {
 	keys := map[string]bool{}
 	for k := range maps.Keys(in) {
@@ -188,7 +189,7 @@ func (in inputs) changes(old inputs, ran map[string]string) string {
 	return fmt.Sprintf("%s, and %d more changes", text, len(differ)-1)
 }
 
-// rank puts what the user has edited before what follows from it.
+// rank orders changes: first what the user has edited in the text, then files, other stages and the program.
 func rank(key string) int {
 	switch {
 	case key == "version", key == "kernels":
@@ -201,6 +202,7 @@ func rank(key string) int {
 	return 0
 }
 
+// change describes the change of one input.
 func (in inputs) change(key string, old inputs, ran map[string]string) string {
 	was, had := old[key]
 	is, has := in[key]
@@ -223,7 +225,7 @@ func (in inputs) change(key string, old inputs, ran map[string]string) string {
 	return fmt.Sprintf("%s changed from %s to %s", key, bare(was), bare(is))
 }
 
-// bare takes the quotes off a string.
+// bare removes the quotes of a JSON string.
 func bare(text string) string {
 	var s string
 	if json.Unmarshal([]byte(text), &s) == nil {

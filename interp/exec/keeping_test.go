@@ -129,7 +129,7 @@ func TestLostManifest(t *testing.T) {
 	ran(t, p, world(dir))
 	flip(t, filepath.Join(dir, runs.ManifestName))
 	for range 2 {
-		if _, d := broke(t, p, world(dir)); d.Code != diag.Damaged || !strings.Contains(d.Summary, "manifest.json") || !strings.Contains(d.Detail, "made again") {
+		if _, d := broke(t, p, world(dir)); d.Code != diag.Damaged || !strings.Contains(d.Summary, "manifest.json") || !strings.Contains(d.Detail, "rebuilds it from events.jsonl") {
 			t.Errorf("%s %s %s", d.Code, d.Summary, d.Detail)
 		}
 	}

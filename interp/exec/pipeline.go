@@ -9,8 +9,8 @@ import (
 	"qpipe/lang/diag"
 )
 
-// pipelineHere says whose run it is: the pipeline's place, also as seen from the run's folder, so
-// that both can be moved together, and the hash of its text.
+// pipelineHere describes the pipeline of this run, for the manifest: the path, the path relative to the
+// run's folder (so that both can be moved together), and the hash of the text.
 func (s *session) pipelineHere() *runs.Pipeline {
 	file, out := real(s.pipeline()), real(s.Out)
 	p := &runs.Pipeline{Path: filepath.ToSlash(file), SHA256: s.prog.SHA256}
@@ -20,7 +20,7 @@ func (s *session) pipelineHere() *runs.Pipeline {
 	return p
 }
 
-// real is the path without links, from the root, as far as that can be said.
+// real returns the absolute path without symbolic links, as far as it can be found.
 func real(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
@@ -31,8 +31,8 @@ func real(path string) string {
 	return path
 }
 
-// otherPipeline refuses the folder of another pipeline's run. One that lay elsewhere is the same if it is not there any
-// more, and the text is.
+// otherPipeline returns an error if the folder has the run of another pipeline. A pipeline was moved, and is not another
+// one, if its text is the same and there is nothing at the old path.
 func (s *session) otherPipeline() *diag.Diagnostic {
 	was, is := s.manifest.Pipeline, s.pipelineHere()
 	if was == nil || s.Adopt || was.Path == is.Path || was.Relative == is.Relative {
@@ -43,6 +43,6 @@ func (s *session) otherPipeline() *diag.Diagnostic {
 	}
 	return &diag.Diagnostic{
 		Code: diag.OtherPipeline, Summary: fmt.Sprintf("%s holds the run of another pipeline: %s", s.Out, filepath.FromSlash(was.Path)),
-		Detail: "Give this one another folder with -out. If it is that pipeline, moved and edited, run it with -adopt: the folder is then its.",
+		Detail: "Choose another folder with -out. If this is the same pipeline, moved and edited, run it with -adopt to keep using the folder.",
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// results answers what expressions ask of the stages that have run.
+// results gives expressions the metrics and checkpoints of stages that have run.
 type results struct{ s *session }
 
 // Metric implements program.Results.
@@ -36,7 +36,7 @@ func (r results) Checkpoint(stageName, which string) (string, bool) {
 	return r.s.folder.Path(f.Path), true
 }
 
-// done is the entry of a stage that is complete and up to date, else nil.
+// done returns the entry of a stage that is complete and up to date, otherwise nil.
 func (s *session) done(name string) *runs.StageEntry {
 	e := s.manifest.Stage(name)
 	if e == nil || e.State != runs.Complete {
@@ -61,7 +61,7 @@ func (s *session) conditions(st *graph.Stage, kind string) error {
 	return nil
 }
 
-// holds evaluates a condition; nil if it is true.
+// holds evaluates a condition. It returns nil if the condition is true.
 func (s *session) holds(c program.Condition) *diag.Diagnostic {
 	v, list := c.Holds(results{s})
 	if list.HasErrors() {
@@ -81,11 +81,12 @@ func (s *session) holds(c program.Condition) *diag.Diagnostic {
 		}
 	}
 	if !isBool {
-		d.Detail = fmt.Sprintf("It is %v, where true or false is needed.", v)
+		d.Detail = fmt.Sprintf("It must be true or false, and it is %v.", v)
 	}
 	return d
 }
 
+// first returns the first error of a list.
 func first(list diag.List) *diag.Diagnostic {
 	for _, d := range list {
 		if d.Severity == diag.Error {
@@ -95,9 +96,8 @@ func first(list diag.List) *diag.Diagnostic {
 	return list[0]
 }
 
-// outputs evaluates the output blocks whose stages are all there, and makes the
-// manifest say them. What an earlier run has said stays where this one has not
-// touched the stages.
+// outputs evaluates the output blocks whose stages are all available, and writes their values
+// to the manifest. A value from an earlier run is kept if this run has not touched its stages.
 func (s *session) outputs() {
 	old := s.manifest.Outputs
 	s.manifest.Outputs = nil
@@ -121,7 +121,7 @@ func (s *session) outputs() {
 	}
 }
 
-// said reports whether an error is among the diagnostics already.
+// said reports whether a diagnostic is in the list already.
 func (s *session) said(d *diag.Diagnostic) bool {
 	return slices.ContainsFunc(s.list, func(o *diag.Diagnostic) bool { return o.Code == d.Code && o.Summary == d.Summary })
 }
@@ -136,7 +136,7 @@ func (s *session) available(refs []program.Ref) bool {
 	return true
 }
 
-// untouched reports whether no stage of the references has run, or was to.
+// untouched reports whether this run has run none of the stages of the references, and did not intend to.
 func (s *session) untouched(refs []program.Ref) bool {
 	for _, r := range refs {
 		if d, visited := s.did[r.Stage]; visited && d != UpToDate {
@@ -146,6 +146,7 @@ func (s *session) untouched(refs []program.Ref) bool {
 	return true
 }
 
+// output evaluates an output block.
 func (s *session) output(o *program.Output) {
 	if !s.hold(o.Conditions, "precondition") {
 		return
@@ -159,7 +160,7 @@ func (s *session) output(o *program.Output) {
 		s.fail(&diag.Diagnostic{
 			Code: diag.NotFinite, Subject: o.Origin.At("value"), Address: o.Origin.Address,
 			Summary: fmt.Sprintf("the value of output %q is not finite: %v", o.Name, bad),
-			Detail:  "A division by zero, a logarithm of zero or a number that is too large makes such a value. It is not kept, since JSON has no such numbers.",
+			Detail:  "Such a value comes from a division by zero, a logarithm of zero or a number that is too large. It is not stored, because JSON has no such numbers.",
 		})
 		return
 	}
@@ -168,7 +169,7 @@ func (s *session) output(o *program.Output) {
 	s.emit("", event.Output{Message: fmt.Sprintf("%s = %v", o.Name, v), Name: o.Name, Value: v})
 }
 
-// notFinite finds a number in a value that JSON does not have.
+// notFinite finds NaN or an infinity in a value.
 func notFinite(v any) (bad float64, found bool) {
 	switch v := v.(type) {
 	case float64:
@@ -189,6 +190,7 @@ func notFinite(v any) (bad float64, found bool) {
 	return 0, false
 }
 
+// hold reports the conditions of a kind that do not hold, and whether all do.
 func (s *session) hold(conditions []program.Condition, kind string) bool {
 	ok := true
 	for _, c := range conditions {

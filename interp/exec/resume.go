@@ -13,7 +13,7 @@ import (
 	"qpipe/lang/diag"
 )
 
-// resumable refuses to resume where no run was ever begun.
+// resumable returns an error if --resume is given and there is no run to resume.
 func resumable(o Options) *diag.Diagnostic {
 	if _, err := os.Stat(o.Out); !o.Resume || err == nil {
 		return nil
@@ -24,8 +24,8 @@ func resumable(o Options) *diag.Diagnostic {
 	}
 }
 
-// begin makes the manifest say that the stage is running, and has the metrics up to the step. What was there is kept; with keep the
-// attempt goes on from its files.
+// begin records in the manifest that the stage is running, with its metrics up to a step. With keep, the stage continues
+// its own unfinished attempt and its files. Otherwise an earlier result is set aside and kept.
 func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error {
 	if err := s.vacant(st); err != nil {
 		return s.unbegun(st, d, err)
@@ -42,7 +42,8 @@ func (s *session) begin(st *graph.Stage, d decision, keep bool, step int) error 
 	return s.record(next, s.folder.Begin(next, s.journal.Texts(st.Name), keep))
 }
 
-// vacant makes sure that the stages find nothing of somebody else's in the way of their files.
+// vacant returns an error if there are files in the stages' folders that qpipe has not written
+// and that have names which the stages need.
 func (s *session) vacant(stages ...*graph.Stage) error {
 	var names []string
 	for _, st := range stages {
@@ -51,7 +52,8 @@ func (s *session) vacant(stages ...*graph.Stage) error {
 	return s.folder.Vacant(names, func(stageName, name string) bool { return s.plan.Stage(stageName).Names(name) })
 }
 
-// record logs an entry of the manifest once it is there: a lost manifest is made of the log.
+// record logs an entry of the manifest after it was saved; err is the result of saving. From
+// these events a lost manifest can be rebuilt.
 func (s *session) record(e *runs.StageEntry, err error) error {
 	if err == nil {
 		s.journal.Event(journal.Entry(e))
@@ -59,7 +61,7 @@ func (s *session) record(e *runs.StageEntry, err error) error {
 	return err
 }
 
-// bringBack makes a kept result the stage's again.
+// bringBack restores an earlier result as the stage's present one.
 func (s *session) bringBack(st *graph.Stage, d decision) error {
 	e, err := s.folder.BringBack(st.Name, d.back, s.journal.Texts(st.Name))
 	if err := s.record(e, err); err != nil {
@@ -72,7 +74,7 @@ func (s *session) bringBack(st *graph.Stage, d decision) error {
 	return nil
 }
 
-// linesBack puts the metrics of a result that has come back where they were.
+// linesBack moves the metrics of a restored result from the manifest back to metrics.jsonl.
 func (s *session) linesBack(e *runs.StageEntry) error {
 	if e.Lines == nil {
 		return nil
@@ -83,10 +85,11 @@ func (s *session) linesBack(e *runs.StageEntry) error {
 	return s.folder.LinesBack(e.Name)
 }
 
-// newest finds the checkpoint that an interrupted stage continues from: "last", or
-// the sound one with the most steps. Damaged ones are
-// passed over, and that is said. Nil without an error: there is none, which is
-// what a run leaves that was cut off before its first one.
+// newest returns the checkpoint from which an interrupted stage continues: the intact one with
+// the most steps. It starts with "last", and usually need not read any other. It skips
+// damaged checkpoints with a warning. The result is nil without an error if there is no
+// checkpoint, because the run ended before it had written one. If there are only damaged
+// ones, the error is a *noSound.
 func (s *session) newest(st *graph.Stage) (*checkpoint.Snapshot, error) {
 	e := s.manifest.Stage(st.Name)
 	var names []string
@@ -104,7 +107,7 @@ func (s *session) newest(st *graph.Stage) (*checkpoint.Snapshot, error) {
 			return nil, err
 		case err != nil:
 			bad[name] = err
-		case snap.Stage != st.Name: // the best of the stage that this one goes on from
+		case snap.Stage != st.Name: // the best checkpoint of the stage that this one continues from
 		case best == nil || snap.Step > best.Step:
 			best, from = snap, s.folder.File(st.Name, name)
 		}
@@ -123,8 +126,8 @@ func (s *session) newest(st *graph.Stage) (*checkpoint.Snapshot, error) {
 	return best, s.withoutUnsound(st, from, bad)
 }
 
-// withoutUnsound takes what is not sound off the files of an attempt that goes on from one of them, and says
-// so; of the best checkpoint goOn speaks.
+// withoutUnsound removes damaged checkpoints from an attempt that continues from an intact one (from), with a warning
+// for each. It leaves out the best checkpoint, which goOn handles.
 func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]error) error {
 	e := s.manifest.Stage(st.Name)
 	for _, f := range slices.Clone(e.Artifacts) {
@@ -146,13 +149,13 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 	return nil
 }
 
-// behind reports whether a numbered checkpoint of that name is of a later moment than the snapshot.
+// behind reports whether the snapshot is older than a checkpoint whose name has a step or an epoch.
 func behind(s *checkpoint.Snapshot, name string) bool {
 	step, epoch := runs.Numbers(name)
 	return step > s.Step || epoch > s.Epoch
 }
 
-// rankOf puts "last" before the others.
+// rankOf sorts "last" before all other names.
 func rankOf(name string) int {
 	if name == "last" {
 		return 0
@@ -160,15 +163,18 @@ func rankOf(name string) int {
 	return 1
 }
 
-// noSound says that all checkpoints are damaged.
+// noSound is the error that all checkpoints of a stage are damaged.
 type noSound struct{ err error }
 
+// Error implements error.
 func (e *noSound) Error() string {
 	return "no checkpoint of the stage is sound: " + e.err.Error() + ". Without --resume the stage starts over"
 }
+
+// Unwrap returns what is wrong with the first one.
 func (e *noSound) Unwrap() error { return e.err }
 
-// fellBack says that a damaged checkpoint was passed over.
+// fellBack warns that a damaged checkpoint was skipped.
 func (s *session) fellBack(st *graph.Stage, err error, to string) {
 	message := fmt.Sprintf("%v; continues from %s instead", err, to)
 	s.fail(&diag.Diagnostic{
@@ -178,7 +184,8 @@ func (s *session) fellBack(st *graph.Stage, err error, to string) {
 	s.emit(st.Name, event.Fallback{Message: message, Error: err.Error(), Checkpoint: to})
 }
 
-// keeper keeps a stage's checkpoints, each after the metrics that lead to it.
+// keeper stores a stage's checkpoints in the run's folder. Before each, it makes the logs
+// durable, so that no checkpoint is ahead of its metrics.
 type keeper struct {
 	session *session
 	stage   string

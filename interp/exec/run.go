@@ -21,7 +21,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// run runs one stage and keeps what it leaves.
+// run runs one stage and stores its results.
 func (s *session) run(st *graph.Stage, d decision) error {
 	if d.passed != "" {
 		s.fail(&diag.Diagnostic{
@@ -70,11 +70,11 @@ func (s *session) run(st *graph.Stage, d decision) error {
 	return s.complete(st, e)
 }
 
-// complete makes the manifest say what the stage has left, once every file of it has been verified.
+// complete verifies all files of a stage and records in the manifest that it is complete.
 func (s *session) complete(st *graph.Stage, e *runs.StageEntry) error {
 	if s.bestLost[st.Name] && e.Artifact("best") == nil {
 		e.Lost = "best"
-		return s.stopped(e, errors.New("the best checkpoint is lost, and no epoch was left to choose another one; the next run starts the stage over"))
+		return s.stopped(e, errors.New("the best checkpoint is lost, and no epoch was left to find another one; the next run starts the stage over"))
 	}
 	if err := s.folder.Verify(st.Name); err != nil {
 		return s.stopped(e, err)
@@ -82,8 +82,8 @@ func (s *session) complete(st *graph.Stage, e *runs.StageEntry) error {
 	return s.record(e, s.folder.Complete(st.Name))
 }
 
-// continues reports whether a job goes on from a checkpoint of its own stage, and
-// from which step: -1 where it begins anew.
+// continues reports whether a job continues from a checkpoint of its own stage (keep), and
+// from which step. If it does not, the step is -1.
 func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
 	r := j.Resume
 	if r == nil || r.Stage != st.Name || j.Trainer != nil && !j.Trainer.ResumeEpochOrStep {
@@ -92,8 +92,8 @@ func continues(st *graph.Stage, j *stage.Job) (step int, keep bool) {
 	return r.Step, true
 }
 
-// unbegun notes an attempt that failed before it touched anything: what the
-// manifest says of an earlier one stays.
+// unbegun records an attempt that failed before it changed anything. If the manifest has an
+// earlier attempt or result, that entry is kept instead.
 func (s *session) unbegun(st *graph.Stage, d decision, err error) error {
 	if s.manifest.Stage(st.Name) == nil && !errors.Is(err, stage.ErrInterrupted) {
 		s.manifest.Set(&runs.StageEntry{Name: st.Name, State: runs.Failed, Hash: d.hash, Inputs: d.inputs, Error: err.Error()})
@@ -102,7 +102,7 @@ func (s *session) unbegun(st *graph.Stage, d decision, err error) error {
 	return err
 }
 
-// stopped notes an attempt that did not come to its end.
+// stopped records an attempt that has failed or was interrupted.
 func (s *session) stopped(e *runs.StageEntry, err error) error {
 	e.State, e.Error = runs.Failed, err.Error()
 	if errors.Is(err, stage.ErrInterrupted) || s.ctx.Err() != nil {
@@ -114,7 +114,7 @@ func (s *session) stopped(e *runs.StageEntry, err error) error {
 	return err
 }
 
-// resumeFrom finds the snapshot that an interrupted attempt continues from.
+// resumeFrom returns the snapshot that an interrupted attempt continues from, nil if it starts from the beginning.
 func (s *session) resumeFrom(st *graph.Stage, d decision) (*checkpoint.Snapshot, error) {
 	if !d.resume {
 		return nil, nil
@@ -133,7 +133,7 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*checkpoint.Snapshot,
 	case errors.As(err, &none) && !d.insist:
 		s.fail(&diag.Diagnostic{
 			Code: diag.FellBack, Severity: diag.Warning, Subject: st.Origin.Header, Address: st.Origin.Address,
-			Summary: "the stage starts over: no checkpoint of it is sound", Detail: none.err.Error() + ".",
+			Summary: "the stage starts over: all of its checkpoints are damaged", Detail: none.err.Error() + ".",
 		})
 		s.emit(st.Name, event.Fallback{Message: "no checkpoint is sound: starts over", Error: none.err.Error()})
 		return nil, nil
@@ -141,9 +141,9 @@ func (s *session) resumeFrom(st *graph.Stage, d decision) (*checkpoint.Snapshot,
 	return snap, err
 }
 
-// unedited refuses to continue an attempt whose inputs have changed: it would end
-// in something that no pipeline describes. Another version of the program only
-// earns a warning.
+// unedited returns an error if the inputs of an unfinished attempt have changed, because no
+// pipeline would describe the result of continuing it. If only the version of qpipe or the
+// kernels have changed, it warns.
 func (s *session) unedited(st *graph.Stage, d decision) error {
 	e := s.manifest.Stage(st.Name)
 	if d.fits(e) {
@@ -161,16 +161,17 @@ func (s *session) unedited(st *graph.Stage, d decision) error {
 	return nil
 }
 
+// cannotResume is the diagnostic for a stage that has changed since it was interrupted.
 func (s *session) cannotResume(st *graph.Stage, what string) *diag.Diagnostic {
 	return &diag.Diagnostic{
 		Code: diag.CannotResume, Subject: st.Origin.Header, Address: st.Origin.Address,
 		Summary: fmt.Sprintf("stage %q has changed since it was interrupted: %s", st.Name, what),
-		Detail:  "Take the change back, or run without --resume: the stage then starts again.",
+		Detail:  "Undo the change, or run without --resume: the stage then starts over.",
 	}
 }
 
-// edited refuses to resume, before anything runs, where the text of an interrupted stage or its data have changed. What
-// other stages leave is not looked at: they may be continued first.
+// edited returns an error if, with --resume, the text or the data of an unfinished stage has changed. It is called before
+// any stage runs. It does not compare checkpoints of other stages, because these may be continued first.
 func (s *session) edited() *diag.Diagnostic {
 	if !s.Resume || s.from != nil {
 		return nil
@@ -182,7 +183,7 @@ func (s *session) edited() *diag.Diagnostic {
 		}
 		now, err := s.inputs(st)
 		if err != nil {
-			continue // the stage says it
+			continue // the stage itself will report it
 		}
 		own := func(in inputs) inputs {
 			in = maps.Clone(in)
@@ -198,8 +199,9 @@ func (s *session) edited() *diag.Diagnostic {
 	return nil
 }
 
-// recovery gives the job what it continues from: its own interrupted attempt, or
-// what the trainer's resume_optimizer asks for.
+// recovery sets the checkpoint that the job continues from: that of its own interrupted
+// attempt (from) or, with resume_optimizer, the one that was loaded last, or else the
+// stage's own last checkpoint.
 func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *checkpoint.Snapshot) error {
 	if from != nil {
 		return s.goOn(st, j, from)
@@ -224,12 +226,12 @@ func (s *session) recovery(st *graph.Stage, j *stage.Job, c *conversion, from *c
 	return &place.Error{Diagnostic: &diag.Diagnostic{
 		Code: diag.NothingToResume, Subject: st.Trainer.Origin.At("resume_optimizer"), Address: st.Trainer.Origin.Address,
 		Summary: fmt.Sprintf("resume_optimizer = true, but stage %q has no checkpoint to resume from", st.Name),
-		Detail:  fmt.Sprintf("There is no %s, and no LoadCheckpoint names another one. Set resume_optimizer = false for the first run.", path),
+		Detail:  fmt.Sprintf("There is no %s, and the stage has no LoadCheckpoint. Set resume_optimizer = false for the first run.", path),
 	}}
 }
 
-// lastOf is where the stage's newest checkpoint lies that resume_optimizer goes on from: its own, or that
-// of the newest result that is kept; "" for none.
+// lastOf returns the path of the checkpoint "last" of the stage's present result or, if it has none, of the
+// newest earlier result; "" if there is none.
 func (s *session) lastOf(stageName string) string {
 	e := s.manifest.Stage(stageName)
 	if f := e.Artifact("last"); f != nil {
@@ -246,8 +248,8 @@ func (s *session) lastOf(stageName string) string {
 	return ""
 }
 
-// goOn makes the job continue its own attempt. Where the best checkpoint that it has
-// written is not there, or damaged, the best begins anew.
+// goOn makes the job continue its own interrupted attempt. If the best checkpoint of that
+// attempt is missing or damaged, it warns, and the search for the best starts over.
 func (s *session) goOn(st *graph.Stage, j *stage.Job, from *checkpoint.Snapshot) (err error) {
 	j.Resume, j.Interrupted = from, true
 	if j.Trainer != nil {
@@ -264,14 +266,15 @@ func (s *session) goOn(st *graph.Stage, j *stage.Job, from *checkpoint.Snapshot)
 		s.bestLost[st.Name] = true
 		s.warn(st, stage.Warning{
 			Code: diag.BestLost, Summary: fmt.Sprintf("the best checkpoint so far is lost: %v", err),
-			Detail: "The best begins anew: it will be that of the epochs from here on. -force starts the stage over.",
+			Detail: "The best checkpoint will be chosen from the epochs that are still to come. To train the stage from its beginning, use -force.",
 		})
 	}
 	return nil
 }
 
-// bestBeside returns the checkpoint that another one remembers as its best: it lies
-// beside it, as best. Nil where it is not there, damaged, or another one by now.
+// bestBeside returns the best checkpoint that belongs to a checkpoint: the file "best" in the
+// same folder. It returns nil if that is missing or damaged, or has other metrics than
+// those recorded in the checkpoint.
 func bestBeside(path string, of *checkpoint.Snapshot) *checkpoint.Snapshot {
 	if of.Best == nil {
 		return nil
@@ -283,7 +286,7 @@ func bestBeside(path string, of *checkpoint.Snapshot) *checkpoint.Snapshot {
 	return best
 }
 
-// warn reports what the user should know of a stage, unless validation has said it.
+// warn reports a warning of a stage's run, unless validate gives it already.
 func (s *session) warn(st *graph.Stage, w stage.Warning) {
 	if st.Told[w.Code] {
 		return
@@ -300,7 +303,7 @@ func (s *session) warn(st *graph.Stage, w stage.Warning) {
 
 // keepInt8 writes the int8 model.
 func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *conversion) error {
-	data := cmp.Or(j.Val, j.Train).Spec // that its metrics were measured on
+	data := cmp.Or(j.Val, j.Train).Spec // the data that the metrics were measured on
 	snap := &checkpoint.Snapshot{
 		Stage: st.Name, Form: nn.Quantized, Mode: res.Model.Mode(), Structure: res.Model.Structure(),
 		Inputs: data.Preprocessing(), Classes: data.ClassNames(),
@@ -319,7 +322,7 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 	return nil
 }
 
-// job makes a stage ready to run.
+// job prepares the job of a stage: data, parts and the converted model.
 func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
@@ -352,7 +355,7 @@ func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	return j, c, nil
 }
 
-// tooMuch refuses a stage that the machine cannot hold, now that the data are open.
+// tooMuch returns an error if the stage needs more memory than there is. Now that the data is open, all sizes are known.
 func (s *session) tooMuch(st *graph.Stage, j *stage.Job) *diag.Diagnostic {
 	n := graph.Images{}
 	if j.Train != nil {
@@ -364,14 +367,14 @@ func (s *session) tooMuch(st *graph.Stage, j *stage.Job) *diag.Diagnostic {
 	return st.TooMuch(n, s.machine())
 }
 
-// machine is that of the plan, with what computes here.
+// machine returns the plan's machine, with the threads and kernels of this run.
 func (s *session) machine() stage.Machine {
 	m := s.plan.Machine
 	m.Threads, m.Kernels = s.threads(), s.Kernels
 	return m
 }
 
-// parts makes what the stage's blocks name.
+// parts makes the parts that the stage's blocks name.
 func (s *session) parts(st *graph.Stage, j *stage.Job) error {
 	for _, call := range st.Validation.Metrics {
 		m, err := newPart[part.Metric](s, call)
@@ -398,6 +401,7 @@ func (s *session) parts(st *graph.Stage, j *stage.Job) error {
 	return nil
 }
 
+// trainer sets the job's trainer.
 func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 	j.Trainer = &stage.TrainerJob{
 		Epochs: t.NumEpochs, Steps: t.NumSteps, BatchSize: t.BatchSize, DropLast: t.DropLast,
@@ -415,6 +419,7 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 	return err
 }
 
+// newPart makes a part. An error gets the place of the part's block.
 func newPart[P any](s *session, call program.Call) (P, error) {
 	p, err := part.New[P](s.plan.Catalog, call)
 	if err != nil {

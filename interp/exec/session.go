@@ -26,30 +26,30 @@ import (
 	"qpipe/ops/engine"
 )
 
-// session is a run under way.
+// session is a run that is running.
 type session struct {
 	Options
 	ctx      context.Context
 	plan     *graph.Plan
 	prog     *program.Program
-	wanted   []*graph.Stage // in order
-	asked    map[string]bool
+	wanted   []*graph.Stage  // the stages to visit, in order
+	asked    map[string]bool // names in Options.Only, or all stages
 	folder   *runs.Run
-	manifest *runs.Manifest // the folder's
+	manifest *runs.Manifest // of the folder
 	journal  *journal.Journal
 	pool     *engine.Workers
 	feeds    map[*program.Dataset]*opened
-	sums     data.Sums            // the hashes of the data files
-	bestLost map[string]bool      // the stages whose best checkpoint could not be read
-	from     *checkpoint.Snapshot // what Options.From names
-	did      map[string]string    // stage → its state in this run
-	halted   string               // the stage at which the run was interrupted: nothing runs after it
-	without  map[string]string    // failed stage, or one that needs it → the failed one
+	sums     data.Sums            // hashes of the data files
+	bestLost map[string]bool      // stages whose best checkpoint could not be read
+	from     *checkpoint.Snapshot // the checkpoint that Options.From names
+	did      map[string]string    // by stage: its state in this run
+	halted   string               // the stage in which the run was interrupted, after which nothing runs; "" for none
+	without  map[string]string    // by stage that failed or needs a failed one: the one that failed
 	list     diag.List
 	report   Report
 }
 
-// newSession prepares what Run and Explain share. The folder is opened by the given function.
+// newSession makes the session of Run or Explain. open opens the folder of the run.
 func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string, disk.Options) (*runs.Run, error)) (*session, diag.List) {
 	s := &session{
 		Options: o, ctx: ctx, plan: p, prog: p.Program,
@@ -71,21 +71,21 @@ func newSession(ctx context.Context, p *graph.Plan, o Options, open func(string,
 	return s, nil
 }
 
-// unusable says what keeps a run's folder from being opened. A manifest that cannot be believed can be
-// done without.
+// unusable makes the diagnostic for a run's folder that cannot be opened. If the manifest is
+// damaged, it says how to rebuild it.
 func unusable(err error) *diag.Diagnostic {
 	d := place.File(err)
 	var f *artifact.FileError
 	if d.Code == diag.Damaged && errors.As(err, &f) && filepath.Base(f.Path) == runs.ManifestName {
-		d.Detail = "Move it away: it is then made again from events.jsonl and the checkpoints, and what is sound is not run again."
+		d.Detail = "Move it away: the next run then rebuilds it from events.jsonl and the checkpoints. Stages whose files are intact are not run again."
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(f.Path), runs.EventsName)); err != nil {
-			d.Detail = "Put a sound copy in its place. Without events.jsonl it cannot be made again: else move the folder away, or give the run another one with -out."
+			d.Detail = "Replace it with an intact copy: without events.jsonl it cannot be rebuilt. If there is no copy, move the folder away, or choose another one with -out."
 		}
 	}
 	return d
 }
 
-// want finds the stages to look at: all, or those of Only and what they need.
+// want finds the stages to visit: all, or those in Only and the stages that they need.
 func (s *session) want() diag.List {
 	s.asked = map[string]bool{}
 	if len(s.Only) == 0 {
@@ -123,6 +123,7 @@ func (s *session) want() diag.List {
 	return list
 }
 
+// unknownStage is the diagnostic for a name in Only that no stage has.
 func (s *session) unknownStage(name string) *diag.Diagnostic {
 	var names []string
 	for _, st := range s.plan.Stages {
@@ -134,7 +135,7 @@ func (s *session) unknownStage(name string) *diag.Diagnostic {
 	}
 }
 
-// open begins a run: from here on the folder is ours.
+// open begins a run and locks its folder.
 func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 	if d := resumable(o); d != nil {
 		return nil, diag.List{d}
@@ -150,8 +151,8 @@ func open(ctx context.Context, p *graph.Plan, o Options) (*session, diag.List) {
 	return s, nil
 }
 
-// start reads Options.From and opens the logs. Of stages that were never begun it is known that they run: nothing may lie in
-// their way.
+// start reads the checkpoint in Options.From and opens the logs. It also checks that the folders of stages which have
+// never begun are free, because these stages will certainly run.
 func (s *session) start() *diag.Diagnostic {
 	if d := s.readFrom(); d != nil {
 		return d
@@ -167,7 +168,7 @@ func (s *session) start() *diag.Diagnostic {
 	return nil
 }
 
-// openLogs opens the logs, puts right what is not as the manifest says, and makes the manifest say whose run it is.
+// openLogs opens the logs and repairs them, and records in the manifest which pipeline the run belongs to.
 func (s *session) openLogs() (err error) {
 	var order []string
 	for _, st := range s.plan.Stages {
@@ -196,7 +197,7 @@ func (s *session) openLogs() (err error) {
 	return s.folder.Save()
 }
 
-// ofLog says what is wrong with a log. Of a write that failed the end of the stage, or of the run, makes an error.
+// ofLog warns of a damaged log. A failed write is only logged here: it becomes an error at the end of the stage or run.
 func (s *session) ofLog(n journal.Notice) {
 	if n.Code == diag.LogDamaged {
 		s.fail(&diag.Diagnostic{Code: n.Code, Severity: diag.Warning, Summary: n.Summary, Detail: n.Detail})
@@ -204,17 +205,19 @@ func (s *session) ofLog(n journal.Notice) {
 	s.emit("", event.Warning{Message: n.Summary, Code: string(n.Code), Detail: n.Detail})
 }
 
-// threads is how many threads compute: as the options or the pipeline say, else one a core.
+// threads returns the number of computing threads: from the options, the pipeline, or the number of cores.
 func (s *session) threads() int {
 	return cmp.Or(s.Threads, s.prog.Settings.Threads, runtime.GOMAXPROCS(0))
 }
 
+// describe records in the manifest what this run is.
 func (s *session) describe() {
 	m := s.manifest
 	m.Program, m.Files, m.Version = s.prog.Name, slices.Clone(s.prog.Files), s.Version
 	m.Kernels, m.Seed, m.Pipeline = s.Kernels.Name, s.prog.Settings.Seed, s.pipelineHere()
 }
 
+// close ends the workers and closes the logs and the folder.
 func (s *session) close() {
 	if s.pool != nil {
 		s.pool.Close()
@@ -228,6 +231,7 @@ func (s *session) close() {
 // fail adds a diagnostic.
 func (s *session) fail(d *diag.Diagnostic) { s.list = append(s.list, d) }
 
+// now reads the clock; without a clock it is always the zero time.
 func (s *session) now() time.Time {
 	if s.Clock == nil {
 		return time.Time{}
@@ -240,8 +244,8 @@ func (s *session) emit(stageName string, data event.Data) {
 	s.journal.Event(event.Event{Stage: stageName, Data: data})
 }
 
-// visit deals with one stage: it is skipped, run, or not run since a stage that it
-// needs has failed. What needs no failed stage is run all the same.
+// visit skips or runs one stage, or reports that it cannot run because a stage that it needs
+// has failed. Stages that do not need a failed one still run.
 func (s *session) visit(st *graph.Stage) {
 	if why := s.hindrance(st); why != "" {
 		s.without[st.Name] = why
@@ -269,7 +273,7 @@ func (s *session) visit(st *graph.Stage) {
 	s.report.Stages = append(s.report.Stages, *r)
 }
 
-// hindrance names the stage that keeps another from running; "" for none.
+// hindrance returns the stage because of which a stage cannot run, "" if it can.
 func (s *session) hindrance(st *graph.Stage) string {
 	if s.halted != "" {
 		return s.halted
@@ -282,13 +286,14 @@ func (s *session) hindrance(st *graph.Stage) string {
 	return ""
 }
 
+// notRun reports a stage that does not run.
 func (s *session) notRun(st *graph.Stage, why string) {
 	s.did[st.Name] = NotRun
 	s.report.Stages = append(s.report.Stages, StageReport{Name: st.Name, State: NotRun, Reason: why})
 	s.emit(st.Name, event.NotRun{Message: "not run: " + why, Reason: why})
 }
 
-// fill completes a line of the closing table from the manifest.
+// fill completes the report of a stage from the manifest.
 func (s *session) fill(st *graph.Stage, r *StageReport) {
 	e := s.manifest.Stage(st.Name)
 	if e == nil {
@@ -306,7 +311,7 @@ func (s *session) fill(st *graph.Stage, r *StageReport) {
 	}
 }
 
-// execute decides about a stage and runs it where that is due.
+// execute decides what to do with a stage, and does it.
 func (s *session) execute(st *graph.Stage, r *StageReport) error {
 	if err := s.conditions(st, "precondition"); err != nil {
 		return err

@@ -235,8 +235,8 @@ func (w *walk) load(from program.Checkpoint, o part.LoadOptions) error {
 	return err
 }
 
-// comparable reports whether a stage's checkpoint is of the form and mode that
-// the model has; where it is not, lang/lint has reported it.
+// comparable reports whether a stage's checkpoint can be compared with the model: their forms
+// and modes fit. If they do not, lang/lint has reported it.
 func (w *walk) comparable(up *graph.Stage) bool {
 	from, to := up.Model.Form(), w.c.Model.Form()
 	if from != to && (from != nn.Calibration || to != nn.QAT) {
@@ -246,10 +246,10 @@ func (w *walk) comparable(up *graph.Stage) bool {
 	return from == nn.Float || folded == (w.s.Mode == nn.FuseBN) || !folded && len(up.Absorbed) > 0
 }
 
-// file is where a path of the pipeline's text lies.
+// file returns the file for a path in the pipeline's text.
 func (w *walk) file(path string) string { return w.plan.Program.Path(path) }
 
-// loadFile follows a LoadCheckpoint of a file, where that is there already.
+// loadFile follows a LoadCheckpoint of a file. If the file does not exist yet, it is recorded as missing.
 func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 	path, full := from.Path, w.file(from.Path)
 	if _, err := os.Lstat(full); errors.Is(err, fs.ErrNotExist) {
@@ -268,7 +268,7 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 		return w.hold(snap.Model, part.LoadOptions{}, diag.Diagnostic{Summary: path})
 	}
 	if !formsFit(snap.Form, w.c.Model.Form(), o) {
-		return part.Bad("checkpoint_path", "%s was written from a %s model, and here the model is %s: move LoadCheckpoint to where it has that form", path, snap.Form, w.c.Model.Form())
+		return part.Bad("checkpoint_path", "%s was written from a %s model, and the model here is %s: move LoadCheckpoint to a place where the model has that form", path, snap.Form, w.c.Model.Form())
 	}
 	w.rememberFile(from, snap, o)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
@@ -297,21 +297,22 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 	return w.holdTrained(was, tensors, path, "another one", o, d)
 }
 
-// formsFit reports whether weights of one form mean something in another.
+// formsFit reports whether weights of one form can be used in another.
 func formsFit(from, to nn.Form, o part.LoadOptions) bool {
 	quantized := func(f nn.Form) bool { return f == nn.Calibration || f == nn.QAT }
 	return from == to || quantized(to) && (quantized(from) || from == nn.Float && o.AllowMiss)
 }
 
-// takeOver gives the model the absorptions of a checkpoint.
+// takeOver absorbs in the model what a checkpoint's model has absorbed: the BNs of the nodes
+// gone. by has the callbacks that did it.
 func (w *walk) takeOver(gone map[string]bool, by map[string]*program.Callback) error {
 	maps.Copy(w.s.Absorbed, by)
 	maps.Copy(w.s.Surely, gone)
 	return replay(w.c.Model, gone, by)
 }
 
-// replay absorbs the BNs of the nodes, where they are still there, as the
-// callbacks that did it would.
+// replay absorbs the BNs of the nodes gone, as far as the graph has them, in the same way as the
+// callbacks that did it.
 func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) error {
 	for _, m := range g.Modules() {
 		if !m.Absorbable() || !gone[m.Name] {
@@ -325,8 +326,9 @@ func replay(g *nn.Graph, gone map[string]bool, by map[string]*program.Callback) 
 	return nil
 }
 
-// holdTrained is hold for the checkpoint of a model whose quantization is known. A
-// stage that does not train must have the same; where it does, that comes after the tensors.
+// holdTrained is like hold, and also compares the model's quantization with that of the model
+// was, which wrote the checkpoint. If the stage does not train, a difference is an error and
+// is reported first; if it does, a difference is a warning.
 func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o part.LoadOptions, d diag.Diagnostic) error {
 	trains := w.s.Trainer != nil || w.s.Calibrator != nil
 	if !trains {
@@ -340,8 +342,8 @@ func (w *walk) holdTrained(was *nn.Graph, give []nn.Tensor, from, of string, o p
 	return w.trainedOtherwise(was, from, of)
 }
 
-// hold compares a checkpoint's tensors with those of the loading model. About the
-// checkpoint d says what it is.
+// hold compares a checkpoint's tensors with the model's, and reports those that do not fit. d
+// begins the diagnostic: its summary names the checkpoint.
 func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) error {
 	m, err := checkpoint.Match(give, w.c.Model.Tensors(), o)
 	if err != nil {
@@ -352,7 +354,7 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 		return nil
 	}
 	if w.call.Faulty {
-		return errReported // what it would have allowed is not known
+		return errReported // its options contain a mistake, so it is not known what they would allow
 	}
 	var lines []string
 	add := func(what string, list []checkpoint.Mismatch, way string) {
@@ -387,7 +389,7 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 	return errReported
 }
 
-// formText says in words which form and mode a network is in.
+// formText describes the form and the mode of a network.
 func formText(f nn.Form, m nn.Mode) string {
 	if m == "" || f == nn.Float {
 		return "form " + string(f)

@@ -10,8 +10,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// feed asks a data set and its transforms what they give; nil for none and after
-// a mistake.
+// feed returns the description of a data set after its transforms. It returns nil if d is nil, and after
+// a mistake, which it reports once.
 func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 	if d == nil {
 		return nil
@@ -46,8 +46,8 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 	return f
 }
 
-// part reports what a part dislikes, at the argument that it names. An unknown part, or one whose
-// arguments hold mistakes, has been reported by lang/check.
+// part reports the error of a part, at the argument that the error names. It says nothing of an
+// unknown part or one whose arguments contain mistakes: lang/check has reported those.
 func (l *lowerer) part(code diag.Code, c program.Call, err error) {
 	if _, known := l.plan.Catalog.Signature(c.Kind, c.Type); !known || c.Args == nil || c.Faulty {
 		return
@@ -59,7 +59,7 @@ func (l *lowerer) part(code diag.Code, c program.Call, err error) {
 	})
 }
 
-// place finds the range of the argument that an error names.
+// place returns the range of the argument that an error names, and the error without that name.
 func place(o program.Origin, err error) (diag.Range, error) {
 	var arg *program.ArgError
 	if !errors.As(err, &arg) {
@@ -69,11 +69,11 @@ func place(o program.Origin, err error) (diag.Range, error) {
 	if _, written := o.Attrs[arg.Attr]; written {
 		return at, arg.Err
 	}
-	return at, fmt.Errorf("%s (not written, so its default): %w", arg.Attr, arg.Err)
+	return at, fmt.Errorf("%s (not written, so it has its default): %w", arg.Attr, arg.Err)
 }
 
-// length is the extent of a stage's training; what needs the data's size is
-// unknown where that is.
+// length returns the length of a stage's training. If the size of the data is unknown, the
+// number of steps in an epoch is -1, and only one of epochs and steps is set.
 func (l *lowerer) length(s *graph.Stage) program.Length {
 	train := s.Data.Train
 	n := program.Length{StepsPerEpoch: -1}
@@ -100,7 +100,7 @@ func (l *lowerer) length(s *graph.Stage) program.Length {
 	if t.NumEpochs > program.MostSteps/per {
 		l.fail(diag.Diagnostic{
 			Code: diag.BadData, Subject: t.Origin.At("num_epochs"), Address: t.Origin.Address,
-			Summary: fmt.Sprintf("%d epochs of %d steps are more than the %d steps that a stage may have", t.NumEpochs, per, program.MostSteps),
+			Summary: fmt.Sprintf("%d epochs of %d steps are more than a stage may have, which is %d steps", t.NumEpochs, per, program.MostSteps),
 			Detail:  fmt.Sprintf("Make num_epochs at most %d.", program.MostSteps/per),
 		})
 		return n

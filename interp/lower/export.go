@@ -24,7 +24,7 @@ func (l *lowerer) exports(s *graph.Stage) {
 			if slices.Contains(s.Files, name) {
 				l.fail(diag.Diagnostic{
 					Code: diag.BadPart, Subject: call.Origin.Header, Address: call.Origin.Address,
-					Summary: fmt.Sprintf("%s writes %s, which another export of the stage writes", call.Type, name),
+					Summary: fmt.Sprintf("%s writes %s, which another export of the stage writes, too", call.Type, name),
 					Detail:  "Give one of them another name, or export in two stages.",
 				})
 			}

@@ -12,9 +12,9 @@ import (
 	"qpipe/ops/nn"
 )
 
-// finished refuses converters in front of a file that is a finished int8 model: it
-// takes the place of what they would make. Another stage's int8 model has been reported
-// by lang/lint.
+// finished reports converters before a LoadCheckpoint of a file that is a finished int8 model,
+// because that model replaces the result of the converters. lang/lint reports the same
+// for the int8 model of another stage.
 func (w *walk) finished() bool {
 	for i, call := range w.s.Convert.Converters {
 		path := fileOf(call)
@@ -29,7 +29,7 @@ func (w *walk) finished() bool {
 		w.fail(diag.Diagnostic{
 			Code: diag.BadConversion, Subject: o.Header, Address: o.Address,
 			Summary: fmt.Sprintf("%s is a finished int8 model, which is loaded as it is", path),
-			Detail:  "It takes the place of the stage's model: let LoadCheckpoint be the only converter.",
+			Detail:  "It replaces the stage's model: make LoadCheckpoint the only converter.",
 			Related: []diag.Related{{Message: "the file is loaded here", Range: call.Origin.At("checkpoint_path")}},
 		})
 		return true
@@ -37,7 +37,7 @@ func (w *walk) finished() bool {
 	return false
 }
 
-// fileOf is the file that a converter loads, "" for none.
+// fileOf returns the file that a converter loads, "" if it loads none.
 func fileOf(c program.Call) string {
 	for _, p := range program.Checkpoints(c.Args) {
 		return p.Path
@@ -45,7 +45,7 @@ func fileOf(c program.Call) string {
 	return ""
 }
 
-// int8 lets a finished int8 model take the place of the stage's float model.
+// int8 replaces the stage's float model with a finished int8 model.
 func (w *walk) int8(snap *checkpoint.Snapshot, from string, o part.LoadOptions) error {
 	g, err := checkpoint.Int8Model(w.c.Model, snap, o)
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package lower turns a checked program into its stage graph: it builds the networks, follows
-// converters, selectors and checkpoints, and works out what each node is quantized with. It reports
-// what keeps a stage from being lowered; the rules of interp/graph judge what comes out. It runs
-// nothing, and leaves to lang/check and lang/lint what can be known without the network.
+// Package lower turns a checked program into a plan (interp/graph). It builds the networks, without
+// weights, and follows the converters, selectors and checkpoints through all stages, so that
+// it knows how each node is quantized. It reports why a stage cannot be planned. Then the rules
+// of interp/graph look at the finished plan. It runs nothing. Mistakes that can be found without
+// the networks are the business of lang/check and lang/lint.
 package lower
 
 import (
@@ -17,14 +18,14 @@ import (
 	"qpipe/ops/nn"
 )
 
-// Lower builds the plan. With errors in the list the plan may be nil or partial
-// and must not be run. A program that lang/check has found mistakes in may be
-// lowered as well, as far as possible: unknown parts are skipped.
+// Lower makes the plan. If the list has errors, the plan may be incomplete and must not be
+// run. A program in which lang/check has found mistakes can be lowered, too, as far as
+// possible: unknown parts are skipped.
 func Lower(p *program.Program, c part.Catalog) (*graph.Plan, diag.List) {
 	return For(p, c, stage.Machine{})
 }
 
-// For is Lower for a machine: what that cannot hold is an error.
+// For is like Lower, and also reports stages that need more memory than the machine has.
 func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag.List) {
 	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
@@ -41,24 +42,25 @@ func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag
 	return l.plan, l.list.Sorted()
 }
 
-// lowerer is a lowering under way.
+// lowerer makes a plan.
 type lowerer struct {
 	plan     *graph.Plan
 	list     diag.List
-	data     map[*program.Dataset]*graph.Feed
-	models   map[modelKey]*nn.Graph // nil: a mistake that has been reported
+	data     map[*program.Dataset]*graph.Feed // a nil entry is a mistake that has been reported
+	models   map[modelKey]*nn.Graph           // a nil entry is a mistake that has been reported
 	qconfigs map[*program.QConfig]*qconfig
-	said     map[string]bool // mistakes that would come once a stage
-	work     int             // looks at nodes so far
-	seen     map[*nn.Graph]bool
-	idle     int // selectors that select nothing
-	opened   map[*program.Dataset]bool
-	held     int64 // by the data sets that are open
+	said     map[string]bool           // keys of mistakes that have been reported; see once
+	work     int                       // amount of work so far; see affords
+	seen     map[*nn.Graph]bool        // networks that are counted in work
+	idle     int                       // number of selectors that select nothing
+	opened   map[*program.Dataset]bool // data sets that are counted in held
+	held     int64                     // bytes in memory of the data sets of all stages so far
 }
 
+// fail adds a diagnostic.
 func (l *lowerer) fail(d diag.Diagnostic) { l.list = append(l.list, &d) }
 
-// once reports a mistake unless the same has been reported under this key.
+// once adds a diagnostic, unless one with the same key has been added before.
 func (l *lowerer) once(key string, d diag.Diagnostic) {
 	if !l.said[key] {
 		l.said[key] = true
@@ -66,7 +68,7 @@ func (l *lowerer) once(key string, d diag.Diagnostic) {
 	}
 }
 
-// guard turns a panic of a part into a diagnostic.
+// guard lowers a stage. A panic in a part becomes a diagnostic.
 func (l *lowerer) guard(s *graph.Stage) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -79,7 +81,7 @@ func (l *lowerer) guard(s *graph.Stage) {
 	l.stage(s)
 }
 
-// stage lowers one stage; those that it reads are lowered.
+// stage lowers one stage, after the stages that it reads.
 func (l *lowerer) stage(s *graph.Stage) {
 	s.Data = graph.Data{Train: l.feed(s.Train), Val: l.feed(s.Val)}
 	given := cmp.Or(s.Data.Train, s.Data.Val)
@@ -88,7 +90,7 @@ func (l *lowerer) stage(s *graph.Stage) {
 	l.exports(s)
 	s.Told = map[diag.Code]bool{}
 	s.Absorbed, s.Surely = map[string]*program.Callback{}, map[string]bool{}
-	if given == nil || !s.Data.Alike() || l.work > maxWork { // each has been reported
+	if given == nil || !s.Data.Alike() || l.work > maxWork { // all of these are reported elsewhere
 		return
 	}
 	built := l.model(s.Stage.Model, given)
@@ -107,8 +109,8 @@ func (l *lowerer) stage(s *graph.Stage) {
 	}
 }
 
-// continues forgets the training before where the stage does not continue it, or where lang/lint has
-// said that it cannot.
+// continues clears s.Past if the stage does not continue the training of the checkpoint that it loads, or
+// if it cannot, which lang/lint has reported.
 func continues(s *graph.Stage) {
 	if s.Past == nil {
 		return
@@ -118,7 +120,7 @@ func continues(s *graph.Stage) {
 	}
 }
 
-// writes lists the checkpoints that a stage leaves.
+// writes lists the checkpoints that a stage writes: "last" and "best".
 func writes(s *program.Stage) []string {
 	if s.Trainer == nil && s.Calibrator == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// images is what the data sets say without being read.
+// images returns the numbers of images that are known without reading the data.
 func images(s *graph.Stage) graph.Images {
 	n := graph.Images{}
 	if f := s.Data.Train; f != nil && (s.Trainer != nil || s.Calibrator != nil) {
@@ -23,7 +23,7 @@ func images(s *graph.Stage) graph.Images {
 	return n
 }
 
-// measure finds out what the stage's memory follows from.
+// measure sets what the stage's memory depends on.
 func (l *lowerer) measure(s *graph.Stage) {
 	x := &stage.Extent{Model: s.Model, Before: s.Before, Trains: s.Trainer != nil, Calibrates: s.Calibrator != nil}
 	if t := s.Trainer; t != nil {
@@ -54,11 +54,11 @@ func (l *lowerer) measure(s *graph.Stage) {
 	if f := cmp.Or(s.Data.Train, s.Data.Val); f != nil {
 		x.Targets = f.Spec.Labels()
 	}
-	x.Held = l.held // data of the stages before stay open
+	x.Held = l.held // the data of earlier stages stays in memory
 	s.Extent, s.Images, s.Settings = x, images(s), &l.plan.Program.Settings
 }
 
-// beforeInt8 notes the model that an int8 model is made from.
+// beforeInt8 records the model that an int8 model is made from.
 func (w *walk) beforeInt8() {
 	if w.c.Model.Form() == nn.QAT {
 		w.s.Before = w.c.Model

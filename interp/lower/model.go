@@ -13,13 +13,14 @@ import (
 	"qpipe/ops/nn"
 )
 
-// modelKey is what a network depends on.
+// modelKey has everything that a network depends on.
 type modelKey struct {
 	model *program.Model
-	data  string // what the data gives and asks for
+	data  string // the inputs and targets of the data
 }
 
-// model builds a model for the data, once for each shape; nil after a mistake.
+// model builds a model for the data, once for each kind of data. It returns nil after a mistake,
+// which it reports.
 func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	if m == nil {
 		return nil
@@ -48,12 +49,12 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	return built.Graph
 }
 
-// folder opens a folder that a part's arguments name, relative to the pipeline's.
+// folder returns the file system of a folder; root is relative to the pipeline's folder.
 func (l *lowerer) folder(root string) fs.FS {
 	return files.Folder(l.plan.Program.Path(root))
 }
 
-// normalized warns of images that are normalized otherwise than those that the model's weights were trained with.
+// normalized warns of images that are normalized differently from those that the model's weights were trained on.
 func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained []part.Preprocessing) {
 	own := f.Spec.Preprocessing()
 	i := part.OtherValues(own, trained)
@@ -62,8 +63,8 @@ func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained []part.Pre
 	}
 	l.fail(diag.Diagnostic{
 		Code: diag.OtherValues, Severity: diag.Warning, Subject: f.Set.Origin.Header, Address: f.Set.Origin.Address,
-		Summary: fmt.Sprintf("the images are normalized with %s, and the weights that %s brings were trained with %s", own[i].Normalization(), m.Type, trained[i].Normalization()),
-		Detail:  "The network sees other values than its weights were trained with. Give the data set that Normalize.",
+		Summary: fmt.Sprintf("the images are normalized with %s, but the weights that %s brings were trained with %s", own[i].Normalization(), m.Type, trained[i].Normalization()),
+		Detail:  "The network gets other values than its weights were trained on. Give the data set the same Normalize.",
 		Related: []diag.Related{{Message: "the model", Range: m.Origin.Header}},
 	})
 }
@@ -84,8 +85,8 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 	l.fail(d)
 }
 
-// classes holds the network's outputs against the data's classes. A mistake
-// does not keep the rest from being checked.
+// classes compares the sizes of the network's outputs with the numbers of classes in the data. Lowering
+// continues after such a mistake.
 func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 	for k, got := range f.Spec.Apart(g) {
 		want := f.Spec.Targets[k].Classes
@@ -105,7 +106,7 @@ func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 		}
 		if got > want {
 			d.Severity = diag.Warning
-			d.Detail = fmt.Sprintf("The last %d can never be right. %s", got-want, d.Detail)
+			d.Detail = fmt.Sprintf("The last %d values belong to no class. %s", got-want, d.Detail)
 		}
 		l.fail(d)
 	}

@@ -8,7 +8,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// configs lists the configurations of a network's nodes.
+// configs returns how each node of a network is quantized.
 func (q *qconfig) configs(g *nn.Graph) []graph.NodeQConfig {
 	var list []graph.NodeQConfig
 	for _, m := range g.Modules() {
@@ -27,7 +27,7 @@ func (q *qconfig) configs(g *nn.Graph) []graph.NodeQConfig {
 	return list
 }
 
-// attributes lists the values that have an effect.
+// attributes lists those attributes that have an effect.
 func (s *setting) attributes(weight bool) []graph.Attribute {
 	var list []graph.Attribute
 	add := func(name string, value any) {

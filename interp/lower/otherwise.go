@@ -8,8 +8,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// trainedOtherwise compares the model with the one that wrote the checkpoint: where
-// the stage does not train it, a difference is an error; where it does, a warning.
+// trainedOtherwise compares the quantization of the model with that of the model that wrote
+// the checkpoint. A difference is an error, or a warning if the stage trains or calibrates.
 func (w *walk) trainedOtherwise(was *nn.Graph, from, of string) error {
 	if was.Form() == nn.Float || w.c.Model.Form() == nn.Float {
 		return nil
@@ -30,7 +30,7 @@ func (w *walk) trainedOtherwise(was *nn.Graph, from, of string) error {
 		d = graph.Otherwise(w.s, from, of, list)
 	}
 	d.Severity = diag.Warning
-	d.Detail = "The ranges and weights were learned for other codes: training continues with those of this stage, and begins worse than it ended there."
+	d.Detail = "Training continues with the quantization of this stage. The ranges and weights were learned for another one, so it begins with worse metrics than the checkpoint has."
 	w.fail(*d)
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// remember notes that the stage loads a stage's checkpoint; what is loaded last is what training
-// continues from.
+// remember records which training the stage continues: that of the stage whose checkpoint it
+// loads last.
 func (w *walk) remember(from program.Checkpoint, o part.LoadOptions) {
 	w.s.Past = nil
 	if from.Stage == "" {
@@ -21,7 +21,7 @@ func (w *walk) remember(from program.Checkpoint, o part.LoadOptions) {
 	w.s.Past = w.plan.PastOf(graph.Load{Call: w.call, From: from, Options: o, Up: up})
 }
 
-// rememberFile is remember for a file that is there.
+// rememberFile does the same for a checkpoint that is a file.
 func (w *walk) rememberFile(from program.Checkpoint, snap *checkpoint.Snapshot, o part.LoadOptions) {
 	load := graph.Load{Call: w.call, From: from, Options: o, Inputs: snap.Inputs}
 	w.s.Past = graph.PastOfFile(load, snap)

@@ -14,24 +14,26 @@ import (
 	"qpipe/ops/quant"
 )
 
-// qconfig is a qconfig block made ready: what each node gets.
+// qconfig is a qconfig block and the configuration that each node gets from it.
 type qconfig struct {
 	block     *program.QConfig
 	overrides []override
-	nodes     []string        // names of all nodes that it has been asked about
-	known     map[string]bool // the same
+	nodes     []string        // names of all nodes that use this qconfig
+	known     map[string]bool // the same names, as a set
 	byNode    map[string]nodeConfig
-	faulty    bool // a node's configuration is no good: reported
-	done      map[*nn.Graph]configured
+	faulty    bool                     // a node's configuration has a mistake, which has been reported
+	done      map[*nn.Graph]configured // by network, the results of configured
 }
 
-// configured is the configuration of a network's nodes: stages have the same often.
+// configured is the configuration of a network's nodes. It is kept, because stages often have
+// the same network.
 type configured struct {
 	nodes []graph.NodeQConfig
 	fine  bool
 }
 
-// configured resolves the nodes of g, a copy of built, once.
+// configured computes the configurations of the nodes of g, which is a copy of built. It does
+// so once for each built, and returns false after a mistake.
 func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]graph.NodeQConfig, bool) {
 	c, known := q.done[built]
 	if !known {
@@ -44,26 +46,28 @@ func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]graph.NodeQConfi
 	return c.nodes, c.fine
 }
 
+// override is an override block of a qconfig.
 type override struct {
 	block   *program.Override
-	matched bool // some node
-	takes   bool // some node that has something to quantize
+	matched bool // it matches a node
+	takes   bool // it matches a node that has something to quantize
 }
 
-// nodeConfig is a node's configuration: what the blocks say of it, and the same for the network.
+// nodeConfig is the configuration of a node, as the blocks of the text say it and as the
+// network takes it.
 type nodeConfig struct {
 	activation, weight setting
 	cfg                nn.QConfig
 }
 
-// setting is an activation or weight block as a node gets it: that of the qconfig with what the
-// overrides that match the node have changed in it, attribute by attribute.
+// setting is the activation or weight block for one node: the block of the qconfig, changed
+// attribute by attribute by the overrides that match the node.
 type setting struct {
 	program.Quant
-	by map[string]program.Origin // attribute → the block that says it; none for a default
+	by map[string]program.Origin // for each attribute, the block in which it is written; no entry for a default
 }
 
-// qconfig makes a qconfig block ready.
+// qconfig returns the qconfig of a block.
 func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
 	if q, known := l.qconfigs[b]; known {
 		return q
@@ -76,7 +80,7 @@ func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
 	return q
 }
 
-// base is a block of the qconfig itself.
+// base returns the setting without any overrides.
 func base(q program.Quant) setting {
 	s := setting{Quant: q, by: map[string]program.Origin{}}
 	for attr := range q.Origin.Attrs {
@@ -85,7 +89,8 @@ func base(q program.Quant) setting {
 	return s
 }
 
-// over changes what an override's block has written; a nil one changes nothing.
+// over returns the setting with the attributes that are written in the override's block o,
+// which may be nil.
 func (s setting) over(o *program.Quant) setting {
 	if o == nil {
 		return s
@@ -115,7 +120,7 @@ func (s setting) over(o *program.Quant) setting {
 	return s
 }
 
-// observe takes another observer, with its own arguments.
+// observe replaces the observer and all of its arguments.
 func (s *setting) observe(o program.Call) {
 	for _, attr := range slices.Collect(maps.Keys(s.by)) {
 		if argument(s.Observer.Args, attr).IsValid() {
@@ -125,7 +130,7 @@ func (s *setting) observe(o program.Call) {
 	s.Observer = o
 }
 
-// argue takes over one argument of an observer, where this one has it too.
+// argue sets one argument of the observer to its value in another observer, if this one has that argument.
 func (s *setting) argue(from program.Call, attr string) {
 	value := argument(from.Args, attr)
 	if !value.IsValid() || s.Observer.Args == nil {
@@ -139,7 +144,7 @@ func (s *setting) argue(from program.Call, attr string) {
 	}
 }
 
-// argument finds an argument of an Args struct, or of a pointer to one; the zero Value where it has none.
+// argument returns an argument of an Args struct, or of a pointer to one; the zero Value if it has none of the name.
 func argument(args any, name string) reflect.Value {
 	for f, v := range program.Arguments(args) {
 		if f.Name == name {
@@ -149,7 +154,7 @@ func argument(args any, name string) reflect.Value {
 	return reflect.Value{}
 }
 
-// at is the block that says an attribute, the qconfig's own where none does.
+// at returns the block in which an attribute is written, or the qconfig's own block if it has its default.
 func (s *setting) at(attr string) program.Origin {
 	if o, ok := s.by[attr]; ok {
 		return o
@@ -157,7 +162,7 @@ func (s *setting) at(attr string) program.Origin {
 	return s.Origin
 }
 
-// settings are what the blocks say of a node.
+// settings returns the settings of a node, with all overrides that match it.
 func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 	activation, weight = base(q.block.Activation), base(q.block.Weight)
 	for i := range q.overrides {
@@ -168,8 +173,8 @@ func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 	return activation, weight
 }
 
-// resolve works out the configuration of every node of a network, and remembers which
-// nodes the overrides meet. It is false after a mistake.
+// resolve computes the configuration of every node of a network, and records which overrides
+// match a node. It returns false after a mistake.
 func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
 	for _, m := range g.Modules() {
 		for _, name := range names(m) {
@@ -195,10 +200,10 @@ func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
 	return !q.faulty
 }
 
-// of is the node's configuration.
+// of returns the configuration of a node.
 func (q *qconfig) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
 
-// quant makes an activation or weight block ready.
+// quant turns a setting into what the network takes. It returns false after a mistake, which it reports.
 func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
 	sp, err := spec(s, weight)
 	if err != nil {
@@ -225,11 +230,12 @@ func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
 	return out, true
 }
 
-// misfit is a value that does not go with the others.
+// misfit is an attribute whose value does not fit the others.
 type misfit struct{ attr, text, way string }
 
-// spec translates the words. Weights leave out the most negative code, so that
-// the negative of every weight is one; scale_rule = "half_range" uses them all.
+// spec turns the words of a setting into a quant.Spec. Symmetric weights do not use the
+// most negative code, so that the negative of each code is a code, too; only with
+// scale_rule = "half_range" they use all codes.
 func spec(q *setting, weight bool) (s quant.Spec, bad *misfit) {
 	parse := func(attr string, err error) {
 		if err != nil && bad == nil {
@@ -251,16 +257,16 @@ func spec(q *setting, weight bool) (s quant.Spec, bad *misfit) {
 	_, ruled := q.by["scale_rule"]
 	switch {
 	case !weight && s.DType == quant.UInt8 && s.Scheme == quant.Symmetric:
-		return s, &misfit{"dtype", "uint8 has no symmetric range", `Add scheme = "affine" (a zero point), or take dtype = "int8".`}
+		return s, &misfit{"dtype", "uint8 has no symmetric range", `Add scheme = "affine" (with a zero point), or write dtype = "int8".`}
 	case s.Quantized() && s.Scheme == quant.Affine && s.Rule == quant.HalfRange && ruled:
-		return s, &misfit{"scale_rule", "scale_rule has no effect with a zero point", `An affine scale divides the whole range by all codes. Remove scale_rule, or take scheme = "symmetric".`}
+		return s, &misfit{"scale_rule", "scale_rule has no effect with a zero point", `An affine scale divides the whole range by all codes. Remove scale_rule, or write scheme = "symmetric".`}
 	}
 	s.PerChannel = q.PerChannel
 	s.Narrow = weight && s.Scheme == quant.Symmetric && s.Rule == quant.MaxRule
 	return s, nil
 }
 
-// unmatchedOverrides reports the overrides that met no node in any stage.
+// unmatchedOverrides reports overrides that match no node in any stage, or only nodes that have nothing to quantize.
 func (l *lowerer) unmatchedOverrides() {
 	for _, b := range l.plan.Program.QConfigs {
 		q := l.qconfigs[b]
@@ -282,8 +288,8 @@ func (l *lowerer) unmatchedOverrides() {
 	}
 }
 
-// dtypes reports the types that nodes cannot have, each mistake once, at the
-// block that says it.
+// dtypes reports dtypes that nodes cannot have, each mistake once, at the block in which the
+// dtype is written.
 func (l *lowerer) dtypes(q *qconfig, g *nn.Graph) {
 	activations := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Activation: q.of(m).Activation} })
 	weights := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Weight: q.of(m).Weight} })
@@ -297,6 +303,7 @@ func (l *lowerer) dtypes(q *qconfig, g *nn.Graph) {
 	}
 }
 
+// dtype reports one of them.
 func (l *lowerer) dtype(o program.Origin, e nn.NodeError) {
 	l.once(fmt.Sprint("dtype ", o.Address, e.Err), diag.Diagnostic{
 		Code: diag.BadDType, Subject: o.At("dtype"), Address: o.Address, Module: e.Node,

@@ -12,8 +12,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// stageRanges are the tensors with ranges in the checkpoint of a stage: its nodes have
-// been observed, or their ranges are fixed.
+// stageRanges lists the range tensors that will be known in the checkpoint of a stage: those
+// of nodes that are observed or have a fixed range.
 func stageRanges(g *nn.Graph) []string {
 	none := g.Unobserved()
 	var names []string
@@ -25,8 +25,8 @@ func stageRanges(g *nn.Graph) []string {
 	return names
 }
 
-// fileRanges are the tensors of a file that hold a range. One that is not observed is
-// written as +Inf to -Inf.
+// fileRanges lists the range tensors of a file that hold a range. The range of a node that was
+// never observed is (+Inf, -Inf).
 func fileRanges(tensors []nn.Tensor) []string {
 	var names []string
 	for _, t := range tensors {
@@ -41,7 +41,7 @@ func fileRanges(tensors []nn.Tensor) []string {
 	return names
 }
 
-// takeRanges notes which nodes have a range after a checkpoint with these ones is loaded.
+// takeRanges marks the nodes that have a range after a checkpoint with these range tensors is loaded.
 func (w *walk) takeRanges(tensors []string, o part.LoadOptions) {
 	for _, name := range tensors {
 		if node, ok := nn.RangeOf(checkpoint.Renamed(name, o.Rename)); ok {
@@ -50,16 +50,17 @@ func (w *walk) takeRanges(tensors []string, o part.LoadOptions) {
 	}
 }
 
+// allObserved marks all nodes of the model as having a range.
 func (w *walk) allObserved() { observed(w.c.Model) }
 
-// observed notes that every node has a range.
+// observed marks all nodes of a graph as having a range.
 func observed(g *nn.Graph) {
 	for _, node := range g.Unobserved() {
 		g.Observed(node)
 	}
 }
 
-// observed reports nodes that would become int8 without a range.
+// observed reports nodes that would become int8 without having a range, and returns false if there are any.
 func (w *walk) observed() bool {
 	none := w.c.Model.Unobserved()
 	if len(none) == 0 {
@@ -67,24 +68,24 @@ func (w *walk) observed() bool {
 	}
 	d := diag.Diagnostic{
 		Code: diag.NoRange, Subject: w.call.Origin.Header, Address: w.call.Origin.Address, Module: none[0],
-		Summary: fmt.Sprintf("%s cannot become int8: no range is known to quantize with", graph.Some(none)),
+		Summary: fmt.Sprintf("%s cannot become int8, because no range is known", graph.Some(none)),
 		Detail:  "Nothing has observed these nodes: " + diag.Enumerate(none) + ". " + w.observer(),
 	}
 	if w.last != nil {
-		d.Related = []diag.Related{{Message: "the checkpoint that is loaded has no ranges for them", Range: w.last.Origin.Header}}
+		d.Related = []diag.Related{{Message: "the checkpoint that is loaded here has no ranges for them", Range: w.last.Origin.Header}}
 	}
 	w.fail(d)
 	return false
 }
 
-// observer says where ranges come from.
+// observer advises how to get ranges.
 func (w *walk) observer() string {
-	const fixed = ` A range that is known without data is observer = "fixed_scale".`
+	const fixed = ` For a range that is known without data, use observer = "fixed_scale".`
 	for i := len(w.plan.Stages) - 1; i >= 0; i-- {
 		s := w.plan.Stages[i]
 		if s.Model != nil && s.Stage.Model == w.s.Stage.Model && len(s.Writes) > 0 && (s.Model.Form() == nn.QAT || s.Model.Form() == nn.Calibration) {
-			return fmt.Sprintf(`Load a model that was calibrated or trained quantized, behind Float2QAT: checkpoint_path = stage.%s.checkpoint.last.`, s.Name) + fixed
+			return fmt.Sprintf(`Load a checkpoint that was calibrated or trained quantized, after Float2QAT: checkpoint_path = stage.%s.checkpoint.last.`, s.Name) + fixed
 		}
 	}
-	return "Calibrate the model, or train it quantized, in a stage of its own (Float2Calibration and a calibrator, or Float2QAT and a trainer), and load that stage's checkpoint behind Float2QAT." + fixed
+	return "Calibrate the model, or train it quantized, in a stage of its own (Float2Calibration and a calibrator, or Float2QAT and a trainer), and load that stage's checkpoint after Float2QAT." + fixed
 }

@@ -11,7 +11,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// names are all the names that a node answers to.
+// names returns all names by which a node can be selected: its own and its members'.
 func names(m nn.Module) []string {
 	out := slices.Clone(m.Members)
 	if !slices.Contains(out, m.Name) {
@@ -20,20 +20,20 @@ func names(m nn.Module) []string {
 	return out
 }
 
-// matches reports whether a selector names a member of the node or a module above it.
+// matches reports whether a selector names the node, one of its members or a module that contains it.
 func matches(s program.Selector, m nn.Module) bool {
 	return slices.ContainsFunc(names(m), s.Match)
 }
 
-// selects reports whether a list of selectors chooses the node: through one of
-// its members, of which none is taken away.
+// selects reports whether a list of selectors chooses the node: they select one of its
+// members, and no negated selector matches any.
 func selects(list []program.Selector, m nn.Module) bool {
 	all := names(m)
 	return slices.ContainsFunc(all, func(n string) bool { return program.Select(list, n) }) &&
 		!slices.ContainsFunc(list, func(s program.Selector) bool { return s.Negated && matches(s, m) })
 }
 
-// selectsNothing reports a selector without a match, with the names nearest to it.
+// selectsNothing reports a selector that matches nothing, and suggests similar names.
 func (l *lowerer) selectsNothing(s program.Selector, o program.Origin, nodes []string) {
 	at := s.Range
 	if at.Empty() {
@@ -43,13 +43,13 @@ func (l *lowerer) selectsNothing(s program.Selector, o program.Origin, nodes []s
 		Code: diag.SelectsNothing, Subject: at, Address: o.Address,
 		Summary: fmt.Sprintf("%q selects no node of the network", s.Text),
 	}
-	if l.idle++; l.idle <= diag.Most { // nobody reads on
+	if l.idle++; l.idle <= diag.Most { // later ones are not printed
 		d.Detail = suggestion(s.Text, nodes)
 	}
 	l.fail(d)
 }
 
-// suggestion names the nodes and modules that look most like the selector.
+// suggestion names nodes and modules that are similar to the selector.
 func suggestion(text string, nodes []string) string {
 	wanted := strings.TrimPrefix(text, "!")
 	all := withModules(nodes)
@@ -62,7 +62,7 @@ func suggestion(text string, nodes []string) string {
 	return "The modules: " + diag.Enumerate(topmost(all)) + "."
 }
 
-// withModules adds the modules above the nodes.
+// withModules returns the nodes and the modules that contain them, sorted by depth and name.
 func withModules(nodes []string) []string {
 	seen := map[string]bool{}
 	for _, n := range nodes {
@@ -85,8 +85,8 @@ func withModules(nodes []string) []string {
 	return out
 }
 
-// below lists what is directly in the deepest module that the selector's text
-// still names.
+// below finds the deepest module that the beginning of the selector's text names, and lists
+// what is directly in it.
 func below(text string, all []string) []string {
 	for parent := text; ; {
 		i := strings.LastIndexByte(parent, '.')
@@ -112,7 +112,7 @@ func topmost(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return strings.Count(n, ".") > 1 })
 }
 
-// way makes the way out a sentence.
+// way turns an advice into a sentence.
 func way(s string) string {
 	if s == "" {
 		return ""

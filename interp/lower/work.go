@@ -9,15 +9,16 @@ import (
 	"qpipe/ops/nn"
 )
 
-// maxWork is how many looks at nodes a pipeline may cost, of about a microsecond each: some
-// hundred stages of the largest networks, or thousands of overrides.
+// maxWork bounds the work of lowering a pipeline, so that no text keeps validate busy for long. The unit is
+// about a microsecond: one look at a node. The bound is enough for some hundred stages with the
+// largest networks, or for thousands of overrides.
 const maxWork = 1 << 20
 
-// affords takes what it costs to follow a network through the stage, and reports whether
-// that is within the pipeline's bounds.
+// affords adds the estimated work of lowering a stage with this network, and reports whether
+// the sum is still within the bound.
 func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	each := 12
-	if !l.seen[built] { // building it has taken the longest
+	if !l.seen[built] { // building the network takes longest
 		l.seen[built] = true
 		each += 16
 	}
@@ -41,12 +42,12 @@ func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	l.fail(diag.Diagnostic{
 		Code: diag.TooMuchWork, Subject: s.Origin.Header, Address: s.Origin.Address, Unfinished: true,
 		Summary: fmt.Sprintf("the stages up to %q have too many nodes, converters and selectors all together", s.Name),
-		Detail:  "The stages behind it are not looked at. Make several pipelines of it.",
+		Detail:  "The stages after it are not checked. Split the pipeline into several.",
 	})
 	return false
 }
 
-// resolved reports whether the nodes of a network have been given their configurations.
+// resolved reports whether the configurations of a network's nodes have been computed already.
 func (l *lowerer) resolved(b *program.QConfig, built *nn.Graph) bool {
 	q := l.qconfigs[b]
 	if q == nil {
@@ -56,7 +57,7 @@ func (l *lowerer) resolved(b *program.QConfig, built *nn.Graph) bool {
 	return done
 }
 
-// effort is how long a selector looks at a name.
+// effort estimates the work of matching a selector with one name.
 func effort(s program.Selector) int {
 	n := 1
 	for _, seg := range s.Segments {

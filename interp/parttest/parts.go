@@ -1,6 +1,5 @@
-// Package parttest has the small parts and the small pipeline that the
-// interpreter's tests run: it turns nothing into anything outside of tests, and
-// refuses to be useful.
+// Package parttest has small parts and a small pipeline for the tests of the interpreter. It is
+// of no use outside of tests.
 package parttest
 
 import (
@@ -64,7 +63,7 @@ func Catalog() part.Catalog {
 	}...)
 }
 
-// NamesArgs are the arguments of Names. With Fails it writes nothing and ends in an error.
+// NamesArgs are the arguments of Names. With Fails, it writes nothing and returns an error.
 type NamesArgs struct {
 	File  string `arg:"file,optional"`
 	Fails bool   `arg:"fails,optional"`
@@ -88,8 +87,8 @@ func (n names) Export(e *part.Export) error {
 // Nothing are the arguments of a part that takes none.
 type Nothing struct{}
 
-// DotsArgs are the arguments of Dots. With a Root its images are shifted by the
-// byte in the file dots.txt there. Of Uncounted ones the number is known only when they are opened.
+// DotsArgs are the arguments of Dots. With a Root, its images are shifted by the byte in the
+// file dots.txt in that folder. With Uncounted, the number of images is known only after opening.
 type DotsArgs struct {
 	N       int    `arg:"n,optional"`
 	Size    int    `arg:"size,optional"`
@@ -198,8 +197,8 @@ type TinyArgs struct {
 
 type tiny struct{ TinyArgs }
 
-// StoredArgs are the arguments of Stored. Its file has a byte for each class: the bias of head.fc. Behind them
-// may be one more, the Mean of the images that it was trained with.
+// StoredArgs are the arguments of Stored. Its file has a byte for each class, the bias of head.fc. One more byte
+// may follow: the Mean of the images that it was trained on.
 type StoredArgs struct {
 	TinyArgs
 	Root string `arg:"root"`
@@ -233,9 +232,9 @@ func (m stored) BuildFrom(in []tensor.Shape, fsys func(string) fs.FS) (*part.Bui
 	return b, err
 }
 
-// Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act}, with Deep also
-// body.c.{conv,bn}, with Norms BNs of their own, body.in and body.mid, on the input and
-// behind the pool, and head.{pool,fc}.
+// Build makes body.a.{conv,bn,act}, body.b.{conv,bn,act} and head.{pool,fc}. With Deep, there
+// is also body.c.{conv,bn}. With Norms, there are BNs without a convolution: body.in after the
+// input, and body.mid after the pool.
 func (t tiny) Build(in []tensor.Shape) (*nn.Graph, error) {
 	if t.Width < 1 {
 		return nil, part.Bad("width", "must be positive")
@@ -283,7 +282,7 @@ func (s sgd) Update(u *part.Update) {
 	u.Set.SGD(u.W, u.G, u.Slots[0], u.LR, float32(s.Momentum), 0, false)
 }
 
-// RampArgs are the arguments of Ramp, a rate that rises for so many steps.
+// RampArgs are the arguments of Ramp, a learning rate that rises for a number of steps.
 type RampArgs struct {
 	WarmupLen int `arg:"warmup_len,optional"`
 }
@@ -473,7 +472,7 @@ func (p prepare) Convert(c *part.Conversion) error {
 	return c.Model.Prepare(nn.Form(p), c.Mode)
 }
 
-// quantize converts; a spoilt one gets a bias wrong.
+// quantize converts to int8. If it is spoilt, a bias of the result is wrong.
 type quantize struct{ spoilt bool }
 
 // Convert implements part.Converter.

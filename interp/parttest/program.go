@@ -8,7 +8,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// Text is a made-up pipeline file: it hands out places, each on a line of its own.
+// Text is an imaginary pipeline file. It hands out places, each on a line of its own.
 type Text struct{ line int }
 
 func (t *Text) next() diag.Range {
@@ -37,7 +37,7 @@ func (t *Text) Call(k program.Kind, name, address string, args any, attrs ...str
 	return c
 }
 
-// Selector parses what the tests need of the notation: literals, "*", "**" and "!".
+// Selector parses a selector. It knows as much of the notation as the tests need: literals, "*", "**" and "!".
 func (t *Text) Selector(text string) program.Selector {
 	s := program.Selector{Text: text, Range: t.next()}
 	text, s.Negated = strings.CutPrefix(text, "!")
@@ -78,7 +78,7 @@ func (t *Text) Model(name string, a TinyArgs) *program.Model {
 	return &program.Model{Name: name, Call: t.Call(program.ModelKind, "Tiny", "model.Tiny."+name, a, "num_classes", "width")}
 }
 
-// QConfig quantizes to int8, head.fc's output excepted.
+// QConfig quantizes everything to int8, except for the output of head.fc.
 func (t *Text) QConfig(name string) *program.QConfig {
 	quant := func(address, dtype string, weight bool) program.Quant {
 		return program.Quant{
@@ -117,7 +117,7 @@ func (t *Text) Convert(stageName, mode string, q *program.QConfig, converters ..
 	return c
 }
 
-// Stage is a stage with everything but a solver.
+// Stage is a stage without a trainer or calibrator.
 func (t *Text) Stage(name string, m *program.Model, train, val *program.Dataset, c *program.Convert) *program.Stage {
 	return &program.Stage{
 		Name: name, Model: m, Train: train, Val: val, Convert: c,
@@ -145,8 +145,8 @@ func (t *Text) Checkpoint(stageName string, steps int) program.Callback {
 	return program.Callback{Call: t.Call(program.CallbackKind, "Checkpoint", "stage."+stageName+".callback.Checkpoint[0]", CheckpointArgs{Interval{steps}}, "steps")}
 }
 
-// Flow is the customary pipeline: float, calibration, QAT with two absorptions,
-// int8. The training data has 40 images, five batches.
+// Flow is a usual pipeline: float, calibration, QAT with two absorptions, int8. The training
+// data has 40 images, in five batches.
 func Flow() (*program.Program, *Text) {
 	t := &Text{}
 	train, val := t.Dataset("train", DotsArgs{N: 40, Size: 6, Classes: 3}), t.Dataset("test", DotsArgs{N: 24, Size: 6, Classes: 3, From: 1000})

@@ -13,7 +13,7 @@ import (
 )
 
 // The parts of a task with two inputs (an image of bytes and a map of numbers), and three outputs and targets (a class, a
-// mask with pixels that count for nothing, two numbers).
+// mask with ignored pixels, two numbers).
 
 // severalRows are their rows in the catalogue.
 func severalRows() part.Catalog {
@@ -31,7 +31,7 @@ func severalRows() part.Catalog {
 	}
 }
 
-// ScenesArgs are the arguments of Scenes. A Spoilt sample has a label that its mask does not know.
+// ScenesArgs are the arguments of Scenes. A Spoilt sample has an invalid label in its mask.
 type ScenesArgs struct {
 	N      int `arg:"n,optional"`
 	From   int `arg:"from,optional"`
@@ -63,7 +63,7 @@ func (s scenes) Files() (string, []string)                     { return "", nil 
 func (s scenes) Open(func(string) fs.FS) (part.Samples, error) { return s, nil }
 func (s scenes) Len() int                                      { return s.N }
 
-// Sample draws a scene: where the mask is 1 pixels are brighter, and how deep it is says the class.
+// Sample draws a scene: pixels are brighter where the mask is 1, and the depth depends on the class.
 func (s scenes) Sample(i int, x *part.Sample) error {
 	i += s.From
 	r := part.NewRand(uint64(i), 77)
@@ -143,7 +143,7 @@ func (h heads) Build(in []tensor.Shape) (*nn.Graph, error) {
 	)
 }
 
-// severalFits is what the loss and the metric take.
+// severalFits returns an error if the loss and the metric cannot take the outputs and targets.
 func severalFits(outputs []nn.Port, targets []part.TargetSpec) error {
 	if len(outputs) != 3 || len(targets) != 3 {
 		return fmt.Errorf("it takes three outputs and targets, and there are %d and %d", len(outputs), len(targets))
@@ -159,7 +159,7 @@ func severalFits(outputs []nn.Port, targets []part.TargetSpec) error {
 	return nil
 }
 
-// only is one output of a batch with its target.
+// only returns a batch that has just one of the outputs, with its target.
 func only(b *part.Batch, k int) *part.Batch {
 	return &part.Batch{Len: b.Len, Outputs: b.Outputs[k : k+1], Targets: b.Targets[k : k+1]}
 }
@@ -222,7 +222,7 @@ func Several() (*program.Program, *Text) {
 	q := p.QConfigs[0]
 	size := q.Overrides[0]
 	size.Selector = t.Selector("head.size")
-	q.Overrides = append(q.Overrides, size) // head.mask gives integers
+	q.Overrides = append(q.Overrides, size) // head.mask is not overridden: its output is integers
 	for _, s := range p.Stages {
 		s.Validation.Metrics = []program.Call{t.Call(program.MetricKind, "SeveralMetric", "stage."+s.Name+".validation.metric[0]", Nothing{})}
 		if s.Trainer != nil {
