@@ -16,7 +16,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestEveryEvent: a run emits every kind of event with every field that it has, those that may be left out too.
+// TestEveryEvent: runs emit every kind of event with every one of its fields, optional ones included.
 func TestEveryEvent(t *testing.T) {
 	seen := map[string]bool{}
 	hear := func(e event.Event) {
@@ -42,7 +42,7 @@ func TestEveryEvent(t *testing.T) {
 	}
 }
 
-// everything lets all kinds of events happen.
+// everything is a pipeline in which all kinds of events happen.
 func everything(t *testing.T, hear func(event.Event)) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
@@ -91,8 +91,8 @@ func everything(t *testing.T, hear func(event.Event)) {
 	metricsLines(t, filepath.Join(dir, "metrics.jsonl"))
 }
 
-// continued is a pipeline of stages that recover: one by the best of a training with
-// a schedule of rates, one with the best of the other handed on.
+// continued is a pipeline of stages that recover: one from the best checkpoint of a training
+// with a learning rate schedule, one that takes over the best checkpoint of the other.
 func continued() *program.Program {
 	p, x := parttest.Flow()
 	ramp := x.Call(program.LRUpdaterKind, "Ramp", "stage.float.trainer.lr_updater.Ramp", parttest.RampArgs{WarmupLen: 8}, "warmup_len")
@@ -131,8 +131,8 @@ func metricsLines(t *testing.T, path string) {
 	}
 }
 
-// TestBestIsHandedOn: a later stage that loads the best of one that continued another,
-// and never beat it, finds the file; its metrics are those that the manifest has.
+// TestBestIsHandedOn: a later stage loads the best checkpoint of a stage that continued another one
+// and never did better. It finds the file, and its metrics are those in the manifest.
 func TestBestIsHandedOn(t *testing.T) {
 	p := continued()
 	x := &parttest.Text{}

@@ -29,7 +29,7 @@ import (
 	"qpipe/ops/nn"
 )
 
-// world are options with a clock that ticks by itself.
+// world returns options with a clock that advances by itself.
 func world(out string) Options {
 	now := time.Unix(1_700_000_000, 0)
 	set := ref.Set()
@@ -40,7 +40,7 @@ func world(out string) Options {
 	}
 }
 
-// lowered is the plan of a pipeline that has no mistakes.
+// lowered returns the plan of a pipeline without mistakes.
 func lowered(t testing.TB, p *program.Program) *graph.Plan {
 	t.Helper()
 	plan, list := lower.Lower(p, parttest.Catalog())
@@ -77,7 +77,7 @@ func broke(t testing.TB, p *program.Program, o Options) (*Report, *diag.Diagnost
 	return r, list[0]
 }
 
-// states are the lines of a report in short.
+// states lists the states in a report.
 func states(r *Report) string {
 	var out []string
 	for _, s := range r.Stages {
@@ -86,7 +86,7 @@ func states(r *Report) string {
 	return strings.Join(out, "\n")
 }
 
-// products are the files of a run that must not depend on how it came about.
+// products are the files of a run that must be the same however the run got there.
 func products(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -108,8 +108,8 @@ func products(t testing.TB, dir string) map[string]string {
 	return out
 }
 
-// sorted forgets the order of the metrics: those of a result that was brought back
-// are the last ones.
+// sorted ignores the order of the metrics: those of a restored result are
+// at the end.
 func sorted(files map[string]string) map[string]string {
 	out := maps.Clone(files)
 	lines := strings.SplitAfter(files["metrics.jsonl"], "\n")
@@ -118,7 +118,7 @@ func sorted(files map[string]string) map[string]string {
 	return out
 }
 
-// differences names the products that differ.
+// differences lists the products that differ.
 func differences(want, got map[string]string) (out []string) {
 	keys := map[string]bool{}
 	for k := range want {
@@ -154,8 +154,8 @@ func withOutput(p *program.Program) *program.Program {
 	return p
 }
 
-// TestFlow: the whole flow, then nothing to do; two folders, other thread
-// counts: the same bytes.
+// TestFlow: a run of the whole pipeline, and a second one that has nothing to do. Two
+// folders and other numbers of threads give the same bytes.
 func TestFlow(t *testing.T) {
 	p, _ := parttest.Flow()
 	withOutput(p)
@@ -196,7 +196,7 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-// TestProof: the conversion's comparison finds the same integers.
+// TestProof: the proof of the conversion finds equal integers.
 func TestProof(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -222,7 +222,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// TestProofImages: the stage says on how many images its conversion is proved.
+// TestProofImages: the stage says on how many images the conversion is proved.
 func TestProofImages(t *testing.T) {
 	dir := t.TempDir()
 	for images, want := range map[int]int{0: 24, program.AllImages: 24, 7: 7, 1000: 24} {
@@ -239,7 +239,7 @@ func TestProofImages(t *testing.T) {
 	}
 }
 
-// TestReceipts: also what a conversion absorbs or folds leaves a receipt.
+// TestReceipts: BNs that a conversion absorbs or folds get receipts, too.
 func TestReceipts(t *testing.T) {
 	for _, c := range []struct {
 		mode, stage string
@@ -272,8 +272,8 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
-// TestLoneBN: a BN that follows no convolution is trained, frozen and converted like any
-// other, and absorbed by nobody.
+// TestLoneBN: a BN that does not follow a convolution is trained, frozen and converted like any
+// other, but never absorbed.
 func TestLoneBN(t *testing.T) {
 	for _, mode := range []string{"fuse_bn", "with_bn", "with_bn_reverse_fold"} {
 		for _, fused := range []bool{false, true} {
@@ -312,8 +312,8 @@ func TestLoneBN(t *testing.T) {
 	}
 }
 
-// TestReasons changes one thing at a time: what runs, and why. Explain says the
-// same before.
+// TestReasons changes one thing at a time and expects which stages run, and why. Explain
+// says the same before the run.
 func TestReasons(t *testing.T) {
 	build := func() (*program.Program, *parttest.Text) { return parttest.Flow() }
 	base, _ := build()
@@ -406,7 +406,7 @@ func flip(t testing.TB, path string) {
 	}
 }
 
-// TestDataFiles: the content of the data decides, not its place or time.
+// TestDataFiles: the content of the data matters, not its place or time.
 func TestDataFiles(t *testing.T) {
 	p, _ := parttest.Flow()
 	p.Stages = p.Stages[:1]
@@ -443,8 +443,8 @@ func TestDataFiles(t *testing.T) {
 	}
 }
 
-// TestDataAreContent: other data under the same name, size and time are other data;
-// the same data are not read again once that is sure, and -force reads them.
+// TestDataAreContent: changed data with the same name, size and time count as changed.
+// Data that is certainly the same is not read again, except with -force.
 func TestDataAreContent(t *testing.T) {
 	p, _ := parttest.Flow()
 	p.Stages = p.Stages[:1]
@@ -502,7 +502,7 @@ func (c counting) Stat(name string) (fs.FileInfo, error) {
 
 func (c counting) Glob(pattern string) ([]string, error) { return fs.Glob(c.FS, pattern) }
 
-// TestPlaces: each failure has its code, its place and its coordinates.
+// TestPlaces: each failure has its code, its place, its node and its time.
 func TestPlaces(t *testing.T) {
 	trip := func(x *parttest.Text, a parttest.TripArgs) program.Callback {
 		return program.Callback{Call: x.Call(program.CallbackKind, "Trip", "stage.float.callback.Trip[1]", a, "module", "when"), When: x.At(program.Step, 7)}
@@ -616,8 +616,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// late makes int_infer the only stage, with another rounding and these converters,
-// of which "file" loads a file of an earlier run that is not there yet when the
+// late makes int_infer the only stage, with another rounding and these converters. The
+// converter "file" loads a file of an earlier run that does not exist yet when the
 // pipeline is checked.
 func late(t *testing.T, p *program.Program, x *parttest.Text, o *Options, file string, converters ...string) diag.Range {
 	before, _ := parttest.Flow()
@@ -641,7 +641,7 @@ func late(t *testing.T, p *program.Program, x *parttest.Text, o *Options, file s
 	return st.Convert.Origin.Attrs["qconfig"]
 }
 
-// TestBranches: what needs no failed stage is run all the same.
+// TestBranches: stages that do not need a failed stage still run.
 func TestBranches(t *testing.T) {
 	p, x := parttest.Flow()
 	p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, program.Callback{
@@ -658,7 +658,7 @@ func TestBranches(t *testing.T) {
 	}
 }
 
-// TestKept: a failure names the checkpoint that survives and how to go on.
+// TestKept: a failure names the checkpoint that is left and how to continue.
 func TestKept(t *testing.T) {
 	p, x := parttest.Flow()
 	o := world(filepath.Join(t.TempDir(), "run"))
@@ -674,8 +674,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestNothingIsDamaged: a failed run leaves the result of the one before, and
-// taking the change back brings it back without a run.
+// TestNothingIsDamaged: a failed run keeps the result of the run before, and
+// undoing the change restores it without running.
 func TestNothingIsDamaged(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -755,14 +755,14 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// events collects what a run says.
+// events collects the events of a run.
 func events(o *Options) *[]event.Event {
 	var all []event.Event
 	o.Events = func(e event.Event) { all = append(all, e) }
 	return &all
 }
 
-// count returns how many events are of a kind, is whether one is.
+// count returns how many events are of a kind; is reports whether there is one.
 func count[D event.Data](all []event.Event) (n int) {
 	for _, e := range all {
 		if is[D](e) {

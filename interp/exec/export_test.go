@@ -15,8 +15,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestExports: an exporter's files are the run's, as checkpoints are: listed with their hashes, made again when they are gone or their
-// arguments change, kept and brought back, and never written over what is somebody's. A failed export fails the stage, and the next run goes on there.
+// TestExports: exported files belong to the run, like checkpoints. They are listed with their hashes, written again if they are missing or
+// their arguments change, kept and restored, and never overwrite a user's file. A failed export fails the stage, and the next run continues there.
 func TestExports(t *testing.T) {
 	p, x := parttest.Flow()
 	p.Dir = t.TempDir()

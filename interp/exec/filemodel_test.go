@@ -13,8 +13,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestModelOutOfFiles: a model that brings weights begins with them; other content of its files makes its stages run again, another
-// place does not; what is missing or does not fit is an error at the argument, and images that are normalized otherwise are a warning.
+// TestModelOutOfFiles: a model that brings weights begins with them. If the content of its files changes, its stages run again; another
+// place changes nothing. Missing or unsuitable files are errors at the argument; images that are normalized differently are a warning.
 func TestModelOutOfFiles(t *testing.T) {
 	p, x := parttest.Flow()
 	p.Stages, p.Dir = p.Stages[:1], t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// rich is a pipeline in which a stage has all that its result can depend on.
+// rich is a pipeline with a stage that has everything that its result can depend on.
 func rich() *program.Program {
 	p, x := parttest.Flow()
 	ramp := x.Call(program.LRUpdaterKind, "Ramp", "stage.float.trainer.lr_updater.Ramp", parttest.RampArgs{WarmupLen: 2}, "warmup_len")
@@ -30,8 +30,8 @@ func rich() *program.Program {
 	return p
 }
 
-// TestInputs: what a stage's hash is made of has the names and values that earlier versions wrote into manifests, so that what they ran is
-// up to date; and every field of a stage either counts or says that it does not.
+// TestInputs: the inputs of a stage have the same names and values as in manifests of earlier versions, so that what those ran is
+// still up to date. Every field of a stage either counts or is marked as not counting.
 func TestInputs(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	ran(t, rich(), world(dir))

@@ -15,15 +15,15 @@ import (
 	"qpipe/lang/program"
 )
 
-// edited is the flow with another learning rate in qat.
+// edited is the same pipeline with another learning rate in qat.
 func edited() *program.Program {
 	p, _ := parttest.Flow()
 	p.Stages[2].Trainer.Optimizer.Args = parttest.SGDArgs{LR: 0.02, Momentum: 0.9}
 	return p
 }
 
-// TestNothingIsThrownAway: whatever is edited or forced in between, an attempt that was interrupted goes on
-// where it stopped as soon as its text is there again.
+// TestNothingIsThrownAway: whatever is edited or forced in between, an interrupted attempt continues
+// where it stopped as soon as its text is restored.
 func TestNothingIsThrownAway(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -50,8 +50,8 @@ func TestNothingIsThrownAway(t *testing.T) {
 	}
 }
 
-// TestDamagedWhereItIsKept: a kept result whose files are damaged is not brought back, and keeps nothing from running, also where it
-// was to come back to its place and could not.
+// TestDamagedWhereItIsKept: a kept result with damaged files is not restored. It does not keep a stage from running either, not even
+// if its restoration was begun and could not be finished.
 func TestDamagedWhereItIsKept(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean, changed := t.TempDir(), t.TempDir()
@@ -97,7 +97,7 @@ func TestDamagedWhereItIsKept(t *testing.T) {
 	}
 }
 
-// TestContinues: an interrupted stage is continued without being asked for, -force starts over.
+// TestContinues: an interrupted stage is continued by default; -force starts it over.
 func TestContinues(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -118,7 +118,7 @@ func TestContinues(t *testing.T) {
 	}
 }
 
-// TestLostManifest: a damaged manifest is named; where it is gone, it is made again from the log, and
+// TestLostManifest: a damaged manifest is reported. A missing one is rebuilt from the log, and
 // nothing is trained twice.
 func TestLostManifest(t *testing.T) {
 	p, _ := parttest.Flow()
@@ -151,7 +151,7 @@ func TestLostManifest(t *testing.T) {
 	}
 }
 
-// TestOtherPipeline: a folder is one pipeline's, which may be edited or moved, and both together when that is said.
+// TestOtherPipeline: a folder belongs to one pipeline, which may be edited or moved; for both together, -adopt is needed.
 func TestOtherPipeline(t *testing.T) {
 	p, _ := parttest.Flow()
 	p.Stages = p.Stages[:1]
@@ -177,8 +177,8 @@ func TestOtherPipeline(t *testing.T) {
 	ran(t, at("a/p.hcl", "4"), world(dir))
 }
 
-// TestOwnFiles: what a user puts into a run's folder is there after everything that a run can do, and what lies
-// where the run must write is named, before hours are lost.
+// TestOwnFiles: files that a user puts into a run's folder survive everything that a run can do. If they
+// are where the run must write, they are reported before hours are lost.
 func TestOwnFiles(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -205,7 +205,7 @@ func TestOwnFiles(t *testing.T) {
 	}
 }
 
-// TestStageThatIsLeftOut: it keeps its files and metrics, and is up to date when it comes back.
+// TestStageThatIsLeftOut: a stage that is removed from the text keeps its files and metrics, and is up to date when it is added again.
 func TestStageThatIsLeftOut(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -223,8 +223,8 @@ func TestStageThatIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestLostLog: a new log of events says of the stages what the lost one has said. Where the manifest is lost as well,
-// all that lies in the way is named at once.
+// TestLostLog: a new log of events has the entries of the stages again. If the manifest is lost as well,
+// all files that are in the way are reported at once.
 func TestLostLog(t *testing.T) {
 	p, _ := parttest.Flow()
 	for left, leave := range map[string]func(log string) string{

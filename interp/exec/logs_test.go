@@ -24,7 +24,7 @@ import (
 
 var logLine = regexp.MustCompile(`^((\{.*),"seq":([1-9][0-9]*)),"check":"([0-9a-f]{8})"\}$`)
 
-// logged reads a log as docs/events.md describes it, and returns its lines without their last two fields.
+// logged reads a log as docs/events.md describes it, and returns its lines without the last two fields.
 func logged(t *testing.T, path string) (objects []string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -47,7 +47,7 @@ func logged(t *testing.T, path string) (objects []string) {
 	return objects
 }
 
-// TestLogLines: every line has its number and its check, and the page says how.
+// TestLogLines: every line has its number and its check, as the page describes.
 func TestLogLines(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -60,7 +60,7 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
-// harm is a way to damage a log: of its lines, each with its end, the file is made. It says which lines are lost.
+// harm is a way to damage a log: it makes the file from the log's lines, each with its newline, and says which lines are lost.
 type harm struct {
 	what string
 	do   func(lines []string, i int) (file string, lost []int)
@@ -113,7 +113,7 @@ func harms() []harm {
 	}
 }
 
-// said returns the warnings of a code.
+// said returns the warnings with a code.
 func saidOf(list diag.List, code diag.Code) (out []string) {
 	for _, d := range list {
 		if d.Code == code {
@@ -123,8 +123,8 @@ func saidOf(list diag.List, code diag.Code) (out []string) {
 	return out
 }
 
-// TestDamagedLogs damages every line of both logs of a complete and of an interrupted run. Nothing of it is
-// silent, the damaged file is kept, metrics.jsonl is made again to the last byte, and of events.jsonl the sound lines go on.
+// TestDamagedLogs damages every line of both logs of a complete and of an interrupted run. There is always a
+// warning, the damaged file is kept, metrics.jsonl is restored byte for byte, and events.jsonl continues after its intact lines.
 func TestDamagedLogs(t *testing.T) {
 	p, _ := parttest.Flow()
 	complete, half := t.TempDir(), filepath.Join(t.TempDir(), "run")
@@ -198,7 +198,7 @@ func TestDamagedLogs(t *testing.T) {
 	}
 }
 
-// TestLostLogs: what cannot be made again is said, by stage and step.
+// TestLostLogs: lines that cannot be restored are reported, by stage and step.
 func TestLostLogs(t *testing.T) {
 	p, _ := parttest.Flow()
 	for _, c := range []struct {
@@ -227,7 +227,7 @@ func TestLostLogs(t *testing.T) {
 	}
 }
 
-// TestForeignLogs: a log that no run has written is named and stays as it is, in a folder that is no run's and in one that is.
+// TestForeignLogs: a log that no run has written is reported and not changed, in a run's folder and in any other.
 func TestForeignLogs(t *testing.T) {
 	p, _ := parttest.Flow()
 	for _, name := range []string{runs.EventsName, runs.MetricsName} {
@@ -251,8 +251,8 @@ func TestForeignLogs(t *testing.T) {
 	}
 }
 
-// TestFailedWrites lets every write into a log fail, whole or in its middle: nothing is written after it, it is
-// said at once, and the next run ends in the bytes of one that was not disturbed.
+// TestFailedWrites lets every write to a log fail, completely or in the middle. After it nothing more is written, it is
+// reported at once, and the next run ends with the same bytes as a run without the failure.
 func TestFailedWrites(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -308,8 +308,8 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
-// TestLogsChangedUnderTheRun: whatever somebody does to a log while the run writes it is said, what lay there is
-// kept, and the metrics are in the end what they are of a run that was left alone.
+// TestLogsChangedUnderTheRun: a log that is changed while the run writes it is reported, the changed file is
+// kept, and in the end the metrics are the same as without the change.
 func TestLogsChangedUnderTheRun(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -383,7 +383,7 @@ func TestLogsChangedUnderTheRun(t *testing.T) {
 	}
 }
 
-// TestPlansOrder: the stages stand in metrics.jsonl as in the plan, whatever was forced, edited and brought back.
+// TestPlansOrder: metrics.jsonl has the stages in the plan's order, whatever was forced, edited and restored.
 func TestPlansOrder(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"qpipe/lang/diag"
 )
 
-// TestTooMuchMemory: where only the data tell how much a stage needs, the run refuses
-// what the machine cannot hold, once they are open; a plan says nothing of it.
+// TestTooMuchMemory: if the memory of a stage is known only after its data was opened, the run
+// reports then that it is too much; a plan does not.
 func TestTooMuchMemory(t *testing.T) {
 	p, _ := parttest.Flow()
 	p.Stages = p.Stages[:1]

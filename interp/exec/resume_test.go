@@ -16,11 +16,11 @@ import (
 	"qpipe/lang/program"
 )
 
-// crash is a copy of a run's folder as a crash at that moment would leave it.
+// crash is a copy of a run's folder as a crash would leave it at that time.
 type crashed struct{ what, dir string }
 
 // crashes runs a pipeline and copies its folder between the steps of every
-// write: what a kill leaves at any moment is one of these.
+// write. A kill at any time leaves one of these.
 func crashes(t *testing.T, p *program.Program, o Options) []crashed {
 	t.Helper()
 	root := t.TempDir()
@@ -41,9 +41,9 @@ func crashes(t *testing.T, p *program.Program, o Options) []crashed {
 	return all
 }
 
-// TestKills: whatever the moment of a kill, --resume ends in the same bytes. The
-// moments lie in the middle of checkpoint writes, before and after absorptions,
-// at the end of epochs, during calibration.
+// TestKills: after a kill at any time, --resume ends with the same bytes. The kills
+// are in the middle of checkpoint writes, before and after absorptions, at the end of
+// epochs, and during calibration.
 func TestKills(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -68,7 +68,7 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// skips leaves out most moments: QPIPE_LONG=1 tries them all.
+// skips leaves out most kills; QPIPE_LONG=1 tries them all.
 func skips(i int) bool { return os.Getenv("QPIPE_LONG") == "" && i%5 != 0 }
 
 // tear leaves half a line at the end of a log, as a kill during a write would. Without a manifest
@@ -88,9 +88,9 @@ func tear(t *testing.T, path string, i int) {
 	must(t, err)
 }
 
-// TestKillsOfASecondRun: an edit runs stages again over complete ones. Killed at
-// any moment, the edited pipeline resumes to its own bytes, and the pipeline
-// from before the edit is still or again up to date or ends in its own bytes.
+// TestKillsOfASecondRun: after an edit, stages run again that were complete. After a kill at
+// any time, the edited pipeline resumes to its own bytes. The pipeline before the edit
+// is still up to date, is up to date again, or ends with its own bytes.
 func TestKillsOfASecondRun(t *testing.T) {
 	old, _ := parttest.Flow()
 	edited, _ := parttest.Flow()
@@ -134,7 +134,7 @@ func TestKillsOfASecondRun(t *testing.T) {
 }
 
 // TestStop interrupts at every step: a checkpoint is written, and --resume ends
-// in the same bytes.
+// with the same bytes.
 func TestStop(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -191,7 +191,7 @@ func interrupted(t *testing.T, p *program.Program, dir, stageName string, n int)
 	}
 }
 
-// TestFallBack: a damaged checkpoint is passed over, by name, for a sound one.
+// TestFallBack: a damaged checkpoint is skipped with a warning, and an intact one is used.
 func TestFallBack(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -226,8 +226,8 @@ func TestFallBack(t *testing.T) {
 	}
 }
 
-// TestBestLost: an interrupted stage whose best checkpoint is damaged, or gone, goes on
-// with a warning, and leaves a best that is sound: at whatever moment it stopped.
+// TestBestLost: an interrupted stage whose best checkpoint is damaged or missing continues
+// with a warning, and ends with an intact best checkpoint, whenever it was stopped.
 func TestBestLost(t *testing.T) {
 	p, _ := parttest.Flow()
 	for n := 1; n <= 4; n++ {
@@ -284,7 +284,7 @@ func TestResumeNeedsNoEdit(t *testing.T) {
 	}
 }
 
-// TestFrom continues from a file that the command line names.
+// TestFrom continues from a file that is given on the command line.
 func TestFrom(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()
@@ -305,7 +305,7 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestScenarios: the three rows of the language's table of recoveries.
+// TestScenarios: the three ways of recovery in the table of docs/language.md.
 func TestScenarios(t *testing.T) {
 	longer := func(epochs int, optimizer, place bool) *program.Program {
 		p, _ := parttest.Flow()
@@ -317,7 +317,7 @@ func TestScenarios(t *testing.T) {
 	straight := t.TempDir()
 	ran(t, longer(4, false, false), world(straight))
 
-	// Full: two epochs, then two more from the stage's own last, equal four.
+	// Full: two epochs, and two more from the stage's own checkpoint "last", equal four.
 	dir := t.TempDir()
 	ran(t, longer(2, false, false), world(dir))
 	o := world(dir)
@@ -332,7 +332,7 @@ func TestScenarios(t *testing.T) {
 		t.Error("no event")
 	}
 
-	// Optimizer only: begins at step 0 with the weights and the momentum.
+	// Optimizer only: it begins at step 0 with the weights and the momentum.
 	dir = t.TempDir()
 	ran(t, longer(2, false, false), world(dir))
 	ran(t, longer(2, true, false), world(dir))
@@ -344,7 +344,7 @@ func TestScenarios(t *testing.T) {
 		t.Error("the optimizer alone was asked for, the place was restored too")
 	}
 
-	// What LoadCheckpoint names comes before the stage's own last.
+	// A checkpoint that LoadCheckpoint names takes precedence over the stage's own "last".
 	p, x := parttest.Flow()
 	dir = t.TempDir()
 	second := x.Stage("second", p.Models[0], p.Datasets[0], p.Datasets[1], x.Convert("second", "", nil, "float.last"))

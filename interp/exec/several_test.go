@@ -18,8 +18,8 @@ import (
 	"qpipe/stdlib/losses"
 )
 
-// TestSeveral: a network with two inputs and three outputs, for a class, a mask and numbers, goes the whole way: it learns, its
-// int8 form has the same integers, the bytes do not depend on threads, and every kill is survived.
+// TestSeveral: a network with two inputs and three outputs, for a class, a mask and numbers, goes through everything: it learns, its
+// int8 form has the same integers, the bytes do not depend on threads, and it can be resumed after any kill.
 func TestSeveral(t *testing.T) {
 	p, _ := parttest.Several()
 	dir := filepath.Join(t.TempDir(), "run")
@@ -59,7 +59,7 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
-// TestSeveralStopped: an interrupted run goes on to the same bytes.
+// TestSeveralStopped: an interrupted run continues to the same bytes.
 func TestSeveralStopped(t *testing.T) {
 	p, _ := parttest.Several()
 	clean := t.TempDir()
@@ -76,8 +76,8 @@ func TestSeveralStopped(t *testing.T) {
 	}
 }
 
-// TestSeveralEvaluated: an evaluation takes the metrics and the loss of the pipeline where the usual ones do not fit, finds what
-// the stage found, and a dump has every input, target and output.
+// TestSeveralEvaluated: an evaluation uses the metrics and the loss of the pipeline if the usual ones do not fit. Its results are
+// those of the stage, and a dump has every input, target and output.
 func TestSeveralEvaluated(t *testing.T) {
 	p, _ := parttest.Several()
 	dir := filepath.Join(t.TempDir(), "run")
@@ -117,7 +117,7 @@ func TestSeveralEvaluated(t *testing.T) {
 	}
 }
 
-// TestSpoiltSample: a sample that is not as its data set says is named.
+// TestSpoiltSample: a sample that does not match the description of its data set is reported.
 func TestSpoiltSample(t *testing.T) {
 	p, x := parttest.Several()
 	p.Datasets[0].Call = x.Call(program.DatasetKind, "Scenes", "dataset.Scenes.train", parttest.ScenesArgs{N: 40, Spoilt: 5})

@@ -12,8 +12,8 @@ import (
 	"qpipe/interp/runs"
 )
 
-// TestStrays: lines of metrics.jsonl that are whole, and that this run has not written, are left out by the next
-// run, which keeps the file as it was.
+// TestStrays: intact lines of metrics.jsonl that this run has not written are removed by the next
+// run, which keeps a copy of the file as it was.
 func TestStrays(t *testing.T) {
 	p, _ := parttest.Flow()
 	clean := t.TempDir()
@@ -64,7 +64,7 @@ func TestStrays(t *testing.T) {
 	}
 }
 
-// TestBehind: a numbered checkpoint that is newer than "last" is what a stage continues from.
+// TestBehind: a stage continues from a numbered checkpoint if that is newer than "last".
 func TestBehind(t *testing.T) {
 	p, _ := parttest.Flow()
 	dir := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestAcceptedRuns: whatever the qconfig, the mode and the way to the int8 model, what
-// validation accepts runs to its end, and the int8 model has the integers of the evaluation.
+// TestAcceptedRuns: whatever the qconfig, the mode and the way to the int8 model: if validate
+// accepts a pipeline, it runs to its end, and the int8 model has the integers of the evaluation.
 func TestAcceptedRuns(t *testing.T) {
 	flows, accepted := 100, 0
 	if testing.Short() {
@@ -49,8 +49,8 @@ func TestAcceptedRuns(t *testing.T) {
 	}
 }
 
-// wildFlow is the customary flow with another network, mode and qconfig, and another way
-// from the float model to the int8 one.
+// wildFlow is the usual pipeline with another network, mode and qconfig, and another way
+// from the float model to the int8 model.
 func wildFlow(r *rand.Rand) *program.Program {
 	p, x := parttest.Flow()
 	chance := func(n int) bool { return r.IntN(n) == 0 }
@@ -93,7 +93,7 @@ func wildFlow(r *rand.Rand) *program.Program {
 	return p
 }
 
-// wildQuant draws how a tensor is quantized.
+// wildQuant chooses at random how a tensor is quantized.
 func wildQuant(r *rand.Rand, q *program.Quant, weight bool) {
 	q.DType = []string{"int8", "int8", "int8", "int8", "int4", "uint8", "int16", "float32"}[r.IntN(8)]
 	q.Rounding = []string{"half_even", "half_up"}[r.IntN(2)]

@@ -15,8 +15,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// FuzzPeeked changes what the header of a checkpoint says that a pipeline loads.
-// Validation reads it without its hash: what comes of it are diagnostics with a code.
+// FuzzPeeked changes the header of a checkpoint that a pipeline loads. validate reads such a
+// file without checking its hash. It must answer with diagnostics that have a code.
 func FuzzPeeked(f *testing.F) {
 	sound, _ := parttest.Flow()
 	plan, _ := lower.Lower(sound, parttest.Catalog())

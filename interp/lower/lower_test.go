@@ -25,7 +25,7 @@ func loadsFile(p *program.Program, x *parttest.Text, path string) diag.Range {
 	return load.Origin.At("checkpoint_path")
 }
 
-// TestPartial: a program with mistakes of its own is lowered as far as it goes.
+// TestPartial: a program with mistakes is lowered as far as possible.
 func TestPartial(t *testing.T) {
 	p, x := parttest.Flow()
 	p.Stages[0].Model = nil
@@ -78,14 +78,14 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-// flow is the sound pipeline with the text that it stands in.
+// flow is a pipeline without mistakes, with its text.
 type flow struct {
 	*program.Program
 	*parttest.Text
 }
 
-// TestMistakes changes the sound pipeline in one way each and expects exactly
-// one diagnostic, at its place.
+// TestMistakes changes that pipeline in one way each and expects exactly one
+// diagnostic, at the right place.
 func TestMistakes(t *testing.T) {
 	stage := func(f flow, name string) *program.Stage {
 		i := slices.IndexFunc(f.Stages, func(s *program.Stage) bool { return s.Name == name })
@@ -282,7 +282,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestFuseBNLeavesTheRest: a FuseBN without modules takes what the others leave.
+// TestFuseBNLeavesTheRest: a FuseBN without modules absorbs what others leave.
 func TestFuseBNLeavesTheRest(t *testing.T) {
 	p, text := parttest.Flow()
 	qat := p.Stages[2]
@@ -298,7 +298,7 @@ func TestFuseBNLeavesTheRest(t *testing.T) {
 }
 
 // TestBestMayBeOlder: "best" may have been written before an absorption, so a
-// later stage may absorb what it names.
+// later stage may absorb the same BN.
 func TestBestMayBeOlder(t *testing.T) {
 	p, text := parttest.Flow()
 	again := text.Stage("again", p.Models[0], p.Datasets[0], p.Datasets[1], text.Convert("again", "with_bn_reverse_fold", p.QConfigs[0], "Float2QAT", "qat.best"))

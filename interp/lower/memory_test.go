@@ -11,8 +11,8 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestTooMuchMemory: a stage that the machine cannot hold is refused at what takes most,
-// with the largest batch that fits; that batch is accepted, and one more is not.
+// TestTooMuchMemory: a stage that needs too much memory is reported at whatever needs most,
+// with the largest batch that fits. That batch is accepted, and one image more is not.
 func TestTooMuchMemory(t *testing.T) {
 	const memory = 1 << 30
 	train := func(f flow) *program.Trainer { return f.Stages[0].Trainer }

@@ -10,9 +10,9 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestTrainedOtherwise: whatever changes the integers of a model that was trained
-// is an error where the stage converts it, and a warning where it goes on training;
-// what only moves ranges while training is neither.
+// TestTrainedOtherwise: a change of the quantization that changes the integers of a trained
+// model is an error if the stage converts the model, and a warning if it continues training.
+// A change that only moves ranges while training is neither.
 func TestTrainedOtherwise(t *testing.T) {
 	for _, c := range []struct {
 		says   string // "" where nothing is wrong

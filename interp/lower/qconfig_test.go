@@ -13,8 +13,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// TestOverridesMerge: whatever overrides match a node, it has of each attribute what the last
-// of them that writes it says, and what no one writes is the qconfig's; the plan says whose it is.
+// TestOverridesMerge: a node has each attribute from the last override that matches it and
+// writes that attribute, or else from the qconfig. The plan says from which block.
 func TestOverridesMerge(t *testing.T) {
 	values := map[string][]string{
 		"dtype": {"int8", "int4"}, "scheme": {"symmetric", "affine"}, "rounding": {"half_even", "half_up"},
@@ -85,7 +85,7 @@ func TestOverridesMerge(t *testing.T) {
 	}
 }
 
-// TestOverridesThatDoNotGoTogether: a value that does not go with what other blocks say is
+// TestOverridesThatDoNotGoTogether: a value that does not fit those of other blocks is
 // reported once, where it is written.
 func TestOverridesThatDoNotGoTogether(t *testing.T) {
 	override := func(text *parttest.Text, i int, of program.Quant, attr string, change func(q *program.Quant)) program.Override {

@@ -15,8 +15,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// TestRanges: validation knows for every way to an int8 model which of its nodes have
-// a range by then. want are the nodes that have none.
+// TestRanges: for every way to an int8 model, validate knows which of its nodes have a
+// range by then. want lists the nodes that have none.
 func TestRanges(t *testing.T) {
 	all := "body.a.conv body.b.conv head.pool input"
 	fixed := func(q *program.Quant) {
@@ -24,7 +24,7 @@ func TestRanges(t *testing.T) {
 		a.Fixed = true
 		q.Observer.Args = a
 	}
-	// A file of the flow's QAT model with those of its tensors that change keeps.
+	// A file of the pipeline's QAT model, with those of its tensors that keeps chooses.
 	file := func(t *testing.T, change func(*nn.Tensor) bool) string {
 		p, _ := parttest.Flow()
 		p.Stages[2].Callbacks = nil
@@ -162,8 +162,8 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestUnquantized: a stage that evaluates a quantized form without ranges is told that
-// it does not quantize; one that finds ranges itself is not.
+// TestUnquantized: there is a warning for a stage that evaluates a quantized form without
+// ranges. There is none for a stage that finds the ranges itself.
 func TestUnquantized(t *testing.T) {
 	p, text := parttest.Flow()
 	eval := text.Stage("eval", p.Models[0], nil, p.Datasets[1], text.Convert("eval", "with_bn_reverse_fold", p.QConfigs[0], "float.best", "Float2QAT"))

@@ -14,8 +14,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// TestRecoversAFile: of a checkpoint's file validation knows what it knows of a stage.
-// The file is of step 5 of a training with five steps an epoch; the stage has two epochs.
+// TestRecoversAFile: validate knows as much of a checkpoint's file as of a stage.
+// The file is from step 5 of a training with five steps an epoch; the stage has two epochs.
 func TestRecoversAFile(t *testing.T) {
 	for _, c := range []struct {
 		name  string

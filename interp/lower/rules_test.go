@@ -17,7 +17,7 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// spoke are the rules that have found something in a test.
+// spoke has the rules that have found something in a test.
 var spoke = map[string]bool{}
 
 func lowered(t testing.TB, p *program.Program) (*graph.Plan, diag.List) {
@@ -34,7 +34,7 @@ func loweredFor(t testing.TB, p *program.Program, m stage.Machine) (*graph.Plan,
 	return plan, list
 }
 
-// catalogue adds what the rules need that the interpreter's tests do not.
+// catalogue adds parts that the rules need and other tests do not.
 func catalogue() part.Catalog {
 	return append(parttest.Catalog(),
 		part.TransformPart("Shift", "", shift{}, func(a shift) (part.Transform, error) { return a, nil }),
@@ -69,7 +69,7 @@ func (average) AveragesWeights() {}
 func (watch) Monitors() string  { return "loss" }
 func (watch) Direction() string { return "max" }
 
-// TestRules breaks rules that need a part of their own; others are broken where their subject is tested.
+// TestRules breaks the rules that need a part of their own; the others are broken in the tests of their subject.
 func TestRules(t *testing.T) {
 	callback := func(f flow, s int, name string, args any) {
 		c := f.Call(program.CallbackKind, name, name, args)
@@ -114,7 +114,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestMain fails when all tests have run and a rule of the graph has found nothing in any.
+// TestMain fails if all tests have run and there is a rule that has found nothing in any of them.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 && flag.Lookup("test.run").Value.String() == "" {

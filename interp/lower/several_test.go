@@ -10,7 +10,7 @@ import (
 	"qpipe/lang/program"
 )
 
-// TestSeveralRefused: data, network, loss and metric that do not go together are found before anything runs.
+// TestSeveralRefused: data, network, loss and metric that do not fit together are reported before anything runs.
 func TestSeveralRefused(t *testing.T) {
 	for want, change := range map[string]func(p *program.Program, x *parttest.Text){
 		"QP311 CrossEntropy does not fit: it needs a network with one output": func(p *program.Program, x *parttest.Text) {

@@ -13,8 +13,8 @@ import (
 	"qpipe/ops/nn"
 )
 
-// TestSingleValue: a stage that would train a BN on one value per channel is refused,
-// at the attribute that does it. The BN behind the pool has a map of one pixel.
+// TestSingleValue: a stage that would train a BN on one value per channel is reported,
+// at the attribute that causes it. The BN after the pool has a map of one pixel.
 func TestSingleValue(t *testing.T) {
 	freeze := func(f flow, when *program.Schedule, modules ...string) program.Callback {
 		c := program.Callback{Call: f.Call(program.CallbackKind, "FreezeBN", "freeze", parttest.FreezeBNArgs{}), When: when}
@@ -92,8 +92,8 @@ func TestSingleValue(t *testing.T) {
 	}
 }
 
-// TestSingleValueInQAT: what is absorbed or folded sees no batch; what a resumed
-// checkpoint has frozen stays frozen.
+// TestSingleValueInQAT: a BN that is absorbed or folded sees no batch; one that is frozen in
+// a resumed checkpoint is still frozen.
 func TestSingleValueInQAT(t *testing.T) {
 	for _, c := range []struct {
 		name, mode string
@@ -129,8 +129,8 @@ func TestSingleValueInQAT(t *testing.T) {
 	}
 }
 
-// resumes lets the stage load a file in which all BNs are frozen, and go on from it
-// with or without its place.
+// resumes lets the stage load a file in which all BNs are frozen, and continue from it
+// with or without its step.
 func resumes(t *testing.T, f flow, s *program.Stage, full bool) {
 	plan, _ := lowered(t, f.Program)
 	g := plan.Stage("qat").Model.Clone()
