@@ -540,7 +540,7 @@ func TestPlaces(t *testing.T) {
 		{"condition without an answer", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
 			p.Stages[0].Conditions = []program.Condition{condition(x, "precondition", 3.0)}
 			return p.Stages[0].Conditions[0].Origin.At("condition")
-		}, diag.ConditionFailed, "It is 3", "float: failed"},
+		}, diag.ConditionFailed, "and it is 3", "float: failed"},
 		{"no file", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
 			p.Stages[0].Convert = x.Convert("float", "", nil)
 			load := x.Call(program.ConverterKind, "LoadCheckpoint", "l", parttest.LoadArgs{CheckpointPath: program.Checkpoint{Path: "gone.safetensors"}}, "checkpoint_path")
