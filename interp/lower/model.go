@@ -106,7 +106,7 @@ func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 		}
 		if got > want {
 			d.Severity = diag.Warning
-			d.Detail = fmt.Sprintf("The last %d values belong to no class. %s", got-want, d.Detail)
+			d.Detail = fmt.Sprintf("The last %d of them belong to no class. %s", got-want, d.Detail)
 		}
 		l.fail(d)
 	}
