@@ -86,7 +86,12 @@ func Cases() []Case {
 		{convbn.Conv{OutC: 5, Kernel: [2]int{2, 4}, Stride: [2]int{1, 2}, Auto: "same_upper"}, []tensor.Shape{s}},
 		{convbn.Conv{OutC: 3, Kernel: [2]int{2, 1}, Pads: [4]int{0, 1, 3, 4}}, []tensor.Shape{small}},
 		{convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pads: [4]int{0, 0, 2, 1}, Groups: 4, Bias: true}, []tensor.Shape{s}},
+		{convbn.Conv1d{OutC: 4, Kernel: 3, Stride: 2, Padding: 2, Dilation: 2, Groups: 2, Bias: true}, []tensor.Shape{{H: 1, W: 9, C: 4}}},
+		{convbn.ConvTranspose{OutC: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 3}, Padding: [2]int{1, 0}, OutputPadding: [2]int{1, 2}, Groups: 2, Bias: true}, []tensor.Shape{s}},
+		{convbn.ConvTranspose{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{2, 1}, Dilation: [2]int{1, 2}, Pads: [4]int{0, 1, 2, 3}, Groups: 4}, []tensor.Shape{s}},
+		{convbn.ConvTranspose{OutC: 5, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}, []tensor.Shape{small}},
 		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},
+		{convbn.Linear{Out: 3, Bias: true, PerPixel: true}, []tensor.Shape{s}},
 		{convbn.BatchNorm{}, []tensor.Shape{s}},
 	}
 }

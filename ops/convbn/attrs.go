@@ -19,6 +19,8 @@ type convAttrs struct {
 	Add      bool        `json:"add,omitempty"`
 	Frozen   bool        `json:"frozen_weight_scale,omitempty"`
 	Weight   *quant.Spec `json:"weight_quant,omitempty"`
+
+	OutputPadding [2]int `json:"output_padding,omitzero"` // of a transposed convolution
 }
 
 type bnAttrs struct {
@@ -40,12 +42,16 @@ func (n *Node) Attrs() []layer.Attr {
 func (n *Node) attrs() convAttrs {
 	p := &n.Geom
 	a := convAttrs{Dilation: [2]int{p.DilationH, p.DilationW}, Group: p.Groups, Bias: n.Bias, Add: n.Add, Frozen: n.Frozen}
-	a.Window = layer.Window{
-		Input: layer.Extents{Height: p.H, Width: p.W, Channels: p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
-		Pads: [4]int{
-			p.PadTop, p.PadLeft,
-			layer.Behind(p.H, p.OH, p.KH, p.StrideH, p.DilationH, p.PadTop), layer.Behind(p.W, p.OW, p.KW, p.StrideW, p.DilationW, p.PadLeft),
-		},
+	if n.Up != nil {
+		a.Window, a.OutputPadding = n.transposed()
+	} else {
+		a.Window = layer.Window{
+			Input: layer.Extents{Height: p.H, Width: p.W, Channels: p.C}, Kernel: [2]int{p.KH, p.KW}, Stride: [2]int{p.StrideH, p.StrideW},
+			Pads: [4]int{
+				p.PadTop, p.PadLeft,
+				layer.Behind(p.H, p.OH, p.KH, p.StrideH, p.DilationH, p.PadTop), layer.Behind(p.W, p.OW, p.KW, p.StrideW, p.DilationW, p.PadLeft),
+			},
+		}
 	}
 	if n.Weight.Quantized() {
 		a.Weight = &n.Weight
@@ -58,32 +64,41 @@ func (b *BN) attr() layer.Attr {
 }
 
 // restore makes the body of a convolution or a linear layer.
-func restore(linear bool) func(*layer.Node, layer.Fields) (layer.Body, error) {
-	return func(n *layer.Node, f layer.Fields) (layer.Body, error) {
-		var a convAttrs
-		if err := f.Read("conv", &a); err != nil {
-			return nil, err
-		}
-		if err := a.check(n.Shape); err != nil {
-			return nil, err
-		}
-		c := &Node{Linear: linear, Act: n.Act, Add: a.Add, Bias: a.Bias, Frozen: a.Frozen, Geom: kernel.Conv{
-			H: a.Input.Height, W: a.Input.Width, C: a.Input.Channels, OutC: n.Shape.C, OH: n.Shape.H, OW: n.Shape.W,
-			KH: a.Kernel[0], KW: a.Kernel[1], StrideH: a.Stride[0], StrideW: a.Stride[1], PadTop: a.Pads[0], PadLeft: a.Pads[1],
-			DilationH: a.Dilation[0], DilationW: a.Dilation[1], Groups: a.Group,
-		}}
-		if a.Weight != nil {
-			c.Weight = *a.Weight
-		}
-		if c.attrs().Pads != a.Pads {
-			return nil, layer.ErrPads
-		}
-		var err error
-		if f.Has("bn") {
-			c.BN, err = restoreBN(n.Shape.C, f)
-		}
-		return c, err
+func restore(n *layer.Node, f layer.Fields, linear bool) (layer.Body, error) {
+	a, err := readConv(n, f)
+	if err != nil {
+		return nil, err
 	}
+	return a.body(n, f, &Node{Linear: linear, Geom: kernel.Conv{
+		H: a.Input.Height, W: a.Input.Width, C: a.Input.Channels, OutC: n.Shape.C, OH: n.Shape.H, OW: n.Shape.W,
+		KH: a.Kernel[0], KW: a.Kernel[1], StrideH: a.Stride[0], StrideW: a.Stride[1], PadTop: a.Pads[0], PadLeft: a.Pads[1],
+		DilationH: a.Dilation[0], DilationW: a.Dilation[1], Groups: a.Group,
+	}})
+}
+
+// readConv reads the attributes and checks each by itself.
+func readConv(n *layer.Node, f layer.Fields) (*convAttrs, error) {
+	var a convAttrs
+	if err := f.Read("conv", &a); err != nil {
+		return nil, err
+	}
+	return &a, a.check(n.Shape)
+}
+
+// body completes the node c, whose geometry follows from the attributes.
+func (a *convAttrs) body(n *layer.Node, f layer.Fields, c *Node) (layer.Body, error) {
+	c.Act, c.Add, c.Bias, c.Frozen = n.Act, a.Add, a.Bias, a.Frozen
+	if a.Weight != nil {
+		c.Weight = *a.Weight
+	}
+	if is := c.attrs(); is.Pads != a.Pads || is.OutputPadding != a.OutputPadding {
+		return nil, layer.ErrPads
+	}
+	var err error
+	if f.Has("bn") {
+		c.BN, err = restoreBN(n.Shape.C, f)
+	}
+	return c, err
 }
 
 // check refuses what no builder would have made.
@@ -113,6 +128,9 @@ func restoreBN(channels int, f layer.Fields) (*BN, error) {
 
 // Window implements layer.Body.
 func (n *Node) Window() string {
+	if n.Up != nil {
+		return n.windowTranspose()
+	}
 	p := &n.Geom
 	return fmt.Sprintf("a kernel of %d×%d, stride %d×%d, padding %d×%d, dilation %d×%d, %d groups",
 		p.KH, p.KW, p.StrideH, p.StrideW, p.PadTop, p.PadLeft, p.DilationH, p.DilationW, p.Groups)
@@ -121,19 +139,24 @@ func (n *Node) Window() string {
 // Slots implements layer.Params.
 func (n *Node) Slots(name string) []layer.Slot {
 	p := &n.Geom
-	shape := []int{p.OutC, p.C / p.Groups, p.KH, p.KW}
-	if n.Linear {
-		shape = []int{p.OutC, p.K()}
+	weight := layer.Slot{Name: name + ".weight", Shape: []int{p.OutC, p.C / p.Groups, p.KH, p.KW}, Geom: p}
+	switch {
+	case n.Linear:
+		weight.Shape = []int{p.OutC, p.K()}
+	case n.Up != nil:
+		weight.Shape, weight.Turned = []int{p.C, p.OutC / p.Groups, p.KH, p.KW}, true
 	}
 	channels := []int{p.OutC}
 	if q := n.Int8; q != nil {
-		s := []layer.Slot{{Name: name + ".weight", Shape: shape, Geom: p, I8: &q.W}, {Name: name + ".weight_scale", Shape: channels, F32: &q.WScale}}
+		weight.I8 = &q.W
+		s := []layer.Slot{weight, {Name: name + ".weight_scale", Shape: channels, F32: &q.WScale}}
 		if n.Bias {
 			s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, I32: &q.Bias})
 		}
 		return s
 	}
-	s := []layer.Slot{{Name: name + ".weight", Shape: shape, What: "weight", Geom: p, Param: &n.W}}
+	weight.What, weight.Param = "weight", &n.W
+	s := []layer.Slot{weight}
 	if n.Bias {
 		s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, What: "bias", Param: &n.B})
 	}
@@ -158,7 +181,7 @@ func (b *BN) slots() []layer.Slot {
 }
 
 // Init implements layer.Params: Kaiming normal (fan in) for convolutions, variance 1/in for linear
-// layers, zero biases.
+// layers, zero biases. An output of a transposed convolution sees a part of the kernel, one in as many as its strides' product.
 func (n *Node) Init(normal func() float64) {
 	if n.Int8 != nil {
 		return
@@ -167,12 +190,15 @@ func (n *Node) Init(normal func() float64) {
 	if n.Linear {
 		gain = 1
 	}
+	if n.Up != nil {
+		gain *= float64(n.Up.StrideH * n.Up.StrideW)
+	}
 	std := math.Sqrt(gain / float64(n.Geom.K()))
 	w := make([]float32, len(n.W.Data))
 	for i := range w {
 		w[i] = float32(normal() * std)
 	}
-	s := layer.Slot{Geom: &n.Geom}
+	s := layer.Slot{Geom: &n.Geom, Turned: n.Up != nil}
 	s.FromFile(w, n.W.Data)
 	n.Update()
 }

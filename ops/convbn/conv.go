@@ -22,27 +22,29 @@ type Conv struct {
 	Bias     bool
 }
 
-// Linear is a fully connected layer over all features of its operand; it flattens by itself.
-type Linear struct {
-	Out  int
-	Bias bool
+// Conv1d is a convolution of a map with one row, N×1×W×C: a Conv with a kernel of height 1.
+type Conv1d struct {
+	OutC, Kernel, Stride, Padding, Dilation int // zero Stride and Dilation mean 1
+	Groups                                  int // zero means 1
+	Bias                                    bool
 }
 
 // Kinds are the ops of this package, a row each.
-func Kinds() []*layer.Kind { return []*layer.Kind{convKind, linearKind, bnKind} }
+func Kinds() []*layer.Kind { return []*layer.Kind{convKind, transposeKind, linearKind, bnKind} }
 
-var (
-	convKind   = weighted(layer.Kind{Name: "conv", Restore: restore(false), Label: label})
-	linearKind = weighted(layer.Kind{Name: "linear", Restore: restore(true), Flat: true})
-)
+var convKind = weighted(layer.Kind{Name: "conv", Restore: restoreConv, Label: label})
 
 // weighted completes the row of an op that is a convolution.
 func weighted(k layer.Kind) *layer.Kind {
 	k.Least, k.Most, k.Role = 1, 2, layer.Head
 	k.Shape, k.Room, k.Train, k.Integer, k.Cost = shape, room, newConv, newConv8, cost
 	k.MACs = func(n *layer.Node) int64 {
-		c := &Of(n).Geom
-		return int64(c.OH) * int64(c.OW) * int64(c.OutC) * int64(c.K())
+		c := Of(n)
+		pixels := int64(c.Geom.OH) * int64(c.Geom.OW)
+		if c.Up != nil {
+			pixels = int64(c.Up.H) * int64(c.Up.W)
+		}
+		return pixels * int64(c.Geom.OutC) * int64(c.Geom.K())
 	}
 	k.Remakes = func(n *layer.Node) bool { return Of(n).BN != nil && !Of(n).Add }
 	return &k
@@ -72,17 +74,8 @@ func (Conv) Kind() *layer.Kind { return convKind }
 func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
 	stride, dilation, groups := ones(a.Stride), ones(a.Dilation), max(a.Groups, 1)
 	s := in[0].Shape
-	switch {
-	case a.OutC < 1:
-		return nil, layer.BadArg("OutC", "%d output channels", a.OutC)
-	case a.Kernel[0] < 1 || a.Kernel[1] < 1:
-		return nil, layer.BadArg("Kernel", "the kernel is %d×%d", a.Kernel[0], a.Kernel[1])
-	case stride[0] < 1 || stride[1] < 1:
-		return nil, layer.BadArg("Stride", "the stride is %d×%d", stride[0], stride[1])
-	case dilation[0] < 1 || dilation[1] < 1:
-		return nil, layer.BadArg("Dilation", "the dilation is %d×%d", dilation[0], dilation[1])
-	case s.C%groups != 0 || a.OutC%groups != 0:
-		return nil, layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", groups, s.C, a.OutC)
+	if err := convArgs(a.OutC, a.Kernel, stride, dilation, s.C, groups); err != nil {
+		return nil, err
 	}
 	at, err := layer.Placing{Kernel: a.Kernel, Stride: stride, Dilation: dilation, Padding: a.Padding, Pads: a.Pads, Auto: a.Auto}.On(s)
 	if err != nil {
@@ -101,18 +94,34 @@ func (a Conv) Node(in []layer.Source) (*layer.Node, error) {
 }
 
 // Kind implements layer.Op.
-func (Linear) Kind() *layer.Kind { return linearKind }
+func (Conv1d) Kind() *layer.Kind { return convKind }
 
 // Node implements layer.Op.
-func (a Linear) Node(in []layer.Source) (*layer.Node, error) {
-	if a.Out < 1 {
-		return nil, layer.BadArg("out", "%d output features", a.Out)
+func (a Conv1d) Node(in []layer.Source) (*layer.Node, error) {
+	if h := in[0].Shape.H; h != 1 {
+		return nil, layer.BadArg("", "its input has %d rows; a convolution with one dimension takes one", h)
 	}
-	s := in[0].Origin
-	return node(linearKind, &Node{Linear: true, Bias: a.Bias, Geom: kernel.Conv{
-		H: s.H, W: s.W, C: s.C, OutC: a.Out, OH: 1, OW: 1, KH: s.H, KW: s.W,
-		StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
-	}})
+	return Conv{
+		OutC: a.OutC, Kernel: [2]int{1, a.Kernel}, Stride: [2]int{1, one(a.Stride)}, Padding: [2]int{0, a.Padding},
+		Dilation: [2]int{1, one(a.Dilation)}, Groups: a.Groups, Bias: a.Bias,
+	}.Node(in)
+}
+
+// convArgs checks what all convolutions have.
+func convArgs(outC int, size, stride, dilation [2]int, channels, groups int) error {
+	switch {
+	case outC < 1:
+		return layer.BadArg("OutC", "%d output channels", outC)
+	case size[0] < 1 || size[1] < 1:
+		return layer.BadArg("Kernel", "the kernel is %d×%d", size[0], size[1])
+	case stride[0] < 1 || stride[1] < 1:
+		return layer.BadArg("Stride", "the stride is %d×%d", stride[0], stride[1])
+	case dilation[0] < 1 || dilation[1] < 1:
+		return layer.BadArg("Dilation", "the dilation is %d×%d", dilation[0], dilation[1])
+	case channels%groups != 0 || outC%groups != 0:
+		return layer.BadArg("Groups", "%d groups divide neither or only one of %d input and %d output channels", groups, channels, outC)
+	}
+	return nil
 }
 
 func node(k *layer.Kind, c *Node) (*layer.Node, error) {
@@ -123,6 +132,13 @@ func node(k *layer.Kind, c *Node) (*layer.Node, error) {
 		return n, layer.BadArg("", "%d×%d×%d×%d weights are more than the %d that a node may have", g.OutC, g.C/g.Groups, g.KH, g.KW, int64(layer.MaxElements))
 	}
 	return n, nil
+}
+
+func one(v int) int {
+	if v == 0 {
+		return 1
+	}
+	return v
 }
 
 func ones(v [2]int) [2]int {
@@ -139,7 +155,9 @@ func shape(n *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
 	switch {
 	case (len(in) == 2) != c.Add:
 		return out, fmt.Errorf("it has %d operands, and adds one: %t", len(in), c.Add)
-	case in[0].WithN(1).Len() != g.H*g.W*g.C || c.Add && in[1] != out:
+	case c.Up != nil && in[0] != tensor.Shape{H: c.Up.H, W: c.Up.W, C: g.C}:
+		return out, fmt.Errorf("its kernel is for %d×%d×%d", c.Up.H, c.Up.W, g.C)
+	case c.Up == nil && in[0].WithN(1).Len() != g.H*g.W*g.C || c.Add && in[1] != out:
 		return out, fmt.Errorf("its kernel is for %d×%d×%d", g.H, g.W, g.C)
 	}
 	return out, nil
@@ -166,18 +184,25 @@ func room(n *layer.Node, b *layer.Bench) layer.Room {
 	if n.Int8 {
 		g := c.Geom
 		g.N = b.Batch
-		return layer.Room{Scratch: b.Set.Conv(&g).Int8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.Conv(&g).Int8PackSize(&g))}
+		r := layer.Room{Scratch: b.Set.Conv(&g).Int8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.Conv(&g).Int8PackSize(&g))}
+		if c.Up != nil {
+			r.Bytes += spreadBytes(n, b)
+		}
+		return r
 	}
-	x := b.In[0]
+	x, size := b.In[0], c.Geom.H*c.Geom.W*c.Geom.C
 	exact := c.Weight.Quantized() && c.Geom.K() <= kernel.MaxProducts
 	r := layer.Room{NoAcc: c.BN != nil && !b.Plain}
 	r.Scratch, r.Block = c.Rooms(b.Set, b.Batch, b.Training)
 	r.Bytes = c.ExecBytes(b.Set, b.Batch, b.Training, b.Observing || !exact || !x.Coded)
 	switch {
 	case !exact && x.Coded: // codes that meet a float32 weight, or too many of them for int32
-		r.Operand = b.Batch * x.Shape.WithN(1).Len()
-	case x.Remade:
-		r.Operand = c.WholeOperand(b.Batch) * x.Shape.WithN(1).Len()
+		r.Operand = b.Batch * size
+	case x.Remade && c.Up == nil: // what is spread is kept
+		r.Operand = c.WholeOperand(b.Batch) * size
+	}
+	if c.Up != nil {
+		r.Bytes += spreadBytes(n, b)
 	}
 	if b.Training {
 		r.Parts = c.PartsSize(b.Batch)
@@ -193,12 +218,16 @@ type convRunner struct {
 	*layer.Bench
 	node *layer.Node
 	exec *Exec
+	up   *spreader   // of a transposed convolution, else nil
 	z    *grid.Value // what is added, or nil
 }
 
 func newConv(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &convRunner{Bench: b, node: n, exec: NewExec(Of(n), b.Machine, b.Batch, b.Training)}
 	r.exec.Remakes = b.Remade
+	if Of(n).Up != nil {
+		r.up = newSpreader(n, b)
+	}
 	if len(b.In) > 1 {
 		r.z = b.In[1].Value
 	}
@@ -207,7 +236,11 @@ func newConv(n *layer.Node, b *layer.Bench) layer.Runner {
 
 func (r *convRunner) Forward(n int, st grid.Step) grid.Value {
 	r.exec.Out, r.exec.Codes, r.exec.Mask, r.exec.Acc = r.Out, r.Codes, r.Mask, r.Kept
-	return r.exec.Forward(n, st, r.In[0].Value, r.z, &r.node.Quant)
+	x := r.In[0].Value
+	if r.up != nil {
+		x = r.up.spread(n)
+	}
+	return r.exec.Forward(n, st, x, r.z, &r.node.Quant)
 }
 
 func (r *convRunner) Backward(n int) {
@@ -215,6 +248,11 @@ func (r *convRunner) Backward(n int) {
 	if r.z != nil {
 		dz = r.Gradient(1)
 	}
-	dx := r.Gradient(0)
-	r.exec.Backward(r.Grad[:n*r.node.Shape.WithN(1).Len()], dx, dz)
+	dx, dy := r.Gradient(0), r.Grad[:n*r.node.Shape.WithN(1).Len()]
+	if r.up == nil || dx.Data == nil {
+		r.exec.Backward(dy, dx, dz)
+		return
+	}
+	r.exec.Backward(dy, grid.Grad{Data: r.up.grad}, dz)
+	r.up.gather(dx)
 }

@@ -14,6 +14,8 @@ type conv8 struct {
 	*layer.Bench
 	node      *layer.Node
 	geom      kernel.Conv
+	up        *spreader // of a transposed convolution, else nil
+	x         []uint8   // the operand as the kernel reads it
 	packed    []int8
 	bias      []int32 // the zero point's part included
 	requant   kernel.Requant
@@ -43,6 +45,9 @@ func newConv8(n *layer.Node, b *layer.Bench) layer.Integer {
 	if len(b.In) == 2 {
 		z = &grid.Value{Format: b.In[1].Format}
 	}
+	if Of(n).Up != nil {
+		r.up = newSpreader(n, b)
+	}
 	r.requant = b.Epilogue(unit, z, n.Act)
 	r.out.Q = &r.requant
 	r.one, r.zero = slices.Repeat([]float32{1}, c), make([]float32, c)
@@ -57,9 +62,13 @@ func cost(n *layer.Node) layer.Cost {
 	return layer.Cost{Work: g.K(), Per: 150, Weights: g.WeightLen()}
 }
 
-// Begin says where the epilogue writes.
+// Begin says what is read, and where the epilogue writes.
 func (r *conv8) Begin(n int) {
 	r.geom.N = n
+	r.x = r.In[0].Codes
+	if r.up != nil {
+		r.x = r.up.spread(n).Codes
+	}
 	if !r.Coded {
 		r.out.F = r.Out
 		return
@@ -71,8 +80,7 @@ func (r *conv8) Begin(n int) {
 }
 
 func (r *conv8) Run(p layer.Piece) {
-	x := r.In[0]
-	r.Set.Conv(&r.geom).Int8(&r.geom, x.Codes, uint8(x.Format.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
+	r.Set.Conv(&r.geom).Int8(&r.geom, r.x, uint8(r.In[0].Format.Zero), r.packed, r.bias, &r.out, r.Scratch[p.Worker], p.R0, p.R1, p.C0, p.C1)
 	if !r.Coded && (len(r.In) == 2 || r.node.Act != kernel.None) {
 		r.finish(p)
 	}

@@ -68,6 +68,7 @@ func (b *BN) Shift(c int, bias float32) float32 {
 type Node struct {
 	Linear bool // a linear layer: files hold its weight as (out, in)
 	Geom   kernel.Conv
+	Up     *Spread // of a transposed convolution, which Geom computes of the spread input; else nil
 	Act    kernel.Act
 	Add    bool // a second operand is added before the activation
 	Bias   bool

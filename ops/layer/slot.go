@@ -18,6 +18,7 @@ type Slot struct {
 	Shape   []int
 	What    string       // in messages: "weight", "BN's running mean or variance"
 	Geom    *kernel.Conv // of a weight, whose order in memory differs from that in files
+	Turned  bool         // of a transposed convolution's weight: in files the input's channels come first, and the kernel is turned
 	Derived bool         // it follows from other tensors
 
 	Param  *tensor.Param // trainable
@@ -65,7 +66,7 @@ func (s *Slot) Read(allocated bool) any {
 	case s.I8 != nil && !allocated:
 		return []int8(nil)
 	case s.I8 != nil:
-		return toFile(s.Geom, *s.I8)
+		return toFile(s, *s.I8)
 	case s.I32 != nil:
 		return slices.Clone(*s.I32)
 	case s.Zero != nil:
@@ -73,7 +74,7 @@ func (s *Slot) Read(allocated bool) any {
 	case !allocated:
 		return []float32(nil)
 	case s.Param != nil:
-		return toFile(s.Geom, s.Param.Data)
+		return toFile(s, s.Param.Data)
 	case s.F32 != nil:
 		return slices.Clone(*s.F32)
 	case s.Range != nil:
@@ -90,7 +91,7 @@ func (s *Slot) Write(data any) bool {
 		if s.I8 == nil {
 			return false
 		}
-		fromFile(s.Geom, d, *s.I8)
+		fromFile(s, d, *s.I8)
 	case []int32:
 		switch {
 		case s.I32 != nil:
@@ -109,7 +110,7 @@ func (s *Slot) Write(data any) bool {
 func (s *Slot) writeFloat(d []float32) bool {
 	switch {
 	case s.Param != nil:
-		fromFile(s.Geom, d, s.Param.Data)
+		fromFile(s, d, s.Param.Data)
 	case s.F32 != nil:
 		copy(*s.F32, d)
 	case s.Range != nil:
@@ -125,33 +126,38 @@ func (s *Slot) writeFloat(d []float32) bool {
 }
 
 // ToFile copies values of the tensor's shape from the order of memory to that of files.
-func (s *Slot) ToFile(data []float32) []float32 { return toFile(s.Geom, data) }
+func (s *Slot) ToFile(data []float32) []float32 { return toFile(s, data) }
 
 // FromFile copies values of the tensor's shape from the order of files to that of memory.
-func (s *Slot) FromFile(file, memory []float32) { fromFile(s.Geom, file, memory) }
+func (s *Slot) FromFile(file, memory []float32) { fromFile(s, file, memory) }
 
-// toFile copies from memory order [outC][kH][kW][inC/groups] to file order
-// [outC][inC/groups][kH][kW]; without a geometry there is only one order.
-func toFile[T any](p *kernel.Conv, mem []T) []T {
+// toFile copies from memory order [outC][kH][kW][inC/groups] to file order: [outC][inC/groups][kH][kW], or
+// [inC][outC/groups][kH][kW] with the kernel turned; without a geometry there is only one order.
+func toFile[T any](s *Slot, mem []T) []T {
 	file := slices.Clone(mem)
-	permute(p, len(mem), func(m, f int) { file[f] = mem[m] })
+	s.permute(len(mem), func(m, f int) { file[f] = mem[m] })
 	return file
 }
 
-func fromFile[T any](p *kernel.Conv, file, mem []T) {
+func fromFile[T any](s *Slot, file, mem []T) {
 	copy(mem, file)
-	permute(p, len(mem), func(m, f int) { mem[m] = file[f] })
+	s.permute(len(mem), func(m, f int) { mem[m] = file[f] })
 }
 
-func permute(p *kernel.Conv, n int, move func(mem, file int)) {
+func (s *Slot) permute(n int, move func(mem, file int)) {
+	p := s.Geom
 	if p == nil || n != p.WeightLen() {
 		return
 	}
-	c, hw := p.C/p.Groups, p.KH*p.KW
+	c, outs, hw := p.C/p.Groups, p.OutC/p.Groups, p.KH*p.KW
 	for o := range p.OutC {
 		for k := range hw {
 			for i := range c {
-				move((o*hw+k)*c+i, (o*c+i)*hw+k)
+				file := (o*c+i)*hw + k
+				if s.Turned {
+					file = ((o/outs*c+i)*outs+o%outs)*hw + hw - 1 - k
+				}
+				move((o*hw+k)*c+i, file)
 			}
 		}
 	}

@@ -94,6 +94,14 @@ func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 // Conv adds a convolution.
 func (b *Builder) Conv(name string, x Value, a convbn.Conv) Value { return b.Apply(name, a, x) }
 
+// Conv1d adds a convolution of a map with one row.
+func (b *Builder) Conv1d(name string, x Value, a convbn.Conv1d) Value { return b.Apply(name, a, x) }
+
+// ConvTranspose adds a transposed convolution.
+func (b *Builder) ConvTranspose(name string, x Value, a convbn.ConvTranspose) Value {
+	return b.Apply(name, a, x)
+}
+
 // Linear is a fully connected layer over all features of x; it flattens by itself.
 func (b *Builder) Linear(name string, x Value, out int, bias bool) Value {
 	return b.Apply(name, convbn.Linear{Out: out, Bias: bias}, x)
