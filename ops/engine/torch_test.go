@@ -58,6 +58,7 @@ func TestTorch(t *testing.T) {
 	ops := map[string]layer.Op{}
 	maps.Copy(ops, torchCurves())
 	maps.Copy(ops, torchLayouts())
+	maps.Copy(ops, torchWindows())
 	if len(files) != len(ops) {
 		t.Errorf("%d files, %d ops", len(files), len(ops))
 	}

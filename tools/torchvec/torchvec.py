@@ -96,6 +96,51 @@ def layouts():
     case("resize_nearest_scales", lambda x: F.interpolate(x, scale_factor=(1.5, 0.7), mode="nearest-exact"), x)
 
 
+def windows():
+    """Convolutions, also transposed, and pools: their padding, dilation and ceil mode."""
+    x, row = noise("windows", 2, 4, 6, 5), noise("row", 2, 4, 1, 9)
+    w, b = lambda *shape: noise("weight", *shape), noise("bias", 6)
+
+    def conv(name, shape, pads=(0, 0, 0, 0), bias=True, **args):
+        top, left, bottom, right = pads
+        params = {"weight": w(*shape)} | ({"bias": b[:shape[0]]} if bias else {})
+        case(name, lambda x, weight, bias=None: F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, **args), x, **params)
+
+    conv("conv", (6, 2, 3, 2), stride=(2, 1), padding=(1, 0), groups=2)
+    conv("conv_pads", (3, 4, 2, 1), (0, 1, 3, 4))
+    conv("conv_depthwise_pads", (4, 1, 3, 3), (0, 0, 2, 1), stride=2, groups=4)
+    conv("conv_same_upper", (5, 4, 2, 4), bias=False, padding="same")
+    conv("conv_same_lower", (5, 4, 2, 4), (1, 2, 0, 1), bias=False)
+    conv("conv_same_stride", (5, 4, 3, 3), (0, 1, 1, 1), stride=2)
+    case("conv_1d", lambda x, weight, bias: F.conv1d(x[:, :, 0], weight[:, :, 0], bias, 2, 2, 2, 2)[:, :, None], row, weight=w(4, 2, 1, 3), bias=b[:4])
+    case("linear", lambda x, weight, bias: F.linear(x.flatten(1), weight, bias), x, weight=w(3, 120), bias=b[:3])
+    case("linear_pixels", lambda x, weight, bias: F.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2), x, weight=w(3, 4), bias=b[:3])
+
+    def transposed(name, shape, bias=True, **args):
+        params = {"weight": w(*shape)} | ({"bias": b[:shape[1] * args.get("groups", 1)]} if bias else {})
+        case(name, lambda x, weight, bias=None: F.conv_transpose2d(x, weight, bias, **args), x, **params)
+
+    transposed("conv_transpose", (4, 5, 3, 3), stride=2, padding=1, output_padding=1)
+    transposed("conv_transpose_plain", (4, 3, 2, 2), bias=False, stride=2)
+    transposed("conv_transpose_groups", (4, 3, 3, 2), stride=(2, 3), padding=(1, 0), output_padding=(0, 2), groups=2)
+    transposed("conv_transpose_dilated", (4, 2, 3, 2), stride=(1, 2), padding=(3, 1), output_padding=(1, 1), dilation=(2, 3))
+    transposed("conv_transpose_depthwise", (4, 1, 4, 4), bias=False, stride=2, padding=1, groups=4)
+
+    case("max_pool", lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 0)), x)
+    case("max_pool_ceil", lambda x: F.max_pool2d(x, 2, (3, 2), ceil_mode=True), x)
+    case("max_pool_ceil_pad", lambda x: F.max_pool2d(x, 3, (3, 2), 1, ceil_mode=True), x)
+    case("max_pool_dilated", lambda x: F.max_pool2d(x, (3, 2), 1, (1, 1), (2, 3)), x)
+    case("max_pool_dilated_ceil", lambda x: F.max_pool2d(x, 2, (2, 3), 1, 2, ceil_mode=True), x)
+    case("max_pool_same_upper", lambda x: F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-torch.inf), (3, 2), (2, 1)), x)
+    case("avg_pool", lambda x: F.avg_pool2d(x, (3, 2), (2, 1), (1, 0), count_include_pad=False), x)
+    case("avg_pool_counted", lambda x: F.avg_pool2d(x, (3, 2), (2, 1), (1, 0)), x)
+    case("avg_pool_ceil", lambda x: F.avg_pool2d(x, (4, 3), (3, 2), (1, 0), ceil_mode=True, count_include_pad=False), x)
+    case("avg_pool_ceil_counted", lambda x: F.avg_pool2d(x, (4, 3), (3, 2), (1, 0), ceil_mode=True), x)
+    case("avg_pool_ceil_pads", lambda x: F.avg_pool2d(x, (3, 4), (2, 3), (1, 2), ceil_mode=True), x)
+    case("avg_pool_ceil_large", lambda x: F.avg_pool2d(x, (7, 7), (4, 4), ceil_mode=True), x)
+    case("global_avg_pool", lambda x: F.adaptive_avg_pool2d(x, 1), x)
+
+
 def write(folder):
     for name, c in CASES.items():
         with open(os.path.join(folder, name + ".json"), "w") as f:
@@ -109,4 +154,5 @@ if __name__ == "__main__":
     curves()
     prelus()
     layouts()
+    windows()
     write(sys.argv[1])
