@@ -116,7 +116,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	p, q := products(b, x, z)
 	p = layouts(b, p)
-	k := b.Concat("k", y, z, p, padded(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+	k := b.Concat("k", y, z, p, padded(b, c, x), transposed(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", curves(b, k))
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", op.Pointwise{Function: "hard_swish"}, f)), 3, true)
 	switch float {
@@ -142,6 +142,19 @@ func padded(b *nn.Builder, c, x nn.Value) nn.Value {
 		b.AvgPool("ceil", c, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: two, Ceil: true, CountIncludePad: true}),
 		b.MaxPool("dilated", x, op.PoolArgs{Kernel: two, Stride: [2]int{1, 1}, Dilation: two, Pads: [4]int{0, 2, 2, 0}}),
 		b.Conv("same", x, convbn.Conv{OutC: 3, Kernel: [2]int{2, 4}, Auto: "same_upper"}))
+}
+
+// transposed has transposed convolutions, which make the size of c, 8×4×4, of x, and a linear layer for each pixel; its own
+// size is 4×2×12.
+func transposed(b *nn.Builder, c, x nn.Value) nn.Value {
+	two := [2]int{2, 2}
+	y := b.ConvTranspose("t0", x, convbn.ConvTranspose{OutC: 4, Kernel: [2]int{3, 3}, Stride: two, Padding: [2]int{1, 1}, OutputPadding: [2]int{1, 1}, Groups: 2, Bias: true})
+	y = b.Act("tr", b.Add("ta", b.BatchNorm("tn", y, 0, 0), c), kernel.ReLU)
+	far := b.ConvTranspose("t1", x, convbn.ConvTranspose{OutC: 2, Kernel: [2]int{1, 1}, Stride: two, OutputPadding: [2]int{1, 1}, Bias: true})
+	return b.Concat("kt",
+		b.MaxPool("tp", b.Concat("up", y, far), op.PoolArgs{Kernel: two}),
+		b.ConvTranspose("t2", x, convbn.ConvTranspose{OutC: 3, Kernel: [2]int{3, 2}, Stride: [2]int{1, 2}, Dilation: [2]int{1, 2}, Pads: [4]int{1, 1, 1, 2}}),
+		b.Apply("lp", convbn.Linear{Out: 3, Bias: true, PerPixel: true}, x))
 }
 
 // products multiplies maps of every shape that fit x and z, whose size is 4×2×4; q is one channel of x.

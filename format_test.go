@@ -222,7 +222,8 @@ func allForms(t *testing.T) []*nn.Graph {
 			y = b.Apply(p.Function, p, y)
 		}
 		y = b.Apply("prelu", op.PReLU{PerChannel: true}, y)
-		k := b.Concat("k", y, d, c, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
+		u := b.ConvTranspose("ct", b.MaxPool("ms", x, op.PoolArgs{Kernel: [2]int{2, 2}}), convbn.ConvTranspose{OutC: 2, Kernel: [2]int{1, 1}, Stride: [2]int{2, 2}, OutputPadding: [2]int{1, 1}})
+		k := b.Concat("k", y, d, c, u, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))
 		if err != nil {
 			t.Fatal(err)

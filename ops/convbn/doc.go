@@ -60,6 +60,12 @@
 // as a whole (blockChunk); only where dW is so large that it is not cut over images the three are passes of their own.
 // A float output with a BN is not kept at all: its reader computes it again from the accumulator (Exec.Remakes).
 //
+// # Convolutions of other shapes
+//
+// A linear layer, also one per pixel, and a convolution with one dimension are geometries of the same node. So is a transposed
+// convolution, but for what is in front of it: its input is spread (spread.go), and the rest sees an ordinary convolution whose
+// weights have the output channels first, as folding, scales and masks need them. Only the order in files differs (layer.Slot).
+//
 // # Determinism
 //
 // Work is cut by shape alone (grid.Cut, dwCut). Sums over pieces are added up in the order of the pieces, weight gradients

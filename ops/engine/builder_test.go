@@ -126,6 +126,16 @@ func TestBuilderMistakes(t *testing.T) {
 		{"c", "Pads", "the padding is", func(b *nn.Builder) nn.Value {
 			return b.Conv("c", b.Input(), convbn.Conv{OutC: 4, Kernel: [2]int{3, 3}, Pads: [4]int{1, 0, 0, 1 << 62}})
 		}},
+		{"t", "OutputPadding", "less than the stride", func(b *nn.Builder) nn.Value {
+			return b.ConvTranspose("t", b.Input(), convbn.ConvTranspose{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, OutputPadding: [2]int{2, 0}})
+		}},
+		{"t", "Padding", "more than a kernel", func(b *nn.Builder) nn.Value {
+			return b.ConvTranspose("t", b.Input(), convbn.ConvTranspose{OutC: 4, Kernel: [2]int{3, 3}, Padding: [2]int{3, 0}})
+		}},
+		{"t", "Stride", "more than the", func(b *nn.Builder) nn.Value {
+			return b.ConvTranspose("t", b.Input(), convbn.ConvTranspose{OutC: 4, Kernel: [2]int{3, 3}, Stride: [2]int{1 << 20, 1 << 20}})
+		}},
+		{"c", "", "has 8 rows", func(b *nn.Builder) nn.Value { return b.Conv1d("c", b.Input(), convbn.Conv1d{OutC: 4, Kernel: 3}) }},
 		{"n", "momentum", "0…1", func(b *nn.Builder) nn.Value { return b.BatchNorm("n", b.Input(), 0, 2) }},
 	}
 	for _, tt := range tests {

@@ -170,6 +170,9 @@ func (c *compose64) conv(n *layer.Node, x []float64) []float64 {
 		s := scales[i/per]
 		w[i] = min(max(math.RoundToEven(v/s), float64(lo)), float64(hi)) * s
 	}
+	if k.Up != nil {
+		x = spread64(k, c.n, x)
+	}
 	y := conv64(k.Geom, c.n, x, w)
 	for i := range y {
 		o := i % k.Geom.OutC
@@ -287,6 +290,17 @@ func conv64(p kernel.Conv, n int, x, w []float64) []float64 {
 				}
 			}
 		}
+	}
+	return y
+}
+
+// spread64 is the input of a transposed convolution with zeros between its pixels.
+func spread64(k *convbn.Node, n int, x []float64) []float64 {
+	g, up := k.Geom, k.Up
+	y := make([]float64, n*g.H*g.W*g.C)
+	for i, v := range x {
+		c, w, h, b := i%g.C, i/g.C%up.W, i/g.C/up.W%up.H, i/g.C/up.W/up.H
+		y[((b*g.H+h*up.StrideH)*g.W+w*up.StrideW)*g.C+c] = v
 	}
 	return y
 }

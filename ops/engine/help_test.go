@@ -133,12 +133,15 @@ func everyOp(t testing.TB) *nn.Graph {
 	w := b.Conv("dw", y, convbn.Conv{OutC: 8, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Groups: 8, Bias: true})
 	p := b.MaxPool("mp", y, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 	q := b.AvgPool("ap", y, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
-	k := b.Concat("k", w, p, q)
+	u := b.Act("r4", bn("n3", b.ConvTranspose("ct", y, convbn.ConvTranspose{
+		OutC: 3, Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}, OutputPadding: [2]int{1, 1},
+	})), kernel.ReLU)
+	k := b.Concat("k", w, p, q, b.MaxPool("mp3", u, op.PoolArgs{Kernel: [2]int{2, 2}}))
 	s := b.Act("r2", bn("n2", k), kernel.ReLU)
 	a := b.Add("a2", s, k)
 	g := b.GlobalAvgPool("gp", a)
 	f := b.Flatten("f", b.MaxPool("mp2", a, op.PoolArgs{Kernel: [2]int{2, 2}}))
-	l := b.Act("r3", b.Linear("l1", f, 24, true), kernel.ReLU)
+	l := b.Act("r3", b.Linear("l1", f, 27, true), kernel.ReLU)
 	out := b.Linear("fc", b.Add("a3", l, g), 5, true)
 	gr, err := b.Graph(out)
 	must(t, err)

@@ -115,8 +115,16 @@ class Model:
         acc = convolve(x.centered(), weight, c, node["shape"])
         return self.accumulated(node, acc, x, z)
 
+    def conv_transpose(self, node, x, z=None):
+        c, weight = node["conv"], self.tensor(node, "weight").astype(np.float64)
+        acc = convolve_transposed(x.centered(), weight, c, node["shape"])
+        return self.accumulated(node, acc, x, z)
+
     def linear(self, node, x, z=None):
         rows = x.centered()
+        if node["shape"]["height"] * node["shape"]["width"] > 1:
+            acc = rows.astype(np.float64) @ self.tensor(node, "weight").astype(np.float64).T
+            return self.accumulated(node, acc.astype(np.int64), x, z)
         if rows.shape[1] * rows.shape[2] > 1:
             rows = rows.transpose(0, 3, 1, 2)
         acc = rows.reshape(len(rows), -1).astype(np.float64) @ self.tensor(node, "weight").astype(np.float64).T
@@ -303,6 +311,25 @@ def convolve(x, weight, conv, shape):
             sums = np.matmul(grouped.transpose(1, 0, 2), w.transpose(0, 2, 1)).transpose(1, 0, 2)
         acc = acc + sums
     return acc.reshape(len(x), shape["height"], shape["width"], shape["channels"]).astype(np.int64)
+
+
+def convolve_transposed(x, weight, conv, shape):
+    """The sums of a transposed convolution: every pixel adds its kernel to the output."""
+    (kh, kw), (sh, sw), (dh, dw), group = conv["kernel_shape"], conv["strides"], conv["dilations"], conv["group"]
+    n, h, w, channels = x.shape
+    top, left, bottom, right = conv["pads"]
+    more = conv.get("output_padding", (0, 0))
+    rows, columns = (h - 1) * sh + 1, (w - 1) * sw + 1
+    acc = np.zeros((n, rows + (kh - 1) * dh + more[0], columns + (kw - 1) * dw + more[1], shape["channels"]))
+    x = x.astype(np.float64).reshape(n, h, w, group, -1)
+    weight = weight.reshape(group, channels // group, -1, kh, kw)
+    for i in range(kh):
+        for j in range(kw):
+            part = np.einsum("nhwgc,gco->nhwgo", x, weight[:, :, :, i, j]).reshape(n, h, w, -1)
+            acc[:, i * dh:i * dh + rows:sh, j * dw:j * dw + columns:sw] += part
+    acc = acc[:, top:acc.shape[1] - bottom, left:acc.shape[2] - right]
+    assert acc.shape[1:3] == (shape["height"], shape["width"])
+    return acc.astype(np.int64)
 
 
 def main(path, dump, batch=50):
