@@ -107,7 +107,7 @@ func randomUnit(b *nn.Builder, r *rand.Rand, i int, x nn.Value, open []nn.Value,
 			a.OutC, a.Groups, a.Kernel = o.C, 1, [2]int{3, 3}
 		}
 	}
-	y := nn.Value{}
+	var y nn.Value
 	if z == nil && i%3 == 1 && s.H*s.W < 100 {
 		y = b.ConvTranspose(fmt.Sprintf("up%d", i), x, convbn.ConvTranspose{
 			OutC: a.OutC, Kernel: a.Kernel, Stride: [2]int{1 + i%2, 2}, Pads: [4]int{a.Kernel[0] / 2, 0, 0, 1}, OutputPadding: [2]int{0, 1}, Groups: a.Groups, Bias: a.Bias,
