@@ -45,7 +45,7 @@ func (in inputs) call(key string, c program.Call, skip string) {
 	for path, a := range program.Walk(c.Args) {
 		switch value := a.Value.Interface(); {
 		case a.Block:
-			in.put(key+"."+path, program.LabelsOf(a.Value))
+			in.put(key+"."+path, a.Labels)
 		case skip == "" || value != skip:
 			in.put(key+"."+path, value)
 		}

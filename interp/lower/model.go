@@ -93,13 +93,16 @@ func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 		if got == want {
 			continue
 		}
-		gives, set := m.Type, fmt.Sprintf("Set num_classes = %d.", want)
+		gives, set, at := m.Type, fmt.Sprintf("Set num_classes = %d.", want), m.Origin.At("num_classes")
 		if outputs := g.Outputs(); len(outputs) > 1 {
 			gives = fmt.Sprintf("%s's output %q", m.Type, outputs[k].Name)
 			set = fmt.Sprintf("Give it %d.", want)
 		}
+		if m.Network() != nil {
+			set, at = fmt.Sprintf("Give the last layer %d outputs.", want), m.Origin.At(program.LayerPath(g.Outputs()[k].Name)+".out_features")
+		}
 		d := diag.Diagnostic{
-			Code: diag.ClassCount, Subject: m.Origin.At("num_classes"), Address: m.Origin.Address,
+			Code: diag.ClassCount, Subject: at, Address: m.Origin.Address,
 			Summary: fmt.Sprintf("%s gives %s, but the data has %s", gives, diag.Count(got, "value"), diag.Count(want, "class")),
 			Detail:  set,
 			Related: []diag.Related{{Message: "where the classes come from", Range: f.Set.Origin.Header}},

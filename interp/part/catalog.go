@@ -153,5 +153,8 @@ func New[S any](c Catalog, call program.Call) (S, error) {
 	if !ok {
 		return none, fmt.Errorf("%s %q is not a %T", call.Kind, call.Type, &none)
 	}
+	if a, ok := v.(Assembler); ok {
+		return s, a.Assemble(c)
+	}
 	return s, nil
 }

@@ -80,6 +80,7 @@ var kinds = []struct {
 	{program.ConverterKind, "Converters", "`converter \"Type\" {}` inside `model_convert_pipeline {}`, in written order"},
 	{program.ObserverKind, "Observers", "`observer = \"name\"` inside `activation {}` of a qconfig; its arguments are in the same block. A weight has none: its scale follows from its present values"},
 	{program.ExportKind, "Exports", "`export \"Type\" {}` inside a stage"},
+	{program.LayerKind, "Layers", "`layer \"Type\" \"name\" {}` inside `model \"Network\"` and `network`; every layer also takes `from`, `count` and `for_each`"},
 }
 
 // Reference describes every part, sorted by kind and then by name.
@@ -105,7 +106,7 @@ func argDocs(args any, around ...reflect.Type) []ArgDoc {
 	var docs []ArgDoc
 	for f, v := range program.Arguments(args) {
 		switch {
-		case f.Label:
+		case f.Label || f.Network:
 			continue
 		case f.Block:
 			d := ArgDoc{Name: f.Name, Type: blockType, Required: !f.Optional, Doc: f.Doc, Many: f.Many(), Labels: f.Labels()}

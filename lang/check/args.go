@@ -26,9 +26,21 @@ func (c *checker) call(kind program.Kind, part *config.Part, address string, oth
 		taken = []string{string(program.TransformKind)}
 	}
 	args := reflect.ValueOf(sig.Args()).Elem()
-	content, ok := c.content(part.Rest, fmt.Sprintf("%s %q", kind, part.Type), scope.At{Address: address, Subject: call.Origin.Header}, program.Fields(args.Type()), taken...)
+	fine, rest := true, part.Rest
+	for _, f := range program.Fields(args.Type()) {
+		if f.Network {
+			var n program.Network
+			n, rest, fine = c.network(part, &call.Origin)
+			args.FieldByIndex(f.Index).Set(reflect.ValueOf(n))
+		}
+	}
+	if rest == nil {
+		call.Args, call.Faulty = args.Interface(), true
+		return call, false
+	}
+	content, ok := c.content(rest, fmt.Sprintf("%s %q", kind, part.Type), scope.At{Address: address, Subject: call.Origin.Header}, program.Fields(args.Type()), taken...)
 	call.Args, call.Refs, known = c.arguments(sig, args, false, content, &call.Origin, others...)
-	call.Faulty = !ok || !known
+	call.Faulty = !ok || !known || !fine
 	return call, !call.Faulty
 }
 

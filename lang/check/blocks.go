@@ -113,7 +113,7 @@ func (c *checker) typed(kind program.Kind, b *config.Block, rest hcl.Body, ok bo
 	var call program.Call
 	if rest != nil {
 		var fine bool
-		call, fine = c.call(kind, &config.Part{Type: b.Type, TypeRange: b.TypeRange, Header: b.Header, Rest: rest}, b.Address())
+		call, fine = c.call(kind, &config.Part{Type: b.Type, TypeRange: b.TypeRange, Header: b.Header, Rest: rest, Raw: b.Raw()}, b.Address())
 		if fine {
 			c.noStages(call.Refs, b.Address())
 		}

@@ -56,6 +56,8 @@ type checker struct {
 	cfg    *config.Pipeline
 	prog   *program.Program
 	stages []*stage
+
+	defined map[string]*scope.Name // networks by name
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {
@@ -75,6 +77,10 @@ func (c *checker) run() {
 	c.Declare(c.cfg)
 	c.Variables(c.cfg.Variables, scope.Given{Vars: c.opt.Vars, Env: c.opt.Env})
 	c.Locals()
+	c.defined = map[string]*scope.Name{}
+	for _, id := range c.Known("network") {
+		c.defined[id] = c.Lookup("network", id)
+	}
 	c.settings()
 	c.datasets()
 	c.models()

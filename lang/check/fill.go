@@ -61,7 +61,7 @@ func (c *checker) content(body hcl.Body, what string, p scope.At, fields []progr
 func (f *filling) fill(content config.Content, others ...string) bool {
 	ok, set := true, map[string]bool{}
 	for _, a := range scope.SortedAttrs(content.Attributes) {
-		i := slices.IndexFunc(f.fields, func(x program.Field) bool { return x.Name == a.Name && !x.Label })
+		i := slices.IndexFunc(f.fields, func(x program.Field) bool { return x.Name == a.Name && !x.Label && !x.Network })
 		switch {
 		case i < 0:
 			f.unknown(a, content.Attributes, others)
@@ -87,7 +87,11 @@ func (f *filling) fill(content config.Content, others ...string) bool {
 func (f *filling) attribute(x program.Field, a *hcl.Attribute) (given, ok bool) {
 	path, to := f.path+a.Name, f.to.FieldByIndex(x.Index)
 	f.origin.Attrs[path], f.origin.Names[path] = syntax.Range(a.Expr.Range()), syntax.Range(a.NameRange)
-	refs, given, ok := f.Assign(f.at.Address, a, to)
+	assign := f.Assign
+	if x.Single {
+		assign = f.AssignSingle
+	}
+	refs, given, ok := assign(f.at.Address, a, to)
 	for _, r := range refs {
 		r.Attr = path
 		f.refs = append(f.refs, r)
@@ -175,7 +179,7 @@ func (f *filling) labels(b *hcl.Block) bool {
 func (f *filling) required(set map[string]bool) bool {
 	ok := true
 	for _, x := range f.fields {
-		if x.Optional || x.Label || set[x.Name] || f.over {
+		if x.Optional || x.Label || x.Network || set[x.Name] || f.over {
 			continue
 		}
 		ok = false
@@ -193,7 +197,7 @@ func (f *filling) required(set map[string]bool) bool {
 func (f *filling) unknown(a *hcl.Attribute, given hcl.Attributes, others []string) {
 	names, free := slices.Clone(others), slices.Clone(others)
 	for _, x := range f.fields {
-		if x.Label || x.Block {
+		if x.Label || x.Block || x.Network {
 			continue
 		}
 		names = append(names, x.Name)

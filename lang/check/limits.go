@@ -31,6 +31,7 @@ func (c *checker) tooMany() bool {
 		{"qconfig blocks", maxStages, c.cfg.QConfigs},
 		{"stages", maxStages, c.cfg.Stages},
 		{"output blocks", maxKind, c.cfg.Outputs},
+		{"network blocks", maxKind, c.cfg.Networks},
 		{"locals blocks", maxKind, c.cfg.Locals},
 	} {
 		if n := len(set.blocks); n > set.most {

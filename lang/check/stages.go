@@ -49,7 +49,7 @@ func (c *checker) forRules() *lint.Pipeline {
 	for _, s := range c.stages {
 		p.Stages = append(p.Stages, &s.Stage)
 	}
-	for _, kind := range []string{"var", "local", "dataset", "model", "qconfig"} {
+	for _, kind := range []string{"var", "local", "dataset", "model", "qconfig", "network"} {
 		for _, id := range c.Known(kind) {
 			n := c.Lookup(kind, id)
 			p.Names = append(p.Names, lint.Name{Kind: kind, Name: id, Word: n.Word(), Address: n.Address, Where: syntax.Range(n.Where), Used: n.Used})

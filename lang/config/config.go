@@ -46,6 +46,7 @@ type Pipeline struct {
 	Settings, Variables, Locals []*Block
 	Datasets, Models, QConfigs  []*Block
 	Stages, Outputs             []*Block
+	Networks                    []*Block
 }
 
 // root is the top level of one file, as gohcl decodes it.
@@ -58,6 +59,7 @@ type root struct {
 	QConfigs  []*named `hcl:"qconfig,block"`
 	Stages    []*named `hcl:"stage,block"`
 	Outputs   []*named `hcl:"output,block"`
+	Networks  []*named `hcl:"network,block"`
 }
 
 type bare struct {
@@ -123,6 +125,7 @@ func (p *Pipeline) add(r *root) {
 	one(&p.QConfigs, "qconfig", r.QConfigs)
 	one(&p.Stages, "stage", r.Stages)
 	one(&p.Outputs, "output", r.Outputs)
+	one(&p.Networks, "network", r.Networks)
 }
 
 // Loops is what dynamic blocks are expanded with. Check is asked before each

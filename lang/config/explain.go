@@ -243,6 +243,7 @@ func insides() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"qpipe": reflect.TypeFor[Settings](), "variable": reflect.TypeFor[Variable](), "dataset": reflect.TypeFor[Dataset](),
 		"qconfig": reflect.TypeFor[QConfig](), "stage": reflect.TypeFor[Stage](), "output": reflect.TypeFor[Output](),
+		"network": reflect.TypeFor[Network](),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"qpipe/lang/diag"
@@ -22,6 +23,8 @@ type Part struct {
 	TypeRange hcl.Range `hcl:"type,label_range"`
 	Header    hcl.Range `hcl:",def_range"`
 	Rest      hcl.Body  `hcl:",remain"`
+
+	Raw *hclsyntax.Body // as it is written, where that is known
 }
 
 // Content is what the body of a part holds, or in a block of one.

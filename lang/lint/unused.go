@@ -19,8 +19,11 @@ func unused() Rule {
 				if n.Used {
 					continue
 				}
-				report(found(place{address: n.Address, subject: n.Where},
-					fmt.Sprintf("Remove it, or refer to it as %s.%s.", n.Kind, n.Name), "%s %q is never used", n.Word, n.Name))
+				way := fmt.Sprintf("Remove it, or refer to it as %s.%s.", n.Kind, n.Name)
+				if n.Kind == "network" {
+					way = fmt.Sprintf("Remove it, or write a layer of it: layer %q \"name\" {}.", n.Name)
+				}
+				report(found(place{address: n.Address, subject: n.Where}, way, "%s %q is never used", n.Word, n.Name))
 			}
 		},
 	}

@@ -14,6 +14,8 @@ type Field struct {
 	Optional bool
 	Block    bool     // it is written as a block: a pointer to a struct once, a slice of structs any number of times
 	Label    bool     // it is a label of the struct's block
+	Network  bool     // a [Network]: the blocks of the part's body are its layers
+	Single   bool     // a list that may be written as its only element
 	OneOf    []string // the only values allowed; empty: any
 	Doc      string
 	Type     reflect.Type
@@ -80,8 +82,10 @@ func field(f reflect.StructField, tag string, i int) Field {
 	}
 	return Field{
 		Name: name, Optional: slices.Contains(options, "optional"), Label: slices.Contains(options, "label"),
-		Block: slices.Contains(options, "block") && holdsBlocks(f.Type),
-		OneOf: strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"), Type: f.Type, Index: []int{i},
+		Block:   slices.Contains(options, "block") && holdsBlocks(f.Type),
+		Network: slices.Contains(options, "network") && f.Type == networkType,
+		Single:  slices.Contains(options, "single") && f.Type.Kind() == reflect.Slice,
+		OneOf:   strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"), Type: f.Type, Index: []int{i},
 	}
 }
 
@@ -127,7 +131,8 @@ func FieldAt(args reflect.Type, path string) (Field, bool) {
 // Argument is an argument at any depth.
 type Argument struct {
 	Field
-	Value reflect.Value // for a block its struct
+	Value  reflect.Value // for a block its struct
+	Labels []string      // of a block; of a layer its type and what it reads
 }
 
 // Walk yields all arguments of an Args value with their paths, such as "width" and "layer[1].width". A block
@@ -142,14 +147,18 @@ func walk(prefix string, v reflect.Value, yield func(string, Argument) bool) boo
 	for f, value := range arguments(v) {
 		switch {
 		case f.Label:
+		case f.Network:
+			if !walkNetwork(prefix, value.Interface().(Network), yield) {
+				return false
+			}
 		case f.Block:
 			for i, block := range blocksOf(value) {
 				path := BlockPath(prefix, f, i)
-				if !yield(path, Argument{f, block}) || !walk(path+".", block, yield) {
+				if !yield(path, Argument{f, block, labelsOf(block)}) || !walk(path+".", block, yield) {
 					return false
 				}
 			}
-		case !yield(prefix+f.Name, Argument{f, value}):
+		case !yield(prefix+f.Name, Argument{Field: f, Value: value}):
 			return false
 		}
 	}
@@ -180,8 +189,8 @@ func blocksOf(v reflect.Value) []reflect.Value {
 	return out
 }
 
-// LabelsOf are the labels of a block's struct.
-func LabelsOf(block reflect.Value) []string {
+// labelsOf are the labels of a block's struct.
+func labelsOf(block reflect.Value) []string {
 	labels := []string{}
 	for f, v := range arguments(block) {
 		if f.Label {

@@ -16,6 +16,7 @@ const (
 	ConverterKind Kind = "converter"
 	ObserverKind  Kind = "observer"
 	ExportKind    Kind = "export"
+	LayerKind     Kind = "layer"
 )
 
 // Need says whether a part accepts a meta-argument.
@@ -65,6 +66,10 @@ const (
 // and "optional" as well where it may be left out. The struct has tags and blocks of its own, may
 // have a method Validate, and defaults by [Defaulter]. An argument inside is named by its path, as
 // in `part.Bad("layer[1].width", …)`. An observer's arguments have no blocks.
+//
+// A list with "single" may be written as its only element: kernel_size = 3. A field of the type [Network] with
+// "network" takes the blocks input, layer and output of the part's body; the arguments of a layer are those of a
+// part of the kind [LayerKind].
 type Signature struct {
 	Kind          Kind
 	Name          string

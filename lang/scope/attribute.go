@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -15,6 +16,15 @@ import (
 // Assign evaluates an attribute and decodes its value; given is false for a
 // null, which leaves the variable as it is.
 func (s *Scope) Assign(address string, a *hcl.Attribute, to reflect.Value) (refs []program.Ref, given, ok bool) {
+	return s.assign(address, a, to, false)
+}
+
+// AssignSingle is Assign for a list that may be written as its only element.
+func (s *Scope) AssignSingle(address string, a *hcl.Attribute, to reflect.Value) (refs []program.Ref, given, ok bool) {
+	return s.assign(address, a, to, true)
+}
+
+func (s *Scope) assign(address string, a *hcl.Attribute, to reflect.Value, single bool) (refs []program.Ref, given, ok bool) {
 	refs, ok = s.References(a.Expr, address, a.Name)
 	if !ok {
 		return refs, false, false
@@ -22,6 +32,9 @@ func (s *Scope) Assign(address string, a *hcl.Attribute, to reflect.Value) (refs
 	v, ok := s.Value(a.Expr, address)
 	if !ok {
 		return refs, false, false
+	}
+	if single && !v.IsNull() && v.IsKnown() && v.Type().IsPrimitiveType() {
+		v = cty.TupleVal([]cty.Value{v})
 	}
 	p := At{Address: address, Subject: syntax.Range(a.Expr.Range())}
 	switch err := assign(v, to); {

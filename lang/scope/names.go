@@ -52,6 +52,7 @@ func (s *Scope) Declare(cfg *config.Pipeline) {
 		{"qconfig", cfg.QConfigs},
 		{"stage", cfg.Stages},
 		{"output", cfg.Outputs},
+		{"network", cfg.Networks},
 	} {
 		s.names[set.kind] = map[string]*Name{}
 		for _, b := range set.blocks {

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -46,12 +47,15 @@ func (s *Scope) References(expr hcl.Expression, address, attr string) (refs []pr
 
 func (s *Scope) resolve(t hcl.Traversal, address string) ([]program.Ref, bool) {
 	kind := t.RootName()
-	if kind == "stage" {
+	if kind == "stage" && s.names[kind] != nil {
 		return s.resolveStage(t, address)
 	}
+	if v, ok := s.inner[kind]; ok {
+		return nil, s.inside(t, v, address)
+	}
 	names, ok := s.names[kind]
-	if !ok || kind == "output" {
-		kinds := []string{"var", "local", "dataset", "model", "qconfig", "stage"}
+	if !ok || kind == "output" || kind == "network" {
+		kinds := s.words()
 		s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t[0].SourceRange())},
 			s.rootHint(kind, kinds), "nothing is called %q", kind)
 		return nil, false
@@ -86,6 +90,17 @@ func (s *Scope) unknown(kind, id string, p At) {
 	if !s.unlabelled(kind) {
 		s.Errorf(diag.UnknownReference, p, s.suggest(kind, id), "there is no %s.%s", kind, id)
 	}
+}
+
+// words are the first words of references, where they are looked up.
+func (s *Scope) words() []string {
+	var words []string
+	for _, kind := range []string{"var", "local", "dataset", "model", "qconfig", "stage"} {
+		if s.names[kind] != nil {
+			words = append(words, kind)
+		}
+	}
+	return append(words, slices.Sorted(maps.Keys(s.inner))...)
 }
 
 // rootHint suggests what was meant by an unknown first word.

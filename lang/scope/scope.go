@@ -37,6 +37,7 @@ type Scope struct {
 	spent   bool // that the budget of the whole pipeline is spent has been reported
 	hints   int  // work that suggestions may still take
 	late    late
+	inner   map[string]cty.Value // what can be referred to besides the names, inside of a network
 
 	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }

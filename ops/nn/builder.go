@@ -67,6 +67,19 @@ func (b *Builder) AddInput(name string, in tensor.Shape) Value {
 	return b.Apply(name, op.Input{Shape: in})
 }
 
+// Err is the first mistake, nil for none.
+func (b *Builder) Err() error {
+	if b.err == nil {
+		return nil
+	}
+	return b.err
+}
+
+// Fail records a mistake in making a node: what a module finds wrong with what it is given.
+func (b *Builder) Fail(name, format string, args ...any) Value {
+	return b.fail(name, fmt.Errorf(format, args...))
+}
+
 // Apply adds a node that applies an op to values.
 func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 	if !b.usable(name, xs) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"qpipe/interp/part"
+	"qpipe/ops/module"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
@@ -25,7 +26,7 @@ func ConvNetDefaults() ConvNetArgs {
 
 // Validate implements the language's check after decoding.
 func (a ConvNetArgs) Validate() error {
-	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
+	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
 }
 
 type convNet struct{ ConvNetArgs }
@@ -44,7 +45,7 @@ func NewConvNet(a ConvNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (c convNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := norm{c.BNEps, c.BNMomentum}, activation(c.Act)
+	n, act := module.Norm{Eps: c.BNEps, Momentum: c.BNMomentum}, activation(c.Act)
 	b := nn.NewBuilder(in[0])
 	x := b.Input()
 	for s := range 3 {
@@ -53,7 +54,7 @@ func (c convNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 			x = b.MaxPool(fmt.Sprintf("backbone.stage%d.pool", s), x, op.PoolArgs{Kernel: [2]int{2, 2}})
 		}
 		for i := 1; i <= 2; i++ {
-			x = ConvModule2d{Name: fmt.Sprintf("%s.conv%d", name, i), OutC: c.Width << s, Kernel: 3, Stride: 1, Act: act, norm: n}.Add(b, x)
+			x = module.Conv(c.Width<<s, 3, 1, act, n).Add(b, fmt.Sprintf("%s.conv%d", name, i), x)
 		}
 	}
 	x = b.GlobalAvgPool("head.pool", x)

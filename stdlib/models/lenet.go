@@ -2,6 +2,7 @@ package models
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/module"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
@@ -23,7 +24,7 @@ func LeNetDefaults() LeNetArgs {
 
 // Validate implements the language's check after decoding.
 func (a LeNetArgs) Validate() error {
-	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
+	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
 }
 
 type leNet struct{ LeNetArgs }
@@ -42,12 +43,12 @@ func NewLeNet(a LeNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (l leNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := norm{l.BNEps, l.BNMomentum}, activation(l.Act)
+	n, act := module.Norm{Eps: l.BNEps, Momentum: l.BNMomentum}, activation(l.Act)
 	pool := op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
 	b := nn.NewBuilder(in[0])
-	x := ConvModule2d{Name: "backbone.conv1", OutC: l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, b.Input())
+	x := module.Conv(l.Width, 5, 1, act, n).Add(b, "backbone.conv1", b.Input())
 	x = b.MaxPool("backbone.pool1", x, pool)
-	x = ConvModule2d{Name: "backbone.conv2", OutC: 2 * l.Width, Kernel: 5, Stride: 1, Act: act, norm: n}.Add(b, x)
+	x = module.Conv(2*l.Width, 5, 1, act, n).Add(b, "backbone.conv2", x)
 	x = b.MaxPool("backbone.pool2", x, pool)
 	return b.Graph(b.Linear("head.fc", x, l.NumClasses, true))
 }

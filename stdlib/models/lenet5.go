@@ -2,6 +2,7 @@ package models
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/module"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
@@ -22,7 +23,7 @@ func LeNet5Defaults() LeNet5Args {
 
 // Validate implements the language's check after decoding.
 func (a LeNet5Args) Validate() error {
-	return common(a.NumClasses, 1, norm{a.BNEps, a.BNMomentum})
+	return common(a.NumClasses, 1, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
 }
 
 type leNet5 struct{ LeNet5Args }
@@ -44,8 +45,9 @@ func NewLeNet5(a LeNet5Args) (part.Model, error) {
 func (l leNet5) Build(in []tensor.Shape) (*nn.Graph, error) {
 	b := nn.NewBuilder(in[0])
 	conv := func(name string, x nn.Value, outC, size, padding int) nn.Value {
-		m := ConvModule2d{Name: name, OutC: outC, Kernel: size, Stride: 1, Act: activation(l.Act), norm: norm{l.BNEps, l.BNMomentum}}
-		return m.padded(b, x, padding)
+		m := module.Conv(outC, size, 1, activation(l.Act), module.Norm{Eps: l.BNEps, Momentum: l.BNMomentum})
+		m.Conv.Padding = [2]int{padding, padding}
+		return m.Add(b, name, x)
 	}
 	pool := op.PoolArgs{Kernel: [2]int{2, 2}}
 	x := b.MaxPool("backbone.pool1", conv("backbone.conv1", b.Input(), 6, 5, 2), pool)

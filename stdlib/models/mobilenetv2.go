@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"qpipe/interp/part"
+	"qpipe/ops/module"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -31,7 +32,7 @@ func (a MobileNetV2Args) Validate() error {
 	if err := layout("strides", a.Strides); err != nil {
 		return err
 	}
-	return common(a.NumClasses, 1, norm{a.BNEps, a.BNMomentum})
+	return common(a.NumClasses, 1, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
 }
 
 type mobileNetV2 struct{ MobileNetV2Args }
@@ -63,13 +64,13 @@ var invertedStages = []struct{ expand, outC, blocks, imagenet, cifar int }{
 
 // Build implements part.Model.
 func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := norm{m.BNEps, m.BNMomentum}, activation(m.Act)
+	n, act := module.Norm{Eps: m.BNEps, Momentum: m.BNMomentum}, activation(m.Act)
 	b := nn.NewBuilder(in[0])
-	stem := ConvModule2d{Name: "backbone.stem", OutC: m.channels(32), Kernel: 3, Stride: 2, Act: act, norm: n}
+	stride := 2
 	if m.Strides == cifar {
-		stem.Stride = 1
+		stride = 1
 	}
-	x := stem.Add(b, b.Input())
+	x := module.Conv(m.channels(32), 3, stride, act, n).Add(b, "backbone.stem", b.Input())
 	for s, t := range invertedStages {
 		stride := t.imagenet
 		if m.Strides == cifar {
@@ -79,17 +80,15 @@ func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
 			if i > 0 {
 				stride = 1
 			}
-			x = InvertedResidual{
-				Name: fmt.Sprintf("backbone.stage%d.%d", s+1, i), Expand: t.expand, OutC: m.channels(t.outC),
-				Stride: stride, Act: act, norm: n,
-			}.Add(b, x)
+			block := module.InvertedResidual{Expand: t.expand, OutC: m.channels(t.outC), Stride: stride, Act: act, Norm: n}
+			x = block.Add(b, fmt.Sprintf("backbone.stage%d.%d", s+1, i), x)
 		}
 	}
 	last := m.channels(1280)
 	if m.WidthMult < 1 {
 		last = 1280 // narrow networks keep the last width (section 3.3)
 	}
-	x = ConvModule2d{Name: "backbone.last", OutC: last, Kernel: 1, Stride: 1, Act: act, norm: n}.Add(b, x)
+	x = module.Conv(last, 1, 1, act, n).Add(b, "backbone.last", x)
 	x = b.GlobalAvgPool("head.pool", x)
 	return b.Graph(b.Linear("head.fc", x, m.NumClasses, true))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"qpipe/interp/part"
+	"qpipe/ops/module"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
@@ -56,7 +57,7 @@ func (a ResNetArgs) Validate() error {
 	if err := layout("stem", a.Stem); err != nil {
 		return err
 	}
-	return common(a.NumClasses, a.Width, norm{a.BNEps, a.BNMomentum})
+	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
 }
 
 type resNet struct{ ResNetArgs }
@@ -77,7 +78,7 @@ func NewResNet(a ResNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (r resNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := norm{r.BNEps, r.BNMomentum}, activation(r.Act)
+	n, act := module.Norm{Eps: r.BNEps, Momentum: r.BNMomentum}, activation(r.Act)
 	b := nn.NewBuilder(in[0])
 	x := r.stem(b, n)
 	counts, bottleneck := blocks(r.Depth)
@@ -89,9 +90,9 @@ func (r resNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 				stride = 2
 			}
 			if bottleneck {
-				x = BottleneckResBlock{Name: name, MidC: width, Stride: stride, Act: act, norm: n}.Add(b, x)
+				x = module.BottleNeck{MidC: width, Stride: stride, Act: act, Norm: n}.Add(b, name, x)
 			} else {
-				x = BasicResBlock{Name: name, OutC: width, Stride: stride, Act: act, norm: n}.Add(b, x)
+				x = module.BasicResBlock{OutC: width, Stride: stride, Act: act, Norm: n}.Add(b, name, x)
 			}
 		}
 		width *= 2
@@ -101,12 +102,11 @@ func (r resNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 }
 
 // stem adds the first layers.
-func (r resNet) stem(b *nn.Builder, n norm) nn.Value {
-	m := ConvModule2d{Name: "backbone.stem", OutC: r.Width, Kernel: 3, Stride: 1, Act: activation(r.Act), norm: n}
+func (r resNet) stem(b *nn.Builder, n module.Norm) nn.Value {
 	if r.Stem == cifar {
-		return m.Add(b, b.Input())
+		return module.Conv(r.Width, 3, 1, activation(r.Act), n).Add(b, "backbone.stem", b.Input())
 	}
-	m.Kernel, m.Stride = 7, 2
+	x := module.Conv(r.Width, 7, 2, activation(r.Act), n).Add(b, "backbone.stem", b.Input())
 	pool := op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
-	return b.MaxPool("backbone.stem.pool", m.Add(b, b.Input()), pool)
+	return b.MaxPool("backbone.stem.pool", x, pool)
 }

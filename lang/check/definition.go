@@ -1,0 +1,176 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/scope"
+	"qpipe/lang/syntax"
+)
+
+// definition puts the layers of a `network` block in the place of a layer of its name.
+func (u *unroller) definition(f *frame, l *config.Layer, def *config.Block, address, name string, from []string) cty.Value {
+	at := scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}
+	if slices.Contains(u.open, def.Name) {
+		u.Errorf(diag.LocalCycle, at, "A network cannot be a part of itself.", "network %q contains itself: %s", def.Name, strings.Join(append(u.open, def.Name), " → "))
+		return cty.DynamicVal
+	}
+	in := u.decoded(def)
+	values, ok := u.given(l, in, def, address)
+	ok = u.connected(l, in, def, address, from) && ok
+	if !ok {
+		return cty.DynamicVal
+	}
+	inner := &frame{address: def.Address(), prefix: name + ".", layers: map[string]cty.Value{}}
+	inner.input, inner.last = scope.Wire(from[0]), from[0]
+	if len(in.Inputs) > 0 {
+		wires := map[string]cty.Value{}
+		for i, b := range in.Inputs {
+			wires[b.Name] = scope.Wire(from[i])
+		}
+		if inner.input = cty.ObjectVal(wires); len(from) > 1 {
+			inner.last = ""
+		}
+	}
+	u.open = append(u.open, def.Name)
+	defer func() { u.open = u.open[:len(u.open)-1] }()
+	v := cty.DynamicVal
+	u.Within(scope.Inner{Closed: true}, func() {
+		if u.Parameters(def.Address(), in.Parameters(), values) {
+			u.body(inner, in.Layers)
+			v = u.results(inner, in, def)
+		}
+	})
+	return v
+}
+
+// decoded is the inside of a definition.
+func (u *unroller) decoded(def *config.Block) *config.Network {
+	if in := u.defs[def.Name]; in != nil {
+		return in
+	}
+	in, list := config.Inside[config.Network](def, nil)
+	u.Add(def.Address(), list)
+	u.defs[def.Name] = in
+	seen := map[string]cty.Value{}
+	for _, b := range in.Inputs {
+		u.fresh(def.Address()+".input."+b.Name, "input", b.Name, b.NameRange, seen)
+		seen[b.Name] = cty.DynamicVal
+	}
+	if len(in.Layers) == 0 {
+		u.Errorf(diag.MissingBlock, scope.At{Address: def.Address(), Subject: syntax.Range(def.Header)}, `Add: layer "Type" "name" { … }`, "network %q has no layer", def.Name)
+	}
+	return in
+}
+
+// given evaluates what an instance gives for the variables of its definition.
+func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block, address string) (values map[string]scope.Argument, ok bool) {
+	content, list := config.Arguments(l.Rest, fmt.Sprintf("network %q", def.Name), nil)
+	ok = u.Add(address, list)
+	var names []string
+	for _, b := range in.Parameters() {
+		names = append(names, b.Name)
+	}
+	values = map[string]scope.Argument{}
+	for _, a := range scope.SortedAttrs(content.Attributes) {
+		if !slices.Contains(names, a.Name) {
+			u.Errorf(diag.UnknownAttribute, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
+				diag.DidYouMean(a.Name, append(names, "from", "count", "for_each"), "variables of network "+def.Name),
+				"network %q has no variable %q", def.Name, a.Name).Meant = diag.Nearest(a.Name, names)
+			ok = false
+			continue
+		}
+		v, fine := u.argument(a, address)
+		values[a.Name], ok = scope.Argument{Value: v, At: a.Expr.Range()}, ok && fine
+	}
+	for _, b := range in.Parameters() {
+		if _, set := values[b.Name]; !set && !scope.HasDefault(b) && !u.Meant(address, b.Name) {
+			d := u.Errorf(diag.MissingAttribute, scope.At{Address: address, Subject: syntax.Range(l.Header)}, fmt.Sprintf("Add: %s = …", b.Name), "%q is missing: network %q requires it", b.Name, def.Name)
+			d.Related = []diag.Related{{Message: "the variable is here", Range: syntax.Range(b.Header)}}
+			ok = false
+		}
+	}
+	return values, ok
+}
+
+// argument evaluates what is given for a variable.
+func (u *unroller) argument(a *hcl.Attribute, address string) (cty.Value, bool) {
+	refs, ok := u.References(a.Expr, address, a.Name)
+	if !ok {
+		return cty.DynamicVal, false
+	}
+	u.noStages(refs, address)
+	v, ok := u.Value(a.Expr, address)
+	return v, ok && len(refs) == 0
+}
+
+// connected reports an instance that does not read as many values as its definition has inputs.
+func (u *unroller) connected(l *config.Layer, in *config.Network, def *config.Block, address string, from []string) bool {
+	want := max(len(in.Inputs), 1)
+	if len(from) == want {
+		return true
+	}
+	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
+	if l.From != nil {
+		at.Subject = syntax.Range(l.From.Expr.Range())
+	}
+	detail := "Write one: from = layer.NAME."
+	if want > 1 {
+		var names []string
+		for _, b := range in.Inputs {
+			names = append(names, "layer."+b.Name)
+		}
+		detail = "Write them in this order: from = [" + strings.Join(names, ", ") + "]."
+	}
+	d := u.Errorf(diag.WrongType, at, detail, "network %q has %s, and %d are given", def.Name, diag.Count(want, "input"), len(from))
+	d.Related = []diag.Related{{Message: "the network is here", Range: syntax.Range(def.Header)}}
+	return false
+}
+
+// results is what an instance gives: the layer that the output block names, or the last one; of several output blocks an object.
+func (u *unroller) results(f *frame, in *config.Network, def *config.Block) cty.Value {
+	if len(in.Outputs) == 0 {
+		if f.last == "" {
+			if !u.List.HasErrors() {
+				u.Errorf(diag.MissingBlock, scope.At{Address: def.Address(), Subject: syntax.Range(def.Header)}, `Add: output "name" { from = layer.NAME }`, "network %q does not say what its output is", def.Name)
+			}
+			return cty.DynamicVal
+		}
+		return scope.Wire(f.last)
+	}
+	all := map[string]cty.Value{}
+	for _, b := range in.Outputs {
+		address := def.Address() + ".output." + b.Name
+		if !u.fresh(address, "output", b.Name, b.NameRange, all) {
+			continue
+		}
+		name, ok := u.result(f, b, address)
+		if !ok {
+			return cty.DynamicVal
+		}
+		all[b.Name] = scope.Wire(name)
+	}
+	if len(in.Outputs) == 1 {
+		return all[in.Outputs[0].Name]
+	}
+	return cty.ObjectVal(all)
+}
+
+// definitionOf is the `network` block of a name, nil for none. Inside of a network the names of the pipeline are out of sight.
+func (c *checker) definitionOf(name string) *config.Block {
+	for _, b := range c.cfg.Networks {
+		if b.Name == name {
+			if n := c.defined[name]; n != nil {
+				n.Used = true
+			}
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,365 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+	"qpipe/lang/scope"
+	"qpipe/lang/syntax"
+)
+
+// maxLayers is how many layers a network may have, loops unrolled and definitions written out.
+const maxLayers = 10_000
+
+// unroller writes a network out: it unrolls loops and puts the layers of definitions in the place of their instances.
+type unroller struct {
+	*checker
+	out     program.Network
+	origin  *program.Origin // of the model; it gets the places of the layers' arguments
+	open    []string        // the definitions that are being written out
+	defs    map[string]*config.Network
+	said    map[mistake]bool // what has been reported: a definition's mistakes come once
+	crowded bool
+	depth   int // of once
+}
+
+// mistake is what is the same in two reports of one mistake.
+type mistake struct {
+	code    diag.Code
+	at      diag.Range
+	summary string
+}
+
+// frame is the body of a network, or of a definition, while its layers are written out.
+type frame struct {
+	address string               // of the block
+	prefix  string               // of its layers' names
+	input   cty.Value            // what `input` is
+	layers  map[string]cty.Value // what `layer` has so far
+	last    string               // what the next layer reads, if it does not say; "" where that is not one value
+}
+
+// network decodes the layers of a model. What is left of the body are its other arguments.
+func (c *checker) network(part *config.Part, o *program.Origin) (n program.Network, rest hcl.Body, ok bool) {
+	var in config.Layers
+	ok = c.Expand(scope.At{Address: o.Address, Subject: o.Header}, func(*config.Loops) (list diag.List) {
+		in, list = config.LayersOf(part)
+		return list
+	})
+	u := &unroller{checker: c, origin: o, defs: map[string]*config.Network{}, said: map[mistake]bool{}}
+	before := len(c.List)
+	f := &frame{address: o.Address, layers: map[string]cty.Value{}}
+	u.inputs(f, in.Inputs)
+	u.body(f, in.Layers)
+	u.outputs(f, in.Outputs)
+	if len(in.Layers) == 0 {
+		u.Errorf(diag.MissingBlock, scope.At{Address: o.Address, Subject: o.Header}, `Add: layer "Type" "name" { … }`, "the network has no layer")
+	}
+	return u.out, in.Rest, ok && !c.List[before:].HasErrors()
+}
+
+// inputs declares the inputs of the model's network.
+func (u *unroller) inputs(f *frame, blocks []*config.Input) {
+	f.input, f.last = scope.Wire(program.InputName), program.InputName
+	if len(blocks) == 0 {
+		return
+	}
+	values := map[string]cty.Value{}
+	for _, b := range blocks {
+		address := f.address + ".input." + b.Name
+		if !u.fresh(address, "input", b.Name, b.NameRange, values) {
+			continue
+		}
+		name := program.InputName + "." + b.Name
+		in := program.NetworkInput{Name: b.Name}
+		u.origin.Attrs[name], u.origin.Names[name] = syntax.Range(b.Header), syntax.Range(b.NameRange)
+		if b.Shape != nil {
+			u.origin.Attrs[name+".shape"], u.origin.Names[name+".shape"] = syntax.Range(b.Shape.Expr.Range()), syntax.Range(b.Shape.NameRange)
+			if u.Get(address, b.Shape, &in.Shape) && len(in.Shape) != 3 {
+				u.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(b.Shape.Expr.Range())},
+					"Write height, width and channels: shape = [32, 32, 3].", "a shape has three numbers, and this has %d", len(in.Shape))
+			}
+		}
+		u.out.Inputs = append(u.out.Inputs, in)
+		values[b.Name] = scope.Wire(name)
+	}
+	f.input, f.last = cty.ObjectVal(values), ""
+	if len(u.out.Inputs) == 1 {
+		f.last = program.InputName + "." + u.out.Inputs[0].Name
+	}
+}
+
+// fresh reports whether a name can be given, and reports it where not.
+func (u *unroller) fresh(address, word, name string, where hcl.Range, taken map[string]cty.Value) bool {
+	at := scope.At{Address: address, Subject: syntax.Range(where)}
+	if !hclsyntax.ValidIdentifier(name) {
+		u.Errorf(diag.BadLabel, at, "A name has letters, digits, _ and -, and begins with a letter: it is used in references.", "%q is not a name", name)
+		return false
+	}
+	if _, again := taken[name]; again {
+		u.once(func() {
+			u.Errorf(diag.DuplicateName, at, "Rename one of the two.", "a second %s is named %q", word, name)
+		})
+		return false
+	}
+	return true
+}
+
+// once keeps what do reports only where it has not been reported: a definition is written out several times.
+func (u *unroller) once(do func()) {
+	before := len(u.List)
+	u.depth++
+	do()
+	if u.depth--; u.depth > 0 {
+		return // whoever is around looks at all of it
+	}
+	kept := u.List[:before]
+	for _, d := range u.List[before:] {
+		m := mistake{d.Code, d.Subject, d.Summary}
+		if !u.said[m] {
+			u.said[m] = true
+			kept = append(kept, d)
+		}
+	}
+	u.List = kept
+}
+
+// body writes out layers in their order.
+func (u *unroller) body(f *frame, layers []*config.Layer) {
+	for _, l := range layers {
+		address := f.address + ".layer." + l.Name
+		if u.crowded || !u.fresh(address, "layer", l.Name, l.NameRange, f.layers) {
+			continue
+		}
+		u.once(func() { f.layers[l.Name] = u.layer(f, l, address) })
+	}
+}
+
+// layer writes out a layer, or the several that its loop makes, and returns what `layer.NAME` is.
+func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
+	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
+	if l.Count != nil && l.ForEach != nil {
+		u.Errorf(diag.BadValue, at, "Remove one of the two.", "a layer has either count or for_each")
+		return cty.DynamicVal
+	}
+	if l.Count == nil && l.ForEach == nil {
+		return u.instance(f, l, address, f.prefix+l.Name, nil)
+	}
+	keys, values, ok := u.loop(f, l, address)
+	if !ok {
+		return cty.DynamicVal
+	}
+	var list []cty.Value
+	object := map[string]cty.Value{}
+	for i, key := range keys {
+		loop := map[string]cty.Value{}
+		if l.Count != nil {
+			loop["count"] = cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
+			f.layers[l.Name] = cty.TupleVal(list)
+		} else {
+			loop["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": values[i]})
+			f.layers[l.Name] = cty.ObjectVal(object)
+		}
+		v := u.instance(f, l, fmt.Sprintf("%s[%s]", address, key), f.prefix+l.Name+"."+key, loop)
+		list, object[key] = append(list, v), v
+	}
+	if l.Count != nil {
+		return cty.TupleVal(list)
+	}
+	return cty.ObjectVal(object)
+}
+
+// loop evaluates count or for_each: the keys of the instances, and for for_each their values.
+func (u *unroller) loop(f *frame, l *config.Layer, address string) (keys []string, values []cty.Value, ok bool) {
+	u.Within(f.inner(nil), func() {
+		if l.Count != nil {
+			n := 0
+			if ok = u.Get(address, l.Count, &n); !ok {
+				return
+			}
+			if n < 0 || n > maxLayers {
+				u.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(l.Count.Expr.Range())},
+					fmt.Sprintf("Write a number from 0 to %d.", maxLayers), "count cannot be %d", n)
+				ok = false
+				return
+			}
+			for i := range n {
+				keys = append(keys, strconv.Itoa(i))
+			}
+			return
+		}
+		keys, values, ok = u.each(l.ForEach, address)
+	})
+	return keys, values, ok
+}
+
+// each evaluates a for_each: a map, an object, or a set or list of strings.
+func (u *unroller) each(a *hcl.Attribute, address string) (keys []string, values []cty.Value, ok bool) {
+	at := scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())}
+	if _, ok = u.References(a.Expr, address, a.Name); !ok {
+		return nil, nil, false
+	}
+	v, ok := u.Value(a.Expr, address)
+	if !ok {
+		return nil, nil, false
+	}
+	if v.IsNull() || !v.IsWhollyKnown() || !v.CanIterateElements() || v.LengthInt() > maxLayers {
+		u.Errorf(diag.WrongType, at, `Write a list of names, for_each = ["a", "b"], or an object, { a = 1, b = 2 }.`, "for_each cannot make layers of this")
+		return nil, nil, false
+	}
+	named := v.Type().IsObjectType() || v.Type().IsMapType()
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		if !named {
+			k = e
+		}
+		if k.Type() != cty.String || k.IsNull() || !hclsyntax.ValidIdentifier(k.AsString()) || slices.Contains(keys, k.AsString()) {
+			u.Errorf(diag.WrongType, at, "They become parts of the layers' names: letters, digits, _ and -, beginning with a letter.", "the keys of for_each must be different names")
+			return nil, nil, false
+		}
+		keys, values = append(keys, k.AsString()), append(values, e)
+	}
+	return keys, values, true
+}
+
+// inner is what a layer's expressions can refer to.
+func (f *frame) inner(loop map[string]cty.Value) scope.Inner {
+	values := map[string]cty.Value{"layer": cty.ObjectVal(maps.Clone(f.layers)), "input": f.input}
+	maps.Copy(values, loop)
+	return scope.Inner{Values: values}
+}
+
+// instance writes out one layer under its full name, and returns the reference to what it gives.
+func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loop map[string]cty.Value) (v cty.Value) {
+	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
+	if len(u.out.Layers) >= maxLayers {
+		if !u.crowded {
+			u.Errorf(diag.FileTooLarge, at, "Is a count larger than meant?", "the network has more than %d layers", maxLayers)
+		}
+		u.crowded = true
+		return cty.DynamicVal
+	}
+	v = cty.DynamicVal
+	u.Within(f.inner(loop), func() {
+		from, ok := u.from(f, l, address)
+		if !ok {
+			f.last = ""
+			return
+		}
+		_, part := u.opt.Signatures.Signature(program.LayerKind, l.Type)
+		if def := u.definitionOf(l.Type); def != nil && !part {
+			v = u.definition(f, l, def, address, name, from)
+		} else {
+			v = u.part(l, address, name, from)
+		}
+		f.last = ""
+		if names, ok := scope.Wires(v); ok && len(names) == 1 {
+			f.last = names[0]
+		}
+	})
+	return v
+}
+
+// from evaluates what a layer reads: as it is written, else the layer above it.
+func (u *unroller) from(f *frame, l *config.Layer, address string) ([]string, bool) {
+	if l.From == nil {
+		if f.last == "" {
+			if !u.List.HasErrors() {
+				u.Errorf(diag.MissingAttribute, scope.At{Address: address, Subject: syntax.Range(l.Header)}, "Say what it reads: from = layer.NAME, or a list of them.", `"from" is missing: what is above gives more than one value`)
+			}
+			return nil, false
+		}
+		return []string{f.last}, true
+	}
+	return u.wires(l.From, address)
+}
+
+// wires evaluates a `from`.
+func (u *unroller) wires(a *hcl.Attribute, address string) ([]string, bool) {
+	if _, ok := u.References(a.Expr, address, a.Name); !ok {
+		return nil, false
+	}
+	v, ok := u.Value(a.Expr, address)
+	if !ok {
+		return nil, false
+	}
+	if !v.IsWhollyKnown() { // of a layer with a mistake
+		return nil, false
+	}
+	names, ok := scope.Wires(v)
+	if !ok || len(names) == 0 {
+		u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
+			"Write: from = layer.NAME, from = input, or a list: from = [layer.a, layer.b].", "%q needs a layer or a list of layers", a.Name)
+		return nil, false
+	}
+	return names, true
+}
+
+// part writes out a layer that is a part.
+func (u *unroller) part(l *config.Layer, address, name string, from []string) cty.Value {
+	if _, known := u.opt.Signatures.Signature(program.LayerKind, l.Type); !known {
+		names := slices.Concat(u.opt.Signatures.Names(program.LayerKind), slices.Collect(maps.Keys(u.defined)))
+		slices.Sort(names)
+		u.Errorf(diag.UnknownType, scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}, diag.DidYouMean(l.Type, names, "layers"), "there is no layer or network %q", l.Type)
+		return cty.DynamicVal
+	}
+	call, _ := u.call(program.LayerKind, l.Part(), address, "from", "count", "for_each")
+	u.noStages(call.Refs, address)
+	path := program.LayerPath(name)
+	u.origin.Attrs[path], u.origin.Names[path] = call.Origin.Header, call.Origin.Header
+	for attr, at := range call.Origin.Attrs {
+		u.origin.Attrs[path+"."+attr], u.origin.Names[path+"."+attr] = at, call.Origin.Names[attr]
+	}
+	if l.From != nil {
+		u.origin.Attrs[path+".from"], u.origin.Names[path+".from"] = syntax.Range(l.From.Expr.Range()), syntax.Range(l.From.NameRange)
+	}
+	u.out.Layers = append(u.out.Layers, program.Layer{Call: call, Name: name, From: from})
+	return scope.Wire(name)
+}
+
+// outputs names what the model's network gives.
+func (u *unroller) outputs(f *frame, blocks []*config.Result) {
+	taken := map[string]cty.Value{}
+	for _, b := range blocks {
+		address := f.address + ".output." + b.Name
+		if !u.fresh(address, "output", b.Name, b.NameRange, taken) {
+			continue
+		}
+		path := "output." + b.Name
+		u.origin.Attrs[path], u.origin.Names[path] = syntax.Range(b.Header), syntax.Range(b.NameRange)
+		name, ok := u.result(f, b, address)
+		if taken[b.Name] = scope.Wire(name); ok {
+			u.out.Outputs = append(u.out.Outputs, program.NetworkOutput{Name: b.Name, From: name})
+		}
+	}
+	if len(blocks) == 0 && len(u.out.Layers) > 0 && f.last == "" && !u.List.HasErrors() {
+		u.Errorf(diag.MissingBlock, scope.At{Address: f.address, Subject: u.origin.Header}, `Add: output "name" { from = layer.NAME }`, "the network does not say what its output is")
+	}
+}
+
+// result is the layer that an output block names, or the last one.
+func (u *unroller) result(f *frame, b *config.Result, address string) (name string, ok bool) {
+	if b.From == nil {
+		return f.last, f.last != ""
+	}
+	u.Within(f.inner(nil), func() {
+		var names []string
+		if names, ok = u.wires(b.From, address); ok && len(names) != 1 {
+			u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(b.From.Expr.Range())}, "Give each of them an output block of its own.", "an output is one layer, and these are %d", len(names))
+			ok = false
+		}
+		if ok {
+			name = names[0]
+		}
+	})
+	return name, ok
+}

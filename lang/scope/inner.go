@@ -1,0 +1,137 @@
+package scope
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"qpipe/lang/config"
+	"qpipe/lang/diag"
+	"qpipe/lang/syntax"
+)
+
+// Inner is what expressions can refer to inside of a network: values by their first word ("layer", "input", "count", "each").
+// The variables, locals and blocks of the pipeline are there as well, unless it is Closed.
+type Inner struct {
+	Closed bool
+	Values map[string]cty.Value
+}
+
+// Within lets do evaluate expressions inside of a network.
+func (s *Scope) Within(in Inner, do func()) {
+	names, context, inner := s.names, s.context, s.inner
+	defer func() { s.names, s.context, s.inner = names, context, inner }()
+	s.inner = maps.Clone(inner)
+	if in.Closed || s.inner == nil {
+		s.inner = map[string]cty.Value{}
+	}
+	maps.Copy(s.inner, in.Values)
+	if in.Closed {
+		s.names = map[string]map[string]*Name{"var": {}}
+		s.context = &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.EmptyObjectVal}, Functions: outermost(context).Functions}
+	}
+	s.context = s.context.NewChild()
+	s.context.Variables = in.Values
+	s.sorted = nil
+	defer func() { s.sorted = nil }()
+	do()
+}
+
+func outermost(c *hcl.EvalContext) *hcl.EvalContext {
+	for c.Parent() != nil {
+		c = c.Parent()
+	}
+	return c
+}
+
+// Argument is a value that is given for a variable of a network.
+type Argument struct {
+	Value cty.Value
+	At    hcl.Range
+}
+
+// Parameters declares the variables of a network and gives them their values; one without a value keeps its default.
+// It is called inside of a closed Within.
+func (s *Scope) Parameters(network string, blocks []*config.Block, values map[string]Argument) bool {
+	ok, context := true, outermost(s.context)
+	own := map[string]cty.Value{}
+	for _, b := range blocks {
+		s.define(&Name{Kind: "var", Name: b.Name, Where: b.NameRange, Address: network + "." + b.Address(), Block: b})
+		n := s.names["var"][b.Name]
+		if n.Block != b {
+			ok = false
+			continue
+		}
+		n.value = cty.DynamicVal
+		v, fine := s.decodeVariable(n)
+		if fine {
+			var g *given
+			if a, found := values[b.Name]; found {
+				g = &given{value: a.Value, at: a.At}
+			}
+			fine = s.setVariable(v, g)
+		}
+		n.Bad, ok = !fine, ok && fine
+		own[b.Name] = n.value
+	}
+	context.Variables["var"] = cty.ObjectVal(own)
+	for _, b := range blocks {
+		if n := s.names["var"][b.Name]; n.Block == b && !n.Bad {
+			s.validateVariable(n)
+			ok = ok && !n.Bad
+		}
+	}
+	return ok
+}
+
+// HasDefault reports whether a variable's block gives a default.
+func HasDefault(b *config.Block) bool {
+	return b.Raw() != nil && b.Raw().Attributes["default"] != nil
+}
+
+// inside resolves a reference to a value of a network.
+func (s *Scope) inside(t hcl.Traversal, v cty.Value, address string) bool {
+	id, named := step(t, 1)
+	if !named || !v.Type().IsObjectType() || v.Type().HasAttribute(id) {
+		return true
+	}
+	root := t.RootName()
+	detail := "There is none above it in this network."
+	if names := slices.Sorted(maps.Keys(v.Type().AttributeTypes())); len(names) > 0 {
+		detail = diag.DidYouMean(id, names, root+"s above it in this network")
+	}
+	s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())}, detail, "there is no %s.%s here", root, id)
+	return false
+}
+
+// wire is the Go value behind a reference to what a layer of a network gives.
+type wire struct{ name string }
+
+var wireType = cty.Capsule("layer", reflect.TypeFor[wire]())
+
+// Wire is the value of a reference to what a layer, or an input of a network, gives.
+func Wire(name string) cty.Value { return cty.CapsuleVal(wireType, &wire{name}) }
+
+// Wires are the names behind the value of a `from`: one, or a list of them. ok is false for another value.
+func Wires(v cty.Value) (names []string, ok bool) {
+	switch ty := v.Type(); {
+	case !v.IsKnown() || v.IsNull():
+		return nil, false
+	case ty.Equals(wireType):
+		return []string{v.EncapsulatedValue().(*wire).name}, true
+	case !ty.IsTupleType() && !ty.IsListType() && !ty.IsObjectType():
+		return nil, false
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		inside, ok := Wires(e)
+		if !ok {
+			return nil, false
+		}
+		names = append(names, inside...)
+	}
+	return names, true
+}

@@ -1,0 +1,247 @@
+package layers
+
+import (
+	"qpipe/interp/part"
+	"qpipe/ops/convbn"
+	"qpipe/ops/layer"
+	modules "qpipe/ops/module"
+)
+
+// ConvArgs are the arguments that convolutions share.
+type ConvArgs struct {
+	OutC     int   `arg:"out_channels" doc:"Number of output channels."`
+	Kernel   []int `arg:"kernel_size,single" doc:"Height and width of the kernel, or one number for both."`
+	Stride   []int `arg:"stride,optional,single" doc:"Rows and columns from one place to the next, or one number for both."`
+	Padding  []int `arg:"padding,optional,single" doc:"Rows and columns of zeros on each side, or one number for both."`
+	Dilation []int `arg:"dilation,optional,single" doc:"Distance of the kernel's elements, or one number for both directions."`
+	Groups   int   `arg:"groups,optional" doc:"Number of groups that the channels are divided into; as many as there are channels make the convolution depthwise."`
+}
+
+// ConvDefaults returns their defaults.
+func ConvDefaults() ConvArgs {
+	return ConvArgs{Stride: []int{1}, Padding: []int{0}, Dilation: []int{1}, Groups: 1}
+}
+
+// conv is the op.
+func (a ConvArgs) conv(bias bool) (c convbn.Conv, err error) {
+	c = convbn.Conv{OutC: a.OutC, Groups: a.Groups, Bias: bias}
+	if err := positive("out_channels", a.OutC); err != nil {
+		return c, err
+	}
+	if err := positive("groups", a.Groups); err != nil {
+		return c, err
+	}
+	if c.Kernel, err = pair("kernel_size", a.Kernel, 1); err != nil {
+		return c, err
+	}
+	if c.Stride, err = pair("stride", a.Stride, 1); err != nil {
+		return c, err
+	}
+	if c.Padding, err = pair("padding", a.Padding, 0); err != nil {
+		return c, err
+	}
+	c.Dilation, err = pair("dilation", a.Dilation, 1)
+	return c, err
+}
+
+// Conv2dArgs are the arguments of Conv2d.
+type Conv2dArgs struct {
+	ConvArgs
+	Bias bool `arg:"bias,optional" doc:"Adds a trained number to every output channel."`
+}
+
+// Conv2dDefaults returns Conv2d's defaults.
+func Conv2dDefaults() Conv2dArgs { return Conv2dArgs{ConvArgs: ConvDefaults(), Bias: true} }
+
+// Validate implements the language's check after decoding.
+func (a Conv2dArgs) Validate() error {
+	_, err := a.conv(a.Bias)
+	return err
+}
+
+// NewConv2d returns a convolution.
+func NewConv2d(a Conv2dArgs) (part.Layer, error) {
+	c, err := a.conv(a.Bias)
+	return applied{c}, err
+}
+
+// NormArgs are the arguments of the BN in a module.
+type NormArgs struct {
+	Eps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
+	Momentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+}
+
+// NormDefaults returns their defaults.
+func NormDefaults() NormArgs { return NormArgs{Eps: 1e-5, Momentum: 0.1} }
+
+func (a NormArgs) norm() modules.Norm { return modules.Norm(a) }
+
+// Validate implements the language's check after decoding.
+func (a NormArgs) validate() error {
+	switch {
+	case !(a.Eps > 0 && a.Eps < 1):
+		return part.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", a.Eps)
+	case !(a.Momentum > 0 && a.Momentum <= 1):
+		return part.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", a.Momentum)
+	}
+	return nil
+}
+
+// ConvModuleArgs are the arguments of ConvModule2d.
+type ConvModuleArgs struct {
+	ConvArgs
+	Bias bool   `arg:"bias,optional" doc:"Adds a trained number to every output channel of the convolution. Without BatchNorm it is usual, with one it changes nothing."`
+	Norm bool   `arg:"norm,optional" doc:"Whether BatchNorm follows the convolution."`
+	Act  string `arg:"act,optional" oneof:"none relu relu6 hard_swish" doc:"Activation function at the end."`
+	NormArgs
+}
+
+// ConvModuleDefaults returns ConvModule2d's defaults.
+func ConvModuleDefaults() ConvModuleArgs {
+	return ConvModuleArgs{ConvArgs: ConvDefaults(), Norm: true, Act: "relu", NormArgs: NormDefaults()}
+}
+
+// Validate implements the language's check after decoding.
+func (a ConvModuleArgs) Validate() error {
+	if _, err := a.conv(a.Bias); err != nil {
+		return err
+	}
+	return a.validate()
+}
+
+// NewConvModule2d returns convolution, BatchNorm and activation: name.conv, name.bn and name.act.
+func NewConvModule2d(a ConvModuleArgs) (part.Layer, error) {
+	c, err := a.conv(a.Bias)
+	return module{modules.ConvModule2d{Conv: c, Plain: !a.Norm, Act: activation(a.Act), Norm: a.norm()}}, err
+}
+
+// BatchNormArgs are the arguments of BatchNorm2d.
+type BatchNormArgs struct {
+	Eps      float64 `arg:"eps,optional" doc:"What is added to the variance."`
+	Momentum float64 `arg:"momentum,optional" doc:"Share of the present batch in the running statistics, as in PyTorch."`
+}
+
+// BatchNormDefaults returns BatchNorm2d's defaults.
+func BatchNormDefaults() BatchNormArgs { return BatchNormArgs{Eps: 1e-5, Momentum: 0.1} }
+
+// Validate implements the language's check after decoding.
+func (a BatchNormArgs) Validate() error {
+	switch {
+	case !(a.Eps > 0 && a.Eps < 1):
+		return part.Bad("eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", a.Eps)
+	case !(a.Momentum > 0 && a.Momentum <= 1):
+		return part.Bad("momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", a.Momentum)
+	}
+	return nil
+}
+
+// NewBatchNorm2d returns BatchNorm.
+func NewBatchNorm2d(a BatchNormArgs) (part.Layer, error) {
+	return applied{convbn.BatchNorm{Eps: a.Eps, Momentum: a.Momentum}}, a.Validate()
+}
+
+// LinearArgs are the arguments of Linear.
+type LinearArgs struct {
+	Out  int  `arg:"out_features" doc:"Number of outputs."`
+	Bias bool `arg:"bias,optional" doc:"Adds a trained number to every output."`
+}
+
+// LinearDefaults returns Linear's defaults.
+func LinearDefaults() LinearArgs { return LinearArgs{Bias: true} }
+
+// Validate implements the language's check after decoding.
+func (a LinearArgs) Validate() error { return positive("out_features", a.Out) }
+
+// NewLinear returns a fully connected layer over all features; it flattens by itself.
+func NewLinear(a LinearArgs) (part.Layer, error) {
+	return applied{convbn.Linear{Out: a.Out, Bias: a.Bias}}, a.Validate()
+}
+
+// ResidualArgs are the arguments that residual blocks share.
+type ResidualArgs struct {
+	Stride int    `arg:"stride,optional" doc:"Rows and columns from one place to the next."`
+	Act    string `arg:"act,optional" oneof:"relu relu6 hard_swish" doc:"Activation function."`
+	NormArgs
+}
+
+// ResidualDefaults returns their defaults.
+func ResidualDefaults() ResidualArgs {
+	return ResidualArgs{Stride: 1, Act: "relu", NormArgs: NormDefaults()}
+}
+
+func (a ResidualArgs) validate() error {
+	if err := positive("stride", a.Stride); err != nil {
+		return err
+	}
+	return a.NormArgs.validate()
+}
+
+func (a ResidualArgs) activation() layer.Op { return activation(a.Act) }
+
+// BasicResBlockArgs are the arguments of BasicResBlock.
+type BasicResBlockArgs struct {
+	OutC int `arg:"out_channels" doc:"Number of output channels."`
+	ResidualArgs
+}
+
+// Validate implements the language's check after decoding.
+func (a BasicResBlockArgs) Validate() error {
+	if err := positive("out_channels", a.OutC); err != nil {
+		return err
+	}
+	return a.validate()
+}
+
+// NewBasicResBlock returns the residual block of ResNet-18.
+func NewBasicResBlock(a BasicResBlockArgs) (part.Layer, error) {
+	return module{modules.BasicResBlock{OutC: a.OutC, Stride: a.Stride, Act: a.activation(), Norm: a.norm()}}, a.Validate()
+}
+
+// BottleNeckArgs are the arguments of BottleNeck.
+type BottleNeckArgs struct {
+	MidC int `arg:"mid_channels" doc:"Channels between its convolutions; it gives four times as many."`
+	ResidualArgs
+}
+
+// Validate implements the language's check after decoding.
+func (a BottleNeckArgs) Validate() error {
+	if err := positive("mid_channels", a.MidC); err != nil {
+		return err
+	}
+	return a.validate()
+}
+
+// NewBottleNeck returns the residual block of ResNet-50.
+func NewBottleNeck(a BottleNeckArgs) (part.Layer, error) {
+	return module{modules.BottleNeck{MidC: a.MidC, Stride: a.Stride, Act: a.activation(), Norm: a.norm()}}, a.Validate()
+}
+
+// InvertedResidualArgs are the arguments of InvertedResidual.
+type InvertedResidualArgs struct {
+	OutC   int `arg:"out_channels" doc:"Number of output channels."`
+	Expand int `arg:"expand_ratio,optional" doc:"Channels between its convolutions for each input channel; with 1 the first convolution is left out."`
+	ResidualArgs
+}
+
+// InvertedResidualDefaults returns InvertedResidual's defaults.
+func InvertedResidualDefaults() InvertedResidualArgs {
+	a := InvertedResidualArgs{Expand: 6, ResidualArgs: ResidualDefaults()}
+	a.Act = "relu6"
+	return a
+}
+
+// Validate implements the language's check after decoding.
+func (a InvertedResidualArgs) Validate() error {
+	if err := positive("out_channels", a.OutC); err != nil {
+		return err
+	}
+	if err := positive("expand_ratio", a.Expand); err != nil {
+		return err
+	}
+	return a.validate()
+}
+
+// NewInvertedResidual returns the block of MobileNetV2.
+func NewInvertedResidual(a InvertedResidualArgs) (part.Layer, error) {
+	return module{modules.InvertedResidual{Expand: a.Expand, OutC: a.OutC, Stride: a.Stride, Act: a.activation(), Norm: a.norm()}}, a.Validate()
+}
