@@ -321,6 +321,7 @@ func effects(t *testing.T) map[string]effect {
 		}
 	}
 	maps.Copy(all, loadEffects(t))
+	maps.Copy(all, layerEffects())
 	return all
 }
 

@@ -4,12 +4,9 @@ package stdlib
 
 import (
 	"qpipe/interp/part"
-	"qpipe/ops/kernel"
-	"qpipe/ops/op"
 	"qpipe/stdlib/callbacks"
 	"qpipe/stdlib/converters"
 	"qpipe/stdlib/datasets"
-	"qpipe/stdlib/layers"
 	"qpipe/stdlib/losses"
 	"qpipe/stdlib/lrupdaters"
 	"qpipe/stdlib/metrics"
@@ -21,7 +18,7 @@ import (
 
 // Catalog returns the table. It belongs to the caller: appending to it changes nothing else.
 func Catalog() part.Catalog {
-	return part.Catalog{
+	return append(layerParts(), part.Catalog{
 		part.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
 			models.ConvNetDefaults(), models.NewConvNet),
 		part.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",
@@ -34,41 +31,6 @@ func Catalog() part.Catalog {
 			models.NetworkArgs{}, models.NewNetwork),
 		part.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
 			models.ResNetDefaults(), models.NewResNet),
-
-		part.LayerPart("Add", "Sum of two maps of one shape.",
-			layers.NoArgs{}, layers.Of(op.Add{})),
-		part.LayerPart("AvgPool2d", "Mean over windows.",
-			layers.AvgPoolDefaults(), layers.NewAvgPool2d),
-		part.LayerPart("BasicResBlock", "Residual block of ResNet-18: two 3×3 convolutions and a shortcut.",
-			layers.BasicResBlockArgs{ResidualArgs: layers.ResidualDefaults()}, layers.NewBasicResBlock),
-		part.LayerPart("BatchNorm2d", "Batch normalization.",
-			layers.BatchNormDefaults(), layers.NewBatchNorm2d),
-		part.LayerPart("BottleNeck", "Residual block of ResNet-50: convolutions of 1×1, 3×3 and 1×1, and a shortcut.",
-			layers.BottleNeckArgs{ResidualArgs: layers.ResidualDefaults()}, layers.NewBottleNeck),
-		part.LayerPart("Concat", "Joins maps of one height and width along the channels.",
-			layers.NoArgs{}, layers.Of(op.Concat{})),
-		part.LayerPart("Conv2d", "Convolution.",
-			layers.Conv2dDefaults(), layers.NewConv2d),
-		part.LayerPart("ConvModule2d", "Convolution, BatchNorm and activation.",
-			layers.ConvModuleDefaults(), layers.NewConvModule2d),
-		part.LayerPart("Flatten", "All features of an image in one row, in PyTorch's order: channel, row, column.",
-			layers.NoArgs{}, layers.Of(op.Flatten{})),
-		part.LayerPart("GlobalAvgPool2d", "Mean over each channel.",
-			layers.NoArgs{}, layers.Of(op.GlobalAvgPool{})),
-		part.LayerPart("Hardswish", "x·min(max(x+3, 0), 6)/6.",
-			layers.NoArgs{}, layers.Of(op.Pointwise{Function: "hard_swish"})),
-		part.LayerPart("InvertedResidual", "Block of MobileNetV2: expansion, depthwise convolution and projection, added to the input where the shape is the same.",
-			layers.InvertedResidualDefaults(), layers.NewInvertedResidual),
-		part.LayerPart("Linear", "Fully connected layer over all features.",
-			layers.LinearDefaults(), layers.NewLinear),
-		part.LayerPart("MaxPool2d", "Maximum over windows.",
-			layers.MaxPoolArgs{}, layers.NewMaxPool2d),
-		part.LayerPart("Mul", "Product of two maps; an extent of 1 is repeated, so that 1×1×C scales channels.",
-			layers.NoArgs{}, layers.Of(op.Mul{})),
-		part.LayerPart("ReLU", "max(x, 0).",
-			layers.NoArgs{}, layers.Of(op.Act{Act: kernel.ReLU})),
-		part.LayerPart("ReLU6", "min(max(x, 0), 6).",
-			layers.NoArgs{}, layers.Of(op.Act{Act: kernel.ReLU6})),
 
 		part.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
@@ -128,5 +90,5 @@ func Catalog() part.Catalog {
 			converters.LoadCheckpointDefaults(), part.AnyForm, part.AnyForm, converters.NewLoadCheckpoint),
 		part.ConverterPart("QAT2Quantize", "Absorbs the remaining BNs and builds the int8 model.",
 			converters.FormArgs{}, part.QATForm, part.QuantizedForm, converters.NewQAT2Quantize),
-	}
+	}...)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"qpipe/interp/part"
+	"qpipe/lang/program"
 )
 
 // required holds a value for every required argument, so that each part can be made.
@@ -22,6 +23,10 @@ var required = map[string]any{
 	"StepDecayLrUpdater.lr_decay_id": []int{1},
 	"fixed_scale.scale":              0.01,
 	"LoadCheckpoint.checkpoint_path": part.Checkpoint{Path: "x"},
+	"*.out_channels":                 4,
+	"*.mid_channels":                 4,
+	"*.out_features":                 4,
+	"*.kernel_size":                  []int{3},
 }
 
 // TestRows holds every row to what the language expects of it: documented
@@ -33,8 +38,8 @@ func TestRows(t *testing.T) {
 				t.Errorf("its sentence is %q", p.Doc)
 			}
 			args := reflect.ValueOf(p.Args()).Elem()
-			for i := range args.NumField() {
-				checkArg(t, p.Name, args.Type().Field(i), args.Field(i))
+			for f, v := range program.Arguments(args.Addr().Interface()) {
+				checkArg(t, p.Name, f, v)
 			}
 			if v, ok := args.Interface().(interface{ Validate() error }); ok {
 				if err := v.Validate(); err != nil {
@@ -49,28 +54,33 @@ func TestRows(t *testing.T) {
 }
 
 // checkArg checks an argument's tags, and fills it if it is required.
-func checkArg(t *testing.T, of string, f reflect.StructField, v reflect.Value) {
-	name, optional, _ := strings.Cut(f.Tag.Get("arg"), ",")
-	if name == "" || name != strings.ToLower(name) || (optional != "" && optional != "optional") {
-		t.Errorf("%s has the tag arg:%q", f.Name, f.Tag.Get("arg"))
+func checkArg(t *testing.T, of string, f program.Field, v reflect.Value) {
+	if f.Network {
+		return // its blocks are
 	}
-	if doc := f.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
-		t.Errorf("%s is documented with %q", name, doc)
+	if f.Name == "" || f.Name != strings.ToLower(f.Name) {
+		t.Errorf("an argument is called %q", f.Name)
+	}
+	if !strings.HasSuffix(f.Doc, ".") {
+		t.Errorf("%s is documented with %q", f.Name, f.Doc)
 	}
 	switch v.Interface().(type) {
 	case bool, int, int64, float64, string, []int, []float64, []string, map[string]string, part.Checkpoint:
 	default:
-		t.Errorf("%s has the type %s", name, f.Type)
+		t.Errorf("%s has the type %s", f.Name, f.Type)
 	}
-	if optional == "" {
-		fill, ok := required[of+"."+name]
+	if !f.Optional {
+		fill, ok := required[of+"."+f.Name]
 		if !ok {
-			t.Fatalf("the test has no value for the required argument %s", name)
+			fill, ok = required["*."+f.Name]
+		}
+		if !ok {
+			t.Fatalf("the test has no value for the required argument %s", f.Name)
 		}
 		v.Set(reflect.ValueOf(fill))
 	}
-	if one := f.Tag.Get("oneof"); one != "" && optional != "" && !slices.Contains(strings.Fields(one), v.String()) {
-		t.Errorf("%s is %q by default, which is none of %s", name, v.String(), one)
+	if f.Optional && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, v.String()) {
+		t.Errorf("%s is %q by default, which is none of %s", f.Name, v.String(), f.OneOf)
 	}
 }
 

@@ -53,6 +53,14 @@ type (
 		Depth      int `arg:"depth" doc:"Number of weight layers: 8, 20 or 18."`
 		NumClasses int `arg:"num_classes,optional" doc:"Number of classes."`
 	}
+	networkArgs struct {
+		Network program.Network `arg:"network,network"`
+	}
+	convArgs struct {
+		Out    int   `arg:"out" doc:"Output channels."`
+		Kernel []int `arg:"kernel,single" doc:"Height and width."`
+		Stride int   `arg:"stride,optional" doc:"Distance."`
+	}
 	sgdArgs struct {
 		LR          float64 `arg:"lr" doc:"Learning rate."`
 		Momentum    float64 `arg:"momentum,optional" doc:"Share that is kept."`
@@ -164,6 +172,9 @@ func catalogue() shelf {
 		part(program.TransformKind, "RandomCrop", cropArgs{}),
 		part(program.TransformKind, "Normalize", normalizeArgs{}),
 		part(program.ModelKind, "ResNet", resnetArgs{NumClasses: 10}),
+		part(program.ModelKind, "Network", networkArgs{}),
+		part(program.LayerKind, "Conv", convArgs{Stride: 1}),
+		part(program.LayerKind, "Sum", noArgs{}),
 		part(program.ModelKind, "LeNet", noArgs{}),
 		part(program.ModelKind, "Stack", stackArgs{Note: "none"}),
 		part(program.OptimizerKind, "SGD", sgdArgs{}),

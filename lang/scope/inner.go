@@ -80,8 +80,14 @@ func (s *Scope) Parameters(network string, blocks []*config.Block, values map[st
 	context.Variables["var"] = cty.ObjectVal(own)
 	for _, b := range blocks {
 		if n := s.names["var"][b.Name]; n.Block == b && !n.Bad {
+			before := len(s.List)
 			s.validateVariable(n)
-			ok = ok && !n.Bad
+			for _, d := range s.List[before:] {
+				if a, given := values[b.Name]; given {
+					d.Related = append(d.Related, diag.Related{Message: "the value is given here", Range: syntax.Range(a.At)})
+				}
+				ok = false
+			}
 		}
 	}
 	return ok

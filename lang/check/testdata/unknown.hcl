@@ -1,7 +1,7 @@
 # with base
 stge "x" {} # want "QP200 error no block \"stge\" in a pipeline: Did you mean \"stage\"\\?"
 
-zzzz {} # want "QP200 .*The blocks that are allowed here: dataset, locals, model, output, qconfig, qpipe, stage, variable"
+zzzz {} # want "QP200 .*The blocks that are allowed here: dataset, locals, model, network, output, qconfig, qpipe, stage, variable"
 
 depth = 3 # want "QP201 error no attribute \"depth\" in a pipeline"
 

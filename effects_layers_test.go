@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// layerEffects are two values for each argument of each layer, in a network with the layer in its middle.
+func layerEffects() map[string]effect {
+	conv := map[string][2]string{
+		"out_channels": {"4", "6"}, "kernel_size": {"3", "[3, 5]"}, "stride": {"1", "2"}, "padding": {"1", "[1, 2]"},
+		"dilation": {"1", "2"}, "groups": {"1", "2"}, "bias": {"true", "false"},
+	}
+	norm := map[string][2]string{"bn_eps": {"1e-5", "1e-2"}, "bn_momentum": {"0.1", "0.5"}}
+	residual := map[string][2]string{"stride": {"1", "2"}, "act": {`"relu"`, `"hard_swish"`}}
+	maps.Copy(residual, norm)
+	pool := map[string][2]string{"kernel_size": {"2", "[2, 3]"}, "stride": {"1", "[2, 1]"}, "padding": {"0", "1"}}
+	all := map[string]effect{}
+	add := func(typ string, base string, variants ...map[string][2]string) {
+		for _, values := range variants {
+			for attr, v := range values {
+				all["layer."+typ+"."+attr] = effect{a: layerSlots(typ, base, attr, v[0]), b: layerSlots(typ, base, attr, v[1])}
+			}
+		}
+	}
+	add("Conv2d", "out_channels = 4\nkernel_size = 3", conv)
+	add("ConvModule2d", "out_channels = 4\nkernel_size = 3", conv, norm, map[string][2]string{"norm": {"true", "false"}, "act": {`"relu6"`, `"none"`}})
+	add("BatchNorm2d", "", map[string][2]string{"eps": {"1e-5", "1e-2"}, "momentum": {"0.1", "0.5"}})
+	add("Linear", "out_features = 5", map[string][2]string{"out_features": {"5", "6"}, "bias": {"true", "false"}})
+	add("BasicResBlock", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}})
+	add("BottleNeck", "mid_channels = 2", residual, map[string][2]string{"mid_channels": {"2", "3"}})
+	add("InvertedResidual", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}, "expand_ratio": {"2", "3"}})
+	add("MaxPool2d", "kernel_size = 3", pool)
+	add("AvgPool2d", "kernel_size = 3\npadding = 1", pool, map[string][2]string{"count_include_pad": {"true", "false"}})
+	return all
+}
+
+// layerSlots is a network with a layer whose other arguments are base.
+func layerSlots(typ, base, attr, value string) slots {
+	var args []string
+	for line := range strings.Lines(base) {
+		if !strings.HasPrefix(line, attr+" ") {
+			args = append(args, strings.TrimSpace(line))
+		}
+	}
+	return slots{"model": fmt.Sprintf(`
+model "Network" "net" {
+layer "ConvModule2d" "stem" {
+out_channels = 4
+kernel_size = 3
+stride = 4
+}
+layer %q "tried" {
+%s
+%s = %s
+}
+layer "Linear" "head" { out_features = 10 }
+}
+`, typ, strings.Join(args, "\n"), attr, value), "override": ""}
+}
