@@ -27,7 +27,7 @@ func (c *checker) call(kind program.Kind, part *config.Part, address string, oth
 	}
 	args := reflect.ValueOf(sig.Args()).Elem()
 	fine, rest := true, part.Rest
-	for _, f := range program.Fields(args.Type()) {
+	for _, f := range c.fieldsOf(args.Type()) {
 		if f.Network {
 			var n program.Network
 			n, rest, fine = c.network(part, &call.Origin)
@@ -38,10 +38,20 @@ func (c *checker) call(kind program.Kind, part *config.Part, address string, oth
 		call.Args, call.Faulty = args.Interface(), true
 		return call, false
 	}
-	content, ok := c.content(rest, fmt.Sprintf("%s %q", kind, part.Type), scope.At{Address: address, Subject: call.Origin.Header}, program.Fields(args.Type()), taken...)
+	content, ok := c.content(rest, fmt.Sprintf("%s %q", kind, part.Type), scope.At{Address: address, Subject: call.Origin.Header}, c.fieldsOf(args.Type()), taken...)
 	call.Args, call.Refs, known = c.arguments(sig, args, false, content, &call.Origin, others...)
 	call.Faulty = !ok || !known || !fine
 	return call, !call.Faulty
+}
+
+// fieldsOf lists the arguments of a type of Args; there are many parts of few types.
+func (c *checker) fieldsOf(t reflect.Type) []program.Field {
+	list, known := c.fields[t]
+	if !known {
+		list = program.Fields(t)
+		c.fields[t] = list
+	}
+	return list
 }
 
 func (c *checker) origin(address string, header hcl.Range) program.Origin {

@@ -10,6 +10,7 @@ package check
 
 import (
 	"io"
+	"reflect"
 
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
@@ -57,12 +58,13 @@ type checker struct {
 	prog   *program.Program
 	stages []*stage
 
-	defined map[string]*scope.Name // networks by name
+	defined map[string]*scope.Name           // networks by name
+	fields  map[reflect.Type][]program.Field // of types of Args
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {
 	return &checker{
-		Scope: scope.New(files), files: files, opt: o,
+		Scope: scope.New(files), files: files, opt: o, fields: map[reflect.Type][]program.Field{},
 		prog: &program.Program{Name: files.Name, Dir: files.Dir, Folder: files.Folder, Files: files.Names(), SHA256: files.SHA256()},
 	}
 }

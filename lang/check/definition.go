@@ -15,7 +15,7 @@ import (
 )
 
 // definition puts the layers of a `network` block in the place of a layer of its name.
-func (u *unroller) definition(f *frame, l *config.Layer, def *config.Block, address, name string, from []string) cty.Value {
+func (u *unroller) definition(l *config.Layer, def *config.Block, address, name string, from []string) cty.Value {
 	at := scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}
 	if slices.Contains(u.open, def.Name) {
 		u.Errorf(diag.LocalCycle, at, "A network cannot be a part of itself.", "network %q contains itself: %s", def.Name, strings.Join(append(u.open, def.Name), " → "))
@@ -28,13 +28,13 @@ func (u *unroller) definition(f *frame, l *config.Layer, def *config.Block, addr
 		return cty.DynamicVal
 	}
 	inner := &frame{address: def.Address(), prefix: name + ".", layers: map[string]cty.Value{}}
-	inner.input, inner.last = scope.Wire(from[0]), from[0]
+	inner.only, inner.last = scope.Wire(from[0]), from[0]
 	if len(in.Inputs) > 0 {
 		wires := map[string]cty.Value{}
 		for i, b := range in.Inputs {
 			wires[b.Name] = scope.Wire(from[i])
 		}
-		if inner.input = cty.ObjectVal(wires); len(from) > 1 {
+		if inner.input = wires; len(from) > 1 {
 			inner.last = ""
 		}
 	}

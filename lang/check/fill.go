@@ -36,7 +36,7 @@ type filling struct {
 func (c *checker) arguments(sig program.Signature, args reflect.Value, over bool, content config.Content, o *program.Origin, others ...string) (any, []program.Ref, bool) {
 	f := &filling{
 		checker: c, what: fmt.Sprintf("%s %q", sig.Kind, sig.Name), name: sig.Name, doc: sig.Doc,
-		at: scope.At{Address: o.Address, Subject: o.Header}, origin: o, to: args, fields: program.Fields(args.Type()), over: over,
+		at: scope.At{Address: o.Address, Subject: o.Header}, origin: o, to: args, fields: c.fieldsOf(args.Type()), over: over,
 	}
 	ok := f.fill(content, others...)
 	return args.Interface(), f.refs, ok

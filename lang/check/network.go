@@ -43,7 +43,8 @@ type mistake struct {
 type frame struct {
 	address string               // of the block
 	prefix  string               // of its layers' names
-	input   cty.Value            // what `input` is
+	input   map[string]cty.Value // what `input` has; nil: it is the one value
+	only    cty.Value            // what `input` is, where it is one value
 	layers  map[string]cty.Value // what `layer` has so far
 	last    string               // what the next layer reads, if it does not say; "" where that is not one value
 }
@@ -57,7 +58,7 @@ func (c *checker) network(part *config.Part, o *program.Origin) (n program.Netwo
 	})
 	u := &unroller{checker: c, origin: o, defs: map[string]*config.Network{}, said: map[mistake]bool{}}
 	before := len(c.List)
-	f := &frame{address: o.Address, layers: map[string]cty.Value{}}
+	f := &frame{address: o.Address, only: scope.Wire(program.InputName), layers: map[string]cty.Value{}}
 	u.inputs(f, in.Inputs)
 	u.body(f, in.Layers)
 	u.outputs(f, in.Outputs)
@@ -69,8 +70,7 @@ func (c *checker) network(part *config.Part, o *program.Origin) (n program.Netwo
 
 // inputs declares the inputs of the model's network.
 func (u *unroller) inputs(f *frame, blocks []*config.Input) {
-	f.input, f.last = scope.Wire(program.InputName), program.InputName
-	if len(blocks) == 0 {
+	if f.last = program.InputName; len(blocks) == 0 {
 		return
 	}
 	values := map[string]cty.Value{}
@@ -92,7 +92,7 @@ func (u *unroller) inputs(f *frame, blocks []*config.Input) {
 		u.out.Inputs = append(u.out.Inputs, in)
 		values[b.Name] = scope.Wire(name)
 	}
-	f.input, f.last = cty.ObjectVal(values), ""
+	f.input, f.last = values, ""
 	if len(u.out.Inputs) == 1 {
 		f.last = program.InputName + "." + u.out.Inputs[0].Name
 	}
@@ -180,7 +180,7 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 
 // loop evaluates count or for_each: the keys of the instances, and for for_each their values.
 func (u *unroller) loop(f *frame, l *config.Layer, address string) (keys []string, values []cty.Value, ok bool) {
-	u.Within(f.inner(nil), func() {
+	u.Within(f.inner(nil, exprs(l)...), func() {
 		if l.Count != nil {
 			n := 0
 			if ok = u.Get(address, l.Count, &n); !ok {
@@ -231,11 +231,33 @@ func (u *unroller) each(a *hcl.Attribute, address string) (keys []string, values
 	return keys, values, true
 }
 
-// inner is what a layer's expressions can refer to.
-func (f *frame) inner(loop map[string]cty.Value) scope.Inner {
-	values := map[string]cty.Value{"layer": cty.ObjectVal(maps.Clone(f.layers)), "input": f.input}
-	maps.Copy(values, loop)
-	return scope.Inner{Values: values}
+// inner is what expressions of a layer can refer to.
+func (f *frame) inner(loop map[string]cty.Value, exprs ...hcl.Expression) scope.Inner {
+	in := scope.Inner{Values: loop, Objects: map[string]map[string]cty.Value{"layer": f.layers}, Exprs: exprs}
+	if f.input != nil {
+		in.Objects["input"] = f.input
+		return in
+	}
+	in.Values = maps.Clone(loop)
+	if in.Values == nil {
+		in.Values = map[string]cty.Value{}
+	}
+	in.Values["input"] = f.only
+	return in
+}
+
+// exprs are the expressions of a layer.
+func exprs(l *config.Layer) (list []hcl.Expression) {
+	for _, a := range []*hcl.Attribute{l.From, l.Count, l.ForEach} {
+		if a != nil {
+			list = append(list, a.Expr)
+		}
+	}
+	attrs, _ := l.Rest.JustAttributes()
+	for _, a := range attrs {
+		list = append(list, a.Expr)
+	}
+	return list
 }
 
 // instance writes out one layer under its full name, and returns the reference to what it gives.
@@ -249,7 +271,7 @@ func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loo
 		return cty.DynamicVal
 	}
 	v = cty.DynamicVal
-	u.Within(f.inner(loop), func() {
+	u.Within(f.inner(loop, exprs(l)...), func() {
 		from, ok := u.from(f, l, address)
 		if !ok {
 			f.last = ""
@@ -257,7 +279,7 @@ func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loo
 		}
 		_, part := u.opt.Signatures.Signature(program.LayerKind, l.Type)
 		if def := u.definitionOf(l.Type); def != nil && !part {
-			v = u.definition(f, l, def, address, name, from)
+			v = u.definition(l, def, address, name, from)
 		} else {
 			v = u.part(l, address, name, from)
 		}
@@ -351,7 +373,7 @@ func (u *unroller) result(f *frame, b *config.Result, address string) (name stri
 	if b.From == nil {
 		return f.last, f.last != ""
 	}
-	u.Within(f.inner(nil), func() {
+	u.Within(f.inner(nil, b.From.Expr), func() {
 		var names []string
 		if names, ok = u.wires(b.From, address); ok && len(names) != 1 {
 			u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(b.From.Expr.Range())}, "Give each of them an output block of its own.", "an output is one layer, and these are %d", len(names))

@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -13,31 +14,51 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// Inner is what expressions can refer to inside of a network: values by their first word ("layer", "input", "count", "each").
-// The variables, locals and blocks of the pipeline are there as well, unless it is Closed.
+// Inner is what expressions can refer to inside of a network: values by their first word ("count", "each"), and members of
+// objects ("layer", "input"). The variables, locals and blocks of the pipeline are there as well, unless it is Closed.
 type Inner struct {
-	Closed bool
-	Values map[string]cty.Value
+	Closed  bool
+	Values  map[string]cty.Value
+	Objects map[string]map[string]cty.Value
+	// Exprs are the expressions that will be evaluated: of the objects they see the members that they name, so that
+	// many layers stay cheap.
+	Exprs []hcl.Expression
 }
 
 // Within lets do evaluate expressions inside of a network.
 func (s *Scope) Within(in Inner, do func()) {
 	names, context, inner := s.names, s.context, s.inner
-	defer func() { s.names, s.context, s.inner = names, context, inner }()
-	s.inner = maps.Clone(inner)
-	if in.Closed || s.inner == nil {
-		s.inner = map[string]cty.Value{}
+	defer func() { s.names, s.context, s.inner, s.sorted = names, context, inner, nil }()
+	if s.inner = maps.Clone(inner); in.Closed || s.inner == nil {
+		s.inner = map[string]map[string]cty.Value{}
 	}
-	maps.Copy(s.inner, in.Values)
 	if in.Closed {
-		s.names = map[string]map[string]*Name{"var": {}}
+		s.names, s.sorted = map[string]map[string]*Name{"var": {}}, nil
 		s.context = &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.EmptyObjectVal}, Functions: outermost(context).Functions}
 	}
 	s.context = s.context.NewChild()
-	s.context.Variables = in.Values
-	s.sorted = nil
-	defer func() { s.sorted = nil }()
+	s.context.Variables = map[string]cty.Value{}
+	for word, v := range in.Values {
+		s.inner[word], s.context.Variables[word] = nil, v
+	}
+	for word, members := range in.Objects {
+		s.inner[word], s.context.Variables[word] = members, cty.ObjectVal(named(word, members, in.Exprs))
+	}
 	do()
+}
+
+// named are the members of an object that expressions name.
+func named(word string, members map[string]cty.Value, exprs []hcl.Expression) map[string]cty.Value {
+	out := map[string]cty.Value{}
+	for _, e := range exprs {
+		for _, t := range e.Variables() {
+			id, _ := step(t, 1)
+			if v, ok := members[id]; ok && t.RootName() == word {
+				out[id] = v
+			}
+		}
+	}
+	return out
 }
 
 func outermost(c *hcl.EvalContext) *hcl.EvalContext {
@@ -98,18 +119,22 @@ func HasDefault(b *config.Block) bool {
 	return b.Raw() != nil && b.Raw().Attributes["default"] != nil
 }
 
-// inside resolves a reference to a value of a network.
-func (s *Scope) inside(t hcl.Traversal, v cty.Value, address string) bool {
+// inside resolves a reference to a value of a network, or to a member of one of its objects.
+func (s *Scope) inside(t hcl.Traversal, members map[string]cty.Value, address string) bool {
+	root := t.RootName()
 	id, named := step(t, 1)
-	if !named || !v.Type().IsObjectType() || v.Type().HasAttribute(id) {
+	if _, ok := members[id]; ok || members == nil {
 		return true
 	}
-	root := t.RootName()
-	detail := "There is none above it in this network."
-	if names := slices.Sorted(maps.Keys(v.Type().AttributeTypes())); len(names) > 0 {
-		detail = diag.DidYouMean(id, names, root+"s above it in this network")
+	at := At{Address: address, Subject: syntax.Range(t.SourceRange())}
+	switch names := slices.Sorted(maps.Keys(members)); {
+	case !named && len(names) > 0:
+		s.Errorf(diag.UnknownReference, at, fmt.Sprintf("Name one of them: %s.%s.", root, names[0]), "%s alone is not a value", root)
+	case len(names) == 0:
+		s.Errorf(diag.UnknownReference, at, "There is none above it in this network.", "there is no %s.%s here", root, id)
+	default:
+		s.Errorf(diag.UnknownReference, at, diag.DidYouMean(id, names, root+"s above it in this network"), "there is no %s.%s here", root, id)
 	}
-	s.Errorf(diag.UnknownReference, At{Address: address, Subject: syntax.Range(t.SourceRange())}, detail, "there is no %s.%s here", root, id)
 	return false
 }
 

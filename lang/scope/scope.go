@@ -37,7 +37,7 @@ type Scope struct {
 	spent   bool // that the budget of the whole pipeline is spent has been reported
 	hints   int  // work that suggestions may still take
 	late    late
-	inner   map[string]cty.Value // what can be referred to besides the names, inside of a network
+	inner   map[string]map[string]cty.Value // the words besides the names, inside of a network; nil for what is no object
 
 	valuesLost bool // a file of variable values could not be read: what it gives is not known
 }
