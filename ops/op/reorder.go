@@ -136,7 +136,7 @@ func (a ChannelShuffle) Node(in []layer.Source) (*layer.Node, error) {
 
 func (a ChannelShuffle) on(s tensor.Shape) (ChannelShuffle, tensor.Shape, error) {
 	if a.Groups < 1 || s.C%a.Groups != 0 {
-		return a, s, layer.BadArg("Groups", "%d channels do not have %d groups", s.C, a.Groups)
+		return a, s, layer.BadArg("Groups", "the channels of %v cannot be divided by %d", s, a.Groups)
 	}
 	return a, s, nil
 }
