@@ -19,7 +19,8 @@ This page is generated from the table of attributes that ` + "`qpipe validate`" 
 A qconfig says how every node of a network is quantized. A node is a convolution or linear layer with the BN, the addition and
 the activation after it, or a separate addition, pooling, concatenation or BN. The network's input is a node too, with
 the name ` + "`input`" + `. ` + "`activation {}`" + ` applies to a node's output, ` + "`weight {}`" + ` to the weight of a convolution or linear layer. Max
-pooling, flatten and separate activations pass on the codes that they get, and have no quantization of their own.
+pooling, flatten, separate activations and ops that only move values pass on the codes that they get, and have no quantization
+of their own.
 
 ` + "```hcl\n" + qconfigExample + "```" + `
 
