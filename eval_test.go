@@ -184,6 +184,7 @@ func layouts(b *nn.Builder, x nn.Value) nn.Value {
 	x = b.Apply("half", op.ResizeNearest{Sampling: near(9, 13, "half_pixel"), Nearest: "round_prefer_ceil"}, x)
 	x = b.Apply("corners", op.ResizeNearest{Sampling: near(11, 7, "align_corners"), Nearest: "round_prefer_floor"}, x)
 	x = b.Apply("tf", op.ResizeNearest{Sampling: near(6, 5, "tf_half_pixel_for_nn"), Nearest: "ceil"}, x)
+	x = reductions(b, x)
 	return b.Apply("small", op.ResizeNearest{Sampling: near(4, 2, "pytorch_half_pixel")}, x)
 }
 
@@ -209,6 +210,17 @@ func curves(b *nn.Builder, x nn.Value) nn.Value {
 	}
 	parts = append(parts, b.Apply("prelu", op.PReLU{}, x), b.Apply("slopes", op.PReLU{PerChannel: true}, x))
 	return b.Concat("curves", parts...)
+}
+
+// reductions makes one of parts of a map, and resizes it.
+func reductions(b *nn.Builder, x nn.Value) nn.Value {
+	y := b.Apply("mean", op.Reduce{Function: "mean", Axes: [3]bool{false, true, true}}, x)
+	y = b.Apply("gate", op.Mul{}, b.Apply("adaptive", op.AdaptiveAvgPool{Size: [2]int{4, 3}}, x), b.Apply("most", op.AdaptiveMaxPool{Size: [2]int{4, 1}}, y))
+	z := b.Apply("sum", op.Reduce{Function: "sum", Axes: [3]bool{true, false, false}}, x)
+	z = b.Apply("gate2", op.Mul{}, b.Apply("max", op.Reduce{Function: "max", Axes: [3]bool{false, true, false}}, z), b.Apply("gmp", op.GlobalMaxPool{}, x))
+	y = b.Apply("bilinear", op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{2, 2}}}, b.Apply("gated", op.Mul{}, y, z))
+	y = b.Apply("stretched", op.ResizeBilinear{Sampling: op.Sampling{Size: [2]int{7, 11}, Coordinates: "align_corners"}}, y)
+	return b.Apply("squeezed", op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{0.7, 0.6}, Coordinates: "asymmetric"}}, y)
 }
 
 // oddForms are the network in the forms that files have, calibrated.

@@ -213,6 +213,9 @@ func allForms(t *testing.T) []*nn.Graph {
 			op.PixelShuffle{Factor: 2},
 			op.Reshape{Height: 2, Width: 8, Channels: 2},
 			op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 0.5}}},
+			op.AdaptiveAvgPool{Size: [2]int{3, 3}},
+			op.AdaptiveMaxPool{Size: [2]int{2, 2}},
+			op.ResizeBilinear{Sampling: op.Sampling{Size: [2]int{4, 4}}},
 		} {
 			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
 		}
@@ -222,6 +225,9 @@ func allForms(t *testing.T) []*nn.Graph {
 			y = b.Apply(p.Function, p, y)
 		}
 		y = b.Apply("prelu", op.PReLU{PerChannel: true}, y)
+		for _, f := range []string{"mean", "sum", "max"} {
+			y = b.Apply("reduced_"+f, op.Mul{}, y, b.Apply("reduce_"+f, op.Reduce{Function: f, Axes: [3]bool{true, false, true}}, y))
+		}
 		u := b.ConvTranspose("ct", b.MaxPool("ms", x, op.PoolArgs{Kernel: [2]int{2, 2}}), convbn.ConvTranspose{OutC: 2, Kernel: [2]int{1, 1}, Stride: [2]int{2, 2}, OutputPadding: [2]int{1, 1}})
 		k := b.Concat("k", y, d, c, u, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 		g, err := b.Graph(b.Linear("fc", b.Flatten("f", k), 3, true))

@@ -143,3 +143,30 @@ func sameEverywhere(t *testing.T, g *nn.Graph, x [][]float32, n int) {
 		}
 	}
 }
+
+// TestEveryOpAllocatesNothing: neither a training step nor the int8 form allocates once it runs.
+func TestEveryOpAllocatesNothing(t *testing.T) {
+	for _, c := range optest.Cases() {
+		r := rand.New(rand.NewPCG(9, 8))
+		g := around(t, c)
+		g.Init(7)
+		const n = 2
+		x, dy := feeds(r, g, n)
+		g.SetQConfig(int8Config("fc"))
+		must(t, g.Prepare(nn.QAT, nn.WithBN))
+		qat := compile(t, g, n, true)
+		step := func() {
+			qat.ForwardAll(x, n, Train)
+			qat.BackwardAll(dy)
+		}
+		step()
+		converted, err := g.Convert()
+		must(t, err)
+		int8 := compile(t, converted, n, false)
+		run := func() { int8.ForwardAll(x, n, Eval) }
+		run()
+		if a, b := testing.AllocsPerRun(2, step), testing.AllocsPerRun(2, run); a+b > 0 {
+			t.Errorf("%T%v: a step allocates %g times, the int8 form %g times", c.Op, c.In, a, b)
+		}
+	}
+}

@@ -5,10 +5,13 @@ import (
 	"qpipe/ops/op"
 )
 
-// torchLayouts are the ops of the function layouts in tools/torchvec/torchvec.py, and of onnxvec.py.
+// torchLayouts are the ops of the functions layouts and reductions in tools/torchvec/torchvec.py, and of onnxvec.py.
 func torchLayouts() map[string]layer.Op {
 	nearest := func(h, w int, coordinates, mode string) layer.Op {
 		return op.ResizeNearest{Sampling: op.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}, Nearest: mode}
+	}
+	linear := func(h, w int, coordinates string) layer.Op {
+		return op.ResizeBilinear{Sampling: op.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}}
 	}
 	scaled := func(h, w float32, coordinates, mode string) layer.Op {
 		return op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{h, w}, Coordinates: coordinates}, Nearest: mode}
@@ -34,6 +37,26 @@ func torchLayouts() map[string]layer.Op {
 		"resize_nearest_exact":  nearest(9, 13, "half_pixel", "round_prefer_ceil"),
 		"resize_nearest_tf":     nearest(9, 13, "tf_half_pixel_for_nn", "floor"),
 		"resize_nearest_scales": scaled(1.5, 0.7, "half_pixel", "round_prefer_ceil"),
+
+		"global_max_pool":        op.GlobalMaxPool{},
+		"adaptive_avg_pool":      op.AdaptiveAvgPool{Size: [2]int{4, 3}},
+		"adaptive_avg_pool_more": op.AdaptiveAvgPool{Size: [2]int{7, 0}},
+		"adaptive_max_pool":      op.AdaptiveMaxPool{Size: [2]int{4, 3}},
+		"reduce_mean":            op.Reduce{Function: "mean", Axes: [3]bool{true, false, true}},
+		"reduce_mean_pixels":     op.Reduce{Function: "mean", Axes: [3]bool{true, true, false}},
+		"reduce_sum":             op.Reduce{Function: "sum", Axes: [3]bool{false, true, false}},
+		"reduce_sum_channels":    op.Reduce{Function: "sum", Axes: [3]bool{false, false, true}},
+		"reduce_max":             op.Reduce{Function: "max", Axes: [3]bool{false, false, true}},
+		"reduce_max_columns":     op.Reduce{Function: "max", Axes: [3]bool{false, true, false}},
+
+		"resize_bilinear":         op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{2, 2}}},
+		"resize_bilinear_sizes":   linear(4, 13, ""),
+		"resize_bilinear_corners": linear(11, 3, "align_corners"),
+		"resize_bilinear_scales":  op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{1.5, 0.7}}},
+
+		"onnx_linear_asymmetric_9x3":         linear(9, 3, "asymmetric"),
+		"onnx_linear_pytorch_half_pixel_1x8": linear(1, 8, "pytorch_half_pixel"),
+		"onnx_linear_align_corners_1x13":     linear(1, 13, "align_corners"),
 
 		"onnx_nearest_asymmetric_ceil_9x3":                       nearest(9, 3, "asymmetric", "ceil"),
 		"onnx_nearest_asymmetric_round_prefer_floor_4x13":        nearest(4, 13, "asymmetric", "round_prefer_floor"),

@@ -9,10 +9,20 @@ import (
 // MaxPool is max pooling. It passes codes on.
 type MaxPool PoolArgs
 
-var maxPoolKind = &layer.Kind{
-	Name: "max_pool", Least: 1, Most: 1, Output: layer.Passes,
-	Shape: poolShape, Restore: restorePool, Room: maxPoolRoom,
-	Train: newMaxPool, Integer: newMaxPool8,
+// GlobalMaxPool is the largest element of each channel.
+type GlobalMaxPool struct{}
+
+var (
+	maxPoolKind       = maximum("max_pool")
+	globalMaxPoolKind = maximum("global_max_pool")
+)
+
+func maximum(name string) *layer.Kind {
+	return &layer.Kind{
+		Name: name, Least: 1, Most: 1, Output: layer.Passes,
+		Shape: poolShape, Restore: restorePool, Room: maxPoolRoom,
+		Train: newMaxPool, Integer: newMaxPool8,
+	}
 }
 
 // Kind implements Op.
@@ -21,6 +31,15 @@ func (MaxPool) Kind() *layer.Kind { return maxPoolKind }
 // Node implements Op.
 func (a MaxPool) Node(in []layer.Source) (*layer.Node, error) {
 	return pooling(maxPoolKind, in[0], PoolArgs(a))
+}
+
+// Kind implements Op.
+func (GlobalMaxPool) Kind() *layer.Kind { return globalMaxPoolKind }
+
+// Node implements Op.
+func (GlobalMaxPool) Node(in []layer.Source) (*layer.Node, error) {
+	s := in[0].Shape
+	return pooling(globalMaxPoolKind, in[0], PoolArgs{Kernel: [2]int{s.H, s.W}})
 }
 
 type maxPoolRunner struct {

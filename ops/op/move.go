@@ -1,8 +1,6 @@
 package op
 
 import (
-	"fmt"
-
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
@@ -12,11 +10,9 @@ import (
 // Ops that only move values differ in their arguments and in where an element comes from. All else is here: codes are
 // passed on as they are, the backward pass adds every gradient to that of the element it came from.
 
-// mover is the arguments of such an op, A, with the names that structures give them.
+// mover is the arguments of such an op.
 type mover[A any] interface {
-	comparable
-	// on returns the arguments for an operand of shape s, with everything that may be left out, and the output's shape.
-	on(s tensor.Shape) (A, tensor.Shape, error)
+	arguments[A]
 	// places says where the elements of the output come from, for arguments that on returned.
 	places(in, out tensor.Shape) places
 }
@@ -26,15 +22,6 @@ type mover[A any] interface {
 type places struct {
 	rows, columns, channels []int32
 	fill                    float32
-}
-
-// axes are the extents of a shape; steps are how far apart neighbours along each lie.
-func axes(s tensor.Shape) [3]int { return [3]int{s.H, s.W, s.C} }
-
-func steps(s tensor.Shape) [3]int { return [3]int{s.W * s.C, s.C, 1} }
-
-func shapeOf(extents [3]int) tensor.Shape {
-	return tensor.Shape{H: extents[0], W: extents[1], C: extents[2]}
 }
 
 // along makes places of what from says of element i along each axis of the output.
@@ -51,57 +38,17 @@ func along(out tensor.Shape, from func(axis, i int) int) places {
 
 // moving is the row of an op that only moves values.
 func moving[A mover[A]](name string) *layer.Kind {
-	return &layer.Kind{
-		Name: name, Least: 1, Most: 1, Output: layer.Passes, Floats: true,
-		Shape: func(n *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
-			return resolved(n.Body.(*moved[A]).args, in[0])
-		},
-		Restore: func(n *layer.Node, f layer.Fields) (layer.Body, error) {
-			b := &moved[A]{name: name}
-			return b, f.Read(name, &b.args)
-		},
-		Train: newMove, Integer: newMove8, Room: moveRoom,
-		Cost: func(*layer.Node) layer.Cost { return layer.Cost{Work: 1, Per: 4} },
+	to := func(n *layer.Node, b *layer.Bench) *route {
+		in := b.In[0].Shape
+		return newRoute(argumentsOf[A](n).places(in, n.Shape), in)
 	}
+	return argued[A](layer.Kind{
+		Name: name, Output: layer.Passes, Floats: true, Room: moveRoom,
+		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newMove(to(n, b), b) },
+		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newMove8(to(n, b), b) },
+		Cost:    func(*layer.Node) layer.Cost { return layer.Cost{Work: 1, Per: 4} },
+	})
 }
-
-// resolved is the shape of the output for arguments as structures hold them: nothing is left out.
-func resolved[A interface {
-	comparable
-	on(s tensor.Shape) (A, tensor.Shape, error)
-}](args A, in tensor.Shape) (tensor.Shape, error) {
-	full, out, err := args.on(in)
-	if err == nil && full != args {
-		return out, fmt.Errorf("its arguments are %+v, where %+v is meant", args, full)
-	}
-	return out, err
-}
-
-// moveBy is the node of an op that only moves values.
-func moveBy[A mover[A]](k *layer.Kind, args A, in layer.Source) (*layer.Node, error) {
-	full, out, err := args.on(in.Shape)
-	if err != nil {
-		return nil, err
-	}
-	return &layer.Node{Kind: k, Shape: out, Origin: out, Body: &moved[A]{k.Name, full}}, nil
-}
-
-// moved is the body of such a node.
-type moved[A mover[A]] struct {
-	name string
-	args A
-}
-
-// Clone implements layer.Body.
-func (m *moved[A]) Clone() layer.Body { c := *m; return &c }
-
-// Attrs implements layer.Body.
-func (m *moved[A]) Attrs() []layer.Attr { return []layer.Attr{{Key: m.name, Value: m.args}} }
-
-// Window implements layer.Body.
-func (m *moved[A]) Window() string { return fmt.Sprintf("%s %+v", m.name, m.args) }
-
-func (m *moved[A]) route(in, out tensor.Shape) *route { return newRoute(m.args.places(in, out), in) }
 
 // route is how a row of the output is filled: element i comes from rows[h] + line[i] of the operand's image, and runs
 // are the same where most neighbours stay neighbours, else nil.
@@ -221,13 +168,6 @@ func moveRoom(n *layer.Node, _ *layer.Bench) layer.Room {
 	return layer.Room{NoAcc: true, Bytes: 4*int64(s.H) + 6*int64(s.W*s.C)}
 }
 
-// routeOf is the route of a node on its bench.
-func routeOf(n *layer.Node, b *layer.Bench) *route {
-	return n.Body.(interface {
-		route(in, out tensor.Shape) *route
-	}).route(b.In[0].Shape, n.Shape)
-}
-
 type moveRunner struct {
 	*layer.Bench
 	route       *route
@@ -239,8 +179,8 @@ type moveRunner struct {
 	forth, back func(i, worker int)
 }
 
-func newMove(n *layer.Node, b *layer.Bench) layer.Runner {
-	r := &moveRunner{Bench: b, route: routeOf(n, b), x: b.In[0]}
+func newMove(to *route, b *layer.Bench) layer.Runner {
+	r := &moveRunner{Bench: b, route: to, x: b.In[0]}
 	r.forth, r.back = r.forwardChunk, r.backImages
 	return r
 }
@@ -296,8 +236,8 @@ type move8 struct {
 	code  [1]uint8
 }
 
-func newMove8(n *layer.Node, b *layer.Bench) layer.Integer {
-	r := &move8{Bench: b, route: routeOf(n, b)}
+func newMove8(to *route, b *layer.Bench) layer.Integer {
+	r := &move8{Bench: b, route: to}
 	if b.Coded {
 		b.Set.Quantize([]float32{r.route.fill}, r.code[:], nil, b.Format, kernel.None)
 	}

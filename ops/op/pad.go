@@ -30,7 +30,7 @@ var padKind = moving[Pad]("pad")
 func (Pad) Kind() *layer.Kind { return padKind }
 
 // Node implements layer.Op.
-func (a Pad) Node(in []layer.Source) (*layer.Node, error) { return moveBy(padKind, a, in[0]) }
+func (a Pad) Node(in []layer.Source) (*layer.Node, error) { return apply(padKind, a, in[0]) }
 
 func (a Pad) on(s tensor.Shape) (Pad, tensor.Shape, error) {
 	if a.Mode == "" {

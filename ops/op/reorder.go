@@ -50,7 +50,7 @@ var (
 func (Reshape) Kind() *layer.Kind { return reshapeKind }
 
 // Node implements layer.Op.
-func (a Reshape) Node(in []layer.Source) (*layer.Node, error) { return moveBy(reshapeKind, a, in[0]) }
+func (a Reshape) Node(in []layer.Source) (*layer.Node, error) { return apply(reshapeKind, a, in[0]) }
 
 func (a Reshape) on(s tensor.Shape) (Reshape, tensor.Shape, error) {
 	size, rest, open := s.WithN(1).Len(), 1, (*int)(nil)
@@ -107,7 +107,7 @@ func (Transpose) Kind() *layer.Kind { return transposeKind }
 
 // Node implements layer.Op.
 func (a Transpose) Node(in []layer.Source) (*layer.Node, error) {
-	return moveBy(transposeKind, a, in[0])
+	return apply(transposeKind, a, in[0])
 }
 
 func (a Transpose) on(s tensor.Shape) (Transpose, tensor.Shape, error) {
@@ -131,7 +131,7 @@ func (ChannelShuffle) Kind() *layer.Kind { return channelShuffleKind }
 
 // Node implements layer.Op.
 func (a ChannelShuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return moveBy(channelShuffleKind, a, in[0])
+	return apply(channelShuffleKind, a, in[0])
 }
 
 func (a ChannelShuffle) on(s tensor.Shape) (ChannelShuffle, tensor.Shape, error) {
@@ -156,7 +156,7 @@ func (PixelShuffle) Kind() *layer.Kind { return pixelShuffleKind }
 
 // Node implements layer.Op.
 func (a PixelShuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return moveBy(pixelShuffleKind, a, in[0])
+	return apply(pixelShuffleKind, a, in[0])
 }
 
 func (a PixelShuffle) on(s tensor.Shape) (PixelShuffle, tensor.Shape, error) {
@@ -179,7 +179,7 @@ func (PixelUnshuffle) Kind() *layer.Kind { return pixelUnshuffleKind }
 
 // Node implements layer.Op.
 func (a PixelUnshuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return moveBy(pixelUnshuffleKind, a, in[0])
+	return apply(pixelUnshuffleKind, a, in[0])
 }
 
 func (a PixelUnshuffle) on(s tensor.Shape) (PixelUnshuffle, tensor.Shape, error) {

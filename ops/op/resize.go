@@ -124,7 +124,7 @@ func (ResizeNearest) Kind() *layer.Kind { return resizeNearestKind }
 
 // Node implements layer.Op.
 func (a ResizeNearest) Node(in []layer.Source) (*layer.Node, error) {
-	return moveBy(resizeNearestKind, a, in[0])
+	return apply(resizeNearestKind, a, in[0])
 }
 
 func (a ResizeNearest) on(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {

@@ -19,7 +19,7 @@ var sliceKind = moving[Slice]("slice")
 func (Slice) Kind() *layer.Kind { return sliceKind }
 
 // Node implements layer.Op.
-func (a Slice) Node(in []layer.Source) (*layer.Node, error) { return moveBy(sliceKind, a, in[0]) }
+func (a Slice) Node(in []layer.Source) (*layer.Node, error) { return apply(sliceKind, a, in[0]) }
 
 func (a Slice) on(s tensor.Shape) (Slice, tensor.Shape, error) {
 	var out [3]int

@@ -26,9 +26,13 @@ func Kinds() []*layer.Kind {
 		pixelShuffleKind,
 		pixelUnshuffleKind,
 		resizeNearestKind,
+		bilinearKind,
+		globalMaxPoolKind,
+		adaptiveAvgPoolKind,
+		adaptiveMaxPoolKind,
 	}
 	for _, k := range curveKinds {
 		kinds = append(kinds, k.Kind)
 	}
-	return kinds
+	return append(kinds, reduceKinds...)
 }

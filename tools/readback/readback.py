@@ -187,7 +187,49 @@ class Model:
         m = (x.scale / count.astype(f32)) / self.format(node)[0]
         return self.requantize(node, total.astype(f32) * m)
 
-    global_avg_pool = avg_pool
+    global_avg_pool, global_max_pool = avg_pool, max_pool
+
+    def blocks(self, node, x, combine):
+        """What combine makes of the elements of each block, and how many they are."""
+        a, shape = node[node["op"]], x.shape[1:]
+        if "axes" in a:
+            spans = [[(0, n)] if every else [(i, i + 1) for i in range(n)] for n, every in zip(shape, a["axes"])]
+        else:
+            spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in zip(shape, a["sizes"])]
+            spans.append([(c, c + 1) for c in range(shape[2])])
+        count = 1
+        for axis, blocks in enumerate(spans, 1):
+            x = np.concatenate([combine(x.take(range(a, b), axis), axis=axis, keepdims=True) for a, b in blocks], axis)
+            sizes = np.array([b - a for a, b in blocks], f32)
+            count = count * sizes.reshape([-1 if k == axis else 1 for k in range(4)])
+        return x, count
+
+    def reduce_mean(self, node, x):
+        total, count = self.blocks(node, x.centered(), np.sum)
+        m = (x.scale / count) / self.format(node)[0]
+        return self.requantize(node, total.astype(f32) * m)
+
+    adaptive_avg_pool = reduce_mean
+
+    def reduce_sum(self, node, x):
+        total, _ = self.blocks(node, x.centered(), np.sum)
+        return self.requantize(node, total.astype(f32) * (x.scale / self.format(node)[0]))
+
+    def reduce_max(self, node, x):
+        return x.like(self.blocks(node, x.data, np.max)[0])
+
+    adaptive_max_pool = reduce_max
+
+    def resize_bilinear(self, node, x):
+        data = x.centered()
+        for axis in (2, 1):
+            n = data.shape[axis]
+            at = places(node["resize_bilinear"], axis - 1, n).clip(0, n - 1)
+            low = at.astype(int)
+            weight = np.rint((at - low.astype(f32)) * f32(2048)).astype(np.int64)
+            weight = weight.reshape([-1 if k == axis else 1 for k in range(4)])
+            data = (2048 - weight) * data.take(low, axis) + weight * data.take((low + 1).clip(0, n - 1), axis)
+        return self.requantize(node, data.astype(f32) * (x.scale / f32(2**22) / self.format(node)[0]))
 
     def flatten(self, node, x):
         return x.like(x.data.transpose(0, 3, 1, 2).reshape(len(x.data), 1, 1, -1))

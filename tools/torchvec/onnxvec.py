@@ -40,6 +40,9 @@ def resizes():
     ):
         f = resize(6, 5, sizes, mode="nearest", coordinate_transformation_mode=mode, nearest_mode=nearest)
         case(f"onnx_nearest_{mode}_{nearest}_{sizes[0]}x{sizes[1]}", f, x)
+    for mode, sizes in ("asymmetric", (9, 3)), ("pytorch_half_pixel", (1, 8)), ("align_corners", (1, 13)):
+        f = resize(6, 5, sizes, mode="linear", coordinate_transformation_mode=mode)
+        case(f"onnx_linear_{mode}_{sizes[0]}x{sizes[1]}", f, x)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,25 @@ def write(folder):
             f.write("\n")
 
 
+def reductions():
+    """Means, sums, largest elements, bilinear resizing."""
+    x = noise("reductions", 2, 4, 6, 5)
+    case("global_max_pool", lambda x: F.adaptive_max_pool2d(x, 1), x)
+    case("adaptive_avg_pool", lambda x: F.adaptive_avg_pool2d(x, (4, 3)), x)
+    case("adaptive_avg_pool_more", lambda x: F.adaptive_avg_pool2d(x, (7, None)), x)
+    case("adaptive_max_pool", lambda x: F.adaptive_max_pool2d(x, (4, 3)), x)
+    case("reduce_mean", lambda x: x.mean((1, 2), keepdim=True), x)
+    case("reduce_mean_pixels", lambda x: x.mean((2, 3), keepdim=True), x)
+    case("reduce_sum", lambda x: x.sum(3, keepdim=True), x)
+    case("reduce_sum_channels", lambda x: x.sum(1, keepdim=True), x)
+    case("reduce_max", lambda x: x.max(1, keepdim=True).values, x)
+    case("reduce_max_columns", lambda x: F.adaptive_max_pool2d(x, (None, 1)), x)
+    case("resize_bilinear", lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), x)
+    case("resize_bilinear_sizes", lambda x: F.interpolate(x, size=(4, 13), mode="bilinear"), x)
+    case("resize_bilinear_corners", lambda x: F.interpolate(x, size=(11, 3), mode="bilinear", align_corners=True), x)
+    case("resize_bilinear_scales", lambda x: F.interpolate(x, scale_factor=(1.5, 0.7), mode="bilinear"), x)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -155,4 +174,5 @@ if __name__ == "__main__":
     prelus()
     layouts()
     windows()
+    reductions()
     write(sys.argv[1])

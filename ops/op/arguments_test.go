@@ -9,8 +9,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// TestMoversBlameTheirArguments: what does not fit is refused, and the argument at fault is named.
-func TestMoversBlameTheirArguments(t *testing.T) {
+// TestOpsBlameTheirArguments: what does not fit is refused, and the argument at fault is named.
+func TestOpsBlameTheirArguments(t *testing.T) {
 	s := tensor.Shape{H: 6, W: 5, C: 4}
 	to := func(h, w int) Sampling { return Sampling{Size: [2]int{h, w}} }
 	for _, c := range []struct {
@@ -44,6 +44,11 @@ func TestMoversBlameTheirArguments(t *testing.T) {
 		{ResizeNearest{Sampling: Sampling{Scale: [2]float32{2, 2}, Size: [2]int{12, 11}}}, "Size"},
 		{ResizeNearest{Sampling: Sampling{Size: [2]int{3, 3}, Coordinates: "centre"}}, "Coordinates"},
 		{ResizeNearest{Sampling: to(3, 3), Nearest: "round"}, "Nearest"},
+		{ResizeBilinear{to(0, 3)}, "Size"},
+		{Reduce{Function: "min", Axes: [3]bool{true}}, "Function"},
+		{Reduce{Function: "mean"}, "Axes"},
+		{AdaptiveAvgPool{Size: [2]int{-1, 2}}, "Size"},
+		{AdaptiveMaxPool{Size: [2]int{2, 1 << 21}}, "Size"},
 	} {
 		_, err := c.op.Node([]layer.Source{{Name: "x", Shape: s, Origin: s}})
 		var arg *layer.ArgError
@@ -53,8 +58,8 @@ func TestMoversBlameTheirArguments(t *testing.T) {
 	}
 }
 
-// TestDamagedMovers: attributes that no builder writes are refused, be they left out, too large or another way to say it.
-func TestDamagedMovers(t *testing.T) {
+// TestDamagedArguments: attributes that no builder writes are refused, be they left out, too large or another way to say it.
+func TestDamagedArguments(t *testing.T) {
 	s := tensor.Shape{H: 6, W: 5, C: 4}
 	for _, c := range []struct {
 		kind  *layer.Kind
@@ -75,6 +80,11 @@ func TestDamagedMovers(t *testing.T) {
 		{resizeNearestKind, `{"sizes":[0,3],"coordinates":"half_pixel","nearest":"floor"}`},
 		{resizeNearestKind, `{"sizes":[6,5],"scales":[1e38,1e38],"coordinates":"half_pixel","nearest":"floor"}`},
 		{resizeNearestKind, `{"sizes":[6,5],"scales":[1,0],"coordinates":"half_pixel","nearest":"floor"}`},
+		{bilinearKind, `{"sizes":[3,3]}`},
+		{reduceKinds[0], `{"input":{"height":6,"width":5,"channels":4}}`},
+		{reduceKinds[1], `{"input":{"height":5,"width":6,"channels":4},"axes":[true,true,true]}`},
+		{adaptiveAvgPoolKind, `{"input":{"height":6,"width":5,"channels":4},"sizes":[0,2]}`},
+		{adaptiveMaxPoolKind, `{"input":{"height":6,"width":5,"channels":4},"sizes":[-2,2]}`},
 	} {
 		n := &layer.Node{Kind: c.kind, Shape: s}
 		b, err := c.kind.Restore(n, layer.Fields{c.kind.Name: json.RawMessage(c.attrs)})
