@@ -141,13 +141,6 @@ def windows():
     case("global_avg_pool", lambda x: F.adaptive_avg_pool2d(x, 1), x)
 
 
-def write(folder):
-    for name, c in CASES.items():
-        with open(os.path.join(folder, name + ".json"), "w") as f:
-            json.dump(c, f, separators=(",", ":"))
-            f.write("\n")
-
-
 def reductions():
     """Means, sums, largest elements, bilinear resizing."""
     x = noise("reductions", 2, 4, 6, 5)
@@ -165,6 +158,13 @@ def reductions():
     case("resize_bilinear_sizes", lambda x: F.interpolate(x, size=(4, 13), mode="bilinear"), x)
     case("resize_bilinear_corners", lambda x: F.interpolate(x, size=(11, 3), mode="bilinear", align_corners=True), x)
     case("resize_bilinear_scales", lambda x: F.interpolate(x, scale_factor=(1.5, 0.7), mode="bilinear"), x)
+
+
+def write(folder):
+    for name, c in CASES.items():
+        with open(os.path.join(folder, name + ".json"), "w") as f:
+            json.dump(c, f, separators=(",", ":"))
+            f.write("\n")
 
 
 if __name__ == "__main__":
