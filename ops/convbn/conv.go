@@ -6,6 +6,7 @@ import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/spread"
 	"qpipe/ops/tensor"
 )
 
@@ -186,7 +187,7 @@ func room(n *layer.Node, b *layer.Bench) layer.Room {
 		g.N = b.Batch
 		r := layer.Room{Scratch: b.Set.Conv(&g).Int8Room(&g), Block: n.RowRoom(), Bytes: int64(b.Set.Conv(&g).Int8PackSize(&g))}
 		if c.Up != nil {
-			r.Bytes += spreadBytes(n, b)
+			r.Bytes += spread.Bytes(*c.Up, n, b)
 		}
 		return r
 	}
@@ -202,7 +203,7 @@ func room(n *layer.Node, b *layer.Bench) layer.Room {
 		r.Operand = c.WholeOperand(b.Batch) * size
 	}
 	if c.Up != nil {
-		r.Bytes += spreadBytes(n, b)
+		r.Bytes += spread.Bytes(*c.Up, n, b)
 	}
 	if b.Training {
 		r.Parts = c.PartsSize(b.Batch)
@@ -218,15 +219,15 @@ type convRunner struct {
 	*layer.Bench
 	node *layer.Node
 	exec *Exec
-	up   *spreader   // of a transposed convolution, else nil
-	z    *grid.Value // what is added, or nil
+	up   *spread.Input // of a transposed convolution, else nil
+	z    *grid.Value   // what is added, or nil
 }
 
 func newConv(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &convRunner{Bench: b, node: n, exec: NewExec(Of(n), b.Machine, b.Batch, b.Training)}
 	r.exec.Remakes = b.Remade
 	if Of(n).Up != nil {
-		r.up = newSpreader(n, b)
+		r.up = spread.New(*Of(n).Up, n, b)
 	}
 	if len(b.In) > 1 {
 		r.z = b.In[1].Value
@@ -238,7 +239,7 @@ func (r *convRunner) Forward(n int, st grid.Step) grid.Value {
 	r.exec.Out, r.exec.Codes, r.exec.Mask, r.exec.Acc = r.Out, r.Codes, r.Mask, r.Kept
 	x := r.In[0].Value
 	if r.up != nil {
-		x = r.up.spread(n)
+		x = r.up.Spread(n)
 	}
 	return r.exec.Forward(n, st, x, r.z, &r.node.Quant)
 }
@@ -253,6 +254,6 @@ func (r *convRunner) Backward(n int) {
 		r.exec.Backward(dy, dx, dz)
 		return
 	}
-	r.exec.Backward(dy, grid.Grad{Data: r.up.grad}, dz)
-	r.up.gather(dx)
+	r.exec.Backward(dy, grid.Grad{Data: r.up.Grad()}, dz)
+	r.up.Gather(dx)
 }

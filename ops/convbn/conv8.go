@@ -6,6 +6,7 @@ import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/spread"
 )
 
 // conv8 is a convolution of the int8 form. It requantizes in its own epilogue, so that no
@@ -14,8 +15,8 @@ type conv8 struct {
 	*layer.Bench
 	node      *layer.Node
 	geom      kernel.Conv
-	up        *spreader // of a transposed convolution, else nil
-	x         []uint8   // the operand as the kernel reads it
+	up        *spread.Input // of a transposed convolution, else nil
+	x         []uint8       // the operand as the kernel reads it
 	packed    []int8
 	bias      []int32 // the zero point's part included
 	requant   kernel.Requant
@@ -46,7 +47,7 @@ func newConv8(n *layer.Node, b *layer.Bench) layer.Integer {
 		z = &grid.Value{Format: b.In[1].Format}
 	}
 	if Of(n).Up != nil {
-		r.up = newSpreader(n, b)
+		r.up = spread.New(*Of(n).Up, n, b)
 	}
 	r.requant = b.Epilogue(unit, z, n.Act)
 	r.out.Q = &r.requant
@@ -67,7 +68,7 @@ func (r *conv8) Begin(n int) {
 	r.geom.N = n
 	r.x = r.In[0].Codes
 	if r.up != nil {
-		r.x = r.up.spread(n).Codes
+		r.x = r.up.Spread(n).Codes
 	}
 	if !r.Coded {
 		r.out.F = r.Out

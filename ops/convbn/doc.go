@@ -63,7 +63,7 @@
 // # Convolutions of other shapes
 //
 // A linear layer, also one per pixel, and a convolution with one dimension are geometries of the same node. So is a transposed
-// convolution, but for what is in front of it: its input is spread (spread.go), and the rest sees an ordinary convolution whose
+// convolution, but for what is in front of it: its input is spread (package spread), and the rest sees an ordinary convolution whose
 // weights have the output channels first, as folding, scales and masks need them. Only the order in files differs (layer.Slot).
 //
 // # Determinism

@@ -7,6 +7,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/quant"
+	"qpipe/ops/spread"
 	"qpipe/ops/tensor"
 )
 
@@ -68,7 +69,7 @@ func (b *BN) Shift(c int, bias float32) float32 {
 type Node struct {
 	Linear bool // a linear layer: files hold its weight as (out, in)
 	Geom   kernel.Conv
-	Up     *Spread // of a transposed convolution, which Geom computes of the spread input; else nil
+	Up     *spread.Pixels // of a transposed convolution, which Geom computes of the spread input; else nil
 	Act    kernel.Act
 	Add    bool // a second operand is added before the activation
 	Bias   bool

@@ -5,6 +5,7 @@ import (
 
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/spread"
 )
 
 // ConvTranspose is a transposed convolution, PyTorch's ConvTranspose2d: the gradient of a convolution, used as an op of its own.
@@ -26,12 +27,6 @@ type ConvTranspose struct {
 }
 
 var transposeKind = weighted(layer.Kind{Name: "conv_transpose", Restore: restoreTranspose, Label: labelTranspose})
-
-// Spread says how the input of a transposed convolution becomes that of its convolution: H×W pixels, Stride apart.
-type Spread struct{ H, W, StrideH, StrideW int }
-
-// length is the number of places of n pixels, stride apart.
-func length(n, stride int) int { return (n-1)*stride + 1 }
 
 // Kind implements layer.Op.
 func (ConvTranspose) Kind() *layer.Kind { return transposeKind }
@@ -61,8 +56,8 @@ func (a ConvTranspose) Node(in []layer.Source) (*layer.Node, error) {
 	}
 	t := transposed{Kernel: a.Kernel, Stride: stride, Dilation: dilation, Group: groups, Front: [2]int{at.Pads[0], at.Pads[1]}}
 	g, up := t.geometry(s.H, s.W, s.C, a.OutC)
-	g.OH = t.whole(0, s.H) - at.Pads[0] - at.Pads[2] + a.OutputPadding[0]
-	g.OW = t.whole(1, s.W) - at.Pads[1] - at.Pads[3] + a.OutputPadding[1]
+	g.OH = g.H + g.PadTop - at.Pads[2] + a.OutputPadding[0]
+	g.OW = g.W + g.PadLeft - at.Pads[3] + a.OutputPadding[1]
 	if g.OH < 1 || g.OW < 1 {
 		return nil, layer.BadArg("Padding", "the padding %v cuts off the whole output", at.Pads)
 	}
@@ -76,18 +71,14 @@ type transposed struct {
 }
 
 // geometry is the convolution that computes it, without OH and OW, and how its input is spread.
-func (t *transposed) geometry(h, w, c, outC int) (kernel.Conv, *Spread) {
+func (t *transposed) geometry(h, w, c, outC int) (kernel.Conv, *spread.Pixels) {
+	up := &spread.Pixels{H: h, W: w, StrideH: t.Stride[0], StrideW: t.Stride[1]}
 	return kernel.Conv{
-		H: length(h, t.Stride[0]), W: length(w, t.Stride[1]), C: c, OutC: outC, KH: t.Kernel[0], KW: t.Kernel[1], StrideH: 1, StrideW: 1,
+		H: up.Height(), W: up.Width(), C: c, OutC: outC, KH: t.Kernel[0], KW: t.Kernel[1], StrideH: 1, StrideW: 1,
 		PadTop:    (t.Kernel[0]-1)*t.Dilation[0] - t.Front[0],
 		PadLeft:   (t.Kernel[1]-1)*t.Dilation[1] - t.Front[1],
 		DilationH: t.Dilation[0], DilationW: t.Dilation[1], Groups: t.Group,
-	}, &Spread{h, w, t.Stride[0], t.Stride[1]}
-}
-
-// whole is the extent of the output of n pixels with nothing cut off.
-func (t *transposed) whole(axis, n int) int {
-	return length(n, t.Stride[axis]) + (t.Kernel[axis]-1)*t.Dilation[axis]
+	}, up
 }
 
 // transposed is what a structure has of a transposed convolution, computed from its convolution: of the padding behind and the
