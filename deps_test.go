@@ -45,7 +45,7 @@ var policy = []struct {
 	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "the files that a run leaves"},
-	{"qpipe/interp/place", "qpipe/interp/artifact qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/nn", "where an error belongs in the text; it knows no run"},
+	{"qpipe/interp/place", "qpipe/interp/artifact qpipe/interp/part qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/nn", "where an error belongs in the text; it knows no run"},
 	{"qpipe/interp/data", "qpipe/interp/part qpipe/interp/feed qpipe/interp/disk qpipe/interp/place qpipe/lang/program", "data sets and their files; it knows no stage and no run"},
 	{"qpipe/interp/eval", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/data qpipe/interp/disk qpipe/interp/event qpipe/interp/feed qpipe/interp/part qpipe/interp/place qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "a finished model on data: it needs no plan and changes no run"},
 	{"qpipe/interp/proof", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/feed qpipe/interp/place qpipe/interp/runs qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "two models on the same images: it knows no plan and no folder"},

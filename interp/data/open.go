@@ -2,6 +2,8 @@
 package data
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 
 	"qpipe/interp/feed"
@@ -17,10 +19,17 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 		return nil, place.At(d.Origin, err)
 	}
 	samples, err := set.Open(folder)
+	if err == nil && samples == nil {
+		err = errors.New("Open returns neither samples nor an error")
+	}
 	if err != nil {
 		return nil, place.Unreadable(d.Origin, err)
 	}
 	f := &feed.Feed{Samples: samples, Spec: set.Spec()}
+	if err := counted(f.Spec.Len, samples.Len()); err != nil {
+		return nil, place.At(d.Origin, &part.Fault{Call: d.Call, Err: err})
+	}
+	f.Calls, f.Specs = []program.Call{d.Call}, []part.Spec{f.Spec}
 	for _, call := range d.Transforms {
 		t, err := part.New[part.Transform](c, call)
 		if err == nil {
@@ -30,6 +39,18 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 			return nil, place.At(call.Origin, err)
 		}
 		f.Transforms = append(f.Transforms, t)
+		f.Calls, f.Specs = append(f.Calls, call), append(f.Specs, f.Spec)
 	}
 	return f, nil
+}
+
+// counted returns an error if an opened data set has another number of samples than it declares.
+func counted(declared, n int) error {
+	switch {
+	case n < 0:
+		return fmt.Errorf("it has %d samples once it is open", n)
+	case declared >= 0 && n != declared:
+		return fmt.Errorf("it has %s once it is open, but declares %d", part.Count(n, "sample"), declared)
+	}
+	return nil
 }

@@ -14,6 +14,19 @@ type Feed struct {
 	Samples    part.Samples
 	Transforms []part.Transform
 	Spec       part.Spec // after the transforms
+
+	// Calls has the blocks of the data set and of each transform, and Specs what the data is after each of them. With them an
+	// error about a sample names the part that is at fault; without them it names none.
+	Calls []program.Call
+	Specs []part.Spec
+}
+
+// fault makes an error of the data set (step 0) or of a transform (from step 1).
+func (f *Feed) fault(step int, err error) error {
+	if step >= len(f.Calls) {
+		return err
+	}
+	return &part.Fault{Call: f.Calls[step], Err: err}
 }
 
 // Batch returns the batch size to use if n is asked for: no more than there are samples,

@@ -19,7 +19,7 @@ type reader struct {
 func (r *reader) fill(b *Batch) error {
 	for row, i := range b.Index {
 		if err := r.read(i, b.epoch); err != nil {
-			return fmt.Errorf("image %d: %w", i, err)
+			return err
 		}
 		for k := range r.sample.Images {
 			r.values[k].spread(&r.sample.Images[k], of(b.inputs[k], row, b.sizes[k]))
@@ -42,14 +42,41 @@ func of[T any](rows []T, row, size int) []T { return rows[row*size:][:size] }
 // read reads sample i into r.sample, applies the transforms and checks the result. The
 // randomness of the transforms depends on seed, epoch and i alone.
 func (r *reader) read(i, epoch int) error {
-	if err := r.feed.Samples.Sample(i, r.sample); err != nil {
-		return err
+	step, err := r.steps(i, epoch, false)
+	if err == nil {
+		err = r.feed.Spec.Check(r.sample)
+	}
+	if err == nil {
+		return nil
+	}
+	if again, found := r.steps(i, epoch, true); found != nil {
+		step, err = again, found
+	}
+	return r.feed.fault(step, fmt.Errorf("image %d: %w", i, err))
+}
+
+// steps reads sample i and applies the transforms. With check, it checks the sample after each step. An error comes with the
+// step that is at fault: 0 for the data set, 1 for the first transform.
+func (r *reader) steps(i, epoch int, check bool) (int, error) {
+	f := r.feed
+	check = check && len(f.Specs) == 1+len(f.Transforms)
+	err := f.Samples.Sample(i, r.sample)
+	if err == nil && check {
+		err = f.Specs[0].Check(r.sample)
+	}
+	if err != nil {
+		return 0, err
 	}
 	r.rand.Seed(r.seed, uint64(epoch), uint64(i))
-	for _, t := range r.feed.Transforms {
+	for k, t := range f.Transforms {
 		t.Apply(r.sample, &r.rand)
+		if check {
+			if err := f.Specs[k+1].Check(r.sample); err != nil {
+				return k + 1, err
+			}
+		}
 	}
-	return r.feed.Spec.Check(r.sample)
+	return 0, nil
 }
 
 // values converts an input of the data into an input of the network.

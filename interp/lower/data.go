@@ -27,6 +27,10 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 		return nil
 	}
 	spec := set.Spec()
+	if err := spec.Validate(); err != nil {
+		l.part(diag.BadData, d.Call, err)
+		return nil
+	}
 	for _, t := range d.Transforms {
 		tr, err := part.New[part.Transform](l.plan.Catalog, t)
 		if err == nil {
@@ -36,10 +40,6 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 			l.part(diag.BadData, t, err)
 			return nil
 		}
-	}
-	if err := spec.Validate(); err != nil {
-		l.part(diag.BadData, d.Call, err)
-		return nil
 	}
 	f = &graph.Feed{Set: d, Part: set, Spec: spec}
 	l.data[d] = f

@@ -93,10 +93,11 @@ func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 		if got == want {
 			continue
 		}
-		gives, set, at := m.Type, fmt.Sprintf("Set num_classes = %d.", want), m.Origin.At("num_classes")
+		gives, set, at := m.Type, fmt.Sprintf("Give it %d.", want), m.Origin.At("num_classes")
 		if outputs := g.Outputs(); len(outputs) > 1 {
 			gives = fmt.Sprintf("%s's output %q", m.Type, outputs[k].Name)
-			set = fmt.Sprintf("Give it %d.", want)
+		} else if l.takes(m.Call, "num_classes") {
+			set = fmt.Sprintf("Set num_classes = %d.", want)
 		}
 		if m.Network() != nil {
 			set, at = fmt.Sprintf("Give the last layer %d outputs.", want), m.Origin.At(program.LayerPath(g.Outputs()[k].Name)+".out_features")
@@ -113,4 +114,18 @@ func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
 		}
 		l.fail(d)
 	}
+}
+
+// takes reports whether a part has an argument of the name.
+func (l *lowerer) takes(c program.Call, name string) bool {
+	sig, known := l.plan.Catalog.Signature(c.Kind, c.Type)
+	if !known {
+		return false
+	}
+	for f := range program.Arguments(sig.Args()) {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
 }

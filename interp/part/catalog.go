@@ -1,6 +1,7 @@
 package part
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -148,6 +149,9 @@ func New[S any](c Catalog, call program.Call) (S, error) {
 	v, err := p.build(call.Args)
 	if err != nil {
 		return none, err
+	}
+	if v == nil {
+		return none, errors.New("its constructor returns neither a part nor an error")
 	}
 	s, ok := v.(S)
 	if !ok {

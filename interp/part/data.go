@@ -1,7 +1,6 @@
 package part
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -154,8 +153,16 @@ type Transform interface {
 
 // Transformed returns the description of data after a transform.
 func Transformed(s Spec, t Transform) (Spec, error) {
+	n := s.Len
 	s.Inputs, s.Targets = slices.Clone(s.Inputs), slices.Clone(s.Targets)
-	return t.Spec(s)
+	s, err := t.Spec(s)
+	if err == nil && s.Len != n {
+		err = fmt.Errorf("it changes the number of samples from %d to %d: a transform changes samples one by one", n, s.Len)
+	}
+	if err != nil {
+		return s, err
+	}
+	return s, s.Validate()
 }
 
 // Labels returns the number of labels and numbers in all targets of one sample.
@@ -203,6 +210,9 @@ func (s Spec) InputText() string {
 
 // TargetText describes the targets, with their names if there are several.
 func (s Spec) TargetText() string {
+	if len(s.Targets) == 0 {
+		return "no target"
+	}
 	return texts(s.Targets, func(t TargetSpec) string { return t.Name })
 }
 
@@ -217,66 +227,4 @@ func texts[T fmt.Stringer](list []T, name func(T) string) string {
 		}
 	}
 	return strings.Join(out, ", ")
-}
-
-// Validate returns an error if the description is incomplete.
-func (s Spec) Validate() error {
-	if len(s.Inputs) == 0 {
-		return errors.New("the data set has no input")
-	}
-	for _, in := range s.Inputs {
-		if in.Shape.WithN(1).Len() < 1 {
-			return fmt.Errorf("%s is empty: %v", named("the image", "input", in.Name, len(s.Inputs)), in.Shape.WithN(0))
-		}
-	}
-	for _, t := range s.Targets {
-		if !t.Numbers && t.Classes < 1 {
-			return fmt.Errorf("%s has labels, but no classes", named("the target", "target", t.Name, len(s.Targets)))
-		}
-	}
-	return nil
-}
-
-// Check returns an error if a sample is not what the Spec describes.
-func (s Spec) Check(x *Sample) error {
-	for k, in := range s.Inputs {
-		m, n := &x.Images[k], in.Shape.WithN(1).Len()
-		have, unit := len(m.Pix), "byte"
-		if in.Numbers {
-			have, unit = len(m.Numbers), "number"
-		}
-		if m.H != in.Shape.H || m.W != in.Shape.W || m.C != in.Shape.C || have != n {
-			return fmt.Errorf("%s is %d×%d×%d (%s), but the data set declares %v", named("it", "input", in.Name, len(s.Inputs)), m.H, m.W, m.C, Count(have, unit), in.Shape)
-		}
-		if in.Numbers && !tensor.Finite(m.Numbers) {
-			return fmt.Errorf("%s has a number that is not finite", named("it", "input", in.Name, len(s.Inputs)))
-		}
-	}
-	for k, t := range s.Targets {
-		if err := t.check(&x.Targets[k], named("its", "its", t.Name, len(s.Targets))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// check returns an error if a target is not what the TargetSpec describes. its begins the message.
-func (t TargetSpec) check(x *Target, its string) error {
-	have, unit := len(x.Labels), "label"
-	if t.Numbers {
-		have, unit = len(x.Numbers), "number"
-	}
-	switch {
-	case have != t.Size() || t.Map() && (x.H != t.Shape.H || x.W != t.Shape.W):
-		return fmt.Errorf("%s target has %s, but the data set declares %d (%d×%d×%d)", its, Count(have, unit), t.Size(), t.Shape.H, t.Shape.W, t.Shape.C)
-	case t.Numbers && !tensor.Finite(x.Numbers):
-		return fmt.Errorf("%s target has a number that is not finite", its)
-	}
-	for _, label := range x.Labels {
-		known := label >= 0 && int(label) < t.Classes || t.Ignores && label == Ignored
-		if !known && !t.Numbers {
-			return fmt.Errorf("%s label is %d, but the data set declares 0 to %d", its, label, t.Classes-1)
-		}
-	}
-	return nil
 }

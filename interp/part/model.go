@@ -1,6 +1,7 @@
 package part
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -44,6 +45,9 @@ func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (*Built, er
 	}
 	if err != nil {
 		return nil, err
+	}
+	if b == nil || b.Graph == nil {
+		return nil, errors.New("it returns neither a network nor an error")
 	}
 	if err := Takes(b.Graph, in); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -47,8 +48,12 @@ func Unreadable(o program.Origin, err error) error {
 	return &Error{d}
 }
 
-// Diagnose turns an error about a block into a diagnostic.
+// Diagnose turns an error about a block into a diagnostic. An error of a part is about the part's own block.
 func Diagnose(o program.Origin, err error) *diag.Diagnostic {
+	var fault *part.Fault
+	if errors.As(err, &fault) && !fault.Call.Origin.Header.Empty() {
+		o = fault.Call.Origin
+	}
 	d := &diag.Diagnostic{Code: diag.StageFailed, Summary: err.Error(), Subject: o.Header, Address: o.Address}
 	var file *artifact.FileError
 	if errors.As(err, &file) {
