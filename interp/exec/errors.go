@@ -131,6 +131,11 @@ func (s *session) origin(st *graph.Stage, address string) (program.Origin, *prog
 			return c.Origin, nil
 		}
 	}
+	for _, d := range []*program.Dataset{st.Train, st.Val} {
+		if d != nil && d.Origin.Address == address {
+			return d.Origin, nil
+		}
+	}
 	return st.Origin, nil
 }
 

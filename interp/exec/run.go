@@ -376,6 +376,7 @@ func (s *session) machine() stage.Machine {
 
 // parts makes the parts that the stage's blocks name.
 func (s *session) parts(st *graph.Stage, j *stage.Job) error {
+	j.Calls.Metrics = st.Validation.Metrics
 	for _, call := range st.Validation.Metrics {
 		m, err := newPart[part.Metric](s, call)
 		if err != nil {
@@ -407,6 +408,7 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 		Epochs: t.NumEpochs, Steps: t.NumSteps, BatchSize: t.BatchSize, DropLast: t.DropLast,
 		ResumeOptimizer: t.ResumeOptimizer, ResumeEpochOrStep: t.ResumeEpochOrStep,
 	}
+	j.Calls.Optimizer, j.Calls.Loss = t.Optimizer, t.Loss
 	if j.Trainer.Optimizer, err = newPart[part.Optimizer](s, t.Optimizer); err != nil {
 		return err
 	}
@@ -414,6 +416,7 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 		return err
 	}
 	if t.LRUpdater != nil {
+		j.Calls.LRUpdater = *t.LRUpdater
 		j.Trainer.LRUpdater, err = newPart[part.LRUpdater](s, *t.LRUpdater)
 	}
 	return err

@@ -114,7 +114,7 @@ func (f *Feed) Load(o Order, readers int) (*Loader, error) {
 	}
 	l.work.Go(func() { l.dispatch(o, f.Samples.Len()) })
 	for range min(readers, ahead) {
-		l.work.Go(func() { l.read(&reader{feed: f, values: inputs, seed: o.Seed, sample: part.NewSample(f.Spec)}) })
+		l.work.Go(func() { l.read(newReader(f, inputs, o.Seed)) })
 	}
 	return l, nil
 }

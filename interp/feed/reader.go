@@ -11,8 +11,17 @@ type reader struct {
 	feed   *Feed
 	values []values // one for each input
 	seed   uint64
-	sample *part.Sample
+	own    *part.Sample // with as many inputs and targets as the data set has; each sample begins with them
+	sample part.Sample
 	rand   part.Rand
+}
+
+func newReader(f *Feed, inputs []values, seed uint64) *reader {
+	r := &reader{feed: f, values: inputs, seed: seed, own: part.NewSample(f.Spec)}
+	if len(f.Specs) > 0 {
+		r.own = part.NewSample(f.Specs[0])
+	}
+	return r
 }
 
 // fill reads the samples b.Index into the batch.
@@ -44,7 +53,7 @@ func of[T any](rows []T, row, size int) []T { return rows[row*size:][:size] }
 func (r *reader) read(i, epoch int) error {
 	step, err := r.steps(i, epoch, false)
 	if err == nil {
-		err = r.feed.Spec.Check(r.sample)
+		err = r.feed.Spec.Check(&r.sample)
 	}
 	if err == nil {
 		return nil
@@ -60,18 +69,19 @@ func (r *reader) read(i, epoch int) error {
 func (r *reader) steps(i, epoch int, check bool) (int, error) {
 	f := r.feed
 	check = check && len(f.Specs) == 1+len(f.Transforms)
-	err := f.Samples.Sample(i, r.sample)
+	r.sample = *r.own
+	err := f.Samples.Sample(i, &r.sample)
 	if err == nil && check {
-		err = f.Specs[0].Check(r.sample)
+		err = f.Specs[0].Check(&r.sample)
 	}
 	if err != nil {
 		return 0, err
 	}
 	r.rand.Seed(r.seed, uint64(epoch), uint64(i))
 	for k, t := range f.Transforms {
-		t.Apply(r.sample, &r.rand)
+		t.Apply(&r.sample, &r.rand)
 		if check {
-			if err := f.Specs[k+1].Check(r.sample); err != nil {
+			if err := f.Specs[k+1].Check(&r.sample); err != nil {
 				return k + 1, err
 			}
 		}

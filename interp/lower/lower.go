@@ -88,6 +88,7 @@ func (l *lowerer) stage(s *graph.Stage) {
 	s.Length = l.length(s)
 	s.Writes = writes(s.Stage)
 	l.exports(s)
+	l.parts(s)
 	s.Told = map[diag.Code]bool{}
 	s.Absorbed, s.Surely = map[string]*program.Callback{}, map[string]bool{}
 	if given == nil || !s.Data.Alike() || l.work > maxWork { // all of these are reported elsewhere

@@ -43,11 +43,11 @@ func TestRecoversAFile(t *testing.T) {
 			p.Settings.Seed, p.Settings.Origin = 8, x.Origin("qpipe", "seed")
 		}, []diag.Code{diag.NoEffect}},
 		{"passed", nil, func(s *program.Stage, _ *program.Program, x *parttest.Text) {
-			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.Nothing{}), When: x.At(program.Epoch, 0)}
+			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.FreezeBNArgs{}), When: x.At(program.Epoch, 0)}
 			s.Callbacks = append(s.Callbacks, freeze)
 		}, []diag.Code{diag.SchedulePassed}},
 		{"due", nil, func(s *program.Stage, _ *program.Program, x *parttest.Text) {
-			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.Nothing{}), When: x.At(program.Epoch, 1)}
+			freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "f", parttest.FreezeBNArgs{}), When: x.At(program.Epoch, 1)}
 			s.Callbacks = append(s.Callbacks, freeze)
 		}, nil},
 		{"other values", func(s *checkpoint.Snapshot) { s.Inputs[0].Mean = []float64{0.1} }, nil, []diag.Code{diag.OtherValues}},

@@ -64,10 +64,12 @@ func (same) Open(func(string) fs.FS) (part.Samples, error) { return nil, fs.ErrN
 func (same) Files() (string, []string)                     { return "", nil }
 func (same) Shares(part.Dataset) bool                      { return true }
 
-func (average) AveragesWeights() {}
+func (average) AveragesWeights()      {}
+func (average) End(*part.State) error { return nil }
 
-func (watch) Monitors() string  { return "loss" }
-func (watch) Direction() string { return "max" }
+func (watch) End(*part.State) error { return nil }
+func (watch) Monitors() string      { return "loss" }
+func (watch) Direction() string     { return "max" }
 
 // TestRules breaks the rules that need a part of their own; the others are broken in the tests of their subject.
 func TestRules(t *testing.T) {

@@ -32,6 +32,7 @@ type Job struct {
 	Trainer    *TrainerJob
 	Calibrator *CalibratorJob
 	Callbacks  []BoundCallback
+	Calls      Calls // the blocks of the parts
 	// Resume is the checkpoint to continue from, nil for a fresh start. Trainer says whether everything is
 	// restored from it (full recovery) or only the weights, the optimizer's state and the learning rate.
 	Resume *checkpoint.Snapshot
@@ -71,6 +72,20 @@ type TrainerJob struct {
 	Optimizer         part.Optimizer
 	LRUpdater         part.LRUpdater // nil: a constant learning rate
 	Loss              part.Loss
+}
+
+// Calls has the blocks that name a job's parts, for errors; a block that is not known is left out.
+type Calls struct {
+	Optimizer, LRUpdater, Loss program.Call
+	Metrics                    []program.Call
+}
+
+// metric returns the block of metric i.
+func (c *Calls) metric(i int) program.Call {
+	if i < len(c.Metrics) {
+		return c.Metrics[i]
+	}
+	return program.Call{}
 }
 
 // CalibratorJob holds the settings of `calibrator {}`.

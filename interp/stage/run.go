@@ -47,7 +47,9 @@ type run struct {
 	meter    meter
 	batch    int // images in a training or calibration step
 	valBatch int // images in a validation step
-	began    time.Time
+	// The labels of the epoch and of a validation pass; nil if the job does not train or validate.
+	trainLabels, valLabels *counted
+	began                  time.Time
 }
 
 // Run runs the job. The error is ErrInterrupted after Stop was closed, a *Failure if the
@@ -202,6 +204,7 @@ func (r *run) setLength() error {
 	}
 	if r.Val != nil {
 		r.valBatch = r.Val.Batch(r.ValBatch)
+		r.valLabels = newCounted(r.Val, false)
 	}
 	r.state.Length = l
 	return nil

@@ -38,6 +38,7 @@ func newTrainer(r *run) (*trainer, error) {
 	if err := t.rebuild(); err != nil {
 		return nil, err
 	}
+	r.trainLabels = newCounted(r.Train, r.state.Step%r.state.Length.StepsPerEpoch != 0)
 	var err error
 	t.loader, err = r.Train.Load(feed.Order{
 		Seed: uint64(r.seed), Shuffle: true,
@@ -79,6 +80,7 @@ func (t *trainer) step() error {
 	if err != nil {
 		return err
 	}
+	r.trainLabels.add(b)
 	n := len(b.Index)
 	loss, err := t.differentiate(b, n)
 	if err != nil {
@@ -99,7 +101,11 @@ func (t *trainer) step() error {
 func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 	y := t.net.ForwardAll(b.Inputs(), n, engine.Train)
 	loss := t.run.Trainer.Loss.Loss(t.answers.to(b, y))
-	if !finite64(float64(loss)) {
+	switch {
+	case finite64(float64(loss)):
+	case noneCounts(b):
+		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.Loss, Err: fmt.Errorf("the loss is %v for a batch in which every label is ignored: it must be 0", loss)}}
+	default:
 		return 0, t.culprit(loss)
 	}
 	t.net.BackwardAll(t.answers.grads)
@@ -159,8 +165,12 @@ func (t *trainer) rate() (float64, error) { return t.rateAt(t.run.state.Step) }
 // rateAt returns the learning rate of a step, and an error if it is no usable number.
 func (t *trainer) rateAt(step int) (float64, error) {
 	lr := RateAt(t.base, t.run.Trainer.LRUpdater, step, t.run.state.Length)
-	if !finite64(lr) || lr > math.MaxFloat32 {
-		return 0, &Failure{Attr: "lr_updater", Err: fmt.Errorf("the learning rate is %v", lr)}
+	if !finite64(lr) || lr > math.MaxFloat32 || lr < 0 {
+		call := t.run.Calls.LRUpdater
+		if t.run.Trainer.LRUpdater == nil {
+			call = t.run.Calls.Optimizer
+		}
+		return 0, &Failure{Err: &part.Fault{Call: call, Err: fmt.Errorf("the learning rate of step %d is %v", step, lr)}}
 	}
 	return lr, nil
 }
@@ -182,5 +192,8 @@ func (r *run) closeEpoch() error {
 		r.state.Metrics["loss"] = r.pos.LossSum / float64(r.pos.Images)
 	}
 	r.pos.LossSum, r.pos.Images = 0, 0
+	if r.trainLabels != nil {
+		r.trainLabels.close(r, fmt.Sprintf("epoch %d of the training", r.state.Epoch))
+	}
 	return nil
 }

@@ -66,11 +66,13 @@ func (r *run) validate() error {
 		if err != nil {
 			return err
 		}
+		r.valLabels.add(b)
 		r.judge(net, b)
 		pass.end(r.now(), len(b.Index))
 		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len())
 	}
 	r.meter.last = pass.last
+	r.valLabels.close(r, "the validation data")
 	return r.setMetrics()
 }
 
@@ -85,9 +87,12 @@ func (r *run) judge(net engine.Compiled, b *feed.Batch) {
 // setMetrics stores the values of the metrics in the state, and emits them.
 func (r *run) setMetrics() error {
 	measured := number.Map{}
-	for _, m := range r.Metrics {
-		values := m.Values()
-		for i, name := range m.Names() {
+	for k, m := range r.Metrics {
+		names, values := m.Names(), m.Values()
+		if err := part.CheckValues(names, values); err != nil {
+			return &Failure{Err: &part.Fault{Call: r.Calls.metric(k), Err: err}}
+		}
+		for i, name := range names {
 			if !finite64(values[i]) {
 				return &Failure{Err: fmt.Errorf("the metric %s is %v", name, values[i])}
 			}

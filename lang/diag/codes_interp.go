@@ -55,8 +55,9 @@ const (
 
 // Run: what a stage's result makes doubtful.
 const (
-	AtChance Code = "QP430"
-	BestLost Code = "QP431"
+	AtChance   Code = "QP430"
+	BestLost   Code = "QP431"
+	AllIgnored Code = "QP432"
 )
 
 // Files that outlive a run.
@@ -88,7 +89,7 @@ func interpreterMeanings() []Meaning {
 		{BadDType, "a node cannot have the data type that its qconfig says"},
 		{NotConvertible, "a node keeps the model from being converted to int8"},
 		{CheckpointMismatch, "a checkpoint does not fit the model that loads it"},
-		{BadPart, "a part refuses its arguments"},
+		{BadPart, "a part refuses its arguments, or is not as parts of its kind must be"},
 		{NoRange, "nodes have no range to be quantized with: nothing has observed them"},
 		{TrainedOtherwise, "a checkpoint was trained with another quantization than that of the stage that loads it"},
 
@@ -113,6 +114,7 @@ func interpreterMeanings() []Meaning {
 
 		{AtChance, "warning: a stage ends with a model that is no better than guessing"},
 		{BestLost, "warning: the best checkpoint so far is not there, so the best is chosen from here on"},
+		{AllIgnored, "warning: every label of a pass over the data is ignored"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
 		{UnknownFormat, "a file has a format version that this program does not know"},
