@@ -1,47 +1,16 @@
 package engine
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"qpipe/internal/optest"
-	"qpipe/ops/convbn"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
-	"qpipe/ops/tensor"
+	"qpipe/ops/quant"
 )
-
-// around is a network with the case's op in the middle: each operand comes from a convolution of an input of its own and is
-// read by another layer, too, so that gradients meet; what the op makes goes through a linear layer.
-func around(t *testing.T, c optest.Case) *nn.Graph {
-	t.Helper()
-	shapes := c.In
-	if len(shapes) == 0 {
-		shapes = []tensor.Shape{{H: 4, W: 4, C: 2}}
-	}
-	b := nn.NewBuilder(shapes[0])
-	var operands, outs []nn.Value
-	for i, s := range shapes {
-		x := b.Input()
-		if i > 0 {
-			x = b.AddInput(fmt.Sprintf("input%d", i), s)
-		}
-		x = b.BatchNorm(fmt.Sprintf("bn%d", i), b.Conv(fmt.Sprintf("stem%d", i), x, convbn.Conv{OutC: s.C, Kernel: [2]int{1, 1}, Bias: true}), 0, 0)
-		operands = append(operands, x)
-		outs = append(outs, b.Linear(fmt.Sprintf("aside%d", i), x, 2, true))
-	}
-	y := operands[0]
-	if len(c.In) > 0 {
-		y = b.Apply("op", c.Op, operands...)
-	}
-	g, err := b.Graph(append(outs, b.Linear("fc", y, 3, true))...)
-	must(t, err)
-	return g
-}
 
 // feeds are n images for each input, and gradients for each output.
 func feeds(r *rand.Rand, g *nn.Graph, n int) (x, dy [][]float32) {
@@ -56,12 +25,10 @@ func feeds(r *rand.Rand, g *nn.Graph, n int) (x, dy [][]float32) {
 
 // TestEveryOpBackward: the gradients of every op are central differences.
 func TestEveryOpBackward(t *testing.T) {
-	for _, c := range optest.Cases() {
-		t.Run(fmt.Sprintf("%T%v", c.Op, c.In), func(t *testing.T) {
+	for _, tr := range trials() {
+		t.Run(tr.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
-			g := around(t, c)
-			g.Init(5)
-			jitter(g, r)
+			g := tr.ready(t, r)
 			const n = 3
 			x, dy := feeds(r, g, n)
 			e, state := compile(t, g, n, true), g.Clone()
@@ -92,29 +59,39 @@ func TestEveryOpBackward(t *testing.T) {
 }
 
 // TestEveryOpInt8: the int8 form of every op has the integers of the evaluation in calibration and in QAT, at every node, in every
-// kernel set and for any number of workers.
+// kernel set and for any number of workers; also where all operands have one format, and the op's own is another.
 func TestEveryOpInt8(t *testing.T) {
-	for _, c := range optest.Cases() {
-		t.Run(fmt.Sprintf("%T%v", c.Op, c.In), func(t *testing.T) {
-			r := rand.New(rand.NewPCG(5, 6))
-			g := around(t, c)
-			g.Init(7)
-			jitter(g, r)
-			const n = 3
-			x, dy := feeds(r, g, n)
-			g.SetQConfig(int8Config("fc"))
-			must(t, g.Prepare(nn.Calibration, nn.WithBN))
-			compile(t, g, n, false).ForwardAll(x, n, Calibrate)
-			sameEverywhere(t, g, x, n)
-			must(t, g.Prepare(nn.QAT, nn.WithBN))
-			e := compile(t, g, n, true)
-			for range 2 {
-				e.ForwardAll(x, n, Train)
-				e.BackwardAll(dy)
-			}
-			sameEverywhere(t, g, x, n)
+	for _, tr := range trials() {
+		t.Run(tr.name, func(t *testing.T) {
+			tr.int8(t, int8Config("fc"))
+			tr.int8(t, func(m nn.Module) nn.QConfig {
+				o := fixedScale{0.03}
+				if m.Name == "op" {
+					o.s = 0.02
+				}
+				return nn.QConfig{Activation: nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: o}, Weight: weight8()}
+			})
 		})
 	}
+}
+
+func (tr *trial) int8(t *testing.T, config func(nn.Module) nn.QConfig) {
+	t.Helper()
+	const n = 3
+	r := rand.New(rand.NewPCG(5, 6))
+	g := tr.ready(t, r)
+	x, dy := feeds(r, g, n)
+	g.SetQConfig(config)
+	must(t, g.Prepare(nn.Calibration, tr.mode))
+	compile(t, g, n, false).ForwardAll(x, n, Calibrate)
+	sameEverywhere(t, g, x, n)
+	must(t, g.Prepare(nn.QAT, tr.mode))
+	e := compile(t, g, n, true)
+	for range 2 {
+		e.ForwardAll(x, n, Train)
+		e.BackwardAll(dy)
+	}
+	sameEverywhere(t, g, x, n)
 }
 
 // sameEverywhere converts the graph and compares every integer with those of the evaluation by the reference kernels.
