@@ -64,6 +64,10 @@ func TestEveryOpInt8(t *testing.T) {
 	for _, tr := range trials() {
 		t.Run(tr.name, func(t *testing.T) {
 			tr.int8(t, int8Config("fc"))
+			if tr.last = tr.runs(t); tr.last {
+				tr.int8(t, int8Config("op"))
+			}
+			tr.last = false
 			tr.int8(t, func(m nn.Module) nn.QConfig {
 				o := fixedScale{0.03}
 				if m.Name == "op" {
@@ -99,17 +103,21 @@ func sameEverywhere(t *testing.T, g *nn.Graph, x [][]float32, n int) {
 	t.Helper()
 	int8, err := g.Convert()
 	must(t, err)
-	open := func(g *nn.Graph, set string, workers int) *Net {
+	open := func(g *nn.Graph, set string, workers int) (*Net, [][]float32) {
 		e, err := Compile(g, n, false, kernels(t, set), newPool(t, workers))
 		must(t, err)
 		e.Keep()
-		e.ForwardAll(x, n, Eval)
-		return e
+		return e, e.ForwardAll(x, n, Eval)
 	}
-	want := open(g, ref.Set().Name, 1)
+	want, values := open(g, ref.Set().Name, 1)
 	for _, set := range sets.All() {
 		for _, workers := range []int{1, 3} {
-			got := open(int8, set.Name, workers)
+			got, outs := open(int8, set.Name, workers)
+			for k, o := range g.Outputs() {
+				if !slices.Equal(values[k], outs[k]) {
+					t.Fatalf("set %s, %d workers: the values of %s are others than in the %s form", set.Name, workers, o.Name, g.Form())
+				}
+			}
 			for _, m := range g.Modules() {
 				p, onGrid := want.Codes(m.Name)
 				q, same := got.Codes(m.Name)
@@ -121,29 +129,38 @@ func sameEverywhere(t *testing.T, g *nn.Graph, x [][]float32, n int) {
 	}
 }
 
-// TestEveryOpAllocatesNothing: neither a training step nor the int8 form allocates once it runs.
+// TestEveryOpAllocatesNothing: after the first pass no pass of any form allocates.
 func TestEveryOpAllocatesNothing(t *testing.T) {
-	for _, c := range optest.Cases() {
-		r := rand.New(rand.NewPCG(9, 8))
-		g := around(t, c)
-		g.Init(7)
-		const n = 2
-		x, dy := feeds(r, g, n)
-		g.SetQConfig(int8Config("fc"))
-		must(t, g.Prepare(nn.QAT, nn.WithBN))
-		qat := compile(t, g, n, true)
-		step := func() {
-			qat.ForwardAll(x, n, Train)
-			qat.BackwardAll(dy)
-		}
-		step()
-		converted, err := g.Convert()
-		must(t, err)
-		int8 := compile(t, converted, n, false)
-		run := func() { int8.ForwardAll(x, n, Eval) }
-		run()
-		if a, b := testing.AllocsPerRun(2, step), testing.AllocsPerRun(2, run); a+b > 0 {
-			t.Errorf("%T%v: a step allocates %g times, the int8 form %g times", c.Op, c.In, a, b)
-		}
+	for _, tr := range trials() {
+		t.Run(tr.name, func(t *testing.T) {
+			const n = 3
+			r := rand.New(rand.NewPCG(5, 6))
+			g := tr.ready(t, r)
+			x, dy := feeds(r, g, n)
+			quiet := func(form string, g *nn.Graph, ph Phase) {
+				t.Helper()
+				e := compile(t, g, n, ph == Train)
+				pass := func() {
+					if e.ForwardAll(x, n, ph); ph == Train {
+						e.BackwardAll(dy)
+					}
+				}
+				pass()
+				if times := testing.AllocsPerRun(2, pass); times != 0 {
+					t.Errorf("a pass of the %s form (%d) allocates %v times", form, ph, times)
+				}
+			}
+			quiet("float", g, Train)
+			quiet("float", g, Eval)
+			g.SetQConfig(int8Config("fc"))
+			must(t, g.Prepare(nn.Calibration, tr.mode))
+			quiet("calibration", g, Calibrate)
+			must(t, g.Prepare(nn.QAT, tr.mode))
+			quiet("QAT", g, Train)
+			quiet("QAT", g, Eval)
+			int8, err := g.Convert()
+			must(t, err)
+			quiet("int8", int8, Eval)
+		})
 	}
 }

@@ -22,6 +22,7 @@ type trial struct {
 	name   string
 	in     []tensor.Shape
 	twice  bool // its operands are all the first
+	last   bool // it is an output of the network itself, without a linear layer behind it
 	frozen bool // its BN
 	mode   nn.Mode
 	build  func(b *nn.Builder, x []nn.Value) nn.Value
@@ -76,8 +77,10 @@ func chains() []trial {
 				continue
 			}
 			list = append(list,
-				trial{fmt.Sprintf("conv+bn+add+relu6 %s %t", mode, frozen), []tensor.Shape{s, out}, false, frozen, mode, chain(true, true, kernel.ReLU6), chain(false, true, kernel.ReLU6)},
-				trial{fmt.Sprintf("conv+bn %s %t", mode, frozen), []tensor.Shape{s}, false, frozen, mode, chain(true, false, kernel.None), chain(false, false, kernel.None)})
+				trial{name: fmt.Sprintf("conv+bn+add+relu6 %s %t", mode, frozen), in: []tensor.Shape{s, out}, frozen: frozen, mode: mode,
+					build: chain(true, true, kernel.ReLU6), folded: chain(false, true, kernel.ReLU6)},
+				trial{name: fmt.Sprintf("conv+bn %s %t", mode, frozen), in: []tensor.Shape{s}, frozen: frozen, mode: mode,
+					build: chain(true, false, kernel.None), folded: chain(false, false, kernel.None)})
 		}
 	}
 	return list
@@ -103,7 +106,11 @@ func (tr *trial) around(t *testing.T) *nn.Graph {
 		outs = append(outs, b.Linear(fmt.Sprintf("before%d", i), x, 2, true))
 	}
 	y := tr.build(b, operands)
-	outs = append(outs, b.Linear("fc", y, 3, true))
+	if tr.last {
+		outs = append(outs, y)
+	} else {
+		outs = append(outs, b.Linear("fc", y, 3, true))
+	}
 	for i, x := range operands {
 		if i == 0 || !tr.twice {
 			outs = append(outs, b.Linear(fmt.Sprintf("behind%d", i), x, 2, true))
@@ -120,6 +127,14 @@ func (tr *trial) runs(t *testing.T) bool {
 	g := tr.around(t)
 	i := g.Place("op")
 	return i >= 0 && !nodesOf(g)[i].Kind.View
+}
+
+// floats is the node that is not quantized: the last.
+func (tr *trial) floats() string {
+	if tr.last {
+		return "op"
+	}
+	return "fc"
 }
 
 // ready is around with ordinary parameters.
@@ -214,17 +229,20 @@ func format(g *nn.Graph, i int) (kernel.Quant, bool) {
 
 // poison fills what a node may use while it runs, and must not believe to be as it left it.
 func poison(m *grid.Machine) {
-	nan := float32(math.NaN())
-	for _, s := range slices.Concat(m.Scratch, m.Block) {
-		soil(s.F32, nan)
-		soil(s.I32, -123456789)
-		soil(s.U8, 0xa5)
-	}
+	poisonScratch(slices.Concat(m.Scratch, m.Block)...)
 	for _, s := range [][]float32{m.Values, m.Plain, m.Parts, m.Ends} {
-		soil(s, nan)
+		soil(s, float32(math.NaN()))
 	}
 	soil(m.Sums, math.NaN())
 	soil(m.Acc, -123456789)
+}
+
+func poisonScratch(list ...*kernel.Scratch) {
+	for _, s := range list {
+		soil(s.F32, float32(math.NaN()))
+		soil(s.I32, -123456789)
+		soil(s.U8, 0xa5)
+	}
 }
 
 func soil[T any](s []T, v T) {
