@@ -77,10 +77,14 @@ func chains() []trial {
 				continue
 			}
 			list = append(list,
-				trial{name: fmt.Sprintf("conv+bn+add+relu6 %s %t", mode, frozen), in: []tensor.Shape{s, out}, frozen: frozen, mode: mode,
-					build: chain(true, true, kernel.ReLU6), folded: chain(false, true, kernel.ReLU6)},
-				trial{name: fmt.Sprintf("conv+bn %s %t", mode, frozen), in: []tensor.Shape{s}, frozen: frozen, mode: mode,
-					build: chain(true, false, kernel.None), folded: chain(false, false, kernel.None)})
+				trial{
+					name: fmt.Sprintf("conv+bn+add+relu6 %s %t", mode, frozen), in: []tensor.Shape{s, out}, frozen: frozen, mode: mode,
+					build: chain(true, true, kernel.ReLU6), folded: chain(false, true, kernel.ReLU6),
+				},
+				trial{
+					name: fmt.Sprintf("conv+bn %s %t", mode, frozen), in: []tensor.Shape{s}, frozen: frozen, mode: mode,
+					build: chain(true, false, kernel.None), folded: chain(false, false, kernel.None),
+				})
 		}
 	}
 	return list
