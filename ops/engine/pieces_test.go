@@ -87,9 +87,13 @@ func (w *strict) Run(tasks int, f func(task, worker int)) {
 func alone(c *cell, n int, st grid.Step, dy []float32, backward bool) *strict {
 	m, b := c.bench.Machine, &c.bench
 	workers, gradient, d := m.Workers, b.Gradient, fresh(c, n)
+	before := uint8(0x5b) // other bits in each order, so that what is left of them shows
+	if backward {
+		before = ^before
+	}
 	soil(b.Out, float32(math.NaN()))
-	soil(b.Codes, 0x5b)
-	soil(b.Mask, 0x5b)
+	soil(b.Codes, before)
+	soil(b.Mask, before)
 	soil(b.Kept, float32(math.NaN()))
 	soil(b.Back, float32(math.NaN()))
 	poison(m)
@@ -117,7 +121,7 @@ func TestEveryOpInPieces(t *testing.T) {
 				return
 			}
 			all := allSpecs()
-			for _, s := range []*specs{nil, &all[0], &all[2]} {
+			for _, s := range []*specs{nil, &all[0], &all[3]} {
 				tr.pieces(t, s)
 			}
 		})
@@ -157,7 +161,7 @@ func (tr *trial) pieces(t *testing.T, s *specs) {
 		for round := range b.writers {
 			p, q := b.writers[round], second.watch[k].writers[round]
 			for i := range p {
-				if p[i] != q[i] {
+				if p[i] != q[i] && p[i] > 0 && q[i] > 0 {
 					t.Errorf("%s: the tasks %d and %d of round %d both write element %d of %s", form, p[i]-1, q[i]-1, round, i, b.name)
 					break
 				}

@@ -226,6 +226,9 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 	if on && c.value.Format != q {
 		t.Errorf("%s: the output has the format %+v, and the int8 form has %+v", form, c.value.Format, q)
 	}
+	if x := e.root(c.In[0]).value.Format; !c.HasQuant() && c.value.Format != x {
+		t.Errorf("%s: the output is passed on with the format %+v, and came with %+v", form, c.value.Format, x)
+	}
 	made, _, _, _ := e.Output("op")
 	tr.compareOutput(t, form, made, f.y, q, on)
 	for _, j := range append(slices.Clone(c.In), place) {

@@ -23,6 +23,7 @@ type trial struct {
 	in     []tensor.Shape
 	twice  bool // its operands are all the first
 	last   bool // it is an output of the network itself, without a linear layer behind it
+	plain  bool // so are its operands, which nothing else reads
 	frozen bool // its BN
 	mode   nn.Mode
 	build  func(b *nn.Builder, x []nn.Value) nn.Value
@@ -34,7 +35,7 @@ type trial struct {
 func trials() []trial {
 	var list []trial
 	for _, c := range optest.Cases() {
-		one := trial{name: fmt.Sprintf("%T%v", c.Op, c.In), in: c.In, mode: nn.WithBN}
+		one := trial{name: fmt.Sprintf("%T%v %v", c.Op, c.Op, c.In), in: c.In, mode: nn.WithBN}
 		one.build = func(b *nn.Builder, x []nn.Value) nn.Value {
 			if len(c.In) == 0 {
 				return x[0]
@@ -107,7 +108,11 @@ func (tr *trial) around(t *testing.T) *nn.Graph {
 		}
 		x = b.BatchNorm(fmt.Sprintf("bn%d", i), b.Conv(fmt.Sprintf("stem%d", i), x, convbn.Conv{OutC: s.C, Kernel: [2]int{1, 1}, Bias: true}), 0, 0)
 		operands = append(operands, x)
-		outs = append(outs, b.Linear(fmt.Sprintf("before%d", i), x, 2, true))
+		if tr.plain {
+			outs = append(outs, x)
+		} else {
+			outs = append(outs, b.Linear(fmt.Sprintf("before%d", i), x, 2, true))
+		}
 	}
 	y := tr.build(b, operands)
 	if tr.last {
@@ -116,7 +121,7 @@ func (tr *trial) around(t *testing.T) *nn.Graph {
 		outs = append(outs, b.Linear("fc", y, 3, true))
 	}
 	for i, x := range operands {
-		if i == 0 || !tr.twice {
+		if !tr.plain && (i == 0 || !tr.twice) {
 			outs = append(outs, b.Linear(fmt.Sprintf("behind%d", i), x, 2, true))
 		}
 	}
@@ -159,20 +164,22 @@ type specs struct {
 	in     []quant.Spec
 	out    quant.Spec
 	weight nn.Quant
+	wide   bool // values are so large that ReLU6 has something to do
 }
 
 func allSpecs() []specs {
 	float, half := quant.Spec{}, quant.Spec{DType: quant.UInt8, Scheme: quant.Affine, Rounding: quant.HalfUp}
 	int8, int16 := quant.Spec{DType: quant.Int8}, quant.Spec{DType: quant.Int16}
 	return []specs{
-		{"int8", []quant.Spec{int8}, int8, weight8()},
-		{"uint8", []quant.Spec{half}, half, weight8()},
-		{"int16", []quant.Spec{int16}, int16, weight8()},
-		{"float to int8", []quant.Spec{float}, int8, weight8()},
-		{"int8 to float", []quant.Spec{int8}, float, weight8()},
-		{"int8, float weights", []quant.Spec{int8}, int8, nn.Quant{}},
-		{"int8 and float", []quant.Spec{int8, float}, int8, weight8()},
-		{"float and uint8", []quant.Spec{float, half}, half, weight8()},
+		{"int8", []quant.Spec{int8}, int8, weight8(), false},
+		{"uint8", []quant.Spec{half}, half, weight8(), false},
+		{"int8, wide", []quant.Spec{int8}, int8, weight8(), true},
+		{"int16", []quant.Spec{int16}, int16, weight8(), false},
+		{"float to int8", []quant.Spec{float}, int8, weight8(), false},
+		{"int8 to float", []quant.Spec{int8}, float, weight8(), false},
+		{"int8, float weights", []quant.Spec{int8}, int8, nn.Quant{}, false},
+		{"uint8 and float", []quant.Spec{half, float}, half, weight8(), false},
+		{"float and uint8", []quant.Spec{float, half}, half, weight8(), false},
 	}
 }
 
@@ -193,6 +200,15 @@ func (s *specs) config(m nn.Module) nn.QConfig {
 // narrow calibrates the graph and takes it to QAT, with ranges that clip a good part of what comes, on both sides.
 func (tr *trial) narrow(t *testing.T, g *nn.Graph, x [][]float32, n int, s *specs) {
 	t.Helper()
+	if s.wide {
+		for _, node := range nodesOf(g) {
+			if bn := convbn.BNOf(node); bn != nil && node.Name != "op" {
+				for c := range bn.Gamma.Data {
+					bn.Gamma.Data[c] *= 7
+				}
+			}
+		}
+	}
 	g.SetQConfig(s.config)
 	must(t, g.Prepare(nn.Calibration, tr.mode))
 	compile(t, g, n, false).ForwardAll(x, n, Calibrate)
@@ -214,7 +230,7 @@ func (tr *trial) narrow(t *testing.T, g *nn.Graph, x [][]float32, n int, s *spec
 		e.ForwardAll(x, n, Train)
 		y, _, _, _ := e.Output("op")
 		slices.Sort(y)
-		q.Min, q.Max = y[len(y)/7], y[len(y)-1-len(y)/7]
+		q.Min, q.Max = 0.9*y[len(y)/7], 0.9*y[len(y)-1-len(y)/7]
 		if q.Spec.Scheme == quant.Symmetric && q.Min < 0 && q.Max > 0 {
 			q.Max = min(-q.Min, q.Max)
 			q.Min = -q.Max
