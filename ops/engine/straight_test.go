@@ -60,6 +60,7 @@ func (tr *trial) bare(t *testing.T, from *nn.Graph, n int) *bare {
 		f.was = k.Clone().(*convbn.Node)
 		if k.Weight.Quantized() {
 			f.quantizeWeights(convbn.Of(to).W.Data)
+			f.quantizeBias(from, is.In, convbn.Of(to).B.Data)
 		}
 	}
 	f.e = compile(t, g, n, true)
@@ -82,6 +83,20 @@ func (f *bare) quantizeWeights(w []float32) {
 	for i := range w {
 		fold, scale, _ := f.weight(i)
 		w[i] = float32(min(max(math.RoundToEven(float64(f.was.W.Data[i])*fold/scale), -127), 127) * scale / fold)
+	}
+}
+
+// quantizeBias puts the bias on the grid of the products, where nothing but integers meet.
+func (f *bare) quantizeBias(from *nn.Graph, in []int, b []float32) {
+	for _, j := range in {
+		if _, on := from.Format(j); !on || f.was.BN != nil {
+			return
+		}
+	}
+	x, _ := from.Format(in[0])
+	for o := range b {
+		unit := float64(x.Scale * f.was.WScale[o])
+		b[o] = float32(math.RoundToEven(float64(b[o])/unit) * unit)
 	}
 }
 
@@ -176,15 +191,20 @@ func alike(t *testing.T, what string, got, want []float32) {
 func TestEveryOpStraightThrough(t *testing.T) {
 	for _, tr := range trials() {
 		t.Run(tr.name, func(t *testing.T) {
-			const n = 12
 			if !tr.runs(t) {
 				return
 			}
-			tr.straight(t, n, nil)
+			sizes := []int{12}
+			if g := tr.around(t); convbn.Of(nodesOf(g)[g.Place("op")]) != nil {
+				sizes = append(sizes, 44) // the weight's gradient is cut over images, too
+			}
 			var all clipped
-			for _, s := range allSpecs() {
-				c := tr.straight(t, n, &s)
-				all.below, all.above, all.negative, all.quantized = all.below+c.below, all.above+c.above, all.negative || c.negative, all.quantized || c.quantized
+			for _, n := range sizes {
+				tr.straight(t, n, nil)
+				for _, s := range allSpecs() {
+					c := tr.straight(t, n, &s)
+					all.below, all.above, all.negative, all.quantized = all.below+c.below, all.above+c.above, all.negative || c.negative, all.quantized || c.quantized
+				}
 			}
 			if all.quantized && (all.above < 10 || all.negative && all.below < 10) {
 				t.Errorf("too little is clipped: %d outputs below, %d above", all.below, all.above)
@@ -211,11 +231,14 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 		tr.narrow(t, g, x, n, s)
 	}
 	e := compile(t, g, n, true)
-	e.ForwardAll(x, n, Eval)
+	tr.before(g, e, x, n)
 	place := g.Place("op")
 	f := tr.bare(t, g, n)
 	e.ForwardAll(x, n, Train)
 	c := e.cells[place]
+	if bn := convbn.BNOf(c.Node); tr.frozen && bn != nil && !slices.Equal(bn.Mean, convbn.BNOf(nodesOf(f.g)[f.c.place]).Mean) {
+		t.Errorf("%s: training moves the statistics of a frozen BN", form)
+	}
 	var operands [][]float32
 	for _, j := range c.In {
 		v, _, _, _ := e.Output(e.cells[j].Name)
@@ -230,7 +253,7 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 		t.Errorf("%s: the output is passed on with the format %+v, and came with %+v", form, c.value.Format, x)
 	}
 	made, _, _, _ := e.Output("op")
-	tr.compareOutput(t, form, made, f.y, q, on)
+	tr.compareOutput(t, form, made, f.y, c.value.Format, q, on)
 	for _, j := range append(slices.Clone(c.In), place) {
 		if root := e.root(j); root.bench.Remade {
 			soil(root.value.Data, float32(math.NaN()))
@@ -243,8 +266,21 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 	return cut
 }
 
-// compareOutput: values are those of the float form, quantized.
-func (tr *trial) compareOutput(t *testing.T, form string, got, want []float32, q kernel.Quant, on bool) {
+// before makes passes with other ranges, of which nothing may be left. Their last sets the scales of weights.
+func (tr *trial) before(g *nn.Graph, e *Net, x [][]float32, n int) {
+	state := g.Clone()
+	for _, by := range []float32{1.5, 1} {
+		for i, node := range nodesOf(g) {
+			node.Quant.Min, node.Quant.Max = nodesOf(state)[i].Quant.Min*by, nodesOf(state)[i].Quant.Max*by
+		}
+		e.ForwardAll(x, n, Train)
+		e.ForwardAll(x, n, Eval)
+		copyState(g, state)
+	}
+}
+
+// compareOutput: values are those of the float form, quantized, and on the grid of the output's format.
+func (tr *trial) compareOutput(t *testing.T, form string, got, want []float32, f, q kernel.Quant, on bool) {
 	t.Helper()
 	for i, v := range want {
 		limit, w := 1e-3*(1+math.Abs(float64(v))), float64(v)
@@ -254,6 +290,10 @@ func (tr *trial) compareOutput(t *testing.T, form string, got, want []float32, q
 		}
 		if !(math.Abs(float64(got[i])-w) <= limit) {
 			t.Errorf("%s: output %d is %g, want %g", form, i, got[i], w)
+			return
+		}
+		if code := float64(got[i]) / float64(f.Scale); f.Scale > 0 && math.Abs(code-math.RoundToEven(code)) > 1e-2 {
+			t.Errorf("%s: output %d is %g, which is %g steps of its grid", form, i, got[i], code)
 			return
 		}
 	}
