@@ -49,7 +49,7 @@ arm64:
 
 race:
 	$(GO) test -race ./interp/... ./stdlib/callbacks ./stdlib/datasets
-	$(GO) test -race -run 'Threads|EveryOp' ./ops/engine
+	$(GO) test -race -run 'Threads|EveryOp(Backward|Int8|InPieces)' ./ops/engine
 
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies and pipelines on real data, and
 # int8 models read by a second implementation (QPIPE_PYTHON, or python3, with NumPy). Then the campaigns of chaos, in short.
