@@ -319,6 +319,9 @@ type Set struct {
 	Widen  func(x []uint8, zero int32, acc []int32)
 	Values func(x []uint8, zero int32, scale float32, y []float32)
 
+	// Lookup computes y = table[x]; y may be x.
+	Lookup func(x []uint8, table *[256]uint8, y []uint8)
+
 	// Quantize writes the codes of x, FakeQuant the values (q - Zero)·Scale of codes of up to 16 bits; y may be x.
 	// mask, unless nil, tells where the quotient lies in Quant.Gate(act), act being the activation whose output x is.
 	// NaN gets the code nearest to Zero from Quantize; FakeQuant passes it on, so that it is noticed.

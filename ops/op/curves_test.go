@@ -115,3 +115,20 @@ func TestCurvesRefuse(t *testing.T) {
 		}
 	}
 }
+
+// TestPack: bit i of a mask is flag i, and the unused bits of its last byte are 0.
+func TestPack(t *testing.T) {
+	for n := range 40 {
+		flags, mask := make([]uint8, n), []uint8{255, 255, 255, 255, 255}
+		for i := range flags {
+			flags[i] = uint8(i*i*7%11) & 1
+		}
+		pack(flags, mask)
+		for i := range (n + 7) / 8 * 8 {
+			want := i < n && flags[i] == 1
+			if mask[i/8]>>(i%8)&1 == 1 != want {
+				t.Fatalf("%d flags %v become the mask %08b", n, flags, mask)
+			}
+		}
+	}
+}

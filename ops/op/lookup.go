@@ -1,16 +1,17 @@
 package op
 
 import (
+	"encoding/binary"
+
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 )
 
-// lookup is a curve over codes: value and slope of each, and what the value is quantized to.
+// lookup is a curve over codes: value and slope of each, what the value is quantized to, and 1 where the gradient passes that.
 type lookup struct {
 	value, slope [256]float32
-	code         [256]uint8
-	mask         [256 / 8]uint8
+	code, pass   [256]uint8
 }
 
 // enter computes the values of codes in the format q.
@@ -23,7 +24,11 @@ func (l *lookup) enter(c *curve, q kernel.Quant) {
 
 // leave computes the codes of the values in the format q.
 func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
-	set.Quantize(l.value[:], l.code[:], l.mask[:], q, kernel.None)
+	var mask [256 / 8]uint8
+	set.Quantize(l.value[:], l.code[:], mask[:], q, kernel.None)
+	for i := range l.pass {
+		l.pass[i] = mask[i/8] >> (i % 8) & 1
+	}
 }
 
 type pointwiseRunner struct {
@@ -56,7 +61,7 @@ func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
 	return r.Complete(&r.out, st, &r.node.Quant, w)
 }
 
-func (r *pointwiseRunner) fill(i, _ int, codes bool, mask []uint8) {
+func (r *pointwiseRunner) fill(i, worker int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	switch {
 	case !r.x.OnGrid:
@@ -65,11 +70,12 @@ func (r *pointwiseRunner) fill(i, _ int, codes bool, mask []uint8) {
 			y[j] = float32(r.curve.f(float64(x)))
 		}
 	case codes:
-		y := r.out.Codes[e0:e1]
-		for j, x := range r.x.Codes[e0:e1] {
-			y[j] = r.table.code[x]
+		r.Set.Lookup(r.x.Codes[e0:e1], &r.table.code, r.out.Codes[e0:e1])
+		if mask != nil {
+			flags := r.Block[worker].U8[:e1-e0]
+			r.Set.Lookup(r.x.Codes[e0:e1], &r.table.pass, flags)
+			pack(flags, mask)
 		}
-		r.pass(r.x.Codes[e0:e1], mask)
 	default:
 		y := r.out.Dst[e0:e1]
 		for j, x := range r.x.Codes[e0:e1] {
@@ -78,14 +84,16 @@ func (r *pointwiseRunner) fill(i, _ int, codes bool, mask []uint8) {
 	}
 }
 
-// pass sets the bits of the elements whose gradient passes the output's quantization.
-func (r *pointwiseRunner) pass(codes, mask []uint8) {
-	if mask == nil {
-		return
+// pack makes a mask of bytes that are 0 or 1.
+func pack(flags, mask []uint8) {
+	for ; len(flags) >= 8; flags, mask = flags[8:], mask[1:] {
+		mask[0] = uint8(binary.LittleEndian.Uint64(flags) * 0x0102040810204080 >> 56) // byte i is moved to bit 56+i
 	}
-	clear(mask)
-	for j, x := range codes {
-		mask[j/8] |= r.table.mask[x/8] >> (x % 8) & 1 << (j % 8)
+	if len(flags) > 0 {
+		mask[0] = 0
+	}
+	for i, f := range flags {
+		mask[0] |= f << i
 	}
 }
 
@@ -129,9 +137,7 @@ func (r *pointwise8) Run(p layer.Piece) {
 	e0, e1 := p.R0*r.Width, p.R1*r.Width
 	x := r.In[0].Codes[e0:e1]
 	if r.Coded {
-		for j, c := range x {
-			r.Codes[e0+j] = r.table.code[c]
-		}
+		r.Set.Lookup(x, &r.table.code, r.Codes[e0:e1])
 		return
 	}
 	for j, c := range x {

@@ -1,6 +1,8 @@
 package avx512
 
 import (
+	"golang.org/x/sys/cpu"
+
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/portable"
 )
@@ -9,7 +11,11 @@ import (
 func Set() *kernel.Set {
 	s := portable.Set()
 	s.Name = "avx512"
-	passLoops().Install(s)
+	loops := passLoops()
+	if cpu.X86.HasAVX512VBMI {
+		loops.Lookup = lookupPermute
+	}
+	loops.Install(s)
 	gemm().Install(s)
 	denseInt8().Install(s)
 	depthwiseKernels().Install(s)

@@ -30,6 +30,8 @@ var files = []struct {
 	{"avx2", "passfloat", narrow(passFloat)},
 	{"avx512", "passplain", wide(passPlain)},
 	{"avx2", "passplain", narrow(passPlain)},
+	{"avx512", "lookup", wide(passLookup)},
+	{"avx2", "lookup", narrow(passLookup)},
 	{"avx512", "passreduce", wide(passReduce)},
 	{"avx2", "passreduce", narrow(passReduce)},
 	{"avx512", "pool", wide(pools)},

@@ -32,6 +32,7 @@ func checks() map[string]check {
 		"Dequantize":          dequantize,
 		"Widen":               widen,
 		"Values":              values,
+		"Lookup":              lookup,
 		"Quantize":            quantize,
 		"FakeQuant":           fakeQuant,
 		"MinMax":              minMax,

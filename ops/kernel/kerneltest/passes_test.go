@@ -21,6 +21,7 @@ func passes(s *kernel.Set, n, c int) []pass {
 		acc[i] = int32(x[i] * 1e4)
 	}
 	mask, int8s := noiseCodes((n+7)/8, 10), make([]int8, n)
+	table := (*[256]uint8)(noiseCodes(256, 13))
 	sum, prod, lo, hi := make([]float64, c), make([]float64, c), noise(c, 11), noise(c, 12)
 	lo32, hi32 := make([]int32, c), make([]int32, c)
 	q := kernel.Quant{Scale: 1.0 / 127, Zero: 128, Max: 255}
@@ -43,6 +44,7 @@ func passes(s *kernel.Set, n, c int) []pass {
 		{"Dequantize", func() { s.Dequantize(acc, bias, y, c, a) }},
 		{"Widen", func() { s.Widen(other, 128, acc) }},
 		{"Values", func() { s.Values(other, 128, 0.1, y) }},
+		{"Lookup", func() { s.Lookup(other, table, codes) }},
 		{"Quantize", func() { s.Quantize(x, codes, nil, q, kernel.ReLU) }},
 		{"QuantizeMask", func() { s.Quantize(x, codes, mask, q, kernel.ReLU) }},
 		{"FakeQuant", func() { s.FakeQuant(x, y, nil, q, kernel.ReLU) }},

@@ -116,6 +116,18 @@ func values(g *gen, s, ref *kernel.Set) {
 	equal(g, "y", y, want)
 }
 
+func lookup(g *gen, s, ref *kernel.Set) {
+	var table [256]uint8
+	copy(table[:], g.codes("table", len(table)))
+	x := g.codes("x", g.length())
+	y, want, inPlace := out[uint8](g, "y", len(x)), make([]uint8, len(x)), twin(g, "x", x)
+	s.Lookup(x, &table, y)
+	s.Lookup(inPlace, &table, inPlace)
+	ref.Lookup(x, &table, want)
+	equal(g, "y", y, want)
+	equal(g, "y = x", inPlace, want)
+}
+
 // ties draws values of which many lie on or beside the border between two codes,
 // the limits' ones too.
 func (g *gen) ties(what string, n int, q kernel.Quant) []float32 {

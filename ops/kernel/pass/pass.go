@@ -20,6 +20,7 @@ type Loops struct {
 	FakeQuant     func(x, y *float32, mask *uint8, n int, scale, inverse, rest, least, most, floor, ceil float32, exact bool)
 	Widen         func(x *uint8, acc *int32, n int, zero int32)
 	Values        func(x *uint8, y *float32, n int, zero int32, scale float32)
+	Lookup        func(x, table, y *uint8, n int) // n is a number of whole vectors of bytes
 	EncodeWeights func(w *float32, codes *int8, v *float32, mask *uint8, n int, f, scale, inverse, rest, least, most, floor, ceil float32, exact bool)
 	WeightGrad    func(d, w *float32, mask *uint8, dst *float32, n int, u, f float32) float64
 	Gate          func(g *float32, mask *uint8, y *float32, n int)
@@ -47,7 +48,7 @@ func (p Loops) Install(s *kernel.Set) {
 	d := &passes{asm: p, plain: *s}
 	s.Affine, s.AffineQuant, s.AffineRange = d.affine, d.affineQuant, d.affineRange
 	s.Requantize, s.Dequantize = d.requantize, d.dequantize
-	s.Widen, s.Values = d.widen, d.values
+	s.Widen, s.Values, s.Lookup = d.widen, d.values, d.lookup
 	s.Quantize, s.FakeQuant = d.quantize, d.fakeQuant
 	s.EncodeWeights, s.WeightGrad = d.encodeWeights, d.weightGrad
 	s.GateSums, s.GateAffine, s.Gate = d.gateSums, d.gateAffine, d.gate

@@ -44,6 +44,14 @@ func (p *passes) values(x []uint8, zero int32, scale float32, y []float32) {
 	}
 }
 
+func (p *passes) lookup(x []uint8, table *[256]uint8, y []uint8) {
+	n := len(x) &^ (4*p.asm.Lanes - 1)
+	if n > 0 {
+		p.asm.Lookup(&x[0], &table[0], first(y, n), n)
+	}
+	p.plain.Lookup(x[n:], table, y[n:])
+}
+
 func (p *passes) quantize(x []float32, y, mask []uint8, q kernel.Quant, act kernel.Act) {
 	n := len(x)
 	if n == 0 {

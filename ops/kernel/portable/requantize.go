@@ -69,3 +69,11 @@ func Values(x []uint8, zero int32, scale float32, y []float32) {
 		y[i] = float32(int32(v)-zero) * scale
 	}
 }
+
+// Lookup is ref.Lookup.
+func Lookup(x []uint8, table *[256]uint8, y []uint8) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = table[v]
+	}
+}

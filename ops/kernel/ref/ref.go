@@ -28,6 +28,7 @@ func Set() *kernel.Set {
 		Dequantize:      Dequantize,
 		Widen:           Widen,
 		Values:          Values,
+		Lookup:          Lookup,
 		Quantize:        Quantize,
 		FakeQuant:       FakeQuant,
 		MinMax:          MinMax,

@@ -68,6 +68,13 @@ func Values(x []uint8, zero int32, scale float32, y []float32) {
 	}
 }
 
+// Lookup computes y = table[x].
+func Lookup(x []uint8, table *[256]uint8, y []uint8) {
+	for i, v := range x {
+		y[i] = table[v]
+	}
+}
+
 // code is clamp(round(v) + zero, lo, hi); 0 for round(NaN).
 func code(v float32, zero, lo, hi int32, halfUp bool) int32 {
 	if v != v {
