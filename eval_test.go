@@ -18,6 +18,7 @@ import (
 	"qpipe/interp/cli"
 	"qpipe/interp/runs"
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
@@ -118,7 +119,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	p = layouts(b, p)
 	k := b.Concat("k", y, z, p, padded(b, c, x), transposed(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", curves(b, k))
-	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", op.Pointwise{Function: "hard_swish"}, f)), 3, true)
+	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", curve.Pointwise{Function: "hard_swish"}, f)), 3, true)
 	switch float {
 	case "fc":
 		y = b.Apply("padded", op.Pad{Before: [3]int{0, 0, 1}, Value: -0.7}, y)
@@ -127,7 +128,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	case "mul_out":
 		y = b.Apply(float, op.Mul{}, y, b.GlobalAvgPool("gq", q))
 	case "hs_out":
-		y = b.Apply(float, op.Pointwise{Function: "hard_swish"}, y)
+		y = b.Apply(float, curve.Pointwise{Function: "hard_swish"}, y)
 	}
 	g, err := b.Graph(y)
 	must(t, err)
@@ -162,7 +163,7 @@ func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
 	q = b.Conv("c2", x, convbn.Conv{OutC: 1, Kernel: [2]int{1, 1}})
 	rows := b.AvgPool("rows", x, op.PoolArgs{Kernel: [2]int{1, 2}})
 	columns := b.AvgPool("columns", q, op.PoolArgs{Kernel: [2]int{4, 1}})
-	p = b.Apply("mc", op.Mul{}, b.Apply("hs", op.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
+	p = b.Apply("mc", op.Mul{}, b.Apply("hs", curve.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
 	p = b.Apply("mh", op.Mul{}, q, p)
 	return b.Apply("mx", op.Mul{}, p, b.Apply("mr", op.Mul{}, rows, columns)), q
 }
@@ -191,7 +192,7 @@ func layouts(b *nn.Builder, x nn.Value) nn.Value {
 // curves are several curves of a map, a few of its channels each, and one behind another.
 func curves(b *nn.Builder, x nn.Value) nn.Value {
 	parts := []nn.Value{x}
-	for i, p := range []op.Pointwise{
+	for i, p := range []curve.Pointwise{
 		{Function: "sigmoid"},
 		{Function: "tanh"},
 		{Function: "silu"},
@@ -208,7 +209,7 @@ func curves(b *nn.Builder, x nn.Value) nn.Value {
 		narrow := b.Conv(fmt.Sprintf("cc%d", i), x, convbn.Conv{OutC: 2, Kernel: [2]int{1, 1}, Bias: true})
 		parts = append(parts, b.Apply(fmt.Sprintf("curve%d", i), p, narrow))
 	}
-	parts = append(parts, b.Apply("prelu", op.PReLU{}, x), b.Apply("slopes", op.PReLU{PerChannel: true}, x))
+	parts = append(parts, b.Apply("prelu", curve.PReLU{}, x), b.Apply("slopes", curve.PReLU{PerChannel: true}, x))
 	return b.Concat("curves", parts...)
 }
 

@@ -17,6 +17,7 @@ import (
 	"qpipe/interp/part"
 	"qpipe/interp/runs"
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
@@ -203,7 +204,7 @@ func allForms(t *testing.T) []*nn.Graph {
 		c := b.AvgPool("ac", b.Input(), op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true, CountIncludePad: true})
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
-		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", op.Pointwise{Function: "hard_swish"}, y)))
+		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
 		for i, o := range []layer.Op{
 			op.Pad{After: [3]int{0, 0, 2}},
 			op.Slice{End: [3]int{0, 0, 2}},
@@ -219,12 +220,12 @@ func allForms(t *testing.T) []*nn.Graph {
 		} {
 			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
 		}
-		for _, p := range []op.Pointwise{
+		for _, p := range []curve.Pointwise{
 			{Function: "leaky_relu"}, {Function: "elu"}, {Function: "hard_sigmoid"}, {Function: "clip", Args: map[string]float64{"min": -1, "max": 2}},
 		} {
 			y = b.Apply(p.Function, p, y)
 		}
-		y = b.Apply("prelu", op.PReLU{PerChannel: true}, y)
+		y = b.Apply("prelu", curve.PReLU{PerChannel: true}, y)
 		for _, f := range []string{"mean", "sum", "max"} {
 			y = b.Apply("reduced_"+f, op.Mul{}, y, b.Apply("reduce_"+f, op.Reduce{Function: f, Axes: [3]bool{true, false, true}}, y))
 		}

@@ -25,7 +25,7 @@ var larger = map[string]struct {
 	lines int
 	why   string
 }{
-	"ops/kernel/gen": {5300, "a program of its own, a module of its own: it writes assembly"},
+	"ops/kernel/gen": {5450, "a program of its own, a module of its own: it writes assembly"},
 }
 
 // goFunc is a function of the code base.

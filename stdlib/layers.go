@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/op"
 	"qpipe/stdlib/layers"
@@ -31,7 +32,7 @@ func layerParts() part.Catalog {
 		part.LayerPart("GlobalAvgPool2d", "Mean over each channel.",
 			layers.NoArgs{}, layers.Of(op.GlobalAvgPool{})),
 		part.LayerPart("Hardswish", "x·min(max(x+3, 0), 6)/6.",
-			layers.NoArgs{}, layers.Of(op.Pointwise{Function: "hard_swish"})),
+			layers.NoArgs{}, layers.Of(curve.Pointwise{Function: "hard_swish"})),
 		part.LayerPart("InvertedResidual", "Block of MobileNetV2: expansion, depthwise convolution and projection, added to the input where the shape is the same.",
 			layers.InvertedResidualDefaults(), layers.NewInvertedResidual),
 		part.LayerPart("Linear", "Fully connected layer over all features.",

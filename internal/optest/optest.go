@@ -4,6 +4,7 @@ package optest
 
 import (
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/op"
@@ -43,23 +44,23 @@ func Cases() []Case {
 		{op.Flatten{}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
-		{op.PReLU{}, []tensor.Shape{s}},
-		{op.PReLU{PerChannel: true}, []tensor.Shape{small}},
-		{op.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "sigmoid"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "tanh"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "silu"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "gelu"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "gelu_tanh"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "mish"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "softplus"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "leaky_relu"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "leaky_relu", Args: map[string]float64{"negative_slope": 0.3}}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "elu", Args: map[string]float64{"alpha": 0.7}}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "hard_sigmoid"}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "hard_sigmoid", Args: map[string]float64{"alpha": -0.2, "beta": 0.4}}, []tensor.Shape{small}},
-		{op.Pointwise{Function: "clip", Args: map[string]float64{"min": -0.5, "max": 1.25}}, []tensor.Shape{s}},
-		{op.Pointwise{Function: "clip", Args: map[string]float64{"max": 0.75}}, []tensor.Shape{small}},
+		{curve.PReLU{}, []tensor.Shape{s}},
+		{curve.PReLU{PerChannel: true}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "sigmoid"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "tanh"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "silu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "gelu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "gelu_tanh"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "mish"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "softplus"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "leaky_relu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "leaky_relu", Args: map[string]float64{"negative_slope": 0.3}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "elu", Args: map[string]float64{"alpha": 0.7}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "hard_sigmoid"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "hard_sigmoid", Args: map[string]float64{"alpha": -0.2, "beta": 0.4}}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "clip", Args: map[string]float64{"min": -0.5, "max": 1.25}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "clip", Args: map[string]float64{"max": 0.75}}, []tensor.Shape{small}},
 		{op.GlobalMaxPool{}, []tensor.Shape{s}},
 		{op.AdaptiveAvgPool{Size: [2]int{4, 3}}, []tensor.Shape{s}},
 		{op.AdaptiveAvgPool{Size: [2]int{2, 0}}, []tensor.Shape{small}},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
@@ -68,7 +69,7 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 			y = b.Concat(name("cat", i), x, z)
 			read[z] = true
 		case 5:
-			y = b.Apply(name("curve", i), op.Pointwise{Function: []string{"hard_swish", "sigmoid", "tanh", "softplus"}[r.IntN(4)]}, x)
+			y = b.Apply(name("curve", i), curve.Pointwise{Function: []string{"hard_swish", "sigmoid", "tanh", "softplus"}[r.IntN(4)]}, x)
 		case 6, 7:
 			z := x
 			if p := pick(); p.Shape().C == s.C {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/op"
@@ -68,7 +69,7 @@ type node struct {
 }
 
 // kinds is the table of ops, a row each.
-func kinds() []*layer.Kind { return append(op.Kinds(), convbn.Kinds()...) }
+func kinds() []*layer.Kind { return slices.Concat(op.Kinds(), curve.Kinds(), convbn.Kinds()) }
 
 // Ops are the names of all ops.
 func Ops() []string {

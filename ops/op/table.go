@@ -1,11 +1,11 @@
 // Package op has the ops of networks, a file each, with all their forms: float, calibration and QAT, forward and backward,
-// and int8. Package layer says what an op is; convolutions and BN, which are trained quantized together, are
+// and int8. Package layer says what an op is; functions of one number are package curve's, convolutions and BN, which are trained quantized together, are
 // package convbn's.
 package op
 
 import "qpipe/ops/layer"
 
-// Kinds are the ops of this package, a row each; a curve's row is in the table of curves.
+// Kinds are the ops of this package, a row each.
 func Kinds() []*layer.Kind {
 	kinds := []*layer.Kind{
 		inputKind,
@@ -17,7 +17,6 @@ func Kinds() []*layer.Kind {
 		globalAvgPoolKind,
 		flattenKind,
 		actKind,
-		preluKind,
 		sliceKind,
 		padKind,
 		reshapeKind,
@@ -30,9 +29,6 @@ func Kinds() []*layer.Kind {
 		globalMaxPoolKind,
 		adaptiveAvgPoolKind,
 		adaptiveMaxPoolKind,
-	}
-	for _, k := range curveKinds {
-		kinds = append(kinds, k.Kind)
 	}
 	return append(kinds, reduceKinds...)
 }

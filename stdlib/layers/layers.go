@@ -5,6 +5,7 @@ package layers
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
@@ -56,7 +57,7 @@ func activation(name string) layer.Op {
 	case "relu6":
 		return op.Act{Act: kernel.ReLU6}
 	}
-	return op.Pointwise{Function: name}
+	return curve.Pointwise{Function: name}
 }
 
 // most is the largest extent and number of channels that an argument can name.

@@ -1,4 +1,4 @@
-package op
+package curve
 
 import (
 	"fmt"
@@ -172,13 +172,4 @@ func (k *curveKind) restore(_ *layer.Node, f layer.Fields) (layer.Body, error) {
 		args[name] = *v
 	}
 	return k.body(args)
-}
-
-// Functions are the names of the curves.
-func Functions() []string {
-	var names []string
-	for _, k := range curveKinds {
-		names = append(names, k.Name)
-	}
-	return names
 }

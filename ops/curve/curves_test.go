@@ -1,4 +1,4 @@
-package op
+package curve
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package op
+package curve
 
 import (
 	"encoding/binary"
@@ -12,6 +12,7 @@ import (
 type lookup struct {
 	value, slope [256]float32
 	code, pass   [256]uint8
+	mask         [256 / 8]uint8 // pass, as kernels write it
 }
 
 // enter computes the values of codes in the format q.
@@ -24,10 +25,9 @@ func (l *lookup) enter(c *curve, q kernel.Quant) {
 
 // leave computes the codes of the values in the format q.
 func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
-	var mask [256 / 8]uint8
-	set.Quantize(l.value[:], l.code[:], mask[:], q, kernel.None)
+	set.Quantize(l.value[:], l.code[:], l.mask[:], q, kernel.None)
 	for i := range l.pass {
-		l.pass[i] = mask[i/8] >> (i % 8) & 1
+		l.pass[i] = l.mask[i/8] >> (i % 8) & 1
 	}
 }
 
