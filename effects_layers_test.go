@@ -9,13 +9,14 @@ import (
 // layerEffects are two values for each argument of each layer, in a network with the layer in its middle.
 func layerEffects() map[string]effect {
 	conv := map[string][2]string{
-		"out_channels": {"4", "6"}, "kernel_size": {"3", "[3, 5]"}, "stride": {"1", "2"}, "padding": {"1", "[1, 2]"},
+		"out_channels": {"4", "6"}, "kernel_size": {"3", "[3, 5]"}, "stride": {"1", "2"}, "padding": {"1", "[1, 2, 0, 1]"},
+		"auto_pad": {`"same_upper"`, `"valid"`},
 		"dilation": {"1", "2"}, "groups": {"1", "2"}, "bias": {"true", "false"},
 	}
 	norm := map[string][2]string{"bn_eps": {"1e-5", "1e-2"}, "bn_momentum": {"0.1", "0.5"}}
 	residual := map[string][2]string{"stride": {"1", "2"}, "act": {`"relu"`, `"hard_swish"`}}
 	maps.Copy(residual, norm)
-	pool := map[string][2]string{"kernel_size": {"2", "[2, 3]"}, "stride": {"1", "[2, 1]"}, "padding": {"0", "1"}}
+	pool := map[string][2]string{"kernel_size": {"2", "[2, 3]"}, "stride": {"1", "[2, 1]"}, "padding": {"0", "1"}, "auto_pad": {`"same_lower"`, `"valid"`}, "ceil_mode": {"false", "true"}}
 	all := map[string]effect{}
 	add := func(typ string, base string, variants ...map[string][2]string) {
 		for _, values := range variants {
@@ -31,8 +32,25 @@ func layerEffects() map[string]effect {
 	add("BasicResBlock", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}})
 	add("BottleNeck", "mid_channels = 2", residual, map[string][2]string{"mid_channels": {"2", "3"}})
 	add("InvertedResidual", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}, "expand_ratio": {"2", "3"}})
-	add("MaxPool2d", "kernel_size = 3", pool)
-	add("AvgPool2d", "kernel_size = 3\npadding = 1", pool, map[string][2]string{"count_include_pad": {"true", "false"}})
+	add("MaxPool2d", "kernel_size = 2\nstride = 2", pool, map[string][2]string{"dilation": {"1", "2"}})
+	add("AvgPool2d", "kernel_size = 2\nstride = 2", pool)
+	add("AvgPool2d", "kernel_size = 2\npadding = 1", map[string][2]string{"count_include_pad": {"true", "false"}})
+	add("ConvTranspose2d", "out_channels = 4\nkernel_size = 3\nstride = 2", map[string][2]string{
+		"out_channels": {"4", "6"}, "kernel_size": {"3", "[3, 5]"}, "stride": {"1", "2"}, "padding": {"0", "[1, 0]"}, "output_padding": {"0", "1"},
+		"dilation": {"1", "2"}, "groups": {"1", "2"}, "bias": {"true", "false"},
+	})
+	add("LeakyReLU", "", map[string][2]string{"negative_slope": {"0.01", "0.5"}})
+	add("ELU", "", map[string][2]string{"alpha": {"1", "0.5"}})
+	add("Hardsigmoid", "", map[string][2]string{"alpha": {"1 / 6", "0.2"}, "beta": {"0.5", "0.4"}})
+	add("Clip", "min = -1\nmax = 1", map[string][2]string{"min": {"-1", "-0.5"}, "max": {"1", "0.5"}})
+	add("GELU", "", map[string][2]string{"approximate": {`"none"`, `"tanh"`}})
+	add("PReLU", "", map[string][2]string{"per_channel": {"false", "true"}})
+	add("Slice", "end = 3", map[string][2]string{"axis": {`"channels"`, `"height"`}, "start": {"0", "1"}, "end": {"3", "2"}, "step": {"1", "2"}})
+	add("Pad", "padding = 1", map[string][2]string{"padding": {"1", "[1, 0, 2, 3]"}, "mode": {`"constant"`, `"reflect"`}, "value": {"0", "0.5"}})
+	add("Reshape", "height = 7\nwidth = 7\nchannels = 4", map[string][2]string{"height": {"7", "8"}, "width": {"7", "8"}, "channels": {"4", "5"}})
+	add("ChannelShuffle", "", map[string][2]string{"groups": {"1", "2"}})
+	add("PixelShuffle", "", map[string][2]string{"upscale_factor": {"1", "2"}})
+	add("PixelUnshuffle", "", map[string][2]string{"downscale_factor": {"1", "7"}})
 	return all
 }
 
@@ -50,6 +68,7 @@ layer "ConvModule2d" "stem" {
 out_channels = 4
 kernel_size = 3
 stride = 4
+act = "none"
 }
 layer %q "tried" {
 %s

@@ -9,17 +9,18 @@ import (
 
 // ConvArgs are the arguments that convolutions share.
 type ConvArgs struct {
-	OutC     int   `arg:"out_channels" doc:"Number of output channels."`
-	Kernel   []int `arg:"kernel_size,single" doc:"Height and width of the kernel, or one number for both."`
-	Stride   []int `arg:"stride,optional,single" doc:"Rows and columns from one place to the next, or one number for both."`
-	Padding  []int `arg:"padding,optional,single" doc:"Rows and columns of zeros on each side, or one number for both."`
-	Dilation []int `arg:"dilation,optional,single" doc:"Distance of the kernel's elements, or one number for both directions."`
-	Groups   int   `arg:"groups,optional" doc:"Number of groups that the channels are divided into; as many as there are channels make the convolution depthwise."`
+	OutC     int    `arg:"out_channels" doc:"Number of output channels."`
+	Kernel   []int  `arg:"kernel_size,single" doc:"Height and width of the kernel, or one number for both."`
+	Stride   []int  `arg:"stride,optional,single" doc:"Rows and columns from one place to the next, or one number for both."`
+	Padding  []int  `arg:"padding,optional,single" doc:"Rows and columns of zeros on each side: one number, two (height and width), or four (top, left, bottom and right)."`
+	Auto     string `arg:"auto_pad,optional" oneof:"none same_upper same_lower valid" doc:"Padding that follows from the image, as in ONNX: same gives ⌈size/stride⌉ rows and columns, with an odd row at the bottom (upper) or top (lower); valid is no padding."`
+	Dilation []int  `arg:"dilation,optional,single" doc:"Distance of the kernel's elements, or one number for both directions."`
+	Groups   int    `arg:"groups,optional" doc:"Number of groups that the channels are divided into; as many as there are channels make the convolution depthwise."`
 }
 
 // ConvDefaults returns their defaults.
 func ConvDefaults() ConvArgs {
-	return ConvArgs{Stride: []int{1}, Padding: []int{0}, Dilation: []int{1}, Groups: 1}
+	return ConvArgs{Stride: []int{1}, Padding: []int{0}, Auto: none, Dilation: []int{1}, Groups: 1}
 }
 
 // conv is the op.
@@ -37,7 +38,10 @@ func (a ConvArgs) conv(bias bool) (c convbn.Conv, err error) {
 	if c.Stride, err = pair("stride", a.Stride, 1); err != nil {
 		return c, err
 	}
-	if c.Padding, err = pair("padding", a.Padding, 0); err != nil {
+	if c.Padding, c.Pads, err = pads(a.Padding); err != nil {
+		return c, err
+	}
+	if c.Auto, err = auto(a.Auto, a.Padding); err != nil {
 		return c, err
 	}
 	c.Dilation, err = pair("dilation", a.Dilation, 1)
@@ -62,6 +66,60 @@ func (a Conv2dArgs) Validate() error {
 // NewConv2d returns a convolution.
 func NewConv2d(a Conv2dArgs) (part.Layer, error) {
 	c, err := a.conv(a.Bias)
+	return applied{c}, err
+}
+
+// ConvTransposeArgs are the arguments of ConvTranspose2d.
+type ConvTransposeArgs struct {
+	OutC          int   `arg:"out_channels" doc:"Number of output channels."`
+	Kernel        []int `arg:"kernel_size,single" doc:"Height and width of the kernel, or one number for both."`
+	Stride        []int `arg:"stride,optional,single" doc:"Rows and columns of the output for each of the input, or one number for both."`
+	Padding       []int `arg:"padding,optional,single" doc:"Rows and columns that are cut off from each side of the output: one number, two (height and width), or four (top, left, bottom and right)."`
+	OutputPadding []int `arg:"output_padding,optional,single" doc:"Rows and columns added at the bottom and on the right, or one number for both."`
+	Dilation      []int `arg:"dilation,optional,single" doc:"Distance of the kernel's elements, or one number for both directions."`
+	Groups        int   `arg:"groups,optional" doc:"Number of groups that the channels are divided into."`
+	Bias          bool  `arg:"bias,optional" doc:"Adds a trained number to every output channel."`
+}
+
+// ConvTransposeDefaults returns ConvTranspose2d's defaults.
+func ConvTransposeDefaults() ConvTransposeArgs {
+	return ConvTransposeArgs{Stride: []int{1}, Padding: []int{0}, OutputPadding: []int{0}, Dilation: []int{1}, Groups: 1, Bias: true}
+}
+
+// op is the op.
+func (a ConvTransposeArgs) op() (c convbn.ConvTranspose, err error) {
+	c = convbn.ConvTranspose{OutC: a.OutC, Groups: a.Groups, Bias: a.Bias}
+	if err := positive("out_channels", a.OutC); err != nil {
+		return c, err
+	}
+	if err := positive("groups", a.Groups); err != nil {
+		return c, err
+	}
+	if c.Kernel, err = pair("kernel_size", a.Kernel, 1); err != nil {
+		return c, err
+	}
+	if c.Stride, err = pair("stride", a.Stride, 1); err != nil {
+		return c, err
+	}
+	if c.Padding, c.Pads, err = pads(a.Padding); err != nil {
+		return c, err
+	}
+	if c.OutputPadding, err = pair("output_padding", a.OutputPadding, 0); err != nil {
+		return c, err
+	}
+	c.Dilation, err = pair("dilation", a.Dilation, 1)
+	return c, err
+}
+
+// Validate implements the language's check after decoding.
+func (a ConvTransposeArgs) Validate() error {
+	_, err := a.op()
+	return err
+}
+
+// NewConvTranspose2d returns a transposed convolution.
+func NewConvTranspose2d(a ConvTransposeArgs) (part.Layer, error) {
+	c, err := a.op()
 	return applied{c}, err
 }
 

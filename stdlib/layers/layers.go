@@ -76,6 +76,28 @@ func within(attr string, least int, values ...int) error {
 	return nil
 }
 
+// pads are the rows and columns of padding: one number, two (height and width), or four (top, left, bottom and right).
+func pads(list []int) (both [2]int, each [4]int, err error) {
+	if len(list) != 4 {
+		both, err = pair("padding", list, 0)
+		return both, each, err
+	}
+	return both, [4]int(list), within("padding", 0, list...)
+}
+
+// auto is the padding that auto_pad names, "" for none.
+func auto(name string, padding []int) (string, error) {
+	if name == none {
+		return "", nil
+	}
+	for _, v := range padding {
+		if v != 0 {
+			return "", part.Bad("auto_pad", "%q chooses the padding by itself; leave padding out", name)
+		}
+	}
+	return name, nil
+}
+
 // pair is a list of one number, which stands for both, or of two: height and width.
 func pair(attr string, list []int, least int) ([2]int, error) {
 	if err := within(attr, least, list...); err != nil {

@@ -7,10 +7,15 @@ import (
 
 // PoolArgs are the arguments that pooling layers share.
 type PoolArgs struct {
-	Kernel  []int `arg:"kernel_size,single" doc:"Height and width of the window, or one number for both."`
-	Stride  []int `arg:"stride,optional,single" doc:"Rows and columns from one window to the next, or one number for both; without it the window's size."`
-	Padding []int `arg:"padding,optional,single" doc:"Rows and columns on each side that windows may reach beyond the image, or one number for both."`
+	Kernel  []int  `arg:"kernel_size,single" doc:"Height and width of the window, or one number for both."`
+	Stride  []int  `arg:"stride,optional,single" doc:"Rows and columns from one window to the next, or one number for both; without it the window's size."`
+	Padding []int  `arg:"padding,optional,single" doc:"Rows and columns on each side that windows may reach beyond the image: one number, two (height and width), or four (top, left, bottom and right)."`
+	Auto    string `arg:"auto_pad,optional" oneof:"none same_upper same_lower valid" doc:"Padding that follows from the image, as in ONNX."`
+	Ceil    bool   `arg:"ceil_mode,optional" doc:"Whether a last window may reach beyond the padding, as in PyTorch."`
 }
+
+// PoolDefaults returns their defaults.
+func PoolDefaults() PoolArgs { return PoolArgs{Auto: none} }
 
 // args are the op's arguments.
 func (a PoolArgs) args() (p op.PoolArgs, err error) {
@@ -20,23 +25,42 @@ func (a PoolArgs) args() (p op.PoolArgs, err error) {
 	if p.Stride, err = pair("stride", a.Stride, 1); err != nil {
 		return p, err
 	}
-	p.Padding, err = pair("padding", a.Padding, 0)
+	if p.Padding, p.Pads, err = pads(a.Padding); err != nil {
+		return p, err
+	}
+	p.Ceil = a.Ceil
+	p.Auto, err = auto(a.Auto, a.Padding)
 	return p, err
 }
 
 // MaxPoolArgs are the arguments of MaxPool2d.
-type MaxPoolArgs struct{ PoolArgs }
+type MaxPoolArgs struct {
+	PoolArgs
+	Dilation []int `arg:"dilation,optional,single" doc:"Distance of the window's elements, or one number for both directions."`
+}
+
+// MaxPoolDefaults returns MaxPool2d's defaults.
+func MaxPoolDefaults() MaxPoolArgs { return MaxPoolArgs{PoolArgs: PoolDefaults(), Dilation: []int{1}} }
+
+// pool is the op.
+func (a MaxPoolArgs) pool() (op.MaxPool, error) {
+	p, err := a.args()
+	if err == nil {
+		p.Dilation, err = pair("dilation", a.Dilation, 1)
+	}
+	return op.MaxPool(p), err
+}
 
 // Validate implements the language's check after decoding.
 func (a MaxPoolArgs) Validate() error {
-	_, err := a.args()
+	_, err := a.pool()
 	return err
 }
 
 // NewMaxPool2d returns the maximum over windows.
 func NewMaxPool2d(a MaxPoolArgs) (part.Layer, error) {
-	p, err := a.args()
-	return applied{op.MaxPool(p)}, err
+	p, err := a.pool()
+	return applied{p}, err
 }
 
 // AvgPoolArgs are the arguments of AvgPool2d.
@@ -46,7 +70,9 @@ type AvgPoolArgs struct {
 }
 
 // AvgPoolDefaults returns AvgPool2d's defaults.
-func AvgPoolDefaults() AvgPoolArgs { return AvgPoolArgs{CountIncludePad: true} }
+func AvgPoolDefaults() AvgPoolArgs {
+	return AvgPoolArgs{PoolArgs: PoolDefaults(), CountIncludePad: true}
+}
 
 // Validate implements the language's check after decoding.
 func (a AvgPoolArgs) Validate() error {
