@@ -76,5 +76,6 @@ layer %q "tried" {
 }
 layer "Linear" "head" { out_features = 10 }
 }
-`, typ, strings.Join(args, "\n"), attr, value), "override": ""}
+`, typ, strings.Join(args, "\n"), attr, value), "override": "",
+		"train": "num_samples = 16", "test": "split = \"test\"\nnum_samples = 8", "trainer": "num_epochs = 1\nbatch_size = 8"}
 }
