@@ -22,6 +22,7 @@ import (
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
+	"qpipe/ops/move"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
@@ -122,8 +123,8 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", curve.Pointwise{Function: "hard_swish"}, f)), 3, true)
 	switch float {
 	case "fc":
-		y = b.Apply("padded", op.Pad{Before: [3]int{0, 0, 1}, Value: -0.7}, y)
-		y = b.Apply("cut", op.Slice{End: [3]int{0, 0, 3}}, y)
+		y = b.Apply("padded", move.Pad{Before: [3]int{0, 0, 1}, Value: -0.7}, y)
+		y = b.Apply("cut", move.Slice{End: [3]int{0, 0, 3}}, y)
 		y = b.Act("act", b.Flatten("end", y), kernel.ReLU6)
 	case "mul_out":
 		y = b.Apply(float, op.Mul{}, y, b.GlobalAvgPool("gq", q))
@@ -170,23 +171,23 @@ func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
 
 // layouts moves the values of a map of 4×2×4 about, and makes one of the same size of them.
 func layouts(b *nn.Builder, x nn.Value) nn.Value {
-	x = b.Apply("pad", op.Pad{Before: [3]int{1, 0, 1}, After: [3]int{0, 2, 0}, Value: 0.25}, x)                 // 5×4×5
-	x = b.Apply("mirror", op.Pad{Before: [3]int{0, 3, 0}, After: [3]int{4, 1, 0}, Mode: "reflect"}, x)          // 9×8×5
-	x = b.Apply("edge", op.Pad{Before: [3]int{3, 0, 0}, After: [3]int{0, 1, 0}, Mode: "edge"}, x)               // 12×9×5
-	x = b.Apply("slice", op.Slice{Start: [3]int{1, 0, 1}, End: [3]int{0, -1, 0}, Step: [3]int{2, 1, 1}}, x)     // 6×8×4
-	x = b.Apply("unshuffle", op.PixelUnshuffle{Factor: 2}, b.Apply("shuffle", op.ChannelShuffle{Groups: 2}, x)) // 3×4×16
-	x = b.Apply("transpose", op.Transpose{Order: [3]int{1, 0, 2}}, x)                                           // 4×3×16
-	x = b.Apply("reshape", op.Reshape{Height: 2, Width: 6, Channels: -1}, x)                                    // 2×6×16
-	x = b.Apply("pixels", op.PixelShuffle{Factor: 2}, x)                                                        // 4×12×4
-	x = b.Apply("twice", op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 1.3}}}, x)                 // 8×15×4
-	near := func(h, w int, coordinates string) op.Sampling {
-		return op.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}
+	x = b.Apply("pad", move.Pad{Before: [3]int{1, 0, 1}, After: [3]int{0, 2, 0}, Value: 0.25}, x)                   // 5×4×5
+	x = b.Apply("mirror", move.Pad{Before: [3]int{0, 3, 0}, After: [3]int{4, 1, 0}, Mode: "reflect"}, x)            // 9×8×5
+	x = b.Apply("edge", move.Pad{Before: [3]int{3, 0, 0}, After: [3]int{0, 1, 0}, Mode: "edge"}, x)                 // 12×9×5
+	x = b.Apply("slice", move.Slice{Start: [3]int{1, 0, 1}, End: [3]int{0, -1, 0}, Step: [3]int{2, 1, 1}}, x)       // 6×8×4
+	x = b.Apply("unshuffle", move.PixelUnshuffle{Factor: 2}, b.Apply("shuffle", move.ChannelShuffle{Groups: 2}, x)) // 3×4×16
+	x = b.Apply("transpose", move.Transpose{Order: [3]int{1, 0, 2}}, x)                                             // 4×3×16
+	x = b.Apply("reshape", move.Reshape{Height: 2, Width: 6, Channels: -1}, x)                                      // 2×6×16
+	x = b.Apply("pixels", move.PixelShuffle{Factor: 2}, x)                                                          // 4×12×4
+	x = b.Apply("twice", move.ResizeNearest{Sampling: move.Sampling{Scale: [2]float32{2, 1.3}}}, x)                 // 8×15×4
+	near := func(h, w int, coordinates string) move.Sampling {
+		return move.Sampling{Size: [2]int{h, w}, Coordinates: coordinates}
 	}
-	x = b.Apply("half", op.ResizeNearest{Sampling: near(9, 13, "half_pixel"), Nearest: "round_prefer_ceil"}, x)
-	x = b.Apply("corners", op.ResizeNearest{Sampling: near(11, 7, "align_corners"), Nearest: "round_prefer_floor"}, x)
-	x = b.Apply("tf", op.ResizeNearest{Sampling: near(6, 5, "tf_half_pixel_for_nn"), Nearest: "ceil"}, x)
+	x = b.Apply("half", move.ResizeNearest{Sampling: near(9, 13, "half_pixel"), Nearest: "round_prefer_ceil"}, x)
+	x = b.Apply("corners", move.ResizeNearest{Sampling: near(11, 7, "align_corners"), Nearest: "round_prefer_floor"}, x)
+	x = b.Apply("tf", move.ResizeNearest{Sampling: near(6, 5, "tf_half_pixel_for_nn"), Nearest: "ceil"}, x)
 	x = reductions(b, x)
-	return b.Apply("small", op.ResizeNearest{Sampling: near(4, 2, "pytorch_half_pixel")}, x)
+	return b.Apply("small", move.ResizeNearest{Sampling: near(4, 2, "pytorch_half_pixel")}, x)
 }
 
 // curves are several curves of a map, a few of its channels each, and one behind another.
@@ -219,9 +220,9 @@ func reductions(b *nn.Builder, x nn.Value) nn.Value {
 	y = b.Apply("gate", op.Mul{}, b.Apply("adaptive", op.AdaptiveAvgPool{Size: [2]int{4, 3}}, x), b.Apply("most", op.AdaptiveMaxPool{Size: [2]int{4, 1}}, y))
 	z := b.Apply("sum", op.Reduce{Function: "sum", Axes: [3]bool{true, false, false}}, x)
 	z = b.Apply("gate2", op.Mul{}, b.Apply("max", op.Reduce{Function: "max", Axes: [3]bool{false, true, false}}, z), b.Apply("gmp", op.GlobalMaxPool{}, x))
-	y = b.Apply("bilinear", op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{2, 2}}}, b.Apply("gated", op.Mul{}, y, z))
-	y = b.Apply("stretched", op.ResizeBilinear{Sampling: op.Sampling{Size: [2]int{7, 11}, Coordinates: "align_corners"}}, y)
-	return b.Apply("squeezed", op.ResizeBilinear{Sampling: op.Sampling{Scale: [2]float32{0.7, 0.6}, Coordinates: "asymmetric"}}, y)
+	y = b.Apply("bilinear", move.ResizeBilinear{Sampling: move.Sampling{Scale: [2]float32{2, 2}}}, b.Apply("gated", op.Mul{}, y, z))
+	y = b.Apply("stretched", move.ResizeBilinear{Sampling: move.Sampling{Size: [2]int{7, 11}, Coordinates: "align_corners"}}, y)
+	return b.Apply("squeezed", move.ResizeBilinear{Sampling: move.Sampling{Scale: [2]float32{0.7, 0.6}, Coordinates: "asymmetric"}}, y)
 }
 
 // oddForms are the network in the forms that files have, calibrated.

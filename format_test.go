@@ -20,6 +20,7 @@ import (
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/move"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
@@ -206,17 +207,17 @@ func allForms(t *testing.T) []*nn.Graph {
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
 		for i, o := range []layer.Op{
-			op.Pad{After: [3]int{0, 0, 2}},
-			op.Slice{End: [3]int{0, 0, 2}},
-			op.ChannelShuffle{Groups: 2},
-			op.Transpose{Order: [3]int{1, 0, 2}},
-			op.PixelUnshuffle{Factor: 2},
-			op.PixelShuffle{Factor: 2},
-			op.Reshape{Height: 2, Width: 8, Channels: 2},
-			op.ResizeNearest{Sampling: op.Sampling{Scale: [2]float32{2, 0.5}}},
+			move.Pad{After: [3]int{0, 0, 2}},
+			move.Slice{End: [3]int{0, 0, 2}},
+			move.ChannelShuffle{Groups: 2},
+			move.Transpose{Order: [3]int{1, 0, 2}},
+			move.PixelUnshuffle{Factor: 2},
+			move.PixelShuffle{Factor: 2},
+			move.Reshape{Height: 2, Width: 8, Channels: 2},
+			move.ResizeNearest{Sampling: move.Sampling{Scale: [2]float32{2, 0.5}}},
 			op.AdaptiveAvgPool{Size: [2]int{3, 3}},
 			op.AdaptiveMaxPool{Size: [2]int{2, 2}},
-			op.ResizeBilinear{Sampling: op.Sampling{Size: [2]int{4, 4}}},
+			move.ResizeBilinear{Sampling: move.Sampling{Size: [2]int{4, 4}}},
 		} {
 			y = b.Apply(fmt.Sprintf("move%d", i), o, y)
 		}

@@ -8,6 +8,7 @@ import (
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/move"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
@@ -147,7 +148,7 @@ func (b *Builder) Split(name string, x Value, axis int, sizes ...int) []Value {
 		if size < 1 {
 			b.fail(name, layer.BadArg("Sizes", "a part of %d", size))
 		}
-		var a op.Slice
+		var a move.Slice
 		a.Start[axis], a.End[axis] = at, at+size
 		at += size
 		parts[i] = b.Apply(fmt.Sprintf("%s.%d", name, i), a, x)

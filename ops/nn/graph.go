@@ -12,6 +12,7 @@ import (
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
+	"qpipe/ops/move"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -69,7 +70,9 @@ type node struct {
 }
 
 // kinds is the table of ops, a row each.
-func kinds() []*layer.Kind { return slices.Concat(op.Kinds(), curve.Kinds(), convbn.Kinds()) }
+func kinds() []*layer.Kind {
+	return slices.Concat(op.Kinds(), move.Kinds(), curve.Kinds(), convbn.Kinds())
+}
 
 // Ops are the names of all ops.
 func Ops() []string {

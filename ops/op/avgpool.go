@@ -42,16 +42,13 @@ func (GlobalAvgPool) Node(in []layer.Source) (*layer.Node, error) {
 	return pooling(globalAvgPoolKind, in[0], PoolArgs{Kernel: [2]int{s.H, s.W}})
 }
 
-// requantBytes is the size of a kernel.Requant.
-const requantBytes = 80
-
 func avgPoolRoom(n *layer.Node, b *layer.Bench) layer.Room {
 	p := PoolGeom(n)
 	windows := int64(p.KH*p.KW + 1)
 	if n.Int8 {
-		return layer.Room{Block: n.RowRoom(), Acc: b.Batch * n.Shape.WithN(1).Len(), Bytes: windows * requantBytes}
+		return layer.Room{Block: n.RowRoom(), Acc: b.Batch * n.Shape.WithN(1).Len(), Bytes: windows * layer.RequantBytes}
 	}
-	return layer.Room{Back: poolBack(b), Bytes: windows * (8*int64(n.Shape.C) + requantBytes)}
+	return layer.Room{Back: poolBack(b), Bytes: windows * (8*int64(n.Shape.C) + layer.RequantBytes)}
 }
 
 // avgPoolRunner averages windows. Of codes it makes sums, exactly, and leaves the division

@@ -8,8 +8,8 @@ import (
 // largest is the row of a reduction to the largest element. Its gradient goes to the first one that is as large; it is looked for
 // again in the backward pass.
 func largest[A spanning[A]](name string) *layer.Kind {
-	to := func(n *layer.Node) *spans { return argumentsOf[A](n).spans() }
-	return argued[A](layer.Kind{
+	to := func(n *layer.Node) *spans { return layer.ArgumentsOf[A](n).spans() }
+	return layer.Argued[A](layer.Kind{
 		Name: name, Output: layer.Passes, Floats: true, Rereads: true,
 		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newLargest(b, to(n)) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return &largest8{b, to(n)} },

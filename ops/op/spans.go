@@ -56,7 +56,7 @@ func (a Reduce) Node(in []layer.Source) (*layer.Node, error) {
 	if a.Kind() == nil {
 		return nil, layer.BadArg("Function", "there is no function %q; there are mean, sum and max", a.Function)
 	}
-	return apply(a.Kind(), reduced{Axes: a.Axes}, in[0])
+	return layer.Argue(a.Kind(), reduced{Axes: a.Axes}, in[0])
 }
 
 // Kind implements layer.Op.
@@ -64,7 +64,7 @@ func (AdaptiveAvgPool) Kind() *layer.Kind { return adaptiveAvgPoolKind }
 
 // Node implements layer.Op.
 func (a AdaptiveAvgPool) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(adaptiveAvgPoolKind, adapted{Size: a.Size}, in[0])
+	return layer.Argue(adaptiveAvgPoolKind, adapted{Size: a.Size}, in[0])
 }
 
 // Kind implements layer.Op.
@@ -72,12 +72,12 @@ func (AdaptiveMaxPool) Kind() *layer.Kind { return adaptiveMaxPoolKind }
 
 // Node implements layer.Op.
 func (a AdaptiveMaxPool) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(adaptiveMaxPoolKind, adapted{Size: a.Size}, in[0])
+	return layer.Argue(adaptiveMaxPoolKind, adapted{Size: a.Size}, in[0])
 }
 
 // spanning is the arguments of a reduction.
 type spanning[A any] interface {
-	arguments[A]
+	layer.Arguments[A]
 	input() layer.Extents
 	// spans are the blocks, for arguments that on returned.
 	spans() *spans
@@ -98,10 +98,10 @@ func (a reduced) input() layer.Extents { return a.Input }
 
 func (a adapted) input() layer.Extents { return a.Input }
 
-func (a reduced) on(s tensor.Shape) (reduced, tensor.Shape, error) {
+func (a reduced) On(s tensor.Shape) (reduced, tensor.Shape, error) {
 	a.Input = layer.ExtentsOf(s)
-	out, most := axes(s), 1
-	for k, n := range axes(s) {
+	out, most := layer.Axes(s), 1
+	for k, n := range layer.Axes(s) {
 		if a.Axes[k] {
 			out[k], most = 1, most*n
 		}
@@ -112,7 +112,7 @@ func (a reduced) on(s tensor.Shape) (reduced, tensor.Shape, error) {
 	case most > mostSummed:
 		return a, s, layer.BadArg("Axes", "%d elements are made one; at most %d can be", most, mostSummed)
 	}
-	return a, shapeOf(out), nil
+	return a, layer.ShapeOf(out), nil
 }
 
 func (a reduced) spans() *spans {
@@ -129,7 +129,7 @@ func (a reduced) spans() *spans {
 	return &spans{in: in, rows: each(0, in.H), columns: each(1, in.W), all: a.Axes[2]}
 }
 
-func (a adapted) on(s tensor.Shape) (adapted, tensor.Shape, error) {
+func (a adapted) On(s tensor.Shape) (adapted, tensor.Shape, error) {
 	a.Input = layer.ExtentsOf(s)
 	most := 1
 	for k, n := range [2]int{s.H, s.W} {
@@ -137,7 +137,7 @@ func (a adapted) on(s tensor.Shape) (adapted, tensor.Shape, error) {
 			a.Size[k] = n
 		}
 		if a.Size[k] < 1 || a.Size[k] > layer.MaxExtent {
-			return a, s, layer.BadArg("Size", "a map is not pooled to %d %s", a.Size[k], axisNames[k])
+			return a, s, layer.BadArg("Size", "a map is not pooled to %d %s", a.Size[k], layer.AxisName(k))
 		}
 		most *= n/a.Size[k] + 2
 	}
@@ -188,6 +188,6 @@ func (s *spans) channels() int {
 
 // spanCost is what an element of a reduction takes.
 func spanCost[A spanning[A]](n *layer.Node) layer.Cost {
-	in := argumentsOf[A](n).input().Tensor()
+	in := layer.ArgumentsOf[A](n).input().Tensor()
 	return layer.Cost{Work: max(in.WithN(1).Len()/n.Shape.WithN(1).Len(), 1), Per: 4}
 }

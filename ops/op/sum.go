@@ -9,14 +9,14 @@ import (
 // summing is the row of a reduction that adds up, or averages. Of codes it makes sums, exactly, and leaves the division to the
 // epilogue, as the int8 form does.
 func summing[A spanning[A]](name string, mean bool) *layer.Kind {
-	to := func(n *layer.Node) *sums { return newSums(argumentsOf[A](n).spans(), mean) }
-	return argued[A](layer.Kind{
+	to := func(n *layer.Node) *sums { return newSums(layer.ArgumentsOf[A](n).spans(), mean) }
+	return layer.Argued[A](layer.Kind{
 		Name:    name,
 		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newSum(n, b, to(n)) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newSum8(n, b, to(n)) },
 		Room: func(n *layer.Node, _ *layer.Bench) layer.Room {
 			r := n.PlainRoom()
-			r.Bytes = 40*int64(n.Shape.H+n.Shape.W) + blockSizes*(8*int64(n.Shape.C)+requantBytes)
+			r.Bytes = 40*int64(n.Shape.H+n.Shape.W) + blockSizes*(8*int64(n.Shape.C)+layer.RequantBytes)
 			return r
 		},
 		Cost: spanCost[A],
@@ -53,7 +53,7 @@ func (r *sumRunner) Forward(n int, st grid.Step) grid.Value {
 		w = grid.Exact
 	}
 	for k, count := range r.counts {
-		fill(r.unit[k], r.x.Unit()/float32(count))
+		layer.Fill(r.unit[k], r.x.Unit()/float32(count))
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)

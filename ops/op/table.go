@@ -1,9 +1,11 @@
 // Package op has the ops of networks, a file each, with all their forms: float, calibration and QAT, forward and backward,
-// and int8. Package layer says what an op is; functions of one number are package curve's, convolutions and BN, which are trained quantized together, are
+// and int8. Package layer says what an op is; functions of one number are package curve's, what moves values package move's, convolutions and BN, which are trained quantized together, are
 // package convbn's.
 package op
 
-import "qpipe/ops/layer"
+import (
+	"qpipe/ops/layer"
+)
 
 // Kinds are the ops of this package, a row each.
 func Kinds() []*layer.Kind {
@@ -17,15 +19,6 @@ func Kinds() []*layer.Kind {
 		globalAvgPoolKind,
 		flattenKind,
 		actKind,
-		sliceKind,
-		padKind,
-		reshapeKind,
-		transposeKind,
-		channelShuffleKind,
-		pixelShuffleKind,
-		pixelUnshuffleKind,
-		resizeNearestKind,
-		bilinearKind,
 		globalMaxPoolKind,
 		adaptiveAvgPoolKind,
 		adaptiveMaxPoolKind,

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"qpipe/interp/part"
-	"qpipe/ops/op"
+	"qpipe/ops/move"
 )
 
 // axes are the names of a map's axes, in the order of its extents.
@@ -34,7 +34,7 @@ func (a SliceArgs) Validate() error {
 
 // NewSlice returns a part of a map.
 func NewSlice(a SliceArgs) (part.Layer, error) {
-	var s op.Slice
+	var s move.Slice
 	k := slices.Index(axes(), a.Axis)
 	s.Start[k], s.End[k], s.Step[k] = a.Start, a.End, a.Step
 	return applied{s}, a.Validate()
@@ -70,7 +70,7 @@ func NewPad(a PadArgs) (part.Layer, error) {
 	if len(a.Padding) != 4 {
 		each = [4]int{both[0], both[1], both[0], both[1]}
 	}
-	return applied{op.Pad{
+	return applied{move.Pad{
 		Before: [3]int{each[0], each[1], 0}, After: [3]int{each[2], each[3], 0}, Mode: a.Mode, Value: float32(a.Value),
 	}}, err
 }
@@ -94,7 +94,7 @@ func (a ReshapeArgs) Validate() error {
 }
 
 // NewReshape returns a map with another shape, its elements in PyTorch's order.
-func NewReshape(a ReshapeArgs) (part.Layer, error) { return applied{op.Reshape(a)}, a.Validate() }
+func NewReshape(a ReshapeArgs) (part.Layer, error) { return applied{move.Reshape(a)}, a.Validate() }
 
 // GroupsArgs are the arguments of ChannelShuffle.
 type GroupsArgs struct {
@@ -106,7 +106,7 @@ func (a GroupsArgs) Validate() error { return positive("groups", a.Groups) }
 
 // NewChannelShuffle returns the shuffle of ShuffleNet.
 func NewChannelShuffle(a GroupsArgs) (part.Layer, error) {
-	return applied{op.ChannelShuffle(a)}, a.Validate()
+	return applied{move.ChannelShuffle(a)}, a.Validate()
 }
 
 // UpscaleArgs are the arguments of PixelShuffle.
@@ -119,7 +119,7 @@ func (a UpscaleArgs) Validate() error { return positive("upscale_factor", a.Fact
 
 // NewPixelShuffle returns pixels out of channels.
 func NewPixelShuffle(a UpscaleArgs) (part.Layer, error) {
-	return applied{op.PixelShuffle(a)}, a.Validate()
+	return applied{move.PixelShuffle(a)}, a.Validate()
 }
 
 // DownscaleArgs are the arguments of PixelUnshuffle.
@@ -132,5 +132,5 @@ func (a DownscaleArgs) Validate() error { return positive("downscale_factor", a.
 
 // NewPixelUnshuffle returns channels out of pixels.
 func NewPixelUnshuffle(a DownscaleArgs) (part.Layer, error) {
-	return applied{op.PixelUnshuffle(a)}, a.Validate()
+	return applied{move.PixelUnshuffle(a)}, a.Validate()
 }

@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"math"
@@ -13,14 +13,14 @@ import (
 // the operand. PyTorch's "bilinear" without align_corners is half_pixel, the default.
 type ResizeBilinear struct{ Sampling }
 
-var bilinearKind = argued[ResizeBilinear](layer.Kind{
+var bilinearKind = layer.Argued[ResizeBilinear](layer.Kind{
 	Name:    "resize_bilinear",
 	Train:   newBilinear,
 	Integer: newBilinear8,
 	Room: func(n *layer.Node, b *layer.Bench) layer.Room {
 		r := n.PlainRoom()
-		r.Bytes += 40*int64(n.Shape.H+n.Shape.W) + requantBytes
-		r.Scratch.I32 = steps(b.In[0].Shape)[0]
+		r.Bytes += 40*int64(n.Shape.H+n.Shape.W) + layer.RequantBytes
+		r.Scratch.I32 = layer.Steps(b.In[0].Shape)[0]
 		return r
 	},
 	Cost: func(*layer.Node) layer.Cost { return layer.Cost{Work: 4, Per: 4} },
@@ -32,13 +32,13 @@ func (ResizeBilinear) Kind() *layer.Kind { return bilinearKind }
 
 // Node implements layer.Op.
 func (a ResizeBilinear) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(bilinearKind, a, in[0])
+	return layer.Argue(bilinearKind, a, in[0])
 }
 
-func (a ResizeBilinear) on(s tensor.Shape) (ResizeBilinear, tensor.Shape, error) {
+func (a ResizeBilinear) On(s tensor.Shape) (ResizeBilinear, tensor.Shape, error) {
 	var out tensor.Shape
 	var err error
-	a.Sampling, out, err = a.Sampling.on(s, "half_pixel")
+	a.Sampling, out, err = a.Sampling.sized(s, "half_pixel")
 	return a, out, err
 }
 
@@ -74,8 +74,8 @@ type bilinear struct {
 }
 
 func newBlends(n *layer.Node, b *layer.Bench) *bilinear {
-	in, args := b.In[0].Shape, argumentsOf[ResizeBilinear](n)
-	step := steps(in)
+	in, args := b.In[0].Shape, layer.ArgumentsOf[ResizeBilinear](n)
+	step := layer.Steps(in)
 	return &bilinear{args.blends(0, in.H, step[0]), args.blends(1, in.W, step[1]), in.WithN(1).Len(), in.C, step[0]}
 }
 
@@ -164,7 +164,7 @@ func (r *bilinearRunner) Forward(n int, st grid.Step) grid.Value {
 	if r.x.OnGrid {
 		w = grid.Exact
 	}
-	fill(r.unit, r.x.Unit()/(whole*whole))
+	layer.Fill(r.unit, r.x.Unit()/(whole*whole))
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)
 }

@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"fmt"
@@ -69,7 +69,7 @@ func chosen[F any](list []choice[F], name string) (f F, err error) {
 }
 
 // on fills in what was left out, for an operand of shape s.
-func (a Sampling) on(s tensor.Shape, coordinates string) (Sampling, tensor.Shape, error) {
+func (a Sampling) sized(s tensor.Shape, coordinates string) (Sampling, tensor.Shape, error) {
 	if a.Coordinates == "" {
 		a.Coordinates = coordinates
 	}
@@ -77,7 +77,7 @@ func (a Sampling) on(s tensor.Shape, coordinates string) (Sampling, tensor.Shape
 		return a, s, &layer.ArgError{Attr: "Coordinates", Err: err}
 	}
 	for k, n := range [2]int{s.H, s.W} {
-		what := axisNames[k]
+		what := layer.AxisName(k)
 		if a.Scale != ([2]float32{}) {
 			size := float64(float32(n) * a.Scale[k])
 			switch {
@@ -124,10 +124,10 @@ func (ResizeNearest) Kind() *layer.Kind { return resizeNearestKind }
 
 // Node implements layer.Op.
 func (a ResizeNearest) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(resizeNearestKind, a, in[0])
+	return layer.Argue(resizeNearestKind, a, in[0])
 }
 
-func (a ResizeNearest) on(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {
+func (a ResizeNearest) On(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {
 	if a.Nearest == "" {
 		a.Nearest = "floor"
 	}
@@ -136,13 +136,13 @@ func (a ResizeNearest) on(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {
 	}
 	var out tensor.Shape
 	var err error
-	a.Sampling, out, err = a.Sampling.on(s, "asymmetric")
+	a.Sampling, out, err = a.Sampling.sized(s, "asymmetric")
 	return a, out, err
 }
 
 func (a ResizeNearest) places(in, out tensor.Shape) places {
 	round, _ := chosen(roundings(), a.Nearest)
-	at, step, extent := [2][]float32{a.at(0, in.H), a.at(1, in.W)}, steps(in), axes(in)
+	at, step, extent := [2][]float32{a.at(0, in.H), a.at(1, in.W)}, layer.Steps(in), layer.Axes(in)
 	return along(out, func(k, i int) int {
 		if k == 2 {
 			return i

@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"qpipe/ops/grid"
@@ -12,7 +12,7 @@ import (
 
 // mover is the arguments of such an op.
 type mover[A any] interface {
-	arguments[A]
+	layer.Arguments[A]
 	// places says where the elements of the output come from, for arguments that on returned.
 	places(in, out tensor.Shape) places
 }
@@ -27,7 +27,7 @@ type places struct {
 // along makes places of what from says of element i along each axis of the output.
 func along(out tensor.Shape, from func(axis, i int) int) places {
 	var lists [3][]int32
-	for k, n := range axes(out) {
+	for k, n := range layer.Axes(out) {
 		lists[k] = make([]int32, n)
 		for i := range n {
 			lists[k][i] = int32(from(k, i))
@@ -40,9 +40,9 @@ func along(out tensor.Shape, from func(axis, i int) int) places {
 func moving[A mover[A]](name string) *layer.Kind {
 	to := func(n *layer.Node, b *layer.Bench) *route {
 		in := b.In[0].Shape
-		return newRoute(argumentsOf[A](n).places(in, n.Shape), in)
+		return newRoute(layer.ArgumentsOf[A](n).places(in, n.Shape), in)
 	}
-	return argued[A](layer.Kind{
+	return layer.Argued[A](layer.Kind{
 		Name: name, Output: layer.Passes, Floats: true, Room: moveRoom,
 		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newMove(to(n, b), b) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newMove8(to(n, b), b) },
@@ -121,12 +121,12 @@ func move[T float32 | uint8](r *route, row int, x, y []T, value T) {
 	to, start := y[row*r.width:][:r.width], r.start(row)
 	switch {
 	case start < 0:
-		fill(to, value)
+		layer.Fill(to, value)
 	case r.runs != nil:
 		x = x[start:]
 		for _, u := range r.runs {
 			if part := to[u.at:][:u.n]; u.from < 0 {
-				fill(part, value)
+				layer.Fill(part, value)
 			} else {
 				copy(part, x[u.from:])
 			}
@@ -140,12 +140,6 @@ func move[T float32 | uint8](r *route, row int, x, y []T, value T) {
 				to[i] = x[from]
 			}
 		}
-	}
-}
-
-func fill[T any](y []T, value T) {
-	for i := range y {
-		y[i] = value
 	}
 }
 

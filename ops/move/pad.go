@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"math"
@@ -30,9 +30,9 @@ var padKind = moving[Pad]("pad")
 func (Pad) Kind() *layer.Kind { return padKind }
 
 // Node implements layer.Op.
-func (a Pad) Node(in []layer.Source) (*layer.Node, error) { return apply(padKind, a, in[0]) }
+func (a Pad) Node(in []layer.Source) (*layer.Node, error) { return layer.Argue(padKind, a, in[0]) }
 
-func (a Pad) on(s tensor.Shape) (Pad, tensor.Shape, error) {
+func (a Pad) On(s tensor.Shape) (Pad, tensor.Shape, error) {
 	if a.Mode == "" {
 		a.Mode = padConstant
 	}
@@ -44,29 +44,29 @@ func (a Pad) on(s tensor.Shape) (Pad, tensor.Shape, error) {
 	case math.IsNaN(float64(a.Value)) || math.IsInf(float64(a.Value), 0):
 		return a, s, layer.BadArg("Value", "the value is %g", a.Value)
 	}
-	out := axes(s)
+	out := layer.Axes(s)
 	for _, side := range []struct {
 		name string
 		pads [3]int
 	}{{"Before", a.Before}, {"After", a.After}} {
-		for k, n := range axes(s) {
+		for k, n := range layer.Axes(s) {
 			switch p := side.pads[k]; {
 			case p < 0 || p > layer.MaxExtent:
-				return a, s, layer.BadArg(side.name, "%d %s are added", p, axisNames[k])
+				return a, s, layer.BadArg(side.name, "%d %s are added", p, layer.AxisName(k))
 			case p > 0 && k == 2 && a.Mode != padConstant:
 				return a, s, layer.BadArg(side.name, "channels are added with a constant only")
 			case p >= n && a.Mode == padReflect:
-				return a, s, layer.BadArg(side.name, "%d %s are more than the mirrored map has beside its edge (%v)", p, axisNames[k], s)
+				return a, s, layer.BadArg(side.name, "%d %s are more than the mirrored map has beside its edge (%v)", p, layer.AxisName(k), s)
 			default:
 				out[k] += p
 			}
 		}
 	}
-	return a, shapeOf(out), nil
+	return a, layer.ShapeOf(out), nil
 }
 
 func (a Pad) places(in, out tensor.Shape) places {
-	step, extent := steps(in), axes(in)
+	step, extent := layer.Steps(in), layer.Axes(in)
 	p := along(out, func(k, i int) int {
 		n := extent[k]
 		switch i -= a.Before[k]; {

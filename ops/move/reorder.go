@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"slices"
@@ -50,9 +50,11 @@ var (
 func (Reshape) Kind() *layer.Kind { return reshapeKind }
 
 // Node implements layer.Op.
-func (a Reshape) Node(in []layer.Source) (*layer.Node, error) { return apply(reshapeKind, a, in[0]) }
+func (a Reshape) Node(in []layer.Source) (*layer.Node, error) {
+	return layer.Argue(reshapeKind, a, in[0])
+}
 
-func (a Reshape) on(s tensor.Shape) (Reshape, tensor.Shape, error) {
+func (a Reshape) On(s tensor.Shape) (Reshape, tensor.Shape, error) {
 	size, rest, open := s.WithN(1).Len(), 1, (*int)(nil)
 	for k, e := range []*int{&a.Height, &a.Width, &a.Channels} {
 		name := []string{"Height", "Width", "Channels"}[k]
@@ -107,22 +109,22 @@ func (Transpose) Kind() *layer.Kind { return transposeKind }
 
 // Node implements layer.Op.
 func (a Transpose) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(transposeKind, a, in[0])
+	return layer.Argue(transposeKind, a, in[0])
 }
 
-func (a Transpose) on(s tensor.Shape) (Transpose, tensor.Shape, error) {
+func (a Transpose) On(s tensor.Shape) (Transpose, tensor.Shape, error) {
 	var out [3]int
 	for k, from := range a.Order {
 		if !slices.Contains(a.Order[:], k) {
 			return a, s, layer.BadArg("Order", "%v has not each of 0, 1 and 2", a.Order)
 		}
-		out[k] = axes(s)[min(max(from, 0), 2)]
+		out[k] = layer.Axes(s)[min(max(from, 0), 2)]
 	}
-	return a, shapeOf(out), nil
+	return a, layer.ShapeOf(out), nil
 }
 
 func (a Transpose) places(in, out tensor.Shape) places {
-	step := steps(in)
+	step := layer.Steps(in)
 	return along(out, func(k, i int) int { return i * step[a.Order[k]] })
 }
 
@@ -131,10 +133,10 @@ func (ChannelShuffle) Kind() *layer.Kind { return channelShuffleKind }
 
 // Node implements layer.Op.
 func (a ChannelShuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(channelShuffleKind, a, in[0])
+	return layer.Argue(channelShuffleKind, a, in[0])
 }
 
-func (a ChannelShuffle) on(s tensor.Shape) (ChannelShuffle, tensor.Shape, error) {
+func (a ChannelShuffle) On(s tensor.Shape) (ChannelShuffle, tensor.Shape, error) {
 	if a.Groups < 1 || s.C%a.Groups != 0 {
 		return a, s, layer.BadArg("Groups", "the channels of %v cannot be divided by %d", s, a.Groups)
 	}
@@ -142,7 +144,7 @@ func (a ChannelShuffle) on(s tensor.Shape) (ChannelShuffle, tensor.Shape, error)
 }
 
 func (a ChannelShuffle) places(in, out tensor.Shape) places {
-	step := steps(in)
+	step := layer.Steps(in)
 	return along(out, func(k, i int) int {
 		if k == 2 {
 			return i%a.Groups*(in.C/a.Groups) + i/a.Groups
@@ -156,10 +158,10 @@ func (PixelShuffle) Kind() *layer.Kind { return pixelShuffleKind }
 
 // Node implements layer.Op.
 func (a PixelShuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(pixelShuffleKind, a, in[0])
+	return layer.Argue(pixelShuffleKind, a, in[0])
 }
 
-func (a PixelShuffle) on(s tensor.Shape) (PixelShuffle, tensor.Shape, error) {
+func (a PixelShuffle) On(s tensor.Shape) (PixelShuffle, tensor.Shape, error) {
 	r := a.Factor
 	if r < 1 || r > s.C || s.C%(r*r) != 0 {
 		return a, s, layer.BadArg("Factor", "%d channels are not divided by the square of %d", s.C, r)
@@ -168,7 +170,7 @@ func (a PixelShuffle) on(s tensor.Shape) (PixelShuffle, tensor.Shape, error) {
 }
 
 func (a PixelShuffle) places(in, out tensor.Shape) places {
-	r, step := a.Factor, steps(in)
+	r, step := a.Factor, layer.Steps(in)
 	return along(out, func(k, i int) int {
 		return [3]int{i/r*step[0] + i%r*r, i/r*step[1] + i%r, i * r * r}[k]
 	})
@@ -179,10 +181,10 @@ func (PixelUnshuffle) Kind() *layer.Kind { return pixelUnshuffleKind }
 
 // Node implements layer.Op.
 func (a PixelUnshuffle) Node(in []layer.Source) (*layer.Node, error) {
-	return apply(pixelUnshuffleKind, a, in[0])
+	return layer.Argue(pixelUnshuffleKind, a, in[0])
 }
 
-func (a PixelUnshuffle) on(s tensor.Shape) (PixelUnshuffle, tensor.Shape, error) {
+func (a PixelUnshuffle) On(s tensor.Shape) (PixelUnshuffle, tensor.Shape, error) {
 	r := a.Factor
 	if r < 1 || r > s.H || s.H%r != 0 || s.W%r != 0 {
 		return a, s, layer.BadArg("Factor", "the height and the width of %v are not divided by %d", s, r)
@@ -191,7 +193,7 @@ func (a PixelUnshuffle) on(s tensor.Shape) (PixelUnshuffle, tensor.Shape, error)
 }
 
 func (a PixelUnshuffle) places(in, out tensor.Shape) places {
-	r, step := a.Factor, steps(in)
+	r, step := a.Factor, layer.Steps(in)
 	return along(out, func(k, i int) int {
 		return [3]int{i * r * step[0], i * r * step[1], i/r%r*step[0] + i%r*step[1] + i/(r*r)}[k]
 	})

@@ -1,4 +1,4 @@
-package op
+package move
 
 import (
 	"qpipe/ops/layer"
@@ -19,12 +19,12 @@ var sliceKind = moving[Slice]("slice")
 func (Slice) Kind() *layer.Kind { return sliceKind }
 
 // Node implements layer.Op.
-func (a Slice) Node(in []layer.Source) (*layer.Node, error) { return apply(sliceKind, a, in[0]) }
+func (a Slice) Node(in []layer.Source) (*layer.Node, error) { return layer.Argue(sliceKind, a, in[0]) }
 
-func (a Slice) on(s tensor.Shape) (Slice, tensor.Shape, error) {
+func (a Slice) On(s tensor.Shape) (Slice, tensor.Shape, error) {
 	var out [3]int
 	given := a
-	for k, n := range axes(s) {
+	for k, n := range layer.Axes(s) {
 		if a.Step[k] == 0 {
 			a.Step[k] = 1
 		}
@@ -34,7 +34,7 @@ func (a Slice) on(s tensor.Shape) (Slice, tensor.Shape, error) {
 		if a.End[k] <= 0 {
 			a.End[k] += n
 		}
-		switch what := axisNames[k]; {
+		switch what := layer.AxisName(k); {
 		case a.Step[k] < 1:
 			return a, s, layer.BadArg("Step", "the step along the %s is %d", what, a.Step[k])
 		case a.Start[k] < 0 || a.Start[k] >= n:
@@ -44,13 +44,10 @@ func (a Slice) on(s tensor.Shape) (Slice, tensor.Shape, error) {
 		}
 		out[k] = (a.End[k]-a.Start[k]-1)/a.Step[k] + 1
 	}
-	return a, shapeOf(out), nil
+	return a, layer.ShapeOf(out), nil
 }
 
 func (a Slice) places(in, out tensor.Shape) places {
-	step := steps(in)
+	step := layer.Steps(in)
 	return along(out, func(k, i int) int { return (a.Start[k] + i*a.Step[k]) * step[k] })
 }
-
-// axisNames are the axes in messages.
-var axisNames = [3]string{"rows", "columns", "channels"}
