@@ -83,6 +83,10 @@ func chains() []trial {
 					build: chain(true, true, kernel.ReLU6), folded: chain(false, true, kernel.ReLU6),
 				},
 				trial{
+					name: fmt.Sprintf("conv+bn+relu %s %t", mode, frozen), in: []tensor.Shape{s}, frozen: frozen, mode: mode,
+					build: chain(true, false, kernel.ReLU), folded: chain(false, false, kernel.ReLU),
+				},
+				trial{
 					name: fmt.Sprintf("conv+bn %s %t", mode, frozen), in: []tensor.Shape{s}, frozen: frozen, mode: mode,
 					build: chain(true, false, kernel.None), folded: chain(false, false, kernel.None),
 				})
@@ -213,9 +217,11 @@ func (tr *trial) narrow(t *testing.T, g *nn.Graph, x [][]float32, n int, s *spec
 	must(t, g.Prepare(nn.Calibration, tr.mode))
 	compile(t, g, n, false).ForwardAll(x, n, Calibrate)
 	must(t, g.Prepare(nn.QAT, tr.mode))
+	e := compile(t, g, n, true)
+	e.ForwardAll(x, n, Train) // with the statistics of the batch, which calibration does not have
 	for _, node := range nodesOf(g) {
-		if node.Quant.Ready() && node.Name != "op" {
-			node.Quant.Min, node.Quant.Max = node.Quant.Min*0.5, node.Quant.Max*0.5
+		if y, _, _, _ := e.Output(node.Name); node.Quant.Ready() && node.Name != "op" {
+			node.Quant.Min, node.Quant.Max = 0.6*slices.Min(y), 0.6*slices.Max(y)
 		}
 	}
 	op := nodesOf(g)[g.Place("op")]
@@ -226,7 +232,6 @@ func (tr *trial) narrow(t *testing.T, g *nn.Graph, x [][]float32, n int, s *spec
 		}
 	}
 	if q := &op.Quant; q.Ready() {
-		e := compile(t, g, n, true)
 		e.ForwardAll(x, n, Train)
 		y, _, _, _ := e.Output("op")
 		slices.Sort(y)
