@@ -27,34 +27,42 @@ func feeds(r *rand.Rand, g *nn.Graph, n int) (x, dy [][]float32) {
 func TestEveryOpBackward(t *testing.T) {
 	for _, tr := range trials() {
 		t.Run(tr.name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(3, 4))
-			g := tr.ready(t, r)
-			const n = 3
-			x, dy := feeds(r, g, n)
-			e, state := compile(t, g, n, true), g.Clone()
-			loss := func() (sum float64) {
-				copyState(g, state)
-				for k, y := range e.ForwardAll(x, n, Train) {
-					sum += dot(y, dy[k])
-				}
-				return sum
-			}
-			loss()
-			e.BackwardAll(dy)
-			for _, p := range g.Params() {
-				grad := slices.Clone(p.Grad)
-				scale := 0.0
-				for _, v := range grad {
-					scale = max(scale, math.Abs(float64(v)))
-				}
-				for range 4 {
-					i := r.IntN(len(p.Data))
-					if want, ok := difference(p, i, loss); ok && math.Abs(want-float64(grad[i])) > 2e-2*scale+4e-3 {
-						t.Errorf("%s[%d]: gradient %g, difference %g", p.Name, i, grad[i], want)
-					}
+			for _, n := range tr.batches(t, 3) {
+				if n == 3 || tr.folded == nil { // in a chain with many images a kink of the activation is always near
+					tr.backward(t, n)
 				}
 			}
 		})
+	}
+}
+
+func (tr *trial) backward(t *testing.T, n int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 4))
+	g := tr.ready(t, r)
+	x, dy := feeds(r, g, n)
+	e, state := compile(t, g, n, true), g.Clone()
+	loss := func() (sum float64) {
+		copyState(g, state)
+		for k, y := range e.ForwardAll(x, n, Train) {
+			sum += dot(y, dy[k])
+		}
+		return sum
+	}
+	loss()
+	e.BackwardAll(dy)
+	for _, p := range g.Params() {
+		grad := slices.Clone(p.Grad)
+		scale := 0.0
+		for _, v := range grad {
+			scale = max(scale, math.Abs(float64(v)))
+		}
+		for range 4 {
+			i := r.IntN(len(p.Data))
+			if want, ok := difference(p, i, loss); ok && math.Abs(want-float64(grad[i])) > 2e-2*scale+4e-3 {
+				t.Errorf("%s[%d]: gradient %g, difference %g", p.Name, i, grad[i], want)
+			}
+		}
 	}
 }
 

@@ -150,6 +150,17 @@ func (tr *trial) floats() string {
 	return "fc"
 }
 
+// batches are the sizes that a trial is run with: n, and one of which the gradient of weights is cut over images.
+func (tr *trial) batches(t *testing.T, n int) []int {
+	t.Helper()
+	if tr.runs(t) {
+		if g := tr.around(t); convbn.Of(nodesOf(g)[g.Place("op")]) != nil {
+			return []int{n, 44}
+		}
+	}
+	return []int{n}
+}
+
 // ready is around with ordinary parameters.
 func (tr *trial) ready(t *testing.T, r *rand.Rand) *nn.Graph {
 	t.Helper()
