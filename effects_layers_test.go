@@ -62,7 +62,8 @@ func layerSlots(typ, base, attr, value string) slots {
 			args = append(args, strings.TrimSpace(line))
 		}
 	}
-	return slots{"model": fmt.Sprintf(`
+	return slots{
+		"model": fmt.Sprintf(`
 model "Network" "net" {
 layer "ConvModule2d" "stem" {
 out_channels = 4
@@ -77,5 +78,6 @@ layer %q "tried" {
 layer "Linear" "head" { out_features = 10 }
 }
 `, typ, strings.Join(args, "\n"), attr, value), "override": "",
-		"train": "num_samples = 16", "test": "split = \"test\"\nnum_samples = 8", "trainer": "num_epochs = 1\nbatch_size = 8"}
+		"train": "num_samples = 16", "test": "split = \"test\"\nnum_samples = 8", "trainer": "num_epochs = 1\nbatch_size = 8",
+	}
 }

@@ -62,8 +62,10 @@ func TestWrongParts(t *testing.T) {
 		{"nothing made", "model.Wrong.net", "Wrong: its constructor returns neither a part nor an error", parttest.Wrong{Nothing: true}},
 		{"no network", "model.Wrong.net", "Wrong: it returns neither a network nor an error", parttest.Wrong{Build: func(*nn.Graph) *nn.Graph { return nil }}},
 		{"no targets", "stage.float", "the training data has no target, the validation data 3 classes", parttest.Wrong{Spec: func(s *part.Spec) { s.Targets = nil }}},
-		{"fewer classes", "model.Wrong.net", "Wrong gives 3 values, but the data has 4 classes. Give it 4.",
-			parttest.Wrong{Spec: func(s *part.Spec) { s.Targets[0].Classes = 4 }}},
+		{
+			"fewer classes", "model.Wrong.net", "Wrong gives 3 values, but the data has 4 classes. Give it 4.",
+			parttest.Wrong{Spec: func(s *part.Spec) { s.Targets[0].Classes = 4 }},
+		},
 
 		{"no names", wrongMetric, "Wrong: it has no Names", names()},
 		{"empty name", wrongMetric, `it measures ""`, names("")},
