@@ -35,6 +35,7 @@ func (a ResizeBilinear) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(bilinearKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a ResizeBilinear) On(s tensor.Shape) (ResizeBilinear, tensor.Shape, error) {
 	var out tensor.Shape
 	var err error

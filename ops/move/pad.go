@@ -32,6 +32,7 @@ func (Pad) Kind() *layer.Kind { return padKind }
 // Node implements layer.Op.
 func (a Pad) Node(in []layer.Source) (*layer.Node, error) { return layer.Argue(padKind, a, in[0]) }
 
+// On implements layer.Arguments.
 func (a Pad) On(s tensor.Shape) (Pad, tensor.Shape, error) {
 	if a.Mode == "" {
 		a.Mode = padConstant

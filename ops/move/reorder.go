@@ -54,6 +54,7 @@ func (a Reshape) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(reshapeKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a Reshape) On(s tensor.Shape) (Reshape, tensor.Shape, error) {
 	size, rest, open := s.WithN(1).Len(), 1, (*int)(nil)
 	for k, e := range []*int{&a.Height, &a.Width, &a.Channels} {
@@ -112,6 +113,7 @@ func (a Transpose) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(transposeKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a Transpose) On(s tensor.Shape) (Transpose, tensor.Shape, error) {
 	var out [3]int
 	for k, from := range a.Order {
@@ -136,6 +138,7 @@ func (a ChannelShuffle) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(channelShuffleKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a ChannelShuffle) On(s tensor.Shape) (ChannelShuffle, tensor.Shape, error) {
 	if a.Groups < 1 || s.C%a.Groups != 0 {
 		return a, s, layer.BadArg("Groups", "the channels of %v cannot be divided by %d", s, a.Groups)
@@ -161,6 +164,7 @@ func (a PixelShuffle) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(pixelShuffleKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a PixelShuffle) On(s tensor.Shape) (PixelShuffle, tensor.Shape, error) {
 	r := a.Factor
 	if r < 1 || r > s.C || s.C%(r*r) != 0 {
@@ -184,6 +188,7 @@ func (a PixelUnshuffle) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(pixelUnshuffleKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a PixelUnshuffle) On(s tensor.Shape) (PixelUnshuffle, tensor.Shape, error) {
 	r := a.Factor
 	if r < 1 || r > s.H || s.H%r != 0 || s.W%r != 0 {

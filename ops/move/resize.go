@@ -127,6 +127,7 @@ func (a ResizeNearest) Node(in []layer.Source) (*layer.Node, error) {
 	return layer.Argue(resizeNearestKind, a, in[0])
 }
 
+// On implements layer.Arguments.
 func (a ResizeNearest) On(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {
 	if a.Nearest == "" {
 		a.Nearest = "floor"

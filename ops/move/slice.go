@@ -21,6 +21,7 @@ func (Slice) Kind() *layer.Kind { return sliceKind }
 // Node implements layer.Op.
 func (a Slice) Node(in []layer.Source) (*layer.Node, error) { return layer.Argue(sliceKind, a, in[0]) }
 
+// On implements layer.Arguments.
 func (a Slice) On(s tensor.Shape) (Slice, tensor.Shape, error) {
 	var out [3]int
 	given := a

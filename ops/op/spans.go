@@ -98,6 +98,7 @@ func (a reduced) input() layer.Extents { return a.Input }
 
 func (a adapted) input() layer.Extents { return a.Input }
 
+// On implements layer.Arguments.
 func (a reduced) On(s tensor.Shape) (reduced, tensor.Shape, error) {
 	a.Input = layer.ExtentsOf(s)
 	out, most := layer.Axes(s), 1
@@ -129,6 +130,7 @@ func (a reduced) spans() *spans {
 	return &spans{in: in, rows: each(0, in.H), columns: each(1, in.W), all: a.Axes[2]}
 }
 
+// On implements layer.Arguments.
 func (a adapted) On(s tensor.Shape) (adapted, tensor.Shape, error) {
 	a.Input = layer.ExtentsOf(s)
 	most := 1
