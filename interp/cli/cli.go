@@ -104,6 +104,11 @@ func newApp(s Streams, c part.Catalog) *app {
 func (a *app) guarded(args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
+			if of := part.Recovered(p); of != nil {
+				a.errorf("a part fails: %v. %s", of, of.Detail())
+				code = exitFailed
+				return
+			}
 			code = a.bug(p, debug.Stack())
 		}
 	}()

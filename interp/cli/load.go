@@ -163,5 +163,13 @@ func (a *app) diagnostics(src diag.Sources, list diag.List) error {
 	if console.IsTerminal(a.Err) {
 		style.Lines = console.Width(a.Err)
 	}
-	return diag.WriteText(a.Err, list, src, style)
+	if err := diag.WriteText(a.Err, list, src, style); err != nil || a.Getenv("QPIPE_DEBUG") != "1" {
+		return err
+	}
+	for _, d := range list {
+		if d.Stack != "" {
+			fmt.Fprintf(a.Err, "\n%s: %s\n\n%s", d.Code, d.Summary, d.Stack)
+		}
+	}
+	return nil
 }

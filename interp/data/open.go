@@ -18,15 +18,16 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 	if err != nil {
 		return nil, place.At(d.Origin, err)
 	}
-	samples, err := set.Open(folder)
-	if err == nil && samples == nil {
-		err = errors.New("Open returns neither samples nor an error")
-	}
+	samples, err := opened(set, folder)
 	if err != nil {
 		return nil, place.Unreadable(d.Origin, err)
 	}
-	f := &feed.Feed{Samples: samples, Spec: set.Spec()}
-	if err := counted(f.Spec.Len, samples.Len()); err != nil {
+	f := &feed.Feed{Samples: samples}
+	f.Spec, err = part.Ask("Spec", set.Spec)
+	if err == nil {
+		err = counted(f.Spec.Len, samples)
+	}
+	if err != nil {
 		return nil, place.At(d.Origin, &part.Fault{Call: d.Call, Err: err})
 	}
 	f.Calls, f.Specs = []program.Call{d.Call}, []part.Spec{f.Spec}
@@ -44,9 +45,22 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 	return f, nil
 }
 
+// opened opens a data set.
+func opened(set part.Dataset, folder func(root string) fs.FS) (s part.Samples, err error) {
+	defer part.Guard(&err, "Open")
+	s, err = set.Open(folder)
+	if err == nil && s == nil {
+		err = errors.New("Open returns neither samples nor an error")
+	}
+	return s, err
+}
+
 // counted returns an error if an opened data set has another number of samples than it declares.
-func counted(declared, n int) error {
+func counted(declared int, s part.Samples) error {
+	n, err := part.Ask("Len", s.Len)
 	switch {
+	case err != nil:
+		return err
 	case n < 0:
 		return fmt.Errorf("it has %d samples once it is open", n)
 	case declared >= 0 && n != declared:

@@ -106,6 +106,7 @@ type Failed struct {
 	Code    string `json:"code"`
 	Error   string `json:"error"`
 	Message string `json:"message"`
+	Stack   string `json:"stack,omitempty"` // of the code of a part that has panicked
 }
 
 // Kind implements Data.

@@ -69,7 +69,7 @@ func (s *session) converter(st *graph.Stage, j *stage.Job, c *conversion, call p
 	if from == nn.Float && c.Mode == nn.FuseBN && c.last != nil {
 		before = before.Clone() // the converter folds BNs in the model itself
 	}
-	if err := conv.Convert(&c.Conversion); err != nil {
+	if err := part.Convert(conv, &c.Conversion); err != nil {
 		return cannotConvert(call, err)
 	}
 	if err := s.prove(st, j, c, call, before, from); err != nil {

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"qpipe/interp/graph"
+	"qpipe/interp/part"
 	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/interp/stage"
@@ -29,9 +30,13 @@ func (c *crash) Error() string { return fmt.Sprintf("a bug in qpipe: %v", c.valu
 func (s *session) guard(st *graph.Stage, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &crash{v, debug.Stack()}
+			if p := part.Recovered(v); p != nil {
+				err = p
+			} else {
+				err = &crash{v, debug.Stack()}
+			}
 			if e := s.manifest.Stage(st.Name); e != nil && e.State == runs.Running {
-				err = errors.Join(err, s.stopped(e, err))
+				err = s.stopped(e, err)
 			}
 		}
 	}()

@@ -525,8 +525,16 @@ func TestPlaces(t *testing.T) {
 			p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, trip(x, parttest.TripArgs{Module: "body.a.conv"}))
 			return p.Stages[0].Callbacks[1].Origin.At("module")
 		}, diag.StageFailed, "tripped over a wire | body.a.conv | epoch 1, step 7 (when = \"step 7\", line ", "float: failed (first run)\ncalibration: not run (stage \"float\" failed)\nqat: not run"},
-		{"panic", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
+		{"panic of a part", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
 			p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, trip(x, parttest.TripArgs{Panic: true}))
+			return p.Stages[0].Callbacks[1].Origin.Header
+		}, diag.StageFailed, "Trip: Fire panics: tripped over a stone", "float: failed"},
+		{"panic", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {
+			o.Events = func(e event.Event) {
+				if _, ok := e.Data.(event.Epoch); ok && e.Stage == "float" {
+					panic("tripped over a stone")
+				}
+			}
 			return p.Stages[0].Origin.Header
 		}, diag.Bug, "tripped over a stone", "float: failed"},
 		{"precondition", func(p *program.Program, x *parttest.Text, o *Options) diag.Range {

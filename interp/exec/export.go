@@ -34,7 +34,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 				return s.folder.PutFile(st.Name, name, data)
 			},
 		}
-		if err := x.Export(e); err != nil {
+		if err := part.Exported(x, e); err != nil {
 			return cannotExport(call, err)
 		}
 		for _, name := range x.Files() {

@@ -89,7 +89,10 @@ func (s *session) model(in inputs, key string, m *program.Model, afresh bool) er
 		in.call(key, m.Call, "")
 		return nil
 	}
-	root, names := from.Files()
+	root, names, err := part.FilesOf(from)
+	if err != nil {
+		return place.At(m.Origin, &part.Fault{Call: m.Call, Err: err})
+	}
 	in.call(key, m.Call, root)
 	sums, err := s.digests(root, names, afresh)
 	if err != nil {
@@ -105,7 +108,10 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	if err != nil {
 		return place.At(d.Origin, err)
 	}
-	root, names := set.Files()
+	root, names, err := part.FilesOf(set)
+	if err != nil {
+		return place.At(d.Origin, &part.Fault{Call: d.Call, Err: err})
+	}
 	in.call(key, d.Call, root)
 	for i, t := range d.Transforms {
 		in.call(fmt.Sprintf("%s.transform[%d]", key, i), t, "")

@@ -266,7 +266,7 @@ func (s *session) visit(st *graph.Stage) {
 		r.State, s.without[st.Name] = Failed, st.Name
 		d := s.diagnose(st, err)
 		s.fail(d)
-		s.emit(st.Name, event.Failed{Message: d.Summary, Error: d.Summary, Code: string(d.Code)})
+		s.emit(st.Name, event.Failed{Message: d.Summary, Error: d.Summary, Code: string(d.Code), Stack: d.Stack})
 	}
 	s.did[st.Name] = r.State
 	s.fill(st, r)

@@ -2,6 +2,8 @@ package exec
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +72,75 @@ func TestWrongParts(t *testing.T) {
 				for _, d := range list {
 					t.Logf("%s %s: %s. %s", d.Code, d.Address, d.Summary, d.Detail)
 				}
+			}
+		})
+	}
+}
+
+// panicking is a callback whose hooks panic.
+type panicking struct{ start, step, epoch, end bool }
+
+func boomIf(yes bool) error {
+	if yes {
+		parttest.Boom()
+	}
+	return nil
+}
+
+func (p panicking) Start(*part.State) error    { return boomIf(p.start) }
+func (p panicking) StepEnd(*part.State) error  { return boomIf(p.step) }
+func (p panicking) EpochEnd(*part.State) error { return boomIf(p.epoch) }
+func (p panicking) End(*part.State) error      { return boomIf(p.end) }
+
+// TestPanics: a panic in a part's code is an error of the part, at its block, with the place in its code. Its stack is in the log.
+func TestPanics(t *testing.T) {
+	const callback, metric, optimizer = "stage.float.callback.Wrong[0]", wrongMetric, "stage.float.trainer.optimizer"
+	after := func(n int) func() {
+		return func() {
+			if n--; n < 0 {
+				parttest.Boom()
+			}
+		}
+	}
+	values := after(1)
+	for _, c := range []struct {
+		at, want string
+		wrong    parttest.Wrong
+	}{
+		{wrongSet, "Open panics", parttest.Wrong{Open: func() (part.Samples, error) { parttest.Boom(); return nil, nil }}},
+		{wrongSet, "Wrong: Len panics", parttest.Wrong{Len: func() int { parttest.Boom(); return 0 }}},
+		{wrongSet, "Wrong: Sample panics on image 13", parttest.Wrong{Sample: func(i int, _ *part.Sample) error { return boomIf(i == 13) }}},
+		{wrongTransform, "Wrong: Apply panics on image ", parttest.Wrong{Apply: func(*part.Sample) { parttest.Boom() }}},
+		{"stage.float.trainer.loss", "Wrong: Loss panics", parttest.Wrong{Loss: func(*part.Batch) float32 { parttest.Boom(); return 0 }}},
+		{metric, "Wrong: Update panics", parttest.Wrong{Update: func(*part.Batch) { parttest.Boom() }}},
+		{metric, "Wrong: Values panics", parttest.Wrong{Values: func() []float64 { values(); return []float64{0} }}},
+		{metric, "Wrong: Reset panics", parttest.Wrong{Reset: after(1)}},
+		{optimizer, "Wrong: Update panics", parttest.Wrong{Step: func(*part.Update) { parttest.Boom() }}},
+		{"stage.float.trainer.lr_updater", "Wrong: LR panics", parttest.Wrong{Rate: func(int) float64 { parttest.Boom(); return 0 }}},
+		{callback, "Wrong: Start panics", parttest.Wrong{Callback: panicking{start: true}}},
+		{callback, "Wrong: StepEnd panics", parttest.Wrong{Callback: panicking{step: true}}},
+		{callback, "Wrong: EpochEnd panics", parttest.Wrong{Callback: panicking{epoch: true}}},
+		{callback, "Wrong: End panics", parttest.Wrong{Callback: panicking{end: true}}},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			plan, list := lower.Lower(c.wrong.Program(), c.wrong.Catalog())
+			if list.HasErrors() {
+				t.Fatal(list[0].Summary)
+			}
+			o := world(t.TempDir())
+			_, list = Run(context.Background(), plan, o)
+			list = slices.DeleteFunc(list, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+			if len(list) != 1 || list[0].Address != c.at || !strings.Contains(list[0].Summary, c.want) || !strings.HasSuffix(list[0].Summary, ": runtime error: index out of range [3] with length 0") ||
+				list[0].Code == diag.Bug || !strings.Contains(list[0].Detail, "parttest/wrong.go:") || strings.Contains(list[0].Summary+list[0].Detail, "goroutine") {
+				t.Errorf("want %s: %s", c.at, c.want)
+				for _, d := range list {
+					t.Logf("%s %s: %s. %s", d.Code, d.Address, d.Summary, d.Detail)
+				}
+			}
+			log, err := os.ReadFile(filepath.Join(o.Out, "events.jsonl"))
+			must(t, err)
+			if !strings.Contains(string(log), `"stack":"goroutine`) {
+				t.Error("the log has no stack")
 			}
 		})
 	}

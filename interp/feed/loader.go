@@ -176,7 +176,11 @@ func (l *Loader) read(r *reader) {
 // fill fills a batch. If a part panics, it returns the panic's text and stack.
 func fill(r *reader, b *Batch) (crash string, err error) {
 	defer func() {
-		if v := recover(); v != nil {
+		if v := recover(); v == nil {
+			return
+		} else if p := part.Recovered(v); p != nil {
+			err = r.blame(p)
+		} else {
 			crash = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
 		}
 	}()

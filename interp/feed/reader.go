@@ -14,6 +14,8 @@ type reader struct {
 	own    *part.Sample // with as many inputs and targets as the data set has; each sample begins with them
 	sample part.Sample
 	rand   part.Rand
+	image  int // the sample that is read
+	at     int // the step that is under way: 0 for the data set, 1 for the first transform
 }
 
 func newReader(f *Feed, inputs []values, seed uint64) *reader {
@@ -64,12 +66,21 @@ func (r *reader) read(i, epoch int) error {
 	return r.feed.fault(step, fmt.Errorf("image %d: %w", i, err))
 }
 
+// blame makes a panic the error of the data set or of the transform that is under way.
+func (r *reader) blame(p *part.Panic) error {
+	p.Method, p.On = "Sample", fmt.Sprintf(" on image %d", r.image)
+	if r.at > 0 {
+		p.Method = "Apply"
+	}
+	return r.feed.fault(r.at, p)
+}
+
 // steps reads sample i and applies the transforms. With check, it checks the sample after each step. An error comes with the
 // step that is at fault: 0 for the data set, 1 for the first transform.
 func (r *reader) steps(i, epoch int, check bool) (int, error) {
 	f := r.feed
 	check = check && len(f.Specs) == 1+len(f.Transforms)
-	r.sample = *r.own
+	r.sample, r.image, r.at = *r.own, i, 0
 	err := f.Samples.Sample(i, &r.sample)
 	if err == nil && check {
 		err = f.Specs[0].Check(&r.sample)
@@ -79,6 +90,7 @@ func (r *reader) steps(i, epoch int, check bool) (int, error) {
 	}
 	r.rand.Seed(r.seed, uint64(epoch), uint64(i))
 	for k, t := range f.Transforms {
+		r.at = k + 1
 		t.Apply(&r.sample, &r.rand)
 		if check {
 			if err := f.Specs[k+1].Check(&r.sample); err != nil {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 
 	"qpipe/interp/part"
@@ -40,12 +41,19 @@ func fits[P any](p *Plan, s *Stage, c program.Call, f *Feed, report diag.Reporte
 	if err != nil || c.Faulty {
 		return
 	}
-	if err := part.Fits(judge, s.Model.Outputs(), f.Spec.Targets); err != nil {
-		report(&diag.Diagnostic{
-			Subject: c.Origin.Header, Address: c.Origin.Address,
-			Summary: fmt.Sprintf("%s does not fit: %v", c.Type, err),
-			Detail:  fmt.Sprintf("The targets of the data: %s.", f.Spec.TargetText()),
-			Related: []diag.Related{{Message: "the data", Range: f.Set.Origin.Header}, {Message: "the network", Range: s.Stage.Model.Origin.Header}},
-		})
+	err = part.Fits(judge, s.Model.Outputs(), f.Spec.Targets)
+	if err == nil {
+		return
 	}
+	d := &diag.Diagnostic{
+		Subject: c.Origin.Header, Address: c.Origin.Address,
+		Summary: fmt.Sprintf("%s does not fit: %v", c.Type, err),
+		Detail:  fmt.Sprintf("The targets of the data: %s.", f.Spec.TargetText()),
+		Related: []diag.Related{{Message: "the data", Range: f.Set.Origin.Header}, {Message: "the network", Range: s.Stage.Model.Origin.Header}},
+	}
+	var crash *part.Panic
+	if errors.As(err, &crash) {
+		d.Summary, d.Detail, d.Stack = fmt.Sprintf("%s: %v", c.Type, err), crash.Detail(), string(crash.Stack)
+	}
+	report(d)
 }

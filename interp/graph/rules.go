@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"qpipe/interp/part"
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -51,7 +52,13 @@ func Judge(p *Plan) diag.List {
 // guarded applies one rule. If a part panics, it returns a diagnostic of the panic.
 func guarded(r Rule, p *Plan) (list diag.List) {
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if p := part.Recovered(v); p != nil {
+			list = diag.List{{Code: diag.BadPart, Summary: "a part fails: " + p.Error(), Detail: p.Detail(), Stack: string(p.Stack)}}
+		} else {
 			list = diag.List{{
 				Code: diag.Bug, Summary: fmt.Sprintf("qpipe itself failed in the rule %q: %v", r.Name, v), Detail: string(debug.Stack()),
 			}}

@@ -94,7 +94,7 @@ func (w *walk) step() bool {
 	if sig.To == program.Quantized {
 		w.beforeInt8()
 	}
-	if err := conv.Convert(w.c); err != nil {
+	if err := part.Convert(conv, w.c); err != nil {
 		w.cannot(err)
 		return false
 	}

@@ -26,8 +26,11 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 		l.part(diag.BadData, d.Call, err)
 		return nil
 	}
-	spec := set.Spec()
-	if err := spec.Validate(); err != nil {
+	spec, err := part.Ask("Spec", set.Spec)
+	if err == nil {
+		err = spec.Validate()
+	}
+	if err != nil {
 		l.part(diag.BadData, d.Call, err)
 		return nil
 	}
@@ -53,10 +56,20 @@ func (l *lowerer) part(code diag.Code, c program.Call, err error) {
 		return
 	}
 	at, err := place(c.Origin, err)
-	l.fail(diag.Diagnostic{
+	d := diag.Diagnostic{
 		Code: code, Subject: at, Address: c.Origin.Address,
 		Summary: fmt.Sprintf("%s: %v", c.Type, err),
-	})
+	}
+	panics(&d, err)
+	l.fail(d)
+}
+
+// panics adds to a diagnostic where a part has panicked.
+func panics(d *diag.Diagnostic, err error) {
+	var p *part.Panic
+	if errors.As(err, &p) {
+		d.Detail, d.Stack = p.Detail(), string(p.Stack)
+	}
 }
 
 // place returns the range of the argument that an error names, and the error without that name.

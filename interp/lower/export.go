@@ -13,14 +13,18 @@ import (
 func (l *lowerer) exports(s *graph.Stage) {
 	for _, call := range s.Exports {
 		x, err := part.New[part.Exporter](l.plan.Catalog, call)
+		var names []string
 		if err == nil {
-			err = part.CheckFiles(x.Files())
+			names, err = part.Ask("Files", x.Files)
+		}
+		if err == nil {
+			err = part.CheckFiles(names)
 		}
 		if err != nil {
 			l.part(diag.BadPart, call, err)
 			continue
 		}
-		for _, name := range x.Files() {
+		for _, name := range names {
 			if slices.Contains(s.Files, name) {
 				l.fail(diag.Diagnostic{
 					Code: diag.BadPart, Subject: call.Origin.Header, Address: call.Origin.Address,
@@ -29,6 +33,6 @@ func (l *lowerer) exports(s *graph.Stage) {
 				})
 			}
 		}
-		s.Files = append(s.Files, x.Files()...)
+		s.Files = append(s.Files, names...)
 	}
 }

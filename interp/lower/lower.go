@@ -71,7 +71,16 @@ func (l *lowerer) once(key string, d diag.Diagnostic) {
 // guard lowers a stage. A panic in a part becomes a diagnostic.
 func (l *lowerer) guard(s *graph.Stage) {
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if p := part.Recovered(v); p != nil {
+			l.fail(diag.Diagnostic{
+				Code: diag.BadPart, Subject: s.Origin.Header, Address: s.Origin.Address,
+				Summary: "a part of the stage fails: " + p.Error(), Detail: p.Detail(), Stack: string(p.Stack),
+			})
+		} else {
 			l.fail(diag.Diagnostic{
 				Code: diag.Bug, Subject: s.Origin.Header, Address: s.Origin.Address,
 				Summary: fmt.Sprint("qpipe itself failed while it built the network: ", v), Detail: string(debug.Stack()),

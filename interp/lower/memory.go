@@ -28,7 +28,8 @@ func (l *lowerer) measure(s *graph.Stage) {
 	x := &stage.Extent{Model: s.Model, Before: s.Before, Trains: s.Trainer != nil, Calibrates: s.Calibrator != nil}
 	if t := s.Trainer; t != nil {
 		if opt := l.plan.Optimizer(t); opt != nil {
-			x.Slots = len(opt.Slots())
+			slots, _ := part.Ask("Slots", opt.Slots) // a panic has been reported
+			x.Slots = len(slots)
 		}
 	}
 	for _, c := range s.Callbacks {

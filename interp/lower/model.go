@@ -78,6 +78,7 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 		Detail:  fmt.Sprintf("The model is built for images of %s.", f.Spec.InputText()),
 		Related: []diag.Related{{Message: "where the images come from", Range: f.Set.Origin.Header}},
 	}
+	panics(&d, err)
 	var shape *nn.ShapeError
 	if errors.As(err, &shape) {
 		d.Module = shape.Node

@@ -99,6 +99,37 @@ func TestWrongParts(t *testing.T) {
 	}
 }
 
+// TestPanics: a panic of a part before the run is an error of the part, with the place in its code.
+func TestPanics(t *testing.T) {
+	for _, c := range []struct {
+		name, at string
+		wrong    parttest.Wrong
+	}{
+		{"its constructor", wrongSet, parttest.Wrong{Make: parttest.Boom}},
+		{"Spec", wrongSet, parttest.Wrong{Spec: func(*part.Spec) { parttest.Boom() }}},
+		{"Spec", wrongTransform, parttest.Wrong{Transform: func(*part.Spec) { parttest.Boom() }}},
+		{"Build", "model.Wrong.net", parttest.Wrong{Build: func(*nn.Graph) *nn.Graph { parttest.Boom(); return nil }}},
+		{"Fits", "stage.float.trainer.loss", parttest.Wrong{Fits: func() error { parttest.Boom(); return nil }}},
+		{"Names", wrongMetric, parttest.Wrong{Names: func() []string { parttest.Boom(); return nil }}},
+		{"Reset", wrongMetric, parttest.Wrong{Reset: parttest.Boom}},
+		{"Slots", "stage.float.trainer.optimizer", parttest.Wrong{Slots: func() []string { parttest.Boom(); return nil }}},
+		{"Files", "stage.float.export[0]", parttest.Wrong{Export: func() []string { parttest.Boom(); return nil }}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, list := lower.Lower(c.wrong.Program(), c.wrong.Catalog())
+			list = slices.DeleteFunc(list, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+			want := c.name + " panics: runtime error: index out of range [3]"
+			if len(list) != 1 || list[0].Address != c.at || !strings.Contains(list[0].Summary, want) || !strings.Contains(list[0].Detail, "parttest/wrong.go:") ||
+				list[0].Code == diag.Bug || list[0].Stack == "" || strings.Contains(list[0].Summary+list[0].Detail, "goroutine") {
+				t.Errorf("want %s: %s", c.at, want)
+				for _, d := range list {
+					t.Logf("%s %s: %s. %s", d.Code, d.Address, d.Summary, d.Detail)
+				}
+			}
+		})
+	}
+}
+
 // TestSoundParts: the parts of TestWrongParts are sound where nothing is changed.
 func TestSoundParts(t *testing.T) {
 	w := &parttest.Wrong{Callback: &ended{}}

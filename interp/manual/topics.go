@@ -33,6 +33,7 @@ func (m Manual) Topics() []Topic {
 
 const environment = `QPIPE_VAR_NAME   the value of the pipeline's variable NAME; -var and *.auto.qvars are stronger
 QPIPE_KERNELS    the kernel set: one of those that "qpipe version -json" lists
+QPIPE_DEBUG      1: where the code of a part has panicked, its stack is printed, too
 NO_COLOR         no colours, if it is not empty
 
 Exit codes: 0 fine; 1 the pipeline is wrong or a stage failed; 2 the command line is wrong,

@@ -140,7 +140,8 @@ func (c Catalog) part(k program.Kind, name string) (Part, bool) {
 
 // New makes the part that call names. If the part refuses the value of an argument, the
 // error is an *ArgError.
-func New[S any](c Catalog, call program.Call) (S, error) {
+func New[S any](c Catalog, call program.Call) (made S, err error) {
+	defer Guard(&err, "its constructor")
 	var none S
 	p, ok := c.part(call.Kind, call.Type)
 	if !ok {

@@ -8,7 +8,10 @@ import (
 
 // CheckMetric returns an error if a metric has no usable names, or another number of values than of names.
 func CheckMetric(m Metric) error {
-	names := m.Names()
+	names, err := Ask("Names", m.Names)
+	if err != nil {
+		return err
+	}
 	if len(names) == 0 {
 		return errors.New("it has no Names: each value that it measures needs one")
 	}
@@ -22,10 +25,19 @@ func CheckMetric(m Metric) error {
 			return fmt.Errorf("it has the name %q twice", name)
 		}
 	}
-	m.Reset()
-	if values := m.Values(); len(values) > 0 { // some have none before the first Update
-		return CheckValues(names, values)
+	if err := reset(m); err != nil {
+		return err
 	}
+	values, err := Ask("Values", m.Values)
+	if err != nil || len(values) == 0 { // some have none before the first Update
+		return nil
+	}
+	return CheckValues(names, values)
+}
+
+func reset(m Metric) (err error) {
+	defer Guard(&err, "Reset")
+	m.Reset()
 	return nil
 }
 
@@ -40,7 +52,13 @@ func CheckValues(names []string, values []float64) error {
 // CheckOptimizer returns an error if the names of an optimizer's slots cannot be used. They are part of the names of tensors
 // in a checkpoint.
 func CheckOptimizer(o Optimizer) error {
-	slots := o.Slots()
+	slots, err := Ask("Slots", o.Slots)
+	if err != nil {
+		return err
+	}
+	if _, err := Ask("LR", o.LR); err != nil {
+		return err
+	}
 	for i, name := range slots {
 		switch {
 		case !Identifier(name):

@@ -152,10 +152,11 @@ type Transform interface {
 }
 
 // Transformed returns the description of data after a transform.
-func Transformed(s Spec, t Transform) (Spec, error) {
+func Transformed(s Spec, t Transform) (out Spec, err error) {
+	defer Guard(&err, "Spec")
 	n := s.Len
 	s.Inputs, s.Targets = slices.Clone(s.Inputs), slices.Clone(s.Targets)
-	s, err := t.Spec(s)
+	s, err = t.Spec(s)
 	if err == nil && s.Len != n {
 		err = fmt.Errorf("it changes the number of samples from %d to %d: a transform changes samples one by one", n, s.Len)
 	}

@@ -28,6 +28,12 @@ type Export struct {
 	Write func(name string, data []byte) error
 }
 
+// Exported lets an exporter write.
+func Exported(x Exporter, e *Export) (err error) {
+	defer Guard(&err, "Export")
+	return x.Export(e)
+}
+
 // ExporterPart makes a row of the exporter shelf.
 func ExporterPart[A any](name, doc string, defaults A, build func(A) (Exporter, error)) Part {
 	return row(program.ExportKind, name, doc, defaults, build)

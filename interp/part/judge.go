@@ -52,7 +52,8 @@ type Fitter interface {
 }
 
 // Fits returns an error if a Loss or a Metric cannot work with the network's outputs and the data's targets.
-func Fits(judge any, outputs []nn.Port, targets []TargetSpec) error {
+func Fits(judge any, outputs []nn.Port, targets []TargetSpec) (err error) {
+	defer Guard(&err, "Fits")
 	if f, ok := judge.(Fitter); ok {
 		return f.Fits(outputs, targets)
 	}

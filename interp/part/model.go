@@ -35,9 +35,9 @@ type Built struct {
 }
 
 // Build builds the network of a Model, which may be a FileModel, and checks it.
-func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (*Built, error) {
-	b := &Built{}
-	var err error
+func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (b *Built, err error) {
+	defer Guard(&err, "Build")
+	b = &Built{}
 	if from, ok := m.(FileModel); ok {
 		b, err = from.BuildFrom(in, fsys)
 	} else {

@@ -86,6 +86,12 @@ type Converter interface {
 	Convert(c *Conversion) error
 }
 
+// Convert lets a converter work.
+func Convert(conv Converter, c *Conversion) (err error) {
+	defer Guard(&err, "Convert")
+	return conv.Convert(c)
+}
+
 // Conversion is what a converter works on. The converter changes Model or replaces it.
 type Conversion struct {
 	Model   *nn.Graph

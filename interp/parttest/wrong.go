@@ -34,6 +34,12 @@ type Wrong struct {
 	Nothing   bool            // the constructor of the model returns nil
 }
 
+// Boom panics as a part does that reads behind the end of a slice.
+func Boom() {
+	var none []int
+	_ = none[len(none)+3]
+}
+
 // Catalog is the catalogue of this package with parts that are wrong in the given way. The models and data sets Wrong are
 // otherwise like Tiny and Dots, and so are the others.
 func (w *Wrong) Catalog() part.Catalog {

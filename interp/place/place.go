@@ -55,6 +55,10 @@ func Diagnose(o program.Origin, err error) *diag.Diagnostic {
 		o = fault.Call.Origin
 	}
 	d := &diag.Diagnostic{Code: diag.StageFailed, Summary: err.Error(), Subject: o.Header, Address: o.Address}
+	var p *part.Panic
+	if errors.As(err, &p) {
+		d.Detail, d.Stack = p.Detail(), string(p.Stack)
+	}
 	var file *artifact.FileError
 	if errors.As(err, &file) {
 		d.Code = file.Code

@@ -38,7 +38,7 @@ type hook struct {
 //  7. before the next step: callbacks whose `when` names this epoch or step
 func (r *run) listHooks() []hook {
 	hooks := r.fires(r.first, func(c BoundCallback) bool { return c.When.Start })
-	steps := each(r, r.stepped, part.StepEnder.StepEnd)
+	steps := each(r, r.stepped, "StepEnd", part.StepEnder.StepEnd)
 	slices.SortStableFunc(steps, byRank)
 	for _, h := range steps {
 		h.always = true
@@ -47,7 +47,7 @@ func (r *run) listHooks() []hook {
 	hooks = append(hooks, hook{due: r.epochEnded, act: r.closeEpoch, always: true})
 	hooks = append(hooks, r.fires(r.last, func(c BoundCallback) bool { return c.When.End })...)
 	hooks = append(hooks, r.epochEnds()...)
-	hooks = append(hooks, each(r, r.last, part.Ender.End)...)
+	hooks = append(hooks, each(r, r.last, "End", part.Ender.End)...)
 	if r.steps() {
 		hooks = append(hooks, hook{due: r.last, act: func() error { return r.save("last") }, always: true})
 	}
@@ -59,7 +59,7 @@ func (r *run) listHooks() []hook {
 
 // epochEnds returns the hooks at the end of an epoch, by priority and then in written order.
 func (r *run) epochEnds() []hook {
-	hooks := each(r, r.epochEnded, part.EpochEnder.EpochEnd)
+	hooks := each(r, r.epochEnded, "EpochEnd", part.EpochEnder.EpochEnd)
 	if r.Val != nil {
 		governed := governs[part.Validator](r.Callbacks)
 		hooks = append(hooks, hook{
@@ -124,15 +124,15 @@ func (r *run) fires(due func() bool, hit func(BoundCallback) bool) []hook {
 		}
 		hooks = append(hooks, hook{
 			due:     func() bool { return due() && hit(c) },
-			act:     func() error { return f.Fire(r.state, c.Modules) },
+			act:     func() error { return c.call("Fire", func() error { return f.Fire(r.state, c.Modules) }) },
 			address: c.Address,
 		})
 	}
 	return hooks
 }
 
-// each returns a hook for each callback that implements H; the hook calls the method.
-func each[H any](r *run, due func() bool, method func(H, *part.State) error) []hook {
+// each returns a hook for each callback that implements H; the hook calls the method, which has the given name.
+func each[H any](r *run, due func() bool, name string, method func(H, *part.State) error) []hook {
 	var hooks []hook
 	for _, c := range r.Callbacks {
 		h, ok := c.Callback.(H)
@@ -145,12 +145,28 @@ func each[H any](r *run, due func() bool, method func(H, *part.State) error) []h
 		}
 		hooks = append(hooks, hook{
 			due:     due,
-			act:     func() error { return method(h, r.state) },
+			act:     func() error { return c.call(name, func() error { return method(h, r.state) }) },
 			address: c.Address,
 			rank:    rank,
 		})
 	}
 	return hooks
+}
+
+// call calls a method of the callback. A panic becomes its error.
+func (c *BoundCallback) call(method string, f func() error) error {
+	return guarded(program.Call{Type: c.Type}, method, f)
+}
+
+// guarded calls a method of a part. A panic becomes an error of the part, which call names.
+func guarded(call program.Call, method string, f func() error) error {
+	err := part.Try(method, f)
+	var p *part.Panic
+	var known *part.Fault
+	if errors.As(err, &p) && !errors.As(err, &known) {
+		return &Failure{Err: &part.Fault{Call: call, Err: p}}
+	}
+	return err
 }
 
 // governs reports whether one of the callbacks implements H.
@@ -201,7 +217,7 @@ func (r *run) pause(h *hook, i int) error {
 
 // starters calls Start of every callback that has it.
 func (r *run) starters() error {
-	for _, h := range each(r, r.continues, part.Starter.Start) {
+	for _, h := range each(r, r.continues, "Start", part.Starter.Start) {
 		if err := h.act(); err != nil {
 			return r.blame(h.address, err)
 		}
@@ -212,7 +228,7 @@ func (r *run) starters() error {
 // blame turns the error of a callback into a Failure with the callback's address. An
 // interrupt is not the callback's fault and stays as it is.
 func (r *run) blame(address string, err error) error {
-	if address == "" || errors.Is(err, ErrInterrupted) || r.ctx.Err() != nil {
+	if err == nil || address == "" || errors.Is(err, ErrInterrupted) || r.ctx.Err() != nil {
 		return err
 	}
 	var f *Failure

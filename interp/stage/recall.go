@@ -115,10 +115,18 @@ func (r *run) recallStates(s *checkpoint.Snapshot) error {
 			return r.unmatched(s, c)
 		}
 		if _, keeps := f.(part.Checkpointer); !keeps || !lost {
-			f.SetState(maps.Clone(c.State))
+			if err := r.setState(f, c.Name, maps.Clone(c.State)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// setState gives a callback its state; name is that of the callback.
+func (r *run) setState(f part.Stateful, name string, state map[string]float64) error {
+	c := r.Callbacks[slices.Index(names(r.Callbacks), name)]
+	return r.blame(c.Address, c.call("SetState", func() error { f.SetState(state); return nil }))
 }
 
 // unmatched is the error for a callback's state in the checkpoint that belongs to no

@@ -20,6 +20,7 @@ type trainer struct {
 	state   *slots
 	base    float64 // the base learning rate: the optimizer's, or that of the checkpoint
 
+	faults     []error             // for each parameter, the error of its last update
 	lr         float32             // learning rate of the present step
 	unsound    []bool              // for each parameter, whether its last update made it not finite
 	updateTask func(i, worker int) // updateOne, made once because a method value allocates
@@ -100,8 +101,10 @@ func (t *trainer) step() error {
 // differentiate computes the batch's loss and every parameter's gradient.
 func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 	y := t.net.ForwardAll(b.Inputs(), n, engine.Train)
-	loss := t.run.Trainer.Loss.Loss(t.answers.to(b, y))
+	loss, err := t.loss(t.answers.to(b, y))
 	switch {
+	case err != nil:
+		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.Loss, Err: err}}
 	case finite64(float64(loss)):
 	case noneCounts(b):
 		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.Loss, Err: fmt.Errorf("the loss is %v for a batch in which every label is ignored: it must be 0", loss)}}
@@ -113,6 +116,12 @@ func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 		return 0, &Failure{Module: node, Err: fmt.Errorf("%s is not finite: a smaller learning rate usually helps", what)}
 	}
 	return loss, nil
+}
+
+// loss computes the loss and the gradients of the outputs.
+func (t *trainer) loss(b *part.Batch) (loss float32, err error) {
+	defer part.Guard(&err, "Loss")
+	return t.run.Trainer.Loss.Loss(b), nil
 }
 
 // culprit returns the error for a loss that is not finite. It names the node that
@@ -137,10 +146,13 @@ func (t *trainer) culprit(loss float32) error {
 func (t *trainer) update(lr float64) error {
 	t.lr = float32(lr)
 	if len(t.unsound) != len(t.state.updates) {
-		t.unsound = make([]bool, len(t.state.updates))
+		t.unsound, t.faults = make([]bool, len(t.state.updates)), make([]error, len(t.state.updates))
 	}
 	t.run.Workers.Run(len(t.state.updates), t.updateTask)
 	for i, bad := range t.unsound {
+		if err := t.faults[i]; err != nil {
+			return &Failure{Err: &part.Fault{Call: t.run.Calls.Optimizer, Err: err}}
+		}
 		if name := t.state.updates[i].Name; bad {
 			return &Failure{
 				Module: nodeOf(t.run.Model, name),
@@ -153,6 +165,7 @@ func (t *trainer) update(lr float64) error {
 
 // updateOne updates parameter i and checks the result.
 func (t *trainer) updateOne(i, _ int) {
+	defer part.Guard(&t.faults[i], "Update")
 	u := &t.state.updates[i]
 	u.LR, u.Step = t.lr, t.run.state.Step
 	t.run.Trainer.Optimizer.Update(u)
@@ -164,7 +177,10 @@ func (t *trainer) rate() (float64, error) { return t.rateAt(t.run.state.Step) }
 
 // rateAt returns the learning rate of a step, and an error if it is no usable number.
 func (t *trainer) rateAt(step int) (float64, error) {
-	lr := RateAt(t.base, t.run.Trainer.LRUpdater, step, t.run.state.Length)
+	lr, err := t.scheduled(step)
+	if err != nil {
+		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.LRUpdater, Err: err}}
+	}
 	if !finite64(lr) || lr > math.MaxFloat32 || lr < 0 {
 		call := t.run.Calls.LRUpdater
 		if t.run.Trainer.LRUpdater == nil {
@@ -173,6 +189,12 @@ func (t *trainer) rateAt(step int) (float64, error) {
 		return 0, &Failure{Err: &part.Fault{Call: call, Err: fmt.Errorf("the learning rate of step %d is %v", step, lr)}}
 	}
 	return lr, nil
+}
+
+// scheduled returns the learning rate of a step as the lr_updater computes it.
+func (t *trainer) scheduled(step int) (lr float64, err error) {
+	defer part.Guard(&err, "LR")
+	return RateAt(t.base, t.run.Trainer.LRUpdater, step, t.run.state.Length), nil
 }
 
 // RateAt returns the learning rate of a step in a training of length l. u may be nil: then the rate is base.

@@ -53,8 +53,10 @@ func (r *run) validate() error {
 		return err
 	}
 	defer l.Close()
-	for _, m := range r.Metrics {
-		m.Reset()
+	for k, m := range r.Metrics {
+		if err := guarded(r.Calls.metric(k), "Reset", func() error { m.Reset(); return nil }); err != nil {
+			return err
+		}
 	}
 	pass := meter{last: r.meter.last}
 	for range n {
@@ -67,7 +69,9 @@ func (r *run) validate() error {
 			return err
 		}
 		r.valLabels.add(b)
-		r.judge(net, b)
+		if err := r.judge(net, b); err != nil {
+			return err
+		}
 		pass.end(r.now(), len(b.Index))
 		r.tick(&pass, "validate", pass.images, r.Val.Samples.Len())
 	}
@@ -77,19 +81,26 @@ func (r *run) validate() error {
 }
 
 // judge runs the network on a batch and updates the metrics with its outputs.
-func (r *run) judge(net engine.Compiled, b *feed.Batch) {
+func (r *run) judge(net engine.Compiled, b *feed.Batch) error {
 	answered := r.eval.answers.to(b, net.ForwardAll(b.Inputs(), len(b.Index), engine.Eval))
-	for _, m := range r.Metrics {
-		m.Update(answered)
+	for k, m := range r.Metrics {
+		if err := guarded(r.Calls.metric(k), "Update", func() error { m.Update(answered); return nil }); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // setMetrics stores the values of the metrics in the state, and emits them.
 func (r *run) setMetrics() error {
 	measured := number.Map{}
 	for k, m := range r.Metrics {
-		names, values := m.Names(), m.Values()
-		if err := part.CheckValues(names, values); err != nil {
+		names := m.Names()
+		values, err := part.Ask("Values", m.Values)
+		if err == nil {
+			err = part.CheckValues(names, values)
+		}
+		if err != nil {
 			return &Failure{Err: &part.Fault{Call: r.Calls.metric(k), Err: err}}
 		}
 		for i, name := range names {

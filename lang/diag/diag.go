@@ -73,6 +73,7 @@ type Diagnostic struct {
 	Time     string
 	Kept     string
 	Next     string // a command that continues from here
+	Stack    string // of a part's code that has panicked; shown only when it is asked for
 
 	// Meant is what an unknown name was probably meant to be, or the keyword of a block that is one too many
 	// or has wrong labels: then it is not reported as missing as well. Swapped says of an unknown attribute that it is
