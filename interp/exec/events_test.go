@@ -83,7 +83,7 @@ func everything(t *testing.T, hear func(event.Event)) {
 	run(p, nil)                                  // up to date
 	bad, x := flow()
 	bad.Stages[0].Callbacks = append(bad.Stages[0].Callbacks, program.Callback{
-		Call: x.Call(program.CallbackKind, "Trip", "stage.float.callback.Trip[0]", parttest.TripArgs{}), When: x.At(program.Step, 7),
+		Call: x.Call(program.CallbackKind, "Trip", "stage.float.callback.Trip[0]", parttest.TripArgs{Panic: true}), When: x.At(program.Step, 7),
 	})
 	run(bad, nil) // fails
 	run(p, nil)   // restores
