@@ -78,6 +78,6 @@ layer %q "tried" {
 layer "Linear" "head" { out_features = 10 }
 }
 `, typ, strings.Join(args, "\n"), attr, value), "override": "",
-		"train": "num_samples = 16", "test": "split = \"test\"\nnum_samples = 8", "trainer": "num_epochs = 1\nbatch_size = 8",
+		"train": "num_samples = 8", "test": "split = \"test\"\nnum_samples = 4", "trainer": "num_steps = 2\nbatch_size = 4",
 	}
 }
