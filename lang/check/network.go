@@ -160,22 +160,27 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 	}
 	var list []cty.Value
 	object := map[string]cty.Value{}
+	all := func() cty.Value {
+		if l.Count != nil {
+			return cty.TupleVal(list)
+		}
+		return cty.ObjectVal(object)
+	}
+	own := l.From != nil && slices.ContainsFunc(l.From.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "layer" })
 	for i, key := range keys {
 		loop := map[string]cty.Value{}
 		if l.Count != nil {
 			loop["count"] = cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
-			f.layers[l.Name] = cty.TupleVal(list)
 		} else {
 			loop["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": values[i]})
-			f.layers[l.Name] = cty.ObjectVal(object)
+		}
+		if own || i == 0 { // it may read those that it has made so far
+			f.layers[l.Name] = all()
 		}
 		v := u.instance(f, l, fmt.Sprintf("%s[%s]", address, key), f.prefix+l.Name+"."+key, loop)
 		list, object[key] = append(list, v), v
 	}
-	if l.Count != nil {
-		return cty.TupleVal(list)
-	}
-	return cty.ObjectVal(object)
+	return all()
 }
 
 // loop evaluates count or for_each: the keys of the instances, and for for_each their values.
