@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"cmp"
+
 	"qpipe/interp/part"
 	"qpipe/ops/convbn"
 	"qpipe/ops/layer"
@@ -24,28 +26,15 @@ func ConvDefaults() ConvArgs {
 }
 
 // conv is the op.
-func (a ConvArgs) conv(bias bool) (c convbn.Conv, err error) {
-	c = convbn.Conv{OutC: a.OutC, Groups: a.Groups, Bias: bias}
-	if err := positive("out_channels", a.OutC); err != nil {
-		return c, err
+func (a ConvArgs) conv(bias bool) (convbn.Conv, error) {
+	var r reading
+	c := convbn.Conv{
+		OutC: r.positive("out_channels", a.OutC), Groups: r.positive("groups", a.Groups), Bias: bias,
+		Kernel: r.pair("kernel_size", a.Kernel, 1), Stride: r.pair("stride", a.Stride, 1), Dilation: r.pair("dilation", a.Dilation, 1),
 	}
-	if err := positive("groups", a.Groups); err != nil {
-		return c, err
-	}
-	if c.Kernel, err = pair("kernel_size", a.Kernel, 1); err != nil {
-		return c, err
-	}
-	if c.Stride, err = pair("stride", a.Stride, 1); err != nil {
-		return c, err
-	}
-	if c.Padding, c.Pads, err = pads(a.Padding); err != nil {
-		return c, err
-	}
-	if c.Auto, err = auto(a.Auto, a.Padding); err != nil {
-		return c, err
-	}
-	c.Dilation, err = pair("dilation", a.Dilation, 1)
-	return c, err
+	c.Padding, c.Pads = r.pads(a.Padding)
+	c.Auto = r.auto(a.Auto, a.Padding)
+	return c, r.err
 }
 
 // Conv2dArgs are the arguments of Conv2d.
@@ -87,28 +76,15 @@ func ConvTransposeDefaults() ConvTransposeArgs {
 }
 
 // op is the op.
-func (a ConvTransposeArgs) op() (c convbn.ConvTranspose, err error) {
-	c = convbn.ConvTranspose{OutC: a.OutC, Groups: a.Groups, Bias: a.Bias}
-	if err := positive("out_channels", a.OutC); err != nil {
-		return c, err
+func (a ConvTransposeArgs) op() (convbn.ConvTranspose, error) {
+	var r reading
+	c := convbn.ConvTranspose{
+		OutC: r.positive("out_channels", a.OutC), Groups: r.positive("groups", a.Groups), Bias: a.Bias,
+		Kernel: r.pair("kernel_size", a.Kernel, 1), Stride: r.pair("stride", a.Stride, 1), Dilation: r.pair("dilation", a.Dilation, 1),
+		OutputPadding: r.pair("output_padding", a.OutputPadding, 0),
 	}
-	if err := positive("groups", a.Groups); err != nil {
-		return c, err
-	}
-	if c.Kernel, err = pair("kernel_size", a.Kernel, 1); err != nil {
-		return c, err
-	}
-	if c.Stride, err = pair("stride", a.Stride, 1); err != nil {
-		return c, err
-	}
-	if c.Padding, c.Pads, err = pads(a.Padding); err != nil {
-		return c, err
-	}
-	if c.OutputPadding, err = pair("output_padding", a.OutputPadding, 0); err != nil {
-		return c, err
-	}
-	c.Dilation, err = pair("dilation", a.Dilation, 1)
-	return c, err
+	c.Padding, c.Pads = r.pads(a.Padding)
+	return c, r.err
 }
 
 // Validate implements the language's check after decoding.
@@ -134,13 +110,15 @@ func NormDefaults() NormArgs { return NormArgs{Eps: 1e-5, Momentum: 0.1} }
 
 func (a NormArgs) norm() modules.Norm { return modules.Norm(a) }
 
-// Validate implements the language's check after decoding.
-func (a NormArgs) validate() error {
+func (a NormArgs) validate() error { return checkNorm("bn_eps", a.Eps, "bn_momentum", a.Momentum) }
+
+// checkNorm refuses what no BatchNorm can have.
+func checkNorm(epsAttr string, eps float64, momentumAttr string, momentum float64) error {
 	switch {
-	case !(a.Eps > 0 && a.Eps < 1):
-		return part.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", a.Eps)
-	case !(a.Momentum > 0 && a.Momentum <= 1):
-		return part.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", a.Momentum)
+	case !(eps > 0 && eps < 1):
+		return part.Bad(epsAttr, "%v must lie between 0 and 1; PyTorch's default is 1e-5", eps)
+	case !(momentum > 0 && momentum <= 1):
+		return part.Bad(momentumAttr, "%v must be above 0 and at most 1; PyTorch's default is 0.1", momentum)
 	}
 	return nil
 }
@@ -184,13 +162,7 @@ func BatchNormDefaults() BatchNormArgs { return BatchNormArgs{Eps: 1e-5, Momentu
 
 // Validate implements the language's check after decoding.
 func (a BatchNormArgs) Validate() error {
-	switch {
-	case !(a.Eps > 0 && a.Eps < 1):
-		return part.Bad("eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", a.Eps)
-	case !(a.Momentum > 0 && a.Momentum <= 1):
-		return part.Bad("momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", a.Momentum)
-	}
-	return nil
+	return checkNorm("eps", a.Eps, "momentum", a.Momentum)
 }
 
 // NewBatchNorm2d returns BatchNorm.
@@ -228,10 +200,7 @@ func ResidualDefaults() ResidualArgs {
 }
 
 func (a ResidualArgs) validate() error {
-	if err := positive("stride", a.Stride); err != nil {
-		return err
-	}
-	return a.NormArgs.validate()
+	return cmp.Or(positive("stride", a.Stride), a.NormArgs.validate())
 }
 
 func (a ResidualArgs) activation() layer.Op { return activation(a.Act) }
@@ -244,10 +213,7 @@ type BasicResBlockArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a BasicResBlockArgs) Validate() error {
-	if err := positive("out_channels", a.OutC); err != nil {
-		return err
-	}
-	return a.validate()
+	return cmp.Or(positive("out_channels", a.OutC), a.validate())
 }
 
 // NewBasicResBlock returns the residual block of ResNet-18.
@@ -263,10 +229,7 @@ type BottleNeckArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a BottleNeckArgs) Validate() error {
-	if err := positive("mid_channels", a.MidC); err != nil {
-		return err
-	}
-	return a.validate()
+	return cmp.Or(positive("mid_channels", a.MidC), a.validate())
 }
 
 // NewBottleNeck returns the residual block of ResNet-50.
@@ -290,13 +253,7 @@ func InvertedResidualDefaults() InvertedResidualArgs {
 
 // Validate implements the language's check after decoding.
 func (a InvertedResidualArgs) Validate() error {
-	if err := positive("out_channels", a.OutC); err != nil {
-		return err
-	}
-	if err := positive("expand_ratio", a.Expand); err != nil {
-		return err
-	}
-	return a.validate()
+	return cmp.Or(positive("out_channels", a.OutC), positive("expand_ratio", a.Expand), a.validate())
 }
 
 // NewInvertedResidual returns the block of MobileNetV2.

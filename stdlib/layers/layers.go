@@ -4,6 +4,8 @@
 package layers
 
 import (
+	"cmp"
+
 	"qpipe/interp/part"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
@@ -112,4 +114,32 @@ func pair(attr string, list []int, least int) ([2]int, error) {
 		return [2]int{list[0], list[1]}, nil
 	}
 	return [2]int{}, part.Bad(attr, "has %s; give one, or two: height and width", part.Count(len(list), "number"))
+}
+
+// reading turns arguments into those of an op; the first mistake counts.
+type reading struct{ err error }
+
+func (r *reading) note(err error) { r.err = cmp.Or(r.err, err) }
+
+func (r *reading) positive(attr string, v int) int {
+	r.note(positive(attr, v))
+	return v
+}
+
+func (r *reading) pair(attr string, list []int, least int) [2]int {
+	p, err := pair(attr, list, least)
+	r.note(err)
+	return p
+}
+
+func (r *reading) pads(list []int) (both [2]int, each [4]int) {
+	both, each, err := pads(list)
+	r.note(err)
+	return both, each
+}
+
+func (r *reading) auto(name string, padding []int) string {
+	a, err := auto(name, padding)
+	r.note(err)
+	return a
 }

@@ -18,19 +18,12 @@ type PoolArgs struct {
 func PoolDefaults() PoolArgs { return PoolArgs{Auto: none} }
 
 // args are the op's arguments.
-func (a PoolArgs) args() (p op.PoolArgs, err error) {
-	if p.Kernel, err = pair("kernel_size", a.Kernel, 1); err != nil {
-		return p, err
-	}
-	if p.Stride, err = pair("stride", a.Stride, 1); err != nil {
-		return p, err
-	}
-	if p.Padding, p.Pads, err = pads(a.Padding); err != nil {
-		return p, err
-	}
-	p.Ceil = a.Ceil
-	p.Auto, err = auto(a.Auto, a.Padding)
-	return p, err
+func (a PoolArgs) args() (op.PoolArgs, error) {
+	var r reading
+	p := op.PoolArgs{Kernel: r.pair("kernel_size", a.Kernel, 1), Stride: r.pair("stride", a.Stride, 1), Ceil: a.Ceil}
+	p.Padding, p.Pads = r.pads(a.Padding)
+	p.Auto = r.auto(a.Auto, a.Padding)
+	return p, r.err
 }
 
 // MaxPoolArgs are the arguments of MaxPool2d.
