@@ -28,7 +28,7 @@ func layerEffects() map[string]effect {
 	add("Conv2d", "out_channels = 4\nkernel_size = 3", conv)
 	add("ConvModule2d", "out_channels = 4\nkernel_size = 3", conv, norm, map[string][2]string{"norm": {"true", "false"}, "act": {`"relu6"`, `"none"`}})
 	add("BatchNorm2d", "", map[string][2]string{"eps": {"1e-5", "1e-2"}, "momentum": {"0.1", "0.5"}})
-	add("Linear", "out_features = 5", map[string][2]string{"out_features": {"5", "6"}, "bias": {"true", "false"}})
+	add("Linear", "out_features = 5", map[string][2]string{"out_features": {"5", "6"}, "bias": {"true", "false"}, "per_pixel": {"false", "true"}})
 	add("BasicResBlock", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}})
 	add("BottleNeck", "mid_channels = 2", residual, map[string][2]string{"mid_channels": {"2", "3"}})
 	add("InvertedResidual", "out_channels = 4", residual, map[string][2]string{"out_channels": {"4", "6"}, "expand_ratio": {"2", "3"}})
@@ -51,11 +51,32 @@ func layerEffects() map[string]effect {
 	add("ChannelShuffle", "", map[string][2]string{"groups": {"1", "2"}})
 	add("PixelShuffle", "", map[string][2]string{"upscale_factor": {"1", "2"}})
 	add("PixelUnshuffle", "", map[string][2]string{"downscale_factor": {"1", "7"}})
+	resized(add)
 	return all
+}
+
+// resized are two values for each argument of layers that resize, reduce or reorder.
+func resized(add func(typ, base string, variants ...map[string][2]string)) {
+	add("Upsample", "", map[string][2]string{"size": {"5", "[5, 9]"}, "scale_factor": {"1.5", "[1, 2]"}, "nearest_mode": {`"floor"`, `"ceil"`}})
+	add("Upsample", "size = [5, 9]", map[string][2]string{"mode": {`"nearest"`, `"bilinear"`}})
+	add("Upsample", "size = [5, 9]\nmode = \"bilinear\"", map[string][2]string{
+		"align_corners": {"true", "false"}, "coordinate_transformation_mode": {`"half_pixel"`, `"asymmetric"`},
+	})
+	for _, typ := range []string{"AdaptiveAvgPool2d", "AdaptiveMaxPool2d"} {
+		add(typ, "", map[string][2]string{"output_size": {"3", "[3, 0]"}})
+	}
+	for _, typ := range []string{"ReduceMean", "ReduceSum", "ReduceMax"} {
+		add(typ, "", map[string][2]string{"axes": {`["height"]`, `["channels", "width"]`}})
+	}
+	add("Conv1d", "out_channels = 4\nkernel_size = 3", map[string][2]string{
+		"out_channels": {"4", "6"}, "kernel_size": {"3", "2"}, "stride": {"1", "2"}, "padding": {"0", "1"}, "dilation": {"1", "2"}, "groups": {"1", "2"}, "bias": {"true", "false"},
+	})
+	add("Permute", "", map[string][2]string{"dims": {`["channels", "height", "width"]`, `["width", "channels", "height"]`}})
 }
 
 // layerSlots is a network with a layer whose other arguments are base.
 func layerSlots(typ, base, attr, value string) slots {
+	before := map[string]string{"Conv1d": "layer \"ReduceMean\" \"row\" { axes = [\"height\"] }"}
 	var args []string
 	for line := range strings.Lines(base) {
 		if !strings.HasPrefix(line, attr+" ") {
@@ -71,13 +92,14 @@ kernel_size = 3
 stride = 4
 act = "none"
 }
+%s
 layer %q "tried" {
 %s
 %s = %s
 }
 layer "Linear" "head" { out_features = 10 }
 }
-`, typ, strings.Join(args, "\n"), attr, value), "override": "",
+`, before[typ], typ, strings.Join(args, "\n"), attr, value), "override": "",
 		"train": "num_samples = 8", "test": "split = \"test\"\nnum_samples = 4", "trainer": "num_steps = 2\nbatch_size = 4",
 	}
 }

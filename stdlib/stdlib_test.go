@@ -37,6 +37,10 @@ var required = map[string]any{
 	"ChannelShuffle.groups":           2,
 	"PixelShuffle.upscale_factor":     2,
 	"PixelUnshuffle.downscale_factor": 2,
+	"Conv1d.kernel_size":              3,
+	"Permute.dims":                    []string{"channels", "height", "width"},
+	"*.output_size":                   []int{2},
+	"*.axes":                          []string{"height", "width"},
 }
 
 // TestRows holds every row to what the language expects of it: documented

@@ -58,6 +58,29 @@ func NewConv2d(a Conv2dArgs) (part.Layer, error) {
 	return applied{c}, err
 }
 
+// Conv1dArgs are the arguments of Conv1d.
+type Conv1dArgs struct {
+	OutC     int  `arg:"out_channels" doc:"Number of output channels."`
+	Kernel   int  `arg:"kernel_size" doc:"Length of the kernel."`
+	Stride   int  `arg:"stride,optional" doc:"Columns from one place to the next."`
+	Padding  int  `arg:"padding,optional" doc:"Columns of zeros on each side."`
+	Dilation int  `arg:"dilation,optional" doc:"Distance of the kernel's elements."`
+	Groups   int  `arg:"groups,optional" doc:"Number of groups that the channels are divided into."`
+	Bias     bool `arg:"bias,optional" doc:"Adds a trained number to every output channel."`
+}
+
+// Conv1dDefaults returns Conv1d's defaults.
+func Conv1dDefaults() Conv1dArgs { return Conv1dArgs{Stride: 1, Dilation: 1, Groups: 1, Bias: true} }
+
+// Validate implements the language's check after decoding.
+func (a Conv1dArgs) Validate() error {
+	return cmp.Or(positive("out_channels", a.OutC), positive("kernel_size", a.Kernel), positive("stride", a.Stride),
+		within("padding", 0, a.Padding), positive("dilation", a.Dilation), positive("groups", a.Groups))
+}
+
+// NewConv1d returns a convolution of a map with one row.
+func NewConv1d(a Conv1dArgs) (part.Layer, error) { return applied{convbn.Conv1d(a)}, a.Validate() }
+
 // ConvTransposeArgs are the arguments of ConvTranspose2d.
 type ConvTransposeArgs struct {
 	OutC          int   `arg:"out_channels" doc:"Number of output channels."`
@@ -172,8 +195,9 @@ func NewBatchNorm2d(a BatchNormArgs) (part.Layer, error) {
 
 // LinearArgs are the arguments of Linear.
 type LinearArgs struct {
-	Out  int  `arg:"out_features" doc:"Number of outputs."`
-	Bias bool `arg:"bias,optional" doc:"Adds a trained number to every output."`
+	Out      int  `arg:"out_features" doc:"Number of outputs."`
+	Bias     bool `arg:"bias,optional" doc:"Adds a trained number to every output."`
+	PerPixel bool `arg:"per_pixel,optional" doc:"Whether it is applied to the channels of each pixel, as PyTorch's Linear is to the last axis, instead of to all features."`
 }
 
 // LinearDefaults returns Linear's defaults.
@@ -184,7 +208,7 @@ func (a LinearArgs) Validate() error { return positive("out_features", a.Out) }
 
 // NewLinear returns a fully connected layer over all features; it flattens by itself.
 func NewLinear(a LinearArgs) (part.Layer, error) {
-	return applied{convbn.Linear{Out: a.Out, Bias: a.Bias}}, a.Validate()
+	return applied{convbn.Linear(a)}, a.Validate()
 }
 
 // ResidualArgs are the arguments that residual blocks share.

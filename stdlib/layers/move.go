@@ -10,6 +10,15 @@ import (
 // axes are the names of a map's axes, in the order of its extents.
 func axes() []string { return []string{"height", "width", "channels"} }
 
+// axis is the place of the axis of that name.
+func axis(attr, name string) (int, error) {
+	k := slices.Index(axes(), name)
+	if k < 0 {
+		return k, part.Bad(attr, "%q is no axis; there are height, width and channels", name)
+	}
+	return k, nil
+}
+
 // SliceArgs are the arguments of Slice.
 type SliceArgs struct {
 	Axis  string `arg:"axis,optional" oneof:"height width channels" doc:"What is cut."`
@@ -95,6 +104,38 @@ func (a ReshapeArgs) Validate() error {
 
 // NewReshape returns a map with another shape, its elements in PyTorch's order.
 func NewReshape(a ReshapeArgs) (part.Layer, error) { return applied{move.Reshape(a)}, a.Validate() }
+
+// PermuteArgs are the arguments of Permute.
+type PermuteArgs struct {
+	Dims []string `arg:"dims" doc:"Which axis of the input becomes the height, the width and the channels of the output: height, width and channels in another order."`
+}
+
+func (a PermuteArgs) order() (order [3]int, err error) {
+	if len(a.Dims) != 3 {
+		return order, part.Bad("dims", "has %s; name three: what becomes the height, the width and the channels", part.Count(len(a.Dims), "axis"))
+	}
+	for k, name := range a.Dims {
+		if order[k], err = axis("dims", name); err != nil {
+			return order, err
+		}
+		if slices.Contains(a.Dims[:k], name) {
+			return order, part.Bad("dims", "has %q twice", name)
+		}
+	}
+	return order, nil
+}
+
+// Validate implements the language's check after decoding.
+func (a PermuteArgs) Validate() error {
+	_, err := a.order()
+	return err
+}
+
+// NewPermute returns a map with its axes in another order.
+func NewPermute(a PermuteArgs) (part.Layer, error) {
+	order, err := a.order()
+	return applied{move.Transpose{Order: order}}, err
+}
 
 // GroupsArgs are the arguments of ChannelShuffle.
 type GroupsArgs struct {

@@ -79,3 +79,69 @@ func NewAvgPool2d(a AvgPoolArgs) (part.Layer, error) {
 	p.CountIncludePad = a.CountIncludePad
 	return applied{op.AvgPool(p)}, err
 }
+
+// AdaptivePoolArgs are the arguments of AdaptiveAvgPool2d and AdaptiveMaxPool2d.
+type AdaptivePoolArgs struct {
+	Size []int `arg:"output_size,single" doc:"Height and width of the output, or one number for both; 0 keeps the input's."`
+}
+
+func (a AdaptivePoolArgs) size() ([2]int, error) {
+	if len(a.Size) == 0 {
+		return [2]int{}, part.Bad("output_size", "is empty; give one number, or two: height and width")
+	}
+	return pair("output_size", a.Size, 0)
+}
+
+// Validate implements the language's check after decoding.
+func (a AdaptivePoolArgs) Validate() error {
+	_, err := a.size()
+	return err
+}
+
+// NewAdaptiveAvgPool2d returns the means of blocks.
+func NewAdaptiveAvgPool2d(a AdaptivePoolArgs) (part.Layer, error) {
+	size, err := a.size()
+	return applied{op.AdaptiveAvgPool{Size: size}}, err
+}
+
+// NewAdaptiveMaxPool2d returns the maxima of blocks.
+func NewAdaptiveMaxPool2d(a AdaptivePoolArgs) (part.Layer, error) {
+	size, err := a.size()
+	return applied{op.AdaptiveMaxPool{Size: size}}, err
+}
+
+// ReduceArgs are the arguments of ReduceMean, ReduceSum and ReduceMax.
+type ReduceArgs struct {
+	Axes []string `arg:"axes" doc:"Axes along which all elements become one: of height, width and channels. The output keeps them with an extent of 1."`
+}
+
+func (a ReduceArgs) axes() (list [3]bool, err error) {
+	if len(a.Axes) == 0 {
+		return list, part.Bad("axes", "is empty; name one or more of height, width and channels")
+	}
+	for _, name := range a.Axes {
+		k, err := axis("axes", name)
+		if err != nil {
+			return list, err
+		}
+		if list[k] {
+			return list, part.Bad("axes", "has %q twice", name)
+		}
+		list[k] = true
+	}
+	return list, nil
+}
+
+// Validate implements the language's check after decoding.
+func (a ReduceArgs) Validate() error {
+	_, err := a.axes()
+	return err
+}
+
+// Reduce returns what makes a layer of a reduction.
+func Reduce(function string) func(ReduceArgs) (part.Layer, error) {
+	return func(a ReduceArgs) (part.Layer, error) {
+		axes, err := a.axes()
+		return applied{op.Reduce{Function: function, Axes: axes}}, err
+	}
+}
