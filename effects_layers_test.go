@@ -52,6 +52,7 @@ func layerEffects() map[string]effect {
 	add("PixelShuffle", "", map[string][2]string{"upscale_factor": {"1", "2"}})
 	add("PixelUnshuffle", "", map[string][2]string{"downscale_factor": {"1", "7"}})
 	resized(add)
+	moduleEffects(add, norm)
 	return all
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Catalog returns the table. It belongs to the caller: appending to it changes nothing else.
 func Catalog() part.Catalog {
-	return append(layerParts(), part.Catalog{
+	return append(append(layerParts(), moduleParts()...), part.Catalog{
 		part.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
 			models.ConvNetDefaults(), models.NewConvNet),
 		part.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",

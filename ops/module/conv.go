@@ -38,12 +38,16 @@ func Depthwise(channels, kernel, stride int, act layer.Op, n Norm) ConvModule2d 
 
 // Add appends the module to the graph and returns its output.
 func (m ConvModule2d) Add(b *nn.Builder, name string, x nn.Value) nn.Value {
-	x = b.Conv(name+".conv", x, m.Conv)
-	if !m.Plain {
-		x = b.BatchNorm(name+".bn", x, m.Norm.Eps, m.Norm.Momentum)
+	return behind(b, name, b.Conv(name+".conv", x, m.Conv), m.Plain, m.Norm, m.Act)
+}
+
+// behind adds BN, unless plain, and the activation behind a convolution.
+func behind(b *nn.Builder, name string, x nn.Value, plain bool, n Norm, act layer.Op) nn.Value {
+	if !plain {
+		x = b.BatchNorm(name+".bn", x, n.Eps, n.Momentum)
 	}
-	if m.Act != nil {
-		x = b.Apply(name+".act", m.Act, x)
+	if act != nil {
+		x = b.Apply(name+".act", act, x)
 	}
 	return x
 }

@@ -151,7 +151,7 @@ type ConvModuleArgs struct {
 	ConvArgs
 	Bias bool   `arg:"bias,optional" doc:"Adds a trained number to every output channel of the convolution. Without BatchNorm it is usual, with one it changes nothing."`
 	Norm bool   `arg:"norm,optional" doc:"Whether BatchNorm follows the convolution."`
-	Act  string `arg:"act,optional" oneof:"none relu relu6 hard_swish" doc:"Activation function at the end."`
+	Act  string `arg:"act,optional" oneof:"none relu relu6 hard_swish silu" doc:"Activation function at the end."`
 	NormArgs
 }
 
@@ -170,8 +170,13 @@ func (a ConvModuleArgs) Validate() error {
 
 // NewConvModule2d returns convolution, BatchNorm and activation: name.conv, name.bn and name.act.
 func NewConvModule2d(a ConvModuleArgs) (part.Layer, error) {
+	m, err := a.module()
+	return module{m}, err
+}
+
+func (a ConvModuleArgs) module() (modules.ConvModule2d, error) {
 	c, err := a.conv(a.Bias)
-	return module{modules.ConvModule2d{Conv: c, Plain: !a.Norm, Act: activation(a.Act), Norm: a.norm()}}, err
+	return modules.ConvModule2d{Conv: c, Plain: !a.Norm, Act: activation(a.Act), Norm: a.norm()}, err
 }
 
 // BatchNormArgs are the arguments of BatchNorm2d.
@@ -214,7 +219,7 @@ func NewLinear(a LinearArgs) (part.Layer, error) {
 // ResidualArgs are the arguments that residual blocks share.
 type ResidualArgs struct {
 	Stride int    `arg:"stride,optional" doc:"Rows and columns from one place to the next."`
-	Act    string `arg:"act,optional" oneof:"relu relu6 hard_swish" doc:"Activation function."`
+	Act    string `arg:"act,optional" oneof:"relu relu6 hard_swish silu" doc:"Activation function."`
 	NormArgs
 }
 

@@ -78,6 +78,14 @@ func within(attr string, least int, values ...int) error {
 	return nil
 }
 
+// odd checks the size of a kernel that has a middle.
+func odd(attr string, v int) error {
+	if v%2 == 0 {
+		return part.Bad(attr, "%d; it must be odd, so that padding keeps the map's size", v)
+	}
+	return positive(attr, v)
+}
+
 // pads are the rows and columns of padding: one number, two (height and width), or four (top, left, bottom and right).
 func pads(list []int) (both [2]int, each [4]int, err error) {
 	if len(list) != 4 {
