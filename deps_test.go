@@ -68,7 +68,7 @@ var policy = []struct {
 	{"qpipe/ops/spread", "qpipe/ops/layer qpipe/ops/grid", "it moves pixels apart and does not know what convolves them"},
 	{"qpipe/ops/convbn", "qpipe/ops/layer qpipe/ops/spread qpipe/ops/grid qpipe/ops/kernel qpipe/ops/kernel/ref qpipe/ops/quant qpipe/ops/tensor", "the heart knows one node at a time"},
 	{"qpipe/ops/nn", "qpipe/ops/op qpipe/ops/move qpipe/ops/curve qpipe/ops/convbn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/random qpipe/ops/tensor", "a network does not know how it is run"},
-	{"qpipe/ops/module", "qpipe/ops/nn qpipe/ops/op qpipe/ops/convbn qpipe/ops/layer qpipe/ops/kernel", "modules are written with a builder, whoever builds"},
+	{"qpipe/ops/module", "qpipe/ops/nn qpipe/ops/op qpipe/ops/convbn qpipe/ops/layer qpipe/ops/move qpipe/ops/kernel", "modules are written with a builder, whoever builds"},
 	{"qpipe/ops/engine", "qpipe/ops/nn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "the engine knows no op: it walks the table's rows"},
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 

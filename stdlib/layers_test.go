@@ -65,7 +65,7 @@ func addLayer(t *testing.T, name string, args any, operands int) []nn.Module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []tensor.Shape{{H: 8, W: 8, C: 4}, {H: 1, W: 8, C: 4}, {H: 2, W: 1, C: 4}} {
+	for _, s := range []tensor.Shape{{H: 8, W: 8, C: 4}, {H: 1, W: 8, C: 4}, {H: 2, W: 1, C: 4}, {H: 8, W: 8, C: 8}} {
 		b := nn.NewBuilder(s)
 		xs := []nn.Value{b.Input()}
 		for i := 1; i < operands; i++ {
@@ -105,6 +105,8 @@ func TestLayersRefuse(t *testing.T) {
 		{"Permute", layers.PermuteArgs{Dims: []string{"width", "height"}}, "dims"},
 		{"Permute", layers.PermuteArgs{Dims: []string{"width", "height", "width"}}, "dims"},
 		{"Permute", layers.PermuteArgs{Dims: []string{"width", "height", "depth"}}, "dims"},
+		{"BasicVarGBlock", layers.BasicVarGBlockArgs{MidC: 8, OutC: 8, Kernel: 2}, "kernel_size"},
+		{"MBConv", layers.MBConvArgs{OutC: 8, SERatio: 1.5}, "se_ratio"},
 		{"Conv1d", layers.Conv1dArgs{OutC: 1, Kernel: 0, Stride: 1, Dilation: 1, Groups: 1}, "kernel_size"},
 	} {
 		v := c.args.(interface{ Validate() error })

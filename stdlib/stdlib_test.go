@@ -25,6 +25,7 @@ var required = map[string]any{
 	"LoadCheckpoint.checkpoint_path":  part.Checkpoint{Path: "x"},
 	"*.out_channels":                  4,
 	"*.mid_channels":                  4,
+	"BasicVarGBlock.mid_channels":     8,
 	"*.dw_channels":                   4,
 	"*.pw_channels":                   4,
 	"*.squeeze_channels":              4,
