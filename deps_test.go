@@ -63,16 +63,17 @@ var policy = []struct {
 	{"qpipe/ops/layer", "qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "what an op is, whatever it does"},
 	{"qpipe/ops/random", "", "the one generator"},
 	{"qpipe/ops/op", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "an op knows no other and no network"},
+	{"qpipe/ops/arith", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "values combined element by element, whatever they are"},
 	{"qpipe/ops/move", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "moves know where values go, not what they mean"},
 	{"qpipe/ops/curve", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "functions of one number, whatever other ops do"},
 	{"qpipe/ops/spread", "qpipe/ops/layer qpipe/ops/grid", "it moves pixels apart and does not know what convolves them"},
 	{"qpipe/ops/convbn", "qpipe/ops/layer qpipe/ops/spread qpipe/ops/grid qpipe/ops/kernel qpipe/ops/kernel/ref qpipe/ops/quant qpipe/ops/tensor", "the heart knows one node at a time"},
-	{"qpipe/ops/nn", "qpipe/ops/op qpipe/ops/move qpipe/ops/curve qpipe/ops/convbn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/random qpipe/ops/tensor", "a network does not know how it is run"},
-	{"qpipe/ops/module", "qpipe/ops/nn qpipe/ops/op qpipe/ops/convbn qpipe/ops/layer qpipe/ops/move qpipe/ops/kernel", "modules are written with a builder, whoever builds"},
+	{"qpipe/ops/nn", "qpipe/ops/op qpipe/ops/arith qpipe/ops/move qpipe/ops/curve qpipe/ops/convbn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/random qpipe/ops/tensor", "a network does not know how it is run"},
+	{"qpipe/ops/module", "qpipe/ops/nn qpipe/ops/op qpipe/ops/arith qpipe/ops/convbn qpipe/ops/layer qpipe/ops/move qpipe/ops/kernel", "modules are written with a builder, whoever builds"},
 	{"qpipe/ops/engine", "qpipe/ops/nn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "the engine knows no op: it walks the table's rows"},
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 
-	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
+	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 

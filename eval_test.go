@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/ops/arith"
+
 	"qpipe/internal/refvec"
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
@@ -127,7 +129,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 		y = b.Apply("cut", move.Slice{End: [3]int{0, 0, 3}}, y)
 		y = b.Act("act", b.Flatten("end", y), kernel.ReLU6)
 	case "mul_out":
-		y = b.Apply(float, op.Mul{}, y, b.GlobalAvgPool("gq", q))
+		y = b.Apply(float, arith.Mul{}, y, b.GlobalAvgPool("gq", q))
 	case "hs_out":
 		y = b.Apply(float, curve.Pointwise{Function: "hard_swish"}, y)
 	}
@@ -164,9 +166,14 @@ func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
 	q = b.Conv("c2", x, convbn.Conv{OutC: 1, Kernel: [2]int{1, 1}})
 	rows := b.AvgPool("rows", x, op.PoolArgs{Kernel: [2]int{1, 2}})
 	columns := b.AvgPool("columns", q, op.PoolArgs{Kernel: [2]int{4, 1}})
-	p = b.Apply("mc", op.Mul{}, b.Apply("hs", curve.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
-	p = b.Apply("mh", op.Mul{}, q, p)
-	return b.Apply("mx", op.Mul{}, p, b.Apply("mr", op.Mul{}, rows, columns)), q
+	p = b.Apply("mc", arith.Mul{}, b.Apply("hs", curve.Pointwise{Function: "hard_swish"}, z), b.GlobalAvgPool("gap", x))
+	p = b.Apply("mh", arith.Mul{}, q, p)
+	p = b.Apply("mx", arith.Mul{}, p, b.Apply("mr", arith.Mul{}, rows, columns))
+	gate := b.GlobalAvgPool("gap2", z)
+	p = b.Add("ag", b.Conv("c3", p, convbn.Conv{OutC: 4, Kernel: [2]int{1, 1}}), gate)
+	p = b.Apply("sg", arith.Sub{}, rows, b.Apply("sx", arith.Sub{}, p, q))
+	p = b.Apply("larger", arith.Max{}, p, b.Apply("joined", arith.Max{}, x, b.Act("xr", x, kernel.ReLU)))
+	return b.Apply("smaller", arith.Min{}, b.Apply("outer", arith.Min{}, columns, p), b.Add("ao", columns, rows)), q
 }
 
 // layouts moves the values of a map of 4×2×4 about, and makes one of the same size of them.
@@ -217,10 +224,10 @@ func curves(b *nn.Builder, x nn.Value) nn.Value {
 // reductions makes one of parts of a map, and resizes it.
 func reductions(b *nn.Builder, x nn.Value) nn.Value {
 	y := b.Apply("mean", op.Reduce{Function: "mean", Axes: [3]bool{false, true, true}}, x)
-	y = b.Apply("gate", op.Mul{}, b.Apply("adaptive", op.AdaptiveAvgPool{Size: [2]int{4, 3}}, x), b.Apply("most", op.AdaptiveMaxPool{Size: [2]int{4, 1}}, y))
+	y = b.Apply("gate", arith.Mul{}, b.Apply("adaptive", op.AdaptiveAvgPool{Size: [2]int{4, 3}}, x), b.Apply("most", op.AdaptiveMaxPool{Size: [2]int{4, 1}}, y))
 	z := b.Apply("sum", op.Reduce{Function: "sum", Axes: [3]bool{true, false, false}}, x)
-	z = b.Apply("gate2", op.Mul{}, b.Apply("max", op.Reduce{Function: "max", Axes: [3]bool{false, true, false}}, z), b.Apply("gmp", op.GlobalMaxPool{}, x))
-	y = b.Apply("bilinear", move.ResizeBilinear{Sampling: move.Sampling{Scale: [2]float32{2, 2}}}, b.Apply("gated", op.Mul{}, y, z))
+	z = b.Apply("gate2", arith.Mul{}, b.Apply("max", op.Reduce{Function: "max", Axes: [3]bool{false, true, false}}, z), b.Apply("gmp", op.GlobalMaxPool{}, x))
+	y = b.Apply("bilinear", move.ResizeBilinear{Sampling: move.Sampling{Scale: [2]float32{2, 2}}}, b.Apply("gated", arith.Mul{}, y, z))
 	y = b.Apply("stretched", move.ResizeBilinear{Sampling: move.Sampling{Size: [2]int{7, 11}, Coordinates: "align_corners"}}, y)
 	return b.Apply("squeezed", move.ResizeBilinear{Sampling: move.Sampling{Scale: [2]float32{0.7, 0.6}, Coordinates: "asymmetric"}}, y)
 }

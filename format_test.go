@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/ops/arith"
+
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
@@ -205,7 +207,8 @@ func allForms(t *testing.T) []*nn.Graph {
 		c := b.AvgPool("ac", b.Input(), op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true, CountIncludePad: true})
 		y := b.BatchNorm("n1", b.Conv("c1", x, convbn.Conv{OutC: 2, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}, Bias: true}), 0, 0)
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
-		y = b.Apply("m", op.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
+		y = b.Apply("m", arith.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
+		y = b.Apply("larger", arith.Max{}, y, b.Apply("smaller", arith.Min{}, y, b.Apply("less", arith.Sub{}, y, x)))
 		for i, o := range []layer.Op{
 			move.Pad{After: [3]int{0, 0, 2}},
 			move.Slice{End: [3]int{0, 0, 2}},
@@ -228,7 +231,7 @@ func allForms(t *testing.T) []*nn.Graph {
 		}
 		y = b.Apply("prelu", curve.PReLU{PerChannel: true}, y)
 		for _, f := range []string{"mean", "sum", "max"} {
-			y = b.Apply("reduced_"+f, op.Mul{}, y, b.Apply("reduce_"+f, op.Reduce{Function: f, Axes: [3]bool{true, false, true}}, y))
+			y = b.Apply("reduced_"+f, arith.Mul{}, y, b.Apply("reduce_"+f, op.Reduce{Function: f, Axes: [3]bool{true, false, true}}, y))
 		}
 		u := b.ConvTranspose("ct", b.MaxPool("ms", x, op.PoolArgs{Kernel: [2]int{2, 2}}), convbn.ConvTranspose{OutC: 2, Kernel: [2]int{1, 1}, Stride: [2]int{2, 2}, OutputPadding: [2]int{1, 1}})
 		k := b.Concat("k", y, d, c, u, b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))

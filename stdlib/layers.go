@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/arith"
 	"qpipe/ops/kernel"
 	"qpipe/ops/op"
 	"qpipe/stdlib/layers"
@@ -14,8 +15,8 @@ func layerParts() part.Catalog {
 			layers.AdaptivePoolArgs{}, layers.NewAdaptiveAvgPool2d),
 		part.LayerPart("AdaptiveMaxPool2d", "Maxima of blocks, so many that the output has a given size.",
 			layers.AdaptivePoolArgs{}, layers.NewAdaptiveMaxPool2d),
-		part.LayerPart("Add", "Sum of two maps of one shape.",
-			layers.NoArgs{}, layers.Of(op.Add{})),
+		part.LayerPart("Add", "Sum of two maps; an extent of 1 is repeated. Of one shape, a convolution in front takes the sum.",
+			layers.NoArgs{}, layers.Of(arith.Add{})),
 		part.LayerPart("AvgPool2d", "Mean over windows.",
 			layers.AvgPoolDefaults(), layers.NewAvgPool2d),
 		part.LayerPart("BatchNorm2d", "Batch normalization.",
@@ -50,12 +51,16 @@ func layerParts() part.Catalog {
 			layers.LeakyReLUDefaults(), layers.NewLeakyReLU),
 		part.LayerPart("Linear", "Fully connected layer over all features.",
 			layers.LinearDefaults(), layers.NewLinear),
+		part.LayerPart("Max", "The larger of two maps, element by element; an extent of 1 is repeated.",
+			layers.NoArgs{}, layers.Of(arith.Max{})),
 		part.LayerPart("MaxPool2d", "Maximum over windows.",
 			layers.MaxPoolDefaults(), layers.NewMaxPool2d),
+		part.LayerPart("Min", "The smaller of two maps, element by element; an extent of 1 is repeated.",
+			layers.NoArgs{}, layers.Of(arith.Min{})),
 		part.LayerPart("Mish", "x·tanh(log(1 + exp(x))).",
 			layers.NoArgs{}, layers.Curve("mish")),
 		part.LayerPart("Mul", "Product of two maps; an extent of 1 is repeated, so that 1×1×C scales channels.",
-			layers.NoArgs{}, layers.Of(op.Mul{})),
+			layers.NoArgs{}, layers.Of(arith.Mul{})),
 		part.LayerPart("Pad", "A map with a border.",
 			layers.PadDefaults(), layers.NewPad),
 		part.LayerPart("Permute", "A map with its axes in another order.",
@@ -86,6 +91,8 @@ func layerParts() part.Catalog {
 			layers.SliceDefaults(), layers.NewSlice),
 		part.LayerPart("Softplus", "log(1 + exp(x)).",
 			layers.NoArgs{}, layers.Curve("softplus")),
+		part.LayerPart("Sub", "The first map minus the second; an extent of 1 is repeated.",
+			layers.NoArgs{}, layers.Of(arith.Sub{})),
 		part.LayerPart("Tanh", "The hyperbolic tangent.",
 			layers.NoArgs{}, layers.Curve("tanh")),
 		part.LayerPart("Upsample", "A map with more, or fewer, pixels: nearest or bilinear.",

@@ -3,6 +3,8 @@
 package optest
 
 import (
+	"slices"
+
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
@@ -19,19 +21,15 @@ type Case struct {
 }
 
 // Cases are the ops that are tried.
-func Cases() []Case {
+func Cases() []Case { return slices.Concat(cases(), arithCases()) }
+
+func cases() []Case {
 	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
-	gate, pixels := tensor.Shape{H: 1, W: 1, C: 4}, tensor.Shape{H: 6, W: 5, C: 1}
 	pool := op.PoolArgs{Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Padding: [2]int{1, 0}}
 	counted := pool
 	counted.CountIncludePad = true
 	return []Case{
 		{op.Input{Shape: s}, nil},
-		{op.Add{}, []tensor.Shape{s, s}},
-		{op.Mul{}, []tensor.Shape{s, s}},
-		{op.Mul{}, []tensor.Shape{s, gate}},
-		{op.Mul{}, []tensor.Shape{pixels, s}},
-		{op.Mul{}, []tensor.Shape{pixels, gate}},
 		{op.Concat{}, []tensor.Shape{s, small}},
 		{op.Concat{}, []tensor.Shape{s, small, s}},
 		{op.MaxPool(pool), []tensor.Shape{s}},

@@ -54,6 +54,10 @@ func TestFuse(t *testing.T) {
 			n := b.BatchNorm("n", conv(b, "c", b.Input(), 3, 3, 1), 0, 0)
 			return b.Add("a", n, b.Act("r", n, kernel.ReLU))
 		}, "input<>input c<input>c+n r<c>r a<c,r>a"},
+		{"a gate is added to a conv by a node of its own", func(b *nn.Builder) nn.Value {
+			c := conv(b, "c", b.Input(), 3, 3, 1)
+			return b.Act("r", b.Add("a", c, b.GlobalAvgPool("g", b.Input())), kernel.ReLU)
+		}, "input<>input c<input>c g<input>g a<c,g>a r<a>r"},
 		{"x + x", func(b *nn.Builder) nn.Value {
 			c := conv(b, "c", b.Input(), 3, 3, 1)
 			return b.Add("a", c, c)

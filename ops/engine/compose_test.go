@@ -101,13 +101,8 @@ func (c *compose64) node(n *layer.Node) []float64 {
 			}
 		}
 		return act64(y, n.Act)
-	case n.Kind.Name == "add":
-		for i, v := range c.operand(n.In[1]) {
-			x[i] += v
-		}
-		return x
-	case n.Kind.Name == "mul":
-		return c.mul(n, x, c.operand(n.In[1]))
+	case pair64(n.Kind.Name) != nil:
+		return c.pair(n, x, c.operand(n.In[1]))
 	case curve64(n.Kind.Name) != nil:
 		for i, v := range x {
 			x[i] = curve64(n.Kind.Name)(v)
@@ -137,8 +132,19 @@ func curve64(name string) func(v float64) float64 {
 	}[name]
 }
 
-// mul is the product, with extents of 1 repeated.
-func (c *compose64) mul(n *layer.Node, x, y []float64) []float64 {
+// pair64 is the function of ops of two operands.
+func pair64(name string) func(x, y float64) float64 {
+	return map[string]func(x, y float64) float64{
+		"add": func(x, y float64) float64 { return x + y },
+		"sub": func(x, y float64) float64 { return x - y },
+		"mul": func(x, y float64) float64 { return x * y },
+		"max": math.Max,
+		"min": math.Min,
+	}[name]
+}
+
+// pair is such a function of two values, with extents of 1 repeated.
+func (c *compose64) pair(n *layer.Node, x, y []float64) []float64 {
 	out := make([]float64, n.Shape.WithN(c.n).Len())
 	a, b := nodesOf(c.g)[n.In[0]].Shape, nodesOf(c.g)[n.In[1]].Shape
 	at := func(s tensor.Shape, image, h, w, ch int) int {
@@ -149,7 +155,7 @@ func (c *compose64) mul(n *layer.Node, x, y []float64) []float64 {
 		for h := range n.Shape.H {
 			for w := range n.Shape.W {
 				for ch := range n.Shape.C {
-					out[k] = x[at(a, image, h, w, ch)] * y[at(b, image, h, w, ch)]
+					out[k] = pair64(n.Kind.Name)(x[at(a, image, h, w, ch)], y[at(b, image, h, w, ch)])
 					k++
 				}
 			}

@@ -3,7 +3,11 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"qpipe/ops/arith"
+	"qpipe/ops/layer"
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
@@ -78,11 +82,11 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 			if r.IntN(3) > 0 || z.Shape() != s { // a gate of its channels
 				z = b.GlobalAvgPool(name("gate", i), z)
 			}
+			in := []nn.Value{x, z}
 			if r.IntN(2) == 0 {
-				y = b.Apply(name("mul", i), op.Mul{}, x, z)
-			} else {
-				y = b.Apply(name("mul", i), op.Mul{}, z, x)
+				slices.Reverse(in)
 			}
+			y = b.Apply(name("pair", i), []layer.Op{arith.Mul{}, arith.Mul{}, arith.Add{}, arith.Sub{}, arith.Max{}, arith.Min{}}[r.IntN(6)], in...)
 		default:
 			y = randomUnit(b, r, i, x, open, read)
 		}

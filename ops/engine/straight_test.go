@@ -143,7 +143,7 @@ func (f *bare) straight() {
 // gate tells for each output of what quantization q the gradient passes: between the outermost codes. Where that is a
 // matter of rounding dy becomes 0.
 func gate(y, dy []float32, q kernel.Quant, on bool, n *layer.Node) (masked []float32, c clipped) {
-	masked, c.quantized = slices.Clone(dy), on && n.HasQuant()
+	masked, c.quantized = slices.Clone(dy), on && n.HasQuant() && slices.Min(y) < slices.Max(y) // x - x is never clipped
 	lo, hi := float64(q.Min-q.Zero)-0.5, float64(q.Max-q.Zero)+0.5
 	for i, v := range y {
 		at := float64(v)

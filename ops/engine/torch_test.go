@@ -56,6 +56,7 @@ func TestTorch(t *testing.T) {
 	files, err := filepath.Glob("testdata/torch/*.json")
 	must(t, err)
 	ops := map[string]layer.Op{}
+	maps.Copy(ops, torchArith())
 	maps.Copy(ops, torchCurves())
 	maps.Copy(ops, torchLayouts())
 	maps.Copy(ops, torchWindows())

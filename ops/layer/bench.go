@@ -128,6 +128,21 @@ func (b *Bench) Complete(o *grid.Output, st grid.Step, q *quant.Node, w grid.Wri
 	return o.Forward(st, q)
 }
 
+// JoinedFormat is how an output that Joins is quantized: by the node's own format, or that of all operands where it is one.
+func (b *Bench) JoinedFormat(q *quant.Node) (f kernel.Quant, on, codes bool) {
+	own, on, codes := grid.Format(q)
+	if !on || !codes {
+		return own, on, codes
+	}
+	first := b.In[0]
+	for _, x := range b.In {
+		if !x.OnGrid || x.Format != first.Format {
+			return own, true, true
+		}
+	}
+	return Joined(own, first.Format), true, true
+}
+
 // Gate masks chunk i of the gradient of the output, and returns it.
 func (b *Bench) Gate(o *grid.Output, i int) []float32 {
 	e0, e1 := o.Elements(i)

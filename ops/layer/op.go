@@ -69,5 +69,14 @@ func Same(_ *Node, in []tensor.Shape) (tensor.Shape, error) {
 	return in[0], nil
 }
 
+// Shapes are those of operands.
+func Shapes(in []Source) []tensor.Shape {
+	var list []tensor.Shape
+	for _, x := range in {
+		list = append(list, x.Shape)
+	}
+	return list
+}
+
 // Like returns a node whose output is like the operand.
 func Like(k *Kind, in Source) *Node { return &Node{Kind: k, Shape: in.Shape, Origin: in.Origin} }

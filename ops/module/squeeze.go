@@ -1,10 +1,10 @@
 package module
 
 import (
+	"qpipe/ops/arith"
 	"qpipe/ops/convbn"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
-	"qpipe/ops/op"
 )
 
 // SEBlock multiplies every channel by a number that follows from the means of all channels (squeeze-and-excitation, Hu et
@@ -20,7 +20,7 @@ func (s SEBlock) Add(b *nn.Builder, name string, x nn.Value) nn.Value {
 	y := b.GlobalAvgPool(name+".pool", x)
 	y = b.Apply(name+".act", s.Act, pixelwise(b, name+".fc1", y, s.Squeeze))
 	y = b.Apply(name+".gate", s.Gate, pixelwise(b, name+".fc2", y, x.Shape().C))
-	return b.Apply(name+".mul", op.Mul{}, x, y)
+	return b.Apply(name+".mul", arith.Mul{}, x, y)
 }
 
 // pixelwise is a 1×1 convolution with bias.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"qpipe/ops/arith"
+
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
@@ -132,8 +134,8 @@ func (b *Builder) Act(name string, x Value, a kernel.Act) Value {
 	return b.Apply(name, op.Act{Act: a}, x)
 }
 
-// Add adds two values of the same shape.
-func (b *Builder) Add(name string, x, y Value) Value { return b.Apply(name, op.Add{}, x, y) }
+// Add adds two values; one with an extent of 1 is repeated along it.
+func (b *Builder) Add(name string, x, y Value) Value { return b.Apply(name, arith.Add{}, x, y) }
 
 // Concat joins values of the same height and width along the channels.
 func (b *Builder) Concat(name string, xs ...Value) Value {

@@ -70,7 +70,7 @@ func (f *fuser) normed(i int) int {
 // that reads it: it is the last of the add's operands that could.
 func (f *fuser) takesSum(end int) (add int, ok bool) {
 	add, ok = f.only(end, layer.Sum)
-	if !ok {
+	if !ok || f.repeats(add) {
 		return 0, false
 	}
 	for _, o := range f.nodes[add].In {
@@ -81,6 +81,11 @@ func (f *fuser) takesSum(end int) (add int, ok bool) {
 		}
 	}
 	return add, true
+}
+
+// repeats reports whether node i has an operand of another shape than its own.
+func (f *fuser) repeats(i int) bool {
+	return slices.ContainsFunc(f.nodes[i].In, func(j int) bool { return f.nodes[j].Shape != f.nodes[i].Shape })
 }
 
 // endsHead reports whether node i is a conv, or a BN right behind one.

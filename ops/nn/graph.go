@@ -8,6 +8,8 @@ package nn
 import (
 	"slices"
 
+	"qpipe/ops/arith"
+
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
@@ -71,7 +73,7 @@ type node struct {
 
 // kinds is the table of ops, a row each.
 func kinds() []*layer.Kind {
-	return slices.Concat(op.Kinds(), move.Kinds(), curve.Kinds(), convbn.Kinds())
+	return slices.Concat(op.Kinds(), arith.Kinds(), move.Kinds(), curve.Kinds(), convbn.Kinds())
 }
 
 // Ops are the names of all ops.
@@ -191,7 +193,7 @@ func (g *Graph) module(n *node) Module {
 		m.Inputs = append(m.Inputs, g.nodes[i].Name)
 	}
 	first := n
-	for first.Kind.Aligned {
+	for first.Kind.Aligned && g.nodes[first.In[0]].Shape.Len() == first.Shape.Len() { // else it repeats its operand
 		first = g.nodes[first.In[0]]
 	}
 	m.Map = first.Shape

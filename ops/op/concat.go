@@ -6,7 +6,6 @@ import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
-	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
 
@@ -71,7 +70,7 @@ func newConcat(n *layer.Node, b *layer.Bench) layer.Runner {
 		r.parts = append(r.parts, joint{x: x, width: w, unit: make([]float32, w), mul: make([]float32, w)})
 	}
 	r.out.Init(b.Machine)
-	r.out.Fill, r.out.Target, r.out.Format, r.back = r.fill, r.target, r.format, r.backChunk
+	r.out.Fill, r.out.Target, r.out.Format, r.back = r.fill, r.target, b.JoinedFormat, r.backChunk
 	return r
 }
 
@@ -88,21 +87,6 @@ func (r *concatRunner) Forward(n int, st grid.Step) grid.Value {
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)
-}
-
-// format is the node's own, or that of all operands where it is one.
-func (r *concatRunner) format(q *quant.Node) (f kernel.Quant, on, codes bool) {
-	own, on, codes := grid.Format(q)
-	if !on || !codes {
-		return own, on, codes
-	}
-	first := r.parts[0].x
-	for _, p := range r.parts {
-		if !p.x.OnGrid || p.x.Format != first.Format {
-			return own, true, true
-		}
-	}
-	return layer.Joined(own, first.Format), true, true
 }
 
 func (r *concatRunner) target(q kernel.Quant) {

@@ -1,5 +1,5 @@
 // Package op has the ops of networks, a file each, with all their forms: float, calibration and QAT, forward and backward,
-// and int8. Package layer says what an op is; functions of one number are package curve's, what moves values package move's, convolutions and BN, which are trained quantized together, are
+// and int8. Package layer says what an op is; functions of one number are package curve's, what combines two values is package arith's, what moves values package move's, convolutions and BN, which are trained quantized together, are
 // package convbn's.
 package op
 
@@ -11,8 +11,6 @@ import (
 func Kinds() []*layer.Kind {
 	kinds := []*layer.Kind{
 		inputKind,
-		addKind,
-		mulKind,
 		concatKind,
 		maxPoolKind,
 		avgPoolKind,

@@ -149,6 +149,16 @@ class Model:
         scale = self.format(node)[0]
         return self.requantize(node, a.centered().astype(f32) * (a.scale / scale) + b.centered().astype(f32) * (b.scale / scale))
 
+    def sub(self, node, a, b):
+        scale = self.format(node)[0]
+        return self.requantize(node, a.centered().astype(f32) * (a.scale / scale) - b.centered().astype(f32) * (b.scale / scale))
+
+    def max(self, node, a, b, choose=np.maximum):
+        return self.requantize(node, choose(*(x.centered().astype(f32) * x.scale for x in (a, b))) / self.format(node)[0])
+
+    def min(self, node, a, b):
+        return self.max(node, a, b, np.minimum)
+
     def mul(self, node, a, b):
         acc = a.centered() * b.centered()
         return self.requantize(node, acc.astype(f32) * (a.scale * b.scale / self.format(node)[0]))

@@ -71,6 +71,23 @@ def prelus():
     case("prelu_channels", lambda x, weight: F.prelu(x, weight), x, weight=noise("slopes", 3))
 
 
+def pairs():
+    x, y = noise("pairs", 2, 4, 3, 5), noise("second", 2, 4, 3, 5)
+    y.ravel()[::3] = x.ravel()[::3]  # equal elements share a gradient
+    gate, row, column, plane = y[:, :, :1, :1], y[:, :, :1], y[:, :, :, 1:2], y[:, 2:3]
+    case("add_gate", torch.add, x, gate)
+    case("add_outer", torch.add, column[:, 1:2], row)
+    case("sub", torch.sub, x, y)
+    case("sub_row", torch.sub, row, x)
+    case("mul", torch.mul, x, y)
+    case("mul_gate", torch.mul, x, gate)
+    case("mul_plane", torch.mul, plane, x)
+    case("max", torch.maximum, x, y)
+    case("max_column", torch.maximum, x, column)
+    case("min", torch.minimum, x, y)
+    case("min_plane", torch.minimum, plane, x)
+
+
 def layouts():
     """Ops that only move values."""
     x, wide, tall = noise("layouts", 2, 4, 6, 5), noise("wide", 2, 12, 2, 3), noise("tall", 2, 3, 4, 6)
@@ -172,6 +189,7 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     curves()
     prelus()
+    pairs()
     layouts()
     windows()
     reductions()

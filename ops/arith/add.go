@@ -1,4 +1,4 @@
-package op
+package arith
 
 import (
 	"qpipe/ops/grid"
@@ -6,13 +6,22 @@ import (
 	"qpipe/ops/layer"
 )
 
-// Add adds two values of the same shape, where no convolution takes the addition.
+// Add adds two values. Of one shape, they may be added in the accumulator of a convolution; else one of them is repeated, and the
+// addition is always a node of its own.
 type Add struct{}
 
 var addKind = &layer.Kind{
 	Name: "add", Least: 2, Most: 2, Role: layer.Sum, Flat: true, Aligned: true,
-	Shape: layer.Same, Train: newAdd, Integer: newAdd8,
+	Shape: broadcast, Train: newAdd, Integer: newAdd8,
+	Room: func(n *layer.Node, b *layer.Bench) layer.Room {
+		if sameShape(b) {
+			return n.PlainRoom()
+		}
+		return pairRoom(n, b)
+	},
 }
+
+func sameShape(b *layer.Bench) bool { return b.In[0].Shape == b.In[1].Shape }
 
 // Kind implements Op.
 func (Add) Kind() *layer.Kind { return addKind }
@@ -20,10 +29,13 @@ func (Add) Kind() *layer.Kind { return addKind }
 // Node implements Op.
 func (Add) Node(in []layer.Source) (*layer.Node, error) {
 	x, y := in[0], in[1]
-	if x.Shape != y.Shape || x.Origin != y.Origin {
+	switch {
+	case x.Shape == y.Shape && x.Origin == y.Origin:
+		return layer.Like(addKind, x), nil
+	case x.Shape != x.Origin || y.Shape != y.Origin: // features in the order of a map, and others
 		return nil, layer.BadArg("", "cannot add %s (%v) and %s (%v)", x.Name, x.Shape, y.Name, y.Shape)
 	}
-	return layer.Like(addKind, x), nil
+	return pairNode(addKind, "add", in)
 }
 
 type addRunner struct {
@@ -39,6 +51,9 @@ type addRunner struct {
 }
 
 func newAdd(n *layer.Node, b *layer.Bench) layer.Runner {
+	if !sameShape(b) {
+		return newPair(spreadSum(), n, b)
+	}
 	c := n.Shape.C
 	r := &addRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c), one: layer.Constant(c, 1), zero: make([]float32, c)}
 	r.x, r.y = b.In[0], b.In[1]
@@ -103,6 +118,9 @@ type add8 struct {
 }
 
 func newAdd8(n *layer.Node, b *layer.Bench) layer.Integer {
+	if !sameShape(b) {
+		return newPair8(spreadSum(), n, b)
+	}
 	r := &add8{Rows: layer.NewRows(n, b), one: layer.Constant(n.Shape.C, 1), zero: make([]float32, n.Shape.C)}
 	r.Unit(layer.Constant(n.Shape.C, b.In[0].Format.Scale), b.In[1].Value)
 	return r
