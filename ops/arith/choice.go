@@ -5,11 +5,11 @@ import (
 	"qpipe/ops/layer"
 )
 
-// Max is the larger of two values, Min the smaller one. Where they are equal each gets half of the gradient, as in PyTorch.
-type (
-	Max struct{}
-	Min struct{}
-)
+// Max is the larger of two values. Where they are equal each gets half of the gradient, as in PyTorch.
+type Max struct{}
+
+// Min is the smaller of two values, with Max's gradient.
+type Min struct{}
 
 var (
 	maxKind = choosing(false).kind(layer.Kind{Name: "max", Output: layer.Joins, Rereads: true})
