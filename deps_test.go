@@ -62,7 +62,7 @@ var policy = []struct {
 
 	{"qpipe/ops/layer", "qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "what an op is, whatever it does"},
 	{"qpipe/ops/random", "", "the one generator"},
-	{"qpipe/ops/op", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "an op knows no other and no network"},
+	{"qpipe/ops/op", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/random qpipe/ops/tensor", "an op knows no other and no network"},
 	{"qpipe/ops/arith", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "values combined element by element, whatever they are"},
 	{"qpipe/ops/move", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "moves know where values go, not what they mean"},
 	{"qpipe/ops/curve", "qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/quant qpipe/ops/tensor", "functions of one number, whatever other ops do"},

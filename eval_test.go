@@ -119,7 +119,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	p, q := products(b, x, z)
-	p = layouts(b, p)
+	p = layouts(b, b.Apply("drop", op.Dropout{P: 0.3}, p))
 	k := b.Concat("k", y, z, p, padded(b, c, x), transposed(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", curves(b, k))
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", curve.Pointwise{Function: "hard_swish"}, f)), 3, true)

@@ -210,6 +210,7 @@ func allForms(t *testing.T) []*nn.Graph {
 		y = b.Apply("m", arith.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
 		y = b.Apply("larger", arith.Max{}, y, b.Apply("smaller", arith.Min{}, y, b.Apply("less", arith.Sub{}, y, x)))
 		for i, o := range []layer.Op{
+			op.Dropout{P: 0.3},
 			move.Pad{After: [3]int{0, 0, 2}},
 			move.Slice{End: [3]int{0, 0, 2}},
 			move.ChannelShuffle{Groups: 2},

@@ -107,6 +107,8 @@ func TestLayersRefuse(t *testing.T) {
 		{"Permute", layers.PermuteArgs{Dims: []string{"width", "height", "depth"}}, "dims"},
 		{"BasicVarGBlock", layers.BasicVarGBlockArgs{MidC: 8, OutC: 8, Kernel: 2}, "kernel_size"},
 		{"MBConv", layers.MBConvArgs{OutC: 8, SERatio: 1.5}, "se_ratio"},
+		{"Dropout", layers.DropoutArgs{P: 1}, "p"},
+		{"Dropout2d", layers.DropoutArgs{P: -0.1}, "p"},
 		{"Conv1d", layers.Conv1dArgs{OutC: 1, Kernel: 0, Stride: 1, Dilation: 1, Groups: 1}, "kernel_size"},
 	} {
 		v := c.args.(interface{ Validate() error })

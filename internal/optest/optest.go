@@ -107,6 +107,8 @@ func cases() []Case {
 		{convbn.ConvTranspose{OutC: 5, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}, []tensor.Shape{small}},
 		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},
 		{convbn.Linear{Out: 3, Bias: true, PerPixel: true}, []tensor.Shape{s}},
+		{op.Dropout{P: 0.3}, []tensor.Shape{s}},
+		{op.Dropout{P: 0.5, Channels: true}, []tensor.Shape{small}},
 		{convbn.BatchNorm{}, []tensor.Shape{s}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,8 +45,15 @@ func partialEpoch(t testing.TB) *bench {
 	return b.add(&count{}, nil)
 }
 
+// dropping has a dropout, whose draws differ from step to step.
+func dropping(t testing.TB) *bench {
+	b := newBench(t, nn.QAT, nn.WithBN)
+	b.Model = tinyNetWith(t, nn.QAT, nn.WithBN, int8Config, true)
+	return b.add(saver{}, every(0, 3))
+}
+
 var jobs = map[string]func(testing.TB) *bench{
-	"eventful": eventful, "plain": plain, "calibrating": calibrating, "partial epoch": partialEpoch,
+	"eventful": eventful, "plain": plain, "calibrating": calibrating, "partial epoch": partialEpoch, "dropping": dropping,
 }
 
 // TestInterruptAnywhere: a run that is stopped after any step and then resumed ends with the
@@ -131,9 +139,16 @@ func TestResumeFromEveryCheckpoint(t *testing.T) {
 
 // TestThreads: the bytes do not depend on the number of workers and readers.
 func TestThreads(t *testing.T) {
+	for _, job := range []func(testing.TB) *bench{eventful, dropping} {
+		sameOnThreads(t, job)
+	}
+}
+
+func sameOnThreads(t *testing.T, job func(testing.TB) *bench) {
+	t.Helper()
 	var want string
 	for n := 1; n <= 3; n++ {
-		b := eventful(t)
+		b := job(t)
 		b.Workers, b.Readers = engine.NewWorkers(n), n
 		b.must(t)
 		b.Workers.Close()
@@ -143,7 +158,7 @@ func TestThreads(t *testing.T) {
 			t.Errorf("%d threads end elsewhere than one%s", n, firstDifference(got, want))
 		}
 	}
-	b := eventful(t)
+	b := job(t)
 	b.Seed++
 	b.must(t)
 	if text(b.kept.last("last")) == want {
@@ -352,4 +367,48 @@ func firstDifference(a, b string) string {
 	}
 	cut := func(s string) string { return strings.ToValidUTF8(s[max(0, min(n, len(s))-60):min(len(s), n+60)], "") }
 	return fmt.Sprintf(":\n  got  …%s…\n  want …%s…", cut(a), cut(b))
+}
+
+// keyed runs networks on the CPU and notes the keys of their steps.
+type keyed struct {
+	engine.CPU
+	seen *[]uint64
+}
+
+type keyedNet struct {
+	engine.Compiled
+	seen *[]uint64
+}
+
+// Compile implements engine.Engine.
+func (k keyed) Compile(g *nn.Graph, batch int, training bool) (engine.Compiled, error) {
+	e, err := k.CPU.Compile(g, batch, training)
+	return keyedNet{e, k.seen}, err
+}
+
+// SetKey implements engine.Compiled.
+func (k keyedNet) SetKey(key uint64) {
+	*k.seen = append(*k.seen, key)
+	k.Compiled.SetKey(key)
+}
+
+// TestKeysOfSteps: every step of every epoch draws with a key of its own, which depends on the seed, and on the step in the
+// whole training, not in the process.
+func TestKeysOfSteps(t *testing.T) {
+	of := func(b *bench) (seen []uint64) {
+		b.Engine = keyed{engine.CPU{Kernels: b.Kernels, Workers: b.Workers}, &seen}
+		b.must(t)
+		return seen
+	}
+	whole, other := dropping(t), dropping(t)
+	other.Seed++
+	a, b := of(whole), of(other)
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	if len(slices.Compact(all)) != 16 {
+		t.Errorf("the 8 steps of two seeds have the keys %x and %x", a, b)
+	}
+	if c := of(dropping(t).from(whole.kept.last("fire-3"))); !slices.Equal(c, a[3:]) {
+		t.Errorf("resumed after step 3 the keys are %x, want %x", c, a[3:])
+	}
 }

@@ -100,6 +100,7 @@ func (t *trainer) step() error {
 
 // differentiate computes the batch's loss and every parameter's gradient.
 func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
+	t.net.SetKey(t.draw())
 	y := t.net.ForwardAll(b.Inputs(), n, engine.Train)
 	loss, err := t.loss(t.answers.to(b, y))
 	switch {
@@ -116,6 +117,16 @@ func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 		return 0, &Failure{Module: node, Err: fmt.Errorf("%s is not finite: a smaller learning rate usually helps", what)}
 	}
 	return loss, nil
+}
+
+// drawn begins the keys of what steps draw: "dropout".
+const drawn = 0x64726f706f7574
+
+// draw is the key of what the present step draws at random.
+func (t *trainer) draw() uint64 {
+	var r part.Rand
+	r.Seed(drawn, uint64(t.run.seed), uint64(t.run.state.Step))
+	return r.Uint64()
 }
 
 // loss computes the loss and the gradients of the outputs.

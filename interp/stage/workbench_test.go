@@ -19,6 +19,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -65,6 +66,12 @@ func tinyNet(t testing.TB, form nn.Form, mode nn.Mode) *nn.Graph {
 
 func tinyNetOf(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) nn.QConfig) *nn.Graph {
 	t.Helper()
+	return tinyNetWith(t, form, mode, config, false)
+}
+
+// tinyNetWith is that net, with a dropout in front of the linear layer if drop is set.
+func tinyNetWith(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) nn.QConfig, drop bool) *nn.Graph {
+	t.Helper()
 	b := nn.NewBuilder(tensor.Shape{H: 5, W: 5, C: 1})
 	x := b.Input()
 	for i, c := range []int{4, 6} {
@@ -74,6 +81,9 @@ func tinyNetOf(t testing.TB, form nn.Form, mode nn.Mode, config func(nn.Module) 
 		x = b.Act(name+".act", x, kernel.ReLU)
 	}
 	x = b.GlobalAvgPool("head.pool", x)
+	if drop {
+		x = b.Apply("head.drop", op.Dropout{P: 0.4}, x)
+	}
 	g, err := b.Graph(b.Linear("head.fc", x, 3, true))
 	if err != nil {
 		t.Fatal(err)

@@ -59,14 +59,14 @@ func (e *Net) place() {
 	e.cells, e.outs, e.integer = make([]*cell, 0, len(nodes)), outs, e.graph.Form() == nn.Quantized
 	for i, n := range nodes {
 		c := &cell{Node: n, place: i, root: i, last: i}
-		if n.Kind.View {
+		if e.view(n) {
 			c.root = e.cells[n.In[0]].root
 		}
 		e.cells = append(e.cells, c)
 		for _, j := range n.In {
 			r := e.root(j)
 			r.last = max(r.last, i)
-			if !n.Kind.View {
+			if !e.view(n) {
 				r.readers = append(r.readers, c)
 			}
 		}
@@ -82,6 +82,9 @@ func (e *Net) place() {
 		}
 	}
 }
+
+// view reports whether the node's output is its operand.
+func (e *Net) view(n *layer.Node) bool { return n.Kind.View || n.Kind.Rests && !e.training }
 
 // furnish sets up the cell's bench, but for its buffers; input counts the inputs in front of it.
 func (e *Net) furnish(c *cell, input int) {

@@ -17,6 +17,7 @@ type Compiled interface {
 	ForwardAll(x [][]float32, n int, ph Phase) [][]float32
 	Backward(dy []float32)
 	BackwardAll(dy [][]float32)
+	SetKey(key uint64)
 	NotFinite() (node, what string, bad bool)
 	Keep()
 	Output(node string) (values []float32, scale float32, zero int32, ok bool)

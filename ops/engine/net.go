@@ -45,6 +45,7 @@ type Net struct {
 	x       [][]float32 // by input
 	y       [][]float32 // by output
 	result  [][]float32 // room for the outputs' values, by output
+	key     uint64      // of what training steps draw at random
 	trained bool        // the last Forward was a training step
 	times   *profile
 
@@ -107,6 +108,10 @@ func (e *Net) forward(n int, ph Phase) [][]float32 {
 	return e.outputs(n)
 }
 
+// SetKey sets the key of what training steps draw at random from now on: steps with other keys draw other numbers, steps with
+// the same key the same.
+func (e *Net) SetKey(key uint64) { e.key = key }
+
 // check refuses a call that the net was not compiled for.
 func (e *Net) check(n int, ph Phase) {
 	fits, inputs := n >= 1 && n <= e.batch && (ph != Train || e.training), 0
@@ -126,11 +131,11 @@ func (e *Net) check(n int, ph Phase) {
 func (e *Net) step(ph Phase) grid.Step {
 	switch e.graph.Form() {
 	case nn.Float:
-		return grid.Step{Train: ph == Train}
+		return grid.Step{Train: ph == Train, Key: e.key}
 	case nn.Calibration:
 		return grid.Step{Observe: ph != Eval, Quantize: ph == Eval}
 	}
-	return grid.Step{Train: ph == Train, Observe: ph != Eval, Quantize: ph != Calibrate}
+	return grid.Step{Train: ph == Train, Observe: ph != Eval, Quantize: ph != Calibrate, Key: e.key}
 }
 
 // unready reports whether a node that is planned to have codes cannot have them in

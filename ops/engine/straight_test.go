@@ -242,11 +242,15 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 	}
 	f.run(operands, n)
 	q, on := format(g, place)
+	from := e.root(c.In[0]).value.Format
+	if tr.wider > 0 {
+		q.Scale, from.Scale = q.Scale*tr.wider, from.Scale*tr.wider
+	}
 	if on && c.value.Format != q {
 		t.Errorf("%s: the output has the format %+v, and the int8 form has %+v", form, c.value.Format, q)
 	}
-	if x := e.root(c.In[0]).value.Format; !c.HasQuant() && c.value.Format != x {
-		t.Errorf("%s: the output is passed on with the format %+v, and came with %+v", form, c.value.Format, x)
+	if !c.HasQuant() && c.value.Format != from {
+		t.Errorf("%s: the output is passed on with the format %+v, and came with %+v", form, c.value.Format, from)
 	}
 	made, _, _, _ := e.Output("op")
 	tr.compareOutput(t, form, made, f.y, c.value.Format, q, on)

@@ -13,6 +13,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -26,6 +27,7 @@ type trial struct {
 	plain  bool // so are its operands, which nothing else reads
 	frozen bool // its BN
 	mode   nn.Mode
+	wider  float32 // in training its output's grid is its operand's times this; 0 for the same
 	build  func(b *nn.Builder, x []nn.Value) nn.Value
 	folded func(b *nn.Builder, x []nn.Value) nn.Value // what is built where the BN was folded before; nil for the same
 }
@@ -41,6 +43,9 @@ func trials() []trial {
 				return x[0]
 			}
 			return b.Apply("op", c.Op, x...)
+		}
+		if d, ok := c.Op.(op.Dropout); ok {
+			one.wider = float32(1 / (1 - d.P))
 		}
 		if len(c.In) == 0 {
 			one.in = []tensor.Shape{{H: 4, W: 4, C: 2}}
@@ -140,6 +145,13 @@ func (tr *trial) runs(t *testing.T) bool {
 	g := tr.around(t)
 	i := g.Place("op")
 	return i >= 0 && !nodesOf(g)[i].Kind.View
+}
+
+// kind is the row of the node "op".
+func (tr *trial) kind(t *testing.T) *layer.Kind {
+	t.Helper()
+	g := tr.around(t)
+	return nodesOf(g)[g.Place("op")].Kind
 }
 
 // floats is the node that is not quantized: the last.

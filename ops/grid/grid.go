@@ -49,9 +49,10 @@ type Grad struct {
 
 // Step says what a forward pass includes.
 type Step struct {
-	Train    bool // batch statistics, and what the backward pass needs is kept
-	Observe  bool // observers see the outputs
-	Quantize bool // weights and outputs are quantized
+	Train    bool   // batch statistics, and what the backward pass needs is kept
+	Observe  bool   // observers see the outputs
+	Quantize bool   // weights and outputs are quantized
+	Key      uint64 // of what a training step draws at random
 }
 
 // Workers runs tasks, each exactly once, and returns when all are done. Which

@@ -22,6 +22,7 @@ type Kind struct {
 	Flat    bool // takes a flattened map
 	Aligned bool // the output's elements are in the order of the first operand's, one for one
 	View    bool // its output is its operand, as it lies in memory
+	Rests   bool // outside of training it is a view
 	Floats  bool // in the int8 form it takes float32 values, too
 	Rereads bool // its backward pass reads its operands' values again
 
@@ -33,7 +34,7 @@ type Kind struct {
 	Restore func(n *Node, f Fields) (Body, error)
 	// Train makes what runs the float, the calibration and the QAT form.
 	Train func(n *Node, b *Bench) Runner
-	// Integer makes what runs the int8 form; its codes equal those of a QAT evaluation.
+	// Integer makes what runs the int8 form; its codes equal those of a QAT evaluation. Nil of a view.
 	Integer func(n *Node, b *Bench) Integer
 	// Room says what running the node needs besides its output; Train and Integer find it in the
 	// bench. Nil for nothing but a block of a row for each worker.

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"hash/fnv"
 	"math"
 
 	"qpipe/ops/random"
@@ -33,10 +32,8 @@ func (g *Graph) alloc() {
 type normal struct{ bits random.SplitMix }
 
 func newNormal(seed int64, name string) *normal {
-	h := fnv.New64a()
-	h.Write([]byte(name))
 	r := &normal{random.SplitMix(seed)}
-	r.bits = random.SplitMix(r.bits.Next() ^ h.Sum64())
+	r.bits = random.SplitMix(r.bits.Next() ^ random.Hash(name))
 	r.bits.Next()
 	return r
 }

@@ -29,8 +29,10 @@ func TestEveryRowIsWhole(t *testing.T) {
 		switch {
 		case k.Shape == nil:
 			lacks("nothing says what its output's shape is")
-		case !k.View && (k.Train == nil || k.Integer == nil):
+		case !k.View && (k.Train == nil || (k.Integer == nil) != k.Rests):
 			lacks("it does not run in every form")
+		case k.Rests && k.Output != layer.Passes:
+			lacks("outside of training its output is its operand, so nothing is quantized")
 		case k.View && (k.Train != nil || k.Integer != nil || k.Output != layer.Passes):
 			lacks("its output is its operand, so nothing runs and nothing is quantized")
 		case k.Most >= 0 && k.Most < k.Least:

@@ -20,6 +20,7 @@ func Kinds() []*layer.Kind {
 		globalMaxPoolKind,
 		adaptiveAvgPoolKind,
 		adaptiveMaxPoolKind,
+		dropoutKind,
 	}
 	return append(kinds, reduceKinds...)
 }

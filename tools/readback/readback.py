@@ -244,6 +244,9 @@ class Model:
     def flatten(self, node, x):
         return x.like(x.data.transpose(0, 3, 1, 2).reshape(len(x.data), 1, 1, -1))
 
+    def dropout(self, node, x):
+        return x
+
     def slice(self, node, x):
         s = node["slice"]
         return x.like(x.data[(slice(None), *map(slice, s["starts"], s["ends"], s["steps"]))])
