@@ -87,6 +87,8 @@ func layerParts() part.Catalog {
 			layers.NoArgs{}, layers.Of(op.Act{Act: kernel.ReLU6})),
 		part.LayerPart("Reshape", "A map with another shape, its elements in PyTorch's order.",
 			layers.ReshapeArgs{}, layers.NewReshape),
+		part.LayerPart("Scale", "A trained factor for each channel.",
+			layers.ScaleDefaults(), layers.NewScale),
 		part.LayerPart("Sigmoid", "1/(1 + exp(-x)).",
 			layers.NoArgs{}, layers.Curve("sigmoid")),
 		part.LayerPart("SiLU", "x·sigmoid(x), also called swish.",

@@ -19,6 +19,8 @@ func arithCases() []Case {
 		{arith.Max{}, []tensor.Shape{s, pixels}},
 		{arith.Min{}, []tensor.Shape{s, s}},
 		{arith.Min{}, []tensor.Shape{{H: 1, W: 5, C: 1}, {H: 6, W: 1, C: 4}}},
+		{arith.Scale{Begin: 1}, []tensor.Shape{s}},
+		{arith.Scale{Begin: 0.5, Bias: true}, []tensor.Shape{{H: 6, W: 5, C: 3}}},
 		{arith.Mul{}, []tensor.Shape{s, s}},
 		{arith.Mul{}, []tensor.Shape{s, gate}},
 		{arith.Mul{}, []tensor.Shape{pixels, s}},

@@ -1,5 +1,5 @@
 // Package arith has the ops that combine values element by element: sums, differences, products, and the larger or smaller of
-// two. An operand with an extent of 1 (height, width or channels) is repeated along it.
+// two. An operand with an extent of 1 (height, width or channels) is repeated along it. Of one operand: a trained factor for each channel.
 package arith
 
 import "qpipe/ops/layer"
@@ -12,5 +12,6 @@ func Kinds() []*layer.Kind {
 		mulKind,
 		maxKind,
 		minKind,
+		scaleKind,
 	}
 }

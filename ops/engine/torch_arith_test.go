@@ -10,6 +10,8 @@ func torchArith() map[string]layer.Op {
 	return map[string]layer.Op{
 		"add_gate":   arith.Add{},
 		"add_outer":  arith.Add{},
+		"scale":      arith.Scale{},
+		"scale_bias": arith.Scale{Bias: true},
 		"sub":        arith.Sub{},
 		"sub_row":    arith.Sub{},
 		"mul":        arith.Mul{},

@@ -163,6 +163,13 @@ class Model:
         acc = a.centered() * b.centered()
         return self.requantize(node, acc.astype(f32) * (a.scale * b.scale / self.format(node)[0]))
 
+    def scale(self, node, x):
+        scale = self.format(node)[0]
+        v = x.centered().astype(f32) * (x.scale * self.tensor(node, "weight") / scale)
+        if node["scale"]["bias"]:
+            v = v + self.tensor(node, "bias") / scale
+        return self.requantize(node, v)
+
     def prelu(self, node, x):
         v = x.centered().astype(f32) * x.scale
         return self.requantize(node, np.where(v > 0, v, v * self.tensor(node, "weight")) / self.format(node)[0])

@@ -77,6 +77,8 @@ def pairs():
     gate, row, column, plane = y[:, :, :1, :1], y[:, :, :1], y[:, :, :, 1:2], y[:, 2:3]
     case("add_gate", torch.add, x, gate)
     case("add_outer", torch.add, column[:, 1:2], row)
+    case("scale", lambda x, weight: x * weight.view(1, -1, 1, 1), x, weight=gate[0, :, 0, 0])
+    case("scale_bias", lambda x, weight, bias: torch.addcmul(bias.view(1, -1, 1, 1), x, weight.view(1, -1, 1, 1)), x, weight=gate[0, :, 0, 0], bias=gate[1, :, 0, 0])
     case("sub", torch.sub, x, y)
     case("sub_row", torch.sub, row, x)
     case("mul", torch.mul, x, y)
