@@ -172,7 +172,7 @@ func products(b *nn.Builder, x, z nn.Value) (p, q nn.Value) {
 	gate := b.GlobalAvgPool("gap2", z)
 	p = b.Add("ag", b.Conv("c3", p, convbn.Conv{OutC: 4, Kernel: [2]int{1, 1}}), gate)
 	p = b.Apply("sg", arith.Sub{}, rows, b.Apply("sx", arith.Sub{}, p, q))
-	p = b.Apply("scale", arith.Scale{Begin: -0.7, Bias: true}, b.Apply("factors", arith.Scale{Begin: 1.3}, p))
+	p = b.Apply("scale", arith.Scale{Begin: -0.7, Bias: true}, b.Apply("wide", arith.Scale{Begin: 1.3}, p))
 	p = b.Apply("larger", arith.Max{}, p, b.Apply("joined", arith.Max{}, x, b.Act("xr", x, kernel.ReLU)))
 	return b.Apply("smaller", arith.Min{}, b.Apply("outer", arith.Min{}, columns, p), b.Add("ao", columns, rows)), q
 }

@@ -209,6 +209,7 @@ func allForms(t *testing.T) []*nn.Graph {
 		y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 		y = b.Apply("m", arith.Mul{}, y, b.GlobalAvgPool("g", b.Apply("h", curve.Pointwise{Function: "hard_swish"}, y)))
 		y = b.Apply("larger", arith.Max{}, y, b.Apply("smaller", arith.Min{}, y, b.Apply("less", arith.Sub{}, y, x)))
+		y = b.Apply("scale", arith.Scale{Begin: 0.5, Bias: true}, y)
 		for i, o := range []layer.Op{
 			op.Dropout{P: 0.3},
 			move.Pad{After: [3]int{0, 0, 2}},

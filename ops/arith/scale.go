@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"qpipe/ops/grid"
-	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )

@@ -193,7 +193,7 @@ func (g *Graph) module(n *node) Module {
 		m.Inputs = append(m.Inputs, g.nodes[i].Name)
 	}
 	first := n
-	for first.Kind.Aligned && g.nodes[first.In[0]].Shape.Len() == first.Shape.Len() { // else it repeats its operand
+	for first.Kind.Aligned && g.nodes[first.In[0]].Shape.WithN(1).Len() == first.Shape.WithN(1).Len() { // else it repeats its operand
 		first = g.nodes[first.In[0]]
 	}
 	m.Map = first.Shape

@@ -147,3 +147,24 @@ func comparesKinds(t *testing.T, file string, names map[string]bool) {
 		return true
 	})
 }
+
+// TestEveryOpHasAMap: the map in whose order an output's elements lie has as many as the output, also where an operand is repeated.
+func TestEveryOpHasAMap(t *testing.T) {
+	for _, c := range optest.Cases() {
+		if len(c.In) == 0 {
+			continue
+		}
+		b := NewBuilder(c.In[0])
+		x := []Value{b.Input()}
+		for i, s := range c.In[1:] {
+			x = append(x, b.AddInput(fmt.Sprint("input", i+1), s))
+		}
+		g, err := b.Graph(b.Apply("op", c.Op, x...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := g.Modules()[g.Place("op")]; m.Map.WithN(1).Len() != m.Out.WithN(1).Len() {
+			t.Errorf("%T of %v: its output is %v, and in the order of %v", c.Op, c.In, m.Out, m.Map)
+		}
+	}
+}
