@@ -159,6 +159,11 @@ func effects(t *testing.T) map[string]effect {
 		"calibrator.batch_size": until("calibration", in("calibrator", "num_steps = 2\nbatch_size = 8", "num_steps = 2\nbatch_size = 4")),
 		"validation.batch_size": {a: slots{"validation": "validation { batch_size = 1 }"}, b: slots{"validation": "validation { batch_size = 7 }"}, reason: "it bounds memory; a model is evaluated image by image"},
 
+		"qconfig.target": until("calibration", effect{
+			a: slots{"model": residual, "override": `target = "horizon"`}, b: slots{"model": residual, "override": `target = "onnxruntime"`},
+		}),
+		"observer.fixed_scale.zero_point": until("calibration", in("activation", "scheme = \"affine\"\nobserver = \"fixed_scale\"\nscale = 0.1", "scheme = \"affine\"\nobserver = \"fixed_scale\"\nscale = 0.1\nzero_point = 9")),
+
 		"activation.dtype":      until("calibration", in("activation", `dtype = "int8"`, `dtype = "int4"`)),
 		"activation.scheme":     until("int8", in("activation", `scheme = "symmetric"`, `scheme = "affine"`)),
 		"activation.scale_rule": until("int8", in("activation", `scale_rule = "max"`, `scale_rule = "half_range"`)),

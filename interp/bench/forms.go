@@ -50,6 +50,9 @@ func (s *Subject) graph(form string, pool *engine.Workers) (*nn.Graph, error) {
 }
 
 func (s *Subject) prepare(g *nn.Graph, f nn.Form, m nn.Mode) error {
+	if err := g.SetTarget(s.target); err != nil {
+		return err
+	}
 	for _, e := range g.SetQConfig(s.qconfig) {
 		return e
 	}

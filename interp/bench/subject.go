@@ -64,6 +64,7 @@ type Subject struct {
 	data    part.Spec // what it works on
 	batches []int     // what is measured by default
 	modes   []nn.Mode
+	target  nn.Target
 	qconfig func(m nn.Module) nn.QConfig
 	// build returns the network with its parameters in form Float; it is nil for a file with another form. With warm,
 	// one training batch gives the BNs their running statistics.
@@ -271,7 +272,7 @@ func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
 			s.data = feed.Spec
 		}
 		if s.qconfig == nil {
-			s.qconfig = st.QConfig
+			s.target, s.qconfig = st.Target, st.QConfig
 		}
 		if t := st.Trainer; t != nil && s.optimizer == nil {
 			var err error

@@ -27,10 +27,23 @@ func Int8Model(float *nn.Graph, s *Snapshot, o part.LoadOptions) (*nn.Graph, err
 	if err != nil {
 		return nil, err
 	}
-	if err := float.SameNetwork(g); err != nil {
+	same, err := forTarget(float, g.Target())
+	if err != nil {
+		return nil, err
+	}
+	if err := same.SameNetwork(g); err != nil {
 		return nil, part.Bad("checkpoint_path", "it is an int8 model of another network: %v", err)
 	}
 	return g, nil
+}
+
+// forTarget returns a float network without its weights, as a target has it.
+func forTarget(float *nn.Graph, t nn.Target) (*nn.Graph, error) {
+	g, err := nn.Restore(float.Structure())
+	if err == nil {
+		err = g.SetTarget(t)
+	}
+	return g, err
 }
 
 // TrainedOtherwise lists the differences between how a model is quantized now and how it
@@ -54,10 +67,10 @@ func TrainedOtherwise(g *nn.Graph, s *Snapshot) ([]nn.Difference, error) {
 }
 
 // ConfiguredOtherwise lists the differences between a stage's qconfig and the int8 model
-// that the stage loads. float is the float model of the same network, of returns the
-// qconfig of a node.
-func ConfiguredOtherwise(float, int8 *nn.Graph, of func(nn.Module) nn.QConfig) ([]nn.Difference, error) {
-	g, err := nn.Restore(float.Structure()) // a copy without weights
+// that the stage loads. float is the float model of the same network, t the target and of
+// the qconfig of a node.
+func ConfiguredOtherwise(float, int8 *nn.Graph, t nn.Target, of func(nn.Module) nn.QConfig) ([]nn.Difference, error) {
+	g, err := forTarget(float, t)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	if err != nil {
 		return nil, place.At(st.Stage.Model.Origin, err)
 	}
-	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, QConfig: st.QConfig}}
+	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, Target: st.Target, QConfig: st.QConfig}}
 	if st.Convert == nil {
 		return c, nil
 	}
@@ -157,7 +157,7 @@ func takeIn(st *graph.Stage, c *conversion, snap *checkpoint.Snapshot, from stri
 
 // configured returns an error if the stage's qconfig differs from that of the loaded int8 model.
 func configured(st *graph.Stage, c *conversion, int8 *nn.Graph, from string) error {
-	list, err := checkpoint.ConfiguredOtherwise(c.Model, int8, c.QConfig)
+	list, err := checkpoint.ConfiguredOtherwise(c.Model, int8, c.Target, c.QConfig)
 	if err == nil && len(list) > 0 {
 		err = &place.Error{Diagnostic: graph.Otherwise(st, from, "another one", list)}
 	}

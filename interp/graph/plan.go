@@ -28,6 +28,7 @@ type Stage struct {
 	Reads   []*Stage                     // the stages it depends on
 	Model   *nn.Graph                    // the network after the converters, without parameters; nil after a mistake
 	Mode    nn.Mode                      // the qat_mode
+	Target  nn.Target                    // that of the qconfig
 	QConfig func(m nn.Module) nn.QConfig // nil without a qconfig
 	Nodes   []NodeQConfig                // how each node is quantized, and which block says so
 	Length  program.Length

@@ -44,11 +44,12 @@ func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
 		w.q = l.qconfig(b)
-		nodes, fine := l.configured(w.q, built, g)
+		nodes, fine := l.configured(w.q, built)
 		if !fine {
 			return nil
 		}
-		w.c.QConfig, s.QConfig, s.Nodes = w.q.of, w.q.of, nodes
+		s.Target, s.QConfig, s.Nodes = nn.Target(b.Target), w.q.of, nodes
+		w.c.Target, w.c.QConfig = s.Target, s.QConfig
 	}
 	if w.finished() {
 		return nil

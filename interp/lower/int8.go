@@ -68,7 +68,7 @@ func (w *walk) int8(snap *checkpoint.Snapshot, from string, o part.LoadOptions) 
 		return errReported
 	}
 	if w.q != nil {
-		list, err := checkpoint.ConfiguredOtherwise(w.c.Model, g, w.q.of)
+		list, err := checkpoint.ConfiguredOtherwise(w.c.Model, g, w.s.Target, w.q.of)
 		if err != nil {
 			return err
 		}

@@ -32,11 +32,15 @@ type configured struct {
 	fine  bool
 }
 
-// configured computes the configurations of the nodes of g, which is a copy of built. It does
-// so once for each built, and returns false after a mistake.
-func (l *lowerer) configured(q *qconfig, built, g *nn.Graph) ([]graph.NodeQConfig, bool) {
+// configured computes the configurations of the nodes that a network has for the qconfig's target. It does so once for each
+// network, and returns false after a mistake.
+func (l *lowerer) configured(q *qconfig, built *nn.Graph) ([]graph.NodeQConfig, bool) {
 	c, known := q.done[built]
 	if !known {
+		g := built.Clone()
+		if g.SetTarget(nn.Target(q.block.Target)) != nil {
+			return nil, false
+		}
 		if c.fine = l.resolve(q, g); c.fine {
 			l.dtypes(q, g)
 			c.nodes = q.configs(g)
@@ -191,9 +195,10 @@ func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
 		}
 		c := nodeConfig{}
 		c.activation, c.weight = q.settings(m)
+		l.prescribe(&c.activation, m.Prescribed, q.block)
 		var fine, too bool
-		c.cfg.Activation, fine = l.quant(&c.activation, false)
-		c.cfg.Weight, too = l.quant(&c.weight, true)
+		c.cfg.Activation, fine = l.quant(&c.activation, false, q.block)
+		c.cfg.Weight, too = l.quant(&c.weight, true, q.block)
 		q.faulty = q.faulty || !fine || !too
 		q.byNode[m.Name] = c
 	}
@@ -204,11 +209,18 @@ func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
 func (q *qconfig) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
 
 // quant turns a setting into what the network takes. It returns false after a mistake, which it reports.
-func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
+func (l *lowerer) quant(s *setting, weight bool, q *program.QConfig) (nn.Quant, bool) {
 	sp, err := spec(s, weight)
+	if err == nil && sp.Quantized() {
+		err = forTarget(s, sp, weight, q)
+	}
 	if err != nil {
 		o := s.at(err.attr)
-		l.once(fmt.Sprint("spec ", o.Address, err.text), diag.Diagnostic{Code: diag.BadDType, Subject: o.At(err.attr), Address: o.Address, Summary: err.text, Detail: err.way})
+		d := diag.Diagnostic{Code: diag.BadDType, Subject: o.At(err.attr), Address: o.Address, Summary: err.text, Detail: err.way}
+		if at, written := q.Origin.Attrs["target"]; written && err.target {
+			d.Related = []diag.Related{{Message: "the target", Range: at}}
+		}
+		l.once(fmt.Sprint("spec ", o.Address, err.text), d)
 		return nn.Quant{}, false
 	}
 	if sp.DType == quant.Float32 {
@@ -219,6 +231,9 @@ func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
 		return out, true
 	}
 	o, bad := part.New[part.Observer](l.plan.Catalog, s.Observer)
+	if f, ok := o.(part.SpecFitter); ok && bad == nil {
+		bad = f.Fits(sp)
+	}
 	if bad != nil {
 		if key := "observer " + s.Observer.Origin.Address; !l.said[key] {
 			l.said[key] = true
@@ -230,8 +245,11 @@ func (l *lowerer) quant(s *setting, weight bool) (nn.Quant, bool) {
 	return out, true
 }
 
-// misfit is an attribute whose value does not fit the others.
-type misfit struct{ attr, text, way string }
+// misfit is an attribute whose value does not fit the others, or the target.
+type misfit struct {
+	attr, text, way string
+	target          bool
+}
 
 // spec turns the words of a setting into a quant.Spec. Symmetric weights do not use the
 // most negative code, so that the negative of each code is a code, too; only with
@@ -257,9 +275,9 @@ func spec(q *setting, weight bool) (s quant.Spec, bad *misfit) {
 	_, ruled := q.by["scale_rule"]
 	switch {
 	case !weight && s.DType == quant.UInt8 && s.Scheme == quant.Symmetric:
-		return s, &misfit{"dtype", "uint8 has no symmetric range", `Add scheme = "affine" (with a zero point), or write dtype = "int8".`}
+		return s, &misfit{attr: "dtype", text: "uint8 has no symmetric range", way: `Add scheme = "affine" (with a zero point), or write dtype = "int8".`}
 	case s.Quantized() && s.Scheme == quant.Affine && s.Rule == quant.HalfRange && ruled:
-		return s, &misfit{"scale_rule", "scale_rule has no effect with a zero point", `An affine scale divides the whole range by all codes. Remove scale_rule, or write scheme = "symmetric".`}
+		return s, &misfit{attr: "scale_rule", text: "scale_rule has no effect with a zero point", way: `An affine scale divides the whole range by all codes. Remove scale_rule, or write scheme = "symmetric".`}
 	}
 	s.PerChannel = q.PerChannel
 	s.Narrow = weight && s.Scheme == quant.Symmetric && s.Rule == quant.MaxRule

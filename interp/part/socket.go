@@ -96,15 +96,33 @@ func Convert(conv Converter, c *Conversion) (err error) {
 type Conversion struct {
 	Model   *nn.Graph
 	Mode    nn.Mode
-	QConfig func(m nn.Module) nn.QConfig // how each node is to be quantized
+	Target  nn.Target
+	QConfig func(m nn.Module) nn.QConfig // how each node is to be quantized; nil for no qconfig
 	// Load loads a checkpoint into Model.
 	Load func(from program.Checkpoint, o LoadOptions) error
+}
+
+// Configure gives the float model what the qconfig says: the target's nodes, and how each is quantized.
+func (c *Conversion) Configure() error {
+	if c.QConfig == nil {
+		return nil
+	}
+	if err := c.Model.SetTarget(c.Target); err != nil {
+		return err
+	}
+	c.Model.SetQConfig(c.QConfig)
+	return nil
 }
 
 // LoadOptions are the arguments of the converter LoadCheckpoint.
 type LoadOptions struct {
 	AllowMiss, IgnoreExtra, IgnoreTensorShape, CheckHash, LoadEMAModel bool
 	Rename                                                             map[string]string
+}
+
+// SpecFitter is an observer that does not fit every type of codes. A mistake is named at an argument (see Bad).
+type SpecFitter interface {
+	Fits(s quant.Spec) error
 }
 
 // Observer finds the range of a quant node from the values that it sees.

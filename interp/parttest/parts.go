@@ -466,8 +466,8 @@ func (a LoadArgs) Convert(c *part.Conversion) error {
 type prepare nn.Form
 
 func (p prepare) Convert(c *part.Conversion) error {
-	if c.QConfig != nil {
-		c.Model.SetQConfig(c.QConfig)
+	if err := c.Configure(); err != nil {
+		return err
 	}
 	return c.Model.Prepare(nn.Form(p), c.Mode)
 }

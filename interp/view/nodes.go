@@ -54,6 +54,7 @@ type AttributeItem struct {
 // QuantizationItem is a qconfig and a model in `plan -json`.
 type QuantizationItem struct {
 	QConfig string     `json:"qconfig"`
+	Target  string     `json:"target,omitempty"` // of horizon, the default, none
 	Model   string     `json:"model"`
 	Stages  []string   `json:"stages"`
 	Nodes   []NodeItem `json:"nodes"`
@@ -75,7 +76,7 @@ func QuantizationItems(p *graph.Plan) []QuantizationItem {
 		return m
 	}
 	for _, q := range quantizations(p) {
-		item := QuantizationItem{QConfig: q.qc.Name, Model: q.model, Stages: q.stages}
+		item := QuantizationItem{QConfig: q.qc.Name, Target: q.qc.Target, Model: q.model, Stages: q.stages}
 		for _, n := range q.nodes {
 			item.Nodes = append(item.Nodes, NodeItem{n.Node, items(n.Activation), items(n.Weight)})
 		}
@@ -88,7 +89,11 @@ func QuantizationItems(p *graph.Plan) []QuantizationItem {
 // others in one line. With all it prints every node.
 func (s *Sheet) Nodes(p *graph.Plan, all bool) {
 	for _, q := range quantizations(p) {
-		fmt.Fprintf(s, "\nqconfig.%s on model.%s (%s)\n", q.qc.Name, q.model, strings.Join(q.stages, ", "))
+		target := ""
+		if q.qc.Target != "" {
+			target = " for " + q.qc.Target
+		}
+		fmt.Fprintf(s, "\nqconfig.%s%s on model.%s (%s)\n", q.qc.Name, target, q.model, strings.Join(q.stages, ", "))
 		rows, rest := [][]string{}, 0
 		for _, n := range q.nodes {
 			said := overridden(q.qc, n)
@@ -138,7 +143,7 @@ func words(attrs []graph.Attribute) string {
 	return strings.Join(out, " ")
 }
 
-// overridden lists the attributes of a node that overrides have set, and where.
+// overridden lists the attributes of a node that overrides have set, and where; the target counts as one.
 func overridden(qc *program.QConfig, n graph.NodeQConfig) string {
 	var out []string
 	for part, attrs := range map[string][]graph.Attribute{"activation": n.Activation, "weight": n.Weight} {
@@ -148,9 +153,13 @@ func overridden(qc *program.QConfig, n graph.NodeQConfig) string {
 				continue
 			}
 			at := a.Origin.At(a.Name)
+			if a.Origin.Address == qc.Origin.Address {
+				out = append(out, fmt.Sprintf("target (%s:%d)", filepath.Base(at.File), at.Start.Line))
+				continue
+			}
 			out = append(out, fmt.Sprintf("%s.%s (%s:%d)", part, a.Name, filepath.Base(at.File), at.Start.Line))
 		}
 	}
 	slices.Sort(out)
-	return strings.Join(out, ", ")
+	return strings.Join(slices.Compact(out), ", ")
 }

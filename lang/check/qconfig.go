@@ -19,6 +19,7 @@ func (c *checker) qconfigs() {
 		in, ok := inside[config.QConfig](c, b)
 		before := len(c.List)
 		q := &program.QConfig{Name: b.Name, Origin: c.origin(b.Address(), b.Header)}
+		q.Target = c.target(in.Target, q)
 		q.Activation = c.quant(in.Activation, c.defaultQuant(false, q.Origin), b.Address()+".activation", false)
 		if q.Activation.DType == "uint8" && q.Activation.Scheme == "symmetric" { // in an override: interp/graph, which knows what it is over
 			c.Errorf(diag.BadValue, scope.At{Address: q.Activation.Origin.Address, Subject: q.Activation.Origin.At("dtype")},
@@ -33,6 +34,16 @@ func (c *checker) qconfigs() {
 			n.Bad = !ok || c.List[before:].HasErrors()
 		}
 	}
+}
+
+// target is what the qconfig is for: "" for the default.
+func (c *checker) target(a *hcl.Attribute, q *program.QConfig) string {
+	word := ""
+	record(&q.Origin, a)
+	if a == nil || !c.Get(q.Origin.Address, a, &word) || !c.oneOf(q.Origin.Address, a, word, Targets()) || word == Targets()[0] {
+		return ""
+	}
+	return word
 }
 
 // defaultQuant is what a block that is not written means. The default

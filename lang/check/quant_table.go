@@ -43,6 +43,9 @@ func QuantAttributes() []QuantAttribute {
 	}
 }
 
+// Targets are the values of the attribute target, the default first.
+func Targets() []string { return []string{"horizon", "tensorrt", "onnxruntime", "tflite"} }
+
 // quantDefault is the default of an attribute, as text.
 func quantDefault(name string, weight bool) string {
 	for _, a := range QuantAttributes() {

@@ -4,9 +4,10 @@ import "github.com/hashicorp/hcl/v2"
 
 // QConfig is the inside of `qconfig "name" {}`.
 type QConfig struct {
-	Activation *Quant      `hcl:"activation,block"`
-	Weight     *Quant      `hcl:"weight,block"`
-	Overrides  []*Override `hcl:"override,block"`
+	Target     *hcl.Attribute `hcl:"target,optional"`
+	Activation *Quant         `hcl:"activation,block"`
+	Weight     *Quant         `hcl:"weight,block"`
+	Overrides  []*Override    `hcl:"override,block"`
 }
 
 // Override is `override "selector" {}`.

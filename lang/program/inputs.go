@@ -16,6 +16,7 @@ import (
 //	input:""                  its own fields count as if they were in its place
 //	input:"-"                 not at all
 //	input:"activation,written" and the names of the attributes that are written in it
+//	input:"target,nonzero"     only if it is not zero
 //
 // A field without the tag panics: whoever adds one decides.
 func Inputs(s *Stage) iter.Seq2[string, any] {
@@ -52,7 +53,9 @@ func (w *inputWalk) fields(key string, v reflect.Value) {
 			origin := v.Field(i).Elem().FieldByName("Origin").Interface().(Origin)
 			w.put(at, slices.Sorted(maps.Keys(origin.Attrs)))
 		}
-		w.value(at, v.Field(i))
+		if option != "nonzero" || !v.Field(i).IsZero() {
+			w.value(at, v.Field(i))
+		}
 	}
 }
 

@@ -112,6 +112,7 @@ type Model struct {
 // QConfig is `qconfig "name"`.
 type QConfig struct {
 	Name       string     `input:"-"`
+	Target     string     `input:"target,nonzero"` // "tensorrt", "onnxruntime", "tflite"; "" for "horizon", the default
 	Activation Quant      `input:"activation"`
 	Weight     Quant      `input:"weight"`
 	Overrides  []Override `input:"override"`

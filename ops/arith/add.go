@@ -7,7 +7,7 @@ import (
 )
 
 // Add adds two values. Of one shape, they may be added in the accumulator of a convolution; else one of them is repeated, and the
-// addition is always a node of its own.
+// addition is always a node of its own. Where the target has additions apart, one of one shape takes the activation behind it.
 type Add struct{}
 
 var addKind = &layer.Kind{
@@ -58,12 +58,13 @@ func newAdd(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &addRunner{Bench: b, node: n, unit: make([]float32, c), mul: make([]float32, c), one: layer.Constant(c, 1), zero: make([]float32, c)}
 	r.x, r.y = b.In[0], b.In[1]
 	r.out.Init(b.Machine)
+	r.out.Act = n.Act
 	r.out.Fill, r.out.Target, r.backwardChunk = r.fill, r.target, r.give
 	return r
 }
 
 func (r *addRunner) target(q kernel.Quant) {
-	r.requant = grid.Requant(r.unit, r.mul, r.y.Value, q, kernel.None)
+	r.requant = grid.Requant(r.unit, r.mul, r.y.Value, q, r.node.Act)
 }
 
 func (r *addRunner) Forward(n int, st grid.Step) grid.Value {
@@ -93,7 +94,7 @@ func (r *addRunner) fill(i, worker int, codes bool, mask []uint8) {
 	} else {
 		copy(sum, r.x.Data[e0:e1])
 	}
-	r.Set.Affine(sum, r.y.Operand(e0, e1), sum, mask, r.one, r.zero, kernel.None)
+	r.Set.Affine(sum, r.y.Operand(e0, e1), sum, mask, r.one, r.zero, r.node.Act)
 }
 
 func (r *addRunner) Backward(int) {

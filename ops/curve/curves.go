@@ -9,8 +9,8 @@ import (
 // the numbers that the function has besides, with what they are where an op does not say.
 var curveKinds = []*curveKind{
 	plain("hard_swish", hardSwish, hardSwishSlope),
-	plain("sigmoid", sigmoid, func(x float64) float64 { s := sigmoid(x); return s * (1 - s) }),
-	plain("tanh", tanh, func(x float64) float64 { t := tanh(x); return 1 - float64(t*t) }),
+	plain("sigmoid", sigmoid, func(x float64) float64 { s := sigmoid(x); return s * (1 - s) }).inTFLite(1.0/256, -128),
+	plain("tanh", tanh, func(x float64) float64 { t := tanh(x); return 1 - float64(t*t) }).inTFLite(1.0/128, 0),
 	plain("silu", func(x float64) float64 { return x / (1 + exp(-x)) }, siluSlope),
 	plain("gelu", gelu, geluSlope),
 	plain("gelu_tanh", geluTanh, geluTanhSlope),

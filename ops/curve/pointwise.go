@@ -56,6 +56,12 @@ func shaped(name string, of func(a []float64) curve, check func(a []float64) err
 	return k
 }
 
+// inTFLite is the row with the grid that TFLite prescribes.
+func (k *curveKind) inTFLite(scale float64, zero int) *curveKind {
+	k.TFLite = layer.Prescribed{Scale: scale, Zero: zero}
+	return k
+}
+
 // curve is the curve of a node.
 func (k *curveKind) curve(n *layer.Node) *curve {
 	var a []float64

@@ -181,7 +181,7 @@ func (e *Net) lease(c *cell, p *plan) {
 	if !e.training {
 		return
 	}
-	if c.Quant.Spec.Quantized() || c.Act != kernel.None {
+	if c.Quant.Spec.Quantized() || c.Keeps || c.Act != kernel.None {
 		p.u8.lease(&b.Mask, (size+7)/8, c.place, back)
 	}
 	if len(c.In) > 0 || e.wantDX {

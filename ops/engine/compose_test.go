@@ -33,7 +33,7 @@ type compose64 struct {
 // run compares every node's codes (or float output).
 func (c *compose64) run() {
 	for i, n := range nodesOf(c.g) {
-		if i == 0 || !n.HasQuant() {
+		if i == 0 || !n.HasQuant() && !n.Keeps {
 			continue
 		}
 		c.compare(n, c.node(n))
@@ -102,7 +102,7 @@ func (c *compose64) node(n *layer.Node) []float64 {
 		}
 		return act64(y, n.Act)
 	case pair64(n.Kind.Name) != nil:
-		return c.pair(n, x, c.operand(n.In[1]))
+		return act64(c.pair(n, x, c.operand(n.In[1])), n.Act)
 	case curve64(n.Kind.Name) != nil:
 		for i, v := range x {
 			x[i] = curve64(n.Kind.Name)(v)
@@ -357,15 +357,20 @@ func (c *compose64) compare(n *layer.Node, want []float64) {
 		}
 		return
 	}
-	lo, hi := n.Quant.Spec.Limits()
+	giver := n // of the grid
+	for !giver.HasQuant() {
+		giver = nodesOf(c.g)[giver.In[0]]
+	}
+	spec := giver.Quant.Spec
+	lo, hi := spec.Limits()
 	for i, got := range codes {
 		exact := want[i]/float64(scale) + float64(zero)
 		r := math.RoundToEven(exact)
-		if n.Quant.Spec.Rounding == quant.HalfUp {
+		if spec.Rounding == quant.HalfUp {
 			r = math.Floor(exact + 0.5)
 		}
 		off := int32(0)
-		if n.Quant.Spec.DType == quant.UInt8 {
+		if spec.DType == quant.UInt8 {
 			off = 128
 		}
 		r = min(max(r, float64(lo-off)), float64(hi-off))

@@ -177,7 +177,7 @@ func randomConfig(r *rand.Rand) func(nn.Module) nn.QConfig {
 // what the formulas composed in float64 give; and an absorption that promises to change
 // nothing changes nothing.
 func TestRandomGraphs(t *testing.T) {
-	graphs := 150
+	graphs := 300
 	if testing.Short() {
 		graphs = 10
 	}
@@ -188,6 +188,7 @@ func TestRandomGraphs(t *testing.T) {
 		g.Init(int64(seed))
 		jitter(g, r)
 		rareGammas(g, r)
+		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
 		if errs := g.SetQConfig(randomConfig(r)); len(errs) > 0 {
 			t.Fatal(errs)
 		}

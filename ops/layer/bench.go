@@ -143,6 +143,13 @@ func (b *Bench) JoinedFormat(q *quant.Node) (f kernel.Quant, on, codes bool) {
 	return Joined(own, first.Format), true, true
 }
 
+// Keep gives the output the grid of the operand, if the node keeps it.
+func (b *Bench) Keep(n *Node, o *grid.Output) {
+	if x := b.In[0]; n.Keeps {
+		o.Format = func(*quant.Node) (kernel.Quant, bool, bool) { return x.Format, x.OnGrid, x.OnGrid }
+	}
+}
+
 // Gate masks chunk i of the gradient of the output, and returns it.
 func (b *Bench) Gate(o *grid.Output, i int) []float32 {
 	e0, e1 := o.Elements(i)

@@ -26,6 +26,8 @@ type Kind struct {
 	Floats  bool // in the int8 form it takes float32 values, too
 	Rereads bool // its backward pass reads its operands' values again
 
+	TFLite Prescribed // the grid of its output in TFLite; zero for any
+
 	// Shape returns the shape of the output (N = 0) for operands of the given shapes, or
 	// that they do not fit. It is what builders, checkpoints and passes are checked with.
 	Shape func(n *Node, in []tensor.Shape) (tensor.Shape, error)
@@ -60,6 +62,13 @@ const (
 	Joins                // by its own, unless all operands have one format, which is then kept
 )
 
+// Prescribed is the grid that a runtime prescribes for the output of an op: its operand's, or a fixed one of int8 codes.
+type Prescribed struct {
+	Keeps bool
+	Scale float64 // 0 where no grid is fixed
+	Zero  int
+}
+
 // Joined is the format of an output that Joins operands of one format, in: theirs,
 // so that the integers pass through, if the output has the same codes.
 func Joined(own, in kernel.Quant) kernel.Quant {
@@ -92,6 +101,7 @@ type Node struct {
 	Body  Body         // what it has besides; nil for nothing
 	Quant quant.Node   // of the output; Spec Float32 where there is none
 	Int8  bool         // it is in the int8 form
+	Keeps bool         // it computes, but its output has its operand's grid (Prescribed)
 	Scale float32      // of the int8 form's output
 	Zero  int32        // likewise, in the codes of its dtype
 
@@ -154,7 +164,7 @@ func (n *Node) Clone() *Node {
 }
 
 // HasQuant reports whether the node has a quant node of its own at its output.
-func (n *Node) HasQuant() bool { return n.Kind.Output != Passes }
+func (n *Node) HasQuant() bool { return n.Kind.Output != Passes && !n.Keeps }
 
 // MACs are the multiply-accumulates of the node's products for one image, forward.
 func (n *Node) MACs() int64 {

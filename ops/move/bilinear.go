@@ -15,6 +15,7 @@ type ResizeBilinear struct{ Sampling }
 
 var bilinearKind = layer.Argued[ResizeBilinear](layer.Kind{
 	Name:    "resize_bilinear",
+	TFLite:  layer.Prescribed{Keeps: true},
 	Train:   newBilinear,
 	Integer: newBilinear8,
 	Room: func(n *layer.Node, b *layer.Bench) layer.Room {
@@ -156,6 +157,7 @@ func newBilinear(n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &bilinearRunner{Bench: b, bilinear: newBlends(n, b), node: n, x: b.In[0], unit: make([]float32, c), mul: make([]float32, c)}
 	r.out.Init(b.Machine)
 	r.out.Fill, r.out.Target, r.gateTask, r.backTask = r.fill, r.target, r.gateChunk, r.backImages
+	r.Keep(n, &r.out)
 	return r
 }
 

@@ -61,6 +61,7 @@ type Graph struct {
 	alloced    bool
 	version    int  // grows where a compiled net is no longer right
 	configured bool // SetQConfig was called
+	target     Target
 }
 
 // node is a node with what only the passes know of it.
@@ -108,6 +109,7 @@ type Module struct {
 	QConfig             QConfig
 	Params              int
 	Act                 kernel.Act
+	Prescribed          layer.Prescribed // the grid that the target prescribes
 }
 
 // Absorbable reports whether the node has a BN that its convolution can absorb. A BN
@@ -185,6 +187,9 @@ func (g *Graph) module(n *node) Module {
 	m := Module{
 		Name: n.Name, Op: n.Kind.Name, Members: slices.Clone(n.members), Out: n.Shape,
 		HasWeight: conv(n) != nil, HasQuant: n.HasQuant(), QConfig: n.qcfg, Act: n.Act,
+	}
+	if rules, _ := g.target.Rules(); rules.Prescribes {
+		m.Prescribed = n.Kind.TFLite
 	}
 	if bn := convbn.BNOf(n.Node); bn != nil {
 		m.BN = bn.Name

@@ -10,7 +10,7 @@ import (
 
 // Difference is an attribute of a node's quantization in which two models differ,
 // with the words of pipelines: Attr is "activation.dtype", "weight.rounding", …,
-// or "qat_mode", which is no node's: Node is "" then.
+// or "target" and "qat_mode", which are no node's: Node is "" then.
 type Difference struct {
 	Node, Attr string
 	Was, Is    string
@@ -23,6 +23,9 @@ type Difference struct {
 // has are passed over.
 func (g *Graph) QuantizedOtherwise(was *Graph) []Difference {
 	var list []Difference
+	if g.Target() != was.Target() {
+		list = append(list, Difference{"", "target", string(was.Target()), string(g.Target())})
+	}
 	if g.mode != was.mode && was.HasBN() {
 		list = append(list, Difference{"", "qat_mode", string(was.mode), string(g.mode)})
 	}

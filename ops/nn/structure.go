@@ -19,6 +19,7 @@ type graphJSON struct {
 	Version  int        `json:"version"`
 	Form     Form       `json:"form"`
 	Mode     Mode       `json:"qat_mode,omitempty"`
+	Target   Target     `json:"target,omitempty"` // omitted for horizon
 	Output   string     `json:"output,omitempty"`
 	Outputs  []string   `json:"outputs,omitempty"` // where there are several
 	Absorbed []Absorbed `json:"absorbed,omitempty"`
@@ -87,7 +88,7 @@ func (j *nodeJSON) UnmarshalJSON(data []byte) error {
 // Structure is the graph without its numbers as JSON, enough for Restore to rebuild it (a checkpoint or an int8 model
 // carries it). Observers are not in it: a restored graph evaluates, but observes nothing new.
 func (g *Graph) Structure() []byte {
-	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Absorbed: g.absorbed}
+	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Target: g.target, Absorbed: g.absorbed}
 	for _, i := range g.outs {
 		j.Outputs = append(j.Outputs, g.nodes[i].Name)
 	}
@@ -139,7 +140,7 @@ func (j *graphJSON) graph() (*Graph, error) {
 	if err := j.count(); err != nil {
 		return nil, err
 	}
-	g := &Graph{form: j.Form, mode: j.Mode, absorbed: j.Absorbed, configured: j.Form != Float}
+	g := &Graph{form: j.Form, mode: j.Mode, target: j.Target, absorbed: j.Absorbed, configured: j.Form != Float}
 	at := map[string]int{}
 	for _, n := range j.Nodes {
 		if err := g.restoreNode(n, at); err != nil {
@@ -156,6 +157,10 @@ func (j *graphJSON) graph() (*Graph, error) {
 		}
 		g.outs = append(g.outs, out)
 	}
+	if err := g.verifyTarget(); err != nil {
+		return nil, err
+	}
+	g.prescribe()
 	if err := g.verify(); err != nil {
 		return nil, err
 	}

@@ -13,13 +13,13 @@ type AvgPool PoolArgs
 type GlobalAvgPool struct{}
 
 var (
-	avgPoolKind       = averaging("avg_pool")
-	globalAvgPoolKind = averaging("global_avg_pool")
+	avgPoolKind       = averaging("avg_pool", layer.Prescribed{Keeps: true})
+	globalAvgPoolKind = averaging("global_avg_pool", layer.Prescribed{})
 )
 
-func averaging(name string) *layer.Kind {
+func averaging(name string, tflite layer.Prescribed) *layer.Kind {
 	return &layer.Kind{
-		Name: name, Least: 1, Most: 1,
+		Name: name, Least: 1, Most: 1, TFLite: tflite,
 		Shape: poolShape, Restore: restorePool, Room: avgPoolRoom,
 		Train: newAvgPool, Integer: newAvgPool8,
 	}
@@ -75,6 +75,7 @@ func newAvgPool(n *layer.Node, b *layer.Bench) layer.Runner {
 	r.unit, r.mul = make([]float32, windows*n.Shape.C), make([]float32, windows*n.Shape.C)
 	r.out.Init(b.Machine)
 	r.out.Fill, r.out.Target = r.fill, r.target
+	r.Keep(n, &r.out)
 	r.gateTask, r.backTask = r.gateChunk, r.backChunk
 	return r
 }

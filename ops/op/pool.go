@@ -76,7 +76,7 @@ func restorePool(n *layer.Node, f layer.Fields) (layer.Body, error) {
 	if err := f.Read("pool", &a); err != nil {
 		return nil, err
 	}
-	if err := a.check(n.HasQuant()); err != nil {
+	if err := a.check(n.Kind.Output != layer.Passes); err != nil {
 		return nil, err
 	}
 	p := &poolBody{kernel.Pool{

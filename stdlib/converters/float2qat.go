@@ -23,8 +23,8 @@ func NewFloat2QAT(FormArgs) (part.Converter, error) { return prepare{nn.QAT}, ni
 
 // Convert implements part.Converter.
 func (p prepare) Convert(c *part.Conversion) error {
-	if c.QConfig != nil {
-		c.Model.SetQConfig(c.QConfig)
+	if err := c.Configure(); err != nil {
+		return err
 	}
 	return c.Model.Prepare(p.to, c.Mode)
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -42,11 +43,27 @@ func deep() map[string]func() (part.Model, error) {
 func TestEvaluationIsInt8(t *testing.T) {
 	const n = 2
 	in := tensor.Shape{H: 28, W: 28, C: 1}
-	for name, model := range deep() {
+	type trial struct {
+		model  string
+		mode   nn.Mode
+		target nn.Target
+	}
+	var trials []trial
+	for name := range deep() {
 		for _, mode := range []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold} {
-			t.Run(name+", "+string(mode), func(t *testing.T) {
-				m, err := model()
+			trials = append(trials, trial{name, mode, nn.Horizon})
+		}
+	}
+	for _, name := range []string{"ResNet-8", "MobileNetV2"} {
+		trials = append(trials, trial{name, nn.FuseBN, nn.TensorRT}, trial{name, nn.WithBN, nn.TFLite}, trial{name, nn.ReverseFold, nn.ONNXRuntime})
+	}
+	for _, c := range trials {
+		{
+			name, mode := c.model, c.mode
+			t.Run(fmt.Sprintf("%s, %s, %s", name, mode, c.target), func(t *testing.T) {
+				m, err := deep()[name]()
 				g := build(t, m, err, in)
+				must(t, g.SetTarget(c.target))
 				g.Init(1)
 				r := rand.New(rand.NewPCG(7, uint64(len(name))))
 				oddGammas(t, g, r)

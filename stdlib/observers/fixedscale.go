@@ -9,7 +9,8 @@ import (
 
 // FixedScaleArgs are the arguments of fixed_scale.
 type FixedScaleArgs struct {
-	Scale float64 `arg:"scale" doc:"The scale: the value of one quantization step."`
+	Scale     float64 `arg:"scale" doc:"The scale: the value of one quantization step."`
+	ZeroPoint int     `arg:"zero_point,optional" doc:"The code of the value 0. Other than 0 only with scheme = \"affine\"."`
 }
 
 // Validate implements the language's check after decoding.
@@ -20,14 +21,29 @@ func (a FixedScaleArgs) Validate() error {
 	return nil
 }
 
-type fixedScale struct{ scale float32 }
+type fixedScale struct {
+	scale float32
+	zero  int
+}
 
 // NewFixedScale returns the observer with a given scale, which looks at no data.
 func NewFixedScale(a FixedScaleArgs) (part.Observer, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	return fixedScale{float32(a.Scale)}, nil
+	return fixedScale{float32(a.Scale), a.ZeroPoint}, nil
+}
+
+// Fits implements part.SpecFitter.
+func (f fixedScale) Fits(s quant.Spec) error {
+	lo, hi := s.Limits()
+	switch {
+	case f.zero != 0 && s.Scheme != quant.Affine:
+		return part.Bad("zero_point", "a symmetric scale has the zero point 0; write scheme = \"affine\"")
+	case f.zero < int(lo) || f.zero > int(hi):
+		return part.Bad("zero_point", "%d is no code of %v: they are %d to %d", f.zero, s.DType, lo, hi)
+	}
+	return nil
 }
 
 // Averaging implements quant.Observer.
@@ -41,8 +57,8 @@ func (fixedScale) Fixed() bool { return true }
 func (f fixedScale) Range(_ []float32, _, _ float32, s quant.Spec) (float32, float32) {
 	qmin, qmax := s.Limits()
 	if s.Scheme == quant.Affine {
-		lo, hi := f.scale*float32(qmin), f.scale*float32(qmax)
-		if qmin == 0 {
+		lo, hi := f.scale*float32(int(qmin)-f.zero), f.scale*float32(int(qmax)-f.zero)
+		if lo == 0 {
 			return 0, f.tune(hi, func(v float32) float32 { scale, _ := s.Scale(0, v); return scale })
 		}
 		return lo, f.tune(hi, func(v float32) float32 { scale, _ := s.Scale(lo, v); return scale })
