@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"qpipe/ops/nn"
@@ -37,6 +38,10 @@ var readbackNets = []struct {
   weight { scale_rule = "half_range" }`, true},
 	{"LeNet, int4", `"LeNet"`, "with_bn_reverse_fold", `activation { dtype = "int4" }
   weight { dtype = "int4" }`, false},
+	{"for ONNX Runtime", `"ResNet" "net" { depth = 8 }`, "with_bn", `target = "onnxruntime"
+  activation { scheme = "affine" }`, false},
+	{"for TFLite", strings.TrimPrefix(residual, "model "), "fuse_bn", `target = "tflite"
+  activation { scheme = "affine" }`, true},
 }
 
 // readbackPipeline trains a net for a moment, in float and quantized, and converts it.

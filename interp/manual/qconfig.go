@@ -24,7 +24,7 @@ of their own.
 
 ` + "```hcl\n" + qconfigExample + "```" + `
 
-A missing block or attribute has its default. ` + "`override \"selector\" {}`" + ` ([language.md](language.md)) changes, for the nodes that it
+A missing block or attribute has its default. ` + "`target`" + ` is described [below](#targets). ` + "`override \"selector\" {}`" + ` ([language.md](language.md)) changes, for the nodes that it
 selects, the attributes that it contains, and leaves the others unchanged. If several overrides select a node, the last one wins for each
 attribute. A different observer starts with its own defaults. ` + "`qpipe plan`" + ` shows the settings of every node, and which block they come from.
 [numerics.md](numerics.md) has the formulas.
@@ -62,6 +62,7 @@ func (m Manual) qconfigPage() (string, error) {
 	if err := m.combinations(&b); err != nil {
 		return "", err
 	}
+	targets(&b)
 	return b.String(), nil
 }
 

@@ -178,3 +178,20 @@ func (g *Graph) verifyTarget() error {
 	}
 	return nil
 }
+
+// Prescription is the grid that TFLite prescribes for the outputs of an op.
+type Prescription struct {
+	Op string
+	layer.Prescribed
+}
+
+// Prescriptions are all of them.
+func Prescriptions() []Prescription {
+	var list []Prescription
+	for _, k := range kinds() {
+		if k.TFLite != (layer.Prescribed{}) {
+			list = append(list, Prescription{k.Name, k.TFLite})
+		}
+	}
+	return list
+}

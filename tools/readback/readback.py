@@ -18,6 +18,7 @@ import sys
 import numpy as np
 
 f32 = np.float32
+KEEPS = {"tflite": ("avg_pool", "resize_bilinear")}  # by target: ops whose output has the format of their input
 LIMITS = {"int4": (-8, 7), "int8": (-128, 127), "uint8": (0, 255)}
 DTYPES = {"F32": "<f4", "I32": "<i4", "I8": "<i1"}
 
@@ -76,12 +77,15 @@ class Model:
     def __init__(self, path):
         self.structure, self.tensors = read(path)
         self.nodes = self.structure["nodes"]
+        self.kept = {}
 
     def run(self, images):
         """Every node's output by name; images has the samples for each input of the network."""
         out, images = {}, iter(images)
         for node in self.nodes:
             inputs = [out[name] for name in node.get("inputs", [])]
+            if node["op"] in KEEPS.get(self.structure.get("target"), ()):
+                self.kept[node["name"]] = inputs[0]
             op = self.curve if node["op"] in CURVES else getattr(self, node["op"])
             out[node["name"]] = op(node, *inputs) if inputs else self.input(node, next(images))
         return out
@@ -91,6 +95,9 @@ class Model:
 
     def format(self, node):
         """Scale, zero point and quantization of a node's output; 1, 0, None where it is float32."""
+        if node["name"] in self.kept:
+            x = self.kept[node["name"]]
+            return x.scale, x.zero, x.quant
         if "act_quant" not in node:
             return f32(1), 0, None
         return self.tensor(node, "act_scale")[0], int(self.tensor(node, "act_zero_point")[0]), node["act_quant"]

@@ -51,3 +51,9 @@ qconfig "d" {
   weight {}
   weight { dtype = "int16" } # want "QP209 error a second weight block in a qconfig block"
 }
+qconfig "f" {
+  target = "tflight" # want "QP205 error \"target\" cannot be \"tflight\": The values allowed: horizon, onnxruntime, tensorrt, tflite"
+}
+qconfig "g" {
+  target = "tensorrt"
+}
