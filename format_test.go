@@ -249,6 +249,9 @@ func allForms(t *testing.T) []*nn.Graph {
 	graphs := []*nn.Graph{build()}
 	for _, f := range []nn.Form{nn.Calibration, nn.QAT} {
 		g := build()
+		if f == nn.QAT {
+			must(t, g.SetTarget(nn.TFLite))
+		}
 		g.SetQConfig(func(nn.Module) nn.QConfig { return nn.QConfig{Activation: a, Weight: q} })
 		if err := g.Prepare(f, nn.WithBN); err != nil {
 			t.Fatal(err)
