@@ -61,7 +61,7 @@ func targets(b *strings.Builder) {
 	b.WriteString("|---" + strings.Repeat("|---", len(all)) + "|\n")
 	row("convolution or linear layer [+ BN] [+ activation]", func(nn.TargetRules) string { return "one node" })
 	row("addition behind it", either(apart, "a node of its own", "in the same node, in the accumulator"))
-	row("ReLU or ReLU6 behind an addition", either(apart, "in the addition's node", "in the convolution's node; behind a separate addition passes its codes on"))
+	row("ReLU or ReLU6 behind an addition", either(apart, "in the addition's node, unless that repeats an operand", "in the convolution's node; behind a separate addition passes its codes on"))
 	for _, p := range nn.Prescriptions() {
 		what := "its operand's grid"
 		if !p.Keeps {

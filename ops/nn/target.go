@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"qpipe/ops/arith"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
-	"qpipe/ops/arith"
 	"qpipe/ops/quant"
 )
 
