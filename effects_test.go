@@ -585,7 +585,7 @@ func attributes() []string {
 	}
 	for block, of := range map[string]any{
 		"qpipe": config.Settings{}, "stage": config.Stage{}, "model_convert_pipeline": config.Convert{}, "trainer": config.Trainer{},
-		"calibrator": config.Calibrator{}, "validation": config.Validation{}, "activation": config.Quant{}, "weight": config.Quant{},
+		"calibrator": config.Calibrator{}, "validation": config.Validation{}, "activation": config.Quant{}, "weight": config.Quant{}, "qconfig": config.QConfig{},
 	} {
 		v := reflect.TypeOf(of)
 		for i := range v.NumField() {

@@ -212,7 +212,7 @@ func (q *qconfig) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
 func (l *lowerer) quant(s *setting, weight bool, q *program.QConfig) (nn.Quant, bool) {
 	sp, err := spec(s, weight)
 	if err == nil && sp.Quantized() {
-		err = forTarget(s, sp, weight, q)
+		err = forTarget(sp, weight, q)
 	}
 	if err != nil {
 		o := s.at(err.attr)

@@ -13,7 +13,7 @@ import (
 )
 
 // forTarget says which setting of a tensor the qconfig's target has no integers for.
-func forTarget(q *setting, s quant.Spec, weight bool, b *program.QConfig) *misfit {
+func forTarget(s quant.Spec, weight bool, b *program.QConfig) *misfit {
 	rules, known := nn.Target(b.Target).Rules()
 	if !known {
 		return nil
