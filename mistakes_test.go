@@ -107,7 +107,7 @@ func mistakes() []mistake {
 		{"FuseBN and a selector in float", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"FuseBN\" {\n when = \"epoch 1\"\n modules = [\"bone\"]\n}"}, []string{`QP232 callback "FuseBN"`, `QP300 "bone"`}},
 		{"long warm-up", []string{`optimizer "SGD" {`, "lr_updater \"CosLrUpdater\" { warmup_len = 2 }\n    optimizer \"SGD\" {"}, []string{"QP316 2"}},
 		{"warm-up", []string{`optimizer "SGD" {`, "lr_updater \"CosLrUpdater\" { warmup_len = 1 }\n    optimizer \"SGD\" {"}, nil},
-		{"float weight", []string{`activation { dtype = "float32" }`, `weight { dtype = "float32" }`}, []string{`QP309 converter "QAT2Quantize"`}},
+		{"float weight", []string{`activation { dtype = "float32" }`, `weight { dtype = "float32" }`}, []string{`QP343 stage "int_infer"`}},
 		{"a calibration's optimizer", []string{"num_epochs = var.qat_epochs", "resume_optimizer = true\n    num_epochs = var.qat_epochs"}, []string{"QP236 true"}},
 		{"a block with an equals sign", []string{`callback "Checkpoint" {}`, `callback = "Checkpoint"`}, []string{"QP201 callback"}},
 		{"two that keep the best", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"Checkpoint\" { monitor = \"loss\" }"}, []string{`QP209 "loss"`}},

@@ -71,8 +71,9 @@ type Layer struct {
 	Inputs     []string `json:"inputs,omitempty"`
 	Out        string   `json:"out"`
 	Params     int      `json:"params"`
-	Activation string   `json:"activation,omitempty"` // dtype of its output
-	Weight     string   `json:"weight,omitempty"`     // dtype of its weight
+	Activation string   `json:"activation,omitempty"`   // dtype of its output
+	Weight     string   `json:"weight,omitempty"`       // dtype of its weight
+	Island     string   `json:"float_island,omitempty"` // of a quantized model: why it stays float32 in the int8 form
 }
 
 // TensorInfo describes a tensor. Min and Max are those of its finite values, nil where
@@ -201,7 +202,7 @@ func (d *Description) fill(s *checkpoint.Snapshot) error {
 	}
 	d.Layers = describeLayers(g)
 	if s.Form == nn.Quantized {
-		countIntegers(d.Layers, s.Model)
+		countIntegers(d.Layers, g, s.Model)
 		d.codes(g)
 	}
 	for _, l := range d.Layers {
@@ -223,8 +224,14 @@ func ports(list []nn.Port) (out []Port) {
 
 func describeLayers(g *nn.Graph) []Layer {
 	var out []Layer
+	why := map[string]string{}
+	if g.Form() != nn.Float {
+		for _, i := range g.Islands() {
+			why[i.Node] = i.Why
+		}
+	}
 	for _, m := range g.Modules() {
-		l := Layer{Name: m.Name, Op: m.Op, BN: m.BN, Inputs: m.Inputs, Out: m.Out.String(), Params: m.Params}
+		l := Layer{Name: m.Name, Op: m.Op, BN: m.BN, Inputs: m.Inputs, Out: m.Out.String(), Params: m.Params, Island: why[m.Name]}
 		if len(m.Members) > 1 {
 			l.Members = m.Members
 		}
@@ -267,23 +274,34 @@ func KindOf(g *nn.Graph) (kind, storage string) {
 		some = some || w == quant.Int4 || m.QConfig.Activation.Spec.DType == quant.Int4
 		all = all && (w == quant.Int4 || !m.HasWeight)
 	}
-	switch {
-	case !some:
-		return KindInt8, ""
-	case all:
+	var parts []string
+	switch kind = KindInt8; {
+	case some && all:
 		kind = "int4 model"
-	default:
-		kind = "int8 model, in part int4"
+	case some:
+		parts = append(parts, "int4")
 	}
-	return kind, "4-bit codes are stored one a byte"
+	if len(g.Islands()) > 0 {
+		parts = append(parts, "float32")
+	}
+	if len(parts) > 0 {
+		kind += ", in part " + strings.Join(parts, " and ")
+	}
+	if some {
+		storage = "4-bit codes are stored one a byte"
+	}
+	return kind, storage
 }
 
-// countIntegers adds their weights and biases to the layers of an int8 model, where they are no longer parameters of
-// the graph.
-func countIntegers(layers []Layer, tensors []nn.Tensor) {
+// countIntegers adds their weights and biases to the layers of an int8 model, where integers are no longer parameters of
+// the graph, as those of float islands are.
+func countIntegers(layers []Layer, g *nn.Graph, tensors []nn.Tensor) {
 	sizes := map[string]int{}
 	for _, t := range tensors {
 		sizes[t.Name] = elements(t.Shape)
+	}
+	for _, p := range g.Params() {
+		delete(sizes, p.Name)
 	}
 	for i := range layers {
 		layers[i].Params += sizes[layers[i].Name+".weight"] + sizes[layers[i].Name+".bias"]

@@ -37,6 +37,7 @@ func Rules() []Rule {
 		averagedBest(),
 		wrongDirection(),
 		tooMuchMemory(),
+		floatIslands(),
 	}
 }
 

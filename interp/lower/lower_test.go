@@ -190,9 +190,17 @@ func TestMistakes(t *testing.T) {
 		{"not convertible", func(f flow) diag.Range {
 			o := f.QConfigs[0].Overrides[0]
 			o.Selector = f.Selector("body.a")
+			a := *o.Activation
+			a.DType, o.Activation = "int16", &a
 			f.QConfigs[0].Overrides = append(f.QConfigs[0].Overrides, o)
 			return stage(f, "int_infer").Convert.Converters[2].Origin.Header
 		}, diag.NotConvertible, "body.a.conv"},
+		{"float islands", func(f flow) diag.Range {
+			o := f.QConfigs[0].Overrides[0]
+			o.Selector = f.Selector("body.a")
+			f.QConfigs[0].Overrides = append(f.QConfigs[0].Overrides, o)
+			return stage(f, "int_infer").Origin.Header
+		}, "QP343", "body.a.conv (its output is float32), body.b.conv (its operand body.a.conv is float32)"},
 		{"checkpoint of another model", func(f flow) diag.Range {
 			wide := f.Model("wide", parttest.TinyArgs{Classes: 3, Width: 5})
 			f.Models = append(f.Models, wide)

@@ -121,29 +121,58 @@ func (m Manual) observers(b *strings.Builder) {
 
 // combinations writes which combinations are allowed, by validating a small network with each.
 func (m Manual) combinations(b *strings.Builder) error {
-	if said, _ := m.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); said != "" {
-		return fmt.Errorf("the example of the page: %s", said)
+	if v := m.judge(strings.Replace(qconfigExample, "mixed", "int8", 1)); v.trains != "" {
+		return fmt.Errorf("the example of the page: %s", v.trains)
 	}
-	b.WriteString("\n## Allowed combinations\n\nThe table shows whether a stage may train with a setting, and whether `QAT2Quantize` can then convert the model to int8: if all nodes have the setting, and if only the network's last layer has it.\n\n")
-	b.WriteString("| block | dtype | scheme | trains | becomes int8 | only the last layer |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Allowed combinations\n\nThe table shows whether a stage may train with a setting, and whether `QAT2Quantize` can then convert the model to int8: if all nodes have the setting, if a layer in the middle has it, and if only the network's last layer has it.\n\n")
+	b.WriteString("| block | dtype | scheme | trains | becomes int8 | a layer in the middle | only the last layer |\n|---|---|---|---|---|---|---|\n")
 	for _, block := range []string{"activation", "weight"} {
 		for _, dtype := range check.QuantAttributes()[0].Words {
 			for _, scheme := range check.QuantAttributes()[1].Words {
 				inside := fmt.Sprintf("%s {\n dtype = %q\n scheme = %q\n}", block, dtype, scheme)
-				trains, int8 := m.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
-				bad, last := m.judge("qconfig \"int8\" {\n override \"head.fc\" {\n" + inside + "\n}\n}\n")
-				row := []string{yes(trains), yes(int8), yes(last)}
-				if trains != "" || bad != "" {
-					row[1], row[2] = "no", "no"
+				all := m.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
+				of := func(node string) verdict {
+					return m.judge(fmt.Sprintf("qconfig \"int8\" {\n override %q {\n%s\n}\n}\n", node, inside))
+				}
+				middle, last := of("backbone.conv2"), of("head.fc")
+				row := []string{yes(all.trains), all.becomes(), middle.becomes(), last.becomes()}
+				if all.trains != "" || last.trains != "" {
+					row = append(row[:1], "no", "no", "no")
 				}
 				fmt.Fprintf(b, "| `%s` | `%s` | `%s` | %s |\n", block, dtype, scheme, strings.Join(row, " | "))
 			}
 		}
 	}
-	half, _ := m.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
-	fmt.Fprintf(b, "\nEvery row allows both values of `rounding`, and those of weights both values of `per_channel`. `scale_rule = \"half_range\"` requires `scheme = \"symmetric\"`: %s.\n", half)
-	b.WriteString("A `float32` output in the middle of a network can be trained, but has no int8 form: only the network's output may stay float32.\n")
+	half := m.judge("qconfig \"int8\" {\n activation {\n scheme = \"affine\"\n scale_rule = \"half_range\"\n}\n}\n")
+	fmt.Fprintf(b, "\nEvery row allows both values of `rounding`, and those of weights both values of `per_channel`. `scale_rule = \"half_range\"` requires `scheme = \"symmetric\"`: %s.\n", half.trains)
+	b.WriteString(islandsText)
 	return nil
+}
+
+const islandsText = `
+## Float islands
+
+A node with a float32 weight, or with an operand that is float32, stays float32 in the int8 model: it is a float island. Its values are
+those of the QAT model's evaluation, bit for bit on the same machine, and so are the integers that it is quantized to at its end. A
+float32 output of a node with integer operands is computed out of integers; what reads it is an island. ` + "`qpipe validate`" + ` names all of them, with the reason (QP343), but
+for the usual case of a network whose output is float32; ` + "`qpipe plan -nodes`" + ` and ` + "`qpipe show`" + ` list them.
+
+Float32 sums are rounded, in an order that depends on the kernel set (` + "`qpipe version`" + `). So behind an island another kind of processor may compute a
+code that is one larger or smaller, where a value lies next to the border between two codes. A model without islands has the same integers everywhere.
+`
+
+// verdict is why a stage may not train with a qconfig, and why the trained model cannot be converted to int8, both empty if
+// nothing is wrong; and whether the int8 model has float islands.
+type verdict struct {
+	trains, int8 string
+	islands      bool
+}
+
+func (v verdict) becomes() string {
+	if v.int8 == "" && v.islands {
+		return "yes, as a float island"
+	}
+	return yes(v.int8)
 }
 
 func yes(reason string) string {
@@ -183,25 +212,27 @@ stage "int8" {
 }
 `
 
-// judge validates a qconfig. It returns why a stage may not train with it, and why the trained model cannot be
-// converted to int8; both are empty if nothing is wrong.
-func (m Manual) judge(qconfig string) (trains, int8 string) {
+// judge validates a qconfig.
+func (m Manual) judge(qconfig string) (v verdict) {
 	files, list := syntax.ParseSource("qconfig.hcl", []byte(qconfig+judged))
 	p, more := check.Check(files, check.Options{Signatures: m.Catalog})
 	list = append(list, more...)
 	if p != nil {
-		_, more = lower.Lower(p, m.Catalog)
+		plan, more := lower.Lower(p, m.Catalog)
 		list = append(list, more...)
+		for _, s := range plan.Stages {
+			v.islands = v.islands || s.Before != nil && len(s.Before.Islands()) > 0
+		}
 	}
 	for _, d := range list {
 		_, why, ok := strings.Cut(d.Summary, "cannot become int8: ")
 		switch {
 		case d.Severity != diag.Error:
-		case !ok && trains == "":
-			trains = d.Summary
-		case ok && int8 == "":
-			int8 = why
+		case !ok && v.trains == "":
+			v.trains = d.Summary
+		case ok && v.int8 == "":
+			v.int8 = why
 		}
 	}
-	return trains, int8
+	return v
 }

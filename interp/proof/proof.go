@@ -149,8 +149,12 @@ func (p *Prover) prove(ctx context.Context, trained, int8 *nn.Graph) (*runs.Proo
 	if err != nil {
 		return nil, err
 	}
+	why := map[string]string{}
+	for _, i := range int8.Islands() {
+		why[i.Node] = i.Why
+	}
 	for _, node := range trained.Modules() {
-		found.Nodes = append(found.Nodes, runs.NodeProof{Node: node.Name})
+		found.Nodes = append(found.Nodes, runs.NodeProof{Node: node.Name, Island: why[node.Name]})
 	}
 	began, done := p.Clock(), 0
 	err = p.Feed.Each(found.Images, batch, p.Seed, func(images *feed.Batch) error {

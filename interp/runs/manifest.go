@@ -147,6 +147,7 @@ type NodeProof struct {
 	Total   int    `json:"total"`
 	Changed int    `json:"changed"`
 	MaxStep int    `json:"max_step"`
+	Island  string `json:"float_island,omitempty"` // why the int8 model computes it in float32
 }
 
 // Stage returns the entry of that name, nil if there is none.

@@ -43,7 +43,7 @@ func (s *Sheet) File(d *artifact.Description) {
 	s.Row("kernels", d.Kernels)
 	s.Row("frozen bn", strings.Join(d.FrozenBN, ", "))
 	s.section("absorbed", "lrrlrrr", absorbedRows(d.Absorbed))
-	s.section("layers", "lllrllll", layerRows(d.Layers))
+	s.section("layers", "lllrlllll", layerRows(d.Layers))
 	s.section("tensors", "lllrr", tensorRows(d.Tensors))
 }
 
@@ -80,9 +80,13 @@ func absorbedRows(absorbed []checkpoint.Absorption) [][]string {
 }
 
 func layerRows(layers []artifact.Layer) [][]string {
-	rows := [][]string{{"node", "op", "output", "params", "activation", "weight", "bn", "act"}}
+	rows := [][]string{{"node", "op", "output", "params", "activation", "weight", "bn", "act", ""}}
 	for _, l := range layers {
-		rows = append(rows, []string{l.Name, l.Op, l.Out, strconv.Itoa(l.Params), l.Activation, l.Weight, l.BN, l.Act})
+		island := ""
+		if l.Island != "" {
+			island = "float island: " + l.Island
+		}
+		rows = append(rows, []string{l.Name, l.Op, l.Out, strconv.Itoa(l.Params), l.Activation, l.Weight, l.BN, l.Act, island})
 	}
 	return rows
 }

@@ -9,6 +9,7 @@ import (
 	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/lang/program"
+	"qpipe/ops/nn"
 )
 
 // quantized is how a qconfig quantizes the nodes of a model, in the stages that use it.
@@ -17,19 +18,20 @@ type quantized struct {
 	qc     *program.QConfig
 	model  string
 	nodes  []graph.NodeQConfig
+	graph  *nn.Graph // in a quantized form
 }
 
 // quantizations lists how each qconfig quantizes the nodes of each model.
 func quantizations(p *graph.Plan) []*quantized {
 	var list []*quantized
 	for _, s := range p.Stages {
-		if len(s.Nodes) == 0 {
+		if len(s.Nodes) == 0 || s.Model == nil {
 			continue
 		}
 		qc, model := s.Convert.QConfig, s.Stage.Model.Name
 		i := slices.IndexFunc(list, func(q *quantized) bool { return q.qc == qc && q.model == model })
 		if i < 0 {
-			i, list = len(list), append(list, &quantized{qc: qc, model: model, nodes: s.Nodes})
+			i, list = len(list), append(list, &quantized{qc: qc, model: model, nodes: s.Nodes, graph: s.Model})
 		}
 		list[i].stages = append(list[i].stages, s.Name)
 	}
@@ -41,6 +43,7 @@ type NodeItem struct {
 	Node       string                   `json:"node"`
 	Activation map[string]AttributeItem `json:"activation,omitempty"`
 	Weight     map[string]AttributeItem `json:"weight,omitempty"`
+	Island     string                   `json:"float_island,omitempty"` // why it stays float32 in the int8 form
 }
 
 // AttributeItem is a value with the block that sets it, if there is one.
@@ -58,6 +61,8 @@ type QuantizationItem struct {
 	Model   string     `json:"model"`
 	Stages  []string   `json:"stages"`
 	Nodes   []NodeItem `json:"nodes"`
+	MACs    int64      `json:"macs"`                 // of an image
+	Float   int64      `json:"float_macs,omitempty"` // of them those that are float32 in the int8 form
 }
 
 // QuantizationItems are how each qconfig quantizes the nodes of each model.
@@ -76,9 +81,12 @@ func QuantizationItems(p *graph.Plan) []QuantizationItem {
 		return m
 	}
 	for _, q := range quantizations(p) {
-		item := QuantizationItem{QConfig: q.qc.Name, Target: q.qc.Target, Model: q.model, Stages: q.stages}
+		why := q.islands()
+		item := QuantizationItem{
+			QConfig: q.qc.Name, Target: q.qc.Target, Model: q.model, Stages: q.stages, MACs: q.graph.MACs(), Float: q.graph.FloatMACs(),
+		}
 		for _, n := range q.nodes {
-			item.Nodes = append(item.Nodes, NodeItem{n.Node, items(n.Activation), items(n.Weight)})
+			item.Nodes = append(item.Nodes, NodeItem{n.Node, items(n.Activation), items(n.Weight), why[n.Node]})
 		}
 		out = append(out, item)
 	}
@@ -115,7 +123,40 @@ func (s *Sheet) Nodes(p *graph.Plan, all bool) {
 		for _, line := range console.Table(append([][]string{{"  node", "activation", "weight", "said by an override"}}, rows...), "llll") {
 			fmt.Fprintln(s, strings.TrimRight(line, " "))
 		}
+		s.islands(q)
 	}
+}
+
+// islands are the nodes that stay float32 in the int8 form, with the reason; none where all of them are float32 anyway.
+func (q *quantized) islands() map[string]string {
+	why := map[string]string{}
+	for _, i := range q.graph.Islands() {
+		why[i.Node] = i.Why
+	}
+	return why
+}
+
+// islands prints which nodes stay float32 in the int8 form, and how much of the work is theirs.
+func (s *Sheet) islands(q *quantized) {
+	list := q.graph.Islands()
+	if len(list) == 0 {
+		return
+	}
+	share := ""
+	if all := q.graph.MACs(); all > 0 {
+		share = fmt.Sprintf(", with %.3g %% of the multiply-accumulates", 100*float64(q.graph.FloatMACs())/float64(all))
+	}
+	fmt.Fprintf(s, "  in the int8 form %s float32%s\n", console.Count(len(list), "node")+" "+stay(len(list)), share)
+	for _, i := range list {
+		fmt.Fprintf(s, "    %s: %s\n", i.Node, i.Why)
+	}
+}
+
+func stay(n int) string {
+	if n == 1 {
+		return "stays"
+	}
+	return "stay"
 }
 
 func longer(a, b []graph.Attribute) []graph.Attribute {

@@ -147,18 +147,22 @@ func (n *Node) Slots(name string) []layer.Slot {
 		weight.Shape, weight.Turned = []int{p.C, p.OutC / p.Groups, p.KH, p.KW}, true
 	}
 	channels := []int{p.OutC}
+	bias := layer.Slot{Name: name + ".bias", Shape: channels, What: "bias", Param: &n.B}
 	if q := n.Int8; q != nil {
 		weight.I8 = &q.W
 		s := []layer.Slot{weight, {Name: name + ".weight_scale", Shape: channels, F32: &q.WScale}}
+		if !n.Island {
+			bias = layer.Slot{Name: bias.Name, Shape: channels, I32: &q.Bias}
+		}
 		if n.Bias {
-			s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, I32: &q.Bias})
+			s = append(s, bias)
 		}
 		return s
 	}
 	weight.What, weight.Param = "weight", &n.W
 	s := []layer.Slot{weight}
 	if n.Bias {
-		s = append(s, layer.Slot{Name: name + ".bias", Shape: channels, What: "bias", Param: &n.B})
+		s = append(s, bias)
 	}
 	if n.Weight.Quantized() {
 		s = append(s, layer.Slot{Name: name + ".weight_quant.scale", Shape: []int{n.Scales()}, What: "weight scale", Derived: true, F32: &n.WScale})

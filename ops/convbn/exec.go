@@ -40,6 +40,7 @@ type Exec struct {
 	bias    []int32   // of the integer kernel, the zero point's part included
 	req     kernel.Requant
 	pack    pack
+	packed  bool // there was a forward pass
 	ones    []float32
 	zero    []float32
 	out8    kernel.Int8Out
@@ -92,6 +93,9 @@ func NewExec(n *Node, m *grid.Machine, batch int, training bool) *Exec {
 	p.N = batch
 	if n.Weight.Quantized() {
 		e.codes.init(n)
+		if n.Island {
+			e.codes.decode(n)
+		}
 		e.pack.int8, e.pack.sums = make([]int8, m.Set.Conv(&p).Int8PackSize(&p)), make([]int32, c)
 	} else {
 		e.pack.forward = make([]float32, m.Set.Conv(&p).PackSize(&p))
@@ -181,12 +185,18 @@ func (e *Exec) blocks(c int) (tasks, step int) {
 // weights prepares what the convolution multiplies with: the weight, or its codes.
 func (e *Exec) weights(quantized bool) {
 	n := e.node
-	if quantized {
+	if n.Island && e.packed {
+		return // nothing changes its weights
+	}
+	e.packed = true
+	switch {
+	case quantized && n.Island:
+	case quantized:
 		if !n.Weight.PerChannel || n.WScale == nil {
 			n.Update()
 		}
 		e.machine.Workers.Run(grid.NewCut(n.Geom.OutC, n.Geom.K()).N, e.encodeTask)
-	} else {
+	default:
 		for o := range e.codes.Scale {
 			e.codes.Scale[o] = 1
 		}

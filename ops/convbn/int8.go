@@ -34,8 +34,16 @@ func (n *Node) BecomeInt8() {
 // AllocInt8 makes the int8 form without numbers and drops the float parameters.
 func (n *Node) AllocInt8() {
 	n.BecomeInt8()
+	n.allocCodes()
+}
+
+// allocCodes makes the tensors of the int8 form.
+func (n *Node) allocCodes() {
 	n.Int8 = &Int8{W: make([]int8, n.Geom.WeightLen()), WScale: make([]float32, n.Geom.OutC)}
-	if n.Bias {
+	switch {
+	case n.Bias && n.Island:
+		n.B = tensor.NewParam(n.Geom.OutC)
+	case n.Bias:
 		n.Int8.Bias = make([]int32, n.Geom.OutC)
 	}
 }

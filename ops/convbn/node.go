@@ -80,13 +80,14 @@ type Node struct {
 	W, B   tensor.Param
 	WScale []float32 // of the weights, as last computed or frozen; one a channel or one for all
 	Int8   *Int8     // set in the int8 form, where W, B and BN are gone
+	Island bool      // a float island of the int8 form: BN is gone; a quantized weight is in Int8, and the bias is B
 }
 
 // Alloc makes the parameters, all zero.
 func (n *Node) Alloc() {
 	if n.Int8 != nil {
 		if n.Int8.W == nil {
-			n.AllocInt8()
+			n.allocCodes()
 		}
 		return
 	}

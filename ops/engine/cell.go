@@ -16,7 +16,7 @@ type cell struct {
 	room        layer.Room
 	bench       layer.Bench
 	run         layer.Runner
-	integer     layer.Integer // of the int8 form
+	integer     layer.Integer // of the int8 form, but for islands
 	cut         cut
 	piece       func(i, worker int)
 	value       grid.Value
@@ -43,7 +43,7 @@ func (e *Net) build() {
 	for _, c := range e.cells {
 		switch {
 		case c.root != c.place:
-		case e.integer:
+		case c.Int8:
 			c.value.Data, c.value.Codes = c.bench.Out, c.bench.Codes
 			c.integer, c.piece = c.Kind.Integer(c.Node, &c.bench), e.pieces(c)
 		default:
@@ -196,17 +196,18 @@ type rooms struct {
 }
 
 func (e *Net) rooms() (all rooms) {
-	channels := 0
+	channels, values := 0, false
 	for _, c := range e.cells {
-		if c.root != c.place && e.integer {
+		if c.root != c.place && e.integer { // a view
 			continue
 		}
 		r, size := &c.room, c.size(1)
 		all.scratch, all.block = all.scratch.Max(r.Scratch), all.block.Max(r.Block)
 		all.acc, all.plain, all.parts = max(all.acc, r.Acc), max(all.plain, r.Operand), max(all.parts, r.Parts)
-		if e.integer {
+		if c.Int8 {
 			continue
 		}
+		values = true
 		all.block = all.block.Max(kernel.Room{F32: grid.NewCut(e.batch*c.Shape.H, size/c.Shape.H).Step * size / c.Shape.H})
 		channels = max(channels, c.Shape.C)
 		if !c.bench.Plain {
@@ -216,7 +217,7 @@ func (e *Net) rooms() (all rooms) {
 			all.acc = max(all.acc, e.batch*size)
 		}
 	}
-	if !e.integer {
+	if values {
 		all.block.I32, all.block.U8 = max(all.block.I32, all.block.F32), max(all.block.U8, 2*all.block.F32)
 		all.sums = grid.Chunks() * 2 * channels
 	}

@@ -92,7 +92,7 @@ func computes(t *testing.T, g *nn.Graph) {
 	}
 	must(t, g.SetTensors(nil))
 	for _, n := range nodesOf(g) {
-		n.Scale = 1
+		n.Quant.Step = 1
 		n.Quant.Min, n.Quant.Max = -1, 1
 		if convbn.Of(n) != nil && convbn.Of(n).Int8 != nil {
 			for i := range convbn.Of(n).Int8.WScale {

@@ -1,9 +1,13 @@
 package engine
 
-import "qpipe/ops/layer"
+import (
+	"qpipe/ops/grid"
+	"qpipe/ops/layer"
+)
 
 // The int8 form runs on integers from the quantized input to the last node. Integers do not depend on
-// how the work is cut, so it is cut for the workers there are: into one piece for one of them.
+// how the work is cut, so it is cut for the workers there are: into one piece for one of them. A float island runs as in an
+// evaluation of the QAT form, cut by its shape.
 
 func (e *Net) runIntegers(n int) {
 	for _, c := range e.cells {
@@ -11,9 +15,13 @@ func (e *Net) runIntegers(n int) {
 			continue
 		}
 		at := e.times.now()
-		c.cut = e.divide(c, n)
-		c.integer.Begin(n)
-		e.workers.Run(c.cut.rowTasks*c.cut.chanTasks, c.piece)
+		if c.Island {
+			c.value = c.run.Forward(n, grid.Step{Quantize: true})
+		} else {
+			c.cut = e.divide(c, n)
+			c.integer.Begin(n)
+			e.workers.Run(c.cut.rowTasks*c.cut.chanTasks, c.piece)
+		}
 		e.times.ranForward(c.place, at)
 	}
 }

@@ -48,7 +48,7 @@ func need(g *nn.Graph, batch int, u Use) int64 {
 		}
 		e.lease(c, p)
 		total += c.room.Bytes
-		if e.integer {
+		if c.Int8 {
 			total += 24 * int64(c.Shape.C)
 		}
 	}

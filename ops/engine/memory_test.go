@@ -32,13 +32,13 @@ func near(t *testing.T, what string, estimate, is int64) {
 	}
 }
 
-// inForm takes a float graph to a form; see shows it images where it must observe some.
-func inForm(t *testing.T, g *nn.Graph, form nn.Form, see func(g *nn.Graph)) *nn.Graph {
+// inForm takes a float graph to a form, without quantizing the outputs of the named nodes; see shows it images where it must observe some.
+func inForm(t *testing.T, g *nn.Graph, form nn.Form, float []string, see func(g *nn.Graph)) *nn.Graph {
 	t.Helper()
 	if form == nn.Float {
 		return g
 	}
-	g.SetQConfig(int8Config())
+	g.SetQConfig(int8Config(float...))
 	must(t, g.Prepare(nn.Calibration, nn.ReverseFold))
 	see(g)
 	if form == nn.Calibration {
@@ -61,16 +61,18 @@ func TestNeed(t *testing.T) {
 		"every op": func() *nn.Graph { return everyOp(t) },
 		"resnet":   func() *nn.Graph { return resnet8(t, in, 16) },
 		"random":   func() *nn.Graph { return randomGraph(t, rand.New(rand.NewPCG(5, 5))) },
+		"islands":  func() *nn.Graph { return everyOp(t) },
 	}
+	islands := map[string][]string{"islands": {"c1", "n2"}}
 	for name, build := range graphs {
 		for _, set := range []*kernel.Set{kernels(t, "portable"), kernels(t, "")} {
 			pool := newPool(t, 2)
 			for _, form := range []nn.Form{nn.Float, nn.Calibration, nn.QAT, nn.Quantized} {
-				bare := inForm(t, build(), form, func(*nn.Graph) {})
+				bare := inForm(t, build(), form, islands[name], func(*nn.Graph) {})
 				g := build()
 				g.Init(1)
 				x := randn(rand.New(rand.NewPCG(1, 1)), 16*g.Input().WithN(1).Len(), 1)
-				g = inForm(t, g, form, func(g *nn.Graph) {
+				g = inForm(t, g, form, islands[name], func(g *nn.Graph) {
 					e, err := Compile(g, 2, false, set, pool)
 					must(t, err)
 					e.Forward(x, 2, Calibrate)
@@ -126,7 +128,7 @@ func TestRestoreBelievesNoNumber(t *testing.T) {
 	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 2})
 	g, err := b.Graph(b.Linear("fc", b.GlobalAvgPool("pool", b.Act("a", conv(b, "c", b.Input(), 3, 3, 1), kernel.ReLU)), 2, true))
 	must(t, err)
-	sound := string(inForm(t, g, nn.Quantized, func(*nn.Graph) {}).Structure())
+	sound := string(inForm(t, g, nn.Quantized, nil, func(*nn.Graph) {}).Structure())
 	number := regexp.MustCompile(`:\d+|\[\d+|,\d+`)
 	places := number.FindAllStringIndex(sound, -1)
 	if len(places) < 40 {

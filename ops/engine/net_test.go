@@ -225,24 +225,29 @@ func TestLinearOrder(t *testing.T) {
 	}
 }
 
-// TestConvertible: what keeps a graph from int8, each with the node and a way out.
+// TestConvertible: what keeps a graph from int8, each with the node and a way out, and which nodes stay float32.
 func TestConvertible(t *testing.T) {
 	float, int16 := nn.Quant{}, nn.Quant{Spec: quant.Spec{DType: quant.Int16}, Observer: minMax{0.01}}
 	tests := []struct {
-		name   string
-		change func(m nn.Module, q *nn.QConfig)
-		want   []string
+		name    string
+		change  func(m nn.Module, q *nn.QConfig)
+		want    []string
+		islands []nn.Island
 	}{
-		{"all int8", func(nn.Module, *nn.QConfig) {}, nil},
-		{"float output at the end", func(m nn.Module, q *nn.QConfig) { at(m, "fc", &q.Activation, float) }, nil},
-		{"int16", func(m nn.Module, q *nn.QConfig) { at(m, "k", &q.Activation, int16) }, []string{"k"}},
-		{"float in the middle", func(m nn.Module, q *nn.QConfig) { at(m, "c1", &q.Activation, float) }, []string{"c1"}},
+		{"all int8", func(nn.Module, *nn.QConfig) {}, nil, nil},
+		{"float output at the end", func(m nn.Module, q *nn.QConfig) { at(m, "fc", &q.Activation, float) }, nil, nil},
+		{"int16", func(m nn.Module, q *nn.QConfig) { at(m, "k", &q.Activation, int16) }, []string{"k"}, nil},
+		{"float in the middle", func(m nn.Module, q *nn.QConfig) { at(m, "c1", &q.Activation, float) }, nil,
+			[]nn.Island{{Node: "c1", Why: "its output is float32"}, {Node: "dw", Why: "its operand c1 is float32"}, {Node: "mp", Why: "its operand c1 is float32"},
+				{Node: "ap", Why: "its operand c1 is float32"}, {Node: "ct", Why: "its operand c1 is float32"}, {Node: "k", Why: "its operand mp is float32"}}},
 		{"float island", func(m nn.Module, q *nn.QConfig) {
 			at(m, "l1", &q.Activation, float)
 			at(m, "l1", &q.Weight, float)
-		}, []string{"l1"}},
-		{"float weight", func(m nn.Module, q *nn.QConfig) { at(m, "dw", &q.Weight, float) }, []string{"dw"}},
-		{"float input", func(m nn.Module, q *nn.QConfig) { at(m, "input", &q.Activation, float) }, []string{"input"}},
+		}, nil, []nn.Island{{Node: "l1", Why: "its weight is float32"}, {Node: "a3", Why: "its operand l1 is float32"}}},
+		{"float weight", func(m nn.Module, q *nn.QConfig) { at(m, "dw", &q.Weight, float) }, nil, []nn.Island{{Node: "dw", Why: "its weight is float32"}}},
+		{"float input", func(m nn.Module, q *nn.QConfig) { at(m, "input", &q.Activation, float) }, nil,
+			[]nn.Island{{Node: "input", Why: "its output is float32"}, {Node: "c0", Why: "its operand input is float32"}}},
+		{"all float", func(_ nn.Module, q *nn.QConfig) { *q = nn.QConfig{} }, []string{"input"}, nil},
 	}
 	for _, tt := range tests {
 		g := everyOp(t)
@@ -264,6 +269,9 @@ func TestConvertible(t *testing.T) {
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, g.Convertible(), tt.want)
+		}
+		if is := g.Islands(); tt.want == nil && !slices.Equal(is, tt.islands) {
+			t.Errorf("%s: the islands are %v, want %v", tt.name, is, tt.islands)
 		}
 		if _, err := g.Convert(); (err == nil) != (tt.want == nil) {
 			t.Errorf("%s: Convert says %v", tt.name, err)

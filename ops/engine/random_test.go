@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -281,7 +282,7 @@ func pair(t testing.TB, g *nn.Graph, batch int) (qat, int8 *Net) {
 	return qat, int8
 }
 
-// sameCodes runs both and wants the same integers at every node, and the same output.
+// sameCodes runs both and wants the same integers or values at every node, and the same output.
 func sameCodes(t testing.TB, what string, a, b *Net, x []float32, n int) {
 	t.Helper()
 	y := append([]float32(nil), a.Forward(x, n, Eval)...)
@@ -292,6 +293,9 @@ func sameCodes(t testing.TB, what string, a, b *Net, x []float32, n int) {
 		if okP != okQ {
 			t.Fatalf("%s: %s has codes in one form only", what, m.Name)
 		}
+		if !okP {
+			sameValues(t, what, a, b, m)
+		}
 		for i := range p {
 			if p[i] != q[i] {
 				t.Fatalf("%s: %s (%s): element %d is %d in the %s form, %d in the %s form", what, m.Name, m.Op, i, p[i], a.graph.Form(), q[i], b.graph.Form())
@@ -301,6 +305,18 @@ func sameCodes(t testing.TB, what string, a, b *Net, x []float32, n int) {
 	for i := range y {
 		if y[i] != z[i] {
 			t.Fatalf("%s: output %d is %g in the %s form, %g in the %s form", what, i, y[i], a.graph.Form(), z[i], b.graph.Form())
+		}
+	}
+}
+
+// sameValues wants the same bits of a node that has no codes.
+func sameValues(t testing.TB, what string, a, b *Net, m nn.Module) {
+	t.Helper()
+	p, _, _, _ := a.Output(m.Name)
+	q, _, _, _ := b.Output(m.Name)
+	for i := range p {
+		if math.Float32bits(p[i]) != math.Float32bits(q[i]) {
+			t.Fatalf("%s: %s (%s): value %d is %g in the %s form, %g in the %s form", what, m.Name, m.Op, i, p[i], a.graph.Form(), q[i], b.graph.Form())
 		}
 	}
 }

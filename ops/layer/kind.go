@@ -36,7 +36,8 @@ type Kind struct {
 	Restore func(n *Node, f Fields) (Body, error)
 	// Train makes what runs the float, the calibration and the QAT form.
 	Train func(n *Node, b *Bench) Runner
-	// Integer makes what runs the int8 form; its codes equal those of a QAT evaluation. Nil of a view.
+	// Integer makes what runs the int8 form; its codes equal those of a QAT evaluation. Nil of a view, and where the op has no
+	// int8 form: its nodes are float islands there.
 	Integer func(n *Node, b *Bench) Integer
 	// Room says what running the node needs besides its output; Train and Integer find it in the
 	// bench. Nil for nothing but a block of a row for each worker.
@@ -100,10 +101,10 @@ type Node struct {
 	Act   kernel.Act   // the clamp at its end
 	Body  Body         // what it has besides; nil for nothing
 	Quant quant.Node   // of the output; Spec Float32 where there is none
-	Int8  bool         // it is in the int8 form
 	Keeps bool         // it computes, but its output has its operand's grid (Prescribed)
-	Scale float32      // of the int8 form's output
-	Zero  int32        // likewise, in the codes of its dtype
+	Int8  bool         // it is in the int8 form, and computes with integers
+	// Island tells that it is in the int8 form and computes float32 values, by its Runner, as an evaluation of the QAT form does.
+	Island bool
 
 	// Origin is, while a network is built, the map that a flattened output was; else Shape.
 	Origin tensor.Shape
@@ -136,6 +137,14 @@ type Params interface {
 	Convert(scale float32) error
 	// Release lets go of what an int8 net has its own copy of.
 	Release()
+}
+
+// Islander is a body whose tensors are others in a float island than in training. Of other bodies they stay as they are.
+type Islander interface {
+	// BecomeIsland gives the body the form of an island, without its tensors.
+	BecomeIsland()
+	// ConvertIsland gives it the form of an island, with tensors.
+	ConvertIsland() error
 }
 
 // Attr is an attribute of a node in a structure: Value becomes JSON.
@@ -211,26 +220,39 @@ func (n *Node) Alloc() {
 	}
 }
 
-// BecomeInt8 gives the node the int8 form, without its tensors.
-func (n *Node) BecomeInt8() {
-	n.Int8 = true
-	if p := n.params(); p != nil {
+// BecomeInt8 gives the node the int8 form, as an island or computing with integers, without its tensors.
+func (n *Node) BecomeInt8(island bool) {
+	n.hold(island)
+	if island {
+		if b, ok := n.Body.(Islander); ok {
+			b.BecomeIsland()
+		}
+	} else if p := n.params(); p != nil {
 		p.BecomeInt8()
 	}
 }
 
-// Convert gives the node's body the int8 form for a first operand of that scale.
-func (n *Node) Convert(scale float32) error {
-	n.Int8 = true
-	if p := n.params(); p != nil {
+// Convert gives the node the int8 form, as an island or for integers of that scale as its first operand.
+func (n *Node) Convert(island bool, scale float32) error {
+	n.hold(island)
+	if island {
+		if b, ok := n.Body.(Islander); ok {
+			return b.ConvertIsland()
+		}
+	} else if p := n.params(); p != nil {
 		return p.Convert(scale)
 	}
 	return nil
 }
 
+// hold gives the output a scale in the place of its range.
+func (n *Node) hold(island bool) {
+	n.Int8, n.Island, n.Quant.Held = !island, island, n.Quant.Spec.Quantized()
+}
+
 // Release lets go of what an int8 net has its own copy of.
 func (n *Node) Release() {
-	if p := n.params(); p != nil {
+	if p := n.params(); p != nil && n.Int8 {
 		p.Release()
 	}
 }

@@ -38,9 +38,9 @@ func (n *Node) Slots() []Slot {
 	}
 	switch {
 	case !n.Quant.Spec.Quantized():
-	case n.Int8:
-		s = append(s, Slot{Name: n.Name + ".act_scale", Shape: []int{1}, Scalar: &n.Scale},
-			Slot{Name: n.Name + ".act_zero_point", Shape: []int{1}, Zero: &n.Zero})
+	case n.Quant.Held:
+		s = append(s, Slot{Name: n.Name + ".act_scale", Shape: []int{1}, Scalar: &n.Quant.Step},
+			Slot{Name: n.Name + ".act_zero_point", Shape: []int{1}, Zero: &n.Quant.Zero})
 	default:
 		s = append(s, Slot{Name: n.Name + RangeSuffix, Shape: []int{2}, Range: &n.Quant})
 	}

@@ -33,7 +33,7 @@ func (g *Graph) Convert() (*Graph, error) {
 // convertNode makes n, the copy of node i, an int8 node.
 func (g *Graph) convertNode(i int, n *node) error {
 	if !g.alloced {
-		n.BecomeInt8()
+		n.BecomeInt8(g.island(n) != "")
 		return nil
 	}
 	const way = "look for the step at which training became unsound"
@@ -42,14 +42,14 @@ func (g *Graph) convertNode(i int, n *node) error {
 		if !finite(f.Scale) {
 			return NodeError{n.Name, fmt.Errorf("its output's scale is %v", f.Scale), way}
 		}
-		n.Scale, n.Zero = f.Scale, grid.Plain(n.Quant.Spec, f.Zero)
+		n.Quant.Step, n.Quant.Zero = f.Scale, grid.Plain(n.Quant.Spec, f.Zero)
 	}
 	scale := float32(0)
 	if len(n.In) > 0 {
 		in, _ := g.Format(n.In[0])
 		scale = in.Scale
 	}
-	if err := n.Node.Convert(scale); err != nil {
+	if err := n.Node.Convert(g.island(n) != "", scale); err != nil {
 		return NodeError{n.Name, err, way}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
-	"qpipe/ops/quant"
 )
 
 // Format returns how the output of node i is quantized to at most 8 bits, with
@@ -15,7 +14,7 @@ func (g *Graph) Format(i int) (kernel.Quant, bool) {
 	if !n.HasQuant() {
 		return g.Format(n.In[0])
 	}
-	own, ok := g.ownFormat(n)
+	own, _, ok := grid.Format(&n.Quant)
 	if !ok || n.Kind.Output != layer.Joins {
 		return own, ok
 	}
@@ -28,15 +27,4 @@ func (g *Graph) Format(i int) (kernel.Quant, bool) {
 		return own, true
 	}
 	return layer.Joined(own, first), true
-}
-
-func (g *Graph) ownFormat(n *node) (kernel.Quant, bool) {
-	if g.form != Quantized {
-		q, _, codes := grid.Format(&n.Quant)
-		return q, codes
-	}
-	if !n.Quant.Spec.Quantized() || n.Quant.Spec.DType == quant.Int16 {
-		return kernel.Quant{}, false
-	}
-	return grid.Stored(n.Quant.Spec, n.Scale, n.Zero), true
 }

@@ -161,6 +161,11 @@ func (j *graphJSON) graph() (*Graph, error) {
 		return nil, err
 	}
 	g.prescribe()
+	if g.form == Quantized {
+		for _, n := range g.nodes {
+			n.BecomeInt8(g.island(n) != "")
+		}
+	}
 	if err := g.verify(); err != nil {
 		return nil, err
 	}
@@ -174,8 +179,7 @@ func (g *Graph) verifyQuants() error {
 	if !slices.Contains([]Form{Float, Calibration, QAT, Quantized}, g.form) || !known && (g.form != Float || g.mode != "") {
 		return fmt.Errorf("there is no form %q with the qat_mode %q", g.form, g.mode)
 	}
-	users := g.consumers()
-	for i, n := range g.nodes {
+	for _, n := range g.nodes {
 		q := Quant{n.Quant.Spec, unknownObserver{}}
 		errs := append(checkActivation(n, q), checkWeight(n, n.qcfg.Weight)...)
 		switch {
@@ -186,11 +190,10 @@ func (g *Graph) verifyQuants() error {
 		case g.form == Float && (n.Quant.Spec.Quantized() || n.qcfg.Weight.Spec.Quantized()):
 			return fmt.Errorf("%s: it is quantized in a float model", n.Name)
 		}
-		if g.form != Quantized {
-			continue
-		}
-		if e := g.unconvertible(i, n, users); e != nil {
-			return *e
+	}
+	if g.form == Quantized {
+		if errs := g.unconvertible(); len(errs) > 0 {
+			return errs[0]
 		}
 	}
 	return nil
@@ -307,9 +310,6 @@ func (g *Graph) restoreBody(n *node, j nodeJSON) (err error) {
 	if c := conv(n); c != nil {
 		c.Mode, _ = convMode(g.mode)
 		n.qcfg.Weight.Spec = c.Weight
-	}
-	if g.form == Quantized {
-		n.BecomeInt8()
 	}
 	return nil
 }

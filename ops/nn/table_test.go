@@ -29,7 +29,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 		switch {
 		case k.Shape == nil:
 			lacks("nothing says what its output's shape is")
-		case !k.View && (k.Train == nil || (k.Integer == nil) != k.Rests):
+		case !k.View && (k.Train == nil || k.Rests && k.Integer != nil):
 			lacks("it does not run in every form")
 		case k.Rests && k.Output != layer.Passes:
 			lacks("outside of training its output is its operand, so nothing is quantized")
@@ -39,7 +39,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 			lacks("it takes no number of operands")
 		case k.Aligned && k.Least < 1:
 			lacks("there is no operand that its output could be aligned with")
-		case k.Output == layer.Joins && k.Least < 2, k.Output == layer.Passes && k.Least < 1:
+		case k.Output != layer.Own && k.Least < 1:
 			lacks("there is no operand whose format its output could have")
 		}
 		cases := optest.Of(k)

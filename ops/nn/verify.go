@@ -51,7 +51,7 @@ func (g *Graph) verifyNode(n *node) error {
 		return fmt.Errorf("a BN in the int8 form")
 	case c.BN != nil && g.mode == FuseBN && (g.form == QAT || g.form == Calibration):
 		return fmt.Errorf("a BN under fuse_bn")
-	case g.form == Quantized && g.alloced && c.Int8 == nil:
+	case g.form == Quantized && !n.Island && g.alloced && c.Int8 == nil:
 		return fmt.Errorf("no integers in the int8 form")
 	}
 	return nil

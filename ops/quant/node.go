@@ -3,11 +3,15 @@ package quant
 import "math"
 
 // Node is the state of a quant node: how it quantizes, its observer, and the range from the batches observed so far.
-// Before the first batch the range is empty.
+// Before the first batch the range is empty. In the int8 form a scale and a zero point take the range's place.
 type Node struct {
 	Spec     Spec
 	Observer Observer
 	Min, Max float32
+
+	Held bool    // quantizes with Step and Zero, whatever the range
+	Step float32 // the scale
+	Zero int32   // in the codes of the type
 }
 
 // NewNode returns a node that has observed nothing. A fixed observer gives it a range at once.
@@ -19,8 +23,8 @@ func NewNode(s Spec, o Observer) Node {
 	return n
 }
 
-// On reports whether the node quantizes: it has a type to quantize to and a range.
-func (n *Node) On() bool { return n.Spec.Quantized() && n.Ready() }
+// On reports whether the node quantizes: it has a type to quantize to, and a range or a scale.
+func (n *Node) On() bool { return n.Spec.Quantized() && (n.Held || n.Ready()) }
 
 // Ready reports whether there is a range (a NaN counts, so that it is noticed).
 func (n *Node) Ready() bool { return !math.IsInf(float64(n.Min), 1) || !math.IsInf(float64(n.Max), -1) }
@@ -56,5 +60,10 @@ func (n *Node) Observe(x []float32, lo, hi float32) {
 	n.Max += float32(c * (hi - n.Max))
 }
 
-// Scale returns the scale and the zero point of the range.
-func (n *Node) Scale() (float32, int32) { return n.Spec.Scale(n.Min, n.Max) }
+// Scale returns the scale and the zero point: those that are held, or those of the range.
+func (n *Node) Scale() (float32, int32) {
+	if n.Held {
+		return n.Step, n.Zero
+	}
+	return n.Spec.Scale(n.Min, n.Max)
+}

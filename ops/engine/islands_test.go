@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"qpipe/ops/kernel/ref"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+)
+
+// islandConfig leaves about every third node a float32 output, a float32 weight, or both.
+func islandConfig(r *rand.Rand) func(nn.Module) nn.QConfig {
+	base := randomConfig(r)
+	return func(m nn.Module) nn.QConfig {
+		q := base(m)
+		if k := r.IntN(9); k < 3 && m.Name != "input" {
+			if k != 0 {
+				q.Weight = nn.Quant{}
+			}
+			if k != 1 {
+				q.Activation = nn.Quant{}
+			}
+		}
+		return q
+	}
+}
+
+// TestRandomIslands: whatever the network, its types and its float islands, the int8 form has every integer of the evaluation and every bit
+// of its float32 values: in every kernel set, for any number of workers and of images, and after the model was written and read.
+func TestRandomIslands(t *testing.T) {
+	graphs := 60
+	if testing.Short() {
+		graphs = 10
+	}
+	islands, nodes := 0, 0
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		g := wildGraph(t, r)
+		if errs := g.SetQConfig(islandConfig(r)); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		g.Init(int64(seed))
+		jitter(g, r)
+		rareGammas(g, r)
+		must(t, g.Prepare([]nn.Form{nn.QAT, nn.QAT, nn.Calibration}[r.IntN(3)], []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}[r.IntN(3)]))
+		const n = 3
+		prepareRandom(t, r, g, n)
+		for _, m := range g.Modules() {
+			if g.Form() == nn.QAT && m.Absorbable() && r.IntN(4) == 0 {
+				must(t, g.Absorb(m.Name, r.IntN(2) == 0))
+			}
+		}
+		if len(g.Convertible()) > 0 {
+			continue
+		}
+		islands, nodes = islands+len(g.Islands()), nodes+len(g.Modules())
+		made, err := g.Convert()
+		must(t, err)
+		int8 := again(t, made)
+		if !slices.Equal(int8.Islands(), g.Islands()) {
+			t.Fatalf("graph %d: the islands of the int8 model are %v, of the %s model %v", seed, int8.Islands(), g.Form(), g.Islands())
+		}
+		x := randn(r, n*g.Input().WithN(1).Len(), 1)
+		for k, set := range sets.All() {
+			what := fmt.Sprintf("graph %d (%s %s), set %s\n%s", seed, g.Mode(), g.Form(), set.Name, names(g))
+			sameInBatches(t, what, set.Name, g, int8, x, 1+(int(seed)+k)%3)
+		}
+	}
+	t.Logf("%d of %d nodes are float islands", islands, nodes)
+	if islands < nodes/4 {
+		t.Error("the generator makes too few islands")
+	}
+}
+
+// again is the graph as a file has it.
+func again(t *testing.T, g *nn.Graph) *nn.Graph {
+	t.Helper()
+	c, err := nn.Restore(g.Structure())
+	must(t, err)
+	must(t, c.SetTensors(g.Tensors()))
+	if !slices.Equal(c.Structure(), g.Structure()) {
+		t.Fatalf("read back the structure is another:\n%s\n%s", g.Structure(), c.Structure())
+	}
+	return c
+}
+
+// sameInBatches compares the forms for three images in one batch and one by one.
+func sameInBatches(t *testing.T, what, set string, qat, int8 *nn.Graph, x []float32, workers int) {
+	t.Helper()
+	const n = 3
+	open := func(g *nn.Graph, workers, batch int) *Net {
+		e, err := Compile(g, batch, false, kernels(t, set), newPool(t, workers))
+		must(t, err)
+		e.Keep()
+		return e
+	}
+	sameCodes(t, what, open(qat, 2, n), open(int8, workers, n), x, n)
+	if one := len(x) / n; set != ref.Set().Name {
+		sameCodes(t, what+", image by image", open(qat, 1, n), open(int8, workers, 1), x[one:2*one], 1)
+	}
+	kept, shared := open(int8, workers, n), open(int8, workers, n)
+	shared.keep, shared.version = false, -1
+	want := kept.ForwardAll([][]float32{x}, n, Eval)
+	for k, y := range shared.ForwardAll([][]float32{x}, n, Eval) {
+		if !slices.Equal(y, want[k]) {
+			t.Fatalf("%s: output %d is another one where outputs share memory", what, k)
+		}
+	}
+}
+
+// TestFloatOutputsBesideInt16: an int16 activation has no int8 form, wherever islands are.
+func TestFloatOutputsBesideInt16(t *testing.T) {
+	g := everyOp(t)
+	g.SetQConfig(func(m nn.Module) nn.QConfig {
+		q := int8Config("c0")(m)
+		if m.Name == "c1" {
+			q.Activation.Spec = quant.Spec{DType: quant.Int16}
+		}
+		return q
+	})
+	must(t, g.Prepare(nn.QAT, nn.WithBN))
+	if errs := g.Convertible(); len(errs) != 1 || errs[0].Node != "c1" {
+		t.Errorf("what keeps it from int8: %v", errs)
+	}
+}

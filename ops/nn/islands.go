@@ -1,0 +1,99 @@
+package nn
+
+import (
+	"fmt"
+
+	"qpipe/ops/kernel"
+)
+
+// Island is a node that has float32 values in the int8 form.
+type Island struct {
+	Node string
+	Why  string // "its weight is float32"
+}
+
+// Islands lists the nodes that have float32 values in the int8 form, in topological order. The end of a network whose
+// float32 output is computed with integers, the usual case, is not among them.
+func (g *Graph) Islands() []Island {
+	var list []Island
+	into := g.intoIslands()
+	for i, n := range g.nodes {
+		why := g.island(n)
+		switch {
+		case why != "":
+			list = append(list, Island{n.Name, why})
+		case !into[i] || !g.real(n):
+		case n.Kind.Floats && g.real(g.nodes[n.In[0]]):
+			list = append(list, Island{n.Name, g.floatOperand(n)})
+		default:
+			list = append(list, Island{n.Name, "its output is float32"})
+		}
+	}
+	return list
+}
+
+// FloatMACs are the multiply-accumulates of float32 values that the int8 form has for an image, those of islands with integer products left out.
+func (g *Graph) FloatMACs() (sum int64) {
+	for _, n := range g.nodes {
+		c := conv(n)
+		integers := c != nil && c.Weight.Quantized() && c.Geom.K() <= kernel.MaxProducts && !g.real(g.nodes[n.In[0]])
+		if g.island(n) != "" && !integers {
+			sum += n.MACs()
+		}
+	}
+	return sum
+}
+
+// intoIslands tells of every node whether an island reads its values.
+func (g *Graph) intoIslands() []bool {
+	into := make([]bool, len(g.nodes))
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		n := g.nodes[i]
+		for _, j := range n.In {
+			into[j] = into[j] || g.island(n) != "" || n.Kind.Floats && into[i]
+		}
+	}
+	return into
+}
+
+// island is why the int8 form computes the node in float32, "" if it does not. It follows from types alone, so that a structure
+// says which nodes are islands.
+func (g *Graph) island(n *node) string {
+	c := conv(n)
+	switch {
+	case n.Kind.View || n.Kind.Rests:
+		return ""
+	case n.Kind.Integer == nil:
+		return fmt.Sprintf("%s has no int8 form", n.Kind.Name)
+	case c != nil && !c.Weight.Quantized():
+		return "its weight is float32"
+	case c != nil && c.Geom.K() > kernel.MaxProducts:
+		return fmt.Sprintf("an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
+	case n.Kind.Floats:
+		return ""
+	}
+	return g.floatOperand(n)
+}
+
+// floatOperand names the node's first operand that is float32, "" for none.
+func (g *Graph) floatOperand(n *node) string {
+	for _, j := range n.In {
+		if x := g.nodes[j]; g.real(x) {
+			return fmt.Sprintf("its operand %s is float32", x.Name)
+		}
+	}
+	return ""
+}
+
+// integers reports whether the int8 form computes the node's output out of integers.
+func (g *Graph) integers(n *node) bool {
+	return len(n.In) > 0 && g.island(n) == "" && g.floatOperand(n) == ""
+}
+
+// real reports whether the node's output is float32 by configuration.
+func (g *Graph) real(n *node) bool {
+	if !n.HasQuant() {
+		return g.real(g.nodes[n.In[0]])
+	}
+	return !n.Quant.Spec.Quantized()
+}
