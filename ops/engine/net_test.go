@@ -8,12 +8,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
@@ -237,16 +239,26 @@ func TestConvertible(t *testing.T) {
 		{"all int8", func(nn.Module, *nn.QConfig) {}, nil, nil},
 		{"float output at the end", func(m nn.Module, q *nn.QConfig) { at(m, "fc", &q.Activation, float) }, nil, nil},
 		{"int16", func(m nn.Module, q *nn.QConfig) { at(m, "k", &q.Activation, int16) }, []string{"k"}, nil},
-		{"float in the middle", func(m nn.Module, q *nn.QConfig) { at(m, "c1", &q.Activation, float) }, nil,
-			[]nn.Island{{Node: "c1", Why: "its output is float32"}, {Node: "dw", Why: "its operand c1 is float32"}, {Node: "mp", Why: "its operand c1 is float32"},
-				{Node: "ap", Why: "its operand c1 is float32"}, {Node: "ct", Why: "its operand c1 is float32"}, {Node: "k", Why: "its operand mp is float32"}}},
+		{
+			"float in the middle", func(m nn.Module, q *nn.QConfig) { at(m, "c1", &q.Activation, float) }, nil,
+			[]nn.Island{
+				{Node: "c1", Why: "its output is float32"},
+				{Node: "dw", Why: "its operand c1 is float32"},
+				{Node: "mp", Why: "its operand c1 is float32"},
+				{Node: "ap", Why: "its operand c1 is float32"},
+				{Node: "ct", Why: "its operand c1 is float32"},
+				{Node: "k", Why: "its operand mp is float32"},
+			},
+		},
 		{"float island", func(m nn.Module, q *nn.QConfig) {
 			at(m, "l1", &q.Activation, float)
 			at(m, "l1", &q.Weight, float)
 		}, nil, []nn.Island{{Node: "l1", Why: "its weight is float32"}, {Node: "a3", Why: "its operand l1 is float32"}}},
 		{"float weight", func(m nn.Module, q *nn.QConfig) { at(m, "dw", &q.Weight, float) }, nil, []nn.Island{{Node: "dw", Why: "its weight is float32"}}},
-		{"float input", func(m nn.Module, q *nn.QConfig) { at(m, "input", &q.Activation, float) }, nil,
-			[]nn.Island{{Node: "input", Why: "its output is float32"}, {Node: "c0", Why: "its operand input is float32"}}},
+		{
+			"float input", func(m nn.Module, q *nn.QConfig) { at(m, "input", &q.Activation, float) }, nil,
+			[]nn.Island{{Node: "input", Why: "its output is float32"}, {Node: "c0", Why: "its operand input is float32"}},
+		},
 		{"all float", func(_ nn.Module, q *nn.QConfig) { *q = nn.QConfig{} }, []string{"input"}, nil},
 	}
 	for _, tt := range tests {
@@ -350,10 +362,10 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// A sum of more products than int32 is sure to hold trains in float32 and has no int8 form.
+// A sum of more products than int32 is sure to hold is computed in float32 in every form: of a network with other nodes a float island.
 func TestTooManyProducts(t *testing.T) {
 	b := nn.NewBuilder(tensor.Shape{H: 300, W: 300, C: 1})
-	g, err := b.Graph(b.Linear("fc", b.Input(), 2, true))
+	g, err := b.Graph(b.Linear("fc", b.MaxPool("pool", b.Input(), op.PoolArgs{Kernel: [2]int{1, 1}}), 2, true))
 	must(t, err)
 	g.Init(1)
 	g.SetQConfig(int8Config("fc"))
@@ -362,9 +374,11 @@ func TestTooManyProducts(t *testing.T) {
 	e := compile(t, g, 2, true)
 	e.Forward(x, 2, Train)
 	e.Backward([]float32{1, 0, 0, -1})
-	if errs := g.Convertible(); len(errs) != 1 || errs[0].Node != "fc" {
-		t.Errorf("it is convertible but for %v", errs)
+	if is := g.Islands(); len(is) != 1 || is[0].Node != "fc" || !strings.Contains(is[0].Why, "90000 products") {
+		t.Errorf("the islands are %v", is)
 	}
+	qat, int8 := pair(t, g, 2)
+	sameCodes(t, "too many products", qat, int8, x, 2)
 }
 
 // TestSeveralInputsAndOutputs: a network with two inputs and two outputs, one of which is read on inside, is what two calls of
