@@ -245,6 +245,17 @@ func (g *Graph) find(name string) *node {
 	return nil
 }
 
+// consumers returns, for every node, those that read it (once per operand).
+func (g *Graph) consumers() [][]int {
+	c := make([][]int, len(g.nodes))
+	for i, n := range g.nodes {
+		for _, j := range n.In {
+			c[j] = append(c[j], i)
+		}
+	}
+	return c
+}
+
 // NodeError is a mistake about one node.
 type NodeError struct {
 	Node string
