@@ -46,6 +46,8 @@ func layerEffects() map[string]effect {
 	add("GELU", "", map[string][2]string{"approximate": {`"none"`, `"tanh"`}})
 	add("PReLU", "", map[string][2]string{"per_channel": {"false", "true"}})
 	add("Scale", "", map[string][2]string{"init": {"1", "0.5"}, "bias": {"false", "true"}})
+	add("Softmax", "", map[string][2]string{"dim": {`"channels"`, `"width"`}})
+	add("LogSoftmax", "", map[string][2]string{"dim": {`"channels"`, `"height"`}})
 	add("Slice", "end = 3", map[string][2]string{"axis": {`"channels"`, `"height"`}, "start": {"0", "1"}, "end": {"3", "2"}, "step": {"1", "2"}})
 	add("Pad", "padding = 1", map[string][2]string{"padding": {"1", "[1, 0, 2, 3]"}, "mode": {`"constant"`, `"reflect"`}, "value": {"0", "0.5"}})
 	add("Reshape", "height = 7\nwidth = 7\nchannels = 4", map[string][2]string{"height": {"7", "8"}, "width": {"7", "8"}, "channels": {"4", "5"}})

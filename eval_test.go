@@ -218,7 +218,11 @@ func curves(b *nn.Builder, x nn.Value) nn.Value {
 		narrow := b.Conv(fmt.Sprintf("cc%d", i), x, convbn.Conv{OutC: 2, Kernel: [2]int{1, 1}, Bias: true})
 		parts = append(parts, b.Apply(fmt.Sprintf("curve%d", i), p, narrow))
 	}
-	parts = append(parts, b.Apply("prelu", curve.PReLU{}, x), b.Apply("slopes", curve.PReLU{PerChannel: true}, x))
+	s := b.Conv("logits", x, convbn.Conv{OutC: 3, Kernel: [2]int{1, 1}})
+	for axis := range 3 {
+		s = b.Apply(fmt.Sprint("log", axis), op.LogSoftmax{Axis: axis}, b.Apply(fmt.Sprint("softmax", axis), op.Softmax{Axis: (axis + 1) % 3}, s))
+	}
+	parts = append(parts, s, b.Apply("prelu", curve.PReLU{}, x), b.Apply("slopes", curve.PReLU{PerChannel: true}, x))
 	return b.Concat("curves", parts...)
 }
 

@@ -211,6 +211,8 @@ func allForms(t *testing.T) []*nn.Graph {
 		y = b.Apply("larger", arith.Max{}, y, b.Apply("smaller", arith.Min{}, y, b.Apply("less", arith.Sub{}, y, x)))
 		y = b.Apply("scale", arith.Scale{Begin: 0.5, Bias: true}, y)
 		for i, o := range []layer.Op{
+			op.Softmax{Axis: 2},
+			op.LogSoftmax{},
 			op.Dropout{P: 0.3},
 			move.Pad{After: [3]int{0, 0, 2}},
 			move.Slice{End: [3]int{0, 0, 2}},

@@ -143,7 +143,7 @@ func (f *bare) straight() {
 // gate tells for each output of what quantization q the gradient passes: between the outermost codes. Where that is a
 // matter of rounding dy becomes 0.
 func gate(y, dy []float32, q kernel.Quant, on bool, n *layer.Node) (masked []float32, c clipped) {
-	masked, c.quantized = slices.Clone(dy), on && n.HasQuant() && slices.Min(y) < slices.Max(y) // x - x is never clipped
+	masked, c.quantized = slices.Clone(dy), on && n.HasQuant()
 	lo, hi := float64(q.Min-q.Zero)-0.5, float64(q.Max-q.Zero)+0.5
 	for i, v := range y {
 		at := float64(v)
@@ -154,7 +154,8 @@ func gate(y, dy []float32, q kernel.Quant, on bool, n *layer.Node) (masked []flo
 		if n.Act == kernel.ReLU6 {
 			near = near || v < 6 && float64(v) > 6-0.55*float64(q.Scale)
 		}
-		if c.negative = c.negative || v < 0; c.quantized {
+		c.negative, c.positive = c.negative || v < 0, c.positive || v > 0
+		if c.quantized {
 			near = near || math.Abs(at-lo) < 0.15 || math.Abs(at-hi) < 0.15
 			switch {
 			case at < lo:
@@ -199,10 +200,10 @@ func TestEveryOpStraightThrough(t *testing.T) {
 				tr.straight(t, n, nil)
 				for _, s := range allSpecs() {
 					c := tr.straight(t, n, &s)
-					all.below, all.above, all.negative, all.quantized = all.below+c.below, all.above+c.above, all.negative || c.negative, all.quantized || c.quantized
+					all.add(c)
 				}
 			}
-			if all.quantized && (all.above < 10 || all.negative && all.below < 10) {
+			if all.quantized && (all.positive && all.above < 10 || all.negative && all.below < 10) {
 				t.Errorf("too little is clipped: %d outputs below, %d above", all.below, all.above)
 			}
 		})
@@ -211,8 +212,14 @@ func TestEveryOpStraightThrough(t *testing.T) {
 
 // clipped is how many outputs of a trial were below and above what its own quantization has.
 type clipped struct {
-	below, above        int
-	negative, quantized bool // some are negative; it has a quantization of its own
+	below, above       int
+	negative, positive bool // some are
+	quantized          bool // it has a quantization of its own
+}
+
+func (c *clipped) add(d clipped) {
+	c.below, c.above = c.below+d.below, c.above+d.above
+	c.negative, c.positive, c.quantized = c.negative || d.negative, c.positive || d.positive, c.quantized || d.quantized
 }
 
 // straight tries one way to quantize, nil for none.

@@ -18,6 +18,8 @@ func TestOpsBlameTheirArguments(t *testing.T) {
 	}{
 		{Reduce{Function: "min", Axes: [3]bool{true}}, "Function"},
 		{Reduce{Function: "mean"}, "Axes"},
+		{Softmax{Axis: 3}, "Axis"},
+		{LogSoftmax{Axis: -1}, "Axis"},
 		{AdaptiveAvgPool{Size: [2]int{-1, 2}}, "Size"},
 		{AdaptiveMaxPool{Size: [2]int{2, 1 << 21}}, "Size"},
 	} {
@@ -36,6 +38,8 @@ func TestDamagedArguments(t *testing.T) {
 		kind  *layer.Kind
 		attrs string
 	}{
+		{softmaxKind, `{"axis":3}`},
+		{logSoftmaxKind, `{"axis":-1}`},
 		{reduceKinds[0], `{"input":{"height":6,"width":5,"channels":4}}`},
 		{reduceKinds[1], `{"input":{"height":5,"width":6,"channels":4},"axes":[true,true,true]}`},
 		{adaptiveAvgPoolKind, `{"input":{"height":6,"width":5,"channels":4},"sizes":[0,2]}`},

@@ -20,6 +20,8 @@ func Kinds() []*layer.Kind {
 		globalMaxPoolKind,
 		adaptiveAvgPoolKind,
 		adaptiveMaxPoolKind,
+		softmaxKind,
+		logSoftmaxKind,
 		dropoutKind,
 	}
 	return append(kinds, reduceKinds...)

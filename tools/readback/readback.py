@@ -177,6 +177,17 @@ class Model:
             v = v + self.tensor(node, "bias") / scale
         return self.requantize(node, v)
 
+    def softmax(self, node, x, log=False):
+        axis, codes = node[node["op"]]["axis"] + 1, x.centered()
+        u = -((codes.max(axis, keepdims=True) - codes).astype(f32) * x.scale)
+        e = np.exp(u.astype(np.float64)).astype(f32)
+        total = np.add.accumulate(e.astype(np.float64), axis).take([-1], axis)
+        f = u - np.log(total).astype(f32) if log else e / total.astype(f32)
+        return self.requantize(node, f / self.format(node)[0])
+
+    def log_softmax(self, node, x):
+        return self.softmax(node, x, log=True)
+
     def prelu(self, node, x):
         v = x.centered().astype(f32) * x.scale
         return self.requantize(node, np.where(v > 0, v, v * self.tensor(node, "weight")) / self.format(node)[0])

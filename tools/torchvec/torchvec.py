@@ -90,6 +90,14 @@ def pairs():
     case("min_plane", torch.minimum, plane, x)
 
 
+def softmaxes():
+    x = noise("softmaxes", 2, 4, 3, 5)
+    x[0, :, 0, 0] = [90, 100, -100, 100]
+    for name, f in ("softmax", F.softmax), ("log_softmax", F.log_softmax):
+        for axis, dim in ("channels", 1), ("rows", 2), ("columns", 3):
+            case(name + "_" + axis, lambda x: f(x, dim), x)
+
+
 def layouts():
     """Ops that only move values."""
     x, wide, tall = noise("layouts", 2, 4, 6, 5), noise("wide", 2, 12, 2, 3), noise("tall", 2, 3, 4, 6)
@@ -192,6 +200,7 @@ if __name__ == "__main__":
     curves()
     prelus()
     pairs()
+    softmaxes()
     layouts()
     windows()
     reductions()
