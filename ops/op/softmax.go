@@ -18,8 +18,8 @@ type Softmax struct {
 type LogSoftmax Softmax
 
 var (
-	softmaxKind    = softmaxOf[Softmax]("softmax", false)
-	logSoftmaxKind = softmaxOf[LogSoftmax]("log_softmax", true)
+	softmaxKind    = softmaxOf[Softmax]("softmax", false, layer.Prescribed{Scale: 1.0 / 256, Zero: -128})
+	logSoftmaxKind = softmaxOf[LogSoftmax]("log_softmax", true, layer.Prescribed{Scale: 16.0 / 256, Zero: 127})
 )
 
 // Kind implements layer.Op.
@@ -60,10 +60,10 @@ func (a LogSoftmax) axis() int { return a.Axis }
 func softmaxOf[A interface {
 	layer.Arguments[A]
 	axis() int
-}](name string, log bool) *layer.Kind {
+}](name string, log bool, tflite layer.Prescribed) *layer.Kind {
 	of := func(n *layer.Node) shares { return newShares(n.Shape, layer.ArgumentsOf[A](n).axis(), log) }
 	return layer.Argued[A](layer.Kind{
-		Name: name, Aligned: true, Rereads: true,
+		Name: name, Aligned: true, Rereads: true, TFLite: tflite,
 		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newSoftmax(of(n), n, b) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newSoftmax8(of(n), n, b) },
 		Room: func(n *layer.Node, _ *layer.Bench) layer.Room {
