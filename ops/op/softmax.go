@@ -56,11 +56,14 @@ func (a LogSoftmax) On(s tensor.Shape) (LogSoftmax, tensor.Shape, error) {
 
 func (a LogSoftmax) axis() int { return a.Axis }
 
-// softmaxOf is the row of a softmax.
-func softmaxOf[A interface {
+// alongAxis is the arguments of a softmax.
+type alongAxis[A any] interface {
 	layer.Arguments[A]
 	axis() int
-}](name string, log bool, tflite layer.Prescribed) *layer.Kind {
+}
+
+// softmaxOf is the row of a softmax.
+func softmaxOf[A alongAxis[A]](name string, log bool, tflite layer.Prescribed) *layer.Kind {
 	of := func(n *layer.Node) shares { return newShares(n.Shape, layer.ArgumentsOf[A](n).axis(), log) }
 	return layer.Argued[A](layer.Kind{
 		Name: name, Aligned: true, Rereads: true, TFLite: tflite,
