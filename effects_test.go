@@ -215,7 +215,7 @@ func effects(t *testing.T) map[string]effect {
 		"Glyphs": {
 			"num_samples": {"32", "40"}, "offset": {"0", "8"}, "classes": {`"0123456789"`, `"9876543210"`}, "seed": {"0", "1"}, "rotation": {"20", "5"},
 			"scale": {"0.25", "0.1"}, "shear": {"0.25", "0"}, "shift": {"3", "1"}, "clutter": {"3", "0"}, "noise": {"0.25", "0.1"}, "contrast": {"0.3", "0.8"}, "invert": {"0.5", "0"},
-			"split": {`"train"`, `"validation"`},
+			"split": {`"train"`, `"validation"`}, "target": {`"class"`, `"mask"`},
 		},
 		"MNIST":   {"split": {`"train"`, `"test"`}, "val_samples": {"8", "16"}, "seed": {"1", "2"}, "offset": {"0", "8"}, "max_samples": {"32", "24"}, "class_names": renamedClasses()},
 		"CIFAR10": {"split": {`"train"`, `"test"`}, "files": {`["data_batch_1.bin"]`, `["test_batch.bin"]`}, "val_samples": {"8", "16"}, "seed": {"1", "2"}, "offset": {"0", "8"}, "max_samples": {"32", "24"}, "class_names": renamedClasses()},
@@ -279,34 +279,6 @@ func effects(t *testing.T) map[string]effect {
 		}
 	}
 	for name, attrs := range map[string]map[string][2]string{
-		"LeNet": {"width": {"4", "5"}}, "ConvNet": {"width": {"4", "5"}}, "LeNet5": {},
-		"ResNet":      {"depth": {"8", "14"}, "width": {"4", "8"}, "stem": {`"cifar"`, `"imagenet"`}},
-		"MobileNetV2": {"width_mult": {"0.1", "0.35"}, "strides": {`"cifar"`, `"imagenet"`}},
-	} {
-		attrs["num_classes"], attrs["act"], attrs["bn_eps"], attrs["bn_momentum"] = [2]string{"10", "12"}, [2]string{`"relu"`, `"relu6"`}, [2]string{"1e-5", "1e-1"}, [2]string{"0.1", "0.5"}
-		for attr, v := range attrs {
-			with := func(value string) slots {
-				rest := map[string]string{"ResNet": "depth = 8\nwidth = 4\n", "MobileNetV2": "width_mult = 0.1\n", "ConvNet": "width = 4\n"}[name]
-				var lines []string
-				for line := range strings.Lines(rest) {
-					if !strings.HasPrefix(line, attr+" ") {
-						lines = append(lines, line)
-					}
-				}
-				big := ""
-				if attr == "act" {
-					big = "bn_eps = 1e-12\n"
-				}
-				s := slots{"model": fmt.Sprintf("model %q \"net\" {\n%s%s%s = %s\n}", name, strings.Join(lines, ""), big, attr, value), "trainer": "num_steps = 3\nbatch_size = 8"}
-				if attr == "act" { // ReLU6 differs only if something is above 6
-					s["optimizer"] = "lr = 20"
-				}
-				return s
-			}
-			all["model."+name+"."+attr] = effect{a: with(v[0]), b: with(v[1])}
-		}
-	}
-	for name, attrs := range map[string]map[string][2]string{
 		"CosLrUpdater":       {"stop_lr": {"0", "0.01"}, "update_by": {`"step"`, `"epoch"`}},
 		"StepDecayLrUpdater": {"lr_decay_id": {"[1]", "[2]"}, "lr_decay_factor": {"0.1", "0.5"}, "update_by": {`"step"`, `"epoch"`}},
 	} {
@@ -327,6 +299,7 @@ func effects(t *testing.T) map[string]effect {
 	}
 	maps.Copy(all, loadEffects(t))
 	maps.Copy(all, layerEffects())
+	maps.Copy(all, modelEffects())
 	return all
 }
 
@@ -514,7 +487,8 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 			must(t, err)
 			h := sha256.New()
 			for _, v := range append(slices.Clone(snap.Model), snap.Shadow...) {
-				fmt.Fprintln(h, v.Name, v.Shape, v.Data)
+				fmt.Fprintln(h, v.Name, v.Shape)
+				must(t, binary.Write(h, binary.LittleEndian, v.Data))
 			}
 			fmt.Fprintf(&b, " %s(epoch %d step %d lr %g classes %v %x)", a.Name, snap.Epoch, snap.Step, snap.LR, snap.Classes, h.Sum(nil)[:8])
 		}

@@ -3,6 +3,8 @@
 package stdlib
 
 import (
+	"slices"
+
 	"qpipe/interp/part"
 	"qpipe/stdlib/callbacks"
 	"qpipe/stdlib/converters"
@@ -10,7 +12,6 @@ import (
 	"qpipe/stdlib/losses"
 	"qpipe/stdlib/lrupdaters"
 	"qpipe/stdlib/metrics"
-	"qpipe/stdlib/models"
 	"qpipe/stdlib/observers"
 	"qpipe/stdlib/optimizers"
 	"qpipe/stdlib/transforms"
@@ -18,20 +19,7 @@ import (
 
 // Catalog returns the table. It belongs to the caller: appending to it changes nothing else.
 func Catalog() part.Catalog {
-	return append(append(layerParts(), moduleParts()...), part.Catalog{
-		part.ModelPart("ConvNet", "Six 3×3 convolutions in three stages and one linear layer.",
-			models.ConvNetDefaults(), models.NewConvNet),
-		part.ModelPart("LeNet", "Two convolutions with pooling and one linear layer.",
-			models.LeNetDefaults(), models.NewLeNet),
-		part.ModelPart("LeNet5", "LeNet-5 of convolutions with BatchNorm, 6, 16, 120 and 84 channels, for images of 28×28.",
-			models.LeNet5Defaults(), models.NewLeNet5),
-		part.ModelPart("MobileNetV2", "Inverted residuals with depthwise convolutions, for small images or ImageNet's.",
-			models.MobileNetV2Defaults(), models.NewMobileNetV2),
-		part.ModelPart("Network", "A network that is written in the pipeline, layer by layer.",
-			models.NetworkArgs{}, models.NewNetwork),
-		part.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
-			models.ResNetDefaults(), models.NewResNet),
-
+	return append(slices.Concat(layerParts(), moduleParts(), modelParts()), part.Catalog{
 		part.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
 		part.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",

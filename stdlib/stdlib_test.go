@@ -16,6 +16,8 @@ var required = map[string]any{
 	"MNIST.root":                      "x",
 	"CIFAR10.root":                    "x",
 	"ResNet.depth":                    8,
+	"DenseNet.depth":                  40,
+	"VGG.depth":                       11,
 	"RandomCrop.size":                 28,
 	"Normalize.mean":                  []float64{0.5},
 	"Normalize.std":                   []float64{0.5},

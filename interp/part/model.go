@@ -89,3 +89,12 @@ func (b *Built) Init(seed int64) error {
 	b.Graph.Init(seed)
 	return b.Graph.SetTensors(b.Weights)
 }
+
+// Rename is what a layer is called by a model, and in a state dict of PyTorch. Its tensors (weight, bias, running_mean and
+// running_var) have the same names in both.
+type Rename struct{ Ours, Torch string }
+
+// TorchModel is a Model that torchvision has, too. TorchNames lists all layers with tensors, in the order of the state dict.
+type TorchModel interface {
+	TorchNames() []Rename
+}

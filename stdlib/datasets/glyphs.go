@@ -25,13 +25,14 @@ type GlyphsArgs struct {
 	Clutter    int     `arg:"clutter,optional" doc:"Largest number of strokes behind the glyph."`
 	Noise      float64 `arg:"noise,optional" doc:"Largest amplitude of the noise on every pixel, as a share of white."`
 	Contrast   float64 `arg:"contrast,optional" doc:"Smallest difference between glyph and background, as a share of white."`
+	Target     string  `arg:"target,optional" oneof:"class mask both" doc:"What is to be found: class is the character; mask is for every pixel 0 (background), or 1 + the character's label where the character covers at least half of it; both are two targets, class and mask."`
 	Invert     float64 `arg:"invert,optional" doc:"Share of the images with a dark glyph on a light background."`
 }
 
 // GlyphsDefaults returns Glyphs's defaults.
 func GlyphsDefaults() GlyphsArgs {
 	return GlyphsArgs{
-		Split: "train", NumSamples: 10_000, Classes: "0123456789",
+		Split: "train", Target: "class", NumSamples: 10_000, Classes: "0123456789",
 		Rotation: 20, Scale: 0.25, Shear: 0.25, Shift: 3, Clutter: 3, Noise: 0.25, Contrast: 0.3, Invert: 0.5,
 	}
 }
@@ -103,7 +104,17 @@ func NewGlyphs(a GlyphsArgs) (part.Dataset, error) {
 
 // Spec implements part.Dataset.
 func (g glyphs) Spec() part.Spec {
-	return classified(tensor.Shape{H: side, W: side, C: 1}, utf8.RuneCountInString(g.Classes), strings.Split(g.Classes, ""), g.NumSamples)
+	pixels, names := tensor.Shape{H: side, W: side, C: 1}, strings.Split(g.Classes, "")
+	s := classified(pixels, len(names), names, g.NumSamples)
+	mask := part.TargetSpec{Shape: pixels, Classes: len(names) + 1, Names: append([]string{"background"}, names...)}
+	switch g.Target {
+	case "mask":
+		s.Targets[0] = mask
+	case "both":
+		s.Targets[0].Name, mask.Name = "class", "mask"
+		s.Targets = append(s.Targets, mask)
+	}
+	return s
 }
 
 // Files implements part.Dataset: there are none.
@@ -115,13 +126,13 @@ func (g glyphs) Shares(other part.Dataset) bool {
 	if !ok || g.stream() != o.stream() || g.Offset >= o.Offset+o.NumSamples || o.Offset >= g.Offset+g.NumSamples {
 		return false
 	}
-	o.Split, o.Offset, o.NumSamples = g.Split, g.Offset, g.NumSamples
+	o.Split, o.Offset, o.NumSamples, o.Target = g.Split, g.Offset, g.NumSamples, g.Target
 	return g == o
 }
 
 // Open implements part.Dataset: it flattens the outlines of all classes in all faces.
 func (g glyphs) Open(func(string) fs.FS) (part.Samples, error) {
-	s := &drawn{n: g.NumSamples, first: g.Offset, seed: uint64(g.Seed), split: g.stream(), limits: g.limits()}
+	s := &drawn{n: g.NumSamples, first: g.Offset, seed: uint64(g.Seed), split: g.stream(), limits: g.limits(), target: g.Target}
 	for _, ttf := range typefaces() {
 		f := face(ttf)
 		var row []outline
@@ -180,6 +191,7 @@ type drawn struct {
 	seed, split uint64
 	limits      limits
 	faces       [][]outline // [face][class]
+	target      string
 }
 
 // Len implements part.Samples.
@@ -194,9 +206,26 @@ func (d *drawn) Sample(i int, s *part.Sample) error {
 	dst := &s.Images[0]
 	dst.H, dst.W, dst.C = side, side, 1
 	dst.Pix = append(dst.Pix[:0], blank[:]...)
-	d.limits.draw(shape, r, (*[side * side]uint8)(dst.Pix))
-	s.Targets[0].Label(label)
+	covered := d.limits.draw(shape, r, (*[side * side]uint8)(dst.Pix))
+	if d.target != "mask" {
+		s.Targets[0].Label(label)
+	}
+	if d.target != "class" {
+		mark(&s.Targets[len(s.Targets)-1], &covered, int32(label)+1)
+	}
 	return nil
+}
+
+// mark writes a mask: label where the glyph is.
+func mark(t *part.Target, covered *[side * side]bool, label int32) {
+	t.H, t.W, t.Labels = side, side, t.Labels[:0]
+	for _, c := range covered {
+		if c {
+			t.Labels = append(t.Labels, label)
+		} else {
+			t.Labels = append(t.Labels, 0)
+		}
+	}
 }
 
 var blank [side * side]uint8

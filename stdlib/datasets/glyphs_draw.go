@@ -12,8 +12,8 @@ func within(r *part.Rand, most int64) int64 { return between(r, -most, most) }
 func between(r *part.Rand, lo, hi int64) int64 { return lo + int64(r.Intn(int(max(hi-lo, 0)+1))) }
 
 // draw paints one image: a sloping background, strokes over it, the glyph over
-// both, noise over all.
-func (l limits) draw(shape outline, r *part.Rand, pix *[side * side]uint8) {
+// both, noise over all. It returns which pixels the glyph covers, at least by half.
+func (l limits) draw(shape outline, r *part.Rand, pix *[side * side]uint8) (covered [side * side]bool) {
 	var c canvas
 	ground, ink := l.levels(r)
 	c.slope(r, ground)
@@ -23,11 +23,13 @@ func (l limits) draw(shape outline, r *part.Rand, pix *[side * side]uint8) {
 		c.blend(&cover, between(r, 0, 255), between(r, 40, 160))
 	}
 	cover.add(shape, l.place(r))
+	covered = cover.half()
 	c.blend(&cover, ink, 256)
 	c.noise(r, between(r, 0, l.noise))
 	for i, v := range c {
 		pix[i] = uint8(min(max(v>>8, 0), 255))
 	}
+	return covered
 }
 
 // levels picks the brightness of background and glyph, at least contrast apart.
@@ -101,6 +103,18 @@ func (c *canvas) blend(cover *coverage, ink, opacity int64) {
 		}
 		clear(row)
 	}
+}
+
+// half tells which pixels are covered at least by half.
+func (cover *coverage) half() (pixels [side * side]bool) {
+	for y := range side {
+		sum := int32(0)
+		for x, v := range cover[y*pitch:][:side] {
+			sum += v
+			pixels[y*side+x] = min(max(sum, -sum)>>2, 256) >= 128
+		}
+	}
+	return pixels
 }
 
 // noise adds to every pixel a value of triangular distribution, up to ±amplitude.

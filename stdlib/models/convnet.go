@@ -12,21 +12,19 @@ import (
 
 // ConvNetArgs are the arguments of ConvNet.
 type ConvNetArgs struct {
-	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	Width      int     `arg:"width,optional" doc:"Channels of the first stage; the second and third have twice and four times as many."`
-	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
-	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
-	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+	Width int    `arg:"width,optional" doc:"Channels of the first stage; the second and third have twice and four times as many."`
+	Act   string `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	Shared
 }
 
 // ConvNetDefaults returns ConvNet's defaults.
 func ConvNetDefaults() ConvNetArgs {
-	return ConvNetArgs{NumClasses: 10, Width: 32, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+	return ConvNetArgs{Width: 32, Act: "relu", Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
 func (a ConvNetArgs) Validate() error {
-	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
+	return a.check(a.Width)
 }
 
 type convNet struct{ ConvNetArgs }
@@ -45,7 +43,7 @@ func NewConvNet(a ConvNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (c convNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := module.Norm{Eps: c.BNEps, Momentum: c.BNMomentum}, activation(c.Act)
+	n, act := c.norm(), activation(c.Act)
 	b := nn.NewBuilder(in[0])
 	x := b.Input()
 	for s := range 3 {

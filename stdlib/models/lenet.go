@@ -10,21 +10,19 @@ import (
 
 // LeNetArgs are the arguments of LeNet.
 type LeNetArgs struct {
-	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	Width      int     `arg:"width,optional" doc:"Channels of the first convolution; the second has twice as many."`
-	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
-	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
-	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+	Width int    `arg:"width,optional" doc:"Channels of the first convolution; the second has twice as many."`
+	Act   string `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	Shared
 }
 
 // LeNetDefaults returns LeNet's defaults.
 func LeNetDefaults() LeNetArgs {
-	return LeNetArgs{NumClasses: 10, Width: 8, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+	return LeNetArgs{Width: 8, Act: "relu", Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
 func (a LeNetArgs) Validate() error {
-	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
+	return a.check(a.Width)
 }
 
 type leNet struct{ LeNetArgs }
@@ -43,7 +41,7 @@ func NewLeNet(a LeNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (l leNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := module.Norm{Eps: l.BNEps, Momentum: l.BNMomentum}, activation(l.Act)
+	n, act := l.norm(), activation(l.Act)
 	pool := op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
 	b := nn.NewBuilder(in[0])
 	x := module.Conv(l.Width, 5, 1, act, n).Add(b, "backbone.conv1", b.Input())

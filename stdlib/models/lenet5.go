@@ -10,20 +10,18 @@ import (
 
 // LeNet5Args are the arguments of LeNet5.
 type LeNet5Args struct {
-	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
-	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
-	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+	Act string `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	Shared
 }
 
 // LeNet5Defaults returns LeNet5's defaults.
 func LeNet5Defaults() LeNet5Args {
-	return LeNet5Args{NumClasses: 10, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+	return LeNet5Args{Act: "relu", Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
 func (a LeNet5Args) Validate() error {
-	return common(a.NumClasses, 1, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
+	return a.check(1)
 }
 
 type leNet5 struct{ LeNet5Args }
@@ -45,7 +43,7 @@ func NewLeNet5(a LeNet5Args) (part.Model, error) {
 func (l leNet5) Build(in []tensor.Shape) (*nn.Graph, error) {
 	b := nn.NewBuilder(in[0])
 	conv := func(name string, x nn.Value, outC, size, padding int) nn.Value {
-		m := module.Conv(outC, size, 1, activation(l.Act), module.Norm{Eps: l.BNEps, Momentum: l.BNMomentum})
+		m := module.Conv(outC, size, 1, activation(l.Act), l.norm())
 		m.Conv.Padding = [2]int{padding, padding}
 		return m.Add(b, name, x)
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 
 	"qpipe/interp/part"
@@ -11,28 +12,20 @@ import (
 
 // MobileNetV2Args are the arguments of MobileNetV2.
 type MobileNetV2Args struct {
-	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	WidthMult  float64 `arg:"width_mult,optional" doc:"Factor for the paper's numbers of channels; the products are rounded to multiples of 8."`
-	Strides    string  `arg:"strides,optional" oneof:"cifar imagenet" doc:"Strides of the stem and the seven stages: cifar is 1, 1, 1, 2, 2, 1, 2, 1, an eighth of a small image, imagenet the paper's 2, 1, 2, 2, 2, 1, 2, 1, a thirty-second."`
-	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function; the paper's is relu6."`
-	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
-	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+	WidthMult float64 `arg:"width_mult,optional" doc:"Factor for the paper's numbers of channels; the products are rounded to multiples of 8."`
+	Strides   string  `arg:"strides,optional" oneof:"cifar imagenet" doc:"Strides of the stem and the seven stages: cifar is 1, 1, 1, 2, 2, 1, 2, 1, an eighth of a small image, imagenet the paper's 2, 1, 2, 2, 2, 1, 2, 1, a thirty-second."`
+	Act       string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function; the paper's is relu6."`
+	Shared
 }
 
 // MobileNetV2Defaults returns MobileNetV2's defaults.
 func MobileNetV2Defaults() MobileNetV2Args {
-	return MobileNetV2Args{NumClasses: 10, WidthMult: 1, Strides: cifar, Act: "relu6", BNEps: 1e-5, BNMomentum: 0.1}
+	return MobileNetV2Args{WidthMult: 1, Strides: cifar, Act: "relu6", Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
 func (a MobileNetV2Args) Validate() error {
-	if !(a.WidthMult > 0 && a.WidthMult <= 8) {
-		return part.Bad("width_mult", "%v must be above 0 and at most 8; the paper's networks have 0.35 to 1.4", a.WidthMult)
-	}
-	if err := layout("strides", a.Strides); err != nil {
-		return err
-	}
-	return common(a.NumClasses, 1, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
+	return cmp.Or(multiple("width_mult", a.WidthMult), layout("strides", a.Strides), a.check(1))
 }
 
 type mobileNetV2 struct{ MobileNetV2Args }
@@ -64,13 +57,13 @@ var invertedStages = []struct{ expand, outC, blocks, imagenet, cifar int }{
 
 // Build implements part.Model.
 func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := module.Norm{Eps: m.BNEps, Momentum: m.BNMomentum}, activation(m.Act)
+	n, act := m.norm(), activation(m.Act)
 	b := nn.NewBuilder(in[0])
 	stride := 2
 	if m.Strides == cifar {
 		stride = 1
 	}
-	x := module.Conv(m.channels(32), 3, stride, act, n).Add(b, "backbone.stem", b.Input())
+	x := module.Conv(scaled(32, m.WidthMult), 3, stride, act, n).Add(b, "backbone.stem", b.Input())
 	for s, t := range invertedStages {
 		stride := t.imagenet
 		if m.Strides == cifar {
@@ -80,11 +73,11 @@ func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
 			if i > 0 {
 				stride = 1
 			}
-			block := module.InvertedResidual{Expand: t.expand, OutC: m.channels(t.outC), Stride: stride, Act: act, Norm: n}
+			block := module.InvertedResidual{Expand: t.expand, OutC: scaled(t.outC, m.WidthMult), Stride: stride, Act: act, Norm: n}
 			x = block.Add(b, fmt.Sprintf("backbone.stage%d.%d", s+1, i), x)
 		}
 	}
-	last := m.channels(1280)
+	last := scaled(1280, m.WidthMult)
 	if m.WidthMult < 1 {
 		last = 1280 // narrow networks keep the last width (section 3.3)
 	}
@@ -93,13 +86,24 @@ func (m mobileNetV2) Build(in []tensor.Shape) (*nn.Graph, error) {
 	return b.Graph(b.Linear("head.fc", x, m.NumClasses, true))
 }
 
-// channels is c·WidthMult rounded to a multiple of 8, but never below 0.9 of it
-// nor below 8.
-func (m mobileNetV2) channels(c int) int {
-	v := float64(float64(c) * m.WidthMult)
-	n := max(8, int(v+4)/8*8)
-	if float64(n) < 0.9*v {
-		n += 8
+// TorchNames implements part.TorchModel.
+func (m mobileNetV2) TorchNames() []part.Rename {
+	var n names
+	n.unit("backbone.stem", "features.0")
+	at := 1
+	for s, t := range invertedStages {
+		for i := range t.blocks {
+			ours, torch := fmt.Sprintf("backbone.stage%d.%d", s+1, i), fmt.Sprintf("features.%d.conv", at)
+			k := 0
+			if t.expand != 1 {
+				n.unit(ours+".expand", torch+".0")
+				k = 1
+			}
+			n.unit(ours+".depthwise", fmt.Sprintf("%s.%d", torch, k))
+			n.pair(ours+".project", fmt.Sprintf("%s.%d", torch, k+1), fmt.Sprintf("%s.%d", torch, k+2))
+			at++
+		}
 	}
-	return n
+	n.unit("backbone.last", fmt.Sprintf("features.%d", at))
+	return n.add("head.fc", "classifier.1")
 }

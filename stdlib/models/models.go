@@ -4,6 +4,7 @@ package models
 
 import (
 	"qpipe/interp/part"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/module"
@@ -24,25 +25,78 @@ func layout(attr, name string) error {
 	return nil
 }
 
-// activation reads an `act` argument.
+// activation is the op of a function's name.
 func activation(name string) layer.Op {
-	if name == "relu6" {
+	switch name {
+	case "relu":
+		return op.Act{Act: kernel.ReLU}
+	case "relu6":
 		return op.Act{Act: kernel.ReLU6}
 	}
-	return op.Act{Act: kernel.ReLU}
+	return curve.Pointwise{Function: name}
 }
 
-// common checks the arguments that all models share.
-func common(classes, width int, n module.Norm) error {
+// Shared are the arguments that all models have.
+type Shared struct {
+	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
+	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
+	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+}
+
+// shared returns their defaults.
+func shared() Shared { return Shared{NumClasses: 10, BNEps: 1e-5, BNMomentum: 0.1} }
+
+func (a Shared) norm() module.Norm { return module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum} }
+
+// check checks them and a number of channels.
+func (a Shared) check(width int) error {
 	switch {
-	case classes < 2 || classes > 100_000:
-		return part.Bad("num_classes", "%s; there must be 2 to 100000", part.Count(classes, "class"))
+	case a.NumClasses < 2 || a.NumClasses > 100_000:
+		return part.Bad("num_classes", "%s; there must be 2 to 100000", part.Count(a.NumClasses, "class"))
 	case width < 1 || width > 2048:
 		return part.Bad("width", "%s; there must be 1 to 2048", part.Count(width, "channel"))
-	case !(n.Eps > 0 && n.Eps < 1):
-		return part.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", n.Eps)
-	case !(n.Momentum > 0 && n.Momentum <= 1):
-		return part.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", n.Momentum)
+	case !(a.BNEps > 0 && a.BNEps < 1):
+		return part.Bad("bn_eps", "%v must lie between 0 and 1; PyTorch's default is 1e-5", a.BNEps)
+	case !(a.BNMomentum > 0 && a.BNMomentum <= 1):
+		return part.Bad("bn_momentum", "%v must be above 0 and at most 1; PyTorch's default is 0.1", a.BNMomentum)
 	}
 	return nil
+}
+
+// multiple checks a factor of a network's channels or layers.
+func multiple(attr string, v float64) error {
+	if !(v > 0 && v <= 8) {
+		return part.Bad(attr, "%v must be above 0 and at most 8", v)
+	}
+	return nil
+}
+
+// scaled is c·mult rounded to a multiple of 8, but never below 0.9 of it nor below 8, as in torchvision.
+func scaled(c int, mult float64) int {
+	v := float64(float64(c) * mult)
+	n := max(8, int(v+4)/8*8)
+	if float64(n) < 0.9*v {
+		n += 8
+	}
+	return n
+}
+
+// small turns the strides of a network for large images into those for small ones, in which the first two that are above 1 are 1.
+type small struct{ left int }
+
+// newSmall returns what changes the strides of a layout.
+func newSmall(layout string) *small {
+	if layout == cifar {
+		return &small{2}
+	}
+	return &small{}
+}
+
+// stride is the next stride of the network, of which the paper has s.
+func (m *small) stride(s int) int {
+	if s > 1 && m.left > 0 {
+		m.left--
+		return 1
+	}
+	return s
 }

@@ -13,18 +13,16 @@ import (
 
 // ResNetArgs are the arguments of ResNet.
 type ResNetArgs struct {
-	Depth      int     `arg:"depth" doc:"Number of weight layers: 8, 14, 20, 32, 44 or 56 (three stages, He et al. 2015 section 4.2), 18 or 34 (four stages), or 50, 101 or 152 (four stages of bottleneck blocks)."`
-	NumClasses int     `arg:"num_classes,optional" doc:"Number of classes, the width of the last layer."`
-	Width      int     `arg:"width,optional" doc:"Channels of the stem and the first stage; every later stage has twice as many as the one before. The usual width of depth 18 and more with four stages is 64; a bottleneck block gives four times its stage's channels."`
-	Stem       string  `arg:"stem,optional" oneof:"cifar imagenet" doc:"The first layers: cifar is one 3×3 convolution that keeps the image's size, imagenet a 7×7 convolution with stride 2 and a 3×3 max pooling with stride 2."`
-	Act        string  `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
-	BNEps      float64 `arg:"bn_eps,optional" doc:"What BatchNorm adds to the variance."`
-	BNMomentum float64 `arg:"bn_momentum,optional" doc:"Share of the present batch in BatchNorm's running statistics, as in PyTorch."`
+	Depth int    `arg:"depth" doc:"Number of weight layers: 8, 14, 20, 32, 44 or 56 (three stages, He et al. 2015 section 4.2), 18 or 34 (four stages), or 50, 101 or 152 (four stages of bottleneck blocks)."`
+	Width int    `arg:"width,optional" doc:"Channels of the stem and the first stage; every later stage has twice as many as the one before. The usual width of depth 18 and more with four stages is 64; a bottleneck block gives four times its stage's channels."`
+	Stem  string `arg:"stem,optional" oneof:"cifar imagenet" doc:"The first layers: cifar is one 3×3 convolution that keeps the image's size, imagenet a 7×7 convolution with stride 2 and a 3×3 max pooling with stride 2."`
+	Act   string `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	Shared
 }
 
 // ResNetDefaults returns ResNet's defaults.
 func ResNetDefaults() ResNetArgs {
-	return ResNetArgs{NumClasses: 10, Width: 16, Stem: cifar, Act: "relu", BNEps: 1e-5, BNMomentum: 0.1}
+	return ResNetArgs{Width: 16, Stem: cifar, Act: "relu", Shared: shared()}
 }
 
 // blocks returns the number of residual blocks of each stage and whether they are bottlenecks; nil if there is no
@@ -57,7 +55,7 @@ func (a ResNetArgs) Validate() error {
 	if err := layout("stem", a.Stem); err != nil {
 		return err
 	}
-	return common(a.NumClasses, a.Width, module.Norm{Eps: a.BNEps, Momentum: a.BNMomentum})
+	return a.check(a.Width)
 }
 
 type resNet struct{ ResNetArgs }
@@ -78,7 +76,7 @@ func NewResNet(a ResNetArgs) (part.Model, error) {
 
 // Build implements part.Model.
 func (r resNet) Build(in []tensor.Shape) (*nn.Graph, error) {
-	n, act := module.Norm{Eps: r.BNEps, Momentum: r.BNMomentum}, activation(r.Act)
+	n, act := r.norm(), activation(r.Act)
 	b := nn.NewBuilder(in[0])
 	x := r.stem(b, n)
 	counts, bottleneck := blocks(r.Depth)
@@ -109,4 +107,27 @@ func (r resNet) stem(b *nn.Builder, n module.Norm) nn.Value {
 	x := module.Conv(r.Width, 7, 2, activation(r.Act), n).Add(b, "backbone.stem", b.Input())
 	pool := op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
 	return b.MaxPool("backbone.stem.pool", x, pool)
+}
+
+// TorchNames implements part.TorchModel.
+func (r resNet) TorchNames() []part.Rename {
+	var n names
+	n.pair("backbone.stem", "conv1", "bn1")
+	counts, bottleneck := blocks(r.Depth)
+	convs := 2
+	if bottleneck {
+		convs = 3
+	}
+	for s, count := range counts {
+		for i := range count {
+			ours, torch := fmt.Sprintf("backbone.stage%d.%d", s+1, i), fmt.Sprintf("layer%d.%d", s+1, i)
+			for k := 1; k <= convs; k++ {
+				n.pair(fmt.Sprintf("%s.conv%d", ours, k), fmt.Sprintf("%s.conv%d", torch, k), fmt.Sprintf("%s.bn%d", torch, k))
+			}
+			if i == 0 && (s > 0 || bottleneck) {
+				n.unit(ours+".downsample", torch+".downsample")
+			}
+		}
+	}
+	return n.add("head.fc", "fc")
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -55,7 +56,42 @@ func smallNets() map[string]func() (part.Model, error) {
 	} {
 		all[name] = func() (part.Model, error) { return m, nil }
 	}
+	maps.Copy(all, smallModels())
 	return all
+}
+
+// smallModels are the models of the shelf that have no test like this one of their own, with few channels.
+func smallModels() map[string]func() (part.Model, error) {
+	v3, lite, b0, deep := MobileNetV3Defaults(), EfficientNetDefaults(), EfficientNetDefaults(), DenseNetDefaults()
+	v3.WidthMult, lite.WidthMult, b0.WidthMult, lite.DepthMult, b0.DepthMult, lite.Lite = 0.1, 0.1, 0.1, 0.3, 0.3, true
+	deep.Depth, deep.Growth, deep.BNSize = 40, 2, 2
+	large, v1 := v3, MobileNetV1Defaults()
+	large.Size, v1.WidthMult = "large", 0.1
+	shuffle, fire, normed := ShuffleNetV2Defaults(), SqueezeNetDefaults(), SqueezeNetDefaults()
+	shuffle.WidthMult, shuffle.Stem, fire.Stem, normed.Stem, normed.Norm, normed.Version = 0.5, imagenet, imagenet, imagenet, true, "1.0"
+	v := VGGDefaults()
+	v.Depth, v.Width, v.Hidden = 11, 2, 8
+	plain := v
+	plain.Norm = false
+	words, u, blended := DSCNNDefaults(), UNetDefaults(), UNetDefaults()
+	words.Width, u.Width, u.Depth = 8, 4, 2
+	blended.Width, blended.Depth, blended.Up = 4, 2, "bilinear"
+	return map[string]func() (part.Model, error){
+		"MobileNetV1":               func() (part.Model, error) { return NewMobileNetV1(v1) },
+		"MobileNetV3, small":        func() (part.Model, error) { return NewMobileNetV3(v3) },
+		"MobileNetV3, large":        func() (part.Model, error) { return NewMobileNetV3(large) },
+		"EfficientNet":              func() (part.Model, error) { return NewEfficientNet(b0) },
+		"EfficientNet, lite":        func() (part.Model, error) { return NewEfficientNet(lite) },
+		"ShuffleNetV2":              func() (part.Model, error) { return NewShuffleNetV2(shuffle) },
+		"SqueezeNet":                func() (part.Model, error) { return NewSqueezeNet(fire) },
+		"SqueezeNet with BatchNorm": func() (part.Model, error) { return NewSqueezeNet(normed) },
+		"DenseNet":                  func() (part.Model, error) { return NewDenseNet(deep) },
+		"VGG":                       func() (part.Model, error) { return NewVGG(v) },
+		"VGG without BatchNorm":     func() (part.Model, error) { return NewVGG(plain) },
+		"DSCNN":                     func() (part.Model, error) { return NewDSCNN(words) },
+		"UNet":                      func() (part.Model, error) { return NewUNet(u) },
+		"UNet, bilinear":            func() (part.Model, error) { return NewUNet(blended) },
+	}
 }
 
 // TestSmallNetsAreExact: every module and every model goes through float, calibration and QAT, in each mode; then the int8 form has

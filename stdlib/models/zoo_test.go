@@ -154,9 +154,8 @@ func TestMobileNetV2Widths(t *testing.T) {
 		{0.35, []int{32, 16, 24, 32, 64, 96, 160, 320}, []int{16, 8, 8, 16, 24, 32, 56, 112}},
 		{1.4, []int{32, 16, 24, 32, 64, 96, 160, 320, 1280}, []int{48, 24, 32, 48, 88, 136, 224, 448, 1792}},
 	} {
-		m := mobileNetV2{MobileNetV2Args{WidthMult: c.mult}}
 		for i, n := range c.in {
-			if got := m.channels(n); got != c.want[i] {
+			if got := scaled(n, c.mult); got != c.want[i] {
 				t.Errorf("%v times %d channels are %d, want %d", c.mult, n, got, c.want[i])
 			}
 		}
