@@ -236,3 +236,45 @@ func BenchmarkGlyphs(b *testing.B) {
 		}
 	}
 }
+
+// TestGlyphsMask: the mask is where the glyph is, in the same images, and both targets are the character and its mask.
+func TestGlyphsMask(t *testing.T) {
+	a := GlyphsDefaults()
+	a.Noise, a.Clutter, a.Contrast, a.Invert = 0, 0, 1, 0 // white on black: the background is at most 56 at a corner
+	open := func(target string) (part.Spec, part.Samples) {
+		a.Target = target
+		d, err := NewGlyphs(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.Open(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Spec(), s
+	}
+	_, plain := open("class")
+	maskSpec, mask := open("mask")
+	bothSpec, both := open("both")
+	if len(maskSpec.Targets) != 1 || maskSpec.Targets[0].Classes != 11 || len(bothSpec.Targets) != 2 || !bothSpec.Targets[1].Like(maskSpec.Targets[0]) {
+		t.Fatal(maskSpec.Targets, bothSpec.Targets)
+	}
+	for i := range 40 {
+		x, y, z := part.NewSample(part.Spec{Inputs: maskSpec.Inputs, Targets: maskSpec.Targets}), part.NewSample(maskSpec), part.NewSample(bothSpec)
+		for s, from := range map[*part.Sample]part.Samples{x: plain, y: mask, z: both} {
+			if err := from.Sample(i, s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		label := x.Targets[0].Labels[0]
+		if !slices.Equal(x.Images[0].Pix, y.Images[0].Pix) || !slices.Equal(y.Targets[0].Labels, z.Targets[1].Labels) || z.Targets[0].Labels[0] != label {
+			t.Fatalf("image %d depends on its target", i)
+		}
+		for p, v := range y.Images[0].Pix {
+			got := y.Targets[0].Labels[p]
+			if v > 156 && got != label+1 || v < 99 && got != 0 || got != 0 && got != label+1 {
+				t.Fatalf("image %d, label %d, pixel %d of brightness %d: label %d", i, label, p, v, got)
+			}
+		}
+	}
+}

@@ -51,19 +51,34 @@ func (m mobileNetV3) rows() (rows []bneck, hidden int) {
 	if m.Size == "large" {
 		return []bneck{
 			{3, 16, 16, false, re, 1},
-			{3, 64, 24, false, re, 2}, {3, 72, 24, false, re, 1},
-			{5, 72, 40, true, re, 2}, {5, 120, 40, true, re, 1}, {5, 120, 40, true, re, 1},
-			{3, 240, 80, false, hs, 2}, {3, 200, 80, false, hs, 1}, {3, 184, 80, false, hs, 1}, {3, 184, 80, false, hs, 1},
-			{3, 480, 112, true, hs, 1}, {3, 672, 112, true, hs, 1},
-			{5, 672, 160, true, hs, 2}, {5, 960, 160, true, hs, 1}, {5, 960, 160, true, hs, 1},
+			{3, 64, 24, false, re, 2},
+			{3, 72, 24, false, re, 1},
+			{5, 72, 40, true, re, 2},
+			{5, 120, 40, true, re, 1},
+			{5, 120, 40, true, re, 1},
+			{3, 240, 80, false, hs, 2},
+			{3, 200, 80, false, hs, 1},
+			{3, 184, 80, false, hs, 1},
+			{3, 184, 80, false, hs, 1},
+			{3, 480, 112, true, hs, 1},
+			{3, 672, 112, true, hs, 1},
+			{5, 672, 160, true, hs, 2},
+			{5, 960, 160, true, hs, 1},
+			{5, 960, 160, true, hs, 1},
 		}, 1280
 	}
 	return []bneck{
 		{3, 16, 16, true, re, 2},
-		{3, 72, 24, false, re, 2}, {3, 88, 24, false, re, 1},
-		{5, 96, 40, true, hs, 2}, {5, 240, 40, true, hs, 1}, {5, 240, 40, true, hs, 1},
-		{5, 120, 48, true, hs, 1}, {5, 144, 48, true, hs, 1},
-		{5, 288, 96, true, hs, 2}, {5, 576, 96, true, hs, 1}, {5, 576, 96, true, hs, 1},
+		{3, 72, 24, false, re, 2},
+		{3, 88, 24, false, re, 1},
+		{5, 96, 40, true, hs, 2},
+		{5, 240, 40, true, hs, 1},
+		{5, 240, 40, true, hs, 1},
+		{5, 120, 48, true, hs, 1},
+		{5, 144, 48, true, hs, 1},
+		{5, 288, 96, true, hs, 2},
+		{5, 576, 96, true, hs, 1},
+		{5, 576, 96, true, hs, 1},
 	}, 1024
 }
 
