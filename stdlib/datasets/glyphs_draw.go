@@ -106,10 +106,10 @@ func (c *canvas) blend(cover *coverage, ink, opacity int64) {
 }
 
 // half tells which pixels are covered at least by half.
-func (cover *coverage) half() (pixels [side * side]bool) {
+func (c *coverage) half() (pixels [side * side]bool) {
 	for y := range side {
 		sum := int32(0)
-		for x, v := range cover[y*pitch:][:side] {
+		for x, v := range c[y*pitch:][:side] {
 			sum += v
 			pixels[y*side+x] = min(max(sum, -sum)>>2, 256) >= 128
 		}
