@@ -75,6 +75,10 @@ func resized(add func(typ, base string, variants ...map[string][2]string)) {
 	add("Conv1d", "out_channels = 4\nkernel_size = 3", map[string][2]string{
 		"out_channels": {"4", "6"}, "kernel_size": {"3", "2"}, "stride": {"1", "2"}, "padding": {"0", "1"}, "dilation": {"1", "2"}, "groups": {"1", "2"}, "bias": {"true", "false"},
 	})
+	eps := map[string][2]string{"eps": {"1e-5", "1e-2"}}
+	add("GroupNorm", "num_groups = 2", eps, map[string][2]string{"num_groups": {"2", "4"}, "affine": {"true", "false"}})
+	add("InstanceNorm2d", "", eps, map[string][2]string{"affine": {"true", "false"}})
+	add("LayerNorm", "", eps, map[string][2]string{"over": {`"channels"`, `"all"`}, "elementwise_affine": {"true", "false"}})
 	add("Dropout", "", map[string][2]string{"p": {"0.1", "0.4"}})
 	add("Dropout2d", "", map[string][2]string{"p": {"0.1", "0.4"}})
 	add("Permute", "", map[string][2]string{"dims": {`["channels", "height", "width"]`, `["width", "channels", "height"]`}})

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"qpipe/ops/arith"
+	"qpipe/ops/layer"
+	"qpipe/ops/norm"
 
 	"qpipe/internal/refvec"
 	"qpipe/interp/artifact"
@@ -119,7 +121,7 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	y = b.Act("r1", b.Add("a1", y, x), kernel.ReLU6)
 	z := b.Add("a2", b.AvgPool("ap", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}), y)
 	p, q := products(b, x, z)
-	p = layouts(b, b.Apply("drop", op.Dropout{P: 0.3}, p))
+	p = norms(b, layouts(b, b.Apply("drop", op.Dropout{P: 0.3}, p)))
 	k := b.Concat("k", y, z, p, padded(b, c, x), transposed(b, c, x), b.AvgPool("ac", x, op.PoolArgs{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, CountIncludePad: true}))
 	f := b.Flatten("f", curves(b, k))
 	y = b.Linear("fc", b.Add("fa", b.Act("fr", f, kernel.ReLU), b.Apply("fh", curve.Pointwise{Function: "hard_swish"}, f)), 3, true)
@@ -136,6 +138,14 @@ func oddNet(t *testing.T, float string) *nn.Graph {
 	g, err := b.Graph(y)
 	must(t, err)
 	g.Init(1)
+	for _, ts := range g.Tensors() { // weights and biases that are not 1 and 0
+		if v, ok := ts.Data.([]float32); ok && strings.HasPrefix(ts.Name, "norm") {
+			for i := range v {
+				v[i] += float32(i%7-3) / 8
+			}
+			must(t, g.SetTensor(ts))
+		}
+	}
 	return g
 }
 
@@ -196,6 +206,17 @@ func layouts(b *nn.Builder, x nn.Value) nn.Value {
 	x = b.Apply("tf", move.ResizeNearest{Sampling: near(6, 5, "tf_half_pixel_for_nn"), Nearest: "ceil"}, x)
 	x = reductions(b, x)
 	return b.Apply("small", move.ResizeNearest{Sampling: near(4, 2, "pytorch_half_pixel")}, x)
+}
+
+// norms normalizes a map in every way.
+func norms(b *nn.Builder, x nn.Value) nn.Value {
+	for i, o := range []layer.Op{
+		norm.GroupNorm{Groups: 2, Affine: true}, norm.LayerNorm{Affine: true}, norm.InstanceNorm{Eps: 1e-3},
+		norm.LayerNorm{Whole: true, Affine: true}, norm.LayerNorm{Eps: 1e-3}, norm.LayerNorm{Whole: true},
+	} {
+		x = b.Apply(fmt.Sprintf("norm%d", i), o, x)
+	}
+	return x
 }
 
 // curves are several curves of a map, a few of its channels each, and one behind another.

@@ -24,6 +24,7 @@ import (
 	"qpipe/ops/layer"
 	"qpipe/ops/move"
 	"qpipe/ops/nn"
+	"qpipe/ops/norm"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -214,6 +215,8 @@ func allForms(t *testing.T) []*nn.Graph {
 			op.Softmax{Axis: 2},
 			op.LogSoftmax{},
 			op.Dropout{P: 0.3},
+			norm.GroupNorm{Groups: 2, Affine: true},
+			norm.LayerNorm{Whole: true, Affine: true},
 			move.Pad{After: [3]int{0, 0, 2}},
 			move.Slice{End: [3]int{0, 0, 2}},
 			move.ChannelShuffle{Groups: 2},

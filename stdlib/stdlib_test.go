@@ -49,6 +49,7 @@ var required = map[string]any{
 	"PixelUnshuffle.downscale_factor": 2,
 	"Conv1d.kernel_size":              3,
 	"Permute.dims":                    []string{"channels", "height", "width"},
+	"GroupNorm.num_groups":            2,
 	"*.output_size":                   []int{2},
 	"*.axes":                          []string{"height", "width"},
 }

@@ -60,6 +60,7 @@ func TestTorch(t *testing.T) {
 	maps.Copy(ops, torchCurves())
 	maps.Copy(ops, torchLayouts())
 	maps.Copy(ops, torchWindows())
+	maps.Copy(ops, torchNorms())
 	if len(files) != len(ops) {
 		t.Errorf("%d files, %d ops", len(files), len(ops))
 	}

@@ -76,7 +76,7 @@ func (s *Slot) Read(allocated bool) any {
 	case s.Param != nil:
 		return toFile(s, s.Param.Data)
 	case s.F32 != nil:
-		return slices.Clone(*s.F32)
+		return toFile(s, *s.F32)
 	case s.Range != nil:
 		return []float32{s.Range.Min, s.Range.Max}
 	}
@@ -112,7 +112,7 @@ func (s *Slot) writeFloat(d []float32) bool {
 	case s.Param != nil:
 		fromFile(s, d, s.Param.Data)
 	case s.F32 != nil:
-		copy(*s.F32, d)
+		fromFile(s, d, *s.F32)
 	case s.Range != nil:
 		if !(s.Range.Observer != nil && s.Range.Observer.Fixed()) {
 			s.Range.Min, s.Range.Max = d[0], d[1]

@@ -15,6 +15,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/move"
+	"qpipe/ops/norm"
 	"qpipe/ops/op"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -74,7 +75,7 @@ type node struct {
 
 // kinds is the table of ops, a row each.
 func kinds() []*layer.Kind {
-	return slices.Concat(op.Kinds(), arith.Kinds(), move.Kinds(), curve.Kinds(), convbn.Kinds())
+	return slices.Concat(op.Kinds(), arith.Kinds(), move.Kinds(), curve.Kinds(), norm.Kinds(), convbn.Kinds())
 }
 
 // Ops are the names of all ops.

@@ -137,11 +137,19 @@ func (a NormArgs) validate() error { return checkNorm("bn_eps", a.Eps, "bn_momen
 
 // checkNorm refuses what no BatchNorm can have.
 func checkNorm(epsAttr string, eps float64, momentumAttr string, momentum float64) error {
-	switch {
-	case !(eps > 0 && eps < 1):
-		return part.Bad(epsAttr, "%v must lie between 0 and 1; PyTorch's default is 1e-5", eps)
-	case !(momentum > 0 && momentum <= 1):
+	if err := checkEps(epsAttr, eps); err != nil {
+		return err
+	}
+	if !(momentum > 0 && momentum <= 1) {
 		return part.Bad(momentumAttr, "%v must be above 0 and at most 1; PyTorch's default is 0.1", momentum)
+	}
+	return nil
+}
+
+// checkEps refuses what no normalization adds to the variance.
+func checkEps(attr string, eps float64) error {
+	if !(eps > 0 && eps < 1) {
+		return part.Bad(attr, "%v must lie between 0 and 1; PyTorch's default is 1e-5", eps)
 	}
 	return nil
 }

@@ -269,6 +269,36 @@ class Model:
     def flatten(self, node, x):
         return x.like(x.data.transpose(0, 3, 1, 2).reshape(len(x.data), 1, 1, -1))
 
+    def moments(self, d, axes, eps, unit):
+        """The mean of codes less their zero point, and the factor that normalizes them."""
+        n = math.prod(d.shape[k] for k in axes)
+        mean = d.sum(axes, keepdims=True) / n
+        variance = np.maximum((d * d).sum(axes, keepdims=True) / n - mean * mean, 0)
+        return mean, 1 / np.sqrt(variance * unit * unit + eps) * unit
+
+    def group_norm(self, node, x):
+        a, d, unit = node["group_norm"], x.centered().astype(np.float64), np.float64(x.scale)
+        d = d.reshape(*d.shape[:3], a["groups"], -1)
+        mean, factor = self.moments(d, (1, 2, 4), a["eps"], unit)
+        weight, bias = factor, 0
+        if a["affine"]:
+            weight, bias = (self.tensor(node, t).astype(np.float64).reshape(a["groups"], -1) for t in ("weight", "bias"))
+            weight = weight * factor
+        v = d.astype(f32) * weight.astype(f32) + (bias - mean * weight).astype(f32)
+        return self.requantize(node, v.reshape(x.data.shape) / self.format(node)[0])
+
+    def layer_norm(self, node, x):
+        a, d, unit = node["layer_norm"], x.centered().astype(np.float64), np.float64(x.scale)
+        whole = a.get("whole", False)
+        mean, factor = self.moments(d, (1, 2, 3) if whole else (3,), a["eps"], unit)
+        v = d.astype(f32) * factor.astype(f32) + (-(mean * factor)).astype(f32)
+        if a["affine"]:
+            weight, bias = (self.tensor(node, t) for t in ("weight", "bias"))
+            if whole:
+                weight, bias = weight.transpose(1, 2, 0), bias.transpose(1, 2, 0)
+            v = v * weight + bias
+        return self.requantize(node, v / self.format(node)[0])
+
     def dropout(self, node, x):
         return x
 

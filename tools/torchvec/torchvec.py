@@ -187,6 +187,22 @@ def reductions():
     case("resize_bilinear_scales", lambda x: F.interpolate(x, scale_factor=(1.5, 0.7), mode="bilinear"), x)
 
 
+def norms():
+    """Group, instance and layer norm."""
+    x = noise("norms", 3, 4, 6, 5) + 3
+    channels, elements = noise("norm weights", 2, 4), noise("element weights", 2, 4, 6, 5)
+    affine, whole = {"weight": channels[0], "bias": channels[1]}, {"weight": elements[0], "bias": elements[1]}
+    case("group_norm", lambda x, weight, bias: F.group_norm(x, 2, weight, bias), x, **affine)
+    case("group_norm_plain", lambda x: F.group_norm(x, 1, eps=1e-3), x)
+    case("instance_norm", lambda x, weight, bias: F.instance_norm(x, weight=weight, bias=bias), x, **affine)
+    case("instance_norm_plain", lambda x: F.instance_norm(x), x)
+    last = lambda x, **args: F.layer_norm(x.permute(0, 2, 3, 1), (4,), **args).permute(0, 3, 1, 2)
+    case("layer_norm", last, x, **affine)
+    case("layer_norm_plain", last, x)
+    case("layer_norm_whole", lambda x, weight, bias: F.layer_norm(x, (4, 6, 5), weight, bias), x, **whole)
+    case("layer_norm_whole_plain", lambda x: F.layer_norm(x, (4, 6, 5), eps=1e-3), x)
+
+
 def write(folder):
     for name, c in CASES.items():
         with open(os.path.join(folder, name + ".json"), "w") as f:
@@ -204,4 +220,5 @@ if __name__ == "__main__":
     layouts()
     windows()
     reductions()
+    norms()
     write(sys.argv[1])
