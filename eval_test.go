@@ -211,8 +211,12 @@ func layouts(b *nn.Builder, x nn.Value) nn.Value {
 // norms normalizes a map in every way.
 func norms(b *nn.Builder, x nn.Value) nn.Value {
 	for i, o := range []layer.Op{
-		norm.GroupNorm{Groups: 2, Affine: true}, norm.LayerNorm{Affine: true}, norm.InstanceNorm{Eps: 1e-3},
-		norm.LayerNorm{Whole: true, Affine: true}, norm.LayerNorm{Eps: 1e-3}, norm.LayerNorm{Whole: true},
+		norm.GroupNorm{Groups: 2, Affine: true},
+		norm.LayerNorm{Affine: true},
+		norm.InstanceNorm{Eps: 1e-3},
+		norm.LayerNorm{Whole: true, Affine: true},
+		norm.LayerNorm{Eps: 1e-3},
+		norm.LayerNorm{Whole: true},
 	} {
 		x = b.Apply(fmt.Sprintf("norm%d", i), o, x)
 	}

@@ -19,7 +19,7 @@ import (
 
 // Catalog returns the table. It belongs to the caller: appending to it changes nothing else.
 func Catalog() part.Catalog {
-	return append(slices.Concat(layerParts(), moduleParts(), modelParts()), part.Catalog{
+	return slices.Concat(layerParts(), mapParts(), moduleParts(), modelParts(), part.Catalog{
 		part.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
 		part.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",
@@ -78,5 +78,5 @@ func Catalog() part.Catalog {
 			converters.LoadCheckpointDefaults(), part.AnyForm, part.AnyForm, converters.NewLoadCheckpoint),
 		part.ConverterPart("QAT2Quantize", "Absorbs the remaining BNs and builds the int8 model.",
 			converters.FormArgs{}, part.QATForm, part.QuantizedForm, converters.NewQAT2Quantize),
-	}...)
+	})
 }
