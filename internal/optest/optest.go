@@ -10,7 +10,6 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/move"
-	"qpipe/ops/norm"
 	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
@@ -22,7 +21,7 @@ type Case struct {
 }
 
 // Cases are the ops that are tried.
-func Cases() []Case { return slices.Concat(cases(), arithCases()) }
+func Cases() []Case { return slices.Concat(cases(), arithCases(), normCases()) }
 
 func cases() []Case {
 	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
@@ -113,16 +112,6 @@ func cases() []Case {
 		{convbn.ConvTranspose{OutC: 5, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}, []tensor.Shape{small}},
 		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},
 		{convbn.Linear{Out: 3, Bias: true, PerPixel: true}, []tensor.Shape{s}},
-		{norm.GroupNorm{Groups: 2, Affine: true}, []tensor.Shape{s}},
-		{norm.GroupNorm{Groups: 1, Eps: 1e-3}, []tensor.Shape{small}},
-		{norm.InstanceNorm{Affine: true}, []tensor.Shape{s}},
-		{norm.InstanceNorm{}, []tensor.Shape{small}},
-		{norm.LayerNorm{Affine: true}, []tensor.Shape{s}},
-		{norm.LayerNorm{Eps: 1e-3}, []tensor.Shape{small}},
-		{norm.LayerNorm{Whole: true, Affine: true}, []tensor.Shape{s}},
-		{norm.LayerNorm{Whole: true}, []tensor.Shape{small}},
-		{op.Dropout{P: 0.3}, []tensor.Shape{s}},
-		{op.Dropout{P: 0.5, Channels: true}, []tensor.Shape{small}},
 		{convbn.BatchNorm{}, []tensor.Shape{s}},
 	}
 }
