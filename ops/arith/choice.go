@@ -95,11 +95,13 @@ func (c *choice) codes(set *kernel.Set, x, y []uint8, _ []int32, out, _ []uint8)
 	second := &c.tables[1]
 	if c.smaller {
 		for i, v := range y[:len(out)] {
-			out[i] = min(out[i], second[v])
+			less := int(second[v]) - int(out[i])
+			out[i] += uint8(less & (less >> 63)) // without a branch, which data would make unpredictable
 		}
 		return
 	}
 	for i, v := range y[:len(out)] {
-		out[i] = max(out[i], second[v])
+		more := int(out[i]) - int(second[v])
+		out[i] -= uint8(more & (more >> 63))
 	}
 }

@@ -50,9 +50,8 @@ func (p *product) leave(_ *kernel.Set, out kernel.Quant) {
 	p.requant = grid.Requant(p.unit, p.m, nil, out, kernel.None)
 }
 
-func (p *product) codes(set *kernel.Set, x, y []uint8, acc []int32, out, mask []uint8) {
-	products(x, y, p.zx, p.zy, acc)
-	set.Requantize(acc, nil, nil, out, mask, len(p.m), &p.requant)
+func (p *product) codes(set *kernel.Set, x, y []uint8, _ []int32, out, mask []uint8) {
+	set.Product(x, y, p.zx, p.zy, out, mask, &p.requant)
 }
 
 func (p *product) values(set *kernel.Set, x, y []uint8, acc []int32, out []float32) {

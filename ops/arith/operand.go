@@ -1,6 +1,7 @@
 package arith
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"qpipe/ops/kernel"
@@ -47,8 +48,8 @@ func (o *operand) at(row int) int { return row/o.out.H*o.image + row%o.out.H*o.r
 // again reports whether the elements beside an output row are those beside the row before.
 func (o *operand) again(row int) bool { return o.at(row) == o.at(row-1) }
 
-// beside are the elements beside output rows r0 to r1, as they lie in x or written to buf.
-func beside[T float32 | uint8](o *operand, x []T, r0, r1 int, buf []T) []T {
+// beside are the elements beside output rows r0 to r1, as they lie in x or written to buf. Fill sets elements to a value.
+func beside[T float32 | uint8](o *operand, x []T, r0, r1 int, buf []T, fill func([]T, T)) []T {
 	width := o.out.W * o.out.C
 	if o.whole {
 		return x[r0*width : r1*width]
@@ -62,14 +63,14 @@ func beside[T float32 | uint8](o *operand, x []T, r0, r1 int, buf []T) []T {
 		if row > r0 && o.again(row) {
 			copy(to, buf[(row-r0-1)*width:])
 		} else {
-			repeat(o, x[o.at(row):], to)
+			repeat(o, x[o.at(row):], to, fill)
 		}
 	}
 	return buf
 }
 
 // repeat writes the elements beside an output row, of which x has the first.
-func repeat[T float32 | uint8](o *operand, x, to []T) {
+func repeat[T float32 | uint8](o *operand, x, to []T, fill func([]T, T)) {
 	c := o.out.C
 	switch {
 	case o.lined:
@@ -80,17 +81,30 @@ func repeat[T float32 | uint8](o *operand, x, to []T) {
 		}
 	default: // of one channel
 		for at := 0; at < len(to); at += c {
-			layer.Fill(to[at:at+c], x[at/c*o.pixel])
+			fill(to[at:at+c], x[at/c*o.pixel])
 		}
 	}
+}
+
+// fillBytes sets all elements to a value.
+func fillBytes(to []uint8, v uint8) {
+	for eight := uint64(v) * 0x0101010101010101; len(to) >= 8; to = to[8:] {
+		binary.LittleEndian.PutUint64(to, eight)
+	}
+	layer.Fill(to, v)
+}
+
+// codes are the codes beside output rows r0 to r1, as they lie in the operand or written to buf.
+func (o *operand) codes(r0, r1 int, buf []uint8) []uint8 {
+	return beside(o, o.Codes, r0, r1, buf, fillBytes)
 }
 
 // values are the values beside output rows r0 to r1, as they lie in the operand or written to buf. Codes has room for as many codes.
 func (o *operand) values(set *kernel.Set, r0, r1 int, codes []uint8, buf []float32) []float32 {
 	if !o.OnGrid {
-		return beside(o, o.Data, r0, r1, buf)
+		return beside(o, o.Data, r0, r1, buf, layer.Fill[float32])
 	}
-	x := beside(o, o.Codes, r0, r1, codes)
+	x := o.codes(r0, r1, codes)
 	buf = buf[:len(x)]
 	set.Values(x, o.Format.Zero, o.Format.Scale, buf)
 	return buf

@@ -108,7 +108,7 @@ func (r *pairRunner) fill(i, worker int, codes bool, mask []uint8) {
 		r.of(r.x.values(r.Set, r0, r1, b.U8, y), r.y.values(r.Set, r0, r1, b.U8, b.F32), y)
 		return
 	}
-	x, y := beside(&r.x, r.x.Codes, r0, r1, b.U8[:n]), beside(&r.y, r.y.Codes, r0, r1, b.U8[n:])
+	x, y := r.x.codes(r0, r1, b.U8[:n]), r.y.codes(r0, r1, b.U8[n:])
 	if codes {
 		r.coder.codes(r.Set, x, y, b.I32[:n], r.out.Codes[e0:e1], mask)
 	} else {
@@ -186,10 +186,10 @@ func (r *pair8) Run(p layer.Piece) {
 	var x, y []uint8
 	for row := p.R0; row < p.R1; row++ {
 		if row == p.R0 || !r.x.again(row) {
-			x = beside(&r.x, r.x.Codes, row, row+1, b.U8[:w])
+			x = r.x.codes(row, row+1, b.U8[:w])
 		}
 		if row == p.R0 || !r.y.again(row) {
-			y = beside(&r.y, r.y.Codes, row, row+1, b.U8[w:])
+			y = r.y.codes(row, row+1, b.U8[w:])
 		}
 		switch at := row * w; {
 		case r.Coded:

@@ -312,6 +312,10 @@ type Set struct {
 	// is nil; z is nil without an added operand; y may be z. mask, unless nil, says where Floor < v < Ceil.
 	Requantize func(acc, bias []int32, z, y, mask []uint8, c int, q *Requant)
 
+	// Product runs the epilogue on products of codes, acc = (x - zx)·(y - zy), all of the unit M[0]; there is no bias and no added
+	// operand. Out may be x or y; mask is Requantize's.
+	Product func(x, y []uint8, zx, zy int32, out, mask []uint8, q *Requant)
+
 	// Dequantize is the float output of an integer kernel: y = float32(acc + bias)·m per channel (c values); bias may be nil.
 	Dequantize func(acc, bias []int32, y []float32, c int, m []float32)
 

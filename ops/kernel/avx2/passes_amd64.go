@@ -9,7 +9,7 @@ func passLoops() pass.Loops {
 	return pass.Loops{
 		Lanes:  8,
 		Affine: affine, AffineQuant: affineQuant, AffineRange: affineRange, GateAffine: gateAffine,
-		Requantize: requantize, Dequantize: dequantize, Quantize: quantize, FakeQuant: fakeQuant,
+		Requantize: requantize, Dequantize: dequantize, Product: product, Quantize: quantize, FakeQuant: fakeQuant,
 		Widen: widen, Values: values, Lookup: lookup, EncodeWeights: encodeWeights, WeightGrad: weightGrad,
 		Gate: gate, GateAdd: gateAdd, AddTo: addTo, SGD: sgd, SGDNesterov: sgdNesterov,
 		Finite: finite, MinMax: minMax,

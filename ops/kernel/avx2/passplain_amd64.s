@@ -400,6 +400,231 @@ done16:
 	VZEROUPPER
 	RET
 
+// func product(x *uint8, y *uint8, out *uint8, mask *uint8, n int, zx int32, zy int32, m float32, lo float32, hi float32, floor float32, ceil float32, zero int32)
+// Requires: AVX, AVX2, BMI2
+TEXT ·product(SB), $96-72
+	MOVQ         n+32(FP), AX
+	MOVQ         $0x0c080400, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (SP)
+	MOVQ         $0x000000ff, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 32(SP)
+	MOVQ         $0x0703060205010400, CX
+	VMOVQ        CX, X0
+	VPMOVZXBD    X0, Y0
+	VMOVDQU      Y0, 64(SP)
+	MOVQ         x+0(FP), DX
+	MOVQ         y+8(FP), BX
+	MOVQ         out+16(FP), SI
+	MOVQ         mask+24(FP), DI
+	VBROADCASTSS zx+40(FP), Y0
+	VBROADCASTSS zy+44(FP), Y1
+	VBROADCASTSS m+48(FP), Y2
+	VBROADCASTSS lo+52(FP), Y3
+	VBROADCASTSS hi+56(FP), Y4
+	VBROADCASTSS floor+60(FP), Y5
+	VBROADCASTSS ceil+64(FP), Y6
+	VBROADCASTSS zero+68(FP), Y7
+	XORQ         R8, R8
+	XORQ         CX, CX
+	CMPQ         AX, $0x20
+	JLT          next32
+
+loop31:
+	VPMOVZXBD (DX)(R8*1), Y8
+	VPSUBD    Y0, Y8, Y8
+	VCVTDQ2PS Y8, Y8
+	VPMOVZXBD (BX)(R8*1), Y9
+	VPSUBD    Y1, Y9, Y9
+	VCVTDQ2PS Y9, Y9
+	VMULPS    Y9, Y8, Y8
+	VMULPS    Y2, Y8, Y8
+	VCMPPS    $0x11, Y8, Y5, Y9
+	VCMPPS    $0x11, Y6, Y8, Y10
+	VANDPS    Y10, Y9, Y9
+	VMAXPS    Y8, Y3, Y8
+	VMINPS    Y8, Y4, Y8
+	VCVTPS2DQ Y8, Y8
+	VPADDD    Y7, Y8, Y8
+	VPAND     32(SP), Y8, Y8
+	VPMOVZXBD 8(DX)(R8*1), Y10
+	VPSUBD    Y0, Y10, Y10
+	VCVTDQ2PS Y10, Y10
+	VPMOVZXBD 8(BX)(R8*1), Y11
+	VPSUBD    Y1, Y11, Y11
+	VCVTDQ2PS Y11, Y11
+	VMULPS    Y11, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VCMPPS    $0x11, Y10, Y5, Y11
+	VCMPPS    $0x11, Y6, Y10, Y12
+	VANDPS    Y12, Y11, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VMAXPS    Y10, Y3, Y10
+	VMINPS    Y10, Y4, Y10
+	VCVTPS2DQ Y10, Y10
+	VPADDD    Y7, Y10, Y10
+	VPAND     32(SP), Y10, Y10
+	VPACKUSDW Y10, Y8, Y8
+	VPMOVZXBD 16(DX)(R8*1), Y10
+	VPSUBD    Y0, Y10, Y10
+	VCVTDQ2PS Y10, Y10
+	VPMOVZXBD 16(BX)(R8*1), Y11
+	VPSUBD    Y1, Y11, Y11
+	VCVTDQ2PS Y11, Y11
+	VMULPS    Y11, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VCMPPS    $0x11, Y10, Y5, Y11
+	VCMPPS    $0x11, Y6, Y10, Y12
+	VANDPS    Y12, Y11, Y11
+	VMAXPS    Y10, Y3, Y10
+	VMINPS    Y10, Y4, Y10
+	VCVTPS2DQ Y10, Y10
+	VPADDD    Y7, Y10, Y10
+	VPAND     32(SP), Y10, Y10
+	VPMOVZXBD 24(DX)(R8*1), Y12
+	VPSUBD    Y0, Y12, Y12
+	VCVTDQ2PS Y12, Y12
+	VPMOVZXBD 24(BX)(R8*1), Y13
+	VPSUBD    Y1, Y13, Y13
+	VCVTDQ2PS Y13, Y13
+	VMULPS    Y13, Y12, Y12
+	VMULPS    Y2, Y12, Y12
+	VCMPPS    $0x11, Y12, Y5, Y13
+	VCMPPS    $0x11, Y6, Y12, Y14
+	VANDPS    Y14, Y13, Y13
+	VPACKSSDW Y13, Y11, Y11
+	VMAXPS    Y12, Y3, Y12
+	VMINPS    Y12, Y4, Y12
+	VCVTPS2DQ Y12, Y12
+	VPADDD    Y7, Y12, Y12
+	VPAND     32(SP), Y12, Y12
+	VPACKUSDW Y12, Y10, Y10
+	VMOVDQU   64(SP), Y12
+	VPACKUSWB Y10, Y8, Y8
+	VPERMD    Y8, Y12, Y8
+	VMOVDQU   Y8, (SI)(R8*1)
+	VPACKSSWB Y11, Y9, Y9
+	VPERMD    Y9, Y12, Y9
+	VPMOVMSKB Y9, R9
+	TESTQ     DI, DI
+	JE        skip33
+	MOVL      R9, (DI)(CX*1)
+
+skip33:
+	ADDQ $0x20, R8
+	ADDQ $0x04, CX
+	SUBQ $0x20, AX
+	CMPQ AX, $0x20
+	JGE  loop31
+
+next32:
+	CMPQ AX, $0x08
+	JLT  next35
+
+loop34:
+	VPMOVZXBD (DX)(R8*1), Y8
+	VPSUBD    Y0, Y8, Y8
+	VCVTDQ2PS Y8, Y8
+	VPMOVZXBD (BX)(R8*1), Y9
+	VPSUBD    Y1, Y9, Y9
+	VCVTDQ2PS Y9, Y9
+	VMULPS    Y9, Y8, Y8
+	VMULPS    Y2, Y8, Y8
+	TESTQ     DI, DI
+	JE        skip36
+	VCMPPS    $0x11, Y8, Y5, Y9
+	VCMPPS    $0x11, Y6, Y8, Y10
+	VANDPS    Y10, Y9, Y9
+	VMOVMSKPS Y9, R9
+	MOVB      R9, (DI)(CX*1)
+
+skip36:
+	VMAXPS       Y8, Y3, Y8
+	VMINPS       Y8, Y4, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPADDD       Y7, Y8, Y8
+	VPSHUFB      (SP), Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X9
+	VPUNPCKLDQ   X9, X8, X9
+	VMOVQ        X9, (SI)(R8*1)
+	ADDQ         $0x08, R8
+	ADDQ         $0x01, CX
+	SUBQ         $0x08, AX
+	CMPQ         AX, $0x08
+	JGE          loop34
+
+next35:
+	TESTQ        AX, AX
+	JE           done30
+	MOVQ         $0x0706050403020100, R9
+	VMOVQ        R9, X8
+	VPMOVZXBD    X8, Y8
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VPCMPGTD     Y8, Y9, Y8
+	XORQ         R9, R9
+	MOVQ         AX, R10
+	LEAQ         (DX)(R8*1), DX
+
+byte37:
+	SHLQ      $0x08, R9
+	MOVB      -1(DX)(R10*1), R9
+	DECQ      R10
+	JNE       byte37
+	VMOVQ     R9, X8
+	VPMOVZXBD X8, Y8
+	VPSUBD    Y0, Y8, Y8
+	VCVTDQ2PS Y8, Y8
+	XORQ      DX, DX
+	MOVQ      AX, R9
+	LEAQ      (BX)(R8*1), BX
+
+byte38:
+	SHLQ      $0x08, DX
+	MOVB      -1(BX)(R9*1), DL
+	DECQ      R9
+	JNE       byte38
+	VMOVQ     DX, X0
+	VPMOVZXBD X0, Y0
+	VPSUBD    Y1, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y0, Y8, Y8
+	VMULPS    Y2, Y8, Y8
+	TESTQ     DI, DI
+	JE        skip39
+	VCMPPS    $0x11, Y8, Y5, Y0
+	VCMPPS    $0x11, Y6, Y8, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVMSKPS Y0, DX
+	BZHIL     AX, DX, DX
+	MOVB      DL, (DI)(CX*1)
+
+skip39:
+	VMAXPS       Y8, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y7, Y0, Y0
+	VPSHUFB      (SP), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPUNPCKLDQ   X1, X0, X1
+	VMOVQ        X1, CX
+	XORQ         DX, DX
+	LEAQ         (SI)(R8*1), BX
+
+byte40:
+	MOVB CL, (BX)(DX*1)
+	SHRQ $0x08, CX
+	INCQ DX
+	CMPQ DX, AX
+	JLT  byte40
+
+done30:
+	VZEROUPPER
+	RET
+
 // func widen(x *uint8, acc *int32, n int, zero int32)
 // Requires: AVX, AVX2
 TEXT ·widen(SB), $0-28
@@ -409,20 +634,20 @@ TEXT ·widen(SB), $0-28
 	VBROADCASTSS zero+24(FP), Y0
 	XORQ         BX, BX
 	CMPQ         AX, $0x08
-	JLT          next32
+	JLT          next43
 
-loop31:
+loop42:
 	VPMOVZXBD (CX)(BX*1), Y1
 	VPSUBD    Y0, Y1, Y1
 	VMOVUPS   Y1, (DX)(BX*4)
 	ADDQ      $0x08, BX
 	SUBQ      $0x08, AX
 	CMPQ      AX, $0x08
-	JGE       loop31
+	JGE       loop42
 
-next32:
+next43:
 	TESTQ        AX, AX
-	JE           done30
+	JE           done41
 	MOVQ         $0x0706050403020100, SI
 	VMOVQ        SI, X1
 	VPMOVZXBD    X1, Y1
@@ -432,17 +657,17 @@ next32:
 	XORQ         SI, SI
 	LEAQ         (CX)(BX*1), CX
 
-byte33:
+byte44:
 	SHLQ       $0x08, SI
 	MOVB       -1(CX)(AX*1), SI
 	DECQ       AX
-	JNE        byte33
+	JNE        byte44
 	VMOVQ      SI, X2
 	VPMOVZXBD  X2, Y2
 	VPSUBD     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (DX)(BX*4)
 
-done30:
+done41:
 	VZEROUPPER
 	RET
 
@@ -456,9 +681,9 @@ TEXT ·values(SB), $0-32
 	VBROADCASTSS scale+28(FP), Y1
 	XORQ         BX, BX
 	CMPQ         AX, $0x08
-	JLT          next36
+	JLT          next47
 
-loop35:
+loop46:
 	VPMOVZXBD (CX)(BX*1), Y2
 	VPSUBD    Y0, Y2, Y2
 	VCVTDQ2PS Y2, Y2
@@ -467,11 +692,11 @@ loop35:
 	ADDQ      $0x08, BX
 	SUBQ      $0x08, AX
 	CMPQ      AX, $0x08
-	JGE       loop35
+	JGE       loop46
 
-next36:
+next47:
 	TESTQ        AX, AX
-	JE           done34
+	JE           done45
 	MOVQ         $0x0706050403020100, SI
 	VMOVQ        SI, X2
 	VPMOVZXBD    X2, Y2
@@ -481,11 +706,11 @@ next36:
 	XORQ         SI, SI
 	LEAQ         (CX)(BX*1), CX
 
-byte37:
+byte48:
 	SHLQ       $0x08, SI
 	MOVB       -1(CX)(AX*1), SI
 	DECQ       AX
-	JNE        byte37
+	JNE        byte48
 	VMOVQ      SI, X3
 	VPMOVZXBD  X3, Y3
 	VPSUBD     Y0, Y3, Y0
@@ -493,7 +718,7 @@ byte37:
 	VMULPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y2, (DX)(BX*4)
 
-done34:
+done45:
 	VZEROUPPER
 	RET
 
@@ -529,9 +754,9 @@ TEXT ·encodeWeights(SB), $96-73
 	XORQ         R9, R9
 	XORQ         CX, CX
 	CMPQ         AX, $0x20
-	JLT          next40
+	JLT          next51
 
-loop39:
+loop50:
 	VMOVUPS      (DX)(R9*4), Y8
 	VMULPS       Y0, Y8, Y8
 	VCMPPS       $0x11, Y8, Y6, Y9
@@ -542,11 +767,11 @@ loop39:
 	VMULPS       Y3, Y8, Y10
 	VFMADD231PS  Y2, Y8, Y10
 	TESTQ        R8, R8
-	JE           skip41
+	JE           skip52
 	VBROADCASTSS scale+44(FP), Y10
 	VDIVPS       Y10, Y8, Y10
 
-skip41:
+skip52:
 	VROUNDPS     $0x08, Y10, Y8
 	VMULPS       Y1, Y8, Y10
 	VMOVUPS      Y10, (SI)(R9*4)
@@ -563,11 +788,11 @@ skip41:
 	VMULPS       Y3, Y10, Y11
 	VFMADD231PS  Y2, Y10, Y11
 	TESTQ        R8, R8
-	JE           skip42
+	JE           skip53
 	VBROADCASTSS scale+44(FP), Y11
 	VDIVPS       Y11, Y10, Y11
 
-skip42:
+skip53:
 	VROUNDPS     $0x08, Y11, Y10
 	VMULPS       Y1, Y10, Y11
 	VMOVUPS      Y11, 32(SI)(R9*4)
@@ -584,11 +809,11 @@ skip42:
 	VMULPS       Y3, Y10, Y12
 	VFMADD231PS  Y2, Y10, Y12
 	TESTQ        R8, R8
-	JE           skip43
+	JE           skip54
 	VBROADCASTSS scale+44(FP), Y12
 	VDIVPS       Y12, Y10, Y12
 
-skip43:
+skip54:
 	VROUNDPS     $0x08, Y12, Y10
 	VMULPS       Y1, Y10, Y12
 	VMOVUPS      Y12, 64(SI)(R9*4)
@@ -605,11 +830,11 @@ skip43:
 	VMULPS       Y3, Y12, Y13
 	VFMADD231PS  Y2, Y12, Y13
 	TESTQ        R8, R8
-	JE           skip44
+	JE           skip55
 	VBROADCASTSS scale+44(FP), Y13
 	VDIVPS       Y13, Y12, Y13
 
-skip44:
+skip55:
 	VROUNDPS  $0x08, Y13, Y12
 	VMULPS    Y1, Y12, Y13
 	VMOVUPS   Y13, 96(SI)(R9*4)
@@ -624,42 +849,42 @@ skip44:
 	VPERMD    Y9, Y12, Y9
 	VPMOVMSKB Y9, R10
 	TESTQ     DI, DI
-	JE        skip45
+	JE        skip56
 	MOVL      R10, (DI)(CX*1)
 
-skip45:
+skip56:
 	ADDQ $0x20, R9
 	ADDQ $0x04, CX
 	SUBQ $0x20, AX
 	CMPQ AX, $0x20
-	JGE  loop39
+	JGE  loop50
 
-next40:
+next51:
 	CMPQ AX, $0x08
-	JLT  next47
+	JLT  next58
 
-loop46:
+loop57:
 	VMOVUPS   (DX)(R9*4), Y8
 	VMULPS    Y0, Y8, Y8
 	TESTQ     DI, DI
-	JE        skip48
+	JE        skip59
 	VCMPPS    $0x11, Y8, Y6, Y9
 	VCMPPS    $0x11, Y7, Y8, Y10
 	VANDPS    Y10, Y9, Y9
 	VMOVMSKPS Y9, R10
 	MOVB      R10, (DI)(CX*1)
 
-skip48:
+skip59:
 	VMAXPS       Y8, Y4, Y8
 	VMINPS       Y8, Y5, Y8
 	VMULPS       Y3, Y8, Y9
 	VFMADD231PS  Y2, Y8, Y9
 	TESTQ        R8, R8
-	JE           skip49
+	JE           skip60
 	VBROADCASTSS scale+44(FP), Y9
 	VDIVPS       Y9, Y8, Y9
 
-skip49:
+skip60:
 	VROUNDPS     $0x08, Y9, Y8
 	VMULPS       Y1, Y8, Y9
 	VMOVUPS      Y9, (SI)(R9*4)
@@ -672,11 +897,11 @@ skip49:
 	ADDQ         $0x01, CX
 	SUBQ         $0x08, AX
 	CMPQ         AX, $0x08
-	JGE          loop46
+	JGE          loop57
 
-next47:
+next58:
 	TESTQ        AX, AX
-	JE           done38
+	JE           done49
 	MOVQ         $0x0706050403020100, R10
 	VMOVQ        R10, X8
 	VPMOVZXBD    X8, Y8
@@ -686,7 +911,7 @@ next47:
 	VMASKMOVPS   (DX)(R9*4), Y8, Y9
 	VMULPS       Y0, Y9, Y0
 	TESTQ        DI, DI
-	JE           skip50
+	JE           skip61
 	VCMPPS       $0x11, Y0, Y6, Y6
 	VCMPPS       $0x11, Y7, Y0, Y7
 	VANDPS       Y7, Y6, Y6
@@ -694,17 +919,17 @@ next47:
 	BZHIL        AX, DX, DX
 	MOVB         DL, (DI)(CX*1)
 
-skip50:
+skip61:
 	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y5, Y0
 	VMULPS       Y3, Y0, Y3
 	VFMADD231PS  Y2, Y0, Y3
 	TESTQ        R8, R8
-	JE           skip51
+	JE           skip62
 	VBROADCASTSS scale+44(FP), Y2
 	VDIVPS       Y2, Y0, Y3
 
-skip51:
+skip62:
 	VROUNDPS     $0x08, Y3, Y0
 	VMULPS       Y1, Y0, Y1
 	VMASKMOVPS   Y1, Y8, (SI)(R9*4)
@@ -716,14 +941,14 @@ skip51:
 	XORQ         DX, DX
 	LEAQ         (BX)(R9*1), BX
 
-byte52:
+byte63:
 	MOVB CL, (BX)(DX*1)
 	SHRQ $0x08, CX
 	INCQ DX
 	CMPQ DX, AX
-	JLT  byte52
+	JLT  byte63
 
-done38:
+done49:
 	VZEROUPPER
 	RET
 
@@ -747,23 +972,23 @@ TEXT ·weightGrad(SB), $0-56
 	XORQ         R8, R8
 	XORQ         CX, CX
 	CMPQ         AX, $0x10
-	JLT          next55
+	JLT          next66
 
-loop54:
+loop65:
 	VMOVUPS      (DX)(R8*4), Y7
 	VMULPS       Y1, Y7, Y7
 	TESTQ        SI, SI
-	JE           skip56
+	JE           skip67
 	VPBROADCASTB (SI)(CX*1), Y8
 	VPAND        Y0, Y8, Y8
 	VPCMPEQD     Y0, Y8, Y8
 	VANDPS       Y8, Y7, Y7
 
-skip56:
+skip67:
 	VMULPS       Y2, Y7, Y8
 	VMOVUPS      Y8, (DI)(R8*4)
 	TESTQ        BX, BX
-	JE           skip57
+	JE           skip68
 	VEXTRACTF128 $0x01, Y7, X8
 	VCVTPS2PD    X7, Y7
 	VCVTPS2PD    X8, Y8
@@ -772,21 +997,21 @@ skip56:
 	VFMADD231PD  Y7, Y9, Y3
 	VFMADD231PD  Y8, Y10, Y4
 
-skip57:
+skip68:
 	VMOVUPS      32(DX)(R8*4), Y7
 	VMULPS       Y1, Y7, Y7
 	TESTQ        SI, SI
-	JE           skip58
+	JE           skip69
 	VPBROADCASTB 1(SI)(CX*1), Y8
 	VPAND        Y0, Y8, Y8
 	VPCMPEQD     Y0, Y8, Y8
 	VANDPS       Y8, Y7, Y7
 
-skip58:
+skip69:
 	VMULPS       Y2, Y7, Y8
 	VMOVUPS      Y8, 32(DI)(R8*4)
 	TESTQ        BX, BX
-	JE           skip59
+	JE           skip70
 	VEXTRACTF128 $0x01, Y7, X8
 	VCVTPS2PD    X7, Y7
 	VCVTPS2PD    X8, Y8
@@ -795,32 +1020,32 @@ skip58:
 	VFMADD231PD  Y7, Y9, Y5
 	VFMADD231PD  Y8, Y10, Y6
 
-skip59:
+skip70:
 	ADDQ $0x10, R8
 	ADDQ $0x02, CX
 	SUBQ $0x10, AX
 	CMPQ AX, $0x10
-	JGE  loop54
+	JGE  loop65
 
-next55:
+next66:
 	CMPQ AX, $0x08
-	JLT  next61
+	JLT  next72
 
-loop60:
+loop71:
 	VMOVUPS      (DX)(R8*4), Y7
 	VMULPS       Y1, Y7, Y7
 	TESTQ        SI, SI
-	JE           skip62
+	JE           skip73
 	VPBROADCASTB (SI)(CX*1), Y8
 	VPAND        Y0, Y8, Y8
 	VPCMPEQD     Y0, Y8, Y8
 	VANDPS       Y8, Y7, Y7
 
-skip62:
+skip73:
 	VMULPS       Y2, Y7, Y8
 	VMOVUPS      Y8, (DI)(R8*4)
 	TESTQ        BX, BX
-	JE           skip63
+	JE           skip74
 	VEXTRACTF128 $0x01, Y7, X8
 	VCVTPS2PD    X7, Y7
 	VCVTPS2PD    X8, Y8
@@ -829,16 +1054,16 @@ skip62:
 	VFMADD231PD  Y7, Y9, Y3
 	VFMADD231PD  Y8, Y10, Y4
 
-skip63:
+skip74:
 	ADDQ $0x08, R8
 	ADDQ $0x01, CX
 	SUBQ $0x08, AX
 	CMPQ AX, $0x08
-	JGE  loop60
+	JGE  loop71
 
-next61:
+next72:
 	TESTQ        AX, AX
-	JE           done53
+	JE           done64
 	MOVQ         $0x0706050403020100, R9
 	VMOVQ        R9, X7
 	VPMOVZXBD    X7, Y7
@@ -848,17 +1073,17 @@ next61:
 	VMASKMOVPS   (DX)(R8*4), Y7, Y8
 	VMULPS       Y1, Y8, Y8
 	TESTQ        SI, SI
-	JE           skip64
+	JE           skip75
 	VPBROADCASTB (SI)(CX*1), Y1
 	VPAND        Y0, Y1, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VANDPS       Y1, Y8, Y8
 
-skip64:
+skip75:
 	VMULPS       Y2, Y8, Y0
 	VMASKMOVPS   Y0, Y7, (DI)(R8*4)
 	TESTQ        BX, BX
-	JE           skip65
+	JE           skip76
 	VEXTRACTF128 $0x01, Y8, X0
 	VCVTPS2PD    X8, Y1
 	VCVTPS2PD    X0, Y0
@@ -869,8 +1094,8 @@ skip64:
 	VFMADD231PD  Y1, Y2, Y3
 	VFMADD231PD  Y0, Y7, Y4
 
-skip65:
-done53:
+skip76:
+done64:
 	VADDPD       Y5, Y3, Y3
 	VADDPD       Y6, Y4, Y4
 	VADDPD       Y4, Y3, Y3
@@ -895,9 +1120,9 @@ TEXT ·gate(SB), $0-32
 	XORQ      DI, DI
 	XORQ      CX, CX
 	CMPQ      AX, $0x20
-	JLT       next68
+	JLT       next79
 
-loop67:
+loop78:
 	VMOVUPS      (DX)(DI*4), Y1
 	VPBROADCASTB (BX)(CX*1), Y2
 	VPAND        Y0, Y2, Y2
@@ -926,13 +1151,13 @@ loop67:
 	ADDQ         $0x04, CX
 	SUBQ         $0x20, AX
 	CMPQ         AX, $0x20
-	JGE          loop67
+	JGE          loop78
 
-next68:
+next79:
 	CMPQ AX, $0x08
-	JLT  next70
+	JLT  next81
 
-loop69:
+loop80:
 	VMOVUPS      (DX)(DI*4), Y1
 	VPBROADCASTB (BX)(CX*1), Y2
 	VPAND        Y0, Y2, Y2
@@ -943,11 +1168,11 @@ loop69:
 	ADDQ         $0x01, CX
 	SUBQ         $0x08, AX
 	CMPQ         AX, $0x08
-	JGE          loop69
+	JGE          loop80
 
-next70:
+next81:
 	TESTQ        AX, AX
-	JE           done66
+	JE           done77
 	MOVQ         $0x0706050403020100, R8
 	VMOVQ        R8, X1
 	VPMOVZXBD    X1, Y1
@@ -961,7 +1186,7 @@ next70:
 	VANDPS       Y3, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (SI)(DI*4)
 
-done66:
+done77:
 	VZEROUPPER
 	RET
 
@@ -978,9 +1203,9 @@ TEXT ·gateAdd(SB), $0-32
 	XORQ      DI, DI
 	XORQ      CX, CX
 	CMPQ      AX, $0x20
-	JLT       next73
+	JLT       next84
 
-loop72:
+loop83:
 	VMOVUPS      (DX)(DI*4), Y1
 	VPBROADCASTB (BX)(CX*1), Y2
 	VPAND        Y0, Y2, Y2
@@ -1017,13 +1242,13 @@ loop72:
 	ADDQ         $0x04, CX
 	SUBQ         $0x20, AX
 	CMPQ         AX, $0x20
-	JGE          loop72
+	JGE          loop83
 
-next73:
+next84:
 	CMPQ AX, $0x08
-	JLT  next75
+	JLT  next86
 
-loop74:
+loop85:
 	VMOVUPS      (DX)(DI*4), Y1
 	VPBROADCASTB (BX)(CX*1), Y2
 	VPAND        Y0, Y2, Y2
@@ -1036,11 +1261,11 @@ loop74:
 	ADDQ         $0x01, CX
 	SUBQ         $0x08, AX
 	CMPQ         AX, $0x08
-	JGE          loop74
+	JGE          loop85
 
-next75:
+next86:
 	TESTQ        AX, AX
-	JE           done71
+	JE           done82
 	MOVQ         $0x0706050403020100, R8
 	VMOVQ        R8, X1
 	VPMOVZXBD    X1, Y1
@@ -1056,7 +1281,7 @@ next75:
 	VADDPS       Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, (SI)(DI*4)
 
-done71:
+done82:
 	VZEROUPPER
 	RET
 
@@ -1068,9 +1293,9 @@ TEXT ·addTo(SB), $0-24
 	MOVQ y+8(FP), DX
 	XORQ BX, BX
 	CMPQ AX, $0x20
-	JLT  next78
+	JLT  next89
 
-loop77:
+loop88:
 	VMOVUPS (DX)(BX*4), Y0
 	VMOVUPS (CX)(BX*4), Y1
 	VADDPS  Y1, Y0, Y0
@@ -1090,13 +1315,13 @@ loop77:
 	ADDQ    $0x20, BX
 	SUBQ    $0x20, AX
 	CMPQ    AX, $0x20
-	JGE     loop77
+	JGE     loop88
 
-next78:
+next89:
 	CMPQ AX, $0x08
-	JLT  next80
+	JLT  next91
 
-loop79:
+loop90:
 	VMOVUPS (DX)(BX*4), Y0
 	VMOVUPS (CX)(BX*4), Y1
 	VADDPS  Y1, Y0, Y0
@@ -1104,11 +1329,11 @@ loop79:
 	ADDQ    $0x08, BX
 	SUBQ    $0x08, AX
 	CMPQ    AX, $0x08
-	JGE     loop79
+	JGE     loop90
 
-next80:
+next91:
 	TESTQ        AX, AX
-	JE           done76
+	JE           done87
 	MOVQ         $0x0706050403020100, SI
 	VMOVQ        SI, X0
 	VPMOVZXBD    X0, Y0
@@ -1120,7 +1345,7 @@ next80:
 	VADDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DX)(BX*4)
 
-done76:
+done87:
 	VZEROUPPER
 	RET
 
@@ -1136,9 +1361,9 @@ TEXT ·sgd(SB), $0-44
 	VBROADCASTSS decay+40(FP), Y2
 	XORQ         SI, SI
 	CMPQ         AX, $0x08
-	JLT          next83
+	JLT          next94
 
-loop82:
+loop93:
 	VMOVUPS (CX)(SI*4), Y3
 	VMOVUPS (DX)(SI*4), Y4
 	VMULPS  Y2, Y3, Y5
@@ -1153,11 +1378,11 @@ loop82:
 	ADDQ    $0x08, SI
 	SUBQ    $0x08, AX
 	CMPQ    AX, $0x08
-	JGE     loop82
+	JGE     loop93
 
-next83:
+next94:
 	TESTQ        AX, AX
-	JE           done81
+	JE           done92
 	MOVQ         $0x0706050403020100, DI
 	VMOVQ        DI, X3
 	VPMOVZXBD    X3, Y3
@@ -1176,7 +1401,7 @@ next83:
 	VSUBPS       Y0, Y4, Y0
 	VMASKMOVPS   Y0, Y3, (CX)(SI*4)
 
-done81:
+done92:
 	VZEROUPPER
 	RET
 
@@ -1192,9 +1417,9 @@ TEXT ·sgdNesterov(SB), $0-44
 	VBROADCASTSS decay+40(FP), Y2
 	XORQ         SI, SI
 	CMPQ         AX, $0x08
-	JLT          next86
+	JLT          next97
 
-loop85:
+loop96:
 	VMOVUPS (CX)(SI*4), Y3
 	VMOVUPS (DX)(SI*4), Y4
 	VMULPS  Y2, Y3, Y5
@@ -1211,11 +1436,11 @@ loop85:
 	ADDQ    $0x08, SI
 	SUBQ    $0x08, AX
 	CMPQ    AX, $0x08
-	JGE     loop85
+	JGE     loop96
 
-next86:
+next97:
 	TESTQ        AX, AX
-	JE           done84
+	JE           done95
 	MOVQ         $0x0706050403020100, DI
 	VMOVQ        DI, X3
 	VPMOVZXBD    X3, Y3
@@ -1236,7 +1461,7 @@ next86:
 	VSUBPS       Y0, Y4, Y0
 	VMASKMOVPS   Y0, Y3, (CX)(SI*4)
 
-done84:
+done95:
 	VZEROUPPER
 	RET
 
@@ -1254,9 +1479,9 @@ TEXT ·finite(SB), $0-17
 	VXORPS       Y4, Y4, Y4
 	XORQ         DX, DX
 	CMPQ         AX, $0x20
-	JLT          next89
+	JLT          next100
 
-loop88:
+loop99:
 	VMOVUPS (CX)(DX*4), Y5
 	VPAND   Y0, Y5, Y5
 	VPMAXUD Y5, Y1, Y1
@@ -1272,24 +1497,24 @@ loop88:
 	ADDQ    $0x20, DX
 	SUBQ    $0x20, AX
 	CMPQ    AX, $0x20
-	JGE     loop88
+	JGE     loop99
 
-next89:
+next100:
 	CMPQ AX, $0x08
-	JLT  next91
+	JLT  next102
 
-loop90:
+loop101:
 	VMOVUPS (CX)(DX*4), Y5
 	VPAND   Y0, Y5, Y5
 	VPMAXUD Y5, Y1, Y1
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, AX
 	CMPQ    AX, $0x08
-	JGE     loop90
+	JGE     loop101
 
-next91:
+next102:
 	TESTQ        AX, AX
-	JE           done87
+	JE           done98
 	MOVQ         $0x0706050403020100, BX
 	VMOVQ        BX, X5
 	VPMOVZXBD    X5, Y5
@@ -1300,7 +1525,7 @@ next91:
 	VPAND        Y0, Y5, Y5
 	VPMAXUD      Y5, Y1, Y1
 
-done87:
+done98:
 	VPMAXUD      Y2, Y1, Y1
 	VPMAXUD      Y4, Y3, Y3
 	VPMAXUD      Y3, Y1, Y1
@@ -1343,9 +1568,9 @@ TEXT ·minMax(SB), $0-24
 	VPBROADCASTD X8, Y8
 	XORQ         DX, DX
 	CMPQ         AX, $0x20
-	JLT          next94
+	JLT          next105
 
-loop93:
+loop104:
 	VMOVUPS (CX)(DX*4), Y9
 	VMINPS  Y1, Y9, Y1
 	VMAXPS  Y2, Y9, Y2
@@ -1365,13 +1590,13 @@ loop93:
 	ADDQ    $0x20, DX
 	SUBQ    $0x20, AX
 	CMPQ    AX, $0x20
-	JGE     loop93
+	JGE     loop104
 
-next94:
+next105:
 	CMPQ AX, $0x08
-	JLT  next96
+	JLT  next107
 
-loop95:
+loop106:
 	VMOVUPS (CX)(DX*4), Y9
 	VMAXPS  Y2, Y9, Y2
 	VMINPS  Y1, Y9, Y1
@@ -1380,11 +1605,11 @@ loop95:
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, AX
 	CMPQ    AX, $0x08
-	JGE     loop95
+	JGE     loop106
 
-next96:
+next107:
 	TESTQ        AX, AX
-	JE           done92
+	JE           done103
 	MOVQ         $0x0706050403020100, BX
 	VMOVQ        BX, X9
 	VPMOVZXBD    X9, Y9
@@ -1399,7 +1624,7 @@ next96:
 	VCMPPS       $0x03, Y10, Y10, Y9
 	VORPS        Y9, Y0, Y0
 
-done92:
+done103:
 	VMINPS       Y5, Y1, Y1
 	VMAXPS       Y6, Y2, Y2
 	VMINPS       Y7, Y3, Y3
@@ -1422,12 +1647,12 @@ done92:
 	VMOVD        X1, DX
 	VMOVMSKPS    Y0, AX
 	TESTL        AX, AX
-	JE           fine97
+	JE           fine108
 	MOVL         $0x7fc00000, AX
 	MOVL         AX, CX
 	MOVL         AX, DX
 
-fine97:
+fine108:
 	MOVL CX, least+16(FP)
 	MOVL DX, most+20(FP)
 	VZEROUPPER

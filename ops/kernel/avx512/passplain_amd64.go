@@ -15,6 +15,12 @@ func quantize(x *float32, y *uint8, mask *uint8, n int, scale float32, inverse f
 //go:noescape
 func fakeQuant(x *float32, y *float32, mask *uint8, n int, scale float32, inverse float32, rest float32, least float32, most float32, floor float32, ceil float32, exact bool)
 
+// product computes v = float32((x - zx)·(y - zy))·m, out = rint(min(max(v, lo), hi)) + zero and mask = floor < v < ceil
+// for n elements. NaN gets the code zero.
+//
+//go:noescape
+func product(x *uint8, y *uint8, out *uint8, mask *uint8, n int, zx int32, zy int32, m float32, lo float32, hi float32, floor float32, ceil float32, zero int32)
+
 // widen computes acc = x - zero for n elements.
 //
 //go:noescape

@@ -372,6 +372,187 @@ done20:
 	VZEROUPPER
 	RET
 
+// func product(x *uint8, y *uint8, out *uint8, mask *uint8, n int, zx int32, zy int32, m float32, lo float32, hi float32, floor float32, ceil float32, zero int32)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·product(SB), $0-72
+	MOVQ         n+32(FP), AX
+	MOVQ         x+0(FP), DX
+	MOVQ         y+8(FP), BX
+	MOVQ         out+16(FP), SI
+	MOVQ         mask+24(FP), DI
+	VBROADCASTSS zx+40(FP), Z0
+	VBROADCASTSS zy+44(FP), Z1
+	VBROADCASTSS m+48(FP), Z2
+	VBROADCASTSS lo+52(FP), Z3
+	VBROADCASTSS hi+56(FP), Z4
+	VBROADCASTSS floor+60(FP), Z5
+	VBROADCASTSS ceil+64(FP), Z6
+	VBROADCASTSS zero+68(FP), Z7
+	XORQ         R8, R8
+	XORQ         CX, CX
+	CMPQ         AX, $0x40
+	JLT          next41
+
+loop40:
+	VPMOVZXBD (DX)(R8*1), Z8
+	VPSUBD    Z0, Z8, Z8
+	VCVTDQ2PS Z8, Z8
+	VPMOVZXBD (BX)(R8*1), Z9
+	VPSUBD    Z1, Z9, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z9, Z8, Z8
+	VMULPS    Z2, Z8, Z8
+	TESTQ     DI, DI
+	JE        skip42
+	VCMPPS    $0x11, Z8, Z5, K1
+	VCMPPS    $0x11, Z6, Z8, K1, K1
+
+skip42:
+	VMAXPS    Z8, Z3, Z8
+	VMINPS    Z8, Z4, Z8
+	VCVTPS2DQ Z8, Z8
+	VPADDD    Z7, Z8, Z8
+	VPMOVDB   Z8, (SI)(R8*1)
+	VPMOVZXBD 16(DX)(R8*1), Z8
+	VPSUBD    Z0, Z8, Z8
+	VCVTDQ2PS Z8, Z8
+	VPMOVZXBD 16(BX)(R8*1), Z9
+	VPSUBD    Z1, Z9, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z9, Z8, Z8
+	VMULPS    Z2, Z8, Z8
+	TESTQ     DI, DI
+	JE        skip43
+	VCMPPS    $0x11, Z8, Z5, K2
+	VCMPPS    $0x11, Z6, Z8, K2, K2
+
+skip43:
+	VMAXPS    Z8, Z3, Z8
+	VMINPS    Z8, Z4, Z8
+	VCVTPS2DQ Z8, Z8
+	VPADDD    Z7, Z8, Z8
+	VPMOVDB   Z8, 16(SI)(R8*1)
+	VPMOVZXBD 32(DX)(R8*1), Z8
+	VPSUBD    Z0, Z8, Z8
+	VCVTDQ2PS Z8, Z8
+	VPMOVZXBD 32(BX)(R8*1), Z9
+	VPSUBD    Z1, Z9, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z9, Z8, Z8
+	VMULPS    Z2, Z8, Z8
+	TESTQ     DI, DI
+	JE        skip44
+	VCMPPS    $0x11, Z8, Z5, K3
+	VCMPPS    $0x11, Z6, Z8, K3, K3
+
+skip44:
+	VMAXPS    Z8, Z3, Z8
+	VMINPS    Z8, Z4, Z8
+	VCVTPS2DQ Z8, Z8
+	VPADDD    Z7, Z8, Z8
+	VPMOVDB   Z8, 32(SI)(R8*1)
+	VPMOVZXBD 48(DX)(R8*1), Z8
+	VPSUBD    Z0, Z8, Z8
+	VCVTDQ2PS Z8, Z8
+	VPMOVZXBD 48(BX)(R8*1), Z9
+	VPSUBD    Z1, Z9, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z9, Z8, Z8
+	VMULPS    Z2, Z8, Z8
+	TESTQ     DI, DI
+	JE        skip45
+	VCMPPS    $0x11, Z8, Z5, K4
+	VCMPPS    $0x11, Z6, Z8, K4, K4
+
+skip45:
+	VMAXPS    Z8, Z3, Z8
+	VMINPS    Z8, Z4, Z8
+	VCVTPS2DQ Z8, Z8
+	VPADDD    Z7, Z8, Z8
+	VPMOVDB   Z8, 48(SI)(R8*1)
+	TESTQ     DI, DI
+	JE        skip46
+	KUNPCKWD  K1, K2, K5
+	KUNPCKWD  K3, K4, K6
+	KUNPCKDQ  K5, K6, K5
+	KMOVQ     K5, (DI)(CX*1)
+
+skip46:
+	ADDQ $0x40, R8
+	ADDQ $0x08, CX
+	SUBQ $0x40, AX
+	CMPQ AX, $0x40
+	JGE  loop40
+
+next41:
+	CMPQ AX, $0x10
+	JLT  next48
+
+loop47:
+	VPMOVZXBD (DX)(R8*1), Z8
+	VPSUBD    Z0, Z8, Z8
+	VCVTDQ2PS Z8, Z8
+	VPMOVZXBD (BX)(R8*1), Z9
+	VPSUBD    Z1, Z9, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z9, Z8, Z8
+	VMULPS    Z2, Z8, Z8
+	TESTQ     DI, DI
+	JE        skip49
+	VCMPPS    $0x11, Z8, Z5, K1
+	VCMPPS    $0x11, Z6, Z8, K1, K1
+	KMOVW     K1, (DI)(CX*1)
+
+skip49:
+	VMAXPS    Z8, Z3, Z8
+	VMINPS    Z8, Z4, Z8
+	VCVTPS2DQ Z8, Z8
+	VPADDD    Z7, Z8, Z8
+	VPMOVDB   Z8, (SI)(R8*1)
+	ADDQ      $0x10, R8
+	ADDQ      $0x02, CX
+	SUBQ      $0x10, AX
+	CMPQ      AX, $0x10
+	JGE       loop47
+
+next48:
+	TESTQ       AX, AX
+	JE          done39
+	MOVL        $0xffffffff, R9
+	BZHIL       AX, R9, R9
+	KMOVW       R9, K1
+	VPMOVZXBD.Z (DX)(R8*1), K1, Z8
+	VPSUBD      Z0, Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VPMOVZXBD.Z (BX)(R8*1), K1, Z0
+	VPSUBD      Z1, Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      Z0, Z8, Z8
+	VMULPS      Z2, Z8, Z8
+	TESTQ       DI, DI
+	JE          skip50
+	VCMPPS      $0x11, Z8, Z5, K2
+	VCMPPS      $0x11, Z6, Z8, K2, K2
+	KANDW       K2, K1, K2
+	KMOVW       K2, DX
+	MOVB        DL, (DI)(CX*1)
+	CMPQ        AX, $0x08
+	JLE         bits51
+	SHRL        $0x08, DX
+	MOVB        DL, 1(DI)(CX*1)
+
+bits51:
+skip50:
+	VMAXPS    Z8, Z3, Z0
+	VMINPS    Z0, Z4, Z0
+	VCVTPS2DQ Z0, Z0
+	VPADDD    Z7, Z0, Z0
+	VPMOVDB   Z0, K1, (SI)(R8*1)
+
+done39:
+	VZEROUPPER
+	RET
+
 // func widen(x *uint8, acc *int32, n int, zero int32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·widen(SB), $0-28
@@ -381,20 +562,20 @@ TEXT ·widen(SB), $0-28
 	VBROADCASTSS zero+24(FP), Z0
 	XORQ         BX, BX
 	CMPQ         AX, $0x10
-	JLT          next41
+	JLT          next54
 
-loop40:
+loop53:
 	VPMOVZXBD (CX)(BX*1), Z1
 	VPSUBD    Z0, Z1, Z1
 	VMOVUPS   Z1, (DX)(BX*4)
 	ADDQ      $0x10, BX
 	SUBQ      $0x10, AX
 	CMPQ      AX, $0x10
-	JGE       loop40
+	JGE       loop53
 
-next41:
+next54:
 	TESTQ       AX, AX
-	JE          done39
+	JE          done52
 	MOVL        $0xffffffff, SI
 	BZHIL       AX, SI, SI
 	KMOVW       SI, K1
@@ -402,7 +583,7 @@ next41:
 	VPSUBD      Z0, Z1, Z1
 	VMOVUPS     Z1, K1, (DX)(BX*4)
 
-done39:
+done52:
 	VZEROUPPER
 	RET
 
@@ -416,9 +597,9 @@ TEXT ·values(SB), $0-32
 	VBROADCASTSS scale+28(FP), Z1
 	XORQ         BX, BX
 	CMPQ         AX, $0x10
-	JLT          next44
+	JLT          next57
 
-loop43:
+loop56:
 	VPMOVZXBD (CX)(BX*1), Z2
 	VPSUBD    Z0, Z2, Z2
 	VCVTDQ2PS Z2, Z2
@@ -427,11 +608,11 @@ loop43:
 	ADDQ      $0x10, BX
 	SUBQ      $0x10, AX
 	CMPQ      AX, $0x10
-	JGE       loop43
+	JGE       loop56
 
-next44:
+next57:
 	TESTQ       AX, AX
-	JE          done42
+	JE          done55
 	MOVL        $0xffffffff, SI
 	BZHIL       AX, SI, SI
 	KMOVW       SI, K1
@@ -441,7 +622,7 @@ next44:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K1, (DX)(BX*4)
 
-done42:
+done55:
 	VZEROUPPER
 	RET
 
@@ -465,27 +646,27 @@ TEXT ·encodeWeights(SB), $0-73
 	XORQ         R9, R9
 	XORQ         CX, CX
 	CMPQ         AX, $0x40
-	JLT          next47
+	JLT          next60
 
-loop46:
+loop59:
 	VMOVUPS (DX)(R9*4), Z8
 	VMULPS  Z0, Z8, Z8
 	TESTQ   DI, DI
-	JE      skip48
+	JE      skip61
 	VCMPPS  $0x11, Z8, Z6, K1
 	VCMPPS  $0x11, Z7, Z8, K1, K1
 
-skip48:
+skip61:
 	VMAXPS       Z8, Z4, Z8
 	VMINPS       Z8, Z5, Z8
 	VMULPS       Z3, Z8, Z9
 	VFMADD231PS  Z2, Z8, Z9
 	TESTQ        R8, R8
-	JE           skip49
+	JE           skip62
 	VBROADCASTSS scale+44(FP), Z9
 	VDIVPS       Z9, Z8, Z9
 
-skip49:
+skip62:
 	VRNDSCALEPS $0x08, Z9, Z8
 	VMULPS      Z1, Z8, Z9
 	VMOVUPS     Z9, (SI)(R9*4)
@@ -494,21 +675,21 @@ skip49:
 	VMOVUPS     64(DX)(R9*4), Z8
 	VMULPS      Z0, Z8, Z8
 	TESTQ       DI, DI
-	JE          skip50
+	JE          skip63
 	VCMPPS      $0x11, Z8, Z6, K2
 	VCMPPS      $0x11, Z7, Z8, K2, K2
 
-skip50:
+skip63:
 	VMAXPS       Z8, Z4, Z8
 	VMINPS       Z8, Z5, Z8
 	VMULPS       Z3, Z8, Z9
 	VFMADD231PS  Z2, Z8, Z9
 	TESTQ        R8, R8
-	JE           skip51
+	JE           skip64
 	VBROADCASTSS scale+44(FP), Z9
 	VDIVPS       Z9, Z8, Z9
 
-skip51:
+skip64:
 	VRNDSCALEPS $0x08, Z9, Z8
 	VMULPS      Z1, Z8, Z9
 	VMOVUPS     Z9, 64(SI)(R9*4)
@@ -517,21 +698,21 @@ skip51:
 	VMOVUPS     128(DX)(R9*4), Z8
 	VMULPS      Z0, Z8, Z8
 	TESTQ       DI, DI
-	JE          skip52
+	JE          skip65
 	VCMPPS      $0x11, Z8, Z6, K3
 	VCMPPS      $0x11, Z7, Z8, K3, K3
 
-skip52:
+skip65:
 	VMAXPS       Z8, Z4, Z8
 	VMINPS       Z8, Z5, Z8
 	VMULPS       Z3, Z8, Z9
 	VFMADD231PS  Z2, Z8, Z9
 	TESTQ        R8, R8
-	JE           skip53
+	JE           skip66
 	VBROADCASTSS scale+44(FP), Z9
 	VDIVPS       Z9, Z8, Z9
 
-skip53:
+skip66:
 	VRNDSCALEPS $0x08, Z9, Z8
 	VMULPS      Z1, Z8, Z9
 	VMOVUPS     Z9, 128(SI)(R9*4)
@@ -540,64 +721,64 @@ skip53:
 	VMOVUPS     192(DX)(R9*4), Z8
 	VMULPS      Z0, Z8, Z8
 	TESTQ       DI, DI
-	JE          skip54
+	JE          skip67
 	VCMPPS      $0x11, Z8, Z6, K4
 	VCMPPS      $0x11, Z7, Z8, K4, K4
 
-skip54:
+skip67:
 	VMAXPS       Z8, Z4, Z8
 	VMINPS       Z8, Z5, Z8
 	VMULPS       Z3, Z8, Z9
 	VFMADD231PS  Z2, Z8, Z9
 	TESTQ        R8, R8
-	JE           skip55
+	JE           skip68
 	VBROADCASTSS scale+44(FP), Z9
 	VDIVPS       Z9, Z8, Z9
 
-skip55:
+skip68:
 	VRNDSCALEPS $0x08, Z9, Z8
 	VMULPS      Z1, Z8, Z9
 	VMOVUPS     Z9, 192(SI)(R9*4)
 	VCVTPS2DQ   Z8, Z8
 	VPMOVDB     Z8, 48(BX)(R9*1)
 	TESTQ       DI, DI
-	JE          skip56
+	JE          skip69
 	KUNPCKWD    K1, K2, K5
 	KUNPCKWD    K3, K4, K6
 	KUNPCKDQ    K5, K6, K5
 	KMOVQ       K5, (DI)(CX*1)
 
-skip56:
+skip69:
 	ADDQ $0x40, R9
 	ADDQ $0x08, CX
 	SUBQ $0x40, AX
 	CMPQ AX, $0x40
-	JGE  loop46
+	JGE  loop59
 
-next47:
+next60:
 	CMPQ AX, $0x10
-	JLT  next58
+	JLT  next71
 
-loop57:
+loop70:
 	VMOVUPS (DX)(R9*4), Z8
 	VMULPS  Z0, Z8, Z8
 	TESTQ   DI, DI
-	JE      skip59
+	JE      skip72
 	VCMPPS  $0x11, Z8, Z6, K1
 	VCMPPS  $0x11, Z7, Z8, K1, K1
 	KMOVW   K1, (DI)(CX*1)
 
-skip59:
+skip72:
 	VMAXPS       Z8, Z4, Z8
 	VMINPS       Z8, Z5, Z8
 	VMULPS       Z3, Z8, Z9
 	VFMADD231PS  Z2, Z8, Z9
 	TESTQ        R8, R8
-	JE           skip60
+	JE           skip73
 	VBROADCASTSS scale+44(FP), Z9
 	VDIVPS       Z9, Z8, Z9
 
-skip60:
+skip73:
 	VRNDSCALEPS $0x08, Z9, Z8
 	VMULPS      Z1, Z8, Z9
 	VMOVUPS     Z9, (SI)(R9*4)
@@ -607,47 +788,47 @@ skip60:
 	ADDQ        $0x02, CX
 	SUBQ        $0x10, AX
 	CMPQ        AX, $0x10
-	JGE         loop57
+	JGE         loop70
 
-next58:
+next71:
 	TESTQ     AX, AX
-	JE        done45
+	JE        done58
 	MOVL      $0xffffffff, R10
 	BZHIL     AX, R10, R10
 	KMOVW     R10, K1
 	VMOVUPS.Z (DX)(R9*4), K1, Z8
 	VMULPS    Z0, Z8, Z0
 	TESTQ     DI, DI
-	JE        skip61
+	JE        skip74
 	VCMPPS    $0x11, Z0, Z6, K2
 	VCMPPS    $0x11, Z7, Z0, K2, K2
 	KANDW     K2, K1, K2
 	KMOVW     K2, DX
 	MOVB      DL, (DI)(CX*1)
 	CMPQ      AX, $0x08
-	JLE       bits62
+	JLE       bits75
 	SHRL      $0x08, DX
 	MOVB      DL, 1(DI)(CX*1)
 
-bits62:
-skip61:
+bits75:
+skip74:
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
 	VMULPS       Z3, Z0, Z3
 	VFMADD231PS  Z2, Z0, Z3
 	TESTQ        R8, R8
-	JE           skip63
+	JE           skip76
 	VBROADCASTSS scale+44(FP), Z2
 	VDIVPS       Z2, Z0, Z3
 
-skip63:
+skip76:
 	VRNDSCALEPS $0x08, Z3, Z0
 	VMULPS      Z1, Z0, Z1
 	VMOVUPS     Z1, K1, (SI)(R9*4)
 	VCVTPS2DQ   Z0, Z0
 	VPMOVDB     Z0, K1, (BX)(R9*1)
 
-done45:
+done58:
 	VZEROUPPER
 	RET
 
@@ -668,21 +849,21 @@ TEXT ·weightGrad(SB), $0-56
 	XORQ         R8, R8
 	XORQ         CX, CX
 	CMPQ         AX, $0x20
-	JLT          next66
+	JLT          next79
 
-loop65:
+loop78:
 	VMOVUPS   (DX)(R8*4), Z6
 	VMULPS    Z0, Z6, Z6
 	TESTQ     SI, SI
-	JE        skip67
+	JE        skip80
 	KMOVW     (SI)(CX*1), K1
 	VMOVAPS.Z Z6, K1, Z6
 
-skip67:
+skip80:
 	VMULPS        Z1, Z6, Z7
 	VMOVUPS       Z7, (DI)(R8*4)
 	TESTQ         BX, BX
-	JE            skip68
+	JE            skip81
 	VEXTRACTF64X4 $0x01, Z6, Y7
 	VCVTPS2PD     Y6, Z6
 	VCVTPS2PD     Y7, Z7
@@ -691,19 +872,19 @@ skip67:
 	VFMADD231PD   Z6, Z8, Z2
 	VFMADD231PD   Z7, Z9, Z3
 
-skip68:
+skip81:
 	VMOVUPS   64(DX)(R8*4), Z6
 	VMULPS    Z0, Z6, Z6
 	TESTQ     SI, SI
-	JE        skip69
+	JE        skip82
 	KMOVW     2(SI)(CX*1), K1
 	VMOVAPS.Z Z6, K1, Z6
 
-skip69:
+skip82:
 	VMULPS        Z1, Z6, Z7
 	VMOVUPS       Z7, 64(DI)(R8*4)
 	TESTQ         BX, BX
-	JE            skip70
+	JE            skip83
 	VEXTRACTF64X4 $0x01, Z6, Y7
 	VCVTPS2PD     Y6, Z6
 	VCVTPS2PD     Y7, Z7
@@ -712,30 +893,30 @@ skip69:
 	VFMADD231PD   Z6, Z8, Z4
 	VFMADD231PD   Z7, Z9, Z5
 
-skip70:
+skip83:
 	ADDQ $0x20, R8
 	ADDQ $0x04, CX
 	SUBQ $0x20, AX
 	CMPQ AX, $0x20
-	JGE  loop65
+	JGE  loop78
 
-next66:
+next79:
 	CMPQ AX, $0x10
-	JLT  next72
+	JLT  next85
 
-loop71:
+loop84:
 	VMOVUPS   (DX)(R8*4), Z6
 	VMULPS    Z0, Z6, Z6
 	TESTQ     SI, SI
-	JE        skip73
+	JE        skip86
 	KMOVW     (SI)(CX*1), K1
 	VMOVAPS.Z Z6, K1, Z6
 
-skip73:
+skip86:
 	VMULPS        Z1, Z6, Z7
 	VMOVUPS       Z7, (DI)(R8*4)
 	TESTQ         BX, BX
-	JE            skip74
+	JE            skip87
 	VEXTRACTF64X4 $0x01, Z6, Y7
 	VCVTPS2PD     Y6, Z6
 	VCVTPS2PD     Y7, Z7
@@ -744,39 +925,39 @@ skip73:
 	VFMADD231PD   Z6, Z8, Z2
 	VFMADD231PD   Z7, Z9, Z3
 
-skip74:
+skip87:
 	ADDQ $0x10, R8
 	ADDQ $0x02, CX
 	SUBQ $0x10, AX
 	CMPQ AX, $0x10
-	JGE  loop71
+	JGE  loop84
 
-next72:
+next85:
 	TESTQ     AX, AX
-	JE        done64
+	JE        done77
 	MOVL      $0xffffffff, R9
 	BZHIL     AX, R9, R9
 	KMOVW     R9, K1
 	VMOVUPS.Z (DX)(R8*4), K1, Z6
 	VMULPS    Z0, Z6, Z6
 	TESTQ     SI, SI
-	JE        skip75
+	JE        skip88
 	MOVBLZX   (SI)(CX*1), DX
 	CMPQ      AX, $0x08
-	JLE       bits76
+	JLE       bits89
 	MOVBLZX   1(SI)(CX*1), AX
 	SHLL      $0x08, AX
 	ORL       AX, DX
 
-bits76:
+bits89:
 	KMOVW     DX, K2
 	VMOVAPS.Z Z6, K2, Z6
 
-skip75:
+skip88:
 	VMULPS        Z1, Z6, Z0
 	VMOVUPS       Z0, K1, (DI)(R8*4)
 	TESTQ         BX, BX
-	JE            skip77
+	JE            skip90
 	VEXTRACTF64X4 $0x01, Z6, Y0
 	VCVTPS2PD     Y6, Z1
 	VCVTPS2PD     Y0, Z0
@@ -787,8 +968,8 @@ skip75:
 	VFMADD231PD   Z1, Z6, Z2
 	VFMADD231PD   Z0, Z7, Z3
 
-skip77:
-done64:
+skip90:
+done77:
 	VADDPD        Z4, Z2, Z2
 	VADDPD        Z5, Z3, Z3
 	VADDPD        Z3, Z2, Z2
@@ -812,9 +993,9 @@ TEXT ·gate(SB), $0-32
 	XORQ DI, DI
 	XORQ CX, CX
 	CMPQ AX, $0x40
-	JLT  next80
+	JLT  next93
 
-loop79:
+loop92:
 	VMOVUPS   (DX)(DI*4), Z0
 	KMOVW     (BX)(CX*1), K1
 	VMOVAPS.Z Z0, K1, Z0
@@ -835,13 +1016,13 @@ loop79:
 	ADDQ      $0x08, CX
 	SUBQ      $0x40, AX
 	CMPQ      AX, $0x40
-	JGE       loop79
+	JGE       loop92
 
-next80:
+next93:
 	CMPQ AX, $0x10
-	JLT  next82
+	JLT  next95
 
-loop81:
+loop94:
 	VMOVUPS   (DX)(DI*4), Z0
 	KMOVW     (BX)(CX*1), K1
 	VMOVAPS.Z Z0, K1, Z0
@@ -850,28 +1031,28 @@ loop81:
 	ADDQ      $0x02, CX
 	SUBQ      $0x10, AX
 	CMPQ      AX, $0x10
-	JGE       loop81
+	JGE       loop94
 
-next82:
+next95:
 	TESTQ     AX, AX
-	JE        done78
+	JE        done91
 	MOVL      $0xffffffff, R8
 	BZHIL     AX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (DX)(DI*4), K1, Z0
 	MOVBLZX   (BX)(CX*1), DX
 	CMPQ      AX, $0x08
-	JLE       bits83
+	JLE       bits96
 	MOVBLZX   1(BX)(CX*1), AX
 	SHLL      $0x08, AX
 	ORL       AX, DX
 
-bits83:
+bits96:
 	KMOVW     DX, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*4)
 
-done78:
+done91:
 	VZEROUPPER
 	RET
 
@@ -885,9 +1066,9 @@ TEXT ·gateAdd(SB), $0-32
 	XORQ DI, DI
 	XORQ CX, CX
 	CMPQ AX, $0x40
-	JLT  next86
+	JLT  next99
 
-loop85:
+loop98:
 	VMOVUPS   (DX)(DI*4), Z0
 	KMOVW     (BX)(CX*1), K1
 	VMOVAPS.Z Z0, K1, Z0
@@ -916,13 +1097,13 @@ loop85:
 	ADDQ      $0x08, CX
 	SUBQ      $0x40, AX
 	CMPQ      AX, $0x40
-	JGE       loop85
+	JGE       loop98
 
-next86:
+next99:
 	CMPQ AX, $0x10
-	JLT  next88
+	JLT  next101
 
-loop87:
+loop100:
 	VMOVUPS   (DX)(DI*4), Z0
 	KMOVW     (BX)(CX*1), K1
 	VMOVAPS.Z Z0, K1, Z0
@@ -933,30 +1114,30 @@ loop87:
 	ADDQ      $0x02, CX
 	SUBQ      $0x10, AX
 	CMPQ      AX, $0x10
-	JGE       loop87
+	JGE       loop100
 
-next88:
+next101:
 	TESTQ     AX, AX
-	JE        done84
+	JE        done97
 	MOVL      $0xffffffff, R8
 	BZHIL     AX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (DX)(DI*4), K1, Z0
 	MOVBLZX   (BX)(CX*1), DX
 	CMPQ      AX, $0x08
-	JLE       bits89
+	JLE       bits102
 	MOVBLZX   1(BX)(CX*1), AX
 	SHLL      $0x08, AX
 	ORL       AX, DX
 
-bits89:
+bits102:
 	KMOVW     DX, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS.Z (SI)(DI*4), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*4)
 
-done84:
+done97:
 	VZEROUPPER
 	RET
 
@@ -968,9 +1149,9 @@ TEXT ·addTo(SB), $0-24
 	MOVQ y+8(FP), DX
 	XORQ BX, BX
 	CMPQ AX, $0x40
-	JLT  next92
+	JLT  next105
 
-loop91:
+loop104:
 	VMOVUPS (DX)(BX*4), Z0
 	VMOVUPS (CX)(BX*4), Z1
 	VADDPS  Z1, Z0, Z0
@@ -990,13 +1171,13 @@ loop91:
 	ADDQ    $0x40, BX
 	SUBQ    $0x40, AX
 	CMPQ    AX, $0x40
-	JGE     loop91
+	JGE     loop104
 
-next92:
+next105:
 	CMPQ AX, $0x10
-	JLT  next94
+	JLT  next107
 
-loop93:
+loop106:
 	VMOVUPS (DX)(BX*4), Z0
 	VMOVUPS (CX)(BX*4), Z1
 	VADDPS  Z1, Z0, Z0
@@ -1004,11 +1185,11 @@ loop93:
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, AX
 	CMPQ    AX, $0x10
-	JGE     loop93
+	JGE     loop106
 
-next94:
+next107:
 	TESTQ     AX, AX
-	JE        done90
+	JE        done103
 	MOVL      $0xffffffff, SI
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
@@ -1017,7 +1198,7 @@ next94:
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (DX)(BX*4)
 
-done90:
+done103:
 	VZEROUPPER
 	RET
 
@@ -1033,9 +1214,9 @@ TEXT ·sgd(SB), $0-44
 	VBROADCASTSS decay+40(FP), Z2
 	XORQ         SI, SI
 	CMPQ         AX, $0x10
-	JLT          next97
+	JLT          next110
 
-loop96:
+loop109:
 	VMOVUPS (CX)(SI*4), Z3
 	VMOVUPS (DX)(SI*4), Z4
 	VMULPS  Z2, Z3, Z5
@@ -1050,11 +1231,11 @@ loop96:
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, AX
 	CMPQ    AX, $0x10
-	JGE     loop96
+	JGE     loop109
 
-next97:
+next110:
 	TESTQ     AX, AX
-	JE        done95
+	JE        done108
 	MOVL      $0xffffffff, DI
 	BZHIL     AX, DI, DI
 	KMOVW     DI, K1
@@ -1070,7 +1251,7 @@ next97:
 	VSUBPS    Z0, Z3, Z0
 	VMOVUPS   Z0, K1, (CX)(SI*4)
 
-done95:
+done108:
 	VZEROUPPER
 	RET
 
@@ -1086,9 +1267,9 @@ TEXT ·sgdNesterov(SB), $0-44
 	VBROADCASTSS decay+40(FP), Z2
 	XORQ         SI, SI
 	CMPQ         AX, $0x10
-	JLT          next100
+	JLT          next113
 
-loop99:
+loop112:
 	VMOVUPS (CX)(SI*4), Z3
 	VMOVUPS (DX)(SI*4), Z4
 	VMULPS  Z2, Z3, Z5
@@ -1105,11 +1286,11 @@ loop99:
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, AX
 	CMPQ    AX, $0x10
-	JGE     loop99
+	JGE     loop112
 
-next100:
+next113:
 	TESTQ     AX, AX
-	JE        done98
+	JE        done111
 	MOVL      $0xffffffff, DI
 	BZHIL     AX, DI, DI
 	KMOVW     DI, K1
@@ -1127,7 +1308,7 @@ next100:
 	VSUBPS    Z0, Z3, Z0
 	VMOVUPS   Z0, K1, (CX)(SI*4)
 
-done98:
+done111:
 	VZEROUPPER
 	RET
 
@@ -1144,9 +1325,9 @@ TEXT ·finite(SB), $0-17
 	VPXORD       Z4, Z4, Z4
 	XORQ         DX, DX
 	CMPQ         AX, $0x40
-	JLT          next103
+	JLT          next116
 
-loop102:
+loop115:
 	VMOVUPS (CX)(DX*4), Z5
 	VPANDD  Z0, Z5, Z5
 	VPMAXUD Z5, Z1, Z1
@@ -1162,24 +1343,24 @@ loop102:
 	ADDQ    $0x40, DX
 	SUBQ    $0x40, AX
 	CMPQ    AX, $0x40
-	JGE     loop102
+	JGE     loop115
 
-next103:
+next116:
 	CMPQ AX, $0x10
-	JLT  next105
+	JLT  next118
 
-loop104:
+loop117:
 	VMOVUPS (CX)(DX*4), Z5
 	VPANDD  Z0, Z5, Z5
 	VPMAXUD Z5, Z1, Z1
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, AX
 	CMPQ    AX, $0x10
-	JGE     loop104
+	JGE     loop117
 
-next105:
+next118:
 	TESTQ     AX, AX
-	JE        done101
+	JE        done114
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -1187,7 +1368,7 @@ next105:
 	VPANDD    Z0, Z5, Z5
 	VPMAXUD   Z5, Z1, Z1
 
-done101:
+done114:
 	VPMAXUD       Z2, Z1, Z1
 	VPMAXUD       Z4, Z3, Z3
 	VPMAXUD       Z3, Z1, Z1
@@ -1224,9 +1405,9 @@ TEXT ·minMax(SB), $0-24
 	VPBROADCASTD BX, Z7
 	XORQ         DX, DX
 	CMPQ         AX, $0x40
-	JLT          next108
+	JLT          next121
 
-loop107:
+loop120:
 	VMOVUPS (CX)(DX*4), Z8
 	VMINPS  Z0, Z8, Z0
 	VMAXPS  Z1, Z8, Z1
@@ -1246,13 +1427,13 @@ loop107:
 	ADDQ    $0x40, DX
 	SUBQ    $0x40, AX
 	CMPQ    AX, $0x40
-	JGE     loop107
+	JGE     loop120
 
-next108:
+next121:
 	CMPQ AX, $0x10
-	JLT  next110
+	JLT  next123
 
-loop109:
+loop122:
 	VMOVUPS (CX)(DX*4), Z8
 	VMAXPS  Z1, Z8, Z1
 	VMINPS  Z0, Z8, Z0
@@ -1261,11 +1442,11 @@ loop109:
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, AX
 	CMPQ    AX, $0x10
-	JGE     loop109
+	JGE     loop122
 
-next110:
+next123:
 	TESTQ     AX, AX
-	JE        done106
+	JE        done119
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K2
@@ -1275,7 +1456,7 @@ next110:
 	VMINPS    Z0, Z8, K2, Z0
 	VMAXPS    Z1, Z8, K2, Z1
 
-done106:
+done119:
 	VMINPS        Z4, Z0, Z0
 	VMAXPS        Z5, Z1, Z1
 	VMINPS        Z6, Z2, Z2
@@ -1302,12 +1483,12 @@ done106:
 	VMOVD         X1, DX
 	KMOVW         K1, AX
 	TESTL         AX, AX
-	JE            fine111
+	JE            fine124
 	MOVL          $0x7fc00000, AX
 	MOVL          AX, CX
 	MOVL          AX, DX
 
-fine111:
+fine124:
 	MOVL CX, least+16(FP)
 	MOVL DX, most+20(FP)
 	VZEROUPPER

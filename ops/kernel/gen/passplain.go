@@ -9,6 +9,7 @@ import (
 func passPlain(e *emitter) {
 	passQuantize(e)
 	passFakeQuant(e)
+	passProduct(e)
 	passWiden(e)
 	passValues(e)
 	passEncodeWeights(e)
@@ -85,6 +86,35 @@ func passFakeQuant(e *emitter) {
 			e.storeF(e.mul(e.rint(e.quotient(q, v)), scale), y)
 		}
 		out.flush(e)
+	})
+	e.end()
+}
+
+func passProduct(e *emitter) {
+	e.fn("product", "(x, y, out, mask *uint8, n int, zx, zy int32, m, lo, hi, floor, ceil float32, zero int32)",
+		"product computes v = float32((x - zx)·(y - zy))·m, out = rint(min(max(v, lo), hi)) + zero and mask = floor < v < ceil",
+		"for n elements. NaN gets the code zero.")
+	n := e.arg("n")
+	e.sinks()
+	x, y, out, bits := e.arg("x"), e.arg("y"), e.arg("out"), e.arg("mask")
+	zx, zy, m := e.all("zx"), e.all("zy"), e.all("m")
+	lo, hi, floor, ceil, zero := e.all("lo"), e.all("hi"), e.all("floor"), e.all("ceil"), e.all("zero")
+	less := func(codes reg.Register, zero vec) vec {
+		v := e.loadCodes(codes)
+		e.VPSUBD(zero, v, v)
+		e.VCVTDQ2PS(v, v)
+		return v
+	}
+	e.each(n, []int{4, 1}, func(u int) {
+		to := sink{u: u, codes: out, bits: bits}
+		for e.slot = range u {
+			v := less(x, zx)
+			e.VMULPS(less(y, zy), v, v) // at most 255² in size: exact
+			e.VMULPS(m, v, v)
+			to.mask(e, floor, v, ceil)
+			to.code(e, e.encode(e.clamp(v, lo, hi), zero))
+		}
+		to.flush(e)
 	})
 	e.end()
 }

@@ -29,6 +29,7 @@ func checks() map[string]check {
 		"EncodeWeights":       encodeWeights,
 		"WeightGrad":          weightGrad,
 		"Requantize":          requantize,
+		"Product":             product,
 		"Dequantize":          dequantize,
 		"Widen":               widen,
 		"Values":              values,

@@ -41,6 +41,8 @@ func passes(s *kernel.Set, n, c int) []pass {
 		{"Requantize", func() { s.Requantize(acc, bias, nil, codes, nil, c, r) }},
 		{"RequantizeMask", func() { s.Requantize(acc, bias, nil, codes, mask, c, r) }},
 		{"RequantizeAdd", func() { s.Requantize(acc, bias, other, codes, nil, c, r) }},
+		{"Product", func() { s.Product(other, other, 128, 100, codes, nil, r) }},
+		{"ProductMask", func() { s.Product(other, other, 128, 100, codes, mask, r) }},
 		{"Dequantize", func() { s.Dequantize(acc, bias, y, c, a) }},
 		{"Widen", func() { s.Widen(other, 128, acc) }},
 		{"Values", func() { s.Values(other, 128, 0.1, y) }},

@@ -87,6 +87,24 @@ func requantize(g *gen, s, ref *kernel.Set) {
 	}
 }
 
+func product(g *gen, s, ref *kernel.Set) {
+	x, zx, zy, q := g.codes("x", g.length()), g.zero(), g.zero(), g.requant(1)
+	y := g.codes("y", len(x))
+	g.detail = fmt.Sprintf("zeros %d and %d, %+v", zx, zy, *q)
+	to, mask := out[uint8](g, "out", len(x)), g.mask(len(x))
+	want, wantMask := wanted(to), wanted(mask)
+	s.Product(x, y, zx, zy, to, mask, q)
+	ref.Product(x, y, zx, zy, want, wantMask, q)
+	equal(g, "out", to, want)
+	equal(g, "mask", mask, wantMask)
+	inX, inY := twin(g, "x", x), twin(g, "y", y)
+	s.Product(inX, y, zx, zy, inX, mask, q)
+	equal(g, "out = x", inX, want)
+	s.Product(x, inY, zx, zy, inY, mask, q)
+	equal(g, "out = y", inY, want)
+	equal(g, "mask, out = y", mask, wantMask)
+}
+
 func dequantize(g *gen, s, ref *kernel.Set) {
 	c, n := g.rows()
 	acc, m := in(g, "acc", n, func(int) int32 { return g.int32() }), g.specials("m", c)

@@ -15,6 +15,7 @@ type Loops struct {
 	GateAffine  func(g *float32, mask *uint8, x, y, a, k, l *float32, n, c int)
 	Requantize  func(acc, bias *int32, z, y, mask *uint8, m *float32, n, c int, zzero int32, mz, lo, hi, floor, ceil float32, zero int32)
 	Dequantize  func(acc, bias *int32, y, m *float32, n, c int)
+	Product     func(x, y, out, mask *uint8, n int, zx, zy int32, m, lo, hi, floor, ceil float32, zero int32)
 
 	Quantize      func(x *float32, y, mask *uint8, n int, scale, inverse, rest, least, most, floor, ceil float32, zero int32, exact bool)
 	FakeQuant     func(x, y *float32, mask *uint8, n int, scale, inverse, rest, least, most, floor, ceil float32, exact bool)
@@ -47,7 +48,7 @@ type Loops struct {
 func (p Loops) Install(s *kernel.Set) {
 	d := &passes{asm: p, plain: *s}
 	s.Affine, s.AffineQuant, s.AffineRange = d.affine, d.affineQuant, d.affineRange
-	s.Requantize, s.Dequantize = d.requantize, d.dequantize
+	s.Requantize, s.Dequantize, s.Product = d.requantize, d.dequantize, d.product
 	s.Widen, s.Values, s.Lookup = d.widen, d.values, d.lookup
 	s.Quantize, s.FakeQuant = d.quantize, d.fakeQuant
 	s.EncodeWeights, s.WeightGrad = d.encodeWeights, d.weightGrad

@@ -32,6 +32,20 @@ func (p *passes) dequantize(acc, bias []int32, y []float32, c int, m []float32) 
 	p.asm.Dequantize(&acc[0], first(bias, c), first(y, n), first(m, c), n, c)
 }
 
+func (p *passes) product(x, y []uint8, zx, zy int32, out, mask []uint8, q *kernel.Requant) {
+	n := len(x)
+	if n == 0 {
+		return
+	}
+	least, most := q.Bounds()
+	lo, hi, ok := limits(least, most, q.Zero)
+	if !ok || q.HalfUp {
+		p.plain.Product(x, y, zx, zy, out, mask, q)
+		return
+	}
+	p.asm.Product(&x[0], first(y, n), first(out, n), firstBit(mask, n), n, zx, zy, q.M[0], lo, hi, q.Floor, q.Ceil, q.Zero)
+}
+
 func (p *passes) widen(x []uint8, zero int32, acc []int32) {
 	if n := len(x); n > 0 {
 		p.asm.Widen(&x[0], first(acc, n), n, zero)

@@ -28,6 +28,7 @@ func Set() *kernel.Set {
 		EncodeWeights:   EncodeWeights,
 		WeightGrad:      WeightGrad,
 		Requantize:      Requantize,
+		Product:         Product,
 		Dequantize:      Dequantize,
 		Widen:           Widen,
 		Values:          Values,

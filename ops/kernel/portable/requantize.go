@@ -23,6 +23,21 @@ func requantize(acc, bias []int32, z, y, mask []uint8, m []float32, q *kernel.Re
 	}
 }
 
+// Product is ref.Product.
+func Product(x, y []uint8, zx, zy int32, out, mask []uint8, q *kernel.Requant) {
+	lo, hi := q.Bounds()
+	g := grid{lo - q.Zero, hi - q.Zero, q.Zero, q.HalfUp, q.Floor, q.Ceil}
+	var buf [chunk]float32
+	for i := 0; i < len(x); i += chunk {
+		t := buf[:min(chunk, len(x)-i)]
+		a, b := x[i:][:len(t)], y[i:][:len(t)]
+		for j := range t {
+			t[j] = float32((int32(a[j])-zx)*(int32(b[j])-zy)) * q.M[0]
+		}
+		g.encode(t, out[i:], part(mask, i))
+	}
+}
+
 // multiply writes float32(acc + bias)·m for elements of which the first belongs to
 // channel c.
 func multiply(acc, bias []int32, y, m []float32, c int) {

@@ -34,6 +34,21 @@ func Requantize(acc, bias []int32, z, y, mask []uint8, c int, q *kernel.Requant)
 	}
 }
 
+// Product computes, for every element:
+//
+//	v    = float32( (x - zx)·(y - zy) ) · M[0]
+//	out  = uint8( clamp( rint(v), lo-Zero, hi-Zero ) + Zero )
+//	mask = Floor < v < Ceil
+//
+// as Requantize does. The integer product is exact in float32.
+func Product(x, y []uint8, zx, zy int32, out, mask []uint8, q *kernel.Requant) {
+	for i, a := range x {
+		var pass bool
+		out[i], pass = requantize(q, float32((int32(a)-zx)*(int32(y[i])-zy))*q.M[0], nil)
+		mark(mask, i, pass)
+	}
+}
+
 // requantize is the epilogue of one element, from the product on.
 func requantize(q *kernel.Requant, v float32, z *uint8) (y uint8, pass bool) {
 	if z != nil {
