@@ -116,6 +116,12 @@ func (c *compose64) node(n *layer.Node) []float64 {
 			y[i] = (v + math.RoundToEven(b/(a*float64(sx)))*float64(sx)) * a // the bias is on the grid
 		}
 		return y
+	case n.Kind.Name == "scale":
+		return scale64(n, x)
+	case n.Kind.Name == "softmax":
+		return softmax64(x, n.Shape, layer.ArgumentsOf[op.Softmax](n).Axis, false)
+	case n.Kind.Name == "log_softmax":
+		return softmax64(x, n.Shape, layer.ArgumentsOf[op.LogSoftmax](n).Axis, true)
 	case n.Kind.Name == "concat":
 		return c.concat(n)
 	}
@@ -128,8 +134,38 @@ func curve64(name string) func(v float64) float64 {
 		"hard_swish": func(v float64) float64 { return v * min(max(v+3, 0), 6) / 6 },
 		"sigmoid":    func(v float64) float64 { return 1 / (1 + math.Exp(-v)) },
 		"tanh":       math.Tanh,
-		"softplus":   func(v float64) float64 { return math.Log1p(math.Exp(v)) },
+		"softplus":   func(v float64) float64 { return max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))) },
 	}[name]
+}
+
+// scale64 is x·w + b by channel.
+func scale64(n *layer.Node, x []float64) []float64 {
+	slots, c := n.Slots(), n.Shape.C
+	for i := range x {
+		x[i] *= float64(slots[0].Param.Data[i%c])
+		if len(slots) > 1 && slots[1].Param != nil {
+			x[i] += float64(slots[1].Param.Data[i%c])
+		}
+	}
+	return x
+}
+
+// softmax64 is exp(x)/Σ exp(x) along an axis, or the logarithm of that.
+func softmax64(x []float64, s tensor.Shape, axis int, log bool) []float64 {
+	count, step, y := layer.Axes(s)[axis], layer.Steps(s)[axis], make([]float64, len(x))
+	for i := range x {
+		first, sum, most := i-i/step%count*step, 0.0, math.Inf(-1)
+		for k := range count {
+			most = max(most, x[first+k*step])
+		}
+		for k := range count {
+			sum += math.Exp(x[first+k*step] - most)
+		}
+		if y[i] = x[i] - most - math.Log(sum); !log {
+			y[i] = math.Exp(y[i])
+		}
+	}
+	return y
 }
 
 // pair64 is the function of ops of two operands.

@@ -49,7 +49,7 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 	for i := range 3 + r.IntN(10) {
 		x := pick()
 		var y nn.Value
-		switch s := x.Shape(); r.IntN(12) {
+		switch s := x.Shape(); r.IntN(14) {
 		case 0:
 			a := op.PoolArgs{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}
 			if i%2 == 0 {
@@ -88,6 +88,10 @@ func randomBody(t testing.TB, r *rand.Rand) (b *nn.Builder, open []nn.Value, rea
 				slices.Reverse(in)
 			}
 			y = b.Apply(name("pair", i), []layer.Op{arith.Mul{}, arith.Mul{}, arith.Add{}, arith.Sub{}, arith.Max{}, arith.Min{}}[r.IntN(6)], in...)
+		case 8:
+			y = b.Apply(name("scale", i), arith.Scale{Begin: 1, Bias: r.IntN(2) == 0}, x)
+		case 9:
+			y = b.Apply(name("softmax", i), []layer.Op{op.Softmax{Axis: r.IntN(3)}, op.LogSoftmax{Axis: r.IntN(3)}}[r.IntN(2)], x)
 		default:
 			y = randomUnit(b, r, i, x, open, read)
 		}
