@@ -2,15 +2,11 @@ package stdlib
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
-	"slices"
 	"testing"
 
+	"qpipe/interp/manual"
 	"qpipe/interp/part"
-	"qpipe/lang/program"
 	"qpipe/ops/nn"
-	"qpipe/ops/tensor"
 	"qpipe/stdlib/layers"
 )
 
@@ -19,63 +15,14 @@ var notLayers = map[string]string{
 	"input": "a network has input blocks",
 }
 
-// TestEveryOpIsALayer: every op of the table is what some layer of a written network adds.
+// TestEveryOpIsALayer: every op of the table is what some layer of a written network is.
 func TestEveryOpIsALayer(t *testing.T) {
-	made := map[string]bool{}
-	for _, p := range Catalog() {
-		if p.Kind == program.LayerKind {
-			for _, op := range opsOf(t, p) {
-				made[op] = true
-			}
-		}
-	}
-	bilinear := layers.UpsampleDefaults()
-	bilinear.Mode = "bilinear"
-	for _, m := range slices.Concat(addLayer(t, "Upsample", bilinear, 1), addLayer(t, "GELU", layers.GELUArgs{Approximate: "tanh"}, 1)) {
-		made[m.Op] = true
-	}
+	made := manual.Manual{Catalog: Catalog()}.LayersOf()
 	for _, op := range nn.Ops() {
-		if why := notLayers[op]; made[op] == (why != "") {
-			t.Errorf("op %q: a layer adds it: %t; reason why none does: %q", op, made[op], why)
+		if why := notLayers[op]; (len(made[op]) > 0) == (why != "") {
+			t.Errorf("op %q: its layers are %v; reason why it has none: %q", op, made[op], why)
 		}
 	}
-}
-
-// opsOf are the ops that a layer of the shelf adds with its defaults, for as many operands as it takes.
-func opsOf(t *testing.T, p part.Part) (ops []string) {
-	args := reflect.ValueOf(p.Args()).Elem()
-	for f, v := range program.Arguments(args.Addr().Interface()) {
-		checkArg(t, p.Name, f, v)
-	}
-	for operands := 1; operands <= 2; operands++ {
-		for _, m := range addLayer(t, p.Name, args.Interface(), operands) {
-			ops = append(ops, m.Op)
-		}
-	}
-	if len(ops) == 0 {
-		t.Errorf("layer %q can be added neither to one map nor to two", p.Name)
-	}
-	return ops
-}
-
-// addLayer adds a layer to maps of a size that it takes, and lists the nodes; none where there is no such size.
-func addLayer(t *testing.T, name string, args any, operands int) []nn.Module {
-	t.Helper()
-	l, err := part.New[part.Layer](Catalog(), part.Call{Kind: program.LayerKind, Type: name, Args: args})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []tensor.Shape{{H: 8, W: 8, C: 4}, {H: 1, W: 8, C: 4}, {H: 2, W: 1, C: 4}, {H: 8, W: 8, C: 8}} {
-		b := nn.NewBuilder(s)
-		xs := []nn.Value{b.Input()}
-		for i := 1; i < operands; i++ {
-			xs = append(xs, b.AddInput(fmt.Sprint("more", i), s))
-		}
-		if g, err := b.Graph(l.Add(b, "tried", xs...)); err == nil {
-			return slices.DeleteFunc(g.Modules(), func(m nn.Module) bool { return m.Name != "tried" && len(m.Inputs) == 0 })
-		}
-	}
-	return nil
 }
 
 // TestLayersRefuse: an argument that no layer can have is refused at its name, before a network is built.

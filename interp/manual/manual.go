@@ -35,8 +35,12 @@ func (m Manual) Write(dir string) error {
 	if err != nil {
 		return err
 	}
+	ops, err := m.opsPage()
+	if err != nil {
+		return err
+	}
 	writeCodes(&codes)
-	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "qconfig.md": []byte(qconfig)} {
+	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "ops.md": ops, "qconfig.md": []byte(qconfig)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}

@@ -73,15 +73,15 @@ type node struct {
 	observed bool // of a graph without parameters: it will have a range when it has them
 }
 
-// kinds is the table of ops, a row each.
-func kinds() []*layer.Kind {
+// Kinds is the table of ops, a row each.
+func Kinds() []*layer.Kind {
 	return slices.Concat(op.Kinds(), arith.Kinds(), move.Kinds(), curve.Kinds(), norm.Kinds(), convbn.Kinds())
 }
 
 // Ops are the names of all ops.
 func Ops() []string {
 	var names []string
-	for _, k := range kinds() {
+	for _, k := range Kinds() {
 		names = append(names, k.Name)
 	}
 	return names
@@ -89,7 +89,7 @@ func Ops() []string {
 
 // kindNamed is the row of that name, nil for none.
 func kindNamed(name string) *layer.Kind {
-	list := kinds()
+	list := Kinds()
 	if i := slices.IndexFunc(list, func(k *layer.Kind) bool { return k.Name == name }); i >= 0 {
 		return list[i]
 	}

@@ -20,7 +20,7 @@ import (
 // itself is so.
 func TestEveryRowIsWhole(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range kinds() {
+	for _, k := range Kinds() {
 		lacks := func(what string) { t.Errorf("op %q: %s", k.Name, what) }
 		if k.Name == "" || seen[k.Name] {
 			lacks("it has no name of its own")
@@ -97,7 +97,7 @@ func TestStructuresKeepEveryOp(t *testing.T) {
 // TestNobodyAsksWhichOp: nothing but an op's own file compares the kind of a node or its name: what depends on the op is in its row.
 func TestNobodyAsksWhichOp(t *testing.T) {
 	names := map[string]bool{}
-	for _, k := range kinds() {
+	for _, k := range Kinds() {
 		names[fmt.Sprintf("%q", k.Name)] = true
 	}
 	mayAsk := []string{"../../interp/bench/subject.go"} // a qconfig that chooses nodes by their op, as a user's may

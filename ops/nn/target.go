@@ -188,7 +188,7 @@ type Prescription struct {
 // Prescriptions are all of them.
 func Prescriptions() []Prescription {
 	var list []Prescription
-	for _, k := range kinds() {
+	for _, k := range Kinds() {
 		if k.TFLite != (layer.Prescribed{}) {
 			list = append(list, Prescription{k.Name, k.TFLite})
 		}
