@@ -279,7 +279,7 @@ func (l *Lab) subjectIn(p *graph.Plan, m *program.Model) (*Subject, error) {
 			if s.optimizer, err = part.New[part.Optimizer](l.Catalog, t.Optimizer); err != nil {
 				return nil, err
 			}
-			if s.loss, err = part.New[part.Loss](l.Catalog, t.Loss); err != nil {
+			if s.loss, _, err = part.NewLosses(l.Catalog, t.Losses); err != nil {
 				return nil, err
 			}
 			s.batches[1] = t.BatchSize

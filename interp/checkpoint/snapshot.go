@@ -46,12 +46,13 @@ type CallbackState struct {
 // being collected there. The place is between two steps, and within the list of hooks
 // that act between them. A resumed run continues at exactly this place.
 type Position struct {
-	Hooks         int     `json:"hooks"`           // number of hooks that are done since the last step
-	Validated     int     `json:"validated"`       // 1 + the step after which the model was last validated; 0 for never
-	LossSum       float64 `json:"loss_sum"`        // sum of the loss over this epoch's images so far
-	Images        int     `json:"images"`          // number of images in LossSum
-	StepsPerEpoch int     `json:"steps_per_epoch"` // the length of an epoch in this training; 0 in a calibration
-	Begins        bool    `json:"begins"`          // the stage has not done a step yet
+	Hooks         int       `json:"hooks"`               // number of hooks that are done since the last step
+	Validated     int       `json:"validated"`           // 1 + the step after which the model was last validated; 0 for never
+	LossSum       float64   `json:"loss_sum"`            // sum of the loss over this epoch's images so far
+	LossSums      []float64 `json:"loss_sums,omitempty"` // where there are several losses, the same for each, times its weight
+	Images        int       `json:"images"`              // number of images in LossSum
+	StepsPerEpoch int       `json:"steps_per_epoch"`     // the length of an epoch in this training; 0 in a calibration
+	Begins        bool      `json:"begins"`              // the stage has not done a step yet
 }
 
 // Absorption is the receipt of one absorbed BN. It compares the node's output before and

@@ -35,7 +35,7 @@ func judgesOf(e *evaluation) (judges, error) {
 		j.metrics = nil
 		for _, st := range e.prog.Stages {
 			for _, call := range st.Validation.Metrics {
-				if m, err := part.New[part.Metric](e.catalog, call); err == nil && st.Name == e.snap.Stage && fits(m) {
+				if m, err := part.NewMetric(e.catalog, call); err == nil && st.Name == e.snap.Stage && fits(m) {
 					j.metrics = append(j.metrics, m)
 				}
 			}
@@ -50,7 +50,7 @@ func judgesOf(e *evaluation) (judges, error) {
 			if st.Trainer == nil || j.loss != nil {
 				continue
 			}
-			if l, err := part.New[part.Loss](e.catalog, st.Trainer.Loss); err == nil && fits(l) {
+			if l, _, err := part.NewLosses(e.catalog, st.Trainer.Losses); err == nil && fits(l) {
 				j.loss = l
 			}
 		}

@@ -73,7 +73,10 @@ func owner(st *graph.Stage, err error) program.Origin {
 	var all []program.Origin
 	if t := st.Trainer; t != nil {
 		solver = t.Origin
-		all = append(all, t.Origin, t.Optimizer.Origin, t.Loss.Origin)
+		all = append(all, t.Origin, t.Optimizer.Origin)
+		for _, l := range t.Losses {
+			all = append(all, l.Origin)
+		}
 		if t.LRUpdater != nil {
 			all = append(all, t.LRUpdater.Origin)
 		}

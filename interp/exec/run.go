@@ -376,11 +376,11 @@ func (s *session) machine() stage.Machine {
 
 // parts makes the parts that the stage's blocks name.
 func (s *session) parts(st *graph.Stage, j *stage.Job) error {
-	j.Calls.Metrics = st.Validation.Metrics
+	j.Calls.Metrics = program.Calls(st.Validation.Metrics)
 	for _, call := range st.Validation.Metrics {
-		m, err := newPart[part.Metric](s, call)
+		m, err := part.NewMetric(s.plan.Catalog, call)
 		if err != nil {
-			return err
+			return place.At(call.Origin, err)
 		}
 		j.Metrics = append(j.Metrics, m)
 	}
@@ -408,13 +408,15 @@ func (s *session) trainer(t *program.Trainer, j *stage.Job) (err error) {
 		Epochs: t.NumEpochs, Steps: t.NumSteps, BatchSize: t.BatchSize, DropLast: t.DropLast,
 		ResumeOptimizer: t.ResumeOptimizer, ResumeEpochOrStep: t.ResumeEpochOrStep,
 	}
-	j.Calls.Optimizer, j.Calls.Loss = t.Optimizer, t.Loss
+	j.Calls.Optimizer, j.Calls.Losses = t.Optimizer, program.Calls(t.Losses)
 	if j.Trainer.Optimizer, err = newPart[part.Optimizer](s, t.Optimizer); err != nil {
 		return err
 	}
-	if j.Trainer.Loss, err = newPart[part.Loss](s, t.Loss); err != nil {
-		return err
+	losses, call, err := part.NewLosses(s.plan.Catalog, t.Losses)
+	if err != nil {
+		return place.At(call.Origin, err)
 	}
+	j.Trainer.Losses = losses
 	if t.LRUpdater != nil {
 		j.Calls.LRUpdater = *t.LRUpdater
 		j.Trainer.LRUpdater, err = newPart[part.LRUpdater](s, *t.LRUpdater)

@@ -2,9 +2,11 @@ package exec
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +56,49 @@ func TestSeveral(t *testing.T) {
 		o.Resume = true
 		ran(t, p, o)
 		if d := differences(first, products(t, c.dir)); d != nil {
+			t.Errorf("killed at %s: %v", c.what, d)
+		}
+	}
+}
+
+// TestSeveralSplit: a loss and a metric for each output give the weights that one loss over all of them gives, and each is reported
+// by itself. A run that was killed ends with the same bytes. Another weight gives other weights.
+func TestSeveralSplit(t *testing.T) {
+	weights := func(dir string) any {
+		snap, err := artifact.Read(filepath.Join(dir, "int_infer", "int8.safetensors"))
+		must(t, err)
+		return snap.Model
+	}
+	flow := func(change func(p *program.Program)) (*program.Program, string, map[string]float64) {
+		p, x := parttest.Several()
+		if change != nil {
+			parttest.Split(p, x)
+			change(p)
+		}
+		dir := filepath.Join(t.TempDir(), "run")
+		return p, dir, ran(t, p, world(dir)).Stages[0].Metrics
+	}
+	_, whole, one := flow(nil)
+	p, split, three := flow(func(*program.Program) {})
+	if !reflect.DeepEqual(weights(whole), weights(split)) {
+		t.Error("the weights differ")
+	}
+	sum := three["head_fc_loss"] + three["head_mask_loss"] + three["head_size_loss"]
+	if three["head_fc_accuracy"] != one["accuracy"] || three["head_mask_accuracy"] != one["mask_accuracy"] || math.Abs(sum-three["loss"]) > 1e-6*sum || sum == 0 {
+		t.Errorf("%v, as one %v", three, one)
+	}
+	if _, heavy, _ := flow(func(p *program.Program) { p.Stages[0].Trainer.Losses[1].Weight = 0.25 }); reflect.DeepEqual(weights(heavy), weights(split)) {
+		t.Error("the weight of a loss has no effect")
+	}
+	want := products(t, split)
+	for i, c := range crashes(t, p, world(filepath.Join(t.TempDir(), "run"))) {
+		if i%9 != 0 || skips(i) {
+			continue
+		}
+		o := world(c.dir)
+		o.Resume = true
+		ran(t, p, o)
+		if d := differences(want, products(t, c.dir)); d != nil {
 			t.Errorf("killed at %s: %v", c.what, d)
 		}
 	}

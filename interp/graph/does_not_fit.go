@@ -22,31 +22,45 @@ func doesNotFit() Rule {
 					continue
 				}
 				if t := s.Trainer; t != nil && s.Data.Train != nil {
-					fits[part.Loss](p, s, t.Loss, s.Data.Train, report)
+					s.lossesFit(p, report)
 				}
 				if s.Data.Val == nil {
 					continue
 				}
-				for _, m := range s.Validation.Metrics {
-					fits[part.Metric](p, s, m, s.Data.Val, report)
+				for _, j := range s.Validation.Metrics {
+					if m, err := part.NewMetric(p.Catalog, j); err == nil && !j.Faulty {
+						s.misfit(j, part.Fits(m, s.Model.Outputs(), s.Data.Val.Spec.Targets), s.Data.Val, report)
+					}
 				}
 			}
 		},
 	}
 }
 
-// fits reports a loss or a metric that does not fit. A part that cannot be made has been reported before.
-func fits[P any](p *Plan, s *Stage, c program.Call, f *Feed, report diag.Reporter) {
-	judge, err := part.New[P](p.Catalog, c)
-	if err != nil || c.Faulty {
+// lossesFit reports losses that do not fit. Parts that cannot be made have been reported before.
+func (s *Stage) lossesFit(p *Plan, report diag.Reporter) {
+	all, _, err := part.NewLosses(p.Catalog, s.Trainer.Losses)
+	if err != nil {
 		return
 	}
-	err = part.Fits(judge, s.Model.Outputs(), f.Spec.Targets)
+	for i, j := range s.Trainer.Losses {
+		if !j.Faulty {
+			s.misfit(j, part.FitsOne(all, i, s.Model.Outputs(), s.Data.Train.Spec.Targets), s.Data.Train, report)
+		}
+	}
+}
+
+// misfit reports why a loss or a metric does not fit; err is nil if it does.
+func (s *Stage) misfit(c program.Judge, err error, f *Feed, report diag.Reporter) {
 	if err == nil {
 		return
 	}
+	at := c.Origin.Header
+	if arg := (*program.ArgError)(nil); errors.As(err, &arg) {
+		at, err = c.Origin.At(arg.Attr), arg.Err
+	}
 	d := &diag.Diagnostic{
-		Subject: c.Origin.Header, Address: c.Origin.Address,
+		Subject: at, Address: c.Origin.Address,
 		Summary: fmt.Sprintf("%s does not fit: %v", c.Type, err),
 		Detail:  fmt.Sprintf("The targets of the data: %s.", f.Spec.TargetText()),
 		Related: []diag.Related{{Message: "the data", Range: f.Set.Origin.Header}, {Message: "the network", Range: s.Stage.Model.Origin.Header}},

@@ -68,9 +68,9 @@ func Calls(s *program.Stage) []program.Call {
 		if t.LRUpdater != nil {
 			calls = append(calls, *t.LRUpdater)
 		}
-		calls = append(calls, t.Loss)
+		calls = append(calls, program.Calls(t.Losses)...)
 	}
-	calls = append(calls, s.Validation.Metrics...)
+	calls = append(calls, program.Calls(s.Validation.Metrics)...)
 	for _, c := range s.Callbacks {
 		calls = append(calls, c.Call)
 	}

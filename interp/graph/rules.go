@@ -23,6 +23,7 @@ func Rules() []Rule {
 		valuesDiffer(),
 		absentCheckpoint(),
 		unknownMetric(),
+		untrainedOutput(),
 		longWarmup(),
 		sharedImages(),
 		unquantized(),

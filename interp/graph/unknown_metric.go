@@ -21,7 +21,7 @@ func unknownMetric() Rule {
 			said := map[diag.Range]bool{}
 			for s, metrics := range p.measuring {
 				for _, r := range p.watched(s) {
-					d := s.unmeasured(metrics, r)
+					d := s.unmeasured(p, metrics, r)
 					if d != nil && !said[d.Subject] {
 						said[d.Subject] = true
 						report(d)
@@ -51,7 +51,7 @@ func (p *Plan) watched(s *Stage) []metricRef {
 		}
 	}
 	for _, r := range p.metricRefs(s.Name) {
-		if s.Val != nil || r.name == "loss" {
+		if s.Val != nil || slices.Contains(s.lossNames(p), r.name) {
 			out = append(out, r)
 		}
 	}
@@ -68,7 +68,7 @@ func (p *Plan) metrics(s *program.Stage) (list []part.Metric, ok bool) {
 		if c.Faulty {
 			return nil, false
 		}
-		m, err := part.New[part.Metric](p.Catalog, c)
+		m, err := part.NewMetric(p.Catalog, c)
 		if err != nil {
 			return nil, false
 		}
@@ -110,16 +110,15 @@ func (p *Plan) metricRefs(stage string) []metricRef {
 }
 
 // unmeasured reports a metric that the stage does not measure; it returns nil if it does.
-func (s *Stage) unmeasured(metrics []part.Metric, r metricRef) *diag.Diagnostic {
+func (s *Stage) unmeasured(p *Plan, metrics []part.Metric, r metricRef) *diag.Diagnostic {
 	var names []string
 	for _, m := range metrics {
 		names = append(names, m.Names()...)
 	}
-	if s.Trainer != nil {
-		names = append(names, "loss")
-	}
+	losses := s.lossNames(p)
+	names = append(names, losses...)
 	switch {
-	case s.idle() && r.name == "loss":
+	case s.idle() && slices.Contains(losses, r.name):
 		return &diag.Diagnostic{
 			Subject: r.at, Address: r.address,
 			Summary: fmt.Sprintf("stage %q measures no loss: no step is left to train there", s.Name),
@@ -134,4 +133,16 @@ func (s *Stage) unmeasured(metrics []part.Metric, r metricRef) *diag.Diagnostic 
 		Detail:  diag.DidYouMean(r.name, names, "metrics of that stage"),
 		Related: []diag.Related{{Message: "what it measures is set here", Range: s.Validation.Origin.Header}},
 	}
+}
+
+// lossNames are the names of the stage's losses among its metrics; none if it does not train.
+func (s *Stage) lossNames(p *Plan) []string {
+	if s.Trainer == nil {
+		return nil
+	}
+	names := []string{"loss"}
+	if l, _, err := part.NewLosses(p.Catalog, s.Trainer.Losses); err == nil && l.Len() > 1 {
+		names = append(names, l.Names()...)
+	}
+	return names
 }

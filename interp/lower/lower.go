@@ -139,7 +139,7 @@ func writes(s *program.Stage) []string {
 	for _, c := range s.Callbacks {
 		k, ok := c.Args.(program.BestKeeper)
 		m, watches := c.Args.(program.Monitor)
-		if ok && k.KeepsBest() && (s.Val != nil || !watches || m.Monitors() == "loss") {
+		if ok && k.KeepsBest() && (s.Val != nil || !watches || part.IsLoss(m.Monitors())) {
 			return append(w, "best")
 		}
 	}

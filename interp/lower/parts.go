@@ -13,14 +13,23 @@ import (
 func (l *lowerer) parts(s *graph.Stage) {
 	if t := s.Trainer; t != nil {
 		try(l, t.Optimizer, part.CheckOptimizer)
-		try(l, t.Loss, func(part.Loss) error { return nil })
+		for _, c := range t.Losses {
+			try(l, c.Call, func(part.Loss) error { return nil })
+		}
 		if t.LRUpdater != nil {
 			try(l, *t.LRUpdater, func(part.LRUpdater) error { return nil })
 		}
 	}
 	taken := map[string]string{}
+	if t := s.Trainer; t != nil && len(t.Losses) > 1 {
+		if all, _, err := part.NewLosses(l.plan.Catalog, t.Losses); err == nil {
+			for i, name := range all.Names() {
+				taken[name] = "the loss " + t.Losses[i].Type
+			}
+		}
+	}
 	for _, c := range s.Validation.Metrics {
-		try(l, c, func(m part.Metric) error { return measures(m, c, taken) })
+		try(l, c.Call, func(part.Metric) error { return measures(l.plan.Catalog, c, taken) })
 	}
 	for _, c := range s.Callbacks {
 		try(l, c.Call, part.CheckCallback)
@@ -42,16 +51,20 @@ func try[P any](l *lowerer, c program.Call, check func(P) error) {
 }
 
 // measures returns an error if the metric's names cannot be used, or if one belongs to another metric of the stage. taken has
-// the names so far, each with its metric.
-func measures(m part.Metric, c program.Call, taken map[string]string) error {
+// the names so far, each with what measures it.
+func measures(list part.Catalog, c program.Judge, taken map[string]string) error {
+	m, err := part.NewMetric(list, c)
+	if err != nil {
+		return err
+	}
 	if err := part.CheckMetric(m); err != nil {
 		return err
 	}
 	for _, name := range m.Names() {
 		if by, ok := taken[name]; ok {
-			return fmt.Errorf("it measures %q, which the metric %s of this stage measures already", name, by)
+			return fmt.Errorf("it measures %q, which %s of this stage measures already", name, by)
 		}
-		taken[name] = c.Type
+		taken[name] = "the metric " + c.Type
 	}
 	return nil
 }

@@ -64,15 +64,19 @@ func BuildNetwork(n Network, made []Layer, in []tensor.Shape) (*nn.Graph, error)
 			return nil, placeInLayer(n, err)
 		}
 	}
-	outs := []nn.Value{values[n.Layers[len(n.Layers)-1].Name]}
+	outs, labels := []nn.Value{values[n.Layers[len(n.Layers)-1].Name]}, []string(nil)
 	if len(n.Outputs) > 0 {
 		outs = nil
 		for _, out := range n.Outputs {
-			outs = append(outs, values[out.From])
+			outs, labels = append(outs, values[out.From]), append(labels, out.Name)
 		}
 	}
 	g, err := b.Graph(outs...)
-	return g, placeInLayer(n, err)
+	if err != nil {
+		return nil, placeInLayer(n, err)
+	}
+	g.LabelOutputs(labels)
+	return g, nil
 }
 
 // fitsInputs refuses data that is not what the network's input blocks say.

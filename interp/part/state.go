@@ -3,6 +3,7 @@ package part
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -69,8 +70,11 @@ func SmallerIsBetter(metrics []Metric, name string) bool {
 			return descends
 		}
 	}
-	return name == "loss"
+	return IsLoss(name)
 }
+
+// IsLoss reports whether a name that no metric has is that of a loss: "loss", or one of several losses (Losses.Names).
+func IsLoss(name string) bool { return name == "loss" || strings.Contains(name, "_loss") }
 
 // Validate runs a validation pass and sets Metrics. It uses the averaged weights if there are any.
 func (s *State) Validate() error {

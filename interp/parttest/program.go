@@ -124,7 +124,7 @@ func (t *Text) Stage(name string, m *program.Model, train, val *program.Dataset,
 		Origin: t.Origin("stage."+name, "model", "train_data", "val_data"),
 		Validation: program.Validation{
 			BatchSize: 16, Origin: t.Origin("stage." + name + ".validation"),
-			Metrics: []program.Call{t.Call(program.MetricKind, "Accuracy", "stage."+name+".validation.metric[0]", Nothing{})},
+			Metrics: []program.Judge{{Call: t.Call(program.MetricKind, "Accuracy", "stage."+name+".validation.metric[0]", Nothing{})}},
 		},
 	}
 }
@@ -135,7 +135,7 @@ func (t *Text) Trainer(stageName string, epochs int, lr float64) *program.Traine
 	return &program.Trainer{
 		NumEpochs: epochs, BatchSize: 8, DropLast: true,
 		Optimizer: t.Call(program.OptimizerKind, "SGD", address+".optimizer.SGD", SGDArgs{LR: lr, Momentum: 0.9}, "lr"),
-		Loss:      t.Call(program.LossKind, "CrossEntropy", address+".loss", Nothing{}),
+		Losses:    []program.Judge{{Call: t.Call(program.LossKind, "CrossEntropy", address+".loss", Nothing{})}},
 		Origin:    t.Origin(address, "num_epochs", "batch_size", "resume_optimizer"),
 	}
 }

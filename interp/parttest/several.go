@@ -26,6 +26,8 @@ func severalRows() part.Catalog {
 			func(a HeadsArgs) (part.Model, error) { return heads{a}, nil }),
 		part.LossPart("SeveralLoss", "Cross-entropy of class and mask, and the squared error of the numbers.", Nothing{},
 			func(Nothing) (part.Loss, error) { return several{}, nil }),
+		part.LossPart("Squares", "The mean squared error of numbers.", Nothing{},
+			func(Nothing) (part.Loss, error) { return squares{}, nil }),
 		part.MetricPart("SeveralMetric", "Accuracy of class and mask, and the squared error of the numbers.", Nothing{},
 			func(Nothing) (part.Metric, error) { return &severalMetric{}, nil }),
 	}
@@ -172,9 +174,23 @@ func (several) Fits(outputs []nn.Port, targets []part.TargetSpec) error {
 
 func (several) Loss(b *part.Batch) float32 {
 	total := softmax{}.Loss(only(b, 0)) + softmax{}.Loss(only(b, 1))
-	y, n := &b.Outputs[2], float32(len(b.Outputs[2].Values))
+	return total + squares{}.Loss(only(b, 2))
+}
+
+// squares is the mean squared error of one output.
+type squares struct{}
+
+func (squares) Fits(outputs []nn.Port, targets []part.TargetSpec) error {
+	if len(outputs) != 1 || len(targets) != 1 || !targets[0].Numbers || outputs[0].Shape.WithN(1).Len() != targets[0].Size() {
+		return fmt.Errorf("it needs one output and as many numbers")
+	}
+	return nil
+}
+
+func (squares) Loss(b *part.Batch) float32 {
+	y, n, total := &b.Outputs[0], float32(len(b.Outputs[0].Values)), float32(0)
 	for i, v := range y.Values {
-		d := v - b.Targets[2].Numbers[i]
+		d := v - b.Targets[0].Numbers[i]
 		total += d * d / n
 		if y.Grad != nil {
 			y.Grad[i] = 2 * d / n
@@ -210,6 +226,25 @@ func (m *severalMetric) Values() []float64 {
 	return []float64{m.class.Values()[0], m.mask.Values()[0], m.squares / float64(max(m.numbers, 1))}
 }
 
+// Split names for each output of Several its own loss and metric.
+func Split(p *program.Program, t *Text) {
+	for _, s := range p.Stages {
+		judge := func(k program.Kind, typ, output, address string) program.Judge {
+			return program.Judge{Call: t.Call(k, typ, "stage."+s.Name+"."+address, Nothing{}, "output", "weight"), Output: output}
+		}
+		s.Validation.Metrics = []program.Judge{
+			s.Validation.Metrics[0],
+			judge(program.MetricKind, "Accuracy", "head.fc", "validation.metric[1]"), judge(program.MetricKind, "Accuracy", "head.mask", "validation.metric[2]"),
+		}
+		if s.Trainer != nil {
+			s.Trainer.Losses = []program.Judge{
+				judge(program.LossKind, "CrossEntropy", "head.fc", "trainer.loss[0]"), judge(program.LossKind, "CrossEntropy", "head.mask", "trainer.loss[1]"),
+				judge(program.LossKind, "Squares", "head.size", "trainer.loss[2]"),
+			}
+		}
+	}
+}
+
 // Several is Flow for the task with several inputs and targets.
 func Several() (*program.Program, *Text) {
 	p, t := Flow()
@@ -224,9 +259,9 @@ func Several() (*program.Program, *Text) {
 	size.Selector = t.Selector("head.size")
 	q.Overrides = append(q.Overrides, size) // head.mask is not overridden: its output is integers
 	for _, s := range p.Stages {
-		s.Validation.Metrics = []program.Call{t.Call(program.MetricKind, "SeveralMetric", "stage."+s.Name+".validation.metric[0]", Nothing{})}
+		s.Validation.Metrics = []program.Judge{{Call: t.Call(program.MetricKind, "SeveralMetric", "stage."+s.Name+".validation.metric[0]", Nothing{})}}
 		if s.Trainer != nil {
-			s.Trainer.Loss = t.Call(program.LossKind, "SeveralLoss", "stage."+s.Name+".trainer.loss", Nothing{})
+			s.Trainer.Losses[0].Call = t.Call(program.LossKind, "SeveralLoss", "stage."+s.Name+".trainer.loss", Nothing{})
 		}
 	}
 	return p, t

@@ -80,8 +80,8 @@ func (w *Wrong) Program() *program.Program {
 	s.Trainer.Optimizer = t.Call(program.OptimizerKind, "Wrong", "stage.float.trainer.optimizer", SGDArgs{LR: 0.1})
 	updater := t.Call(program.LRUpdaterKind, "Wrong", "stage.float.trainer.lr_updater", Nothing{})
 	s.Trainer.LRUpdater = &updater
-	s.Trainer.Loss = t.Call(program.LossKind, "Wrong", "stage.float.trainer.loss", Nothing{})
-	s.Validation.Metrics = append(s.Validation.Metrics, t.Call(program.MetricKind, "Wrong", "stage.float.validation.metric[1]", Nothing{}))
+	s.Trainer.Losses[0].Call = t.Call(program.LossKind, "Wrong", "stage.float.trainer.loss", Nothing{})
+	s.Validation.Metrics = append(s.Validation.Metrics, program.Judge{Call: t.Call(program.MetricKind, "Wrong", "stage.float.validation.metric[1]", Nothing{})})
 	if w.Callback != nil {
 		s.Callbacks = append(s.Callbacks, program.Callback{Call: t.Call(program.CallbackKind, "Wrong", "stage.float.callback.Wrong[0]", Nothing{})})
 	}

@@ -71,13 +71,21 @@ type TrainerJob struct {
 	ResumeEpochOrStep bool
 	Optimizer         part.Optimizer
 	LRUpdater         part.LRUpdater // nil: a constant learning rate
-	Loss              part.Loss
+	Losses            *part.Losses
 }
 
 // Calls has the blocks that name a job's parts, for errors; a block that is not known is left out.
 type Calls struct {
-	Optimizer, LRUpdater, Loss program.Call
-	Metrics                    []program.Call
+	Optimizer, LRUpdater program.Call
+	Losses, Metrics      []program.Call
+}
+
+// loss returns the block of loss i.
+func (c *Calls) loss(i int) program.Call {
+	if i < len(c.Losses) {
+		return c.Losses[i]
+	}
+	return program.Call{}
 }
 
 // metric returns the block of metric i.

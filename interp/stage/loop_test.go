@@ -169,20 +169,20 @@ func TestNotFinite(t *testing.T) {
 		step, epochs int
 	}{
 		"loss": {func(b *bench) {
-			b.Trainer.Loss = squared{func(l float32, _ []float32) float32 {
+			b.Trainer.Losses = part.OneLoss(squared{func(l float32, _ []float32) float32 {
 				if at(6) {
 					return bad
 				}
 				return l
-			}}
+			}})
 		}, "", "the loss is NaN", 5, 1},
 		"gradient": {func(b *bench) {
-			b.Trainer.Loss = squared{func(l float32, g []float32) float32 {
+			b.Trainer.Losses = part.OneLoss(squared{func(l float32, g []float32) float32 {
 				if at(7) {
 					g[0] = float32(math.Inf(1))
 				}
 				return l
-			}}
+			}})
 		}, "head.fc", "gradient", 6, 1},
 		"parameter": {func(b *bench) {
 			b.Trainer.Optimizer = momentum{func(u *part.Update) {

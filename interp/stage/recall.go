@@ -89,7 +89,7 @@ func (r *run) begins() {
 	s := r.state
 	r.pos.Begins, r.pos.Hooks, r.pos.Validated = true, 0, 0
 	if r.last() || s.Step%s.Length.StepsPerEpoch == 0 {
-		r.pos.LossSum, r.pos.Images = 0, 0
+		r.pos.LossSum, r.pos.LossSums, r.pos.Images = 0, nil, 0
 	}
 }
 

@@ -164,7 +164,7 @@ func (r *run) check() error {
 func (r *run) checkFits() error {
 	outputs := r.Model.Outputs()
 	if t := r.Trainer; t != nil && r.Train != nil {
-		if err := part.Fits(t.Loss, outputs, r.Train.Spec.Targets); err != nil {
+		if err := part.Fits(t.Losses, outputs, r.Train.Spec.Targets); err != nil {
 			return fmt.Errorf("the loss does not fit: %w", err)
 		}
 	}

@@ -21,6 +21,7 @@ type trainer struct {
 	base    float64 // the base learning rate: the optimizer's, or that of the checkpoint
 
 	faults     []error             // for each parameter, the error of its last update
+	values     []float32           // of the losses in the present step
 	lr         float32             // learning rate of the present step
 	unsound    []bool              // for each parameter, whether its last update made it not finite
 	updateTask func(i, worker int) // updateOne, made once because a method value allocates
@@ -28,7 +29,7 @@ type trainer struct {
 
 func newTrainer(r *run) (*trainer, error) {
 	t := &trainer{run: r, answers: newAnswers(r.Model, r.batch), base: r.Trainer.Optimizer.LR()}
-	t.updateTask = t.updateOne
+	t.updateTask, t.values = t.updateOne, make([]float32, r.Trainer.Losses.Len())
 	t.state = newSlots(r.Trainer.Optimizer.Slots())
 	if r.Resume != nil && !r.full() {
 		t.base = r.Resume.LR
@@ -92,10 +93,25 @@ func (t *trainer) step() error {
 	}
 	r.state.LR = lr
 	r.pos.LossSum += float64(loss) * float64(n)
+	t.sumUp(n)
 	r.pos.Images += n
 	r.meter.end(r.now(), n)
 	r.progress("train", n, float64(loss))
 	return nil
+}
+
+// sumUp adds the losses of a step of n samples up, where there are several.
+func (t *trainer) sumUp(n int) {
+	if len(t.values) == 1 {
+		return
+	}
+	pos := &t.run.pos
+	if len(pos.LossSums) != len(t.values) {
+		pos.LossSums = make([]float64, len(t.values))
+	}
+	for i, v := range t.values {
+		pos.LossSums[i] += float64(v) * float64(n)
+	}
 }
 
 // differentiate computes the batch's loss and every parameter's gradient.
@@ -105,10 +121,10 @@ func (t *trainer) differentiate(b *feed.Batch, n int) (float32, error) {
 	loss, err := t.loss(t.answers.to(b, y))
 	switch {
 	case err != nil:
-		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.Loss, Err: err}}
+		return 0, err
 	case finite64(float64(loss)):
 	case noneCounts(b):
-		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.Loss, Err: fmt.Errorf("the loss is %v for a batch in which every label is ignored: it must be 0", loss)}}
+		return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.loss(0), Err: fmt.Errorf("the loss is %v for a batch in which every label is ignored: it must be 0", loss)}}
 	default:
 		return 0, t.culprit(loss)
 	}
@@ -129,10 +145,28 @@ func (t *trainer) draw() uint64 {
 	return r.Uint64()
 }
 
-// loss computes the loss and the gradients of the outputs.
-func (t *trainer) loss(b *part.Batch) (loss float32, err error) {
+// loss computes the sum of the losses and the gradients of the outputs.
+func (t *trainer) loss(b *part.Batch) (total float32, err error) {
+	all := t.run.Trainer.Losses
+	for i := range all.Len() {
+		v, err := one(all, i, b)
+		if err != nil {
+			return 0, &Failure{Err: &part.Fault{Call: t.run.Calls.loss(i), Err: err}}
+		}
+		if t.values[i] = v; i == 0 {
+			total = v
+		} else {
+			total += v
+		}
+	}
+	all.End(b)
+	return total, nil
+}
+
+// one computes loss i.
+func one(all *part.Losses, i int, b *part.Batch) (v float32, err error) {
 	defer part.Guard(&err, "Loss")
-	return t.run.Trainer.Loss.Loss(b), nil
+	return all.One(i, b), nil
 }
 
 // culprit returns the error for a loss that is not finite. It names the node that
@@ -223,8 +257,13 @@ func RateAt(base float64, u part.LRUpdater, step int, l program.Length) float64 
 func (r *run) closeEpoch() error {
 	if r.pos.Images > 0 {
 		r.state.Metrics["loss"] = r.pos.LossSum / float64(r.pos.Images)
+		if r.pos.LossSums != nil {
+			for i, name := range r.Trainer.Losses.Names() {
+				r.state.Metrics[name] = r.pos.LossSums[i] / float64(r.pos.Images)
+			}
+		}
 	}
-	r.pos.LossSum, r.pos.Images = 0, 0
+	r.pos.LossSum, r.pos.LossSums, r.pos.Images = 0, nil, 0
 	if r.trainLabels != nil {
 		r.trainLabels.close(r, fmt.Sprintf("epoch %d of the training", r.state.Epoch))
 	}

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"qpipe/interp/event"
 	"qpipe/interp/feed"
@@ -38,7 +39,12 @@ func (r *run) validated() bool { return r.pos.Validated == r.state.Step+1 }
 // unvalidated drops the metrics of the last validation, because the model has changed since.
 func (r *run) unvalidated() {
 	r.pos.Validated = 0
-	maps.DeleteFunc(r.state.Metrics, func(name string, _ float64) bool { return name != "loss" })
+	maps.DeleteFunc(r.state.Metrics, func(name string, _ float64) bool { return !r.isLoss(name) })
+}
+
+// isLoss reports whether a metric is a loss of the training.
+func (r *run) isLoss(name string) bool {
+	return name == "loss" || r.Trainer != nil && r.Trainer.Losses.Len() > 1 && slices.Contains(r.Trainer.Losses.Names(), name)
 }
 
 // validate runs a validation pass and sets the metrics. It uses the averaged weights if there are any.

@@ -311,7 +311,7 @@ func newBench(t testing.TB, form nn.Form, mode nn.Mode) *bench {
 		Name: "qat", Seed: 5, Mode: mode, Model: tinyNet(t, form, mode),
 		Train: newData(14, 3, 5, 1), Val: newData(9, 3, 5, 1), ValBatch: 4,
 		Metrics: []part.Metric{b.metric},
-		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Loss: squared{}},
+		Trainer: &TrainerJob{Epochs: 2, BatchSize: 4, Optimizer: momentum{}, LRUpdater: falling{}, Losses: part.OneLoss(squared{})},
 		Keeper:  b.kept, Stop: b.stop, Kernels: ref.Set(), Workers: engine.NewWorkers(1), Readers: 2,
 		Events: func(e event.Event) { b.events = append(b.events, e) },
 	}

@@ -54,7 +54,7 @@ func TestExample(t *testing.T) {
 		{"a checkpoint", calibration.Convert.Converters[0].Args, loadArgs{CheckpointPath: program.Checkpoint{Stage: "float", Which: "best"}}},
 		{"its reference", []any{calibration.Convert.Converters[0].Refs[0].Stage, calibration.Convert.Converters[0].Refs[0].What, calibration.Convert.Converters[0].Refs[0].Attr}, []any{"float", "checkpoint.best", "checkpoint_path"}},
 		{"the calibrator", []any{calibration.Calibrator.NumSteps, calibration.Calibrator.BatchSize}, []any{20, 64}},
-		{"the trainer", []any{qat.Trainer.NumEpochs, qat.Trainer.NumSteps, qat.Trainer.BatchSize, qat.Trainer.DropLast, qat.Trainer.ResumeOptimizer, qat.Trainer.ResumeEpochOrStep, qat.Trainer.Loss.Type, qat.Trainer.LRUpdater == nil}, []any{4, 0, 128, true, false, false, "CrossEntropyLoss", true}},
+		{"the trainer", []any{qat.Trainer.NumEpochs, qat.Trainer.NumSteps, qat.Trainer.BatchSize, qat.Trainer.DropLast, qat.Trainer.ResumeOptimizer, qat.Trainer.ResumeEpochOrStep, qat.Trainer.Losses[0].Type, qat.Trainer.LRUpdater == nil}, []any{4, 0, 128, true, false, false, "CrossEntropyLoss", true}},
 		{"a schedule", []any{qat.Callbacks[1].When.Unit, qat.Callbacks[1].When.From, qat.Callbacks[0].When.Unit}, []any{program.Step, 1600, program.Epoch}},
 		{"selectors", []any{len(qat.Callbacks[0].Modules), program.Select(qat.Callbacks[1].Modules, "backbone.stage3.0.conv1"), program.Select(qat.Callbacks[1].Modules, "backbone.stage1.0")}, []any{2, true, false}},
 		{"the validation", []any{infer.Validation.BatchSize, infer.Validation.Metrics[0].Type, infer.Trainer == nil, infer.Val}, []any{256, "Accuracy", true, p.Datasets[2]}},

@@ -191,12 +191,8 @@ func (c *checker) trainerParts(s *stage, in *config.Trainer, t *program.Trainer,
 		t.LRUpdater = &call
 		s.note(call.Origin.Address, call.Refs)
 	}
-	if in.Loss != nil {
-		t.Loss, _ = c.call(program.LossKind, in.Loss, address+".loss."+in.Loss.Type)
-	} else {
-		t.Loss = c.standard(program.LossKind, "CrossEntropyLoss", t.Origin)
-	}
-	s.noteCalls([]program.Call{t.Optimizer, t.Loss})
+	t.Losses = c.losses(in.Losses, address, t.Origin)
+	s.noteCalls(append(program.Calls(t.Losses), t.Optimizer))
 }
 
 // standard makes the part that is used where no block is written.
@@ -271,11 +267,11 @@ func (c *checker) decodeValidation(s *stage, address string) {
 		v.Origin = c.origin(address, in.Header)
 		record(&v.Origin, in.BatchSize)
 		c.positive(address, in.BatchSize, &v.BatchSize, program.MostImages)
-		v.Metrics = c.calls(program.MetricKind, in.Metrics, address+".metric")
-		s.noteCalls(v.Metrics)
+		v.Metrics = c.metrics(in.Metrics, address+".metric")
+		s.noteCalls(program.Calls(v.Metrics))
 	}
 	if len(v.Metrics) == 0 {
-		v.Metrics = []program.Call{c.standard(program.MetricKind, "Accuracy", v.Origin)}
+		v.Metrics = []program.Judge{{Call: c.standard(program.MetricKind, "Accuracy", v.Origin)}}
 	}
 }
 

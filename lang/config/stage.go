@@ -37,7 +37,7 @@ type Trainer struct {
 	ResumeEpochOrStep *hcl.Attribute `hcl:"resume_epoch_or_step,optional"`
 	Optimizer         *Part          `hcl:"optimizer,block"`
 	LRUpdater         *Part          `hcl:"lr_updater,block"`
-	Loss              *Part          `hcl:"loss,block"`
+	Losses            []*Loss        `hcl:"loss,block"`
 	Header            hcl.Range      `hcl:",def_range"`
 }
 
@@ -51,8 +51,29 @@ type Calibrator struct {
 // Validation is `validation {}` in a stage.
 type Validation struct {
 	BatchSize *hcl.Attribute `hcl:"batch_size,optional"`
-	Metrics   []*Part        `hcl:"metric,block"`
+	Metrics   []*Metric      `hcl:"metric,block"`
 	Header    hcl.Range      `hcl:",def_range"`
+}
+
+// Loss is a part with meta-arguments.
+type Loss struct {
+	Type      string         `hcl:"type,label"`
+	TypeRange hcl.Range      `hcl:"type,label_range"`
+	Header    hcl.Range      `hcl:",def_range"`
+	Output    *hcl.Attribute `hcl:"output,optional"`
+	Target    *hcl.Attribute `hcl:"target,optional"`
+	Weight    *hcl.Attribute `hcl:"weight,optional"`
+	Rest      hcl.Body       `hcl:",remain"`
+}
+
+// Metric is a part with meta-arguments.
+type Metric struct {
+	Type      string         `hcl:"type,label"`
+	TypeRange hcl.Range      `hcl:"type,label_range"`
+	Header    hcl.Range      `hcl:",def_range"`
+	Output    *hcl.Attribute `hcl:"output,optional"`
+	Target    *hcl.Attribute `hcl:"target,optional"`
+	Rest      hcl.Body       `hcl:",remain"`
 }
 
 // Callback is a part with meta-arguments.

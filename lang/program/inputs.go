@@ -17,6 +17,7 @@ import (
 //	input:"-"                 not at all
 //	input:"activation,written" and the names of the attributes that are written in it
 //	input:"target,nonzero"     only if it is not zero
+//	input:"loss,first"         the first element of the list without a number
 //
 // A field without the tag panics: whoever adds one decides.
 func Inputs(s *Stage) iter.Seq2[string, any] {
@@ -53,8 +54,15 @@ func (w *inputWalk) fields(key string, v reflect.Value) {
 			origin := v.Field(i).Elem().FieldByName("Origin").Interface().(Origin)
 			w.put(at, slices.Sorted(maps.Keys(origin.Attrs)))
 		}
-		if option != "nonzero" || !v.Field(i).IsZero() {
-			w.value(at, v.Field(i))
+		switch x := v.Field(i); {
+		case option == "nonzero" && x.IsZero():
+		case option == "first" && x.Len() > 0:
+			w.value(at, x.Index(0))
+			for k := 1; k < x.Len(); k++ {
+				w.value(fmt.Sprintf("%s[%d]", at, k), x.Index(k))
+			}
+		default:
+			w.value(at, x)
 		}
 	}
 }

@@ -174,16 +174,33 @@ type Convert struct {
 
 // Trainer is `trainer {}`. Exactly one of NumEpochs and NumSteps is positive.
 type Trainer struct {
-	NumEpochs         int    `input:"num_epochs"`
-	NumSteps          int    `input:"num_steps"`
-	BatchSize         int    `input:"batch_size"`
-	DropLast          bool   `input:"drop_last"`
-	ResumeOptimizer   bool   `input:"resume_optimizer"`
-	ResumeEpochOrStep bool   `input:"resume_epoch_or_step"`
-	Optimizer         Call   `input:"optimizer"`
-	LRUpdater         *Call  `input:"lr_updater"` // nil: the rate stays
-	Loss              Call   `input:"loss"`
-	Origin            Origin `input:"-"`
+	NumEpochs         int     `input:"num_epochs"`
+	NumSteps          int     `input:"num_steps"`
+	BatchSize         int     `input:"batch_size"`
+	DropLast          bool    `input:"drop_last"`
+	ResumeOptimizer   bool    `input:"resume_optimizer"`
+	ResumeEpochOrStep bool    `input:"resume_epoch_or_step"`
+	Optimizer         Call    `input:"optimizer"`
+	LRUpdater         *Call   `input:"lr_updater"` // nil: the rate stays
+	Losses            []Judge `input:"loss,first"` // at least one; their sum is minimized
+	Origin            Origin  `input:"-"`
+}
+
+// Judge is a loss or a metric: a part with its meta-arguments.
+type Judge struct {
+	Call   `input:""`
+	Output string  `input:"output,nonzero"` // the output that it sees; "" for all
+	Target string  `input:"target,nonzero"` // the target that it sees
+	Weight float64 `input:"weight,nonzero"` // of a loss in the sum; 0 if it is not written, which means 1
+}
+
+// Calls are the parts of judges.
+func Calls(judges []Judge) []Call {
+	var calls []Call
+	for _, j := range judges {
+		calls = append(calls, j.Call)
+	}
+	return calls
 }
 
 // Calibrator is `calibrator {}`.
@@ -195,9 +212,9 @@ type Calibrator struct {
 
 // Validation is `validation {}`, or its defaults.
 type Validation struct {
-	BatchSize int    `input:"batch_size"`
-	Metrics   []Call `input:"metric"`
-	Origin    Origin `input:"-"`
+	BatchSize int     `input:"batch_size"`
+	Metrics   []Judge `input:"metric"`
+	Origin    Origin  `input:"-"`
 }
 
 // Callback is a part with its meta-arguments.

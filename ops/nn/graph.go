@@ -58,6 +58,7 @@ type Graph struct {
 	mode       Mode
 	nodes      []*node // in topological order; the first is an input
 	outs       []int
+	labels     []string // of the outputs; nil: their nodes' names
 	absorbed   []Absorbed
 	alloced    bool
 	version    int  // grows where a compiled net is no longer right
@@ -131,7 +132,7 @@ func (g *Graph) Inputs() []Port {
 	var list []Port
 	for _, n := range g.nodes {
 		if len(n.In) == 0 {
-			list = append(list, Port{n.Name, n.Shape})
+			list = append(list, Port{Name: n.Name, Label: n.Name, Shape: n.Shape})
 		}
 	}
 	return list
@@ -143,16 +144,23 @@ func (g *Graph) Output() tensor.Shape { return g.nodes[g.outs[0]].Shape }
 // Outputs returns the names and the shapes of the outputs, N = 0, in the order in which they are returned.
 func (g *Graph) Outputs() []Port {
 	var list []Port
-	for _, i := range g.outs {
-		list = append(list, Port{g.nodes[i].Name, g.nodes[i].Shape})
+	for k, i := range g.outs {
+		p := Port{Name: g.nodes[i].Name, Label: g.nodes[i].Name, Shape: g.nodes[i].Shape}
+		if g.labels != nil {
+			p.Label = g.labels[k]
+		}
+		list = append(list, p)
 	}
 	return list
 }
 
-// Port is an input or an output of a network.
+// LabelOutputs says what losses and metrics call the outputs, instead of by their nodes' names.
+func (g *Graph) LabelOutputs(labels []string) { g.labels = labels }
+
+// Port is an input or an output of a network. Name is its node's.
 type Port struct {
-	Name  string
-	Shape tensor.Shape
+	Name, Label string
+	Shape       tensor.Shape
 }
 
 // Nodes returns the nodes themselves in topological order, and the places of the outputs among

@@ -22,6 +22,7 @@ type graphJSON struct {
 	Target   Target     `json:"target,omitempty"` // omitted for horizon
 	Output   string     `json:"output,omitempty"`
 	Outputs  []string   `json:"outputs,omitempty"` // where there are several
+	Labels   []string   `json:"output_names,omitempty"`
 	Absorbed []Absorbed `json:"absorbed,omitempty"`
 	Nodes    []nodeJSON `json:"nodes"`
 }
@@ -88,7 +89,7 @@ func (j *nodeJSON) UnmarshalJSON(data []byte) error {
 // Structure is the graph without its numbers as JSON, enough for Restore to rebuild it (a checkpoint or an int8 model
 // carries it). Observers are not in it: a restored graph evaluates, but observes nothing new.
 func (g *Graph) Structure() []byte {
-	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Target: g.target, Absorbed: g.absorbed}
+	j := graphJSON{Version: structureVersion, Form: g.form, Mode: g.mode, Target: g.target, Labels: g.labels, Absorbed: g.absorbed}
 	for _, i := range g.outs {
 		j.Outputs = append(j.Outputs, g.nodes[i].Name)
 	}
@@ -140,7 +141,7 @@ func (j *graphJSON) graph() (*Graph, error) {
 	if err := j.count(); err != nil {
 		return nil, err
 	}
-	g := &Graph{form: j.Form, mode: j.Mode, target: j.Target, absorbed: j.Absorbed, configured: j.Form != Float}
+	g := &Graph{form: j.Form, mode: j.Mode, target: j.Target, labels: j.Labels, absorbed: j.Absorbed, configured: j.Form != Float}
 	at := map[string]int{}
 	for _, n := range j.Nodes {
 		if err := g.restoreNode(n, at); err != nil {
@@ -156,6 +157,9 @@ func (j *graphJSON) graph() (*Graph, error) {
 			return nil, fmt.Errorf("there is no output node %q", name)
 		}
 		g.outs = append(g.outs, out)
+	}
+	if g.labels != nil && len(g.labels) != len(g.outs) {
+		return nil, fmt.Errorf("it has %d names for %d outputs", len(g.labels), len(g.outs))
 	}
 	if err := g.verifyTarget(); err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func newBench(t *testing.T, form nn.Form, epochs int, scores ...float64) *bench 
 	b := &bench{keeper: &keeper{kept: map[string]*checkpoint.Snapshot{}}}
 	b.Job = &stage.Job{
 		Name: "s", Seed: 3, Model: net(t, form), Mode: nn.ReverseFold, Train: feed, ValBatch: 5,
-		Trainer: &stage.TrainerJob{Epochs: epochs, BatchSize: batch, DropLast: true, Optimizer: descent{}, Loss: distance{}},
+		Trainer: &stage.TrainerJob{Epochs: epochs, BatchSize: batch, DropLast: true, Optimizer: descent{}, Losses: part.OneLoss(distance{})},
 		Keeper:  b.keeper, Events: func(e event.Event) { b.events = append(b.events, e) },
 		Clock: func() time.Time { return time.Unix(0, 0) }, Kernels: ref.Set(), Workers: engine.NewWorkers(1),
 	}
