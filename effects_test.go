@@ -38,7 +38,7 @@ func defaultSlots() slots {
 		"trainer": "num_epochs = 2\nbatch_size = 8", "optimizer": "lr = 0.05\nmomentum = 0.9", "updater": "", "loss": "",
 		"stage": "", "val": "val_data = dataset.test", "validation": "", "callback": "",
 		"load": "checkpoint_path = stage.float.checkpoint.last", "mode": `qat_mode = "with_bn"`, "qconfig": "qconfig = qconfig.q",
-		"calibrator": "num_steps = 2\nbatch_size = 8", "qat": "", "qat_trainer": "", "int8": "", "output": "",
+		"calibrator": "num_steps = 2\nbatch_size = 8", "calibration": "", "qat": "", "qat_trainer": "", "int8": "", "output": "",
 	}
 }
 
@@ -79,6 +79,7 @@ converter "LoadCheckpoint" { {load} }
 converter "Float2Calibration" {}
 }
 calibrator { {calibrator} }
+{calibration}
 }
 stage "qat" {
 model = model.net
@@ -121,6 +122,19 @@ converter "QAT2Quantize" {}
 	return text
 }
 
+// twoHeads is a network with two outputs.
+const twoHeads = `model "Network" "net" {
+layer "Conv2d" "mask" {
+out_channels = 11
+kernel_size = 3
+padding = 1
+}
+layer "GlobalAvgPool2d" "pool" {}
+layer "Linear" "fc" { out_features = 10 }
+output "class" { from = layer.fc }
+output "mask" { from = layer.mask }
+}`
+
 // effect is a pair of values of an attribute that must give two different results, or the reason why no two values do:
 // then both give the same one.
 type effect struct {
@@ -134,6 +148,22 @@ type effect struct {
 func effects(t *testing.T) map[string]effect {
 	in := func(slot, a, b string) effect { return effect{a: slots{slot: a}, b: slots{slot: b}} }
 	until := func(stage string, e effect) effect { e.until = stage; return e }
+	heads := func(slot, a, b string) effect { // with a network of two outputs
+		e := in(slot, a, b)
+		for _, s := range []slots{e.a, e.b} {
+			s["model"], s["override"] = twoHeads, ""
+			s["train"], s["test"] = "num_samples = 32\ntarget = \"both\"", "num_samples = 32\nsplit = \"test\"\ntarget = \"both\""
+			loss, metric := `loss "CrossEntropyLoss" { output = "class" }`, "validation {\nmetric \"Accuracy\" { output = \"class\" }\n}"
+			if slot != "loss" {
+				s["loss"] = loss
+			}
+			if slot != "validation" {
+				s["validation"] = metric
+			}
+			s["calibration"], s["qat"], s["qat_trainer"], s["int8"] = metric, metric, loss, metric
+		}
+		return e
+	}
 	all := map[string]effect{
 		"qpipe.seed":             in("settings", "seed = 1", "seed = 2"),
 		"qpipe.threads":          {a: slots{"settings": "threads = 1"}, b: slots{"settings": "threads = 3"}, reason: "the bytes are the same for any number of threads"},
@@ -159,6 +189,11 @@ func effects(t *testing.T) map[string]effect {
 		"calibrator.batch_size": until("calibration", in("calibrator", "num_steps = 2\nbatch_size = 8", "num_steps = 2\nbatch_size = 4")),
 		"validation.batch_size": {a: slots{"validation": "validation { batch_size = 1 }"}, b: slots{"validation": "validation { batch_size = 7 }"}, reason: "it bounds memory; a model is evaluated image by image"},
 
+		"loss.output": heads("loss", `loss "CrossEntropyLoss" { output = "class" }`, `loss "CrossEntropyLoss" { output = "mask" }`),
+		"loss.target": heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"class\"\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"mask\"\n}"),
+		"loss.weight": heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 1\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 0.5\n}"),
+		"metric.output": heads("validation", "validation {\nmetric \"Accuracy\" { output = \"class\" }\n}", "validation {\nmetric \"Accuracy\" { output = \"mask\" }\n}"),
+		"metric.target": heads("validation", "validation {\nmetric \"Accuracy\" {\noutput = \"mask\"\ntarget = \"mask\"\n}\n}", "validation {\nmetric \"Accuracy\" {\noutput = \"mask\"\ntarget = \"class\"\n}\n}"),
 		"qconfig.target": until("calibration", effect{
 			a: slots{"model": residual, "override": `target = "horizon"`}, b: slots{"model": residual, "override": `target = "onnxruntime"`},
 		}),
@@ -559,7 +594,7 @@ func attributes() []string {
 	}
 	for block, of := range map[string]any{
 		"qpipe": config.Settings{}, "stage": config.Stage{}, "model_convert_pipeline": config.Convert{}, "trainer": config.Trainer{},
-		"calibrator": config.Calibrator{}, "validation": config.Validation{}, "activation": config.Quant{}, "weight": config.Quant{}, "qconfig": config.QConfig{},
+		"calibrator": config.Calibrator{}, "validation": config.Validation{}, "activation": config.Quant{}, "weight": config.Quant{}, "qconfig": config.QConfig{}, "loss": config.Loss{}, "metric": config.Metric{},
 	} {
 		v := reflect.TypeOf(of)
 		for i := range v.NumField() {

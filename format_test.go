@@ -255,6 +255,7 @@ func allForms(t *testing.T) []*nn.Graph {
 	for _, f := range []nn.Form{nn.Calibration, nn.QAT} {
 		g := build()
 		if f == nn.QAT {
+			g.LabelOutputs([]string{"class"})
 			must(t, g.SetTarget(nn.TFLite))
 		}
 		g.SetQConfig(func(nn.Module) nn.QConfig { return nn.QConfig{Activation: a, Weight: q} })

@@ -47,6 +47,8 @@ func Catalog() part.Catalog {
 
 		part.MetricPart("Accuracy", "Share of images whose largest logit is that of their label: accuracy.",
 			metrics.AccuracyArgs{}, metrics.NewAccuracy),
+		part.MetricPart("MeanIoU", "Intersection over union of the pixels that have a label and those that get it, as a mean over the labels: mean_iou.",
+			metrics.MeanIoUArgs{}, metrics.NewMeanIoU),
 		part.MetricPart("TopKAccuracy", "Share of images whose label is among the k largest logits, named after k: top5_accuracy.",
 			metrics.TopKDefaults(), metrics.NewTopKAccuracy),
 

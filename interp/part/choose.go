@@ -20,10 +20,7 @@ type chooser struct {
 // choose finds the output and the target, and returns what the judge sees of them.
 func (c *chooser) choose(outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []TargetSpec, error) {
 	c.at.output, c.at.target = 0, 0
-	labels, names := make([]string, len(outputs)), make([]string, len(targets))
-	for i, o := range outputs {
-		labels[i] = o.Label
-	}
+	labels, names := labels(outputs), make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.Name
 	}

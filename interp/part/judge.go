@@ -65,7 +65,7 @@ func Fits(judge any, outputs []nn.Port, targets []TargetSpec) (err error) {
 func FitsLabels(outputs []nn.Port, targets []TargetSpec) error {
 	switch {
 	case len(outputs) != 1:
-		return fmt.Errorf("it needs a network with one output, and this one has %d: %v", len(outputs), portNames(outputs))
+		return fmt.Errorf("it needs a network with one output, and this one has %d: %v; say which one it is for, as in output = %q", len(outputs), labels(outputs), outputs[0].Label)
 	case len(targets) != 1:
 		return fmt.Errorf("it needs data with one target, and this has %d", len(targets))
 	case targets[0].Numbers:
@@ -79,7 +79,7 @@ func (t TargetSpec) fits(out nn.Port) error {
 	if t.Size() == 1 || t.Shape.C == 1 && out.Shape.H == t.Shape.H && out.Shape.W == t.Shape.W {
 		return nil
 	}
-	return fmt.Errorf("the output %q is %v, but the data has a label for each of %d×%d pixels", out.Name, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
+	return fmt.Errorf("the output %q is %v, but the data has a label for each of %d×%d pixels", out.Label, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
 }
 
 // Apart yields the index of each target that consists of labels, with the number of classes of the output with the same
@@ -101,10 +101,10 @@ func (s Spec) Apart(g *nn.Graph) func(yield func(target, classes int) bool) {
 	}
 }
 
-func portNames(ports []nn.Port) []string {
+func labels(ports []nn.Port) []string {
 	var names []string
 	for _, p := range ports {
-		names = append(names, p.Name)
+		names = append(names, p.Label)
 	}
 	return slices.Clip(names)
 }
