@@ -167,7 +167,10 @@ func TestPagesPieces(t *testing.T) {
 			}
 			beside, _ := validated(t, fmt.Sprintf(frame, "")+s.text)
 			inside, _ := validated(t, fmt.Sprintf(frame, s.text))
-			if beside.HasErrors() && inside.HasErrors() {
+			heads, _ := validated(t, fmt.Sprintf(strings.NewReplacer(
+				`"Glyphs" "train" {}`, `"Glyphs" "train" { target = "both" }`, "  val_data   = dataset.validation\n", "", `model "LeNet" "net" {}`, twoHeads,
+			).Replace(frame), s.text))
+			if beside.HasErrors() && inside.HasErrors() && heads.HasErrors() {
 				t.Errorf("beside a pipeline: %s\nin a stage: %s", said(beside), said(inside))
 			}
 		})

@@ -27,7 +27,7 @@ func (c *chooser) choose(outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []
 	if c.output != "" || len(outputs) == 1 {
 		if c.output != "" {
 			if c.at.output = slices.Index(labels, c.output); c.at.output < 0 {
-				return nil, nil, Bad("output", "the network has no output %q. %s", c.output, diag.DidYouMean(c.output, labels, "its outputs"))
+				return nil, nil, Bad("output", "the network has no output %q. %s", c.output, diag.DidYouMean(c.output, labels, "outputs"))
 			}
 		}
 		outputs = outputs[c.at.output:][:1]
@@ -37,7 +37,7 @@ func (c *chooser) choose(outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []
 		return nil, nil, Bad("target", "the network has several outputs: say which one belongs to it. %s", diag.DidYouMean("", labels, "outputs"))
 	case c.target != "":
 		if c.at.target = slices.Index(names, c.target); c.at.target < 0 {
-			return nil, nil, Bad("target", "the data has no target %q. %s", c.target, diag.DidYouMean(c.target, slices.DeleteFunc(names, func(n string) bool { return n == "" }), "its targets"))
+			return nil, nil, Bad("target", "the data has no target %q. %s", c.target, diag.DidYouMean(c.target, slices.DeleteFunc(names, func(n string) bool { return n == "" }), "targets of the data"))
 		}
 	case c.output == "":
 		return outputs, targets, nil

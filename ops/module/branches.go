@@ -24,7 +24,7 @@ func (u ShuffleUnit) Add(b *nn.Builder, name string, x nn.Value) nn.Value {
 	case b.Err() != nil:
 		return nn.Value{}
 	case u.OutC%2 != 0:
-		return b.Fail(name, "%w", layer.BadArg("OutC", "%d channels are not two halves", u.OutC))
+		return b.Fail(name, "%w", layer.BadArg("OutC", "%d is odd, and the channels are divided into two halves", u.OutC))
 	case u.Stride == 1 && c != u.OutC:
 		return b.Fail(name, "%w", layer.BadArg("OutC", "at stride 1 it gives as many channels as it reads, which are %d, not %d", c, u.OutC))
 	}

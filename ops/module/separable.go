@@ -57,7 +57,7 @@ type BasicVarGBlock struct {
 func (v BasicVarGBlock) Add(b *nn.Builder, name string, x nn.Value) nn.Value {
 	for _, c := range []int{x.Shape().C, v.MidC} {
 		if b.Err() == nil && c%v.GroupBase != 0 {
-			return b.Fail(name, "%w", layer.BadArg("GroupBase", "a convolution of its own reads %d channels, which are not groups of %d", c, v.GroupBase))
+			return b.Fail(name, "%w", layer.BadArg("GroupBase", "one of its convolutions reads a map of depth %d, which cannot be divided into groups of %d", c, v.GroupBase))
 		}
 	}
 	short := x

@@ -159,7 +159,7 @@ func (j *graphJSON) graph() (*Graph, error) {
 		g.outs = append(g.outs, out)
 	}
 	if g.labels != nil && len(g.labels) != len(g.outs) {
-		return nil, fmt.Errorf("it has %d names for %d outputs", len(g.labels), len(g.outs))
+		return nil, fmt.Errorf("it names %d of its outputs, which are %d", len(g.labels), len(g.outs))
 	}
 	if err := g.verifyTarget(); err != nil {
 		return nil, err
