@@ -189,9 +189,9 @@ func effects(t *testing.T) map[string]effect {
 		"calibrator.batch_size": until("calibration", in("calibrator", "num_steps = 2\nbatch_size = 8", "num_steps = 2\nbatch_size = 4")),
 		"validation.batch_size": {a: slots{"validation": "validation { batch_size = 1 }"}, b: slots{"validation": "validation { batch_size = 7 }"}, reason: "it bounds memory; a model is evaluated image by image"},
 
-		"loss.output": heads("loss", `loss "CrossEntropyLoss" { output = "class" }`, `loss "CrossEntropyLoss" { output = "mask" }`),
-		"loss.target": heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"class\"\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"mask\"\n}"),
-		"loss.weight": heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 1\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 0.5\n}"),
+		"loss.output":   heads("loss", `loss "CrossEntropyLoss" { output = "class" }`, `loss "CrossEntropyLoss" { output = "mask" }`),
+		"loss.target":   heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"class\"\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\ntarget = \"mask\"\n}"),
+		"loss.weight":   heads("loss", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 1\n}", "loss \"CrossEntropyLoss\" {\noutput = \"class\"\nweight = 0.5\n}"),
 		"metric.output": heads("validation", "validation {\nmetric \"Accuracy\" { output = \"class\" }\n}", "validation {\nmetric \"Accuracy\" { output = \"mask\" }\n}"),
 		"metric.target": heads("validation", "validation {\nmetric \"Accuracy\" {\noutput = \"mask\"\ntarget = \"mask\"\n}\n}", "validation {\nmetric \"Accuracy\" {\noutput = \"mask\"\ntarget = \"class\"\n}\n}"),
 		"qconfig.target": until("calibration", effect{
