@@ -70,6 +70,7 @@ func cases() []Case {
 		{op.AdaptiveAvgPool{Size: [2]int{2, 0}}, []tensor.Shape{small}},
 		{op.AdaptiveAvgPool{Size: [2]int{7, 1}}, []tensor.Shape{s}},
 		{op.AdaptiveMaxPool{Size: [2]int{4, 3}}, []tensor.Shape{s}},
+		{op.AdaptiveMaxPool{Size: [2]int{6, 2}}, []tensor.Shape{{H: 1, W: 1, C: 4}}},
 		{op.Reduce{Function: "mean", Axes: [3]bool{true, false, true}}, []tensor.Shape{s}},
 		{op.Reduce{Function: "mean", Axes: [3]bool{true, true, false}}, []tensor.Shape{small}},
 		{op.Reduce{Function: "sum", Axes: [3]bool{false, true, false}}, []tensor.Shape{s}},

@@ -82,7 +82,8 @@ func newLargest(b *layer.Bench, s *spans) layer.Runner {
 
 // Forward implements layer.Runner.
 func (r *largestRunner) Forward(n int, _ grid.Step) grid.Value {
-	r.cut = grid.NewCut(n*len(r.rows), r.in.WithN(1).Len()/len(r.rows))
+	rows := len(r.rows) // of the output: they may be more than the operand has elements
+	r.cut = grid.NewCut(n*rows, max(r.in.WithN(1).Len()/rows, len(r.columns)*r.channels()))
 	r.Workers.Run(r.cut.N, r.forth)
 	return grid.Value{Data: r.Out, Codes: r.Codes, OnGrid: r.x.OnGrid, Format: r.x.Format}
 }
