@@ -217,6 +217,8 @@ func allForms(t *testing.T) []*nn.Graph {
 			op.Dropout{P: 0.3},
 			norm.GroupNorm{Groups: 2, Affine: true},
 			norm.LayerNorm{Whole: true, Affine: true},
+			op.DeQuantStub{},
+			op.QuantStub{},
 			move.Pad{After: [3]int{0, 0, 2}},
 			move.Slice{End: [3]int{0, 0, 2}},
 			move.ChannelShuffle{Groups: 2},

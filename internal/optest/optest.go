@@ -113,6 +113,8 @@ func cases() []Case {
 		{convbn.ConvTranspose{OutC: 5, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}, []tensor.Shape{small}},
 		{convbn.Linear{Out: 3, Bias: true}, []tensor.Shape{s}},
 		{convbn.Linear{Out: 3, Bias: true, PerPixel: true}, []tensor.Shape{s}},
+		{op.QuantStub{}, []tensor.Shape{s}},
+		{op.DeQuantStub{}, []tensor.Shape{s}},
 		{convbn.BatchNorm{}, []tensor.Shape{s}},
 	}
 }

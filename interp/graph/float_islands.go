@@ -13,7 +13,7 @@ func floatIslands() Rule {
 			Name: "float-islands", Code: "QP343", Severity: diag.Warning,
 			Summary: "nodes of an int8 model stay float32; the message says which, and why",
 			Doc: "A float32 output or weight in the middle of a network makes a float island: what reads it is computed in float32, too, " +
-				"which is slower, and which integer-only hardware cannot run.",
+				"which is slower, and which integer-only hardware cannot run. Between a DeQuantStub and a QuantStub it is what was asked for.",
 		},
 		Check: func(p *Plan, report diag.Reporter) {
 			said := map[string]bool{}
@@ -35,6 +35,9 @@ func (s *Stage) islands() *diag.Diagnostic {
 	}
 	var names, lines []string
 	for _, i := range s.Before.Islands() {
+		if i.Stubbed {
+			continue // that is what was asked for
+		}
 		names, lines = append(names, i.Node), append(lines, i.Node+" ("+i.Why+")")
 	}
 	if len(names) == 0 {
@@ -48,7 +51,7 @@ func (s *Stage) islands() *diag.Diagnostic {
 		Subject: s.Origin.Header, Address: s.Origin.Address, Module: names[0],
 		Summary: fmt.Sprintf("float32 in the int8 model of stage %q: %s", s.Name, Some(names)),
 		Detail: "They are computed as the trained model computes them, which is slower, and not what integer-only hardware runs: " +
-			strings.Join(lines, ", ") + ".",
+			strings.Join(lines, ", ") + ". If that is meant, put it between a DeQuantStub and a QuantStub.",
 	}
 	if by := s.dtypeOf(names[0]); !by.Empty() {
 		d.Related = []diag.Related{{Message: "the first is configured here", Range: by}}

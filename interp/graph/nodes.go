@@ -9,6 +9,9 @@ type NodeQConfig struct {
 	Weight     []Attribute // nil if the node has no weight
 }
 
+// Stub is the address of what no block says, but a DeQuantStub in front of the node.
+const Stub = "DeQuantStub"
+
 // Attribute is a value and the block in which it is written; Origin is empty for a default.
 type Attribute struct {
 	Name, Value string

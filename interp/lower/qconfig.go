@@ -93,6 +93,11 @@ func base(q program.Quant) setting {
 	return s
 }
 
+// dequantize makes the tensor float32, as a DeQuantStub in front of it wants.
+func (s *setting) dequantize() {
+	s.DType, s.by["dtype"] = "float32", program.Origin{Address: graph.Stub}
+}
+
 // over returns the setting with the attributes that are written in the override's block o,
 // which may be nil.
 func (s setting) over(o *program.Quant) setting {
@@ -166,9 +171,14 @@ func (s *setting) at(attr string) program.Origin {
 	return s.Origin
 }
 
-// settings returns the settings of a node, with all overrides that match it.
+// settings returns the settings of a node, with all overrides that match it. Behind a DeQuantStub nothing is quantized unless an
+// override says so.
 func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 	activation, weight = base(q.block.Activation), base(q.block.Weight)
+	if m.Dequantized {
+		activation.dequantize()
+		weight.dequantize()
+	}
 	for i := range q.overrides {
 		if o := q.overrides[i].block; matches(o.Selector, m) {
 			activation, weight = activation.over(o.Activation), weight.over(o.Weight)
@@ -299,7 +309,7 @@ func (l *lowerer) unmatchedOverrides() {
 				l.fail(diag.Diagnostic{
 					Code: diag.BadDType, Subject: o.block.Selector.Range, Address: o.block.Origin.Address,
 					Summary: fmt.Sprintf("the nodes of %q have no quantization of their own", o.block.Selector.Text),
-					Detail:  "Such a node passes on the integers that it gets: override the node before it.",
+					Detail:  "Such a node passes on the integers that it gets, or is a DeQuantStub: override the node before it.",
 				})
 			}
 		}

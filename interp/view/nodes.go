@@ -46,10 +46,10 @@ type NodeItem struct {
 	Island     string                   `json:"float_island,omitempty"` // why it stays float32 in the int8 form
 }
 
-// AttributeItem is a value with the block that sets it, if there is one.
+// AttributeItem is a value with what sets it, if that is no default.
 type AttributeItem struct {
 	Value string `json:"value"`
-	By    string `json:"by,omitempty"`   // the block's address
+	By    string `json:"by,omitempty"`   // the block's address, or "DeQuantStub" if one in front of the node sets it
 	File  string `json:"file,omitempty"` // and its place
 	Line  int    `json:"line,omitempty"`
 }
@@ -72,7 +72,7 @@ func QuantizationItems(p *graph.Plan) []QuantizationItem {
 		m := map[string]AttributeItem{}
 		for _, a := range attrs {
 			i := AttributeItem{Value: a.Value, By: a.Origin.Address}
-			if i.By != "" {
+			if i.By != "" && i.By != graph.Stub {
 				at := a.Origin.At(a.Name)
 				i.File, i.Line = at.File, at.Start.Line
 			}
@@ -191,6 +191,10 @@ func overridden(qc *program.QConfig, n graph.NodeQConfig) string {
 		for _, a := range attrs {
 			own := a.Origin.Address == qc.Activation.Origin.Address || a.Origin.Address == qc.Weight.Origin.Address
 			if a.Origin.Address == "" || own {
+				continue
+			}
+			if a.Origin.Address == graph.Stub {
+				out = append(out, "a DeQuantStub in front of it")
 				continue
 			}
 			at := a.Origin.At(a.Name)

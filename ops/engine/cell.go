@@ -117,7 +117,7 @@ func (e *Net) coded(c *cell) bool {
 		return on
 	case e.graph.Form() == nn.Float:
 		return false
-	case !c.HasQuant():
+	case c.Passes():
 		return e.cells[c.In[0]].bench.Coded
 	}
 	return grid.Coded(c.Quant.Spec)

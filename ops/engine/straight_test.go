@@ -256,7 +256,7 @@ func (tr *trial) straight(t *testing.T, n int, s *specs) clipped {
 	if on && c.value.Format != q {
 		t.Errorf("%s: the output has the format %+v, and the int8 form has %+v", form, c.value.Format, q)
 	}
-	if !c.HasQuant() && c.value.Format != from {
+	if c.Passes() && c.value.Format != from {
 		t.Errorf("%s: the output is passed on with the format %+v, and came with %+v", form, c.value.Format, from)
 	}
 	made, _, _, _ := e.Output("op")

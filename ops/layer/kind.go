@@ -26,6 +26,7 @@ type Kind struct {
 	Floats  bool // in the int8 form it takes float32 values, too
 	Rereads bool // its backward pass reads its operands' values again
 
+	Stub   Stub       // what it says of the nodes behind it
 	TFLite Prescribed // the grid of its output in TFLite; zero for any
 
 	// Shape returns the shape of the output (N = 0) for operands of the given shapes, or
@@ -61,6 +62,17 @@ const (
 	Own    Output = iota // by a quant node of its own
 	Passes               // not at all: codes are passed on as the first operand has them
 	Joins                // by its own, unless all operands have one format, which is then kept
+	Values               // never: it is float32
+)
+
+// Stub says how the nodes behind a node are quantized where nothing else is said of them.
+type Stub uint8
+
+// The stubs, as PyTorch has them.
+const (
+	NoStub      Stub = iota // as its operands
+	Quantizes               // as all nodes are
+	Dequantizes             // not at all
 )
 
 // Prescribed is the grid that a runtime prescribes for the output of an op: its operand's, or a fixed one of int8 codes.
@@ -173,7 +185,10 @@ func (n *Node) Clone() *Node {
 }
 
 // HasQuant reports whether the node has a quant node of its own at its output.
-func (n *Node) HasQuant() bool { return n.Kind.Output != Passes && !n.Keeps }
+func (n *Node) HasQuant() bool { return !n.Passes() && n.Kind.Output != Values }
+
+// Passes reports whether the output has its first operand's grid, or is float32 as that is.
+func (n *Node) Passes() bool { return n.Kind.Output == Passes || n.Keeps }
 
 // MACs are the multiply-accumulates of the node's products for one image, forward.
 func (n *Node) MACs() int64 {

@@ -11,7 +11,7 @@ import (
 // is float32, int16, or has not been observed yet.
 func (g *Graph) Format(i int) (kernel.Quant, bool) {
 	n := g.nodes[i]
-	if !n.HasQuant() {
+	if n.Passes() {
 		return g.Format(n.In[0])
 	}
 	own, _, ok := grid.Format(&n.Quant)

@@ -112,6 +112,7 @@ type Module struct {
 	Params              int
 	Act                 kernel.Act
 	Prescribed          layer.Prescribed // the grid that the target prescribes
+	Dequantized         bool             // it is reached through DeQuantStubs only, and no QuantStub: nothing is quantized unless the qconfig names it
 }
 
 // Absorbable reports whether the node has a BN that its convolution can absorb. A BN
@@ -185,9 +186,10 @@ func (g *Graph) Place(name string) int {
 
 // Modules describes the nodes in topological order.
 func (g *Graph) Modules() []Module {
-	ms := make([]Module, len(g.nodes))
+	ms, floats := make([]Module, len(g.nodes)), g.dequantized()
 	for i, n := range g.nodes {
 		ms[i] = g.module(n)
+		ms[i].Dequantized = floats[i]
 	}
 	return ms
 }

@@ -2,31 +2,35 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 )
 
 // Island is a node that has float32 values in the int8 form.
 type Island struct {
 	Node string
 	Why  string // "its weight is float32"
+	// Stubbed tells that it lies where DeQuantStubs say that nothing is quantized, or is a stub.
+	Stubbed bool
 }
 
 // Islands lists the nodes that have float32 values in the int8 form, in topological order. The end of a network whose
 // float32 output is computed with integers, the usual case, is not among them.
 func (g *Graph) Islands() []Island {
 	var list []Island
-	into := g.intoIslands()
+	into, dequantized := g.intoIslands(), g.dequantized()
 	for i, n := range g.nodes {
-		why := g.island(n)
+		why, stubbed := g.island(n), dequantized[i] || n.Kind.Stub != layer.NoStub
 		switch {
 		case why != "":
-			list = append(list, Island{n.Name, why})
+			list = append(list, Island{n.Name, why, stubbed})
 		case !into[i] || !g.real(n):
 		case n.Kind.Floats && g.real(g.nodes[n.In[0]]):
-			list = append(list, Island{n.Name, g.floatOperand(n)})
+			list = append(list, Island{n.Name, g.floatOperand(n), stubbed})
 		default:
-			list = append(list, Island{n.Name, "its output is float32"})
+			list = append(list, Island{n.Name, "its output is float32", stubbed})
 		}
 	}
 	return list
@@ -42,6 +46,21 @@ func (g *Graph) FloatMACs() (sum int64) {
 		}
 	}
 	return sum
+}
+
+// dequantized tells of every node whether values reach it through DeQuantStubs only, and no QuantStub; a DeQuantStub itself counts.
+func (g *Graph) dequantized() []bool {
+	floats := make([]bool, len(g.nodes))
+	for i, n := range g.nodes {
+		switch n.Kind.Stub {
+		case layer.Dequantizes:
+			floats[i] = true
+		case layer.Quantizes:
+		default:
+			floats[i] = len(n.In) > 0 && !slices.ContainsFunc(n.In, func(j int) bool { return !floats[j] })
+		}
+	}
+	return floats
 }
 
 // intoIslands tells of every node whether an island reads its values.
@@ -92,7 +111,7 @@ func (g *Graph) integers(n *node) bool {
 
 // real reports whether the node's output is float32 by configuration.
 func (g *Graph) real(n *node) bool {
-	if !n.HasQuant() {
+	if n.Passes() {
 		return g.real(g.nodes[n.In[0]])
 	}
 	return !n.Quant.Spec.Quantized()

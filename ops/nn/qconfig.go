@@ -8,12 +8,13 @@ import (
 
 // SetQConfig asks for every node's quantization configuration, before Prepare.
 // Of a node without an output quant node (Module.HasQuant) the activation part
-// is ignored, of one without weights the weight part. It returns a mistake for
-// every type that a node cannot have.
+// is ignored, of one without weights the weight part. What becomes of nodes behind a
+// DeQuantStub (Module.Dequantized) is for the configuration to say. It returns a mistake
+// for every type that a node cannot have.
 func (g *Graph) SetQConfig(of func(m Module) QConfig) []NodeError {
 	var errs []NodeError
-	for _, n := range g.nodes {
-		c := of(g.module(n))
+	for i, m := range g.Modules() {
+		n, c := g.nodes[i], of(m)
 		if !n.HasQuant() {
 			c.Activation = Quant{}
 		}

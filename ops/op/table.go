@@ -23,6 +23,8 @@ func Kinds() []*layer.Kind {
 		softmaxKind,
 		logSoftmaxKind,
 		dropoutKind,
+		quantStubKind,
+		deQuantStubKind,
 	}
 	return append(kinds, reduceKinds...)
 }
