@@ -27,7 +27,7 @@ func (n *Node) ConvertIsland() error {
 			n.Fold()
 		}
 		n.BecomeIsland()
-		return (&codes{Values: n.W.Data}).finite()
+		return nil
 	}
 	var c codes
 	c.init(n)

@@ -20,7 +20,7 @@ func wildGraph(t testing.TB, r *rand.Rand) *nn.Graph {
 		x = b.Linear("fc", x, 5, true)
 	}
 	for i := range r.IntN(4) {
-		switch name := fmt.Sprintf("tail%d", i); r.IntN(6) {
+		switch name := fmt.Sprintf("tail%d", i); r.IntN(8) {
 		case 0:
 			x = b.Act(name, x, kernel.ReLU6)
 		case 1:
@@ -33,6 +33,10 @@ func wildGraph(t testing.TB, r *rand.Rand) *nn.Graph {
 			x = b.MaxPool(name, x, op.PoolArgs{Kernel: [2]int{1, 1}})
 		case 5:
 			x = b.GlobalAvgPool(name, x)
+		case 6:
+			x = b.Apply(name, op.DeQuantStub{}, x)
+		case 7:
+			x = b.Apply(name, op.QuantStub{}, x)
 		}
 	}
 	if r.IntN(2) == 0 {

@@ -14,7 +14,8 @@
 // # A pass
 //
 // Forward runs the cells in order. In the float, calibration and QAT form a cell's runner computes its output (layer.Runner) and says what it
-// has become: codes or values. In the int8 form (integer.go) the cell is cut into pieces for the available workers.
+// has become: codes or values. In the int8 form (integer.go) the cell is cut into pieces for the available workers,
+// unless it is a float island, which has a runner there, too.
 // Backward runs the runners in reverse. Bench.Gradient tells each where a gradient goes: it is written there by the first reader and
 // added to by the others.
 //

@@ -2,14 +2,20 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
+	"qpipe/ops/convbn"
+	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
 )
 
 // islandConfig leaves about every third node a float32 output, a float32 weight, or both.
@@ -24,6 +30,9 @@ func islandConfig(r *rand.Rand) func(nn.Module) nn.QConfig {
 			if k != 1 {
 				q.Activation = nn.Quant{}
 			}
+		}
+		if m.Dequantized && r.IntN(2) == 0 {
+			q = nn.QConfig{}
 		}
 		return q
 	}
@@ -40,6 +49,7 @@ func TestRandomIslands(t *testing.T) {
 	for seed := range uint64(graphs) {
 		r := rand.New(rand.NewPCG(seed, 77))
 		g := wildGraph(t, r)
+		must(t, g.SetTarget(nn.Targets()[r.IntN(len(nn.Targets()))].Target))
 		if errs := g.SetQConfig(islandConfig(r)); len(errs) > 0 {
 			t.Fatal(errs)
 		}
@@ -109,6 +119,42 @@ func sameInBatches(t *testing.T, what, set string, qat, int8 *nn.Graph, x []floa
 		if !slices.Equal(y, want[k]) {
 			t.Fatalf("%s: output %d is another one where outputs share memory", what, k)
 		}
+	}
+}
+
+// TestStubs: what values reach through a DeQuantStub only is not to be quantized, up to a QuantStub; a structure in which a DeQuantStub
+// quantizes is refused; and a weight that is no number does not become an island's.
+func TestStubs(t *testing.T) {
+	b := nn.NewBuilder(tensor.Shape{H: 4, W: 4, C: 2})
+	x := conv(b, "c0", b.Input(), 4, 3, 1)
+	f := conv(b, "c1", b.Apply("float", op.DeQuantStub{}, x), 4, 1, 1)
+	y := b.Concat("both", x, b.MaxPool("far", f, op.PoolArgs{Kernel: [2]int{1, 1}}))
+	z := b.Apply("again", op.QuantStub{}, b.Act("relu", b.Concat("floats", f, f), kernel.ReLU))
+	g, err := b.Graph(b.Linear("fc", b.Add("sum", y, z), 3, true))
+	must(t, err)
+	g.Init(1)
+	g.SetQConfig(func(m nn.Module) nn.QConfig {
+		if want := slices.Contains([]string{"float", "c1", "far", "floats", "relu"}, m.Name); m.Dequantized != want {
+			t.Errorf("%s is behind a DeQuantStub: %t", m.Name, m.Dequantized)
+		}
+		if m.Dequantized {
+			return nn.QConfig{}
+		}
+		return int8Config("fc")(m)
+	})
+	must(t, g.Prepare(nn.QAT, nn.WithBN))
+	compile(t, g, 1, true).Forward(randn(rand.New(rand.NewPCG(1, 1)), 32, 1), 1, Train)
+	made, err := g.Convert()
+	must(t, err)
+	plain, act := `"name":"float","op":"dequant","members":["float"],"inputs":["c0"],"shape":{"height":4,"width":4,"channels":4}`, `,"act_quant":{"dtype":"int8"}`
+	text := string(made.Structure())
+	damaged := strings.Replace(text, plain, plain+act, 1)
+	if _, err := nn.Restore([]byte(damaged)); err == nil || damaged == text {
+		t.Errorf("a DeQuantStub that quantizes: %v, in\n%s", err, damaged)
+	}
+	convbn.Of(nodesOf(g)[g.Place("c1")]).W.Data[0] = float32(math.NaN())
+	if _, err := g.Convert(); err == nil || !strings.HasPrefix(err.Error(), "c1: ") {
+		t.Errorf("a weight is no number: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"qpipe/ops/grid"
+	"qpipe/ops/tensor"
 )
 
 // Convert absorbs what is left of BN and returns the int8 graph; g is unchanged.
@@ -51,6 +52,14 @@ func (g *Graph) convertNode(i int, n *node) error {
 	}
 	if err := n.Node.Convert(g.island(n) != "", scale); err != nil {
 		return NodeError{n.Name, err, way}
+	}
+	if !n.Island {
+		return nil
+	}
+	for _, s := range n.Slots() {
+		if what := s.NotFinite(false, tensor.Finite); what != "" {
+			return NodeError{n.Name, fmt.Errorf("its %s is not finite", what), way}
+		}
 	}
 	return nil
 }
