@@ -167,26 +167,41 @@ func readback(t *testing.T, python, model, dump string, least int) {
 	}
 }
 
-// TestReadbackSeesDifferences changes one integer of a weight: the reader must say so.
+// TestReadbackSeesDifferences changes one integer of a weight, or one float32 weight of an island by a tenth: the reader must say so.
 func TestReadbackSeesDifferences(t *testing.T) {
 	if os.Getenv("QPIPE_LONG") == "" {
 		t.Skip("set QPIPE_LONG=1 (make long)")
 	}
-	python, dir := numpy(t), t.TempDir()
-	g := oddForms(t, evalQuants()["int8"])[3]
-	model, pipeline := saveGraph(t, dir, g)
-	evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
-	changed := false
-	for _, ts := range g.Tensors() {
-		if w, ok := ts.Data.([]int8); ok && !changed {
-			w[0]--
-			must(t, g.SetTensor(nn.Tensor{Name: ts.Name, Shape: ts.Shape, Data: w}))
-			changed = true
+	python := numpy(t)
+	for _, name := range []string{"int8", "islands"} {
+		dir, g := t.TempDir(), oddForms(t, evalQuants()[name])[3]
+		model, pipeline := saveGraph(t, dir, g)
+		evalJSON(t, model, "-data", "dataset.d", "-dump", filepath.Join(dir, "dump"), pipeline)
+		what := changeWeight(t, g, name == "islands")
+		model, _ = saveGraph(t, dir, g)
+		out, err := exec.Command(python, "tools/readback/readback.py", model, filepath.Join(dir, "dump")).CombinedOutput()
+		if err == nil || what == "" || readbackVerdict.FindSubmatch(out) == nil {
+			t.Errorf("%s, %q is another: %v\n%s", name, what, err, out)
 		}
 	}
-	model, _ = saveGraph(t, dir, g)
-	out, err := exec.Command(python, "tools/readback/readback.py", model, filepath.Join(dir, "dump")).CombinedOutput()
-	if err == nil || !changed || readbackVerdict.FindSubmatch(out) == nil {
-		t.Errorf("%v\n%s", err, out)
+}
+
+// changeWeight changes a weight, one of float32 or of integers, and returns its name.
+func changeWeight(t *testing.T, g *nn.Graph, float bool) string {
+	t.Helper()
+	for _, ts := range g.Tensors() {
+		f, isFloat := ts.Data.([]float32)
+		w, isCode := ts.Data.([]int8)
+		switch {
+		case float && isFloat && strings.HasSuffix(ts.Name, ".weight"):
+			f[0] += 0.1
+		case !float && isCode:
+			w[0]--
+		default:
+			continue
+		}
+		must(t, g.SetTensor(ts))
+		return ts.Name
 	}
+	return ""
 }

@@ -160,8 +160,8 @@ for the usual case of a network whose output is float32; ` + "`qpipe plan -nodes
 Float32 sums are rounded, in an order that depends on the kernel set (` + "`qpipe version`" + `). So behind an island another kind of processor may compute a
 code that is one larger or smaller, where a value lies next to the border between two codes. A model without islands has the same integers everywhere.
 
-Where an island is meant, a network says so with `+"`layer \"DeQuantStub\"`"+` and `+"`layer \"QuantStub\"`"+` ([networks.md](networks.md#float-islands)): what lies
-between them is float32 unless an `+"`override`"+` that selects it writes a `+"`dtype`"+`, and `+"`qpipe validate`"+` does not name it.
+Where an island is meant, a network says so with ` + "`layer \"DeQuantStub\"`" + ` and ` + "`layer \"QuantStub\"`" + ` ([networks.md](networks.md#float-islands)): what lies
+between them is float32 unless an ` + "`override`" + ` that selects it writes a ` + "`dtype`" + `, and ` + "`qpipe validate`" + ` does not name it.
 `
 
 // verdict is why a stage may not train with a qconfig, and why the trained model cannot be converted to int8, both empty if

@@ -11,6 +11,7 @@ A float island is computed in float64. Where the dump has what is right within r
 nodes behind it get the dump's numbers, so that all others are compared integer by integer.
 Needs NumPy.
 """
+import copy
 import hashlib
 import json
 import math
@@ -54,7 +55,9 @@ class Output:
         return self.data.astype(np.int64) - self.zero
 
     def like(self, data):
-        return Output(data, self.scale, self.zero, self.quant)
+        y = copy.copy(self)
+        y.data = data
+        return y
 
 
 class Real(Output):
