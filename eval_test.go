@@ -94,7 +94,9 @@ func evalQuants() map[string]evalQuant {
 	of := func(a, w quant.Spec) evalQuant {
 		return evalQuant{QConfig: nn.QConfig{Activation: nn.Quant{Spec: a, Observer: wide{}}, Weight: nn.Quant{Spec: w}}}
 	}
-	float := func(node string) evalQuant { return evalQuant{QConfig: of(quant.Spec{DType: quant.Int8}, w).QConfig, float: node} }
+	float := func(node string) evalQuant {
+		return evalQuant{QConfig: of(quant.Spec{DType: quant.Int8}, w).QConfig, float: node}
+	}
 	tensorWise, half := w, w
 	tensorWise.PerChannel = false
 	half.Rule, half.Rounding = quant.HalfRange, quant.HalfUp
