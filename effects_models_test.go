@@ -11,6 +11,7 @@ func modelEffects() map[string]effect {
 	type pairs = map[string][2]string
 	layouts, mults := [2]string{`"cifar"`, `"imagenet"`}, [2]string{"0.1", "0.35"}
 	act := pairs{"act": {`"relu"`, `"relu6"`}}
+	drop := pairs{"dropout": {"0", "0.5"}}
 	all := map[string]effect{}
 	add := func(name, base string, data slots, variants ...pairs) {
 		shared := pairs{"num_classes": {"11", "12"}, "bn_eps": {"1e-5", "1e-1"}, "bn_momentum": {"0.1", "0.5"}}
@@ -26,14 +27,14 @@ func modelEffects() map[string]effect {
 	add("ResNet", "depth = 8\nwidth = 4", nil, act, pairs{"depth": {"8", "14"}, "width": {"4", "8"}, "stem": layouts})
 	add("MobileNetV1", "width_mult = 0.1", nil, act, pairs{"width_mult": mults, "strides": layouts})
 	add("MobileNetV2", "width_mult = 0.1", nil, act, pairs{"width_mult": mults, "strides": layouts})
-	add("MobileNetV3", "width_mult = 0.1", nil, pairs{"width_mult": mults, "strides": layouts, "size": {`"small"`, `"large"`}})
-	add("EfficientNet", "width_mult = 0.1\ndepth_mult = 0.3", nil,
+	add("MobileNetV3", "width_mult = 0.1", nil, drop, pairs{"width_mult": mults, "strides": layouts, "size": {`"small"`, `"large"`}})
+	add("EfficientNet", "width_mult = 0.1\ndepth_mult = 0.3", nil, drop,
 		pairs{"width_mult": mults, "strides": layouts, "depth_mult": {"0.3", "0.6"}, "lite": {"false", "true"}})
 	add("ShuffleNetV2", "width_mult = 0.5\nstem = \"imagenet\"", nil, act, pairs{"width_mult": {"0.5", "1"}, "stem": layouts})
-	add("SqueezeNet", "norm = true\nstem = \"imagenet\"", nil, pairs{"version": {`"1.0"`, `"1.1"`}, "stem": layouts, "norm": {"true", "false"}})
+	add("SqueezeNet", "norm = true\nstem = \"imagenet\"", nil, drop, pairs{"version": {`"1.0"`, `"1.1"`}, "stem": layouts, "norm": {"true", "false"}})
 	add("DenseNet", "depth = 40\ngrowth_rate = 2\nbn_size = 2", nil, act,
 		pairs{"depth": {"40", "121"}, "growth_rate": {"2", "4"}, "bn_size": {"2", "3"}, "stem": layouts})
-	add("VGG", "depth = 11\nwidth = 2\nhidden = 8", nil, act,
+	add("VGG", "depth = 11\nwidth = 2\nhidden = 8", nil, act, drop,
 		pairs{"depth": {"11", "13"}, "width": {"2", "4"}, "hidden": {"8", "6"}, "norm": {"true", "false"}})
 	add("DSCNN", "width = 4\nblocks = 1", nil, act, pairs{"width": {"4", "6"}, "blocks": {"1", "2"}})
 	masks := slots{"train": "num_samples = 8\ntarget = \"mask\"", "test": "split = \"test\"\nnum_samples = 4\ntarget = \"mask\""}

@@ -17,17 +17,18 @@ type EfficientNetArgs struct {
 	WidthMult float64 `arg:"width_mult,optional" doc:"Factor for the channels of B0, rounded to multiples of 8; B1 to B7 have 1, 1.1, 1.2, 1.4, 1.6, 1.8 and 2."`
 	DepthMult float64 `arg:"depth_mult,optional" doc:"Factor for the number of blocks in the stages of B0, rounded up; B1 to B7 have 1.1, 1.2, 1.4, 1.8, 2.2, 2.6 and 3.1."`
 	Strides   string  `arg:"strides,optional" oneof:"cifar imagenet" doc:"cifar has stride 1 in the stem and in the first stage with stride 2, so that a small image becomes an eighth; imagenet has the paper's strides, a thirty-second."`
+	Dropping
 	Shared
 }
 
 // EfficientNetDefaults returns EfficientNet's defaults: B0.
 func EfficientNetDefaults() EfficientNetArgs {
-	return EfficientNetArgs{WidthMult: 1, DepthMult: 1, Strides: cifar, Shared: shared()}
+	return EfficientNetArgs{WidthMult: 1, DepthMult: 1, Strides: cifar, Dropping: Dropping{0.2}, Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
 func (a EfficientNetArgs) Validate() error {
-	return cmp.Or(multiple("width_mult", a.WidthMult), multiple("depth_mult", a.DepthMult), layout("strides", a.Strides), a.check(1))
+	return cmp.Or(multiple("width_mult", a.WidthMult), multiple("depth_mult", a.DepthMult), layout("strides", a.Strides), a.Dropping.check(), a.Shared.check(1))
 }
 
 type efficientNet struct{ EfficientNetArgs }
@@ -36,7 +37,7 @@ type efficientNet struct{ EfficientNetArgs }
 // repository, tensorflow/tpu). Both are trained without stochastic depth.
 //
 // Its nodes are backbone.stem, backbone.stageS.B.{expand,depthwise,se,project,add} with stages from 1 and blocks from 0,
-// backbone.last, head.pool and head.fc.
+// backbone.last, head.pool, head.drop and head.fc.
 func NewEfficientNet(a EfficientNetArgs) (part.Model, error) { return efficientNet{a}, a.Validate() }
 
 // mbStage is a row of table 1.
@@ -76,7 +77,7 @@ func (e efficientNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 		}
 	}
 	x = module.Conv(last, 1, 1, act, n).Add(b, "backbone.last", x)
-	x = b.GlobalAvgPool("head.pool", x)
+	x = e.add(b, "head.drop", b.GlobalAvgPool("head.pool", x))
 	return b.Graph(b.Linear("head.fc", x, e.NumClasses, true))
 }
 

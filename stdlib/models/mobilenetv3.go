@@ -15,17 +15,18 @@ type MobileNetV3Args struct {
 	Size      string  `arg:"size,optional" oneof:"small large" doc:"Which of the paper's two networks."`
 	WidthMult float64 `arg:"width_mult,optional" doc:"Factor for the paper's numbers of channels; the products are rounded to multiples of 8."`
 	Strides   string  `arg:"strides,optional" oneof:"cifar imagenet" doc:"cifar has stride 1 in the stem and in the first block with stride 2, so that a small image becomes an eighth; imagenet has the paper's strides, a thirty-second."`
+	Dropping
 	Shared
 }
 
 // MobileNetV3Defaults returns MobileNetV3's defaults. Those of BatchNorm are torchvision's.
 func MobileNetV3Defaults() MobileNetV3Args {
-	return MobileNetV3Args{Size: "small", WidthMult: 1, Strides: cifar, Shared: Shared{NumClasses: 10, BNEps: 1e-3, BNMomentum: 0.01}}
+	return MobileNetV3Args{Size: "small", WidthMult: 1, Strides: cifar, Dropping: Dropping{0.2}, Shared: Shared{NumClasses: 10, BNEps: 1e-3, BNMomentum: 0.01}}
 }
 
 // Validate implements the language's check after decoding.
 func (a MobileNetV3Args) Validate() error {
-	return cmp.Or(multiple("width_mult", a.WidthMult), layout("strides", a.Strides), a.check(1))
+	return cmp.Or(multiple("width_mult", a.WidthMult), layout("strides", a.Strides), a.Dropping.check(), a.Shared.check(1))
 }
 
 type mobileNetV3 struct{ MobileNetV3Args }
@@ -34,7 +35,7 @@ type mobileNetV3 struct{ MobileNetV3Args }
 // squeeze-and-excitation, and hard-swish in the deeper ones.
 //
 // Its nodes are backbone.stem, backbone.blockB.{expand,depthwise,se,project,add} with blocks from 0 (the first block of "large" and of
-// "small" has no expand), backbone.last, head.pool, head.hidden, head.act and head.fc.
+// "small" has no expand), backbone.last, head.pool, head.hidden, head.act, head.drop and head.fc.
 func NewMobileNetV3(a MobileNetV3Args) (part.Model, error) { return mobileNetV3{a}, a.Validate() }
 
 // bneck is a row of the paper's tables.
@@ -102,7 +103,8 @@ func (m mobileNetV3) Build(in []tensor.Shape) (*nn.Graph, error) {
 	}
 	x = module.Conv(6*x.Shape().C, 1, 1, swish, n).Add(b, "backbone.last", x)
 	x = b.Linear("head.hidden", b.GlobalAvgPool("head.pool", x), scaled(hidden, m.WidthMult), true)
-	return b.Graph(b.Linear("head.fc", b.Apply("head.act", swish, x), m.NumClasses, true))
+	x = m.add(b, "head.drop", b.Apply("head.act", swish, x))
+	return b.Graph(b.Linear("head.fc", x, m.NumClasses, true))
 }
 
 // TorchNames implements part.TorchModel.

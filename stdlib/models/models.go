@@ -8,6 +8,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/module"
+	"qpipe/ops/nn"
 	"qpipe/ops/op"
 )
 
@@ -79,6 +80,26 @@ func scaled(c int, mult float64) int {
 		n += 8
 	}
 	return n
+}
+
+// Dropping is the argument of models that train with dropout.
+type Dropping struct {
+	Dropout float64 `arg:"dropout,optional" doc:"Probability with which training makes an element in front of the last layer zero; with 0 there is no such node."`
+}
+
+func (a Dropping) check() error {
+	if !(a.Dropout >= 0 && a.Dropout < 1) {
+		return part.Bad("dropout", "%v; it must be at least 0 and below 1", a.Dropout)
+	}
+	return nil
+}
+
+// add adds the dropout.
+func (a Dropping) add(b *nn.Builder, name string, x nn.Value) nn.Value {
+	if a.Dropout == 0 {
+		return x
+	}
+	return b.Apply(name, op.Dropout{P: a.Dropout}, x)
 }
 
 // small turns the strides of a network for large images into those for small ones, in which the first two that are above 1 are 1.

@@ -17,23 +17,26 @@ type SqueezeNetArgs struct {
 	Version string `arg:"version,optional" oneof:"1.0 1.1" doc:"1.0 is the paper's network, 1.1 the authors' later one with fewer operations."`
 	Stem    string `arg:"stem,optional" oneof:"cifar imagenet" doc:"The first layer: cifar is a 3×3 convolution that keeps the image's size, imagenet the version's convolution with stride 2."`
 	Norm    bool   `arg:"norm,optional" doc:"Whether BatchNorm follows the convolutions of the fire modules and the first one; the paper's network has none."`
+	Dropping
 	Shared
 }
 
 // SqueezeNetDefaults returns SqueezeNet's defaults.
 func SqueezeNetDefaults() SqueezeNetArgs {
-	return SqueezeNetArgs{Version: "1.1", Stem: cifar, Shared: shared()}
+	return SqueezeNetArgs{Version: "1.1", Stem: cifar, Dropping: Dropping{0.5}, Shared: shared()}
 }
 
 // Validate implements the language's check after decoding.
-func (a SqueezeNetArgs) Validate() error { return cmp.Or(layout("stem", a.Stem), a.check(1)) }
+func (a SqueezeNetArgs) Validate() error {
+	return cmp.Or(layout("stem", a.Stem), a.Dropping.check(), a.Shared.check(1))
+}
 
 type squeezeNet struct{ SqueezeNetArgs }
 
 // NewSqueezeNet returns SqueezeNet (Iandola et al. 2016, table 1): fire modules and three max poolings.
 //
 // Its nodes are backbone.stem, backbone.fireF.{squeeze,expand1x1,expand3x3,concat} with F from 2 to 9, as in the paper, backbone.poolP with P
-// from 1, head.conv, which is a 1×1 convolution with ReLU (head.act), and head.pool, the mean over its map.
+// from 1, head.drop, head.conv, which is a 1×1 convolution with ReLU (head.act), and head.pool, the mean over its map.
 func NewSqueezeNet(a SqueezeNetArgs) (part.Model, error) { return squeezeNet{a}, a.Validate() }
 
 // fires are the squeezed and the output channels of the fire modules; 0 is a max pooling.
@@ -75,7 +78,7 @@ func (s squeezeNet) Build(in []tensor.Shape) (*nn.Graph, error) {
 		x = m.Add(b, fmt.Sprintf("backbone.fire%d", fire), x)
 		fire++
 	}
-	x = b.Conv("head.conv", x, convbn.Conv{OutC: s.NumClasses, Kernel: [2]int{1, 1}, Bias: true})
+	x = b.Conv("head.conv", s.add(b, "head.drop", x), convbn.Conv{OutC: s.NumClasses, Kernel: [2]int{1, 1}, Bias: true})
 	return b.Graph(b.GlobalAvgPool("head.pool", b.Apply("head.act", relu, x)))
 }
 

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 
 	"qpipe/interp/part"
@@ -17,12 +18,13 @@ type VGGArgs struct {
 	Width  int    `arg:"width,optional" doc:"Channels of the first stage; the others have two, four, eight and eight times as many. The paper's is 64."`
 	Hidden int    `arg:"hidden,optional" doc:"Width of the two linear layers before the last one; the paper's is 4096, for small images 512 is usual."`
 	Act    string `arg:"act,optional" oneof:"relu relu6" doc:"Activation function."`
+	Dropping
 	Shared
 }
 
 // VGGDefaults returns VGG's defaults.
 func VGGDefaults() VGGArgs {
-	return VGGArgs{Norm: true, Width: 64, Hidden: 512, Act: "relu", Shared: shared()}
+	return VGGArgs{Norm: true, Width: 64, Hidden: 512, Act: "relu", Dropping: Dropping{0.5}, Shared: shared()}
 }
 
 // stages are the numbers of convolutions of the stages (Simonyan and Zisserman 2014, table 1, A, B, D and E); nil if there is no VGG
@@ -49,7 +51,7 @@ func (a VGGArgs) Validate() error {
 	case a.Hidden < 1 || a.Hidden > 65536:
 		return part.Bad("hidden", "%s; there must be 1 to 65536", part.Count(a.Hidden, "channel"))
 	}
-	return a.check(a.Width)
+	return cmp.Or(a.Dropping.check(), a.Shared.check(a.Width))
 }
 
 type vgg struct{ VGGArgs }
@@ -59,7 +61,7 @@ type vgg struct{ VGGArgs }
 // something left. The linear layers see the whole map that is left: 7×7 of images of 224×224. torchvision resizes other maps to 7×7 first.
 //
 // Its nodes are backbone.stageS.C and backbone.stageS.pool with stages from 1 and convolutions from 0, head.flatten, head.fc1,
-// head.act1, head.fc2, head.act2 and head.fc.
+// head.act1, head.drop1, head.fc2, head.act2, head.drop2 and head.fc.
 func NewVGG(a VGGArgs) (part.Model, error) { return vgg{a}, a.Validate() }
 
 // Build implements part.Model.
@@ -78,6 +80,7 @@ func (v vgg) Build(in []tensor.Shape) (*nn.Graph, error) {
 	x = b.Flatten("head.flatten", x)
 	for i := 1; i <= 2; i++ {
 		x = b.Apply(fmt.Sprintf("head.act%d", i), act, b.Linear(fmt.Sprintf("head.fc%d", i), x, v.Hidden, true))
+		x = v.add(b, fmt.Sprintf("head.drop%d", i), x)
 	}
 	return b.Graph(b.Linear("head.fc", x, v.NumClasses, true))
 }
