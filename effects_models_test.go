@@ -51,9 +51,9 @@ func modelSlots(name, base, attr, value string, data slots) slots {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
-	s := slots{"train": "num_samples = 8", "test": "split = \"test\"\nnum_samples = 4", "trainer": "num_steps = 2\nbatch_size = 4", "override": ""}
+	s := slots{"train": "num_samples = 8", "test": "split = \"test\"\nnum_samples = 2", "trainer": "num_steps = 1\nbatch_size = 4", "optimizer": "lr = 0.05", "override": ""}
 	if attr == "act" { // ReLU6 differs only if something is above 6
-		lines, s["optimizer"], s["trainer"] = append(lines, "bn_eps = 1e-12"), "lr = 20", "num_steps = 3\nbatch_size = 8"
+		lines, s["optimizer"], s["trainer"] = append(lines, "bn_eps = 1e-12"), "lr = 20\nmomentum = 0.9", "num_steps = 3\nbatch_size = 4"
 	}
 	maps.Copy(s, data)
 	s["model"] = fmt.Sprintf("model %q \"net\" {\n%s\n%s = %s\n}", name, strings.Join(lines, "\n"), attr, value)
