@@ -32,6 +32,7 @@ func (Min) Node(in []layer.Source) (*layer.Node, error) { return pairNode(minKin
 func choosing(smaller bool) *pair {
 	p := &pair{
 		of: func(x, y, out []float32) {
+			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = max(v, y[i])
 			}
@@ -40,6 +41,7 @@ func choosing(smaller bool) *pair {
 			if (k == 1) != smaller {
 				x, y = y, x
 			}
+			x, y, out = x[:len(g)], y[:len(g)], out[:len(g)]
 			for i, v := range g {
 				out[i] = v * share(x[i], y[i])
 			}
@@ -49,6 +51,7 @@ func choosing(smaller bool) *pair {
 	}
 	if smaller {
 		p.of = func(x, y, out []float32) {
+			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = min(v, y[i])
 			}
@@ -57,15 +60,17 @@ func choosing(smaller bool) *pair {
 	return p
 }
 
-// share is how much of the gradient of max(x, y) x gets.
+// share is how much of the gradient of max(x, y) x gets, without a branch, which data would make unpredictable.
 func share(x, y float32) float32 {
-	switch {
-	case x < y:
-		return 0
-	case x == y:
-		return 0.5
+	halves := 0
+	if x >= y {
+		halves = 1
 	}
-	return 1
+	above := 0
+	if x > y {
+		above = 1
+	}
+	return float32(halves+above) * 0.5
 }
 
 // choice compares codes: what each of an operand's codes is quantized to, in the output's format, is a table. Quantization

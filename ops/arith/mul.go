@@ -11,6 +11,7 @@ type Mul struct{}
 
 var mulKind = (&pair{
 	of: func(x, y, out []float32) {
+		y, out = y[:len(x)], out[:len(x)]
 		for i, v := range x {
 			out[i] = v * y[i]
 		}
@@ -19,6 +20,7 @@ var mulKind = (&pair{
 		if k == 0 {
 			x = y
 		}
+		x, out = x[:len(g)], out[:len(g)]
 		for i, v := range g {
 			out[i] = v * x[i]
 		}

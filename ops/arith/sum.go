@@ -11,6 +11,7 @@ type Sub struct{}
 
 var subKind = (&pair{
 	of: func(x, y, out []float32) {
+		y, out = y[:len(x)], out[:len(x)]
 		for i, v := range x {
 			out[i] = v - y[i]
 		}
@@ -19,6 +20,7 @@ var subKind = (&pair{
 		if k == 0 {
 			return g
 		}
+		out = out[:len(g)]
 		for i, v := range g {
 			out[i] = -v
 		}
@@ -38,6 +40,7 @@ func (Sub) Node(in []layer.Source) (*layer.Node, error) { return pairNode(subKin
 func spreadSum() *pair {
 	return &pair{
 		of: func(x, y, out []float32) {
+			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = v + y[i]
 			}

@@ -12,8 +12,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// BenchmarkPairs measures ops of two operands on a map of 112×112×64, by itself: the int8 form, and a forward pass of QAT with its
-// mask. "copy" copies the codes from memory to memory.
+// BenchmarkPairs measures ops of two operands on a map of 112×112×64, by itself: the int8 form, and a pass of QAT
+// forward, with its mask, and backward. "copy" copies the codes from memory to memory.
 func BenchmarkPairs(b *testing.B) {
 	s := tensor.Shape{H: 112, W: 112, C: 64}
 	size := int64(s.WithN(1).Len())
@@ -61,6 +61,8 @@ func benchPair(b *testing.B, o layer.Op, s, t tensor.Shape) {
 	compile(b, g, 1, false).ForwardAll(x, 1, Calibrate)
 	must(b, g.Prepare(nn.QAT, nn.FuseBN))
 	train := compile(b, g, 1, true)
+	train.wantDX = true
+	train.build()
 	train.ForwardAll(x, 1, Train)
 	train.BackwardAll(dy)
 	c := train.cells[g.Place("op")]
@@ -68,6 +70,12 @@ func benchPair(b *testing.B, o layer.Op, s, t tensor.Shape) {
 		b.SetBytes(int64(len(dy[0])))
 		for b.Loop() {
 			c.run.Forward(1, grid.Step{Train: true, Quantize: true})
+		}
+	})
+	b.Run("backward", func(b *testing.B) {
+		b.SetBytes(int64(len(dy[0])))
+		for b.Loop() {
+			c.run.Backward(1)
 		}
 	})
 	int8, err := g.Convert()
