@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -133,5 +134,86 @@ layer "Linear" "fc" { out_features = 10 }
 		if strings.Contains(said, "Error") || strings.Contains(said, "up to date") == c.again {
 			t.Errorf("%s: %s", name, said)
 		}
+	}
+}
+
+// TestDefinitionQuantizes: a definition from another file says how its nodes are quantized, an outer one what inner ones do not say, and
+// the pipeline's overrides have the last word. When it changes, the stages that quantize run again and the others do not.
+func TestDefinitionQuantizes(t *testing.T) {
+	dir := t.TempDir()
+	blocks, pipeline, out := filepath.Join(dir, "blocks.hcl"), filepath.Join(dir, "p.hcl"), filepath.Join(dir, "run")
+	s := defaultSlots()
+	s["override"] = "override \"s.1.u.conv\" {\nweight { per_channel = false }\n}\noverride \"fc\" {\nactivation { dtype = \"float32\" }\n}"
+	s["model"] = `
+network "pair" { source = "blocks.hcl" }
+model "Network" "net" {
+layer "pair" "s" { count = 2 }
+layer "Linear" "fc" { out_features = 10 }
+}`
+	must(t, os.WriteFile(pipeline, []byte(effectPipeline(s)), 0o600))
+	write := func(dtype string) {
+		must(t, os.WriteFile(blocks, []byte(`
+network "unit" {
+layer "Conv2d" "conv" {
+out_channels = 4
+kernel_size = 3
+stride = 2
+}
+qconfig {
+weight { rounding = "half_up" }
+}
+}
+network "pair" {
+layer "unit" "u" {}
+layer "ReLU" "act" {}
+qconfig {
+activation { scheme = "affine" }
+weight {
+dtype = "`+dtype+`"
+rounding = "half_even"
+scale_rule = "half_range"
+}
+}
+override "u" {
+activation {
+observer = "percentile"
+percentile = 99
+}
+}
+}`), 0o600))
+	}
+	say := func(args ...string) string {
+		var said bytes.Buffer
+		cli.Main(append(args, pipeline), cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		return said.String()
+	}
+	write("int4")
+	for node, want := range map[string]string{
+		"s.0.u.conv": "int8 affine percentile percentile 99 averaging_constant 0.01  int4 half_range half_up per channel",
+		"s.1.u.conv": "int8 affine percentile percentile 99 averaging_constant 0.01  int4 half_range half_up ",
+		"fc":         "float32                                                       int8 per channel",
+	} {
+		said := say("plan", "-nodes")
+		line := regexp.MustCompile(`(?m)^ +` + regexp.QuoteMeta(node) + ` +(.*)$`).FindStringSubmatch(said)
+		if line == nil || !strings.HasPrefix(line[1], want) {
+			t.Errorf("%s should be %q:\n%s", node, want, said)
+		}
+	}
+	if said := say("run", "-out", out, "-stage", "calibration"); strings.Contains(said, "Error") {
+		t.Fatal(said)
+	}
+	again := func() (again []bool) {
+		said := say("plan", "-out", out, "-stage", "calibration")
+		for _, stage := range []string{"float", "calibration"} {
+			again = append(again, !regexp.MustCompile(`(?m)^`+stage+` +up to date`).MatchString(said))
+		}
+		return again
+	}
+	if got := fmt.Sprint(again()); got != "[false false]" {
+		t.Errorf("without a change: %s\n%s", got, say("plan", "-out", out))
+	}
+	write("int8")
+	if got := fmt.Sprint(again()); got != "[false true]" {
+		t.Errorf("after a change of a dtype: %s\n%s", got, say("plan", "-out", out))
 	}
 }

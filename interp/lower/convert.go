@@ -23,7 +23,7 @@ import (
 type walk struct {
 	*lowerer
 	s    *graph.Stage
-	q    *qconfig         // nil without a qconfig
+	q    *configured      // nil without a qconfig
 	call *program.Call    // the present converter
 	last *program.Call    // the last LoadCheckpoint before it
 	c    *part.Conversion // has the model
@@ -43,12 +43,11 @@ func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 	w := &walk{lowerer: l, s: s, c: &part.Conversion{Model: g, Mode: s.Mode}}
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
-		w.q = l.qconfig(b)
-		nodes, fine := l.configured(w.q, built)
-		if !fine {
+		w.q = l.configured(s.Convert, built)
+		if !w.q.fine {
 			return nil
 		}
-		s.Target, s.QConfig, s.Nodes = nn.Target(b.Target), w.q.of, nodes
+		s.Target, s.QConfig, s.Nodes = nn.Target(b.Target), w.q.of, w.q.nodes
 		w.c.Target, w.c.QConfig = s.Target, s.QConfig
 	}
 	if w.finished() {

@@ -31,7 +31,7 @@ func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag
 	l := &lowerer{
 		plan: &graph.Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},
 		data: map[*program.Dataset]*graph.Feed{}, models: map[modelKey]*nn.Graph{}, seen: map[*nn.Graph]bool{},
-		qconfigs: map[*program.QConfig]*qconfig{}, said: map[string]bool{},
+		qconfigs: map[configuredKey]*configured{}, overriding: map[overrideKey]overriding{}, nodes: map[*program.QConfig]*nodeNames{}, said: map[string]bool{},
 	}
 	l.plan.Stages = graph.Order(p)
 	for _, s := range l.plan.Stages {
@@ -44,17 +44,19 @@ func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag
 
 // lowerer makes a plan.
 type lowerer struct {
-	plan     *graph.Plan
-	list     diag.List
-	data     map[*program.Dataset]*graph.Feed // a nil entry is a mistake that has been reported
-	models   map[modelKey]*nn.Graph           // a nil entry is a mistake that has been reported
-	qconfigs map[*program.QConfig]*qconfig
-	said     map[string]bool           // keys of mistakes that have been reported; see once
-	work     int                       // amount of work so far; see affords
-	seen     map[*nn.Graph]bool        // networks that are counted in work
-	idle     int                       // number of selectors that select nothing
-	opened   map[*program.Dataset]bool // data sets that are counted in held
-	held     int64                     // bytes in memory of the data sets of all stages so far
+	plan       *graph.Plan
+	list       diag.List
+	data       map[*program.Dataset]*graph.Feed // a nil entry is a mistake that has been reported
+	models     map[modelKey]*nn.Graph           // a nil entry is a mistake that has been reported
+	qconfigs   map[configuredKey]*configured
+	overriding map[overrideKey]overriding
+	nodes      map[*program.QConfig]*nodeNames // of the networks that use a qconfig
+	said       map[string]bool                 // keys of mistakes that have been reported; see once
+	work       int                             // amount of work so far; see affords
+	seen       map[*nn.Graph]bool              // networks that are counted in work
+	idle       int                             // number of selectors that select nothing
+	opened     map[*program.Dataset]bool       // data sets that are counted in held
+	held       int64                           // bytes in memory of the data sets of all stages so far
 }
 
 // fail adds a diagnostic.

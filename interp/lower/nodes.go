@@ -9,7 +9,7 @@ import (
 )
 
 // configs returns how each node of a network is quantized.
-func (q *qconfig) configs(g *nn.Graph) []graph.NodeQConfig {
+func (q *configured) configs(g *nn.Graph) []graph.NodeQConfig {
 	var list []graph.NodeQConfig
 	for _, m := range g.Modules() {
 		c := q.byNode[m.Name]

@@ -14,47 +14,80 @@ import (
 	"qpipe/ops/quant"
 )
 
-// qconfig is a qconfig block and the configuration that each node gets from it.
-type qconfig struct {
-	block     *program.QConfig
-	overrides []override
-	nodes     []string        // names of all nodes that use this qconfig
-	known     map[string]bool // the same names, as a set
-	byNode    map[string]nodeConfig
-	faulty    bool                     // a node's configuration has a mistake, which has been reported
-	done      map[*nn.Graph]configured // by network, the results of configured
+// configured is the configuration of a network's nodes by a qconfig. It is kept, because stages often have the same network.
+type configured struct {
+	block  *program.QConfig
+	own    []program.Override // of the network's definitions
+	byNode map[string]nodeConfig
+	nodes  []graph.NodeQConfig
+	fine   bool // there is no mistake; one has been reported
 }
 
-// configured is the configuration of a network's nodes. It is kept, because stages often have
-// the same network.
-type configured struct {
-	nodes []graph.NodeQConfig
-	fine  bool
+// configuredKey is what a configuration depends on.
+type configuredKey struct {
+	block *program.QConfig
+	built *nn.Graph
 }
 
 // configured computes the configurations of the nodes that a network has for the qconfig's target. It does so once for each
-// network, and returns false after a mistake.
-func (l *lowerer) configured(q *qconfig, built *nn.Graph) ([]graph.NodeQConfig, bool) {
-	c, known := q.done[built]
-	if !known {
-		g := built.Clone()
-		if g.SetTarget(nn.Target(q.block.Target)) != nil {
-			return nil, false
-		}
-		if c.fine = l.resolve(q, g); c.fine {
-			l.dtypes(q, g)
-			c.nodes = q.configs(g)
-		}
-		q.done[built] = c
+// qconfig and network.
+func (l *lowerer) configured(c *program.Convert, built *nn.Graph) *configured {
+	key := configuredKey{c.QConfig, built}
+	q, known := l.qconfigs[key]
+	if known {
+		return q
 	}
-	return c.nodes, c.fine
+	q = &configured{block: c.QConfig, own: c.Own, byNode: map[string]nodeConfig{}}
+	l.qconfigs[key] = q
+	g := built.Clone()
+	if g.SetTarget(nn.Target(c.QConfig.Target)) != nil {
+		return q
+	}
+	if q.fine = l.resolve(q, g); q.fine {
+		l.dtypes(q, g)
+		q.nodes = q.configs(g)
+	}
+	return q
 }
 
-// override is an override block of a qconfig.
-type override struct {
-	block   *program.Override
+// nodeNames are names of nodes, each once.
+type nodeNames struct {
+	list  []string
+	known map[string]bool
+}
+
+func (n *nodeNames) add(names []string) {
+	for _, name := range names {
+		if !n.known[name] {
+			n.known[name], n.list = true, append(n.list, name)
+		}
+	}
+}
+
+// overrideKey is an override block: of a qconfig, or, as it is in the text of a definition, of all that are made of it.
+type overrideKey struct {
+	block *program.Override
+	text  diag.Range
+}
+
+// overriding is what is known of an override block after all stages.
+type overriding struct {
 	matched bool // it matches a node
 	takes   bool // it matches a node that has something to quantize
+}
+
+// overrides are the override blocks that apply, the last ones winning.
+func (q *configured) overrides(yield func(overrideKey, *program.Override) bool) {
+	for i := range q.own {
+		if o := &q.own[i]; !yield(overrideKey{text: o.Selector.Range}, o) {
+			return
+		}
+	}
+	for i := range q.block.Overrides {
+		if o := &q.block.Overrides[i]; !yield(overrideKey{block: o}, o) {
+			return
+		}
+	}
 }
 
 // nodeConfig is the configuration of a node, as the blocks of the text say it and as the
@@ -69,19 +102,6 @@ type nodeConfig struct {
 type setting struct {
 	program.Quant
 	by map[string]program.Origin // for each attribute, the block in which it is written; no entry for a default
-}
-
-// qconfig returns the qconfig of a block.
-func (l *lowerer) qconfig(b *program.QConfig) *qconfig {
-	if q, known := l.qconfigs[b]; known {
-		return q
-	}
-	q := &qconfig{block: b, byNode: map[string]nodeConfig{}, done: map[*nn.Graph]configured{}, known: map[string]bool{}}
-	for i := range b.Overrides {
-		q.overrides = append(q.overrides, override{block: &b.Overrides[i]})
-	}
-	l.qconfigs[b] = q
-	return q
 }
 
 // base returns the setting without any overrides.
@@ -173,14 +193,14 @@ func (s *setting) at(attr string) program.Origin {
 
 // settings returns the settings of a node, with all overrides that match it. Behind a DeQuantStub nothing is quantized unless an
 // override says so.
-func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
+func (q *configured) settings(m nn.Module) (activation, weight setting) {
 	activation, weight = base(q.block.Activation), base(q.block.Weight)
 	if m.Dequantized {
 		activation.dequantize()
 		weight.dequantize()
 	}
-	for i := range q.overrides {
-		if o := q.overrides[i].block; matches(o.Selector, m) {
+	for _, o := range q.overrides {
+		if matches(o.Selector, m) {
 			activation, weight = activation.over(o.Activation), weight.over(o.Weight)
 		}
 	}
@@ -189,34 +209,35 @@ func (q *qconfig) settings(m nn.Module) (activation, weight setting) {
 
 // resolve computes the configuration of every node of a network, and records which overrides
 // match a node. It returns false after a mistake.
-func (l *lowerer) resolve(q *qconfig, g *nn.Graph) bool {
+func (l *lowerer) resolve(q *configured, g *nn.Graph) bool {
+	fine, all := true, l.nodes[q.block]
+	if all == nil {
+		all = &nodeNames{known: map[string]bool{}}
+		l.nodes[q.block] = all
+	}
 	for _, m := range g.Modules() {
-		for _, name := range names(m) {
-			if !q.known[name] {
-				q.known[name], q.nodes = true, append(q.nodes, name)
+		all.add(names(m))
+		for key, o := range q.overrides {
+			seen := l.overriding[key]
+			if matches(o.Selector, m) {
+				seen.matched, seen.takes = true, seen.takes || m.HasQuant || m.HasWeight
 			}
-		}
-		for i := range q.overrides {
-			o := &q.overrides[i]
-			if matches(o.block.Selector, m) {
-				o.matched = true
-				o.takes = o.takes || m.HasQuant || m.HasWeight
-			}
+			l.overriding[key] = seen
 		}
 		c := nodeConfig{}
 		c.activation, c.weight = q.settings(m)
 		l.prescribe(&c.activation, m.Prescribed, q.block)
-		var fine, too bool
-		c.cfg.Activation, fine = l.quant(&c.activation, false, q.block)
+		var good, too bool
+		c.cfg.Activation, good = l.quant(&c.activation, false, q.block)
 		c.cfg.Weight, too = l.quant(&c.weight, true, q.block)
-		q.faulty = q.faulty || !fine || !too
+		fine = fine && good && too
 		q.byNode[m.Name] = c
 	}
-	return !q.faulty
+	return fine
 }
 
 // of returns the configuration of a node.
-func (q *qconfig) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
+func (q *configured) of(m nn.Module) nn.QConfig { return q.byNode[m.Name].cfg }
 
 // quant turns a setting into what the network takes. It returns false after a mistake, which it reports.
 func (l *lowerer) quant(s *setting, weight bool, q *program.QConfig) (nn.Quant, bool) {
@@ -296,29 +317,32 @@ func spec(q *setting, weight bool) (s quant.Spec, bad *misfit) {
 
 // unmatchedOverrides reports overrides that match no node in any stage, or only nodes that have nothing to quantize.
 func (l *lowerer) unmatchedOverrides() {
-	for _, b := range l.plan.Program.QConfigs {
-		q := l.qconfigs[b]
-		if q == nil || q.nodes == nil {
+	said := map[overrideKey]bool{}
+	for _, s := range l.plan.Stages {
+		if s.Convert == nil || s.Convert.QConfig == nil {
 			continue
 		}
-		for _, o := range q.overrides {
+		for key, o := range (&configured{block: s.Convert.QConfig, own: s.Convert.Own}).overrides {
+			seen, known := l.overriding[key]
 			switch {
-			case !o.matched:
-				l.selectsNothing(o.block.Selector, o.block.Origin, q.nodes)
-			case !o.takes:
+			case !known || said[key]:
+			case !seen.matched:
+				l.selectsNothing(o.Selector, o.Origin, l.nodes[s.Convert.QConfig].list)
+			case !seen.takes:
 				l.fail(diag.Diagnostic{
-					Code: diag.BadDType, Subject: o.block.Selector.Range, Address: o.block.Origin.Address,
-					Summary: fmt.Sprintf("the nodes of %q have no quantization of their own", o.block.Selector.Text),
+					Code: diag.BadDType, Subject: o.Selector.Range, Address: o.Origin.Address,
+					Summary: fmt.Sprintf("the nodes of %q have no quantization of their own", o.Selector.Text),
 					Detail:  "Such a node passes on the integers that it gets, or is a DeQuantStub: override the node before it.",
 				})
 			}
+			said[key] = true
 		}
 	}
 }
 
 // dtypes reports dtypes that nodes cannot have, each mistake once, at the block in which the
 // dtype is written.
-func (l *lowerer) dtypes(q *qconfig, g *nn.Graph) {
+func (l *lowerer) dtypes(q *configured, g *nn.Graph) {
 	activations := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Activation: q.of(m).Activation} })
 	weights := g.Clone().SetQConfig(func(m nn.Module) nn.QConfig { return nn.QConfig{Weight: q.of(m).Weight} })
 	for _, e := range activations {

@@ -24,9 +24,9 @@ func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 	}
 	if s.Convert != nil {
 		each += 4 * len(s.Convert.Converters)
-		if q := s.Convert.QConfig; q != nil && !l.resolved(q, built) {
-			for i := range q.Overrides {
-				each += 4 + effort(q.Overrides[i].Selector)
+		if q := s.Convert.QConfig; q != nil && l.qconfigs[configuredKey{q, built}] == nil {
+			for _, o := range (&configured{block: q, own: s.Convert.Own}).overrides {
+				each += 4 + effort(o.Selector)
 			}
 		}
 	}
@@ -45,16 +45,6 @@ func (l *lowerer) affords(s *graph.Stage, built *nn.Graph) bool {
 		Detail:  "The stages after it are not checked. Split the pipeline into several.",
 	})
 	return false
-}
-
-// resolved reports whether the configurations of a network's nodes have been computed already.
-func (l *lowerer) resolved(b *program.QConfig, built *nn.Graph) bool {
-	q := l.qconfigs[b]
-	if q == nil {
-		return false
-	}
-	_, done := q.done[built]
-	return done
 }
 
 // effort estimates the work of matching a selector with one name.

@@ -45,7 +45,7 @@ type Var = scope.Var
 func Check(files *syntax.Files, o Options) (*program.Program, diag.List) {
 	c := newChecker(files, o)
 	c.run()
-	c.prog.Faulty = c.List.HasErrors()
+	c.prog.Faulty, c.prog.SHA256 = c.List.HasErrors(), files.SHA256()
 	return c.prog, c.List.Sorted()
 }
 
@@ -59,13 +59,14 @@ type checker struct {
 	stages []*stage
 
 	defined map[string]*scope.Name           // networks by name
+	sources map[string]*library              // files of networks, by path
 	fields  map[reflect.Type][]program.Field // of types of Args
 }
 
 func newChecker(files *syntax.Files, o Options) *checker {
 	return &checker{
 		Scope: scope.New(files), files: files, opt: o, fields: map[reflect.Type][]program.Field{},
-		prog: &program.Program{Name: files.Name, Dir: files.Dir, Folder: files.Folder, Files: files.Names(), SHA256: files.SHA256()},
+		prog: &program.Program{Name: files.Name, Dir: files.Dir, Folder: files.Folder, Files: files.Names()},
 	}
 }
 
@@ -79,7 +80,7 @@ func (c *checker) run() {
 	c.Declare(c.cfg)
 	c.Variables(c.cfg.Variables, scope.Given{Vars: c.opt.Vars, Env: c.opt.Env})
 	c.Locals()
-	c.defined = map[string]*scope.Name{}
+	c.defined, c.sources = map[string]*scope.Name{}, map[string]*library{}
 	for _, id := range c.Known("network") {
 		c.defined[id] = c.Lookup("network", id)
 	}

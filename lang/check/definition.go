@@ -17,8 +17,16 @@ import (
 // definition puts the layers of a `network` block in the place of a layer of its name.
 func (u *unroller) definition(l *config.Layer, def *config.Block, address, name string, from []string) cty.Value {
 	at := scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}
-	if slices.Contains(u.open, def.Name) {
-		u.Errorf(diag.LocalCycle, at, "A network cannot be a part of itself.", "network %q contains itself: %s", def.Name, strings.Join(append(u.open, def.Name), " → "))
+	def, lib, ok := u.sourced(def)
+	if !ok {
+		return cty.DynamicVal
+	}
+	if slices.Contains(u.open, def) {
+		var names []string
+		for _, d := range append(u.open, def) {
+			names = append(names, d.Name)
+		}
+		u.Errorf(diag.LocalCycle, at, "A network cannot be a part of itself.", "network %q contains itself: %s", def.Name, strings.Join(names, " → "))
 		return cty.DynamicVal
 	}
 	in := u.decoded(def)
@@ -38,11 +46,13 @@ func (u *unroller) definition(l *config.Layer, def *config.Block, address, name 
 			inner.last = ""
 		}
 	}
-	u.open = append(u.open, def.Name)
-	defer func() { u.open = u.open[:len(u.open)-1] }()
+	outer := u.lib
+	u.open, u.lib = append(u.open, def), lib
+	defer func() { u.open, u.lib = u.open[:len(u.open)-1], outer }()
 	v := cty.DynamicVal
 	u.Within(scope.Inner{Closed: true}, func() {
 		if u.Parameters(def.Address(), in.Parameters(), values) {
+			u.overrides(in, def, name)
 			u.body(inner, in.Layers)
 			v = u.results(inner, in, def)
 		}
@@ -52,12 +62,15 @@ func (u *unroller) definition(l *config.Layer, def *config.Block, address, name 
 
 // decoded is the inside of a definition.
 func (u *unroller) decoded(def *config.Block) *config.Network {
-	if in := u.defs[def.Name]; in != nil {
+	if in := u.defs[def]; in != nil {
 		return in
 	}
 	in, list := config.Inside[config.Network](def, nil)
 	u.Add(def.Address(), list)
-	u.defs[def.Name] = in
+	u.defs[def] = in
+	if in.Source != nil {
+		return in
+	}
 	seen := map[string]cty.Value{}
 	for _, b := range in.Inputs {
 		u.fresh(def.Address()+".input."+b.Name, "input", b.Name, b.NameRange, seen)
@@ -160,17 +173,4 @@ func (u *unroller) results(f *frame, in *config.Network, def *config.Block) cty.
 		return all[in.Outputs[0].Name]
 	}
 	return cty.ObjectVal(all)
-}
-
-// definitionOf is the `network` block of a name, nil for none. Inside of a network the names of the pipeline are out of sight.
-func (c *checker) definitionOf(name string) *config.Block {
-	for _, b := range c.cfg.Networks {
-		if b.Name == name {
-			if n := c.defined[name]; n != nil {
-				n.Used = true
-			}
-			return b
-		}
-	}
-	return nil
 }

@@ -25,8 +25,9 @@ type unroller struct {
 	*checker
 	out     program.Network
 	origin  *program.Origin // of the model; it gets the places of the layers' arguments
-	open    []string        // the definitions that are being written out
-	defs    map[string]*config.Network
+	open    []*config.Block // the definitions that are being written out
+	lib     *library        // where the present layers' definitions are
+	defs    map[*config.Block]*config.Network
 	said    map[mistake]bool // what has been reported: a definition's mistakes come once
 	crowded bool
 	depth   int // of once
@@ -56,7 +57,7 @@ func (c *checker) network(part *config.Part, o *program.Origin) (n program.Netwo
 		in, list = config.LayersOf(part)
 		return list
 	})
-	u := &unroller{checker: c, origin: o, defs: map[string]*config.Network{}, said: map[mistake]bool{}}
+	u := &unroller{checker: c, origin: o, lib: c.own(), defs: map[*config.Block]*config.Network{}, said: map[mistake]bool{}}
 	before := len(c.List)
 	f := &frame{address: o.Address, only: scope.Wire(program.InputName), layers: map[string]cty.Value{}}
 	u.inputs(f, in.Inputs)
@@ -283,7 +284,7 @@ func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loo
 			return
 		}
 		_, part := u.opt.Signatures.Signature(program.LayerKind, l.Type)
-		if def := u.definitionOf(l.Type); def != nil && !part {
+		if def := u.find(l.Type); def != nil && !part {
 			v = u.definition(l, def, address, name, from)
 		} else {
 			v = u.part(l, address, name, from)
@@ -334,7 +335,7 @@ func (u *unroller) wires(a *hcl.Attribute, address string) ([]string, bool) {
 // part writes out a layer that is a part.
 func (u *unroller) part(l *config.Layer, address, name string, from []string) cty.Value {
 	if _, known := u.opt.Signatures.Signature(program.LayerKind, l.Type); !known {
-		names := slices.Concat(u.opt.Signatures.Names(program.LayerKind), slices.Collect(maps.Keys(u.defined)))
+		names := slices.Concat(u.opt.Signatures.Names(program.LayerKind), u.lib.names())
 		slices.Sort(names)
 		u.Errorf(diag.UnknownType, scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}, diag.DidYouMean(l.Type, names, "layers"), "there is no layer or network %q", l.Type)
 		return cty.DynamicVal

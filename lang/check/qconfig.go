@@ -68,19 +68,31 @@ func (c *checker) override(o *config.Override, q *program.QConfig, address strin
 	}
 	sel.Range = syntax.Range(o.SelectorRange)
 	out.Selector = sel
-	if o.Activation != nil {
-		a := c.quant(o.Activation, q.Activation, address+".activation", false)
-		out.Activation = &a
-	}
-	if o.Weight != nil {
-		w := c.quant(o.Weight, q.Weight, address+".weight", true)
-		out.Weight = &w
-	}
-	if whole && o.Activation == nil && o.Weight == nil {
-		c.Errorf(diag.MissingBlock, scope.At{Address: address, Subject: out.Origin.Header},
-			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this override overrides nothing")
+	c.overridden(&out, o.Activation, o.Weight, q)
+	if whole {
+		c.saysSomething(&out, "override")
 	}
 	return out
+}
+
+// overridden decodes the blocks of an override of q.
+func (c *checker) overridden(o *program.Override, activation, weight *config.Quant, q *program.QConfig) {
+	if activation != nil {
+		a := c.quant(activation, q.Activation, o.Origin.Address+".activation", false)
+		o.Activation = &a
+	}
+	if weight != nil {
+		w := c.quant(weight, q.Weight, o.Origin.Address+".weight", true)
+		o.Weight = &w
+	}
+}
+
+// saysSomething reports an override without blocks.
+func (c *checker) saysSomething(o *program.Override, word string) {
+	if o.Activation == nil && o.Weight == nil {
+		c.Errorf(diag.MissingBlock, scope.At{Address: o.Origin.Address, Subject: o.Origin.Header},
+			`Say what is different: activation { dtype = "float32" }, weight { … } or both.`, "this %s overrides nothing", word)
+	}
 }
 
 // quant decodes an activation or weight block over what is in force around it.

@@ -128,6 +128,11 @@ func (c *checker) decodeConvert(s *stage, address string) {
 	}
 	v.QConfig = find(c.prog.QConfigs, c.Declared(address, &in.QConfig, "qconfig"), func(q *program.QConfig) string { return q.Name })
 	record(&v.Origin, in.QATMode, in.QConfig)
+	if s.Model != nil && v.QConfig != nil {
+		if n := s.Model.Network(); n != nil {
+			v.Own = n.Overrides
+		}
+	}
 	v.Converters = c.calls(program.ConverterKind, in.Converters, address+".converter")
 	for _, call := range v.Converters {
 		sig, _ := c.opt.Signatures.Signature(program.ConverterKind, call.Type)

@@ -99,6 +99,17 @@ func Decode(files *syntax.Files) (*Pipeline, diag.List) {
 	return &p, list
 }
 
+// DecodeNetworks reads the top level of a file that has networks and nothing else.
+func DecodeNetworks(body *hclsyntax.Body) ([]*Block, diag.List) {
+	var r struct {
+		Networks []*named `hcl:"network,block"`
+	}
+	diags := gohcl.DecodeBody(body, nil, &r)
+	var p Pipeline
+	p.add(&root{Networks: r.Networks})
+	return p.Networks, explain(diags, body, &r, "a file of networks")
+}
+
 func (p *Pipeline) add(r *root) {
 	for _, b := range r.Settings {
 		p.Settings = append(p.Settings, &Block{Keyword: "qpipe", Header: b.Header, Body: b.Body})

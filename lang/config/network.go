@@ -17,10 +17,29 @@ type Layers struct {
 
 // Network is the inside of `network "name" {}`.
 type Network struct {
-	Variables []*named  `hcl:"variable,block"`
-	Inputs    []*Input  `hcl:"input,block"`
-	Layers    []*Layer  `hcl:"layer,block"`
-	Outputs   []*Result `hcl:"output,block"`
+	Source    *hcl.Attribute `hcl:"source,optional"`
+	Variables []*named       `hcl:"variable,block"`
+	Inputs    []*Input       `hcl:"input,block"`
+	Layers    []*Layer       `hcl:"layer,block"`
+	Outputs   []*Result      `hcl:"output,block"`
+	QConfig   *OwnQConfig    `hcl:"qconfig,block"`
+	Overrides []*Override    `hcl:"override,block"`
+}
+
+// OwnQConfig is `qconfig {}` in a network.
+type OwnQConfig struct {
+	Activation *Quant    `hcl:"activation,block"`
+	Weight     *Quant    `hcl:"weight,block"`
+	Header     hcl.Range `hcl:",def_range"`
+}
+
+// Blocks counts what there is besides a source.
+func (n *Network) Blocks() int {
+	count := len(n.Variables) + len(n.Inputs) + len(n.Layers) + len(n.Outputs) + len(n.Overrides)
+	if n.QConfig != nil {
+		count++
+	}
+	return count
 }
 
 // Parameters are the variables of a network.

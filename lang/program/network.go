@@ -8,6 +8,9 @@ type Network struct {
 	Inputs  []NetworkInput // none: one, with the shape of the data's images
 	Layers  []Layer
 	Outputs []NetworkOutput // none: the last layer is the output
+	// Overrides are those that definitions bring, outer ones first, with selectors of nodes of the whole network. They count for
+	// stages with a qconfig only (Convert.Own).
+	Overrides []Override
 }
 
 // NetworkInput is `input "name" {}`: the inputs of the data have their order.

@@ -166,10 +166,11 @@ const (
 
 // Convert is `model_convert_pipeline {}`.
 type Convert struct {
-	QATMode    string   `input:"qat_mode"` // "fuse_bn", "with_bn", "with_bn_reverse_fold"
-	QConfig    *QConfig `input:"qconfig"`
-	Converters []Call   `input:"converter"`
-	Origin     Origin   `input:"-"`
+	QATMode    string     `input:"qat_mode"` // "fuse_bn", "with_bn", "with_bn_reverse_fold"
+	QConfig    *QConfig   `input:"qconfig"`
+	Own        []Override `input:"model_override"` // what the network's definitions say of their nodes; QConfig's overrides win
+	Converters []Call     `input:"converter"`
+	Origin     Origin     `input:"-"`
 }
 
 // Trainer is `trainer {}`. Exactly one of NumEpochs and NumSteps is positive.

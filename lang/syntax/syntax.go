@@ -48,6 +48,7 @@ type Files struct {
 	Folder  bool   // the pipeline is a folder, not a single file
 	Files   []*File
 	sources map[string][]byte
+	more    []string // names of files that others name
 	calls   bool
 	room    room
 }
@@ -63,12 +64,12 @@ func (f *Files) Source(name string) []byte {
 	return f.sources[name]
 }
 
-// SHA256 is the hash of the files' texts.
+// SHA256 is the hash of the texts of the files, and of those read by Include.
 func (f *Files) SHA256() string {
 	h := sha256.New()
-	for _, file := range f.Files {
-		text := f.sources[file.Name]
-		fmt.Fprintln(h, filepath.Base(file.Name), len(text))
+	for _, name := range append(f.Names(), f.more...) {
+		text := f.sources[name]
+		fmt.Fprintln(h, filepath.Base(name), len(text))
 		h.Write(text)
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -187,6 +188,16 @@ func (f *Files) ReadValues(path string, named bool) (*hclsyntax.Body, diag.List)
 		return nil, diag.List{unreadable(path, err)}
 	}
 	return f.AddValues(path, src)
+}
+
+// Include reads a file that a file of the pipeline names, and keeps its source.
+func (f *Files) Include(path string) (*hclsyntax.Body, diag.List) {
+	src, err := text(path, files.Read)
+	if err != nil {
+		return nil, diag.List{unreadable(path, err)}
+	}
+	f.more, f.sources[path] = append(f.more, path), src
+	return f.parse(path, src)
 }
 
 // AutoValues returns the paths of the *.auto.qvars files beside the pipeline, in
