@@ -17,13 +17,10 @@ import (
 )
 
 // library has the networks that layers of one text can name: those of the pipeline, or those of a file that a `source` names.
-type library struct {
-	dir      string // where relative paths begin; "" where each block's own file says it
-	networks []*config.Block
-}
+type library struct{ networks []*config.Block }
 
 // own are the networks of the pipeline.
-func (c *checker) own() *library { return &library{networks: c.cfg.Networks} }
+func (c *checker) own() *library { return &library{c.cfg.Networks} }
 
 // names are those of the networks.
 func (l *library) names() (names []string) {
@@ -122,7 +119,7 @@ func (u *unroller) file(path string, at scope.At) *library {
 	}
 	networks, list := config.DecodeNetworks(body)
 	u.Add(at.Address, list)
-	lib := &library{networks: networks}
+	lib := &library{networks}
 	seen := map[string]*config.Block{}
 	for _, b := range networks {
 		if first := seen[b.Name]; first != nil {
