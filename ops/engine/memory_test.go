@@ -10,7 +10,10 @@ import (
 	"testing"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/norm"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -62,6 +65,7 @@ func TestNeed(t *testing.T) {
 		"resnet":   func() *nn.Graph { return resnet8(t, in, 16) },
 		"random":   func() *nn.Graph { return randomGraph(t, rand.New(rand.NewPCG(5, 5))) },
 		"islands":  func() *nn.Graph { return everyOp(t) },
+		"norms":    func() *nn.Graph { return manyNorms(t) },
 	}
 	islands := map[string][]string{"islands": {"c1", "n2"}}
 	for name, build := range graphs {
@@ -105,6 +109,21 @@ func TestNeed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// manyNorms is a network of normalizations and dropouts.
+func manyNorms(t *testing.T) *nn.Graph {
+	t.Helper()
+	b := nn.NewBuilder(tensor.Shape{H: 20, W: 20, C: 3})
+	x := conv(b, "c", b.Input(), 32, 3, 1)
+	for i, o := range []layer.Op{
+		norm.GroupNorm{Groups: 4, Affine: true}, norm.InstanceNorm{}, norm.LayerNorm{Whole: true, Affine: true}, op.Dropout{P: 0.5}, norm.LayerNorm{},
+	} {
+		x = b.Apply(fmt.Sprint("n", i), o, x)
+	}
+	g, err := b.Graph(b.Linear("fc", b.GlobalAvgPool("pool", x), 2, true))
+	must(t, err)
+	return g
 }
 
 // TestNeedOfLargeBatches grows in proportion beyond what is planned, and never overflows.

@@ -20,6 +20,8 @@ func TestOpsBlameTheirArguments(t *testing.T) {
 		{Reduce{Function: "mean"}, "Axes"},
 		{Softmax{Axis: 3}, "Axis"},
 		{LogSoftmax{Axis: -1}, "Axis"},
+		{Dropout{P: 1}, "P"},
+		{Dropout{P: -0.5}, "P"},
 		{AdaptiveAvgPool{Size: [2]int{-1, 2}}, "Size"},
 		{AdaptiveMaxPool{Size: [2]int{2, 1 << 21}}, "Size"},
 	} {
@@ -40,6 +42,8 @@ func TestDamagedArguments(t *testing.T) {
 	}{
 		{softmaxKind, `{"axis":3}`},
 		{logSoftmaxKind, `{"axis":-1}`},
+		{dropoutKind, `{"p":1}`},
+		{dropoutKind, `{"p":-0.5}`},
 		{reduceKinds[0], `{"input":{"height":6,"width":5,"channels":4}}`},
 		{reduceKinds[1], `{"input":{"height":5,"width":6,"channels":4},"axes":[true,true,true]}`},
 		{adaptiveAvgPoolKind, `{"input":{"height":6,"width":5,"channels":4},"sizes":[0,2]}`},
