@@ -44,6 +44,7 @@ func (in inputs) call(key string, c program.Call, skip string) {
 	in.put(key, c.Type)
 	for path, a := range program.Walk(c.Args) {
 		switch value := a.Value.Interface(); {
+		case a.Before != "" && fmt.Sprint(value) == a.Before: // so that a run of an earlier program is up to date
 		case a.Block:
 			in.put(key+"."+path, a.Labels)
 		case skip == "" || value != skip:

@@ -17,6 +17,7 @@ type Field struct {
 	Network  bool     // a [Network]: the blocks of the part's body are its layers
 	Single   bool     // a list that may be written as its only element
 	OneOf    []string // the only values allowed; empty: any
+	Before   string   // of an argument that was added later: the value, as text, with which everything is as it was before; "" for none
 	Doc      string
 	Type     reflect.Type
 	Index    []int // for [reflect.Value.FieldByIndex]
@@ -85,7 +86,7 @@ func field(f reflect.StructField, tag string, i int) Field {
 		Block:   slices.Contains(options, "block") && holdsBlocks(f.Type),
 		Network: slices.Contains(options, "network") && f.Type == networkType,
 		Single:  slices.Contains(options, "single") && f.Type.Kind() == reflect.Slice,
-		OneOf:   strings.Fields(f.Tag.Get("oneof")), Doc: f.Tag.Get("doc"), Type: f.Type, Index: []int{i},
+		OneOf:   strings.Fields(f.Tag.Get("oneof")), Before: f.Tag.Get("before"), Doc: f.Tag.Get("doc"), Type: f.Type, Index: []int{i},
 	}
 }
 

@@ -25,7 +25,7 @@ type GlyphsArgs struct {
 	Clutter    int     `arg:"clutter,optional" doc:"Largest number of strokes behind the glyph."`
 	Noise      float64 `arg:"noise,optional" doc:"Largest amplitude of the noise on every pixel, as a share of white."`
 	Contrast   float64 `arg:"contrast,optional" doc:"Smallest difference between glyph and background, as a share of white."`
-	Target     string  `arg:"target,optional" oneof:"class mask both" doc:"What is to be found: class is the character; mask is for every pixel 0 (background), or 1 + the character's label where the character covers at least half of it; both are two targets, class and mask."`
+	Target     string  `arg:"target,optional" before:"class" oneof:"class mask both" doc:"What is to be found: class is the character; mask is for every pixel 0 (background), or 1 + the character's label where the character covers at least half of it; both are two targets, class and mask."`
 	Invert     float64 `arg:"invert,optional" doc:"Share of the images with a dark glyph on a light background."`
 }
 

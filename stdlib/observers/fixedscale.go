@@ -10,7 +10,7 @@ import (
 // FixedScaleArgs are the arguments of fixed_scale.
 type FixedScaleArgs struct {
 	Scale     float64 `arg:"scale" doc:"The scale: the value of one quantization step."`
-	ZeroPoint int     `arg:"zero_point,optional" doc:"The code of the value 0. Other than 0 only with scheme = \"affine\"."`
+	ZeroPoint int     `arg:"zero_point,optional" before:"0" doc:"The code of the value 0. Other than 0 only with scheme = \"affine\"."`
 }
 
 // Validate implements the language's check after decoding.
