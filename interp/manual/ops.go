@@ -25,7 +25,7 @@ node. [numerics.md](numerics.md) has the formulas.
 |---|---|
 | layers | the layers of a [network in the pipeline](networks.md) that are this op and nothing else; modules add several |
 | reads | how many values |
-| output | **own**: it has a range, and is quantized. **passes**: codes are passed on as they are, with their scale. **joins**: codes of operands with one scale are passed on, others get a range of its own |
+| output | **own**: it has a range, and is quantized. **passes**: codes are passed on as they are, with their scale. **joins**: codes of operands with one scale are passed on, others get a range of its own. **float32**: values |
 | int8 | **integers**: it reads codes; behind a float32 output it is an island, computed in float32. **also float32**: it passes on float32 values, too. **view**: its output is its operand, nothing is computed |
 | kernels | the kernels that its int8 form calls with the layer's default arguments; each kernel set has them at the speed of its instructions. What else it does is plain Go |
 | MACs | whether its products are counted as multiply-accumulates |
@@ -88,7 +88,7 @@ func reads(k *layer.Kind) string {
 }
 
 func outputs(k *layer.Kind) string {
-	return map[layer.Output]string{layer.Own: "own", layer.Passes: "passes", layer.Joins: "joins"}[k.Output]
+	return map[layer.Output]string{layer.Own: "own", layer.Passes: "passes", layer.Joins: "joins", layer.Values: "float32"}[k.Output]
 }
 
 func int8Form(k *layer.Kind) string {

@@ -36,7 +36,8 @@ func (g *Graph) Islands() []Island {
 	return list
 }
 
-// FloatMACs are the multiply-accumulates of float32 values that the int8 form has for an image, those of islands with integer products left out.
+// FloatMACs are the multiply-accumulates of float32 values that the int8 form has for an image. Of an island whose products are of
+// integers there are none.
 func (g *Graph) FloatMACs() (sum int64) {
 	for _, n := range g.nodes {
 		c := conv(n)
@@ -68,8 +69,9 @@ func (g *Graph) intoIslands() []bool {
 	into := make([]bool, len(g.nodes))
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		n := g.nodes[i]
+		reads := g.island(n) != "" || n.Kind.Floats && into[i]
 		for _, j := range n.In {
-			into[j] = into[j] || g.island(n) != "" || n.Kind.Floats && into[i]
+			into[j] = into[j] || reads
 		}
 	}
 	return into
