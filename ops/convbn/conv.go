@@ -168,16 +168,16 @@ func shape(n *layer.Node, in []tensor.Shape) (tensor.Shape, error) {
 func label(n *layer.Node) string {
 	c, kind := &Of(n).Geom, n.Kind.Name
 	switch {
-	case c.Groups > 1 && c.Groups == c.C:
+	case c.Groups > 1 && c.Groups == c.C && Of(n).Up == nil:
 		kind = "depthwise"
 	case c.Groups > 1:
-		kind = "grouped conv"
+		kind = "grouped " + kind
 	}
-	kind = fmt.Sprintf("%s %d×%d", kind, c.KH, c.KW)
-	if c.StrideH != 1 || c.StrideW != 1 {
-		kind += fmt.Sprintf(" /%d", c.StrideH)
+	stride := [2]int{c.StrideH, c.StrideW}
+	if up := Of(n).Up; up != nil {
+		stride = [2]int{up.StrideH, up.StrideW}
 	}
-	return kind
+	return layer.WindowLabel(kind, [2]int{c.KH, c.KW}, stride, [2]int{c.DilationH, c.DilationW})
 }
 
 func room(n *layer.Node, b *layer.Bench) layer.Room {

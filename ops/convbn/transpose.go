@@ -26,7 +26,7 @@ type ConvTranspose struct {
 	Bias          bool
 }
 
-var transposeKind = weighted(layer.Kind{Name: "conv_transpose", Restore: restoreTranspose, Label: labelTranspose})
+var transposeKind = weighted(layer.Kind{Name: "conv_transpose", Restore: restoreTranspose, Label: label})
 
 // Kind implements layer.Op.
 func (ConvTranspose) Kind() *layer.Kind { return transposeKind }
@@ -125,16 +125,4 @@ func (n *Node) windowTranspose() string {
 	p := &n.Geom
 	return fmt.Sprintf("a transposed kernel of %d×%d, stride %d×%d, padding %d×%d, dilation %d×%d, %d groups",
 		p.KH, p.KW, n.Up.StrideH, n.Up.StrideW, w.Pads[0], w.Pads[1], p.DilationH, p.DilationW, p.Groups)
-}
-
-func labelTranspose(n *layer.Node) string {
-	c := Of(n)
-	s := fmt.Sprintf("%s %d×%d", n.Kind.Name, c.Geom.KH, c.Geom.KW)
-	if c.Geom.Groups > 1 {
-		s = "grouped " + s
-	}
-	if c.Up.StrideH != 1 || c.Up.StrideW != 1 {
-		s += fmt.Sprintf(" /%d", c.Up.StrideH)
-	}
-	return s
 }

@@ -52,6 +52,7 @@ func shaped(name string, of func(a []float64) curve, check func(a []float64) err
 	}
 	if len(numbers) > 0 {
 		k.Restore = k.restore
+		k.Label = func(n *layer.Node) string { return n.Kind.Name + n.Body.(*curveBody).unusual() }
 	}
 	return k
 }
@@ -149,6 +150,16 @@ func (b *curveBody) Attrs() []layer.Attr {
 		}
 	}
 	return []layer.Attr{{Key: "curve", Value: a}}
+}
+
+// unusual lists the numbers that are not the usual ones.
+func (b *curveBody) unusual() (words string) {
+	for i, x := range b.numbers {
+		if b.values[i] != x.usual {
+			words += fmt.Sprintf(" %s %.4g", x.name, b.values[i])
+		}
+	}
+	return words
 }
 
 // Window implements layer.Body.

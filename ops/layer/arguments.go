@@ -28,6 +28,9 @@ func Argued[A Arguments[A]](k Kind) *Kind {
 		b := &argumentBody[A]{name: k.Name}
 		return b, f.Read(k.Name, &b.args)
 	}
+	if k.Label == nil {
+		k.Label = func(n *Node) string { return ArgumentLabel(k.Name, ArgumentsOf[A](n)) }
+	}
 	return &k
 }
 

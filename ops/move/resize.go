@@ -109,6 +109,18 @@ func (a Sampling) at(k, in int) []float32 {
 	return list
 }
 
+// Label implements layer.Labelled: the coordinates' mode and, where it is given, by how much a map grows.
+func (a Sampling) Label(name string) string {
+	name += " " + a.Coordinates
+	if a.Scale != [2]float32{} {
+		name += fmt.Sprintf(" ×%g", a.Scale[0])
+		if a.Scale[1] != a.Scale[0] {
+			name += fmt.Sprintf("×%g", a.Scale[1])
+		}
+	}
+	return name
+}
+
 // ResizeNearest resizes a map, each pixel being one of the operand's: the one at its place, rounded by one of ONNX's
 // nearest modes. PyTorch's "nearest" is asymmetric with floor, the default, and its "nearest-exact" is half_pixel
 // with round_prefer_ceil.

@@ -34,6 +34,7 @@ func (b *Builder) Graph(outs ...Value) (*Graph, error) {
 		}
 	}
 	g := f.graph()
+	g.written = f.apart()
 	if err := g.verify(); err != nil {
 		return nil, err
 	}

@@ -64,6 +64,7 @@ type Graph struct {
 	version    int  // grows where a compiled net is no longer right
 	configured bool // SetQConfig was called
 	target     Target
+	written    *Graph // before fusion, never changed; nil if unknown
 }
 
 // node is a node with what only the passes know of it.

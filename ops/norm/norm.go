@@ -63,6 +63,7 @@ func normalizing(name string, groups bool) *layer.Kind {
 			}
 			return newImages(n, b)
 		},
+		Label: func(n *layer.Node) string { return layer.ArgumentLabel(name, bodyOf(n).args) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer {
 			if bodyOf(n).perPixel() {
 				return newPixels8(n, b)

@@ -12,6 +12,7 @@ type Act struct{ Act kernel.Act }
 var actKind = &layer.Kind{
 	Name: "act", Least: 1, Most: 1, Output: layer.Passes, Role: layer.Clamp, Flat: true, Aligned: true, Floats: true,
 	Shape: layer.Same, Train: newAct, Integer: newAct8,
+	Label: func(n *layer.Node) string { return n.Act.String() },
 }
 
 // Kind implements Op.

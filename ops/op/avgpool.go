@@ -20,7 +20,7 @@ var (
 func averaging(name string, tflite layer.Prescribed) *layer.Kind {
 	return &layer.Kind{
 		Name: name, Least: 1, Most: 1, TFLite: tflite,
-		Shape: poolShape, Restore: restorePool, Room: avgPoolRoom,
+		Shape: poolShape, Restore: restorePool, Room: avgPoolRoom, Label: poolLabel,
 		Train: newAvgPool, Integer: newAvgPool8,
 	}
 }

@@ -20,7 +20,7 @@ var (
 func maximum(name string) *layer.Kind {
 	return &layer.Kind{
 		Name: name, Least: 1, Most: 1, Output: layer.Passes,
-		Shape: poolShape, Restore: restorePool, Room: maxPoolRoom,
+		Shape: poolShape, Restore: restorePool, Room: maxPoolRoom, Label: poolLabel,
 		Train: newMaxPool, Integer: newMaxPool8,
 	}
 }

@@ -52,6 +52,17 @@ func (p *poolBody) attrs() poolAttrs {
 	return a
 }
 
+// poolLabel is the op with its window; a single window has no stride.
+func poolLabel(n *layer.Node) string {
+	g := &n.Body.(*poolBody).Geom
+	dh, dw := g.Dilation()
+	stride := [2]int{g.StrideH, g.StrideW}
+	if g.OH*g.OW == 1 {
+		stride = [2]int{1, 1}
+	}
+	return layer.WindowLabel(n.Kind.Name, [2]int{g.KH, g.KW}, stride, [2]int{dh, dw})
+}
+
 // Window implements Body.
 func (p *poolBody) Window() string {
 	g := p.Geom
