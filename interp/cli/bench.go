@@ -70,6 +70,7 @@ func (a *app) benchCmd() *cobra.Command {
 	fl.BoolVar(&f.once, "once", false, "only load the model, run it once and say how long that took")
 	fl.BoolVar(&f.json, "json", false, "as JSON")
 	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
+	_ = cmd.RegisterFlagCompletionFunc("model", completeModel)
 	return cmd
 }
 

@@ -20,6 +20,20 @@ func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return blockNames(args, "stage"), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeModel offers the names of the models of the pipeline on the command line.
+func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return blockNames(args, "model"), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeDataset offers the data sets of the pipeline on the command line.
+func completeDataset(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, name := range blockNames(args, "dataset") {
+		names = append(names, "dataset."+name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // blockNames are the names of the pipeline's blocks of a type. They are read from the text only, so completion also
 // works for a file with mistakes, or with variables that have no value yet.
 func blockNames(args []string, block string) []string {

@@ -77,14 +77,11 @@ func completeEval(cmd *cobra.Command, args []string, word string) ([]string, cob
 }
 
 // completeData offers the data sets of the pipeline, which comes after the model.
-func completeData(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	if len(args) > 0 {
-		for _, name := range blockNames(args[1:], "dataset") {
-			names = append(names, "dataset."+name)
-		}
+func completeData(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return completeDataset(cmd, args[1:], word)
 }
 
 func (a *app) eval(f evalFlags, model string, args []string) error {

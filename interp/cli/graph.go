@@ -1,63 +1,126 @@
 package cli
 
 import (
+	"io"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/command"
-	"qpipe/interp/graph"
+	"qpipe/interp/draw"
 	"qpipe/interp/view"
 	"qpipe/lang/diag"
 )
 
-const aboutGraph = `Draw the stage graph: what runs after what, what each stage reads and leaves.
+const aboutGraph = `Draw the stage graph: what runs after what, what each stage reads and leaves. With
+-model, draw a network: its layers with ops, shapes, parameters and multiply-
+accumulates (MACs), as they are written; with -fused, the nodes that they become;
+with -stage, the nodes of a stage's model: what its converters, qconfig and target
+make of the network, with the types, and what becomes of each BN.
 
-  text     a tree for people (default)
-  dot      for Graphviz: qpipe graph -format=dot x.hcl | dot -Tsvg
+  text     a tree of stages, a table of layers (default)
+  dot      for Graphviz: qpipe graph -format=dot x.hcl | dot -Tpdf
   mermaid  for pages that render it
+  svg      an image
 
--json prints it as data.`
+A network is built for the data of the first stage that uses it, or for -data.
+-json prints everything as data.`
+
+// graphFlags are the flags of `qpipe graph`.
+type graphFlags struct {
+	inputs
+	format, model, stage, data string
+	fused, json                bool
+	depth                      int
+}
 
 func (a *app) graphCmd() *cobra.Command {
-	var in inputs
-	var format string
-	var asJSON bool
+	var f graphFlags
 	cmd := &cobra.Command{
-		Use:               "graph [PIPELINE]",
-		Short:             "Draw the stage graph",
-		Long:              aboutGraph,
+		Use:   "graph [PIPELINE]",
+		Short: "Draw the stage graph or a network",
+		Long:  aboutGraph,
+		Example: `  qpipe graph pipelines/quickstart.hcl
+  qpipe graph -model net pipelines/quickstart.hcl
+  qpipe graph -model net -fused -depth 1 pipelines/clothing10_resnet20.hcl
+  qpipe graph -stage qat -format=svg pipelines/quickstart.hcl > qat.svg`,
 		ValidArgsFunction: completePipeline,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.graph(in, args, format, asJSON) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.graph(f, args) },
 	}
-	in.register(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, dot or mermaid")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "dot", "mermaid"}, cobra.ShellCompDirectiveNoFileComp))
+	fl := cmd.Flags()
+	f.register(fl)
+	fl.BoolVar(&f.json, "json", false, "as JSON")
+	fl.StringVar(&f.format, "format", "text", "`FORMAT`: text, dot, mermaid or svg")
+	fl.StringVar(&f.model, "model", "", "the network of the model of this `NAME`")
+	fl.StringVar(&f.stage, "stage", "", "the network of the stage of this `NAME`, as the stage has it")
+	fl.BoolVar(&f.fused, "fused", false, "the network after fusion")
+	fl.StringVar(&f.data, "data", "", "the network for this data set, `dataset.NAME`")
+	fl.IntVar(&f.depth, "depth", 0, "of a network: make one of all layers with this `NUMBER` of parts of their names in common")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(graphFormats(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("model", completeModel)
+	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
+	_ = cmd.RegisterFlagCompletionFunc("data", completeDataset)
 	return cmd
 }
 
-func (a *app) graph(in inputs, args []string, format string, asJSON bool) error {
-	draw := map[string]func(*view.Sheet, *graph.Plan){"text": (*view.Sheet).Stages, "dot": (*view.Sheet).DOT, "mermaid": (*view.Sheet).Mermaid}[format]
-	if draw == nil {
-		return command.Wrong("-format must be text, dot or mermaid, not %q", format)
+func graphFormats() []string { return []string{"text", "dot", "mermaid", "svg"} }
+
+// check refuses flags that do not go together.
+func (f graphFlags) check() error {
+	network := f.model != "" || f.stage != ""
+	switch {
+	case !slices.Contains(graphFormats(), f.format):
+		return command.Wrong("-format must be text, dot, mermaid or svg, not %q", f.format)
+	case f.depth < 0:
+		return command.Wrong("-depth must not be negative")
+	case !network && (f.fused || f.data != "" || f.depth > 0):
+		return command.Wrong("-fused, -data and -depth are about a network: name it with -model")
+	case f.stage != "" && f.data != "":
+		return command.Wrong("-data does not go with -stage, which has its own data")
+	}
+	return nil
+}
+
+func (a *app) graph(f graphFlags, args []string) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	path, err := one(args)
 	if err != nil {
 		return err
 	}
-	l, err := a.sound(path, in, asJSON)
+	if f.model != "" || f.stage != "" {
+		return a.networkGraph(f, path)
+	}
+	l, err := a.sound(path, f.inputs, f.json)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if f.json {
 		return a.writeJSON(graphDocument{diag.FormatVersion, l.program.Name, view.StageItems(l.plan), l.report(nil)})
 	}
 	s := a.sheet()
-	draw(s, l.plan)
-	to := a.Out
-	if format != "text" {
-		to = a.out.Raw()
+	s.Stages(l.plan)
+	return a.draw(f.format, s, view.StageDiagram(l.plan))
+}
+
+// draw prints the text, or draws the diagram.
+func (a *app) draw(format string, text *view.Sheet, d *draw.Diagram) error {
+	drawing, err := "", error(nil)
+	switch format {
+	case "text":
+		_, err = a.Out.Write(text.Bytes())
+		return err
+	case "dot":
+		drawing = d.DOT()
+	case "mermaid":
+		drawing = d.Mermaid()
+	default:
+		if drawing, err = d.SVG(); err != nil {
+			return err
+		}
 	}
-	_, err = to.Write(s.Bytes())
+	_, err = io.WriteString(a.out.Raw(), drawing)
 	return err
 }
 

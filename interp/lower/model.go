@@ -31,6 +31,18 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 		return g
 	}
 	l.models[key] = nil
+	built := l.build(m, f)
+	if built == nil {
+		return nil
+	}
+	l.classes(m, f, built.Graph)
+	l.normalized(m, f, built.Inputs)
+	l.models[key] = built.Graph
+	return built.Graph
+}
+
+// build builds a model for the data. It returns nil after a mistake, which it reports, or which lang/check has reported.
+func (l *lowerer) build(m *program.Model, f *graph.Feed) *part.Built {
 	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil {
 		return nil
 	}
@@ -43,10 +55,7 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 		l.misfit(m, f, err)
 		return nil
 	}
-	l.classes(m, f, built.Graph)
-	l.normalized(m, f, built.Inputs)
-	l.models[key] = built.Graph
-	return built.Graph
+	return built
 }
 
 // folder returns the file system of a folder; root is relative to the pipeline's folder.
@@ -76,7 +85,9 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 		Code: diag.ModelMisfit, Subject: at, Address: m.Origin.Address,
 		Summary: fmt.Sprintf("%s: %v", m.Type, err),
 		Detail:  fmt.Sprintf("The model is built for images of %s.", f.Spec.InputText()),
-		Related: []diag.Related{{Message: "where the images come from", Range: f.Set.Origin.Header}},
+	}
+	if f.Set != nil {
+		d.Related = []diag.Related{{Message: "where the images come from", Range: f.Set.Origin.Header}}
 	}
 	panics(&d, err)
 	var shape *nn.ShapeError

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qpipe/interp/console"
+	"qpipe/interp/draw"
 	"qpipe/interp/graph"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
@@ -144,35 +145,18 @@ func reads(s *graph.Stage, from string) string {
 	return strings.Join(what, ", ")
 }
 
-// DOT draws the stages for Graphviz.
-func (s *Sheet) DOT(p *graph.Plan) {
-	fmt.Fprintf(s, "digraph %q {\n  rankdir = LR\n  node [shape = box, style = rounded]\n", p.Program.Name)
-	for _, st := range p.Stages {
-		fmt.Fprintf(s, "  %q [label = %q]\n", st.Name, st.Name+"\n"+does(st))
-	}
-	for _, st := range p.Stages {
-		for _, r := range st.Reads {
-			fmt.Fprintf(s, "  %q -> %q [label = %q]\n", r.Name, st.Name, reads(st, r.Name))
-		}
-	}
-	fmt.Fprintln(s, "}")
-}
-
-// Mermaid draws the stages for pages that render it.
-func (s *Sheet) Mermaid(p *graph.Plan) {
-	fmt.Fprintln(s, "flowchart LR")
+// StageDiagram is a box for each stage.
+func StageDiagram(p *graph.Plan) *draw.Diagram {
+	d := &draw.Diagram{Name: p.Program.Name, Across: true, ID: "s"}
 	index := map[*graph.Stage]int{}
 	for i, st := range p.Stages {
 		index[st] = i
-		fmt.Fprintf(s, "  s%d[\"%s<br/>%s\"]\n", i, st.Name, does(st))
+		d.Boxes = append(d.Boxes, draw.Box{Name: st.Name, Lines: []string{st.Name, does(st)}})
 	}
-	for _, st := range p.Stages {
+	for i, st := range p.Stages {
 		for _, r := range st.Reads {
-			if what := reads(st, r.Name); what != "" {
-				fmt.Fprintf(s, "  s%d -->|%s| s%d\n", index[r], what, index[st])
-			} else {
-				fmt.Fprintf(s, "  s%d --> s%d\n", index[r], index[st])
-			}
+			d.Edges = append(d.Edges, draw.Edge{From: index[r], To: i, Label: reads(st, r.Name)})
 		}
 	}
+	return d
 }

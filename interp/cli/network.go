@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"qpipe/interp/command"
+	"qpipe/interp/console"
+	"qpipe/interp/lower"
+	"qpipe/interp/view"
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
+
+// networkDocument is what `graph -model -json` prints.
+type networkDocument struct {
+	FormatVersion string `json:"format_version"`
+	Program       string `json:"program"`
+	*view.NetworkItem
+	diag.Items
+}
+
+// networkGraph prints a network. It does so for a pipeline with mistakes, too, as long as the network can be built.
+func (a *app) networkGraph(f graphFlags, path string) error {
+	l := a.lower(path, f.inputs)
+	if l.program == nil {
+		_, err := a.shown(l, f.json)
+		return err
+	}
+	n, err := f.network(l)
+	if err != nil {
+		return err
+	}
+	if f.json && n != nil {
+		return cmp.Or(a.writeJSON(networkDocument{diag.FormatVersion, l.program.Name, n, l.report(nil)}), failed(l.diags))
+	}
+	if _, err = a.shown(l, f.json); n == nil {
+		return err
+	}
+	s := a.sheet()
+	s.Network(n)
+	return cmp.Or(a.draw(f.format, s, view.NetworkDiagram(n)), err)
+}
+
+// network is what the flags choose; nil if it cannot be built, for which l has the reason.
+func (f graphFlags) network(l *loaded) (*view.NetworkItem, error) {
+	of := view.Shown{Fused: f.fused, Depth: f.depth}
+	var model *program.Model
+	var err error
+	if f.stage != "" {
+		if of.Stage = l.plan.Stage(f.stage); of.Stage == nil {
+			var have []string
+			for _, s := range l.plan.Stages {
+				have = append(have, s.Name)
+			}
+			return nil, command.Wrong("-stage: the pipeline has no stage %q%s", f.stage, console.DidYouMean(f.stage, have, ""))
+		}
+		if model = of.Stage.Stage.Model; model == nil {
+			return nil, nil // which is a mistake that has been reported
+		}
+	}
+	if model, err = modelNamed(l.program, f.model, model); err != nil {
+		return nil, err
+	}
+	var data *program.Dataset
+	if of.Stage != nil {
+		data = cmp.Or(of.Stage.Train, of.Stage.Val)
+	} else if f.data != "" {
+		if data, err = dataNamed(l.program, f.data); err != nil {
+			return nil, err
+		}
+	}
+	built, list := lower.Build(l.plan, model, data)
+	l.add(list)
+	switch {
+	case built == nil && l.diags.HasErrors():
+		return nil, nil
+	case built == nil:
+		return nil, command.Wrong("no stage uses model.%s, and its inputs have no shapes of their own: name data for it, as -data dataset.NAME", model.Name)
+	case built.Graph == nil || of.Stage != nil && of.Stage.Model == nil:
+		return nil, nil
+	}
+	of.Network = built
+	return view.NewNetwork(of), nil
+}
+
+// modelNamed finds the model that -model names; without the flag it is the stage's.
+func modelNamed(p *program.Program, name string, ofStage *program.Model) (*program.Model, error) {
+	if name == "" {
+		return ofStage, nil
+	}
+	var all []string
+	for _, m := range p.Models {
+		all = append(all, m.Name)
+	}
+	i := slices.Index(all, name)
+	switch {
+	case i < 0:
+		return nil, command.Wrong("-model: the pipeline has no model %q%s", name, console.DidYouMean(name, all, ""))
+	case ofStage != nil && p.Models[i] != ofStage:
+		return nil, command.Wrong("-stage: its model is %q, not %q", ofStage.Name, name)
+	}
+	return p.Models[i], nil
+}
+
+// add adds diagnostics that are not there yet.
+func (l *loaded) add(list diag.List) {
+	for _, d := range list {
+		same := func(o *diag.Diagnostic) bool {
+			return o.Code == d.Code && o.Summary == d.Summary && fmt.Sprint(o.Subject) == fmt.Sprint(d.Subject)
+		}
+		if !slices.ContainsFunc(l.diags, same) {
+			l.diags = append(l.diags, d)
+		}
+	}
+	l.diags = l.diags.Sorted()
+}
