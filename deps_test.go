@@ -54,9 +54,11 @@ var policy = []struct {
 	{"qpipe/interp/graph", "qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "the plan and its rules: they read what lowering has built, and no files"},
 	{"qpipe/interp/lower", "qpipe/interp/graph qpipe/interp/part qpipe/interp/stage qpipe/interp/checkpoint qpipe/interp/artifact qpipe/lang/program qpipe/lang/diag qpipe/ops/... qpipe/lang/files", "it makes the plan; whoever runs one needs no lowering"},
 	{"qpipe/interp/bench", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/... qpipe/lang/files", "it measures what other rooms build"},
+	{"qpipe/interp/draw", "", "boxes and edges, whatever they are"},
 	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it reads nothing itself"},
 	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/...", "the pages are about the language, the parts, and the tables of types, targets and ops, which it tries"},
-	{"qpipe/interp/command", "qpipe/interp/console github.com/spf13/cobra/... github.com/spf13/pflag", "command lines, whatever the verbs are"},
+	{"qpipe/interp/complete", "qpipe/lang/files qpipe/lang/syntax github.com/spf13/cobra/...", "what a shell offers: the names in a text, which may be unfinished"},
+	{"qpipe/interp/command", "qpipe/interp/console qpipe/lang/check qpipe/lang/program github.com/spf13/cobra/... github.com/spf13/pflag", "command lines, whatever the verbs are"},
 	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag", "the only room that reads the command line"},
 	{"qpipe/interp/...", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "interp acts: it never sees HCL, and parts come as a Catalog"},
 

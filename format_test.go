@@ -18,6 +18,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
 	"qpipe/interp/runs"
+	"qpipe/interp/view"
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
@@ -71,6 +72,9 @@ func TestFormatPage(t *testing.T) {
 	dump := keys{}
 	dump.fields(reflect.TypeFor[artifact.DumpIndex]())
 	page.same(t, "A dump", dump)
+	network := keys{}
+	network.fields(reflect.TypeFor[view.NetworkItem]())
+	page.same(t, "A network as JSON", network)
 }
 
 // twoOutputs is a network with two outputs.

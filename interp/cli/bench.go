@@ -13,6 +13,7 @@ import (
 
 	"qpipe/interp/bench"
 	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/interp/console"
 	"qpipe/lang/program"
 	"qpipe/ops/kernel"
@@ -34,7 +35,7 @@ kernel set itself reaches on single large convolutions.`
 
 // benchFlags are the flags of `qpipe bench`.
 type benchFlags struct {
-	inputs
+	command.Inputs
 	batches, threads []int
 	what             []string
 	stages, models   []string
@@ -59,7 +60,7 @@ func (a *app) benchCmd() *cobra.Command {
 		RunE:              func(_ *cobra.Command, args []string) error { return a.bench(f, args[0]) },
 	}
 	fl := cmd.Flags()
-	f.register(fl)
+	f.Register(fl)
 	fl.Var(countsFlag{&f.batches, bench.MostBatch}, "batch", "`NUMBERS` of images at a time, as 1,64 (default: 1 and a large one)")
 	fl.Var(countsFlag{&f.threads, program.MostThreads}, "threads", "`NUMBERS` of threads, as 1,2 (default: all cores)")
 	fl.StringSliceVar(&f.what, "what", nil, "what to measure: `FORMS` among float, fuse_bn, with_bn, with_bn_reverse_fold and int8 (default all)")
@@ -69,8 +70,8 @@ func (a *app) benchCmd() *cobra.Command {
 	fl.BoolVar(&f.layers, "layers", false, "also what every node costs")
 	fl.BoolVar(&f.once, "once", false, "only load the model, run it once and say how long that took")
 	fl.BoolVar(&f.json, "json", false, "as JSON")
-	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
-	_ = cmd.RegisterFlagCompletionFunc("model", completeModel)
+	_ = cmd.RegisterFlagCompletionFunc("stage", complete.Stage)
+	_ = cmd.RegisterFlagCompletionFunc("model", complete.Model)
 	return cmd
 }
 
@@ -186,7 +187,7 @@ func (a *app) subjects(lab *bench.Lab, f benchFlags, word string) ([]*bench.Subj
 		}
 		return []*bench.Subject{s}, nil
 	}
-	l, err := a.staged(word, f.inputs, f.json)
+	l, err := a.staged(word, f.Inputs, f.json)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (a *app) benchWorker(f workerFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(batchFlag(f.batch, 0, bench.MostBatch), threadsFlag(f.threads)); err != nil {
+	if err := cmp.Or(command.Batch(f.batch, 0, bench.MostBatch), command.Threads(f.threads)); err != nil {
 		return err
 	}
 	if f.threads == 0 {

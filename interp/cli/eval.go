@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/interp/console"
 	"qpipe/interp/eval"
 	"qpipe/lang/diag"
@@ -35,7 +36,7 @@ docs/format.md describes them.`
 
 // evalFlags are the flags of `qpipe eval`.
 type evalFlags struct {
-	inputs
+	command.Inputs
 	data, out, dump        string
 	images, batch, threads int
 	ema, json              bool
@@ -55,7 +56,7 @@ func (a *app) evalCmd() *cobra.Command {
 		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0], args[1:]) },
 	}
 	fl := cmd.Flags()
-	f.register(fl)
+	f.Register(fl)
 	fl.StringVar(&f.data, "data", "", "the data set, as `dataset.NAME`")
 	fl.StringVar(&f.out, "out", "", "`FOLDER` of the run, for a reference (default runs/<name of the pipeline>)")
 	fl.IntVar(&f.images, "images", 0, "the first `NUMBER` of images (default: all)")
@@ -71,7 +72,7 @@ func (a *app) evalCmd() *cobra.Command {
 // completeEval offers models, then pipelines.
 func completeEval(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
-		return completePipeline(cmd, args, word)
+		return complete.Pipeline(cmd, args, word)
 	}
 	return []string{"safetensors"}, cobra.ShellCompDirectiveFilterFileExt
 }
@@ -81,7 +82,7 @@ func completeData(cmd *cobra.Command, args []string, word string) ([]string, cob
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return completeDataset(cmd, args[1:], word)
+	return complete.Dataset(cmd, args[1:], word)
 }
 
 func (a *app) eval(f evalFlags, model string, args []string) error {
@@ -91,7 +92,7 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	if f.images < 0 {
 		return command.Wrong("-images must not be negative")
 	}
-	if err := cmp.Or(batchFlag(f.batch, 1, program.MostImages), threadsFlag(f.threads)); err != nil {
+	if err := cmp.Or(command.Batch(f.batch, 1, program.MostImages), command.Threads(f.threads)); err != nil {
 		return err
 	}
 	path, err := one(args)
@@ -102,7 +103,7 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.checked(path, f.inputs, f.json)
+	l, err := a.checked(path, f.Inputs, f.json)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/lang/diag"
 	"qpipe/lang/syntax"
 )
@@ -31,7 +32,7 @@ func (a *app) fmtCmd() *cobra.Command {
 		Short:             "Format pipeline files",
 		Long:              aboutFmt,
 		Example:           "  qpipe fmt pipelines/\n  qpipe fmt -check -diff -recursive .\n  qpipe fmt - < draft.hcl",
-		ValidArgsFunction: completePipeline,
+		ValidArgsFunction: complete.Pipeline,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.format(f, args) },
 	}
 	fl := cmd.Flags()

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/interp/draw"
 	"qpipe/interp/view"
 	"qpipe/lang/diag"
@@ -28,7 +29,7 @@ A network is built for the data of the first stage that uses it, or for -data.
 
 // graphFlags are the flags of `qpipe graph`.
 type graphFlags struct {
-	inputs
+	command.Inputs
 	format, model, stage, data string
 	fused, json                bool
 	depth                      int
@@ -44,11 +45,11 @@ func (a *app) graphCmd() *cobra.Command {
   qpipe graph -model net pipelines/quickstart.hcl
   qpipe graph -model net -fused -depth 1 pipelines/clothing10_resnet20.hcl
   qpipe graph -stage qat -format=svg pipelines/quickstart.hcl > qat.svg`,
-		ValidArgsFunction: completePipeline,
+		ValidArgsFunction: complete.Pipeline,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.graph(f, args) },
 	}
 	fl := cmd.Flags()
-	f.register(fl)
+	f.Register(fl)
 	fl.BoolVar(&f.json, "json", false, "as JSON")
 	fl.StringVar(&f.format, "format", "text", "`FORMAT`: text, dot, mermaid or svg")
 	fl.StringVar(&f.model, "model", "", "the network of the model of this `NAME`")
@@ -57,9 +58,9 @@ func (a *app) graphCmd() *cobra.Command {
 	fl.StringVar(&f.data, "data", "", "the network for this data set, `dataset.NAME`")
 	fl.IntVar(&f.depth, "depth", 0, "of a network: make one of all layers with this `NUMBER` of parts of their names in common")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(graphFormats(), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("model", completeModel)
-	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
-	_ = cmd.RegisterFlagCompletionFunc("data", completeDataset)
+	_ = cmd.RegisterFlagCompletionFunc("model", complete.Model)
+	_ = cmd.RegisterFlagCompletionFunc("stage", complete.Stage)
+	_ = cmd.RegisterFlagCompletionFunc("data", complete.Dataset)
 	return cmd
 }
 
@@ -92,7 +93,7 @@ func (a *app) graph(f graphFlags, args []string) error {
 	if f.model != "" || f.stage != "" {
 		return a.networkGraph(f, path)
 	}
-	l, err := a.sound(path, f.inputs, f.json)
+	l, err := a.sound(path, f.Inputs, f.json)
 	if err != nil {
 		return err
 	}

@@ -42,21 +42,21 @@ func one(args []string) (string, error) {
 }
 
 // load reads and checks the pipeline at path.
-func (a *app) load(path string, in inputs) *loaded {
+func (a *app) load(path string, in command.Inputs) *loaded {
 	l := &loaded{path: path}
 	if l.files, l.diags = syntax.Parse(path); l.diags.HasErrors() {
 		return l
 	}
 	var more diag.List
 	l.program, more = check.Check(l.files, check.Options{
-		Signatures: a.catalog, Vars: in.all(), Env: a.Environ, Version: version,
+		Signatures: a.catalog, Vars: in.All(), Env: a.Environ, Version: version,
 	})
 	l.diags = append(l.diags, more...)
 	return l
 }
 
 // checked loads a pipeline for a verb that needs no networks, shows its mistakes, and fails if there are any.
-func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
+func (a *app) checked(path string, in command.Inputs, asJSON bool) (*loaded, error) {
 	l := a.load(path, in)
 	err := failed(l.diags)
 	switch {
@@ -70,7 +70,7 @@ func (a *app) checked(path string, in inputs, asJSON bool) (*loaded, error) {
 
 // lower loads the pipeline and lowers it. A pipeline with mistakes is lowered as far as possible, so that all of them
 // are shown at once.
-func (a *app) lower(path string, in inputs) *loaded {
+func (a *app) lower(path string, in command.Inputs) *loaded {
 	l := a.load(path, in)
 	if l.program == nil {
 		return l
@@ -100,7 +100,7 @@ func (l *loaded) nothing() *diag.Diagnostic {
 }
 
 // staged is sound for a verb that needs stages: a pipeline without one is an error.
-func (a *app) staged(path string, in inputs, asJSON bool) (*loaded, error) {
+func (a *app) staged(path string, in command.Inputs, asJSON bool) (*loaded, error) {
 	l := a.lower(path, in)
 	l.insist()
 	return a.shown(l, asJSON)
@@ -139,7 +139,7 @@ func (a *app) collectSooner() {
 
 // sound lowers the pipeline, shows its diagnostics, and fails if there is an error. With asJSON it shows only errors;
 // warnings are part of the document that the caller prints.
-func (a *app) sound(path string, in inputs, asJSON bool) (*loaded, error) {
+func (a *app) sound(path string, in command.Inputs, asJSON bool) (*loaded, error) {
 	return a.shown(a.lower(path, in), asJSON)
 }
 

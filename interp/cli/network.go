@@ -23,7 +23,7 @@ type networkDocument struct {
 
 // networkGraph prints a network. It does so for a pipeline with mistakes, too, as long as the network can be built.
 func (a *app) networkGraph(f graphFlags, path string) error {
-	l := a.lower(path, f.inputs)
+	l := a.lower(path, f.Inputs)
 	if l.program == nil {
 		_, err := a.shown(l, f.json)
 		return err

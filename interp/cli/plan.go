@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/complete"
 	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/interp/view"
@@ -27,16 +28,16 @@ func (a *app) planCmd() *cobra.Command {
 		Short:             "Show what a run would do, and why",
 		Long:              aboutPlan,
 		Example:           "  qpipe plan pipelines/mnist.hcl\n  qpipe plan -detailed-exitcode -json pipelines/mnist.hcl",
-		ValidArgsFunction: completePipeline,
+		ValidArgsFunction: complete.Pipeline,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.showPlan(f, args, detailed, nodes) },
 	}
 	fl := cmd.Flags()
-	f.register(fl)
+	f.Register(fl)
 	f.choose(fl)
 	fl.BoolVar(&f.json, "json", false, "as JSON")
 	fl.BoolVar(&nodes, "nodes", false, "every node, also those that no override selects")
 	fl.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if something would run")
-	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
+	_ = cmd.RegisterFlagCompletionFunc("stage", complete.Stage)
 	return cmd
 }
 
@@ -55,7 +56,7 @@ func (a *app) showPlan(f runFlags, args []string, detailed, nodes bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.staged(path, f.inputs, f.json)
+	l, err := a.staged(path, f.Inputs, f.json)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/interp/console"
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
@@ -39,7 +40,7 @@ over. A stage that is no longer in the pipeline keeps its files and its metrics.
 
 // runFlags are the flags of `qpipe run`.
 type runFlags struct {
-	inputs
+	command.Inputs
 	out     string
 	stages  []string
 	force   bool
@@ -63,17 +64,17 @@ func (a *app) runCmd() *cobra.Command {
   qpipe run -stage qat -force pipelines/mnist.hcl
   qpipe run --resume pipelines/mnist.hcl
   qpipe run -json pipelines/mnist.hcl | jq 'select(.event == "absorb")'`,
-		ValidArgsFunction: completePipeline,
+		ValidArgsFunction: complete.Pipeline,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.run(f, args) },
 	}
 	fl := cmd.Flags()
-	f.register(fl)
+	f.Register(fl)
 	f.choose(fl)
 	fl.StringVar(&f.resume, "resume", "", "continue an interrupted run, from the newest intact checkpoint or from this `CHECKPOINT`")
 	fl.Lookup("resume").NoOptDefVal = newest
 	fl.IntVar(&f.threads, "threads", 0, "`NUMBER` of threads (default: the pipeline's setting, else all cores); never changes a result")
 	fl.BoolVar(&f.json, "json", false, "print every event as a line of JSON")
-	_ = cmd.RegisterFlagCompletionFunc("stage", completeStage)
+	_ = cmd.RegisterFlagCompletionFunc("stage", complete.Stage)
 	return cmd
 }
 
@@ -90,7 +91,7 @@ func (a *app) run(f runFlags, args []string) error {
 	if f.force && f.resume != "" {
 		return command.Wrong("-force starts over, and --resume continues: give one of them")
 	}
-	if err := threadsFlag(f.threads); err != nil {
+	if err := command.Threads(f.threads); err != nil {
 		return err
 	}
 	a.threads = f.threads
@@ -112,9 +113,9 @@ func (a *app) run(f runFlags, args []string) error {
 // runnable is sound for a run: with -json the errors are a line as well, the last one.
 func (a *app) runnable(path string, f runFlags) (*loaded, error) {
 	if !f.json {
-		return a.staged(path, f.inputs, false)
+		return a.staged(path, f.Inputs, false)
 	}
-	l := a.lower(path, f.inputs)
+	l := a.lower(path, f.Inputs)
 	l.insist()
 	if err := failed(l.diags); err != nil {
 		return nil, cmp.Or(a.jsonEnd(l, f.out, outcome{}, 0), err)
@@ -252,7 +253,7 @@ func (a *app) resumeCommand(l *loaded, f runFlags) string {
 		words = append(words, "-chdir", console.Quote(a.chdir))
 	}
 	words = append(words, "run", "--resume")
-	words = append(words, f.words()...)
+	words = append(words, f.Words()...)
 	if f.out != "" {
 		words = append(words, "-out", console.Quote(f.out))
 	}

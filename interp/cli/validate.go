@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qpipe/interp/command"
+	"qpipe/interp/complete"
 	"qpipe/interp/console"
 	"qpipe/lang/diag"
 )
@@ -20,7 +22,7 @@ Each PIPELINE is a .hcl file, or a folder whose .hcl files are one pipeline; wit
 one, the current folder. The exit code is 0 if all are valid (warnings allowed), else 1.`
 
 func (a *app) validateCmd() *cobra.Command {
-	var in inputs
+	var in command.Inputs
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "validate [PIPELINE…]",
@@ -29,15 +31,15 @@ func (a *app) validateCmd() *cobra.Command {
 		Example: `  qpipe validate pipelines/mnist.hcl
   qpipe validate -var data_dir=data/mnist pipelines/*.hcl
   qpipe validate -json pipelines/mnist.hcl | jq .diagnostics`,
-		ValidArgsFunction: completePipeline,
+		ValidArgsFunction: complete.Pipeline,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.validate(in, args, asJSON) },
 	}
-	in.register(cmd.Flags())
+	in.Register(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the diagnostics as JSON")
 	return cmd
 }
 
-func (a *app) validate(in inputs, args []string, asJSON bool) error {
+func (a *app) validate(in command.Inputs, args []string, asJSON bool) error {
 	if len(args) == 0 {
 		path, err := one(args)
 		if err != nil {

@@ -61,11 +61,15 @@ func (d *Diagram) groups() *group {
 	return root
 }
 
-// prune takes the boxes out of inner groups of one box.
+// prune takes the boxes out of inner groups of one box. Of frames right around each other the outer one stays.
 func (g *group) prune() {
 	kept := g.inner[:0]
 	for _, in := range g.inner {
-		if in.prune(); in.size > 1 {
+		in.prune()
+		if len(in.boxes) == 0 && len(in.inner) == 1 {
+			in.boxes, in.inner = in.inner[0].boxes, in.inner[0].inner
+		}
+		if in.size > 1 {
 			kept = append(kept, in)
 		} else {
 			g.boxes = append(g.boxes, in.boxes...)

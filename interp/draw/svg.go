@@ -120,11 +120,10 @@ func (c *chart) labels(b *strings.Builder) {
 	}
 }
 
-// labelAt is where the label of an edge begins: beside the middle of its last part.
+// labelAt is where the label of an edge begins: beside its end.
 func (c *chart) labelAt(i int) (x, y float64) {
-	r := c.routes[i]
-	a, b := &c.vertices[r[max(len(r)-2, 0)]], &c.vertices[r[len(r)-1]]
-	return (a.x+b.x)/2 + 5, c.tops[b.layer] - between/2 + 4
+	v := &c.vertices[c.routes[i][len(c.routes[i])-1]]
+	return v.x + 6, c.tops[v.layer] - 5
 }
 
 // num is a number with at most one decimal.

@@ -100,7 +100,11 @@ func (n *NetworkItem) sum(g *nn.Graph, depth int) {
 		n.Outputs = append(n.Outputs, PortItem{o.Label, o.Name, []int{o.Shape.H, o.Shape.W, o.Shape.C}})
 	}
 	if depth > 0 {
-		n.Layers = grouped(n.Layers, outs, depth)
+		thing := "layer"
+		if n.Fused {
+			thing = "node"
+		}
+		n.Layers = grouped(n.Layers, outs, depth, thing)
 	}
 }
 
@@ -202,7 +206,7 @@ func absorber(s *graph.Stage) string {
 }
 
 // grouped makes one item of the layers whose names have their first parts in common, in the place of the first of them.
-func grouped(list []LayerItem, outs map[string]bool, depth int) []LayerItem {
+func grouped(list []LayerItem, outs map[string]bool, depth int, thing string) []LayerItem {
 	of, read := map[string]string{}, map[string]bool{} // the group of a layer; whether another one reads it
 	for _, l := range list {
 		of[l.Name] = key(l.Name, depth)
@@ -229,20 +233,20 @@ func grouped(list []LayerItem, outs map[string]bool, depth int) []LayerItem {
 		}
 	}
 	for i := range groups {
-		groups[i].tell(list)
+		groups[i].tell(list, thing)
 	}
 	return groups
 }
 
 // tell describes a group: as its layer, if it is only one.
-func (g *LayerItem) tell(list []LayerItem) {
-	g.Label = console.Count(len(g.Members), "layer")
-	if len(g.Members) > 1 {
+func (l *LayerItem) tell(list []LayerItem, thing string) {
+	l.Label = console.Count(len(l.Members), thing)
+	if len(l.Members) > 1 {
 		return
 	}
-	l := list[slices.IndexFunc(list, func(l LayerItem) bool { return l.Name == g.Members[0] })]
-	l.Name, l.Inputs = g.Name, g.Inputs
-	*g = l
+	only := list[slices.IndexFunc(list, func(o LayerItem) bool { return o.Name == l.Members[0] })]
+	only.Name, only.Inputs = l.Name, l.Inputs
+	*l = only
 }
 
 // key is the beginning of a name: so many of its parts.

@@ -63,7 +63,7 @@ func (n *NetworkItem) rows() [][]string {
 }
 
 // fused names the layers that are fused with a layer.
-func (l LayerItem) fused() string {
+func (l *LayerItem) fused() string {
 	if l.Op == "" || len(l.Members) < 2 {
 		return ""
 	}
@@ -86,7 +86,7 @@ func seenFrom(name string, others []string) string {
 }
 
 // shapes is the shape of the output, or those that other layers read.
-func (l LayerItem) shapes() string {
+func (l *LayerItem) shapes() string {
 	var words []string
 	for _, s := range l.Shapes {
 		words = append(words, shapeText(s))

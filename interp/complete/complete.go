@@ -1,4 +1,5 @@
-package cli
+// Package complete has what a shell offers while a command line is typed: files, and the names of a pipeline's blocks.
+package complete
 
 import (
 	"errors"
@@ -9,24 +10,24 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// completePipeline offers .hcl files and folders.
-func completePipeline(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// Pipeline offers .hcl files and folders.
+func Pipeline(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeStage offers the names of the stages of the pipeline on the command
+// Stage offers the names of the stages of the pipeline on the command
 // line.
-func completeStage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func Stage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return blockNames(args, "stage"), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeModel offers the names of the models of the pipeline on the command line.
-func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// Model offers the names of the models of the pipeline on the command line.
+func Model(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return blockNames(args, "model"), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeDataset offers the data sets of the pipeline on the command line.
-func completeDataset(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// Dataset offers the data sets of the pipeline on the command line.
+func Dataset(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, name := range blockNames(args, "dataset") {
 		names = append(names, "dataset."+name)
@@ -37,8 +38,12 @@ func completeDataset(_ *cobra.Command, args []string, _ string) ([]string, cobra
 // blockNames are the names of the pipeline's blocks of a type. They are read from the text only, so completion also
 // works for a file with mistakes, or with variables that have no value yet.
 func blockNames(args []string, block string) []string {
-	path, err := one(args)
-	if err != nil {
+	path := "."
+	switch len(args) {
+	case 0:
+	case 1:
+		path = args[0]
+	default:
 		return nil
 	}
 	if f, err := files.Open(path); err == nil {

@@ -1,37 +1,37 @@
-package cli
+package command
 
 import (
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"qpipe/interp/command"
 	"qpipe/interp/console"
 	"qpipe/lang/check"
 )
 
-// inputs are the values for the pipeline's variables, in the order of the command line. A later one wins, whether it
+// Inputs are the values for the pipeline's variables, in the order of the command line. A later one wins, whether it
 // comes from -var or from -var-file.
-type inputs struct{ given *[]check.Var }
+type Inputs struct{ given *[]check.Var }
 
-func (in *inputs) register(f *pflag.FlagSet) {
+// Register adds the flags.
+func (in *Inputs) Register(f *pflag.FlagSet) {
 	in.given = new([]check.Var)
 	f.Var(varFlag{in.given}, "var", "set a variable: `NAME=VALUE` (repeatable; also: QPIPE_VAR_NAME in the environment)")
 	f.Var(varFileFlag{in.given}, "var-file", "set the variables in this `FILE` (repeatable; *.auto.qvars beside the pipeline are read automatically)")
 }
 
-// all returns what was given.
-func (in inputs) all() []check.Var {
+// All returns what was given.
+func (in Inputs) All() []check.Var {
 	if in.given == nil {
 		return nil
 	}
 	return *in.given
 }
 
-// words returns the flags in a form that can be typed again.
-func (in inputs) words() []string {
+// Words returns the flags in a form that can be typed again.
+func (in Inputs) Words() []string {
 	var words []string
-	for _, v := range in.all() {
+	for _, v := range in.All() {
 		if v.File != "" {
 			words = append(words, "-var-file", console.Quote(v.File))
 		} else {
@@ -47,7 +47,7 @@ type varFlag struct{ given *[]check.Var }
 func (f varFlag) Set(s string) error {
 	name, value, ok := strings.Cut(s, "=")
 	if !ok || name == "" {
-		return command.Wrong("want NAME=VALUE, got %q", s)
+		return Wrong("want NAME=VALUE, got %q", s)
 	}
 	*f.given = append(*f.given, check.Var{Name: name, Value: value})
 	return nil
@@ -61,7 +61,7 @@ type varFileFlag struct{ given *[]check.Var }
 
 func (f varFileFlag) Set(s string) error {
 	if s == "" {
-		return command.Wrong("want the name of a file")
+		return Wrong("want the name of a file")
 	}
 	*f.given = append(*f.given, check.Var{File: s})
 	return nil

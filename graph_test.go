@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"qpipe/interp/cli"
+	"qpipe/stdlib"
+)
+
+var graphCall = regexp.MustCompile("(?ms)^```text\n\\$ qpipe (graph .*?) networks\\.hcl\n(.*?)^```$")
+
+// TestNetworksOnPages: what docs/networks.md shows of its first pipeline is what the program prints.
+func TestNetworksOnPages(t *testing.T) {
+	page := string(read("docs/networks.md"))
+	file := filepath.Join(t.TempDir(), "networks.hcl")
+	must(t, os.WriteFile(file, []byte(fence.FindStringSubmatch(page)[1]), 0o600))
+	calls := graphCall.FindAllStringSubmatch(page, -1)
+	if len(calls) < 2 {
+		t.Fatal("the page shows no network")
+	}
+	for _, call := range calls {
+		var out, errs bytes.Buffer
+		code := cli.Main(append(strings.Fields(call[1]), file), cli.Streams{Out: &out, Err: &errs}, stdlib.Catalog())
+		if code != 0 || out.String() != call[2] {
+			t.Errorf("qpipe %s: exit code %d, %s, and prints\n%s", call[1], code, &errs, &out)
+		}
+	}
+}
