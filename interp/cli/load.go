@@ -71,6 +71,7 @@ func (a *app) checked(path string, in command.Inputs, asJSON bool) (*loaded, err
 // lower loads the pipeline and lowers it. A pipeline with mistakes is lowered as far as possible, so that all of them
 // are shown at once.
 func (a *app) lower(path string, in command.Inputs) *loaded {
+	defer a.collect(reading)()
 	l := a.load(path, in)
 	if l.program == nil {
 		return l
@@ -130,11 +131,16 @@ func (a *app) machine() stage.Machine {
 // needs.
 const garbage = 25
 
-// collectSooner sets the garbage collector to the percentage garbage, unless the environment has its own.
-func (a *app) collectSooner() {
-	if a.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
+// reading is the same while a pipeline is read and checked: that takes some MiB and is over before they are worth collecting.
+const reading = 400
+
+// collect sets the garbage collector to a percentage, unless the environment has its own. The result sets it back.
+func (a *app) collect(percent int) (back func()) {
+	if a.Getenv("GOGC") != "" {
+		return func() {}
 	}
+	before := debug.SetGCPercent(percent)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // sound lowers the pipeline, shows its diagnostics, and fails if there is an error. With asJSON it shows only errors;
