@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,6 +151,9 @@ func TestWrittenNets(t *testing.T) {
 		{"U-Net", uNet, masks, "with_bn_reverse_fold", "up1", 17},
 	} {
 		t.Run(c.name+", "+c.mode, func(t *testing.T) {
+			if c.name == "MobileNetV2" && c.mode != "with_bn_reverse_fold" && os.Getenv("QPIPE_LONG") == "" {
+				t.Skip("takes seconds: set QPIPE_LONG=1 (make long)")
+			}
 			dir := t.TempDir()
 			s := defaultSlots()
 			s["model"], s["mode"] = c.model, fmt.Sprintf("qat_mode = %q", c.mode)

@@ -95,8 +95,8 @@ func (s shown) data() string {
 func (s shown) args(t *testing.T) []string {
 	t.Helper()
 	if s.data() == "" {
-		if testing.Short() || strings.HasSuffix(s.name, ".hcl") && os.Getenv("QPIPE_LONG") == "" {
-			t.Skip("takes seconds: set QPIPE_LONG=1, or run `make accept`")
+		if testing.Short() || strings.HasSuffix(s.name, ".hcl") {
+			t.Skip("`make accept` runs it")
 		}
 		return nil
 	}
@@ -119,7 +119,7 @@ func TestPagesAreSound(t *testing.T) {
 var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.\w*accuracy > 0\.\d`)
 
 // TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of the tests. The files in
-// pipelines are run by `make accept`, and here with QPIPE_LONG.
+// pipelines are run by `make accept`, those on real data here.
 // Each has an assert block about the accuracy that it reaches, so the exit code shows whether it does.
 func TestPagesRun(t *testing.T) {
 	for _, s := range pages(t) {
