@@ -8,7 +8,9 @@ dequantize nodes around float operators, which ONNX Runtime turns into integer o
 and NET.qop_u8 and NET.qop_s8 (integer operators by name), with activations of that
 type. Weights are PyTorch's random ones with BatchNorm folded, int8 per output channel;
 biases are int32; activations have one scale and zero point each, from random images.
-A ReLU is the lower end of its input's range. Models that exist are left alone.
+A ReLU is the lower end of its input's range. A curve's input and output both have codes;
+between them qdq computes in float32, and qop with integers as far as there are such
+operators (QLinearSigmoid, QLinearMul). Models that exist are left alone.
 """
 import os
 import sys
@@ -29,7 +31,7 @@ FORMS = ["float", "qdq_u8", "qdq_s8", "qop_u8", "qop_s8"]
 
 def observe(name):
     """Weights and biases by layer, and the range of every value on random images:
-    of the layers by their index, of a convolution before an addition by "conv3"."""
+    of the layers by their index, before an addition or a curve by "conv3"."""
     net = torch_worker.fused(torch_worker.settled(name), False)
     weights, ranges, out = {}, {}, {}
 
@@ -41,14 +43,13 @@ def observe(name):
         out[-1] = note(-1, torch_worker.images(net, 8, 3))
         for i, (part, (op, inputs, _)) in enumerate(zip(net.parts, net.plan)):
             args = [out[j] for j in inputs]
-            if op == "fc":
-                weights[i] = part.weight.numpy(), part.bias.numpy()
-                args[0] = args[0].flatten(1)
-            if op == "conv":
-                conv = part.body[0]
-                conv = conv[0] if isinstance(conv, torch.nn.Sequential) else conv
-                weights[i] = conv.weight.detach().numpy(), conv.bias.detach().numpy()
-                if len(inputs) == 2:
+            if op in ("conv", "fc"):
+                if op == "fc":
+                    args[0] = args[0].flatten(1)
+                first = part.body[0]
+                first = first[0] if isinstance(first, torch.nn.Sequential) else first
+                weights[i] = first.weight.detach().numpy(), first.bias.detach().numpy()
+                if len(inputs) == 2 or part.curve is not None:
                     note("conv%d" % i, part.body(args[0]))
             out[i] = note(i, part(*args))
     return weights, ranges
@@ -66,6 +67,17 @@ class Writer:
     def node(self, op, inputs, output, domain="", **attributes):
         self.nodes.append(helper.make_node(op, inputs, [output], domain=domain, **attributes))
         return output
+
+    def sigmoid(self, x, y, hard):
+        if hard:
+            return self.node("HardSigmoid", [x], y, alpha=1 / 6, beta=0.5)
+        return self.node("Sigmoid", [x], y)
+
+    def curve(self, act, x, y):
+        """A curve of floats."""
+        if act.endswith("sigmoid"):
+            return self.sigmoid(x, y, act == "hard_sigmoid")
+        return self.node("Mul", [x, self.sigmoid(x, y + ".gate", act == "hard_swish")], y)
 
     def window(self, a):
         d = dict(kernel_shape=[a["k"]] * 2, strides=[a["s"]] * 2, pads=[a["p"]] * 4)
@@ -92,15 +104,24 @@ class Float(Writer):
                 v = self.node("Conv", [x[0], self.const(y + ".w", w), self.const(y + ".b", b)], y + ".conv", **self.window(a))
                 if len(x) == 2:
                     v = self.node("Add", [v, x[1]], y + ".add")
-                value[i] = self.node("Relu", [v], y) if a["act"] else v
+                value[i] = self.act(a["act"], v, y)
             elif op == "max":
                 value[i] = self.node("MaxPool", x, y, **self.window(a))
             elif op == "mean":
                 value[i] = self.node("GlobalAveragePool", x, y)
+            elif op == "mul":
+                value[i] = self.node("Mul", x, y)
             else:
                 w, b = self.weights[i]
-                flat = self.node("Flatten", x, y + ".flat")
-                value[i] = self.node("Gemm", [flat, self.const(y + ".w", w), self.const(y + ".b", b)], "y", transB=1)
+                flat = self.node("Flatten", x, y + ".flat") if i and self.spec.list[i - 1][0] != "fc" else x[0]
+                out = "y" if i == len(self.spec.list) - 1 else y + ".gemm"
+                v = self.node("Gemm", [flat, self.const(y + ".w", w), self.const(y + ".b", b)], out, transB=1)
+                value[i] = self.act(a["act"], v, y)
+
+    def act(self, act, x, y):
+        if not act:
+            return x
+        return self.node("Relu", [x], y) if act == "relu" else self.curve(act, x, y)
 
 
 class Quantized(Writer):
@@ -140,26 +161,38 @@ class Quantized(Writer):
         for i, (op, inputs, a) in enumerate(self.spec.list):
             x, y = [value[j] for j in inputs], "t%d" % i
             if op == "conv":
-                relu = a["act"]
-                v = self.conv(i, x[0], self.range(y + ".conv", "conv%d" % i if len(x) == 2 else i, relu and len(x) == 1), a)
-                value[i] = v if len(x) == 1 else self.add(v, x[1], self.range(y, i, relu))
+                relu, curve = a["act"] == "relu", a["act"] not in ("", "relu")
+                v = self.conv(i, x[0], self.range(y + ".conv", "conv%d" % i if len(x) == 2 or curve else i, relu and len(x) == 1), a)
+                v = v if len(x) == 1 else self.add(v, x[1], self.range(y, i, relu))
+                value[i] = self.curved(a["act"], v, i, y) if curve else v
             elif op == "max":
                 value[i] = self.plain("MaxPool", x[0], self.like(y, x[0]), **self.window(a))
             elif op == "mean":
                 value[i] = self.mean(x[0], self.range(y, i))
+            elif op == "mul":
+                value[i] = self.mul(x[0], x[1], self.range(y, i))
             else:
-                flat = self.plain("Flatten", x[0], self.like(y + ".flat", x[0]))
-                value[i] = self.linear(i, flat, self.range(y, i))
+                flat = x[0]
+                if i and self.spec.list[i - 1][0] != "fc":
+                    flat = self.plain("Flatten", x[0], self.like(y + ".flat", x[0]))
+                v = self.linear(i, flat, self.range(y + ".gemm", "conv%d" % i if a["act"] else i))
+                value[i] = self.curved(a["act"], v, i, y) if a["act"] else v
         last = value[len(self.spec.list) - 1]
         self.node("DequantizeLinear", [last, *self.params[last][:2]], "y")
 
-
-class QDQ(Quantized):
     def back(self, codes):
         return self.node("DequantizeLinear", [codes, *self.params[codes][:2]], "%s.f%d" % (codes, len(self.nodes)))
 
     def to(self, value, codes):
         return self.node("QuantizeLinear", [value, *self.params[codes][:2]], codes)
+
+
+class QDQ(Quantized):
+    def curved(self, act, x, i, y):
+        return self.to(self.curve(act, self.back(x), y + ".out"), self.range(y, i))
+
+    def mul(self, x, z, y):
+        return self.to(self.node("Mul", [self.back(x), self.back(z)], y + ".out"), y)
 
     def dequantized(self, i, y, x):
         w, b, scale = self.integers(i, y, x)
@@ -183,6 +216,20 @@ class QDQ(Quantized):
 
 
 class QOp(Quantized):
+    def curved(self, act, x, i, y):
+        if act.endswith("sigmoid"):
+            return self.gate(act == "hard_sigmoid", x, self.range(y, i))
+        self.ranges["gate%d" % i] = 0.0, 1.0
+        return self.mul(x, self.gate(act == "hard_swish", x, self.range(y + ".gate", "gate%d" % i)), self.range(y, i))
+
+    def gate(self, hard, x, y):
+        if hard:
+            return self.to(self.sigmoid(self.back(x), y + ".out", True), y)
+        return self.node("QLinearSigmoid", [x, *self.params[x][:2], *self.params[y][:2]], y, domain="com.microsoft")
+
+    def mul(self, x, z, y):
+        return self.node("QLinearMul", [x, *self.params[x][:2], z, *self.params[z][:2], *self.params[y][:2]], y, domain="com.microsoft")
+
     def conv(self, i, x, y, a):
         w, b, _ = self.integers(i, y, x)
         return self.node("QLinearConv", [x, *self.params[x][:2], *w, *self.params[y][:2], b], y, **self.window(a))

@@ -29,7 +29,6 @@ PYTHON = os.environ.get("PEERS_PYTHON", "/usr/bin/python3")
 # glibc gives freed pages back at once, which costs PyTorch a twentieth: not a fair comparison.
 KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 FORMS = ["with_bn", "with_bn_reverse_fold", "fuse_bn"]
-TRAINED = nets.NAMES[:4]
 
 
 class Bench:
@@ -86,6 +85,12 @@ class Bench:
 
     def torch(self, name, *words, isa="", threads=1):
         return (name, [PYTHON, os.path.join(HERE, "torch_worker.py"), *map(str, words), "--threads", str(threads)], self.isa(isa, KEEP_PAGES))
+
+    def training(self, net, form, threads):
+        return self.qpipe("train", net, form, "--batch", nets.TRAINED[net], "--threads", threads)
+
+    def torch_training(self, name, net, form, *words, threads=1):
+        return self.torch(name, "train", net, form, "--batch", nets.TRAINED[net], *words, isa=self.isas[0], threads=threads)
 
     def onnx(self, name, model, batch, threads):
         return (name, [os.path.join(self.out, "ort_worker"), self.ort, model, "batch=%d" % batch, "threads=%d" % threads], None)
@@ -170,14 +175,13 @@ def conv(b):
 
 
 def overhead(b):
-    head("A quantized training step over a float one, batch 64", "threads", "net", "program", *FORMS)
+    head("A quantized training step over a float one", "threads", "net", "program", *FORMS)
     for threads in b.a.threads:
-        for net in TRAINED:
+        for net in nets.TRAINED:
             if not b.kept(net):
                 continue
-            own = [("float", b.qpipe("train", net, "float", "--threads", threads)[1], None)]
-            own += [(f, b.qpipe("train", net, f, "--threads", threads)[1], None) for f in FORMS]
-            torch = [b.torch(f, "train", net, f, "--channels-last", isa=b.isas[0], threads=threads) for f in ["float"] + FORMS]
+            own = [(f, b.training(net, f, threads)[1], None) for f in ["float"] + FORMS]
+            torch = [b.torch_training(f, net, f, "--channels-last", threads=threads) for f in ["float"] + FORMS]
             for program, specs in (("qpipe", own), ("PyTorch, channels last", torch)):
                 r = {x["name"]: x for x in b.compare(specs, threads, rounds=min(b.rounds, 5))}
                 if "float" in r:
@@ -202,17 +206,15 @@ def line(b, results, *cells):
 
 
 def train(b):
-    head("Training step, batch 64", "threads", "net", "form", "qpipe ms", "images/s", "best peer ms", "ratio", "all peers: ms (ratio)")
+    head("Training step", "threads", "net", "batch", "form", "qpipe ms", "images/s", "best peer ms", "ratio", "all peers: ms (ratio)")
     for threads in b.a.threads:
-        for net in TRAINED:
+        for net in nets.TRAINED:
             for form in ["float"] + FORMS:
                 if not b.kept(net, form):
                     continue
-                specs = [b.qpipe("train", net, form, "--threads", threads)]
-                for isa in b.isas[:1]:
-                    specs += [b.torch("PyTorch", "train", net, form, isa=isa, threads=threads),
-                              b.torch("PyTorch channels last", "train", net, form, "--channels-last", isa=isa, threads=threads)]
-                line(b, b.compare(specs, threads), threads, net, form)
+                specs = [b.training(net, form, threads), b.torch_training("PyTorch", net, form, threads=threads),
+                         b.torch_training("PyTorch channels last", net, form, "--channels-last", threads=threads)]
+                line(b, b.compare(specs, threads), threads, net, nets.TRAINED[net], form)
 
 
 def infer_specs(b, net, batch, threads, quick=False):
@@ -239,12 +241,11 @@ def infer(b):
 def memory(b):
     head("Peak memory while running, MiB (while setting up), 1 thread", "work", "net", "batch", "qpipe", "peers")
     cases = [("infer", net, batch, infer_specs(b, net, batch, 1, True)) for net in nets.NAMES if b.kept(net) for batch in (1, nets.LARGE_BATCH[net])]
-    for net in TRAINED:
+    for net in nets.TRAINED:
         for form in ("float", "with_bn_reverse_fold"):
             if b.kept(net, form):
-                cases.append(("train " + form, net, 64, [
-                    b.qpipe("train", net, form, "--threads", 1),
-                    b.torch("PyTorch channels last", "train", net, form, "--channels-last", isa=b.isas[0])]))
+                cases.append(("train " + form, net, nets.TRAINED[net], [
+                    b.training(net, form, 1), b.torch_training("PyTorch channels last", net, form, "--channels-last")]))
     for work, net, batch, specs in cases:
         specs = [(n, c, {k: v for k, v in (e or {}).items() if k not in KEEP_PAGES}) for n, c, e in specs]
         r = b.compare(specs, 1, turn=0.02, rounds=1)

@@ -32,26 +32,57 @@ except ImportError as e:
 warnings.filterwarnings("ignore")
 
 
-class Unit(nn.Module):
-    """Convolution, BatchNorm [, + another value] [, ReLU]."""
+class Curve(nn.Module):
+    """An activation that is quantized by itself."""
 
-    def __init__(self, a, plus):
+    def __init__(self, act, integers):
         super().__init__()
-        self.act, self.add = a["act"], FloatFunctional() if plus else None
-        body = [nn.Conv2d(a["ci"], a["co"], a["k"], a["s"], a["p"], groups=a["g"], bias=False), nn.BatchNorm2d(a["co"])]
-        if self.act and not plus:
+        self.mul = None
+        if act == "silu" and integers:  # PyTorch has no SiLU of integers
+            act, self.mul = "sigmoid", FloatFunctional()
+        self.act = {"hard_swish": nn.Hardswish, "hard_sigmoid": nn.Hardsigmoid, "silu": nn.SiLU, "sigmoid": nn.Sigmoid}[act]()
+        self.of_result = nn.Identity()
+
+    def forward(self, x):
+        y = self.act(x)
+        return self.of_result(y if self.mul is None else self.mul.mul(x, y))
+
+
+class Unit(nn.Module):
+    """Convolution and BatchNorm, or linear layer [, + another value] [, activation]."""
+
+    def __init__(self, op, a, plus, integers):
+        super().__init__()
+        act = a["act"]
+        self.relu, self.add = act == "relu", FloatFunctional() if plus else None
+        self.curve = Curve(act, integers) if act not in ("", "relu") else None
+        if op == "fc":
+            body = [nn.Linear(a["ci"], a["co"])]
+        else:
+            body = [nn.Conv2d(a["ci"], a["co"], a["k"], a["s"], a["p"], groups=a["g"], bias=not a["bn"])]
+            body += [nn.BatchNorm2d(a["co"])] if a["bn"] else []
+        if self.relu and not plus:
             body.append(nn.ReLU())
         self.body = nn.Sequential(*body)
 
     def forward(self, x, plus=None):
         y = self.body(x)
-        if self.add is None:
-            return y
-        return self.add.add_relu(y, plus) if self.act else self.add.add(y, plus)
+        if self.add is not None:
+            y = self.add.add_relu(y, plus) if self.relu else self.add.add(y, plus)
+        return y if self.curve is None else self.curve(y)
+
+
+class Mul(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mul = FloatFunctional()
+
+    def forward(self, x, gate):
+        return self.mul.mul(x, gate)
 
 
 class Net(nn.Module):
-    def __init__(self, name):
+    def __init__(self, name, integers=False):
         super().__init__()
         spec = nets.make(name)
         self.image, self.plan, parts = spec.image, [], []
@@ -60,14 +91,12 @@ class Net(nn.Module):
             last.update({x: i for x in inputs})
         for i, (op, inputs, a) in enumerate(spec.list):
             self.plan.append((op, inputs, [x for x in inputs if last[x] == i and x >= 0]))
-            if op == "conv":
-                parts.append(Unit(a, len(inputs) == 2))
+            if op in ("conv", "fc"):
+                parts.append(Unit(op, a, len(inputs) == 2, integers))
             elif op == "max":
                 parts.append(nn.MaxPool2d(a["k"], a["s"], a["p"]))
-            elif op == "mean":
-                parts.append(nn.AdaptiveAvgPool2d(1))
             else:
-                parts.append(nn.Linear(a["ci"], a["co"]))
+                parts.append(nn.AdaptiveAvgPool2d(1) if op == "mean" else Mul())
         self.parts = nn.ModuleList(parts)
         self.quant, self.dequant = tq.QuantStub(), tq.DeQuantStub()
 
@@ -87,24 +116,24 @@ class WithBN(nn.Module):
 
     def __init__(self, body, config):
         super().__init__()
-        self.conv, self.bn, self.act = body[0], body[1], len(body) == 3
+        self.conv, self.bn, self.relu = body[0], body[1], len(body) == 3
         self.of_weight, self.of_result = config.weight(), config.activation()
         self.qconfig = None
 
     def forward(self, x):
         c = self.conv
         y = self.bn(F.conv2d(x, self.of_weight(c.weight), None, c.stride, c.padding, c.dilation, c.groups))
-        return self.of_result(F.relu(y) if self.act else y)
+        return self.of_result(F.relu(y) if self.relu else y)
 
 
 def images(net, n, seed):
     return torch.randn(n, *net.image, generator=torch.Generator().manual_seed(seed))
 
 
-def settled(name):
+def settled(name, integers=False):
     """A network whose BatchNorms have seen images, in evaluation."""
     torch.manual_seed(1)
-    net = Net(name).train()
+    net = Net(name, integers).train()
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     for m in norms:
         m.momentum = 1.0
@@ -118,7 +147,7 @@ def settled(name):
 def fused(net, training):
     fuse = tq.fuse_modules_qat if training else tq.fuse_modules
     for unit in net.modules():
-        if isinstance(unit, Unit):
+        if isinstance(unit, Unit) and len(unit.body) > 1:
             fuse(unit.body, [str(i) for i in range(len(unit.body))], inplace=True)
     return net
 
@@ -141,15 +170,19 @@ def trainable(name, form):
         if form == "with_bn_reverse_fold":
             net = fused(net, True)
         else:
-            for unit in [u for u in net.modules() if isinstance(u, Unit)]:
+            for unit in [u for u in net.modules() if isinstance(u, Unit) and any(isinstance(m, nn.BatchNorm2d) for m in u.body)]:
                 unit.body = WithBN(unit.body, config)
     net.train().qconfig = config
-    return tq.prepare_qat(net, inplace=True)
+    net = tq.prepare_qat(net, inplace=True)
+    for curve in [m for m in net.modules() if isinstance(m, Curve)]:
+        curve.act = type(curve.act)()  # without what PyTorch may have put behind it
+        curve.of_result = config.activation()
+    return net
 
 
 def quantized(name, engine):
     torch.backends.quantized.engine = engine
-    net = fused(settled(name), False)
+    net = fused(settled(name, True), False)
     net.qconfig = tq.QConfig(activation=tq.MinMaxObserver.with_args(dtype=torch.quint8, reduce_range=False),
                              weight=tq.default_per_channel_weight_observer)
     tq.prepare(net, inplace=True)

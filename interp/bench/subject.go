@@ -37,6 +37,7 @@ func nets() []net {
 	mobile := func(strides string, classes int) map[string]any {
 		return map[string]any{"act": "relu", "strides": strides, "num_classes": classes}
 	}
+	classes := map[string]any{"strides": "imagenet", "num_classes": 1000}
 	return []net{
 		{"lenet", "LeNet5", nil, grey, 64},
 		{"convnet", "ConvNet", nil, grey, 64},
@@ -45,6 +46,8 @@ func nets() []net {
 		{"resnet18", "ResNet", resnet(18, "imagenet", 1000), large, 32},
 		{"mnv2", "MobileNetV2", mobile("imagenet", 1000), large, 32},
 		{"resnet50", "ResNet", resnet(50, "imagenet", 1000), large, 32},
+		{"mnv3s", "MobileNetV3", classes, large, 32},
+		{"effb0", "EfficientNet", classes, large, 32},
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 const aboutBench = `Measure how fast this machine trains and runs networks: whole steps and, with
 -layers, every node. NET is
 
-  a name        lenet, convnet, resnet18c, mnv2c, resnet18, mnv2 or resnet50
+  a name        lenet, convnet, resnet18c, mnv2c, resnet18, mnv2, resnet50, mnv3s or effb0
   a pipeline    a .hcl file: its models, or those that -stage and -model choose
   a model       an int8 model, measured as it is, or a checkpoint
 
