@@ -22,6 +22,8 @@ NAMES = ["lenet", "convnet", "resnet18c", "mnv2c", "resnet18", "mnv2", "resnet50
 LARGE_BATCH = {n: 64 for n in NAMES[:4]} | {n: 32 for n in NAMES[4:]}
 # Those of which training is compared, and the batch.
 TRAINED = {n: 64 for n in NAMES[:4]} | {"mnv3s": 32, "effb0": 8}
+# PyTorch's engine for integers where onednn is not the fastest: it is twenty times slower there.
+ENGINE = {"mnv3s": "x86", "effb0": "x86"}
 ACTS = ("relu", "hard_swish", "hard_sigmoid", "silu", "sigmoid")
 
 

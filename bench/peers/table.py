@@ -224,7 +224,7 @@ def infer_specs(b, net, batch, threads, quick=False):
         if form != "float" and not (quick and form == "qdq_s8"):
             specs.append(b.onnx("ORT " + form, path, batch, threads))
     for isa in b.isas:
-        specs.append(b.torch(b.label("PyTorch", isa), "infer", net, "int8", "--trace", "--batch", batch, isa=isa, threads=threads))
+        specs.append(b.torch(b.label("PyTorch", isa), "infer", net, "int8", "--trace", "--batch", batch, "--engine", nets.ENGINE.get(net, "onednn"), isa=isa, threads=threads))
     return specs
 
 
