@@ -13,7 +13,7 @@ import (
 
 // hostileVerbs are the other command lines that read a pipeline's text.
 func hostileVerbs() []string {
-	return []string{"validate -json", "fmt -check -diff", "fmt", "plan", "plan -json -nodes", "graph", "graph -format=dot"}
+	return []string{"validate -json", "fmt -check -diff", "fmt", "plan", "plan -json -nodes", "graph", "graph -format=dot", "graph -model=m -format=svg"}
 }
 
 // TestHostileTextsOfVerbs gives the families of hostile texts to every other verb that reads a pipeline, with the

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 
 	"qpipe/interp/command"
 	"qpipe/interp/complete"
+	"qpipe/interp/console"
 	"qpipe/interp/draw"
 	"qpipe/interp/view"
 	"qpipe/lang/diag"
@@ -118,7 +120,7 @@ func (a *app) draw(format string, text *view.Sheet, d *draw.Diagram) error {
 		drawing = d.Mermaid()
 	default:
 		if drawing, err = d.SVG(); err != nil {
-			return err
+			return fmt.Errorf("the graph of %s: %w; -depth makes one box of a module", console.Count(len(d.Boxes), "box"), err)
 		}
 	}
 	_, err = io.WriteString(a.out.Raw(), drawing)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -36,7 +37,7 @@ func (a *app) networkGraph(f graphFlags, path string) error {
 		return cmp.Or(a.writeJSON(networkDocument{diag.FormatVersion, l.program.Name, n, l.report(nil)}), failed(l.diags))
 	}
 	if _, err = a.shown(l, f.json); n == nil {
-		return err
+		return cmp.Or(err, errors.New("the network cannot be built"))
 	}
 	s := a.sheet()
 	s.Network(n)

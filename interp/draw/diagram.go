@@ -110,10 +110,10 @@ func (d *Diagram) dotGroup(b *strings.Builder, g *group, indent string) {
 	}
 }
 
+var dotEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
 // dotQuoted is a text as Graphviz reads it.
-func dotQuoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
-}
+func dotQuoted(s string) string { return `"` + dotEscapes.Replace(s) + `"` }
 
 // Mermaid is the diagram in Mermaid's language.
 func (d *Diagram) Mermaid() string {
@@ -147,9 +147,9 @@ func (d *Diagram) mermaidGroup(b *strings.Builder, g *group, indent string, fram
 	}
 }
 
+var mermaidEscapes = strings.NewReplacer(
+	"\n", "<br/>", "#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "`", "#96;", "|", "#124;", `\`, "#92;",
+)
+
 // mermaidQuoted is a text as Mermaid reads it: what means something there is written as an entity.
-func mermaidQuoted(s string) string {
-	return strings.NewReplacer(
-		"\n", "<br/>", "#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "`", "#96;", "|", "#124;", `\`, "#92;",
-	).Replace(s)
-}
+func mermaidQuoted(s string) string { return mermaidEscapes.Replace(s) }

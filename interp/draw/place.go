@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"slices"
 	"unicode/utf8"
 )
@@ -92,31 +93,19 @@ func (c *chart) wanted(b int, x []float64, left, right []side) float64 {
 // segment is the part of an edge between two layers.
 type segment struct{ up, down int }
 
-// align makes the blocks: paths of segments that do not cross each other. Lanes come first, so that long edges are straight; then
-// the first operands of boxes, so that the main line is.
+// align makes the blocks: paths of segments that do not cross each other, each chosen before those that are less important.
 func (c *chart) align() {
 	below, above := map[int]int{}, map[int]int{}
 	taken := make([][]segment, len(c.layers))
-	take := func(s segment) {
+	for _, s := range c.segments() {
 		_, usedUp := below[s.up]
 		_, usedDown := above[s.down]
 		l := c.vertices[s.up].layer
 		if usedUp || usedDown || slices.ContainsFunc(taken[l], func(o segment) bool { return c.cross(s, o) }) {
-			return
+			continue
 		}
 		below[s.up], above[s.down] = s.down, s.up
 		taken[l] = append(taken[l], s)
-	}
-	for rank := range 3 {
-		for _, l := range c.layers {
-			for _, v := range l {
-				for _, u := range c.vertices[v].up {
-					if c.rank(segment{u, v}) == rank {
-						take(segment{u, v})
-					}
-				}
-			}
-		}
 	}
 	for i := range c.vertices {
 		if _, inner := above[i]; inner {
@@ -133,15 +122,40 @@ func (c *chart) align() {
 	}
 }
 
-// rank is 0 for a segment between lanes, 1 for one between boxes, 2 for one between a box and a lane.
-func (c *chart) rank(s segment) int {
-	switch up, down := c.vertices[s.up].box < 0, c.vertices[s.down].box < 0; {
-	case up && down:
-		return 0
-	case up || down:
-		return 2
+// segments lists all segments, the most important first: those of lanes, so that long edges are straight; those between boxes, the
+// longer the paths of boxes through them the sooner, so that the main line is; those between a box and a lane.
+func (c *chart) segments() []segment {
+	up, down := make([]int, len(c.vertices)), make([]int, len(c.vertices)) // how long the paths of boxes are that end and begin there
+	var all []segment
+	for _, l := range c.layers {
+		for _, v := range l {
+			for _, u := range c.vertices[v].up {
+				all = append(all, segment{u, v})
+			}
+		}
 	}
-	return 1
+	boxes := func(s segment) bool { return c.vertices[s.up].box >= 0 && c.vertices[s.down].box >= 0 }
+	for _, s := range all {
+		if boxes(s) {
+			up[s.down] = max(up[s.down], up[s.up]+1)
+		}
+	}
+	for _, s := range slices.Backward(all) {
+		if boxes(s) {
+			down[s.up] = max(down[s.up], down[s.down]+1)
+		}
+	}
+	rank := func(s segment) int {
+		switch {
+		case boxes(s):
+			return -up[s.up] - down[s.down]
+		case c.vertices[s.up].box < 0 && c.vertices[s.down].box < 0:
+			return -len(c.vertices)
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(s, o segment) int { return cmp.Compare(rank(s), rank(o)) })
+	return all
 }
 
 // cross reports whether two segments between the same layers cross.

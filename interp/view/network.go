@@ -7,7 +7,6 @@ import (
 	"qpipe/interp/console"
 	"qpipe/interp/graph"
 	"qpipe/interp/lower"
-	"qpipe/lang/program"
 	"qpipe/ops/convbn"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
@@ -172,81 +171,83 @@ func quantize(list []LayerItem, g *nn.Graph) {
 
 // markBN notes of every convolution that is written with a BN what the stage's model has of it.
 func markBN(list []LayerItem, built *nn.Graph, s *graph.Stage) {
-	absorbable, left := map[string]bool{}, map[string]bool{}
-	for _, m := range built.Modules() {
-		absorbable[m.Name] = m.Absorbable()
-	}
-	for _, m := range s.Model.Modules() {
-		left[m.Name] = m.Absorbable()
-	}
+	written, left, before := absorbable(built), absorbable(s.Model), absorbable(s.Before)
 	for i := range list {
 		l := &list[i]
-		c := s.Absorbed[l.Name]
+		by := s.Absorbed[l.Name]
 		switch {
-		case !absorbable[l.Name]:
-		case c != nil && c.When != nil:
-			stage, _, _ := strings.Cut(strings.TrimPrefix(c.Origin.Address, "stage."), ".")
-			l.BN = "absorbed by " + c.Type + " at " + c.When.Text + " of " + stage
+		case !written[l.Name]:
+		case by != nil && by.When != nil:
+			stage, _, _ := strings.Cut(strings.TrimPrefix(by.Origin.Address, "stage."), ".")
+			l.BN = "absorbed by " + by.Type + " at " + by.When.Text + " of " + stage
 		case left[l.Name]:
 			l.BN = "stays"
+		case before[l.Name]:
+			l.BN = "absorbed on the way to int8"
+		case s.Mode == nn.FuseBN:
+			l.BN = "absorbed at the start, by fuse_bn"
 		default:
-			l.BN = "absorbed by " + absorber(s)
+			l.BN = "absorbed in the checkpoint"
 		}
 	}
 }
 
-// absorber is the converter that absorbs the BNs that are left: in the mode fuse_bn the first that quantizes, else the one to int8.
-func absorber(s *graph.Stage) string {
-	list := s.Convert.Converters
-	i := slices.IndexFunc(list, func(c program.Call) bool { return c.Type == "QAT2Quantize" })
-	if s.Mode == nn.FuseBN {
-		i = slices.IndexFunc(list, func(c program.Call) bool { return c.Type != "LoadCheckpoint" })
+// absorbable names the nodes with a BN that their convolution can absorb.
+func absorbable(g *nn.Graph) map[string]bool {
+	names := map[string]bool{}
+	if g != nil {
+		for _, m := range g.Modules() {
+			names[m.Name] = m.Absorbable()
+		}
 	}
-	return list[max(i, 0)].Type
+	return names
 }
 
-// grouped makes one item of the layers whose names have their first parts in common, in the place of the first of them.
+// grouped makes one item of the layers whose names have their first parts in common, in the place of the first of them. Several of
+// them are so many things.
 func grouped(list []LayerItem, outs map[string]bool, depth int, thing string) []LayerItem {
-	of, read := map[string]string{}, map[string]bool{} // the group of a layer; whether another one reads it
+	of, seen := map[string]string{}, outs // the group of a layer; whether another group or nothing reads it
+	in := map[string][]LayerItem{}
+	var names []string
 	for _, l := range list {
-		of[l.Name] = key(l.Name, depth)
-		for _, in := range l.Inputs {
-			read[in] = read[in] || of[in] != of[l.Name]
+		name := key(l.Name, depth)
+		if of[l.Name] = name; in[name] == nil {
+			names = append(names, name)
+		}
+		in[name] = append(in[name], l)
+		for _, x := range l.Inputs {
+			seen[x] = seen[x] || of[x] != name
 		}
 	}
 	var groups []LayerItem
-	for _, l := range list {
-		i := slices.IndexFunc(groups, func(g LayerItem) bool { return g.Name == of[l.Name] })
-		if i < 0 {
-			i, groups = len(groups), append(groups, LayerItem{Name: of[l.Name]})
+	for _, name := range names {
+		g := LayerItem{Label: console.Count(len(in[name]), thing)}
+		if len(in[name]) == 1 {
+			g = in[name][0]
 		}
-		g := &groups[i]
-		g.Members = append(g.Members, l.Name)
-		g.Parameters, g.MACs = g.Parameters+l.Parameters, g.MACs+l.MACs
-		for _, in := range l.Inputs {
-			if of[in] != g.Name && !slices.Contains(g.Inputs, of[in]) {
-				g.Inputs = append(g.Inputs, of[in])
-			}
+		g.Name, g.Inputs = name, nil
+		for _, l := range in[name] {
+			g.take(l, len(in[name]) > 1, seen[l.Name], of)
 		}
-		if read[l.Name] || outs[l.Name] {
-			g.Shapes = append(g.Shapes, l.Shapes...)
-		}
-	}
-	for i := range groups {
-		groups[i].tell(list, thing)
+		groups = append(groups, g)
 	}
 	return groups
 }
 
-// tell describes a group: as its layer, if it is only one.
-func (l *LayerItem) tell(list []LayerItem, thing string) {
-	l.Label = console.Count(len(l.Members), thing)
-	if len(l.Members) > 1 {
+// take adds to a group what a layer of it reads; and, if it is one of several, the layer's numbers, and its shape if others see it.
+func (l *LayerItem) take(o LayerItem, several, seen bool, of map[string]string) {
+	for _, x := range o.Inputs {
+		if name := of[x]; name != l.Name && !slices.Contains(l.Inputs, name) {
+			l.Inputs = append(l.Inputs, name)
+		}
+	}
+	if !several {
 		return
 	}
-	only := list[slices.IndexFunc(list, func(o LayerItem) bool { return o.Name == l.Members[0] })]
-	only.Name, only.Inputs = l.Name, l.Inputs
-	*l = only
+	l.Members, l.Parameters, l.MACs = append(l.Members, o.Name), l.Parameters+o.Parameters, l.MACs+o.MACs
+	if seen {
+		l.Shapes = append(l.Shapes, o.Shapes...)
+	}
 }
 
 // key is the beginning of a name: so many of its parts.

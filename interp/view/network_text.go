@@ -37,28 +37,24 @@ func (s *Sheet) Network(n *NetworkItem) {
 		}
 	}
 	fmt.Fprintln(s)
-	s.table(n.rows(), "llllrrllll", "")
+	s.table(n.rows(), "llllrrlllll", "")
 }
 
 // rows are the heads, a row for each layer, and the sums.
 func (n *NetworkItem) rows() [][]string {
-	rows := [][]string{{"layer", "op", "reads", "output", "params", "MACs", "activation", "weight", "BN", "fused with it"}}
+	rows := [][]string{{"layer", "op", "reads", "output", "params", "MACs", "activation", "weight", "BN", "fused with it", "float island in int8"}}
 	last := ""
 	for _, l := range n.Layers {
 		reads := seenFrom(l.Name, l.Inputs)
 		if len(l.Inputs) == 1 && l.Inputs[0] == last {
 			reads = ""
 		}
-		activation := l.Activation
-		if l.Island != "" {
-			activation = strings.TrimSpace(activation + " (float island: " + l.Island + ")")
-		}
 		rows = append(rows, []string{
-			l.Name, l.Label, reads, l.shapes(), counted(int64(l.Parameters)), counted(l.MACs), activation, l.Weight, l.BN, l.fused(),
+			l.Name, l.Label, reads, l.shapes(), counted(int64(l.Parameters)), counted(l.MACs), l.Activation, l.Weight, l.BN, l.fused(), l.Island,
 		})
 		last = l.Name
 	}
-	rows = append(rows, []string{"total", "", "", "", counted(int64(n.Parameters)), counted(n.MACs), "", "", "", ""})
+	rows = append(rows, []string{"total", "", "", "", counted(int64(n.Parameters)), counted(n.MACs), "", "", "", "", ""})
 	return withoutEmpty(rows)
 }
 
@@ -70,10 +66,14 @@ func (l *LayerItem) fused() string {
 	return seenFrom(l.Name, l.Members[1:])
 }
 
-// seenFrom lists layers, each without the modules that it is in together with the layer of that name.
+// seenFrom lists layers, each without the modules that it is in together with the layer of that name; of many the first.
 func seenFrom(name string, others []string) string {
+	const most = 4
 	var words []string
-	for _, o := range others {
+	for i, o := range others {
+		if i == most-1 && len(others) > most {
+			return fmt.Sprintf("%s and %d more", strings.Join(words, ", "), len(others)-i)
+		}
 		common := 0
 		for i := 0; i < len(o) && i < len(name) && o[i] == name[i]; i++ {
 			if o[i] == '.' {

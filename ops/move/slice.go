@@ -1,6 +1,9 @@
 package move
 
 import (
+	"fmt"
+	"strings"
+
 	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )
@@ -46,6 +49,18 @@ func (a Slice) On(s tensor.Shape) (Slice, tensor.Shape, error) {
 		out[k] = (a.End[k]-a.Start[k]-1)/a.Step[k] + 1
 	}
 	return a, layer.ShapeOf(out), nil
+}
+
+// Label implements layer.Labelled: from where to where along each axis.
+func (a Slice) Label(name string) string {
+	var words []string
+	for k := range a.Start {
+		words = append(words, fmt.Sprintf("%d:%d", a.Start[k], a.End[k]))
+		if a.Step[k] != 1 {
+			words[k] += fmt.Sprintf(":%d", a.Step[k])
+		}
+	}
+	return name + " " + strings.Join(words, ",")
 }
 
 func (a Slice) places(in, out tensor.Shape) places {

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -90,6 +91,28 @@ func TestStructuresKeepEveryOp(t *testing.T) {
 		}
 		if r := again.nodes[0]; r.Kind != n.Kind || r.Shape != n.Shape || r.Act != n.Act || r.Window() != n.Window() || !reflect.DeepEqual(r.Body, n.Body) {
 			t.Errorf("%T is read back otherwise than it was written:\n%s", c.Op, text)
+		}
+	}
+}
+
+// TestLabels: the label of a node says what listings tell nodes of its op apart by.
+func TestLabels(t *testing.T) {
+	labels := map[string]bool{}
+	for _, c := range optest.Cases() {
+		n, err := c.Op.Node(c.Sources())
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels[n.Label()] = true
+	}
+	for _, want := range []string{
+		"conv 2×1", "grouped conv 3×2 /2×1", "depthwise 3×3 dilation 2", "conv_transpose 2×2 /2", "max_pool 3×2 /2×1", "global_avg_pool 6×5",
+		"relu6", "sigmoid", "leaky_relu", "leaky_relu negative_slope 0.3", "clip min -0.5 max 1.25", "softmax axis 0", "reduce_mean axes 0,2",
+		"slice 1:6:2,2:5,0:3", "pad begins 1,0,0 ends 0,2,0 mode constant value -0.7", "transpose order 2,0,1", "channel_shuffle groups 3",
+		"resize_nearest asymmetric ×2", "resize_bilinear align_corners", "group_norm groups 2 eps 1e-05 affine", "dropout p 0.5 channels", "linear", "add",
+	} {
+		if !labels[want] {
+			t.Errorf("no case has the label %q; there are %q", want, slices.Sorted(maps.Keys(labels)))
 		}
 	}
 }
