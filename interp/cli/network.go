@@ -22,7 +22,8 @@ type networkDocument struct {
 	diag.Items
 }
 
-// networkGraph prints a network. It does so for a pipeline with mistakes, too, as long as the network can be built.
+// networkGraph prints a network. It does so for a pipeline with mistakes, too, as long as they are not the model's; a stage's network
+// only for a pipeline without.
 func (a *app) networkGraph(f graphFlags, path string) error {
 	l := a.lower(path, f.Inputs)
 	if l.program == nil {
@@ -79,7 +80,7 @@ func (f graphFlags) network(l *loaded) (*view.NetworkItem, error) {
 		return nil, nil
 	case built == nil:
 		return nil, command.Wrong("no stage uses model.%s, and its inputs have no shapes of their own: name data for it, as -data dataset.NAME", model.Name)
-	case built.Graph == nil || of.Stage != nil && of.Stage.Model == nil:
+	case built.Graph == nil || of.Stage != nil && (of.Stage.Model == nil || l.diags.HasErrors()): // what a stage has depends on the whole pipeline
 		return nil, nil
 	}
 	of.Network = built

@@ -24,9 +24,12 @@ type Network struct {
 
 // Build builds a model of the plan's program, whether or not a stage uses it: for the given data set; without one, for that of the
 // first stage that uses the model, or for the shapes that its inputs are written with. If none of these is there, the result is nil
-// and the list is empty. The list may repeat what the plan's has.
+// and the list is empty. A model with mistakes that lang/check has reported is not built. The list may repeat what the plan's has.
 func Build(p *graph.Plan, m *program.Model, d *program.Dataset) (*Network, diag.List) {
 	l := &lowerer{plan: p, data: map[*program.Dataset]*graph.Feed{}}
+	if faulty(m) {
+		return &Network{Model: m}, nil
+	}
 	feeds := used(p, m)
 	if d != nil {
 		if f := l.feed(d); f != nil {
@@ -50,6 +53,12 @@ func Build(p *graph.Plan, m *program.Model, d *program.Dataset) (*Network, diag.
 		n.Graph = built.Graph
 	}
 	return n, l.list
+}
+
+// faulty reports whether mistakes in the model itself have been reported: what could be built of it is not what is meant.
+func faulty(m *program.Model) bool {
+	n := m.Network()
+	return m.Faulty || n != nil && slices.ContainsFunc(n.Layers, func(l program.Layer) bool { return l.Faulty })
 }
 
 // used lists the data on which stages use a model, the first of each kind.

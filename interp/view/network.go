@@ -70,9 +70,12 @@ func NewNetwork(of Shown) *NetworkItem {
 		n.OtherData = append(n.OtherData, d.Name)
 	}
 	g := of.Graph
-	if of.Stage != nil {
+	switch w := g.Written(); {
+	case of.Stage != nil:
 		g = of.Stage.Model
-	} else if w := g.Written(); w != nil && !of.Fused {
+	case w == nil: // only the fused network is known
+		n.Fused = true
+	case !of.Fused:
 		g = w
 	}
 	n.Form, n.Layers = string(g.Form()), layers(g)
