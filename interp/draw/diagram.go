@@ -2,8 +2,8 @@
 // SVG. It does not know what the boxes are.
 //
 // The layout of an SVG is that of Sugiyama and others (1981): boxes are put into layers, an edge over several layers gets a lane in
-// each of them (layers.go), the order in a layer is found by barycentres (order.go), and then the places (place.go). Equal
-// diagrams have equal bytes.
+// each of them (layers.go), the order in a layer is found by barycentres (order.go), and then the places, by aligning what an edge can
+// connect in a straight line, as Brandes and Köpf (2002) do (place.go). Equal diagrams have equal bytes.
 package draw
 
 import (
