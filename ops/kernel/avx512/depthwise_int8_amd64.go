@@ -2,66 +2,130 @@
 
 package avx512
 
-// depthwiseInt8x64s1 computes acc[t,c] = bias[c] + Σ x[i][t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x64s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 64 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x64s1(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x64s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x64s2 computes acc[t,c] = bias[c] + Σ x[i][t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x64s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 64 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x64s2(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x64s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x32s1 computes acc[t,c] = bias[c] + Σ x[i][t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x32s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 32 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x32s1(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x32s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x32s2 computes acc[t,c] = bias[c] + Σ x[i][t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x32s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 32 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x32s2(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x32s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x16s1 computes acc[t,c] = bias[c] + Σ x[i][t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x16s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 16 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x16s1(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x16s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x16s2 computes acc[t,c] = bias[c] + Σ x[i][t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x16s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 16 channels.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x16s2(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x16s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x16s1part computes acc[t,c] = bias[c] + Σ x[i][t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x16s1part computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 16 channels, of which only the first ones in mask.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x16s1part(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x16s1part(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
 
-// depthwiseInt8x16s2part computes acc[t,c] = bias[c] + Σ x[i][t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
+// depthwiseInt8k3x16s2part computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where
 // columns that are not in 0..cols-1 count as pad, for blocks of 16 channels, of which only the first ones in mask.
 // By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
 // pad, lo and hi are repeated in four bytes, zero in two words.
 //
 //go:noescape
-func depthwiseInt8x16s2part(x0 *uint8, x1 *uint8, x2 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+func depthwiseInt8k3x16s2part(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x64s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 64 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x64s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x64s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 64 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x64s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x32s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 32 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x32s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x32s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 32 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x32s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x16s1 computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 16 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x16s1(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x16s2 computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 16 channels.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x16s2(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x16s1part computes acc[t,c] = bias[c] + Σ xi[t·1-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 16 channels, of which only the first ones in mask.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x16s1part(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)
+
+// depthwiseInt8k5x16s2part computes acc[t,c] = bias[c] + Σ xi[t·2-left+j, c]·w[i, j, c] over 5 x 5 taps for t < outs, where
+// columns that are not in 0..cols-1 count as pad, for blocks of 16 channels, of which only the first ones in mask.
+// By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).
+// pad, lo and hi are repeated in four bytes, zero in two words.
+//
+//go:noescape
+func depthwiseInt8k5x16s2part(x0 *uint8, x1 *uint8, x2 *uint8, x3 *uint8, x4 *uint8, w *int8, bias *int32, m *float32, z *uint8, y *uint8, acc *int32, f *float32, blocks int, outs int, cols int, left int, xPix int, mode int, mask uint64, pad uint32, zero uint32, lo uint32, hi uint32, zzero uint32, mz float32)

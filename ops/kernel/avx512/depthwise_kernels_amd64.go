@@ -17,11 +17,19 @@ func depthwiseKernels() depthwise.Kernels {
 		NineAdd:   depthwiseNineAdd,
 
 		Taps8: depthwiseTaps8,
-		Rows8: [...][2]depthwise.Row8{
-			{depthwiseInt8x64s1, depthwiseInt8x64s2},
-			{depthwiseInt8x32s1, depthwiseInt8x32s2},
-			{depthwiseInt8x16s1, depthwiseInt8x16s2},
-			{depthwiseInt8x16s1part, depthwiseInt8x16s2part},
+		Rows8: [2][4][2]depthwise.Row8{
+			{
+				{depthwiseInt8k3x64s1, depthwiseInt8k3x64s2},
+				{depthwiseInt8k3x32s1, depthwiseInt8k3x32s2},
+				{depthwiseInt8k3x16s1, depthwiseInt8k3x16s2},
+				{depthwiseInt8k3x16s1part, depthwiseInt8k3x16s2part},
+			},
+			{
+				{depthwiseInt8k5x64s1, depthwiseInt8k5x64s2},
+				{depthwiseInt8k5x32s1, depthwiseInt8k5x32s2},
+				{depthwiseInt8k5x16s1, depthwiseInt8k5x16s2},
+				{depthwiseInt8k5x16s1part, depthwiseInt8k5x16s2part},
+			},
 		},
 	}
 }

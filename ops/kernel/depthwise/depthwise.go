@@ -31,7 +31,7 @@ type Kernels struct {
 	NineAdd   func(a, w *float32, blocks int) // w[Lanes·b+l][i] += a[b][i][l] over i < 9 and the lanes l
 
 	Taps8 Taps8
-	Rows8 [4][2]Row8 // for 64, 32, 16 and less than 16 channels, at a step of one and of two; nil where a set has none
+	Rows8 [2][4][2]Row8 // of 3x3 and 5x5 taps, for 64, 32, 16 and less than 16 channels, at a step of one and of two; nil where a set has none
 	base  *kernel.Set
 }
 

@@ -9,14 +9,14 @@ import (
 // t < outs. There are blocks full vectors of channels and tail more; x is read up to a full vector.
 type Taps8 func(x *uint8, w *int8, bias, acc *int32, outs, blocks, tail, rows, taps, xRow, xTap, xPix, accPix int)
 
-// Row8 computes a row of outputs of 3x3 taps from the input rows x0, x1 and x2:
+// Row8 computes a row of outputs of 3x3 or 5x5 taps from the input rows x0, x1, …; of 3x3 taps x3 and x4 are not read:
 //
 //	acc[t,c] = bias[c] + Σ xi[t·step-left+j, c] · w[i, j, c]
 //
 // where columns that are not in 0..cols-1 count as pad, for blocks of channels whose last has those in mask. By mode the result is a code (0), a
 // code with z added (1), acc (2) or float32(acc)·m (3). pad, lo and hi are repeated in four bytes, zero in two
 // words; w, bias and m lie in the order of Depthwise.turned.
-type Row8 func(x0, x1, x2 *uint8, w *int8, bias *int32, m *float32, z, y *uint8, acc *int32, f *float32,
+type Row8 func(x0, x1, x2, x3, x4 *uint8, w *int8, bias *int32, m *float32, z, y *uint8, acc *int32, f *float32,
 	blocks, outs, cols, left, xPix, mode int, mask uint64, pad, zero, lo, hi, zzero uint32, mz float32)
 
 // The modes of Row8.
@@ -64,18 +64,21 @@ func (s *stripe) turned(f func(from, to int)) {
 	}
 }
 
-// three reports whether Row8 computes the geometry.
-func (d *Kernels) three(p *kernel.Conv) bool {
-	return d.Rows8[0][0] != nil && p.KH == 3 && p.KW == 3 && p.DilationW == 1 && p.StrideW <= 2
+// square reports whether Row8 computes the geometry.
+func (d *Kernels) square(p *kernel.Conv) bool {
+	return d.Rows8[0][0][0] != nil && (p.KH == 3 || p.KH == 5) && p.KW == p.KH && p.DilationW == 1 && p.StrideW <= 2
 }
+
+// squareWeights is the number of bytes that Row8 reads of the weights of a channel: dwords of four rows of taps.
+func squareWeights(p *kernel.Conv) int { return 4 * p.KW * ((p.KH + 3) / 4) }
 
 // turnedSize is the number of channels that the stripes cover.
 func turnedSize(c int) int { return (c + 63) / 64 * 64 }
 
 // Int8PackSize is ConvInt8PackSize.
 func (d *Kernels) Int8PackSize(p *kernel.Conv) int {
-	if d.three(p) {
-		return 12 * turnedSize(p.C)
+	if d.square(p) {
+		return squareWeights(p) * turnedSize(p.C)
 	}
 	return d.size(p, p.C)
 }
@@ -89,8 +92,8 @@ func (d *Kernels) Int8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o
 			sums[o] += int32(v)
 		}
 	}
-	if d.three(p) {
-		packThree(p.C, w, packed)
+	if d.square(p) {
+		packSquare(p, w, packed)
 		return
 	}
 	for b := range d.padded(p.C) / d.Lanes {
@@ -106,17 +109,18 @@ func (d *Kernels) Int8Pack(p *kernel.Conv, w, packed []int8, sums []int32, o0, o
 	}
 }
 
-// packThree writes 3x3 weights as [block][kw][turned channel][kh and a zero].
-func packThree(c int, w, packed []int8) {
-	clear(packed[:12*turnedSize(c)])
-	all, n := stripes(c)
+// packSquare writes weights as [block][dword of a column][kw][turned channel][four kh, zeros where there are fewer].
+func packSquare(p *kernel.Conv, w, packed []int8) {
+	size, taps := squareWeights(p), p.KH*p.KW
+	clear(packed[:size*turnedSize(p.C)])
+	all, n := stripes(p.C)
 	for _, s := range all[:n] {
 		s.turned(func(from, to int) {
-			block := (to - s.channel) / s.width * s.width
-			for e := range min(4, c-from) {
-				for tap := range 9 {
-					at := 12*(s.channel+block) + tap%3*4*s.width + 4*(to+e-s.channel-block) + tap/3
-					packed[at] = w[(from+e)*9+tap]
+			block := s.channel + (to-s.channel)/s.width*s.width
+			for e := range min(4, p.C-from) {
+				for tap := range taps {
+					kh, kw := tap/p.KW, tap%p.KW
+					packed[size*block+4*s.width*(kh/4*p.KW+kw)+4*(to+e-block)+kh%4] = w[(from+e)*taps+tap]
 				}
 			}
 		})
@@ -126,7 +130,7 @@ func packThree(c int, w, packed []int8) {
 // Int8Room is ConvInt8Room: an input row of padding, bias and multipliers in their order, a row of sums; or the
 // padded rows that an output row reads.
 func (d *Kernels) Int8Room(p *kernel.Conv) kernel.Room {
-	if d.three(p) {
+	if d.square(p) {
 		c := turnedSize(p.C)
 		return kernel.Room{F32: c, I32: c + p.OW*p.C, U8: p.W * p.C}
 	}
@@ -135,8 +139,8 @@ func (d *Kernels) Int8Room(p *kernel.Conv) kernel.Room {
 
 // Int8 is ConvInt8.
 func (d *Kernels) Int8(p *kernel.Conv, x []uint8, pad uint8, packed []int8, bias []int32, out *kernel.Int8Out, s *kernel.Scratch, r0, r1, _, _ int) {
-	if d.three(p) {
-		t := three{Kernels: d, geom: p, x: x, packed: packed, pad: 0x01010101 * uint32(pad), out: out}
+	if d.square(p) {
+		t := square{Kernels: d, geom: p, x: x, packed: packed, pad: 0x01010101 * uint32(pad), out: out}
 		t.rows(s, bias, pad, r0, r1)
 		return
 	}

@@ -34,30 +34,35 @@ func vectors(bytes int) (v [32]reg.Register) {
 	return v
 }
 
-// depthwiseInt8 writes the integer kernels for 3x3 taps. Each dword of a register holds the three rows of one column and
-// channel. Unpacking bytes works within lanes of 16, so that vector i holds of lane l the channels 16·l+4·i to 16·l+4·i+3;
+// depthwiseInt8 writes the integer kernels for 3x3 and 5x5 taps. Each dword of a register holds the first four rows of one
+// column and channel, or all three; the fifth row has dwords of its own. Unpacking bytes works within lanes of 16, so that vector i holds of lane l the channels 16·l+4·i to 16·l+4·i+3;
 // weights, bias and multipliers come in this order, and packing the codes restores the natural one.
 func depthwiseInt8(c *build.Context) {
-	for _, bytes := range []int{64, 32, 16} {
-		for stride := 1; stride <= 2; stride++ {
-			k := &int8Row{c: c, bytes: bytes, stride: stride, v: vectors(bytes)}
-			k.write("")
+	for _, taps := range []int{3, 5} {
+		for _, bytes := range []int{64, 32, 16} {
+			for stride := 1; stride <= 2; stride++ {
+				k := &int8Row{c: c, taps: taps, bytes: bytes, stride: stride, v: vectors(bytes)}
+				k.write("")
+			}
 		}
-	}
-	for stride := 1; stride <= 2; stride++ {
-		k := &int8Row{c: c, bytes: 16, stride: stride, v: vectors(16), partial: true}
-		k.write("part")
+		for stride := 1; stride <= 2; stride++ {
+			k := &int8Row{c: c, taps: taps, bytes: 16, stride: stride, v: vectors(16), partial: true}
+			k.write("part")
+		}
 	}
 }
 
-// int8Row writes one kernel. Registers: 0 to 11 weights, 12 to 23 three sets of accumulators,
-// 24 to 27 the column, 28 to 31 at hand.
+// int8Row writes one kernel. Registers for 3x3 taps: 0 to 11 weights, 12 to 23 three sets of accumulators; for 5x5 taps, whose
+// weights stay in memory: 0 to 19 five sets of accumulators, 20 to 23 the column's fifth row. Then 24 to 27 the column, 28 to
+// 31 at hand.
 type int8Row struct {
 	c             *build.Context
+	taps          int // of a row, and of a column
 	bytes, stride int
 	v             [32]reg.Register
+	w             reg.GPVirtual
 	col, off, out reg.GPVirtual
-	x             [3]reg.GPVirtual
+	x             []reg.GPVirtual
 	partial       bool // of the channels only those in the mask K1
 	labels        int
 	pads          []string
@@ -71,17 +76,17 @@ func (k *int8Row) label(s string) string {
 
 func (k *int8Row) write(suffix string) {
 	c := k.c
-	name := fmt.Sprintf("depthwiseInt8x%ds%d%s", k.bytes, k.stride, suffix)
+	name := fmt.Sprintf("depthwiseInt8k%dx%ds%d%s", k.taps, k.bytes, k.stride, suffix)
 	c.Function(name)
 	c.Pragma("noescape")
-	c.Doc(fmt.Sprintf("%s computes acc[t,c] = bias[c] + Σ x[i][t·%d-left+j, c]·w[i, j, c] over 3 x 3 taps for t < outs, where", name, k.stride),
+	c.Doc(fmt.Sprintf("%s computes acc[t,c] = bias[c] + Σ xi[t·%d-left+j, c]·w[i, j, c] over %d x %d taps for t < outs, where", name, k.stride, k.taps, k.taps),
 		fmt.Sprintf("columns that are not in 0..cols-1 count as pad, for blocks of %d channels%s.", k.bytes, map[bool]string{true: ", of which only the first ones in mask"}[k.partial]),
 		"By mode the result is a code (0), a code with z added (1), acc (2) or float32(acc)·m (3).",
 		"pad, lo and hi are repeated in four bytes, zero in two words.")
-	c.SignatureExpr("func(x0, x1, x2 *uint8, w *int8, bias *int32, m *float32, z, y *uint8, acc *int32, f *float32, blocks, outs, cols, left, xPix, mode int, mask uint64, pad, zero, lo, hi, zzero uint32, mz float32)")
+	c.SignatureExpr("func(x0, x1, x2, x3, x4 *uint8, w *int8, bias *int32, m *float32, z, y *uint8, acc *int32, f *float32, blocks, outs, cols, left, xPix, mode int, mask uint64, pad, zero, lo, hi, zzero uint32, mz float32)")
 	k.col, k.off, k.out = c.GP64(), c.GP64(), c.GP64()
-	for i := range k.x {
-		k.x[i] = c.GP64()
+	for i := range k.taps {
+		k.x = append(k.x, c.GP64())
 		c.MOVQ(arg(c, fmt.Sprintf("x%d", i)), k.x[i])
 	}
 	if k.partial {
@@ -95,10 +100,12 @@ func (k *int8Row) write(suffix string) {
 		c.MOVL(v, k.number[name])
 	}
 	c.Label("block")
-	w := c.GP64()
-	c.MOVQ(arg(c, "w"), w)
-	for i := range 12 {
-		k.move(operand.Mem{Base: w, Disp: k.bytes * i}, k.v[i])
+	k.w = c.GP64()
+	c.MOVQ(arg(c, "w"), k.w)
+	if k.taps == 3 {
+		for i := range 12 {
+			k.move(k.weight(i), k.v[i])
+		}
 	}
 	c.XORQ(k.out, k.out)
 	c.MOVQ(arg(c, "left"), k.col)
@@ -117,7 +124,7 @@ func (k *int8Row) write(suffix string) {
 	for _, s := range []struct {
 		name string
 		step int
-	}{{"w", 12 * k.bytes}, {"bias", 4 * k.bytes}, {"m", 4 * k.bytes}, {"z", k.bytes}, {"y", k.bytes}, {"acc", 4 * k.bytes}, {"f", 4 * k.bytes}} {
+	}{{"w", 4 * k.taps * k.dwords() * k.bytes}, {"bias", 4 * k.bytes}, {"m", 4 * k.bytes}, {"z", k.bytes}, {"y", k.bytes}, {"acc", 4 * k.bytes}, {"f", 4 * k.bytes}} {
 		c.ADDQ(operand.I32(s.step), arg(c, s.name))
 	}
 	c.DECQ(arg(c, "blocks"))
@@ -128,6 +135,9 @@ func (k *int8Row) write(suffix string) {
 		c.Label(l)
 		for j := range 4 {
 			c.VPBROADCASTD(k.number["pad"], k.v[24+j])
+			if k.taps == 5 {
+				c.VPBROADCASTD(k.number["pad"], k.v[20+j])
+			}
 		}
 		c.JMP(operand.LabelRef(fmt.Sprintf("column%d", i)))
 	}
@@ -145,23 +155,29 @@ func (k *int8Row) read(from operand.Op, to reg.Register) {
 	}
 }
 
-// slide computes a row at a step of one column: each column serves three outputs.
+// dwords is the number of dwords that hold a column of a channel.
+func (k *int8Row) dwords() int { return (k.taps + 3) / 4 }
+
+// weight is vector i of a block's weights: those of the first four rows, four vectors a tap, then those of the fifth.
+func (k *int8Row) weight(i int) operand.Mem { return operand.Mem{Base: k.w, Disp: k.bytes * i} }
+
+// slide computes a row at a step of one column: each column serves as many outputs as there are taps.
 func (k *int8Row) slide() {
-	c := k.c
-	k.bias(0)
-	k.column()
-	k.dot(0, 0)
-	k.bias(1)
-	k.column()
-	k.dot(0, 1)
-	k.dot(1, 0)
-	c.Label("outs")
-	for set := range 3 {
-		k.bias((set + 2) % 3)
+	c, n := k.c, k.taps
+	for col := range n - 1 {
+		k.bias(col)
 		k.column()
-		k.dot(set, 2)
-		k.dot((set+1)%3, 1)
-		k.dot((set+2)%3, 0)
+		for set := range col + 1 {
+			k.dot(set, col-set)
+		}
+	}
+	c.Label("outs")
+	for set := range n {
+		k.bias((set + n - 1) % n)
+		k.column()
+		for i := range n {
+			k.dot((set+i)%n, n-1-i)
+		}
 		k.finish(set)
 		c.INCQ(k.out)
 		c.CMPQ(k.out, arg(c, "outs"))
@@ -170,20 +186,31 @@ func (k *int8Row) slide() {
 	c.JMP(operand.LabelRef("outs"))
 }
 
-// jump computes a row at a step of two columns: every other column serves two outputs.
+// jump computes a row at a step of two columns: every other column serves one output more.
 func (k *int8Row) jump() {
-	c := k.c
-	k.bias(0)
-	k.column()
-	k.dot(0, 0)
+	c, n := k.c, k.taps
+	sets := (n + 1) / 2
+	// col adds the column of tap t of a set, which is that of tap t-2 of the next set.
+	col := func(set, t int) {
+		for ; t >= 0; t -= 2 {
+			k.dot(set%sets, t)
+			set++
+		}
+	}
+	for t := range n - 2 {
+		if t%2 == 0 {
+			k.bias(t / 2)
+		}
+		k.column()
+		col(0, t)
+	}
 	c.Label("outs")
-	for set := range 2 {
+	for set := range sets {
 		k.column()
-		k.dot(set, 1)
-		k.bias(1 - set)
+		col(set, n-2)
+		k.bias((set + sets - 1) % sets)
 		k.column()
-		k.dot(set, 2)
-		k.dot(1-set, 0)
+		col(set, n-1)
 		k.finish(set)
 		c.INCQ(k.out)
 		c.CMPQ(k.out, arg(c, "outs"))
@@ -193,7 +220,12 @@ func (k *int8Row) jump() {
 }
 
 // set is accumulator i of a set.
-func (k *int8Row) set(set, i int) reg.Register { return k.v[12+4*set+i] }
+func (k *int8Row) set(set, i int) reg.Register {
+	if k.taps == 5 {
+		return k.v[4*set+i]
+	}
+	return k.v[12+4*set+i]
+}
 
 // bias starts a set.
 func (k *int8Row) bias(set int) {
@@ -207,28 +239,48 @@ func (k *int8Row) bias(set int) {
 // dot adds the products of the column and the taps kw.
 func (k *int8Row) dot(set, kw int) {
 	for i := range 4 {
-		k.c.VPDPBUSD(k.v[4*kw+i], k.v[24+i], k.set(set, i))
+		if k.taps == 3 {
+			k.c.VPDPBUSD(k.v[4*kw+i], k.v[24+i], k.set(set, i))
+			continue
+		}
+		k.c.VPDPBUSD(k.weight(4*kw+i), k.v[24+i], k.set(set, i))
+	}
+	if k.taps == 5 {
+		for i := range 4 {
+			k.c.VPDPBUSD(k.weight(20+4*kw+i), k.v[20+i], k.set(set, i))
+		}
 	}
 }
 
-// column reads the next column of the three rows and unpacks it.
+// column reads the next column of the rows and unpacks it. Bytes of a dword that have no row have no weight.
 func (k *int8Row) column() {
 	c, n := k.c, len(k.pads)
 	k.pads = append(k.pads, fmt.Sprintf("pad%d", n))
 	c.CMPQ(k.col, arg(c, "cols"))
 	c.JCC(operand.LabelRef(k.pads[n]))
 	col, tmp := k.v[24:28], k.v[28:32]
-	for i := range 3 {
+	for i := range min(k.taps, 4) {
 		k.read(operand.Mem{Base: k.x[i], Index: k.off, Scale: 1}, col[i])
 	}
+	fourth := col[min(k.taps, 4)-1]
 	c.VPUNPCKLBW(col[1], col[0], tmp[0])
 	c.VPUNPCKHBW(col[1], col[0], tmp[1])
-	c.VPUNPCKLBW(col[2], col[2], tmp[2])
-	c.VPUNPCKHBW(col[2], col[2], tmp[3])
+	c.VPUNPCKLBW(fourth, col[2], tmp[2])
+	c.VPUNPCKHBW(fourth, col[2], tmp[3])
 	c.VPUNPCKLWD(tmp[2], tmp[0], col[0])
 	c.VPUNPCKHWD(tmp[2], tmp[0], col[1])
 	c.VPUNPCKLWD(tmp[3], tmp[1], col[2])
 	c.VPUNPCKHWD(tmp[3], tmp[1], col[3])
+	if k.taps == 5 {
+		fifth := k.v[20:24]
+		k.read(operand.Mem{Base: k.x[4], Index: k.off, Scale: 1}, fifth[0])
+		c.VPUNPCKLBW(fifth[0], fifth[0], tmp[0])
+		c.VPUNPCKHBW(fifth[0], fifth[0], tmp[1])
+		c.VPUNPCKLWD(tmp[0], tmp[0], fifth[0])
+		c.VPUNPCKHWD(tmp[0], tmp[0], fifth[1])
+		c.VPUNPCKLWD(tmp[1], tmp[1], fifth[2])
+		c.VPUNPCKHWD(tmp[1], tmp[1], fifth[3])
+	}
 	c.Label(fmt.Sprintf("column%d", n))
 	c.INCQ(k.col)
 	c.ADDQ(arg(c, "xPix"), k.off)

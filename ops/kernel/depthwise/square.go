@@ -7,8 +7,8 @@ import (
 	"qpipe/ops/kernel/window"
 )
 
-// three is one call of Int8 with 3x3 taps.
-type three struct {
+// square is one call of Int8 with 3x3 or 5x5 taps.
+type square struct {
 	*Kernels
 	geom                     *kernel.Conv
 	x                        []uint8
@@ -24,7 +24,7 @@ type three struct {
 }
 
 // rows computes the output rows [r0, r1).
-func (t *three) rows(s *kernel.Scratch, bias []int32, pad uint8, r0, r1 int) {
+func (t *square) rows(s *kernel.Scratch, bias []int32, pad uint8, r0, r1 int) {
 	p := t.geom
 	size := turnedSize(p.C)
 	t.bias, t.scales, t.row, t.blank = s.I32[:size], s.F32[:size], s.I32[size:], s.U8[:p.W*p.C]
@@ -68,7 +68,7 @@ func turn[T int32 | float32](c int, from, to []T) {
 
 // epilogue sets the mode and its numbers. It returns false if Row8 does not compute the epilogue: with HalfUp, or if a
 // value might overflow when it becomes a code.
-func (t *three) epilogue(bias []int32) bool {
+func (t *square) epilogue(bias []int32) bool {
 	out, q := t.out, t.out.Q
 	switch {
 	case out.Acc != nil:
@@ -92,7 +92,7 @@ func (t *three) epilogue(bias []int32) bool {
 		added = (255 + math.Abs(float64(q.ZZero))) * math.Abs(float64(q.MZ))
 	}
 	lo, hi := q.Bounds()
-	most := (largest(bias) + 9*255*128) * largestFloat(q.M)
+	most := (largest(bias) + float64(t.geom.KH*t.geom.KW)*255*128) * largestFloat(q.M)
 	if q.HalfUp || min(lo, hi) < 0 || max(lo, hi) > 255 || max(q.Zero, -q.Zero) > 1<<13 || !(most+added < 1<<30) {
 		return false
 	}
@@ -121,14 +121,14 @@ func largestFloat(x []float32) float64 {
 }
 
 // one computes an output row; with aside its sums go to t.row.
-func (t *three) one(r int, aside bool) {
+func (t *square) one(r int, aside bool) {
 	p := t.geom
 	n, oh := r/p.OH, r%p.OH
 	all, count := stripes(p.C)
 	for i := range all[:count] {
 		s := &all[i]
-		var x [3]*uint8
-		for kh := range x {
+		var x [5]*uint8
+		for kh := range p.KH {
 			ih := oh*p.StrideH - p.PadTop + kh*p.DilationH
 			x[kh] = &t.blank[s.channel]
 			if ih >= 0 && ih < p.H {
@@ -152,7 +152,7 @@ func (t *three) one(r int, aside bool) {
 				z = &t.out.Z[at]
 			}
 		}
-		t.Rows8[s.kind][p.StrideW-1](x[0], x[1], x[2], &t.packed[12*s.channel], &t.bias[s.channel], &t.scales[s.channel], z, y, acc, f,
+		t.Rows8[p.KH/2-1][s.kind][p.StrideW-1](x[0], x[1], x[2], x[3], x[4], &t.packed[squareWeights(p)*s.channel], &t.bias[s.channel], &t.scales[s.channel], z, y, acc, f,
 			s.blocks, p.OW, p.W, p.PadLeft, p.C, t.mode, s.mask, t.pad, t.zero, t.lo, t.hi, t.zzero, t.mz)
 	}
 }
