@@ -112,11 +112,7 @@ func (k *int8Row) write(suffix string) {
 	c.NEGQ(k.col)
 	c.MOVQ(arg(c, "xPix"), k.off)
 	c.IMULQ(k.col, k.off)
-	if k.stride == 1 {
-		k.slide()
-	} else {
-		k.jump()
-	}
+	k.outs()
 	c.Label("next")
 	for i := range k.x {
 		c.ADDQ(operand.I32(k.bytes), k.x[i])
@@ -161,56 +157,29 @@ func (k *int8Row) dwords() int { return (k.taps + 3) / 4 }
 // weight is vector i of a block's weights: those of the first four rows, four vectors a tap, then those of the fifth.
 func (k *int8Row) weight(i int) operand.Mem { return operand.Mem{Base: k.w, Disp: k.bytes * i} }
 
-// slide computes a row at a step of one column: each column serves as many outputs as there are taps.
-func (k *int8Row) slide() {
-	c, n := k.c, k.taps
-	for col := range n - 1 {
-		k.bias(col)
-		k.column()
-		for set := range col + 1 {
-			k.dot(set, col-set)
+// outs computes a row: a column serves the outputs that it has a tap of.
+func (k *int8Row) outs() {
+	c, n, step := k.c, k.taps, k.stride
+	sets := (n + step - 1) / step
+	// take adds the next column, which is that of tap t of a set and of tap t-step of the next one.
+	take := func(set, t int) {
+		if t%step == 0 {
+			k.bias((set + t/step) % sets)
 		}
-	}
-	c.Label("outs")
-	for set := range n {
-		k.bias((set + n - 1) % n)
 		k.column()
-		for i := range n {
-			k.dot((set+i)%n, n-1-i)
-		}
-		k.finish(set)
-		c.INCQ(k.out)
-		c.CMPQ(k.out, arg(c, "outs"))
-		c.JE(operand.LabelRef("next"))
-	}
-	c.JMP(operand.LabelRef("outs"))
-}
-
-// jump computes a row at a step of two columns: every other column serves one output more.
-func (k *int8Row) jump() {
-	c, n := k.c, k.taps
-	sets := (n + 1) / 2
-	// col adds the column of tap t of a set, which is that of tap t-2 of the next set.
-	col := func(set, t int) {
-		for ; t >= 0; t -= 2 {
+		for ; t >= 0; t -= step {
 			k.dot(set%sets, t)
 			set++
 		}
 	}
-	for t := range n - 2 {
-		if t%2 == 0 {
-			k.bias(t / 2)
-		}
-		k.column()
-		col(0, t)
+	for t := range n - step {
+		take(0, t)
 	}
 	c.Label("outs")
 	for set := range sets {
-		k.column()
-		col(set, n-2)
-		k.bias((set + sets - 1) % sets)
-		k.column()
-		col(set, n-1)
+		for t := n - step; t < n; t++ {
+			take(set, t)
+		}
 		k.finish(set)
 		c.INCQ(k.out)
 		c.CMPQ(k.out, arg(c, "outs"))
