@@ -31,21 +31,33 @@ func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
 	}
 }
 
+// multiply writes g times the slopes of codes to dx, which may be g.
+func (l *lookup) multiply(g []float32, codes []uint8, dx []float32) {
+	g, dx = g[:len(codes)], dx[:len(codes)]
+	for j, c := range codes {
+		dx[j] = g[j] * l.slope[c]
+	}
+}
+
 type pointwiseRunner struct {
 	*layer.Bench
-	node  *layer.Node
-	curve *curve
-	out   grid.Output
-	x     *layer.Operand
-	table lookup
-	dx    grid.Grad
-	back  func(i, worker int)
+	node       *layer.Node
+	curve      *curve
+	out        grid.Output
+	x          *layer.Operand
+	table      lookup
+	occurs     [][256]bool  // the codes that a worker has seen
+	seen       [256]float32 // the values of those that occur
+	dx         grid.Grad
+	see, back  func(i, worker int)
+	valueRange func() (lo, hi float32)
 }
 
 func newPointwise(c *curve, n *layer.Node, b *layer.Bench) layer.Runner {
-	r := &pointwiseRunner{Bench: b, node: n, curve: c, x: b.In[0]}
+	r := &pointwiseRunner{Bench: b, node: n, curve: c, x: b.In[0], occurs: make([][256]bool, b.Workers.Size())}
 	r.out.Init(b.Machine)
-	r.out.Fill, r.out.Target, r.back = r.fill, r.target, r.backChunk
+	r.out.Fill, r.out.Target = r.fill, r.target
+	r.see, r.back, r.valueRange = r.seeChunk, r.backChunk, r.extremes
 	return r
 }
 
@@ -53,12 +65,38 @@ func (r *pointwiseRunner) target(q kernel.Quant) { r.table.leave(r.Set, q) }
 
 func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
 	s, w := r.node.Shape, grid.Valued
+	r.out.Range = nil
 	if r.x.OnGrid {
-		w = grid.Exact
+		w, r.out.Range = grid.Exact, r.valueRange
 		r.table.enter(r.curve, r.x.Format)
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)
+}
+
+// extremes are those of the values of the codes that occur.
+func (r *pointwiseRunner) extremes() (lo, hi float32) {
+	clear(r.occurs)
+	r.Workers.Run(r.out.Cut.N, r.see)
+	n, all := 0, &r.occurs[0]
+	for c, v := range r.table.value {
+		for i := range r.occurs {
+			all[c] = all[c] || r.occurs[i][c]
+		}
+		if all[c] {
+			r.seen[n] = v
+			n++
+		}
+	}
+	return r.Set.MinMax(r.seen[:n])
+}
+
+func (r *pointwiseRunner) seeChunk(i, worker int) {
+	e0, e1 := r.out.Elements(i)
+	occurs := &r.occurs[worker]
+	for _, c := range r.x.Codes[e0:e1] {
+		occurs[c] = true
+	}
 }
 
 func (r *pointwiseRunner) fill(i, worker int, codes bool, mask []uint8) {
@@ -107,11 +145,13 @@ func (r *pointwiseRunner) Backward(int) {
 func (r *pointwiseRunner) backChunk(i, _ int) {
 	e0, e1 := r.out.Elements(i)
 	g := r.Gate(&r.out, i)
-	if r.x.OnGrid {
-		for j, x := range r.x.Codes[e0:e1] {
-			g[j] *= r.table.slope[x]
-		}
-	} else {
+	switch {
+	case r.x.OnGrid && !r.dx.Add:
+		r.table.multiply(g, r.x.Codes[e0:e1], r.dx.Data[e0:e1])
+		return
+	case r.x.OnGrid:
+		r.table.multiply(g, r.x.Codes[e0:e1], g)
+	default:
 		for j, x := range r.x.Data[e0:e1] {
 			g[j] *= float32(r.curve.slope(float64(x)))
 		}
