@@ -26,8 +26,9 @@ var mulKind = (&pair{
 		}
 		return out
 	},
-	coder: func(c int) coder { return &product{unit: make([]float32, c), m: make([]float32, c)} },
-	exact: true,
+	crossed: true,
+	coder:   func(c int) coder { return &product{unit: make([]float32, c), m: make([]float32, c)} },
+	exact:   true,
 }).kind(layer.Kind{Name: "mul", Rereads: true})
 
 // Kind implements layer.Op.

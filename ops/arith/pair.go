@@ -12,6 +12,8 @@ type pair struct {
 	of func(x, y, out []float32)
 	// slope is the gradient of operand k, where g is that of the output: g itself, or written to out.
 	slope func(k int, g, x, y, out []float32) []float32
+	// crossed says that the slope of an operand does not read that operand itself.
+	crossed bool
 	// coder makes what computes it of codes.
 	coder func(c int) coder
 	// exact says that training computes codes with the coder, too. Else it quantizes the values, which gives the same codes.
@@ -138,27 +140,27 @@ func (r *pairRunner) backImages(i, worker int) {
 		if !d.Add && !o.whole {
 			clear(d.Data[n0*o.image : n1*o.image])
 		}
-		for row := n0 * r.node.Shape.H; row < n1*r.node.Shape.H; row++ {
-			g := r.back(k, row, worker)
-			if o.whole {
-				r.Set.Gate(g, nil, d.Data[row*len(g):][:len(g)], d.Add)
-			} else {
-				o.give(row, g, d.Data)
-			}
-		}
+		r.backRows(k, n0*r.node.Shape.H, n1*r.node.Shape.H, d, r.Block[worker])
 	}
 }
 
-// back is the gradient of operand k beside an output row.
-func (r *pairRunner) back(k, row, worker int) []float32 {
+// backRows gives operand k the gradients of output rows r0 to r1. Values that are those of the row before stay where they are.
+func (r *pairRunner) backRows(k, r0, r1 int, d grid.Grad, b *kernel.Scratch) {
 	width := r.node.Shape.W * r.node.Shape.C
-	g, b := r.Grad[row*width:][:width], r.Block[worker]
-	if !r.node.Kind.Rereads {
-		return r.slope(k, g, nil, nil, b.F32[:width])
+	var of [2][]float32
+	for row := r0; row < r1; row++ {
+		for j, o := range [...]*operand{&r.x, &r.y} {
+			if r.node.Kind.Rereads && !(r.crossed && j == k) && (row == r0 || !o.again(row)) {
+				of[j] = o.values(r.Set, row, row+1, b.U8, b.F32[j*width:])
+			}
+		}
+		g := r.slope(k, r.Grad[row*width:][:width], of[0], of[1], b.F32[2*width:][:width])
+		if o := [...]*operand{&r.x, &r.y}[k]; o.whole {
+			r.Set.Gate(g, nil, d.Data[row*width:][:width], d.Add)
+		} else {
+			o.give(row, g, d.Data)
+		}
 	}
-	x := r.x.values(r.Set, row, row+1, b.U8, b.F32)
-	y := r.y.values(r.Set, row, row+1, b.U8, b.F32[width:])
-	return r.slope(k, g, x, y, b.F32[2*width:][:width])
 }
 
 // pair8 is the int8 form, row by row.
