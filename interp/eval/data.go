@@ -34,9 +34,9 @@ func (e *evaluation) fits() error {
 	spec, origin := e.feed.Spec, e.o.Data.Origin
 	misfit := part.Takes(e.model, spec.Shapes())
 	few, have, apart := -1, 0, 0
-	for k, classes := range spec.Apart(e.model) {
-		if n := spec.Targets[k].Classes; n > classes {
-			few, have, apart = k, n, classes
+	for _, m := range part.Matches(e.model.Outputs(), spec.Targets) {
+		if n := spec.Targets[m.Target].Classes; n > m.Gives {
+			few, have, apart = m.Target, n, m.Gives
 		}
 	}
 	d := &diag.Diagnostic{Code: diag.OtherData, Subject: origin.Header, Address: origin.Address}
@@ -71,7 +71,8 @@ func (e *evaluation) compare() {
 		warn(diag.OtherValues, fmt.Sprintf("the images are normalized with %s, but %s was trained with %s", own[i].Normalization(), e.path, theirs[i].Normalization()),
 			"The network gets other values than in its training. Give the data set the same Normalize.")
 	}
-	for k, apart := range spec.Apart(e.model) {
+	for _, m := range part.Matches(e.model.Outputs(), spec.Targets) {
+		k, apart := m.Target, m.Gives
 		t, names := spec.Targets[k], []string(nil)
 		if k < len(e.snap.Classes) {
 			names = e.snap.Classes[k]

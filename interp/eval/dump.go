@@ -7,6 +7,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
 	"qpipe/interp/feed"
+	"qpipe/interp/part"
 	"qpipe/ops/engine"
 	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
@@ -85,8 +86,8 @@ func (d *dump) begin(e *evaluation) error {
 	if len(spec.Targets) == 0 && len(outputs) == 1 {
 		apart[0] = outputs[0].Shape.WithN(1).Len()
 	}
-	for k, classes := range spec.Apart(e.model) {
-		apart[k] = classes
+	for _, m := range part.Matches(outputs, spec.Targets) {
+		apart[m.Output] = m.Gives
 	}
 	for k, out := range outputs {
 		a := answered{predictions: -1, classes: apart[k], size: out.Shape.WithN(1).Len()}

@@ -52,8 +52,8 @@ func (s *Stage) lossesFit(p *Plan, report diag.Reporter) {
 
 // misfit reports why a loss or a metric does not fit; err is nil if it does.
 func (s *Stage) misfit(c program.Judge, err error, f *Feed, report diag.Reporter) {
-	if err == nil {
-		return
+	if few := (*part.ClassError)(nil); err == nil || errors.As(err, &few) {
+		return // classCount reports the latter
 	}
 	at := c.Origin.Header
 	if arg := (*program.ArgError)(nil); errors.As(err, &arg) {

@@ -22,6 +22,8 @@ func Rules() []Rule {
 		dataDiffer(),
 		valuesDiffer(),
 		absentCheckpoint(),
+		classCount(),
+		spareClasses(),
 		unknownMetric(),
 		untrainedOutput(),
 		longWarmup(),

@@ -35,7 +35,6 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
 	if built == nil {
 		return nil
 	}
-	l.classes(m, f, built.Graph)
 	l.normalized(m, f, built.Inputs)
 	l.models[key] = built.Graph
 	return built.Graph
@@ -95,49 +94,4 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 		d.Module = shape.Node
 	}
 	l.fail(d)
-}
-
-// classes compares the sizes of the network's outputs with the numbers of classes in the data. Lowering
-// continues after such a mistake.
-func (l *lowerer) classes(m *program.Model, f *graph.Feed, g *nn.Graph) {
-	for k, got := range f.Spec.Apart(g) {
-		want := f.Spec.Targets[k].Classes
-		if got == want {
-			continue
-		}
-		gives, set, at := m.Type, fmt.Sprintf("Give it %d.", want), m.Origin.At("num_classes")
-		if outputs := g.Outputs(); len(outputs) > 1 {
-			gives = fmt.Sprintf("%s's output %q", m.Type, outputs[k].Name)
-		} else if l.takes(m.Call, "num_classes") {
-			set = fmt.Sprintf("Set num_classes = %d.", want)
-		}
-		if m.Network() != nil {
-			set, at = fmt.Sprintf("Give the last layer %d outputs.", want), m.Origin.At(program.LayerPath(g.Outputs()[k].Name)+".out_features")
-		}
-		d := diag.Diagnostic{
-			Code: diag.ClassCount, Subject: at, Address: m.Origin.Address,
-			Summary: fmt.Sprintf("%s gives %s, but the data has %s", gives, diag.Count(got, "value"), diag.Count(want, "class")),
-			Detail:  set,
-			Related: []diag.Related{{Message: "where the classes come from", Range: f.Set.Origin.Header}},
-		}
-		if got > want {
-			d.Severity = diag.Warning
-			d.Detail = fmt.Sprintf("The last %d of them belong to no class. %s", got-want, d.Detail)
-		}
-		l.fail(d)
-	}
-}
-
-// takes reports whether a part has an argument of the name.
-func (l *lowerer) takes(c program.Call, name string) bool {
-	sig, known := l.plan.Catalog.Signature(c.Kind, c.Type)
-	if !known {
-		return false
-	}
-	for f := range program.Arguments(sig.Args()) {
-		if f.Name == name {
-			return true
-		}
-	}
-	return false
 }

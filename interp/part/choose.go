@@ -122,3 +122,22 @@ func (m *chosenMetric) Chance() []float64 {
 	}
 	return nil
 }
+
+// Seen is what a loss or a metric sees of the outputs and the targets, after Fits.
+func Seen(judge any, outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []TargetSpec) {
+	var c *chooser
+	switch j := judge.(type) {
+	case *chosenMetric:
+		c = &j.chooser
+	case chosenDescending:
+		c = &j.chooser
+	}
+	return c.seen(outputs, targets)
+}
+
+func (c *chooser) seen(outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []TargetSpec) {
+	if c == nil || c.whole() {
+		return outputs, targets
+	}
+	return outputs[c.at.output:][:1], targets[c.at.target:][:1]
+}

@@ -71,34 +71,56 @@ func FitsLabels(outputs []nn.Port, targets []TargetSpec) error {
 	case targets[0].Numbers:
 		return fmt.Errorf("it needs labels, and the target of the data is numbers")
 	}
-	return targets[0].fits(outputs[0])
+	if err := targets[0].fits(outputs[0]); err != nil {
+		return err
+	}
+	if got := targets[0].values(outputs[0]); got < targets[0].Classes {
+		return &ClassError{Output: outputs[0], Gives: got, Classes: targets[0].Classes}
+	}
+	return nil
 }
 
-// fits returns an error if a target is a map and the output is not a map of the same size.
+// ClassError is an output with fewer values than the labels have classes.
+type ClassError struct {
+	Output         nn.Port
+	Gives, Classes int
+}
+
+func (e *ClassError) Error() string {
+	return fmt.Sprintf("the output %q gives %s, but the data has %s", e.Output.Label, Count(e.Gives, "value"), Count(e.Classes, "class"))
+}
+
+// fits returns an error if one of the two is a map and the other is not a map of the same size.
 func (t TargetSpec) fits(out nn.Port) error {
-	if t.Size() == 1 || t.Shape.C == 1 && out.Shape.H == t.Shape.H && out.Shape.W == t.Shape.W {
-		return nil
+	switch {
+	case t.Size() > 1 && (t.Shape.C != 1 || out.Shape.H != t.Shape.H || out.Shape.W != t.Shape.W):
+		return fmt.Errorf("the output %q is %v, but the data has a label for each of %d×%d pixels", out.Label, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
+	case t.Size() == 1 && out.Shape.H*out.Shape.W > 1:
+		return fmt.Errorf("the output %q is a map, %v, but the data has one label for an image; a mask, as of Glyphs with target = \"mask\", has one for each pixel", out.Label, out.Shape.WithN(0))
 	}
-	return fmt.Errorf("the output %q is %v, but the data has a label for each of %d×%d pixels", out.Label, out.Shape.WithN(0), t.Shape.H, t.Shape.W)
+	return nil
 }
 
-// Apart yields the index of each target that consists of labels, with the number of classes of the output with the same
-// index. If the numbers of outputs and targets differ, it is not known which belong together, and it yields nothing.
-func (s Spec) Apart(g *nn.Graph) func(yield func(target, classes int) bool) {
-	return func(yield func(target, classes int) bool) {
-		outputs := g.Outputs()
-		if len(outputs) != len(s.Targets) {
-			return
+// values is how many values of an output belong to a label.
+func (t TargetSpec) values(out nn.Port) int { return out.Shape.WithN(1).Len() / t.Size() }
+
+// Match is an output with the target of labels that belongs to it: Gives is the number of its values for a label.
+type Match struct{ Output, Target, Gives int }
+
+// Matches pairs outputs and targets of labels: those of one name, or else, if there are as many of both, those in one place. Pairs that
+// do not fit are left out.
+func Matches(outputs []nn.Port, targets []TargetSpec) []Match {
+	var list []Match
+	for k, t := range targets {
+		i := slices.IndexFunc(outputs, func(o nn.Port) bool { return t.Name != "" && o.Label == t.Name })
+		if i < 0 && len(outputs) == len(targets) {
+			i = k
 		}
-		for k, t := range s.Targets {
-			if t.Numbers || t.fits(outputs[k]) != nil {
-				continue
-			}
-			if !yield(k, outputs[k].Shape.WithN(1).Len()/t.Size()) {
-				return
-			}
+		if i >= 0 && !t.Numbers && t.fits(outputs[i]) == nil {
+			list = append(list, Match{i, k, t.values(outputs[i])})
 		}
 	}
+	return list
 }
 
 func labels(ports []nn.Port) []string {

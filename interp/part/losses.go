@@ -174,3 +174,8 @@ func FitsOne(l *Losses, i int, outputs []nn.Port, targets []TargetSpec) (err err
 	defer Guard(&err, "Fits")
 	return l.fitsOne(i, outputs, targets)
 }
+
+// SeenBy is what loss i sees of the outputs and the targets, after FitsOne.
+func (l *Losses) SeenBy(i int, outputs []nn.Port, targets []TargetSpec) ([]nn.Port, []TargetSpec) {
+	return l.terms[i].seen(outputs, targets)
+}

@@ -265,7 +265,7 @@ func TestRefusedJobs(t *testing.T) {
 		"do not fill one batch":       func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
 		"the data set is empty":       func(b *bench) { b.Val = newData(0, 3, 5, 1) },
 		"is 5×5×1":                    func(b *bench) { b.Train = newData(9, 3, 6, 1) },
-		"the model's output has 3":    func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
+		"gives 3 values, but the data has 4 classes":    func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
 		"the stage has no train_data": func(b *bench) { b.Train = nil },
 		"std must be positive":        func(b *bench) { b.Train.Spec.Inputs[0].Std = []float32{0} },
 	} {
