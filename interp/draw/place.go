@@ -23,7 +23,7 @@ func (c *chart) measure() {
 		for _, text := range b.Lines {
 			longest = max(longest, utf8.RuneCountInString(text))
 		}
-		c.vertices[i].w, c.vertices[i].h = float64(longest)*letter+2*padding, float64(len(b.Lines))*line+padding
+		c.vertices[i].w, c.vertices[i].h = float64(float64(longest)*letter)+2*padding, float64(float64(len(b.Lines))*line)+padding
 	}
 	top := 0.0
 	for _, l := range c.layers {
@@ -179,7 +179,7 @@ func (c *chart) beside() [][]side {
 			if a.box < 0 && b.box < 0 {
 				gap = lanesWide
 			}
-			left[b.block] = append(left[b.block], side{a.block, (a.w+b.w)/2 + gap})
+			left[b.block] = append(left[b.block], side{a.block, float64((a.w+b.w)/2) + gap})
 		}
 	}
 	return left

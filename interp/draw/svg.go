@@ -54,7 +54,7 @@ func (c *chart) bounds() (left, right, bottom float64) {
 	left, right = math.Inf(1), math.Inf(-1)
 	for i := range c.vertices {
 		v := &c.vertices[i]
-		left, right, bottom = min(left, v.x-v.w/2), max(right, v.x+v.w/2), max(bottom, c.tops[v.layer]+v.h)
+		left, right, bottom = min(left, v.x-float64(v.w/2)), max(right, v.x+float64(v.w/2)), max(bottom, c.tops[v.layer]+v.h)
 	}
 	if len(c.vertices) == 0 {
 		return 0, 0, 0
@@ -62,7 +62,7 @@ func (c *chart) bounds() (left, right, bottom float64) {
 	for i, e := range c.Edges { // room for the labels beside the lines
 		if e.Label != "" {
 			x, _ := c.labelAt(i)
-			right = max(right, x+float64(len(e.Label))*letter)
+			right = max(right, x+float64(float64(len(e.Label))*letter))
 		}
 	}
 	return left, right, bottom
@@ -101,10 +101,10 @@ func (c *chart) box(b *strings.Builder, i int) {
 	v := &c.vertices[i]
 	top := c.tops[v.layer]
 	fmt.Fprintf(b, "<g><title>%s</title>", xmlText(c.Boxes[i].Name))
-	fmt.Fprintf(b, `<rect x="%s" y="%s" width="%s" height="%s" rx="4" fill="%s" fill-opacity="0.1" stroke="%[5]s"/>`, num(v.x-v.w/2), num(top), num(v.w), num(v.h), stroke)
+	fmt.Fprintf(b, `<rect x="%s" y="%s" width="%s" height="%s" rx="4" fill="%s" fill-opacity="0.1" stroke="%[5]s"/>`, num(v.x-float64(v.w/2)), num(top), num(v.w), num(v.h), stroke)
 	weight := ` font-weight="bold"`
 	for k, text := range c.Boxes[i].Lines {
-		fmt.Fprintf(b, `<text x="%s" y="%s" text-anchor="middle"%s>%s</text>`, num(v.x), num(top+float64(k+1)*line), weight, xmlText(text))
+		fmt.Fprintf(b, `<text x="%s" y="%s" text-anchor="middle"%s>%s</text>`, num(v.x), num(top+float64(float64(k+1)*line)), weight, xmlText(text))
 		weight = ""
 	}
 	b.WriteString("</g>\n")

@@ -101,6 +101,9 @@ func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 	if err == nil {
 		err = checkSize(n.Shape)
 	}
+	if err == nil && len(b.nodes) >= maxParts {
+		err = layer.BadArg("", "the network has more than the %d nodes that are accepted", maxParts)
+	}
 	if err != nil {
 		return b.fail(name, err)
 	}

@@ -21,8 +21,14 @@ func DenseBlockDefaults() DenseBlockArgs {
 	return DenseBlockArgs{Bottleneck: 4, Act: "relu", NormArgs: NormDefaults()}
 }
 
+// mostLayers is the most layers of a block; DenseNet-264 has blocks of 64.
+const mostLayers = 256
+
 // Validate implements the language's check after decoding.
 func (a DenseBlockArgs) Validate() error {
+	if a.Layers > mostLayers {
+		return part.Bad("num_layers", "%d; there must be 1 to %d", a.Layers, mostLayers)
+	}
 	return cmp.Or(positive("num_layers", a.Layers), positive("growth_rate", a.Growth), positive("bn_size", a.Bottleneck), a.validate())
 }
 
