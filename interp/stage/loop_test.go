@@ -262,12 +262,12 @@ func TestCallbackErrors(t *testing.T) {
 // TestRefusedJobs: a job that cannot run returns its error before the first step.
 func TestRefusedJobs(t *testing.T) {
 	for want, change := range map[string]func(b *bench){
-		"do not fill one batch":       func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
-		"the data set is empty":       func(b *bench) { b.Val = newData(0, 3, 5, 1) },
-		"is 5×5×1":                    func(b *bench) { b.Train = newData(9, 3, 6, 1) },
-		"gives 3 values, but the data has 4 classes":    func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
-		"the stage has no train_data": func(b *bench) { b.Train = nil },
-		"std must be positive":        func(b *bench) { b.Train.Spec.Inputs[0].Std = []float32{0} },
+		"do not fill one batch":                      func(b *bench) { b.Trainer.BatchSize, b.Trainer.DropLast = 100, true },
+		"the data set is empty":                      func(b *bench) { b.Val = newData(0, 3, 5, 1) },
+		"is 5×5×1":                                   func(b *bench) { b.Train = newData(9, 3, 6, 1) },
+		"gives 3 values, but the data has 4 classes": func(b *bench) { b.Train.Spec.Targets[0].Classes = 4 },
+		"the stage has no train_data":                func(b *bench) { b.Train = nil },
+		"std must be positive":                       func(b *bench) { b.Train.Spec.Inputs[0].Std = []float32{0} },
 	} {
 		b := newBench(t, nn.Float, "")
 		change(b)
