@@ -217,3 +217,42 @@ percentile = 99
 		t.Errorf("after a change of a dtype: %s\n%s", got, say("plan", "-out", out))
 	}
 }
+
+// TestStubInADefinition: what a definition says of all its nodes does not quantize those behind a DeQuantStub; an override does.
+func TestStubInADefinition(t *testing.T) {
+	for override, want := range map[string]string{
+		"": "float32 +float32 ", "override \"f\" {\nweight { dtype = \"int4\" }\n}": "float32 +int4 ",
+	} {
+		s := defaultSlots()
+		s["override"] = ""
+		s["model"] = `
+network "island" {
+layer "DeQuantStub" "out" {}
+layer "Conv2d" "f" {
+out_channels = 4
+kernel_size = 1
+}
+layer "QuantStub" "in" {}
+qconfig {
+activation { dtype = "int8" }
+weight { dtype = "int8" }
+}
+` + override + `
+}
+model "Network" "net" {
+layer "Conv2d" "c" {
+out_channels = 4
+kernel_size = 3
+}
+layer "island" "i" {}
+layer "Linear" "fc" { out_features = 10 }
+}`
+		file := filepath.Join(t.TempDir(), "p.hcl")
+		must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
+		var said bytes.Buffer
+		cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		if !regexp.MustCompile(`(?m)^ +i\.f +` + want).MatchString(said.String()) {
+			t.Errorf("%q: %s", override, said.String())
+		}
+	}
+}

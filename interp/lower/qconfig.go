@@ -191,19 +191,23 @@ func (s *setting) at(attr string) program.Origin {
 	return s.Origin
 }
 
-// settings returns the settings of a node, with all overrides that match it. Behind a DeQuantStub nothing is quantized unless an
-// override says so.
+// settings returns the settings of a node: of the qconfig and of definitions in general, and with all overrides that match it. Behind a
+// DeQuantStub nothing is quantized unless an override says so.
 func (q *configured) settings(m nn.Module) (activation, weight setting) {
 	activation, weight = base(q.block.Activation), base(q.block.Weight)
+	apply := func(general bool) {
+		for _, o := range q.overrides {
+			if o.General == general && matches(o.Selector, m) {
+				activation, weight = activation.over(o.Activation), weight.over(o.Weight)
+			}
+		}
+	}
+	apply(true)
 	if m.Dequantized {
 		activation.dequantize()
 		weight.dequantize()
 	}
-	for _, o := range q.overrides {
-		if matches(o.Selector, m) {
-			activation, weight = activation.over(o.Activation), weight.over(o.Weight)
-		}
-	}
+	apply(false)
 	return activation, weight
 }
 

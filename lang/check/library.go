@@ -143,7 +143,7 @@ func (u *unroller) overrides(in *config.Network, def *config.Block, instance str
 	base.Activation, base.Weight = u.defaultQuant(false, base.Origin), u.defaultQuant(true, base.Origin)
 	if q := in.QConfig; q != nil {
 		address := def.Address() + ".qconfig"
-		o := program.Override{Selector: under, Origin: u.checker.origin(address, q.Header)}
+		o := program.Override{General: true, Selector: under, Origin: u.checker.origin(address, q.Header)}
 		o.Selector.Range = o.Origin.Header
 		u.overridden(&o, q.Activation, q.Weight, base)
 		u.saysSomething(&o, "qconfig")

@@ -126,6 +126,7 @@ type Override struct {
 	Activation *Quant   `input:"activation,written"` // nil if the override does not change it
 	Weight     *Quant   `input:"weight,written"`
 	Origin     Origin   `input:"-"`
+	General    bool     `input:"-"` // the qconfig {} of a definition: it holds for all that is below an instance, and does not name nodes
 }
 
 // Quant is an `activation {}` or `weight {}` block with its defaults filled in; in an override, missing attributes come
