@@ -397,3 +397,44 @@ func BenchmarkExample(b *testing.B) {
 		}
 	}
 }
+
+// TestTooLarge: networks that are written out stop at a limit, also where hardly a layer remains of them.
+func TestTooLarge(t *testing.T) {
+	nested := "network \"n0\" {\n  layer \"Sum\" \"x\" { count = 0 }\n}\n"
+	deep := "network \"n0\" {\n  layer \"Sum\" \"x\" {}\n}\n"
+	for i := range 150 {
+		deep += fmt.Sprintf("network \"n%d\" {\n  layer \"n%d\" \"x\" {}\n}\n", i+1, i)
+		if i < 12 {
+			nested += fmt.Sprintf("network \"n%d\" {\n  layer \"n%d\" \"x\" { count = 10 }\n}\n", i+1, i)
+		}
+	}
+	inside := func(what string) string {
+		return "network \"n0\" {\n" + strings.Repeat(what, 900) + "  layer \"Sum\" \"x\" { count = 0 }\n}\n"
+	}
+	loop := "network \"n0\" {\n"
+	variables := loop
+	for i := range 900 {
+		loop += fmt.Sprintf("  layer \"Sum\" \"x%d\" { count = 0 }\n", i)
+		variables += fmt.Sprintf("  variable \"v%d\" { default = %[1]d }\n", i)
+	}
+	for _, c := range []struct{ name, text, used, want string }{
+		{"definitions of nothing", nested, `"n12" "x" {}`, "more than 10000 layers"},
+		{"loops of nothing", loop + "}\n", `"n0" "x" { count = 10000 }`, "more than 10000 layers"},
+		{"variables", variables + "  layer \"Sum\" \"x\" { count = 0 }\n}\n", `"n0" "x" { count = 10000 }`, "more than 10000 layers"},
+		{"overrides", inside("  override \"x\" {\n    activation { dtype = \"int8\" }\n  }\n"), `"n0" "x" { count = 10000 }`, "more than 10000 layers"},
+		{"definitions in definitions", deep, `"n150" "x" {}`, "more than 100 networks are inside of one another"},
+	} {
+		files, list := syntax.ParseSource("main.hcl", []byte(c.text+"model \"Network\" \"m\" {\n  layer "+c.used+"\n}\n"))
+		if list.HasErrors() {
+			t.Fatal(c.name, list[0].Summary)
+		}
+		begun := time.Now()
+		_, list = Check(files, Options{Signatures: catalogue()})
+		if n, _ := list.Counts(); n != 1 || !strings.Contains(list.Sorted()[0].Summary, c.want) {
+			t.Errorf("%s: %d errors, and not one that says %q", c.name, n, c.want)
+		}
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("%s: it took %v", c.name, took)
+		}
+	}
+}

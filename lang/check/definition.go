@@ -29,7 +29,15 @@ func (u *unroller) definition(l *config.Layer, def *config.Block, address, name 
 		u.Errorf(diag.LocalCycle, at, "A network cannot be a part of itself.", "network %q contains itself: %s", def.Name, strings.Join(names, " → "))
 		return cty.DynamicVal
 	}
+	if len(u.open) >= maxWithin {
+		u.Errorf(diag.FileTooLarge, at, "Leave some of them out.", "more than %d networks are inside of one another", maxWithin)
+		u.crowded = true
+		return cty.DynamicVal
+	}
 	in := u.decoded(def)
+	if !u.room(at, len(in.Variables)+len(in.Overrides)) {
+		return cty.DynamicVal
+	}
 	values, ok := u.given(l, in, def, address)
 	ok = u.connected(l, in, def, address, from) && ok
 	if !ok {

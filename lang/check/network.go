@@ -17,8 +17,11 @@ import (
 	"qpipe/lang/syntax"
 )
 
-// maxLayers is how many layers a network may have, loops unrolled and definitions written out.
-const maxLayers = 10_000
+// How large a network may be.
+const (
+	maxLayers = 10_000 // loops unrolled and definitions written out; uses of a definition count too, each variable and override in it, and loops that make nothing
+	maxWithin = 100    // definitions inside of one another
+)
 
 // unroller writes a network out: it unrolls loops and puts the layers of definitions in the place of their instances.
 type unroller struct {
@@ -29,6 +32,7 @@ type unroller struct {
 	lib     *library        // where the present layers' definitions are
 	defs    map[*config.Block]*config.Network
 	said    map[mistake]bool // what has been reported: a definition's mistakes come once
+	written int              // layers, of maxLayers
 	crowded bool
 	depth   int // of once
 }
@@ -156,7 +160,7 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 		return u.instance(f, l, address, f.prefix+l.Name, nil)
 	}
 	keys, values, ok := u.loop(f, l, address)
-	if !ok {
+	if len(keys) == 0 && !u.room(at, 1) || !ok {
 		return cty.DynamicVal
 	}
 	var list []cty.Value
@@ -169,6 +173,9 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 	}
 	own := l.From != nil && slices.ContainsFunc(l.From.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "layer" })
 	for i, key := range keys {
+		if u.crowded {
+			return cty.DynamicVal
+		}
 		loop := map[string]cty.Value{}
 		if l.Count != nil {
 			loop["count"] = cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
@@ -222,16 +229,17 @@ func (u *unroller) each(a *hcl.Attribute, address string) (keys []string, values
 		u.Errorf(diag.WrongType, at, `Write a list of names, for_each = ["a", "b"], or an object, { a = 1, b = 2 }.`, "for_each cannot make layers of this")
 		return nil, nil, false
 	}
-	named := v.Type().IsObjectType() || v.Type().IsMapType()
+	named, seen := v.Type().IsObjectType() || v.Type().IsMapType(), map[string]bool{}
 	for it := v.ElementIterator(); it.Next(); {
 		k, e := it.Element()
 		if !named {
 			k = e
 		}
-		if k.Type() != cty.String || k.IsNull() || !hclsyntax.ValidIdentifier(k.AsString()) || slices.Contains(keys, k.AsString()) {
+		if k.Type() != cty.String || k.IsNull() || !hclsyntax.ValidIdentifier(k.AsString()) || seen[k.AsString()] {
 			u.Errorf(diag.WrongType, at, "They become parts of the layers' names: letters, digits, _ and -, beginning with a letter.", "the keys of for_each must be different names")
 			return nil, nil, false
 		}
+		seen[k.AsString()] = true
 		keys, values = append(keys, k.AsString()), append(values, e)
 	}
 	return keys, values, true
@@ -269,11 +277,7 @@ func exprs(l *config.Layer) (list []hcl.Expression) {
 // instance writes out one layer under its full name, and returns the reference to what it gives.
 func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loop map[string]cty.Value) (v cty.Value) {
 	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
-	if len(u.out.Layers) >= maxLayers {
-		if !u.crowded {
-			u.Errorf(diag.FileTooLarge, at, "Is a count larger than meant?", "the network has more than %d layers", maxLayers)
-		}
-		u.crowded = true
+	if !u.room(at, 1) {
 		return cty.DynamicVal
 	}
 	v = cty.DynamicVal
@@ -295,6 +299,18 @@ func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loo
 		}
 	})
 	return v
+}
+
+// room counts layers, and reports the one that is too many.
+func (u *unroller) room(at scope.At, n int) bool {
+	if u.written += n; u.written <= maxLayers {
+		return true
+	}
+	if !u.crowded {
+		u.Errorf(diag.FileTooLarge, at, "Is a count larger than meant?", "the network has more than %d layers, with the networks in it, their variables and their overrides", maxLayers)
+	}
+	u.crowded = true
+	return false
 }
 
 // from evaluates what a layer reads: as it is written, else the layer above it.
