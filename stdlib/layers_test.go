@@ -54,6 +54,7 @@ func TestLayersRefuse(t *testing.T) {
 		{"Permute", layers.PermuteArgs{Dims: []string{"width", "height", "depth"}}, "dims"},
 		{"BasicVarGBlock", layers.BasicVarGBlockArgs{MidC: 8, OutC: 8, Kernel: 2}, "kernel_size"},
 		{"MBConv", layers.MBConvArgs{OutC: 8, SERatio: 1.5}, "se_ratio"},
+		{"DenseBlock", layers.DenseBlockArgs{Layers: 257, Growth: 1, Bottleneck: 4, NormArgs: layers.NormDefaults()}, "num_layers"},
 		{"GroupNorm", layers.GroupNormArgs{Groups: 0, Eps: 1e-5}, "num_groups"},
 		{"InstanceNorm2d", layers.InstanceNormArgs{Eps: 0}, "eps"},
 		{"LayerNorm", layers.LayerNormArgs{Eps: -1}, "eps"},

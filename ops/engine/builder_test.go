@@ -152,6 +152,21 @@ func TestBuilderMistakes(t *testing.T) {
 	}
 }
 
+// TestMostNodes: a network of the most nodes is made, and the next one is refused under its name.
+func TestMostNodes(t *testing.T) {
+	b := nn.NewBuilder(tensor.Shape{H: 1, W: 1, C: 1})
+	x := b.Input()
+	for i := range nn.MaxNodes - 1 {
+		x = b.Act(fmt.Sprintf("n%d", i), x, kernel.ReLU)
+	}
+	must(t, b.Err())
+	b.Act("more", x, kernel.ReLU)
+	var se *nn.ShapeError
+	if !errors.As(b.Err(), &se) || se.Node != "more" || !strings.Contains(se.Error(), "node 4097 of the network, and there may be 4096") {
+		t.Errorf("one node too many: %v", b.Err())
+	}
+}
+
 // TestSplit: the parts of a value are all of it, in order.
 func TestSplit(t *testing.T) {
 	b := nn.NewBuilder(tensor.Shape{H: 2, W: 3, C: 5})

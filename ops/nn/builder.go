@@ -101,9 +101,6 @@ func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 	if err == nil {
 		err = checkSize(n.Shape)
 	}
-	if err == nil && len(b.nodes) >= maxParts {
-		err = layer.BadArg("", "the network has more than the %d nodes that are accepted", maxParts)
-	}
 	if err != nil {
 		return b.fail(name, err)
 	}
@@ -237,6 +234,9 @@ func (b *Builder) usable(name string, xs []Value) bool {
 		return false
 	case name == "" || strings.ContainsAny(name, " /\n\t"):
 		b.fail(fmt.Sprintf("%q", name), errors.New("a node's name is not empty and has no spaces or slashes"))
+		return false
+	case len(b.nodes) >= MaxNodes:
+		b.fail(name, fmt.Errorf("it would be node %d of the network, and there may be %d", len(b.nodes)+1, MaxNodes))
 		return false
 	case b.names[name]:
 		b.fail(name, errors.New("there are two nodes of this name: a module cannot be used twice (its quant nodes would see two ranges); give the second one a name and weights of its own"))

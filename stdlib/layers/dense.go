@@ -9,7 +9,7 @@ import (
 
 // DenseBlockArgs are the arguments of DenseBlock.
 type DenseBlockArgs struct {
-	Layers     int    `arg:"num_layers" doc:"Number of layers, each of two convolutions."`
+	Layers     int    `arg:"num_layers" doc:"Number of layers, each of two convolutions; at most 256."`
 	Growth     int    `arg:"growth_rate" doc:"Channels that each layer adds."`
 	Bottleneck int    `arg:"bn_size,optional" doc:"Channels between a layer's convolutions, as a multiple of growth_rate."`
 	Act        string `arg:"act,optional" oneof:"relu relu6 hard_swish silu" doc:"Activation function."`
