@@ -84,6 +84,7 @@ func (c *checker) run() {
 	for _, id := range c.Known("network") {
 		c.defined[id] = c.Lookup("network", id)
 	}
+	c.shadows(c.cfg.Networks)
 	c.settings()
 	c.datasets()
 	c.models()

@@ -22,6 +22,15 @@ type library struct{ networks []*config.Block }
 // own are the networks of the pipeline.
 func (c *checker) own() *library { return &library{c.cfg.Networks} }
 
+// shadows reports networks that have the name of a layer.
+func (c *checker) shadows(networks []*config.Block) {
+	for _, b := range networks {
+		if _, part := c.opt.Signatures.Signature(program.LayerKind, b.Name); part {
+			c.Errorf(diag.DuplicateName, scope.At{Address: b.Address(), Subject: syntax.Range(b.NameRange)}, "Rename the network.", "there is a layer %q already", b.Name)
+		}
+	}
+}
+
 // names are those of the networks.
 func (l *library) names() (names []string) {
 	for _, b := range l.networks {
@@ -119,6 +128,7 @@ func (u *unroller) file(path string, at scope.At) *library {
 	}
 	networks, list := config.DecodeNetworks(body)
 	u.Add(at.Address, list)
+	u.shadows(networks)
 	lib := &library{networks}
 	seen := map[string]*config.Block{}
 	for _, b := range networks {
