@@ -79,6 +79,12 @@ func (u *unroller) decoded(def *config.Block) *config.Network {
 	if in.Source != nil {
 		return in
 	}
+	for _, b := range in.Variables {
+		if slices.Contains(metaArguments(), b.Name) {
+			u.Errorf(diag.BadValue, scope.At{Address: def.Address() + ".variable." + b.Name, Subject: syntax.Range(b.NameRange)},
+				"Rename the variable.", "%q of a layer is no argument of its network: no variable can get it", b.Name)
+		}
+	}
 	seen := map[string]cty.Value{}
 	for _, b := range in.Inputs {
 		u.fresh(def.Address()+".input."+b.Name, "input", b.Name, b.NameRange, seen)
@@ -89,6 +95,9 @@ func (u *unroller) decoded(def *config.Block) *config.Network {
 	}
 	return in
 }
+
+// metaArguments are those of any layer: what it reads, and how often there is one.
+func metaArguments() []string { return []string{"from", "count", "for_each"} }
 
 // given evaluates what an instance gives for the variables of its definition.
 func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block, address string) (values map[string]scope.Argument, ok bool) {
@@ -102,15 +111,24 @@ func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block,
 	for _, a := range scope.SortedAttrs(content.Attributes) {
 		if !slices.Contains(names, a.Name) {
 			u.Errorf(diag.UnknownAttribute, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
-				diag.DidYouMean(a.Name, append(names, "from", "count", "for_each"), "variables of network "+def.Name),
+				diag.DidYouMean(a.Name, append(names, metaArguments()...), "variables of network "+def.Name),
 				"network %q has no variable %q", def.Name, a.Name).Meant = diag.Nearest(a.Name, names)
 			ok = false
 			continue
 		}
 		v, fine := u.argument(a, address)
+		if i := slices.Index(names, a.Name); fine && v.IsNull() && !scope.TakesNull(in.Parameters()[i]) {
+			d := u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
+				"Give it a value, or give the variable a default or nullable = true.", "%q cannot be null: network %q requires it", a.Name, def.Name)
+			d.Related, fine = []diag.Related{{Message: "the variable is here", Range: syntax.Range(in.Parameters()[i].Header)}}, false
+		}
 		values[a.Name], ok = scope.Argument{Value: v, At: a.Expr.Range()}, ok && fine
 	}
 	for _, b := range in.Parameters() {
+		if slices.Contains(metaArguments(), b.Name) {
+			ok = false // decoded says so
+			continue
+		}
 		if _, set := values[b.Name]; !set && !scope.HasDefault(b) && !u.Meant(address, b.Name) {
 			d := u.Errorf(diag.MissingAttribute, scope.At{Address: address, Subject: syntax.Range(l.Header)}, fmt.Sprintf("Add: %s = …", b.Name), "%q is missing: network %q requires it", b.Name, def.Name)
 			d.Related = []diag.Related{{Message: "the variable is here", Range: syntax.Range(b.Header)}}

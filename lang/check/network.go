@@ -356,7 +356,7 @@ func (u *unroller) part(l *config.Layer, address, name string, from []string) ct
 		u.Errorf(diag.UnknownType, scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}, diag.DidYouMean(l.Type, names, "layers"), "there is no layer or network %q", l.Type)
 		return cty.DynamicVal
 	}
-	call, _ := u.call(program.LayerKind, l.Part(), address, "from", "count", "for_each")
+	call, _ := u.call(program.LayerKind, l.Part(), address, metaArguments()...)
 	u.noStages(call.Refs, address)
 	path := program.LayerPath(name)
 	u.origin.Attrs[path], u.origin.Names[path] = call.Origin.Header, call.Origin.Header

@@ -119,6 +119,11 @@ func HasDefault(b *config.Block) bool {
 	return b.Raw() != nil && b.Raw().Attributes["default"] != nil
 }
 
+// TakesNull reports whether null can be given for a variable of a network: it has a default, or says something of nulls by itself.
+func TakesNull(b *config.Block) bool {
+	return HasDefault(b) || b.Raw() != nil && b.Raw().Attributes["nullable"] != nil
+}
+
 // inside resolves a reference to a value of a network, or to a member of one of its objects.
 func (s *Scope) inside(t hcl.Traversal, members map[string]cty.Value, address string) bool {
 	root := t.RootName()

@@ -3,10 +3,43 @@ network "Conv" { # want "QP208 error there is a layer \"Conv\" already: Rename t
   layer "Sum" "s" { from = [input, input] }
 }
 
+network "meta" {
+  variable "count" { type = number } # want "QP205 error \"count\" of a layer is no argument of its network"
+  variable "from" { default = 1 }    # want "QP205 error \"from\" of a layer is no argument of its network"
+  variable "for_each" {}             # want "QP205 error \"for_each\" of a layer is no argument of its network"
+  layer "Sum" "s" { from = [input, input] }
+}
+
+network "nulls" {
+  variable "needed" { type = number }
+  variable "open" { nullable = true }
+  variable "free" { default = 3 }
+  layer "Conv" "a" {
+    out    = var.needed
+    kernel = var.free == null && var.open == null ? 1 : 3
+  }
+}
+
 model "Network" "wrong" {
   layer "Conv" "c" {
     out    = 1
     kernel = 1
+  }
+  layer "meta" "m" {
+    from  = layer.c
+    count = 2
+  }
+  layer "nulls" "n" {
+    from   = layer.c
+    needed = null # want "QP204 error \"needed\" cannot be null: network \"nulls\" requires it"
+    open   = null
+    free   = null
+  }
+  layer "nulls" "fine" {
+    from   = layer.c
+    needed = 3
+    open   = null
+    free   = null
   }
 }
 
