@@ -121,6 +121,8 @@ func mistakes() []mistake {
 		{"null where it is needed", []string{`when    = "step 7"`, "when    = null"}, []string{"QP110 null"}},
 		{"named twice", []string{`["backbone.conv1"]`, `["backbone.conv1.bn", "backbone.conv1"]`}, []string{`QP301 "backbone.conv1"`}},
 		{"no BN there", []string{`["backbone.conv1"]`, `["backbone.pool1"]`}, []string{`QP302 ["backbone.pool1"]`}},
+		{"no BN to freeze", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"FreezeBN\" { modules = [\"head.fc\"] }"}, []string{`QP302 ["head.fc"]`}},
+		{"a BN to freeze", []string{`callback "Checkpoint" {}`, "callback \"Checkpoint\" {}\n  callback \"FreezeBN\" { modules = [\"head.fc\", \"backbone.conv1\"] }"}, nil},
 		{"two optimizers", []string{`optimizer "SGD" {`, "optimizer \"SGD\" { lr = 1 }\n    optimizer \"SGD\" {"}, []string{`QP209 optimizer "SGD"`}},
 		{"data differ", []string{"size    = 28", "size    = 24"}, []string{"QP312 dataset.test"}},
 		{"several at once", []string{lr, `lr = "x"`, `["backbone.conv1"]`, `["backbone.convv1"]`, `"head.fc"`, `"head.fcc"`, `"step 7"`, `"step 999"`}, []string{`QP204 "x"`, `QP300 "backbone.convv1"`, `QP300 "head.fcc"`, `QP306 "step 999"`}},

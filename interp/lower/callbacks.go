@@ -45,11 +45,36 @@ func (l *lowerer) acted(s *graph.Stage, c *program.Callback) []string {
 			chosen = l.absorbs(s, c, chosen)
 		}
 	}
+	if _, freezes := c.Args.(program.BNFreezer); freezes && (ok || len(chosen) > 0) {
+		l.freezes(s, c, chosen)
+	}
 	var out []string
 	for _, m := range chosen {
 		out = append(out, m.Name)
 	}
 	return out
+}
+
+// freezes reports a freezing callback that selects no BN. A BN that is absorbed counts as well: the checkpoint may be older.
+func (l *lowerer) freezes(s *graph.Stage, c *program.Callback, chosen []nn.Module) {
+	hasBN := func(m nn.Module) bool { return m.BN != "" || s.Absorbed[m.Name] != nil || s.Surely[m.Name] }
+	if s.Mode == nn.FuseBN || slices.ContainsFunc(chosen, hasBN) {
+		return
+	}
+	var with []string
+	for _, m := range s.Model.Modules() {
+		if hasBN(m) {
+			with = append(with, m.Name)
+		}
+	}
+	detail := "No node of the network has a BN."
+	if len(with) > 0 {
+		detail = "These nodes have one: " + diag.Enumerate(with) + "."
+	}
+	l.fail(diag.Diagnostic{
+		Code: diag.SelectsNoBN, Subject: modulesOf(c), Address: c.Origin.Address,
+		Summary: c.Type + " selects no node with a BN", Detail: detail,
+	})
 }
 
 // behind reports whether a callback has nothing to do any more: all points of its schedule lie
