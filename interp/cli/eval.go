@@ -192,7 +192,9 @@ func (a *app) showEvaluation(r *eval.Report) error {
 	}
 	s.Row("form", form)
 	s.Row("data", fmt.Sprintf("%s, %s", r.Data, console.Count(r.Images, "image")))
-	s.Row("accuracy", console.Accuracy(r.Metrics))
+	for _, m := range console.MetricRows(r.Metrics) {
+		s.Row(m[0], m[1])
+	}
 	s.Row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
 	s.Row("speed", fmt.Sprintf("%s images/s, %s", console.Short(r.PerSecond), console.Count(r.Threads, "thread")))
 	if d := r.Dump; d != nil {

@@ -1,6 +1,9 @@
 package console
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestNanoseconds(t *testing.T) {
 	for ns, want := range map[int64]string{
@@ -9,5 +12,14 @@ func TestNanoseconds(t *testing.T) {
 		if got := Nanoseconds(ns); got != want {
 			t.Errorf("%d ns are printed as %q, want %q", ns, got, want)
 		}
+	}
+}
+
+// Of several heads every metric has a row; the loss has one of its own.
+func TestMetricRows(t *testing.T) {
+	got := MetricRows(map[string]float64{"mask_mean_iou": 0.25, "loss": 1, "accuracy": 0.5, "class_top5": 2})
+	want := [][2]string{{"accuracy", "50.00 %"}, {"class_top5", "2"}, {"mask_mean_iou", "0.2500"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
 	}
 }

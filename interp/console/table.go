@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,21 @@ func Accuracy(m map[string]float64) string {
 	}
 	slices.Sort(names)
 	return names[0] + " " + metric(m[names[0]])
+}
+
+// MetricRows prints all metrics but the loss: their names, in the order of the alphabet, and values as [Accuracy] prints them.
+func MetricRows(m map[string]float64) [][2]string {
+	var rows [][2]string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		switch name {
+		case "loss":
+		case "accuracy":
+			rows = append(rows, [2]string{name, Accuracy(m)})
+		default:
+			rows = append(rows, [2]string{name, metric(m[name])})
+		}
+	}
+	return rows
 }
 
 // Value prints an output's value: lists and objects as JSON.
