@@ -17,7 +17,7 @@ func mapParts() part.Catalog {
 			layers.AvgPoolDefaults(), layers.NewAvgPool2d),
 		part.LayerPart("ChannelShuffle", "Mixes the channels of groups, as in ShuffleNet.",
 			layers.GroupsArgs{}, layers.NewChannelShuffle),
-		part.LayerPart("Flatten", "All features of an image in one row, in PyTorch's order: channel, row, column.",
+		part.LayerPart("Flatten", "All features of an image in one row, in PyTorch's order: channel, row, column. Ops that mix or choose features (Softmax, Concat, PReLU) come in front of it; Linear flattens by itself.",
 			layers.NoArgs{}, layers.Of(op.Flatten{})),
 		part.LayerPart("GlobalAvgPool2d", "Mean over each channel.",
 			layers.NoArgs{}, layers.Of(op.GlobalAvgPool{})),

@@ -187,16 +187,24 @@ func checkOperands(k *layer.Kind, in []layer.Source) error {
 	case k == nil:
 		return nil // the op says what is wrong
 	case len(in) < k.Least:
-		return layer.BadArg("", "%s takes at least %d operands, not %d", k.Name, k.Least, len(in))
+		return layer.BadArg("", "%s takes at least %s, not %d", k.Name, operands(k.Least), len(in))
 	case k.Most >= 0 && len(in) > k.Most:
-		return layer.BadArg("", "%s takes at most %d operands, not %d", k.Name, k.Most, len(in))
+		return layer.BadArg("", "%s takes at most %s, not %d", k.Name, operands(k.Most), len(in))
 	}
 	for _, x := range in {
 		if x.Origin != x.Shape && !k.Flat {
-			return layer.BadArg("", "its input %s was flattened from %v; after a flatten come linear layers, activations and additions only", x.Name, x.Origin)
+			return layer.BadArg("", "%s does not read a flattened map, and %s was flattened from %v: put it in front of the flatten, or leave the flatten out before a linear layer, which flattens by itself", k.Name, x.Name, x.Origin)
 		}
 	}
 	return nil
+}
+
+// operands is a number of operands, in words.
+func operands(n int) string {
+	if n == 1 {
+		return "1 operand"
+	}
+	return fmt.Sprintf("%d operands", n)
 }
 
 // checkSize refuses more values than a node may have.
