@@ -72,8 +72,25 @@ type overrideKey struct {
 
 // overriding is what is known of an override block after all stages.
 type overriding struct {
-	matched bool // it matches a node
-	takes   bool // it matches a node that has something to quantize
+	matched bool      // it matches a node
+	takes   bool      // it matches a node that has something to quantize
+	free    bool      // it matches one whose grid the target leaves open
+	grid    nn.Module // one whose grid the target prescribes
+	keeps   nn.Module // one that has its operand's grid because of the target
+}
+
+// match records that the block matches a node.
+func (o *overriding) match(m nn.Module) {
+	takes := m.HasQuant || m.HasWeight
+	o.matched, o.takes = true, o.takes || takes
+	switch {
+	case m.Prescribed.Keeps && !takes:
+		o.keeps = m
+	case m.Prescribed.Scale != 0:
+		o.grid = m
+	case takes:
+		o.free = true
+	}
 }
 
 // overrides are the override blocks that apply, the last ones winning.
@@ -224,7 +241,7 @@ func (l *lowerer) resolve(q *configured, g *nn.Graph) bool {
 		for key, o := range q.overrides {
 			seen := l.overriding[key]
 			if matches(o.Selector, m) {
-				seen.matched, seen.takes = true, seen.takes || m.HasQuant || m.HasWeight
+				seen.match(m)
 			}
 			l.overriding[key] = seen
 		}
@@ -336,8 +353,10 @@ func (l *lowerer) unmatchedOverrides() {
 				l.fail(diag.Diagnostic{
 					Code: diag.BadDType, Subject: o.Selector.Range, Address: o.Origin.Address,
 					Summary: fmt.Sprintf("the nodes of %q have no quantization of their own", o.Selector.Text),
-					Detail:  "Such a node passes on the integers that it gets, or is a DeQuantStub: override the node before it.",
+					Detail:  noQuantization(seen, s.Convert.QConfig),
 				})
+			case !seen.free:
+				l.prescribed(o, seen.grid, s.Convert.QConfig)
 			}
 			said[key] = true
 		}
