@@ -77,6 +77,9 @@ var policy = []struct {
 	{"qpipe/ops/engine", "qpipe/ops/nn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "the engine knows no op: it walks the table's rows"},
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 
+	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; only this room knows protobuf"},
+	{"qpipe/onnx/model", "qpipe/onnx/wire qpipe/lang/files", "a model as it is in a file: it knows no op and nothing of qpipe's networks"},
+
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
