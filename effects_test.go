@@ -434,6 +434,7 @@ func loadEffects(t *testing.T) map[string]effect {
 		k + "ignore_tensor_shape": pair(stage(other, ""), stage(other, "ignore_tensor_shape = true")),
 		k + "check_hash":          pair(stage(damaged, ""), stage(damaged, "check_hash = false")),
 		k + "load_ema_model":      pair(stage(ema, ""), stage(ema, "load_ema_model = true")),
+		k + "names":               pair(stage(one, ""), stage(one, `names = "torchvision"`)), // load.txtar has a model with such names
 		k + "rename":              pair(stage(renamed, ""), stage(renamed, `rename = { "classifier" = "head" }`)),
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"qpipe/interp/artifact"
+	"qpipe/interp/part"
 	"qpipe/ops/nn"
+	"qpipe/stdlib/models"
 )
 
 // pytorch writes a checkpoint's tensors as PyTorch's state dict has them: without
@@ -30,6 +32,36 @@ func pytorch(ts *testscript.TestScript, _ bool, args []string) {
 	f.add("model.mask", "BOOL", []int{3}, []byte{1, 0, 1})
 	f.add("model.scales", "F8_E4M3", []int{2}, []byte{1, 2})
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), f.bytes(), 0o600))
+}
+
+// torchvision writes a checkpoint of a ResNet-18 as torchvision's state dict has it: torchvision [-wrap] IN OUT. With -wrap it
+// was trained in parallel.
+func torchvision(ts *testscript.TestScript, _ bool, args []string) {
+	prefix := ""
+	if args[0] == "-wrap" {
+		prefix, args = "module.", args[1:]
+	}
+	s, err := artifact.Read(ts.MkAbs(args[0]))
+	ts.Check(err)
+	a := models.ResNetDefaults()
+	a.Depth = 18
+	m, err := models.NewResNet(a)
+	ts.Check(err)
+	f := &foreignFile{header: map[string]any{}}
+	for _, n := range m.(part.TorchModel).TorchNames() {
+		for _, t := range s.Model {
+			rest, ok := strings.CutPrefix(t.Name, n.Ours+".")
+			if !ok {
+				continue
+			}
+			t.Name = prefix + n.Torch + "." + rest
+			f.floats(t.Name, "F32", t)
+			if bn, ok := strings.CutSuffix(t.Name, ".running_var"); ok {
+				f.add(bn+".num_batches_tracked", "I64", []int{}, binary.LittleEndian.AppendUint64(nil, 99))
+			}
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), f.bytes(), 0o600))
 }
 
 // foreignFile is a safetensors file that another program might have written.

@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"damage":  damage,
 			"cut":     cut,
-			"pytorch": pytorch,
+			"pytorch": pytorch, "torchvision": torchvision,
 		},
 	})
 }

@@ -18,7 +18,7 @@ import (
 const (
 	KindCheckpoint = "checkpoint"
 	KindInt8       = "int8 model" // also "int4 model" and mixed types: see KindOf
-	KindTensors    = "tensors"    // a safetensors file of another tool
+	KindTensors    = "tensors"    // a safetensors file or state dict of another tool
 )
 
 // Description is what `qpipe show` prints of a file.
@@ -97,6 +97,9 @@ func Describe(path string) (*Description, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
+	if isStateDict(file) {
+		return describeStateDict(path, file)
+	}
 	c, err := readHeader(path, file)
 	if err != nil {
 		return nil, err

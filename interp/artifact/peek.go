@@ -19,6 +19,9 @@ func Peek(path string) (*checkpoint.Snapshot, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	if isStateDict(f) {
+		return stateDict(path, f, false)
+	}
 	c, err := readHeader(path, f)
 	if err != nil {
 		return nil, err

@@ -71,12 +71,16 @@ func Begun(head []byte) bool {
 	return bytes.Equal(head[8:8+n], first[:n])
 }
 
-// ReadWeights reads a snapshot like Read, or the plain tensors of any other safetensors file, as the float model of
-// another tool. With check false a hash that does not match is ignored.
+// ReadWeights reads a snapshot like Read, or the plain tensors of any other safetensors file or of a state dict that
+// PyTorch saved, as the float model of another tool. With check false a hash that does not match is ignored.
 func ReadWeights(path string, check bool) (*checkpoint.Snapshot, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
+	}
+	if isStateDict(f) {
+		defer func() { _ = f.Close() }()
+		return stateDict(path, f, true)
 	}
 	data, err := load(path, f, false)
 	if err != nil {

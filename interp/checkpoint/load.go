@@ -11,11 +11,14 @@ import (
 
 // LoadError lists the tensors because of which a snapshot does not fit a graph.
 type LoadError struct {
-	Why     string     // the likely cause and what to do; "" if unknown
-	Missing []Mismatch // in the model, but not in the checkpoint
-	Extra   []Mismatch // in the checkpoint, but not in the model
-	Shapes  []Mismatch // in both, with different shapes
-	Types   []Mismatch // in both, with different types
+	Why string // the likely cause and what to do; "" if unknown
+	// Torchvision is how many tensors torchvision's names would fit that are neither in Missing nor in Extra.
+	Torchvision int
+	Renames     []Likely   // rules under which tensors would fit that are neither in Missing nor in Extra
+	Missing     []Mismatch // in the model, but not in the checkpoint
+	Extra       []Mismatch // in the checkpoint, but not in the model
+	Shapes      []Mismatch // in both, with different shapes
+	Types       []Mismatch // in both, with different types
 }
 
 // Unloadable takes the place of a tensor's data if the program does not use its type, as
@@ -66,6 +69,9 @@ func (e *LoadError) Error() string {
 			}
 		}
 	}
+	if text := e.RenameText(); text != "" {
+		b.WriteString("\nof another name (likely: " + text + ")")
+	}
 	section(e.Missing, "missing in the checkpoint", "allow_miss = true leaves them as they are")
 	section(e.Extra, "not in the model", "ignore_extra = true skips them")
 	section(e.Shapes, "of another shape", "ignore_tensor_shape = true leaves them as they are")
@@ -77,7 +83,9 @@ func (e *LoadError) Error() string {
 const mostListed = 100
 
 // none reports whether everything fits.
-func (e *LoadError) none() bool { return len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0 }
+func (e *LoadError) none() bool {
+	return e.Torchvision+len(e.Renames)+len(e.Missing)+len(e.Extra)+len(e.Shapes)+len(e.Types) == 0
+}
 
 // Restore rebuilds the model of a snapshot: its structure with its weights, or with the
 // averaged weights.
@@ -110,7 +118,7 @@ func Load(g *nn.Graph, s *Snapshot, o part.LoadOptions) (*Loaded, error) {
 			return nil, part.Bad("load_ema_model", "the checkpoint holds no averaged weights: set load_ema_model = false")
 		}
 	}
-	if err := replay(g, s.Absorbed, o.Rename); err != nil {
+	if err := replay(g, s.Absorbed, o); err != nil {
 		return nil, err
 	}
 	m, err := Match(source, g.Tensors(), o)
@@ -156,7 +164,7 @@ func formsFit(s *Snapshot, g *nn.Graph, o part.LoadOptions) (why string, ok bool
 // replay absorbs the BNs in the graph that the snapshot's model had absorbed, so that both
 // have the same tensors. A node whose BN is not there (for example, under fuse_bn) has
 // the same tensors already.
-func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error {
+func replay(g *nn.Graph, absorbed []Absorption, o part.LoadOptions) error {
 	if len(absorbed) == 0 {
 		return nil
 	}
@@ -166,10 +174,10 @@ func replay(g *nn.Graph, absorbed []Absorption, rename map[string]string) error 
 	}
 	var list []nn.Absorbed
 	for _, a := range absorbed {
-		node, recompute := Renamed(a.Module, rename), a.WeightScale == "recompute"
+		node, recompute := Renamed(a.Module, o), a.WeightScale == "recompute"
 		if left[node] {
 			list = append(list, nn.Absorbed{
-				Node: node, BN: Renamed(a.BN, rename), Recompute: recompute,
+				Node: node, BN: Renamed(a.BN, o), Recompute: recompute,
 				Frozen: a.Mode == nn.WithBN && !recompute,
 			})
 		}

@@ -24,14 +24,14 @@ type Matching struct {
 // Match compares the tensors that a checkpoint gives with those that a model takes, by
 // name, shape and type. The tensors need no numbers.
 func Match(give, take []nn.Tensor, o part.LoadOptions) (*Matching, error) {
-	have, err := renamed(give, o.Rename)
+	have, err := renamed(unwrapped(give, take, o.Rename), o)
 	if err != nil {
 		return nil, err
 	}
 	m := &Matching{of: len(take), options: o}
-	wanted := map[string]bool{}
+	wanted := map[string]nn.Tensor{}
 	for _, w := range take {
-		wanted[w.Name] = true
+		wanted[w.Name] = w
 		h, ok := have[w.Name]
 		_, unloadable := h.Data.(Unloadable)
 		switch {
@@ -48,10 +48,16 @@ func Match(give, take []nn.Tensor, o part.LoadOptions) (*Matching, error) {
 		m.missed = append(m.missed, w.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if !wanted[name] {
-			m.Extra = append(m.Extra, Mismatch{Name: name, Reason: counter(name)})
-			m.passed = append(m.passed, name)
+		if _, ok := wanted[name]; ok {
+			continue
 		}
+		m.passed = append(m.passed, name)
+		if !counter(name) {
+			m.Extra = append(m.Extra, Mismatch{Name: name})
+		}
+	}
+	if len(m.Missing)+len(m.Extra) > 0 && !(o.AllowMiss && o.IgnoreExtra) {
+		m.likely(have, wanted)
 	}
 	m.suggest()
 	m.forgive(o)
@@ -86,51 +92,6 @@ func (m *Matching) loaded() *Loaded {
 	return &Loaded{Tensors: len(m.fit), Of: m.of, Missed: m.missed, Passed: m.passed}
 }
 
-// renamed returns the tensors by their names after the rename rules. It is an error if a
-// rule applies to no tensor, or if two tensors get the same name.
-func renamed(give []nn.Tensor, rename map[string]string) (map[string]nn.Tensor, error) {
-	have, met := make(map[string]nn.Tensor, len(give)), map[string]bool{}
-	for _, t := range give {
-		if rule, ok := ruleFor(t.Name, rename); ok {
-			met[rule] = true
-		}
-		t.Name = Renamed(t.Name, rename)
-		if _, twice := have[t.Name]; twice {
-			return nil, part.Bad("rename", "two tensors of the checkpoint become %q", t.Name)
-		}
-		have[t.Name] = t
-	}
-	for _, rule := range slices.Sorted(maps.Keys(rename)) {
-		if !met[rule] {
-			return nil, unmet(rule, give)
-		}
-	}
-	return have, nil
-}
-
-// mostStarts bounds the number of prefixes that are searched for a similar one.
-const mostStarts = 10_000
-
-// unmet returns the error for a rule that applies to no tensor. It suggests a similar
-// prefix of the tensors' names, or lists the first parts of the names.
-func unmet(rule string, give []nn.Tensor) error {
-	var starts []string
-	known := map[string]bool{}
-	for _, t := range give {
-		for i, c := range t.Name {
-			if c == '.' && !known[t.Name[:i]] && len(starts) < mostStarts {
-				known[t.Name[:i]] = true
-				starts = append(starts, t.Name[:i])
-			}
-		}
-	}
-	if near := diag.Nearest(rule, starts); near != "" {
-		return part.Bad("rename", "no tensor's name in the checkpoint begins with %q; did you mean %q?", rule, near)
-	}
-	first := slices.DeleteFunc(starts, func(s string) bool { return strings.Contains(s, ".") })
-	return part.Bad("rename", "no tensor's name in the checkpoint begins with %q (or another rule takes them all); they begin with %s", rule, diag.Enumerate(first))
-}
-
 // sameType reports whether the data of two tensors have the same Go type.
 func sameType(a, b any) bool { return fmt.Sprintf("%T", a) == fmt.Sprintf("%T", b) }
 
@@ -142,13 +103,8 @@ func typeOf(data any) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", data), "[]")
 }
 
-// counter explains a tensor that every PyTorch model with BatchNorm has; "" for other tensors.
-func counter(name string) string {
-	if strings.HasSuffix(name, ".num_batches_tracked") {
-		return "PyTorch's count of batches, which qpipe does not need"
-	}
-	return ""
-}
+// counter reports whether a tensor is PyTorch's count of a BatchNorm's batches, which qpipe does not need.
+func counter(name string) bool { return strings.HasSuffix(name, ".num_batches_tracked") }
 
 // forgive drops the mismatches that the options allow.
 func (e *LoadError) forgive(o part.LoadOptions) {
@@ -162,9 +118,6 @@ func (e *LoadError) forgive(o part.LoadOptions) {
 		e.Shapes = nil
 	}
 }
-
-// mostPairs bounds how many pairs of names are compared in search of similar ones.
-const mostPairs = 100_000
 
 // suggest finds, for every missing tensor, the extra tensor with the most similar name, and
 // for every extra tensor the missing one.
@@ -185,29 +138,6 @@ func (e *LoadError) suggest() {
 	for i, name := range extra {
 		e.Extra[i].Near = diag.Nearest(name, missing)
 	}
-}
-
-// Renamed returns the name of a checkpoint's tensor after the rename rules of
-// LoadCheckpoint. A rule replaces a prefix that ends at a dot; the rule with the longest
-// prefix wins.
-func Renamed(name string, rename map[string]string) string {
-	rule, found := ruleFor(name, rename)
-	if !found {
-		return name
-	}
-	rest := strings.TrimPrefix(strings.TrimPrefix(name, rule), ".")
-	return strings.Trim(rename[rule]+"."+rest, ".")
-}
-
-// ruleFor returns the prefix of the rule that applies to a name: the longest one that the
-// name begins with.
-func ruleFor(name string, rename map[string]string) (best string, found bool) {
-	for old := range rename {
-		if (old == "" || name == old || strings.HasPrefix(name, old+".")) && (!found || len(old) > len(best)) {
-			best, found = old, true
-		}
-	}
-	return best, found
 }
 
 // dims formats a shape in file order: "16×3×3×3".

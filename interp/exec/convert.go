@@ -46,7 +46,7 @@ func (s *session) convert(st *graph.Stage, j *stage.Job) (*conversion, error) {
 	if err != nil {
 		return nil, place.At(st.Stage.Model.Origin, err)
 	}
-	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, Target: st.Target, QConfig: st.QConfig}}
+	c := &conversion{Conversion: part.Conversion{Model: built.Graph, Mode: st.Mode, Target: st.Target, QConfig: st.QConfig, Names: built.Names}}
 	if st.Convert == nil {
 		return c, nil
 	}

@@ -147,7 +147,7 @@ func (s *Stage) frozen() []string {
 func (p *Past) stillFrozen() []string {
 	nodes := make([]string, len(p.Frozen))
 	for i, node := range p.Frozen {
-		nodes[i] = checkpoint.Renamed(node, p.Load.Options.Rename)
+		nodes[i] = checkpoint.Renamed(node, p.Load.Options)
 	}
 	return nodes
 }

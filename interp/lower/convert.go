@@ -31,8 +31,8 @@ type walk struct {
 
 // convert applies a stage's converters to the network, which has no parameters. It returns
 // nil after a mistake.
-func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
-	g := built.Clone()
+func (l *lowerer) convert(s *graph.Stage, built *part.Built) *nn.Graph {
+	g := built.Graph.Clone()
 	if s.Convert == nil {
 		return g
 	}
@@ -40,10 +40,10 @@ func (l *lowerer) convert(s *graph.Stage, built *nn.Graph) *nn.Graph {
 		return nil
 	}
 	s.Mode = nn.Mode(s.Convert.QATMode)
-	w := &walk{lowerer: l, s: s, c: &part.Conversion{Model: g, Mode: s.Mode}}
+	w := &walk{lowerer: l, s: s, c: &part.Conversion{Model: g, Mode: s.Mode, Names: built.Names}}
 	w.c.Load = w.load
 	if b := s.Convert.QConfig; b != nil {
-		w.q = l.configured(s.Convert, built)
+		w.q = l.configured(s.Convert, built.Graph)
 		if !w.q.fine {
 			return nil
 		}
@@ -273,7 +273,7 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 	w.rememberFile(from, snap, o)
 	gone, by := map[string]bool{}, map[string]*program.Callback{}
 	for _, a := range snap.Absorbed {
-		node := checkpoint.Renamed(a.Module, o.Rename)
+		node := checkpoint.Renamed(a.Module, o)
 		gone[node], by[node] = true, &program.Callback{Call: *w.call}
 	}
 	if err := w.takeOver(gone, by); err != nil {
@@ -376,6 +376,9 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 	if errors.As(err, &e) {
 		if e.Why != "" {
 			lines = append(lines, e.Why+".")
+		}
+		if text := e.RenameText(); text != "" {
+			lines = append(lines, "Likely: "+text+".")
 		}
 		add("Missing in the checkpoint", e.Missing, "")
 		add("Not in the model", e.Extra, "ignore_extra = true skips them")

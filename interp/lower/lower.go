@@ -30,7 +30,7 @@ func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag
 	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
 		plan: &graph.Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},
-		data: map[*program.Dataset]*graph.Feed{}, models: map[modelKey]*nn.Graph{}, seen: map[*nn.Graph]bool{},
+		data: map[*program.Dataset]*graph.Feed{}, models: map[modelKey]*part.Built{}, seen: map[*nn.Graph]bool{},
 		qconfigs: map[configuredKey]*configured{}, overriding: map[overrideKey]overriding{}, nodes: map[*program.QConfig]*nodeNames{}, said: map[string]bool{},
 	}
 	l.plan.Stages = graph.Order(p)
@@ -47,7 +47,7 @@ type lowerer struct {
 	plan       *graph.Plan
 	list       diag.List
 	data       map[*program.Dataset]*graph.Feed // a nil entry is a mistake that has been reported
-	models     map[modelKey]*nn.Graph           // a nil entry is a mistake that has been reported
+	models     map[modelKey]*part.Built         // a nil entry is a mistake that has been reported
 	qconfigs   map[configuredKey]*configured
 	overriding map[overrideKey]overriding
 	nodes      map[*program.QConfig]*nodeNames // of the networks that use a qconfig
@@ -106,7 +106,7 @@ func (l *lowerer) stage(s *graph.Stage) {
 		return
 	}
 	built := l.model(s.Stage.Model, given)
-	if built == nil || !l.affords(s, built) {
+	if built == nil || !l.affords(s, built.Graph) {
 		return
 	}
 	s.Model = l.convert(s, built)

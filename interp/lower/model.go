@@ -21,23 +21,22 @@ type modelKey struct {
 
 // model builds a model for the data, once for each kind of data. It returns nil after a mistake,
 // which it reports.
-func (l *lowerer) model(m *program.Model, f *graph.Feed) *nn.Graph {
+func (l *lowerer) model(m *program.Model, f *graph.Feed) *part.Built {
 	if m == nil {
 		return nil
 	}
 	key := modelKey{m, f.Spec.InputText() + " -> " + f.Spec.TargetText()}
-	g, known := l.models[key]
+	built, known := l.models[key]
 	if known {
-		return g
+		return built
 	}
 	l.models[key] = nil
-	built := l.build(m, f)
-	if built == nil {
+	if built = l.build(m, f); built == nil {
 		return nil
 	}
 	l.normalized(m, f, built.Inputs)
-	l.models[key] = built.Graph
-	return built.Graph
+	l.models[key] = built
+	return built
 }
 
 // build builds a model for the data. It returns nil after a mistake, which it reports, or which lang/check has reported.

@@ -44,7 +44,7 @@ func fileRanges(tensors []nn.Tensor) []string {
 // takeRanges marks the nodes that have a range after a checkpoint with these range tensors is loaded.
 func (w *walk) takeRanges(tensors []string, o part.LoadOptions) {
 	for _, name := range tensors {
-		if node, ok := nn.RangeOf(checkpoint.Renamed(name, o.Rename)); ok {
+		if node, ok := nn.RangeOf(checkpoint.Renamed(name, o)); ok {
 			w.c.Model.Observed(node)
 		}
 	}

@@ -32,6 +32,8 @@ type Built struct {
 	Weights []nn.Tensor
 	// Inputs says how the inputs were preprocessed when the weights were trained; nil if unknown.
 	Inputs []Preprocessing
+	// Names are set by Build, for a TorchModel.
+	Names []Rename
 }
 
 // Build builds the network of a Model, which may be a FileModel, and checks it.
@@ -48,6 +50,9 @@ func Build(m Model, in []tensor.Shape, fsys func(root string) fs.FS) (b *Built, 
 	}
 	if b == nil || b.Graph == nil {
 		return nil, errors.New("it returns neither a network nor an error")
+	}
+	if t, ok := m.(TorchModel); ok {
+		b.Names = t.TorchNames()
 	}
 	if err := Takes(b.Graph, in); err != nil {
 		return nil, err

@@ -97,6 +97,7 @@ type Conversion struct {
 	Model   *nn.Graph
 	Mode    nn.Mode
 	Target  nn.Target
+	Names   []Rename                     // what the layers are called in PyTorch's files; nil if the model does not say
 	QConfig func(m nn.Module) nn.QConfig // how each node is to be quantized; nil for no qconfig
 	// Load loads a checkpoint into Model.
 	Load func(from program.Checkpoint, o LoadOptions) error
@@ -118,6 +119,8 @@ func (c *Conversion) Configure() error {
 type LoadOptions struct {
 	AllowMiss, IgnoreExtra, IgnoreTensorShape, CheckHash, LoadEMAModel bool
 	Rename                                                             map[string]string
+	Torchvision                                                        bool     // the checkpoint has torchvision's names
+	Names                                                              []Rename // them, as far as the model has a table
 }
 
 // SpecFitter is an observer that does not fit every type of codes. A mistake is named at an argument (see Bad).

@@ -107,6 +107,7 @@ func TestMismatches(t *testing.T) {
 			s.Model[i].Shape = []int{6, 4, 1, 9}
 		}
 	}
+	s.Model = append(s.Model, nn.Tensor{Name: "head.fd.bias", Shape: []int{5}, Data: make([]float32, 5)})
 	load := func(o part.LoadOptions) *checkpoint.LoadError {
 		err := checkpoint.LoadTensors(tinyNet(t, nn.Float, ""), s, o)
 		if err == nil {
@@ -120,26 +121,27 @@ func TestMismatches(t *testing.T) {
 	}
 	e := load(part.LoadOptions{})
 	want := checkpoint.LoadError{
-		Missing: []checkpoint.Mismatch{{Name: "body.0.bn.bias", Near: "body.0.bnn.bias"}, {Name: "head.fc.bias"}},
-		Extra:   []checkpoint.Mismatch{{Name: "body.0.bnn.bias", Near: "body.0.bn.bias"}},
+		Renames: []checkpoint.Likely{{Theirs: "body.0.bnn", Ours: "body.0.bn", Tensors: 1}},
+		Missing: []checkpoint.Mismatch{{Name: "head.fc.bias", Near: "head.fd.bias"}},
+		Extra:   []checkpoint.Mismatch{{Name: "head.fd.bias", Near: "head.fc.bias"}},
 		Shapes:  []checkpoint.Mismatch{{Name: "body.1.conv.weight", Reason: "the checkpoint has 6×4×1×9, the model 6×4×3×3"}},
 	}
 	if fmt.Sprintf("%+v", *e) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %+v\nwant %+v", *e, want)
 	}
-	for _, name := range []string{"body.0.bn.bias (near: body.0.bnn.bias)", "head.fc.bias", "6×4×1×9", "allow_miss", "ignore_extra", "ignore_tensor_shape"} {
+	for _, name := range []string{"likely: rename = { \"body.0.bnn\" = \"body.0.bn\" } would fit 1 tensor", "head.fc.bias (near: head.fd.bias)", "6×4×1×9", "allow_miss", "ignore_extra", "ignore_tensor_shape"} {
 		if !strings.Contains(e.Error(), name) {
 			t.Errorf("the message does not say %q:\n%v", name, e)
 		}
 	}
 	for o, left := range map[string]part.LoadOptions{
-		"2 0 0": {IgnoreExtra: true, IgnoreTensorShape: true},
-		"0 1 0": {AllowMiss: true, IgnoreTensorShape: true},
-		"0 0 1": {AllowMiss: true, IgnoreExtra: true},
-		"0 0 0": {AllowMiss: true, IgnoreExtra: true, IgnoreTensorShape: true},
+		"1 1 0 0": {IgnoreExtra: true, IgnoreTensorShape: true},
+		"1 0 1 0": {AllowMiss: true, IgnoreTensorShape: true},
+		"0 0 0 1": {AllowMiss: true, IgnoreExtra: true},
+		"0 0 0 0": {AllowMiss: true, IgnoreExtra: true, IgnoreTensorShape: true},
 	} {
 		e := load(left)
-		if got := fmt.Sprint(len(e.Missing), len(e.Extra), len(e.Shapes)); got != o {
+		if got := fmt.Sprint(len(e.Renames), len(e.Missing), len(e.Extra), len(e.Shapes)); got != o {
 			t.Errorf("%+v leaves %s, want %s", left, got, o)
 		}
 	}
@@ -147,19 +149,28 @@ func TestMismatches(t *testing.T) {
 
 // TestRename: prefixes are replaced at dots, the longest first.
 func TestRename(t *testing.T) {
-	rename := map[string]string{"body": "trunk", "body.1": "tail", "head": ""}
+	rename := map[string]string{
+		"body": "trunk", "body.1": "tail", "head": "",
+		"features.*.conv": "stage.*.unit", "features": "other", "features.**.norm.*": "other.**.*", "layer*": "stage.*.block",
+	}
 	for old, want := range map[string]string{
 		"body.0.conv.weight": "trunk.0.conv.weight",
 		"body.1.conv.weight": "tail.conv.weight",
 		"body.10.weight":     "trunk.10.weight",
 		"bodyguard.weight":   "bodyguard.weight",
 		"head.fc.bias":       "fc.bias",
+
+		"features.0.conv.weight":      "stage.0.unit.weight",
+		"features.12.conv.bias":       "stage.12.unit.bias",
+		"features.1.2.conv.bias":      "other.1.2.conv.bias",
+		"features.1.2.norm.bn.weight": "other.1.2.bn.weight",
+		"layer3.0.weight":             "stage.3.block.0.weight",
 	} {
-		if got := checkpoint.Renamed(old, rename); got != want {
+		if got := checkpoint.Renamed(old, part.LoadOptions{Rename: rename}); got != want {
 			t.Errorf("%s becomes %s, want %s", old, got, want)
 		}
 	}
-	if got := checkpoint.Renamed("a.b", map[string]string{"": "net"}); got != "net.a.b" {
+	if got := checkpoint.Renamed("a.b", part.LoadOptions{Rename: map[string]string{"": "net"}}); got != "net.a.b" {
 		t.Errorf("an added prefix gives %s", got)
 	}
 	b := newBench(t, nn.QAT, nn.WithBN).add(absorb{}, atStep(6), "body.0.conv")

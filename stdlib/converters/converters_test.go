@@ -101,7 +101,7 @@ func TestWrongOrder(t *testing.T) {
 
 func TestLoadCheckpointPassesItsArguments(t *testing.T) {
 	a := LoadCheckpointDefaults()
-	if want := (LoadCheckpointArgs{CheckHash: true}); !reflect.DeepEqual(a, want) {
+	if want := (LoadCheckpointArgs{CheckHash: true, Names: "own"}); !reflect.DeepEqual(a, want) {
 		t.Errorf("the defaults are %+v", a)
 	}
 	a.CheckpointPath = part.Checkpoint{Stage: "float", Which: "best"}
@@ -121,9 +121,28 @@ func TestLoadCheckpointPassesItsArguments(t *testing.T) {
 	if err := l.Convert(c); !errors.Is(err, broken) {
 		t.Error(err)
 	}
+	table := []part.Rename{{Ours: "stem", Torch: "conv1"}}
+	a.Names = "torchvision"
+	l, err = NewLoadCheckpoint(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := part.LoadOptions{}
+	c = &part.Conversion{Names: table, Load: func(_ part.Checkpoint, o part.LoadOptions) error { got = o; return nil }}
+	if err := l.Convert(c); err != nil || !got.Torchvision || !reflect.DeepEqual(got.Names, table) {
+		t.Errorf("%v with %+v", err, got)
+	}
+	var arg *part.ArgError
+	if err := l.Convert(&part.Conversion{}); !errors.As(err, &arg) || arg.Attr != "names" {
+		t.Errorf("a model without a table: %v", err)
+	}
+	for _, rule := range []map[string]string{{" a": "b"}, {"a.*": "b.*.*"}, {"a.*": "b.**"}} {
+		if _, err := NewLoadCheckpoint(LoadCheckpointArgs{CheckpointPath: part.Checkpoint{Path: "x"}, Rename: rule}); !errors.As(err, &arg) || arg.Attr != "rename" {
+			t.Errorf("%v: %v", rule, err)
+		}
+	}
 	for attr, bad := range map[string]LoadCheckpointArgs{
 		"checkpoint_path": {},
-		"rename":          {CheckpointPath: part.Checkpoint{Path: "x"}, Rename: map[string]string{" a": "b"}},
 	} {
 		var arg *part.ArgError
 		if _, err := NewLoadCheckpoint(bad); !errors.As(err, &arg) || arg.Attr != attr {
