@@ -1,0 +1,95 @@
+package picture
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// vectors are what Pillow computes; testdata/gen.py writes them.
+type vectors struct {
+	Files []struct {
+		Name                  string
+		File, RGB, Grey, RGBA []byte
+		H, W                  int
+	}
+	H, W    int
+	Sources map[int][]byte
+	Sizes   []struct {
+		Channels, H, W int
+		Filter         Filter
+		Box            [4]int // left, top, right, bottom
+		Pix            []byte
+	}
+}
+
+func read(t testing.TB) (v vectors) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/vectors.json")
+	if err == nil {
+		err = json.Unmarshal(data, &v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// apart is the largest difference between two images.
+func apart(a, b []byte) int {
+	most := 0
+	for i := range a {
+		most = max(most, int(a[i])-int(b[i]), int(b[i])-int(a[i]))
+	}
+	return most
+}
+
+// TestFilesAsPillow: what is stored exactly is read exactly as Pillow reads it, in one, three and four channels. Of lossy
+// formats the decoders differ by their roundings.
+func TestFilesAsPillow(t *testing.T) {
+	within := func(name string) int {
+		switch {
+		case strings.HasPrefix(name, "jpeg"):
+			return 3
+		case name == "webp lossy":
+			return 4
+		}
+		return 0
+	}
+	var d Decoder
+	var m Map
+	for _, f := range read(t).Files {
+		for channels, want := range map[int][]byte{1: f.Grey, 3: f.RGB, 4: f.RGBA} {
+			if err := d.Decode(f.File, channels, &m); err != nil {
+				t.Errorf("%s: %v", f.Name, err)
+				continue
+			}
+			if m.H != f.H || m.W != f.W || m.C != channels || len(m.Pix) != len(want) {
+				t.Errorf("%s: %d×%d×%d, %d bytes", f.Name, m.H, m.W, m.C, len(m.Pix))
+			} else if n := apart(m.Pix, want); n > within(f.Name) {
+				t.Errorf("%s in %d channels: %d levels from Pillow", f.Name, channels, n)
+			}
+		}
+	}
+}
+
+// TestSizesAsPillow: images of another size are Pillow's, byte for byte, whatever was in the memory before. Where one side
+// grows and the other shrinks Pillow may begin with either, and roundings differ by one level.
+func TestSizesAsPillow(t *testing.T) {
+	v := read(t)
+	var r Resampler
+	var dst Map
+	for _, s := range v.Sizes {
+		src := Map{H: v.H, W: v.W, C: s.Channels, Pix: v.Sources[s.Channels]}
+		h, w, within := s.Box[3]-s.Box[1], s.Box[2]-s.Box[0], 0
+		if (s.H-h)*(s.W-w) < 0 {
+			within = 1
+		}
+		dst.H, dst.W = s.H, s.W
+		r.Resize(&src, s.Box[1], s.Box[0], h, w, s.Filter, &dst)
+		if n := apart(dst.Pix, s.Pix); len(dst.Pix) != len(s.Pix) || n > within {
+			t.Errorf("%d channels, %s, box %v to %d×%d: %d levels from Pillow", s.Channels, s.Filter, s.Box, s.W, s.H, n)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+"""Writes vectors.json with Pillow: image files of all kinds with what Pillow reads from them, and images of other sizes."""
+import base64, io, json, random
+from PIL import Image, __version__
+
+random.seed(5)
+text = lambda b: base64.b64encode(b).decode()
+
+
+def photo(w, h):
+    """Something smooth with edges and a little noise."""
+    im = Image.new("RGB", (w, h))
+    for y in range(h):
+        for x in range(w):
+            edge = 90 if (x // 7 + y // 5) % 2 else 0
+            p = (x * 200 // w + edge // 2, y * 180 // h + edge // 3, 120 + edge - x * 60 // w)
+            im.putpixel((x, y), tuple(min(255, max(0, v + random.randint(-4, 4))) for v in p))
+    return im
+
+
+files = []
+
+
+def add(name, im, **how):
+    out = io.BytesIO()
+    im.save(out, **how)
+    data = out.getvalue()
+    back = Image.open(io.BytesIO(data))
+    from PIL import ImageOps
+    back = ImageOps.exif_transpose(back)
+    if back.mode.startswith("I;16") or back.mode == "I":
+        back = back.point(lambda v: v / 256).convert("L")
+    if back.mode in ("LA", "PA", "P"):
+        back = back.convert("RGBA")
+    rgb = back.convert("RGB")
+    files.append(dict(name=name, file=text(data), h=rgb.height, w=rgb.width, rgb=text(rgb.tobytes()),
+                      grey=text((back if back.mode == "L" else rgb.convert("L")).tobytes()), rgba=text(back.convert("RGBA").tobytes())))
+
+
+im = photo(23, 17)
+alpha = im.convert("RGBA")
+alpha.putalpha(Image.linear_gradient("L").resize(im.size))
+for name, sampling in ("444", 0), ("422", 1), ("420", 2):
+    add("jpeg " + name, im, format="JPEG", quality=90, subsampling=sampling)
+add("jpeg 420 even", photo(32, 16), format="JPEG", quality=85, subsampling=2)
+add("jpeg 420 tall", photo(3, 40), format="JPEG", quality=85, subsampling=2)
+add("jpeg 420 pixel", photo(1, 1), format="JPEG", quality=85, subsampling=2)
+add("jpeg progressive", im, format="JPEG", quality=90, progressive=True)
+add("jpeg grey", im.convert("L"), format="JPEG", quality=90)
+add("jpeg cmyk", im.convert("CMYK"), format="JPEG", quality=95)
+for code in range(1, 9):
+    exif = Image.Exif()
+    exif[0x112] = code
+    add(f"jpeg turned {code}", im, format="JPEG", quality=95, subsampling=0, exif=exif)
+exif = Image.Exif()
+exif[0x112] = 6
+add("png turned 6", im, format="PNG", exif=exif)
+add("webp turned 8", im, format="WEBP", lossless=True, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0")
+add("png rgb", im, format="PNG")
+add("png grey", im.convert("L"), format="PNG")
+add("png bits", im.convert("1"), format="PNG")
+add("png rgba", alpha, format="PNG")
+add("png grey alpha", alpha.convert("LA"), format="PNG")
+add("png palette", im.quantize(16), format="PNG")
+clear = im.quantize(16)
+add("png palette clear", clear, format="PNG", transparency=3)
+wide = Image.new("I;16", im.size)
+for i, v in enumerate(im.convert("L").getdata()):
+    wide.putpixel((i % im.width, i // im.width), v * 257 - (v > 0) * (i % 256))
+add("png 16", wide, format="PNG")
+add("webp lossless", im, format="WEBP", lossless=True)
+add("webp alpha", alpha, format="WEBP", lossless=True, exact=True)
+add("webp lossy", im, format="WEBP", quality=90)
+add("gif", im.quantize(32), format="GIF")
+out = io.BytesIO()
+add("gif moving", im.quantize(32), format="GIF", save_all=True, append_images=[photo(23, 17).quantize(8)])
+add("bmp rgb", im, format="BMP")
+add("bmp grey", im.convert("L"), format="BMP")
+add("bmp palette", im.quantize(9), format="BMP")
+
+sizes = []
+src = photo(29, 23)
+for mode in "RGB", "L", "RGBA":
+    m = src.convert(mode)
+    for filter in "nearest", "bilinear", "bicubic":
+        for box in None, (3, 2, 24, 19):
+            for size in (11, 7), (29, 11), (13, 23), (64, 50), (29, 23), (1, 1), (40, 9):
+                if mode != "RGB" and (box or size == (64, 50)):
+                    continue
+                part = m.crop(box) if box else m
+                to = part.resize(size, getattr(Image.Resampling, filter.upper()))
+                sizes.append(dict(channels=len(mode), filter=filter, box=box or (0, 0, m.width, m.height), w=size[0], h=size[1], pix=text(to.tobytes())))
+json.dump(dict(pillow=__version__, files=files, w=src.width, h=src.height,
+               sources={str(len(m)): text(src.convert(m).tobytes()) for m in ("RGB", "L", "RGBA")}, sizes=sizes), open("vectors.json", "w"), indent=0)
