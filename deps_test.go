@@ -40,6 +40,7 @@ var policy = []struct {
 	{"qpipe/interp/frame", "", "lines of logs with a number and a check, not their content"},
 	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whatever sends and receives it"},
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
+	{"qpipe/interp/picture", "golang.org/x/image/bmp golang.org/x/image/webp", "files and pixels: it knows no data set and no network"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
 	{"qpipe/interp/statedict", "", "files of PyTorch, whatever their tensors are for"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
@@ -47,7 +48,7 @@ var policy = []struct {
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "the files that a run leaves"},
 	{"qpipe/interp/place", "qpipe/interp/artifact qpipe/interp/part qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/nn", "where an error belongs in the text; it knows no run"},
-	{"qpipe/interp/data", "qpipe/interp/part qpipe/interp/feed qpipe/interp/disk qpipe/interp/place qpipe/lang/program", "data sets and their files; it knows no stage and no run"},
+	{"qpipe/interp/data", "qpipe/interp/part qpipe/interp/feed qpipe/interp/disk qpipe/interp/place qpipe/lang/program qpipe/lang/diag", "data sets and their files; it knows no stage and no run"},
 	{"qpipe/interp/eval", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/data qpipe/interp/disk qpipe/interp/event qpipe/interp/feed qpipe/interp/part qpipe/interp/place qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/...", "a finished model on data: it needs no plan and changes no run"},
 	{"qpipe/interp/proof", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/feed qpipe/interp/place qpipe/interp/runs qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "two models on the same images: it knows no plan and no folder"},
 	{"qpipe/interp/console", "qpipe/interp/event qpipe/interp/number qpipe/lang/diag golang.org/x/term", "what is printed, not why"},
@@ -82,6 +83,8 @@ var policy = []struct {
 	{"qpipe/onnx/model", "qpipe/onnx/wire qpipe/lang/files", "a model as it is in a file: it knows no op and nothing of qpipe's networks"},
 
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
+	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
+	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 

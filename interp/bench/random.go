@@ -37,7 +37,11 @@ func (s *Subject) answers(g *nn.Graph, n int) (*part.Batch, error) {
 		if t.Numbers {
 			b.Targets = append(b.Targets, part.Target{Numbers: randomImages(tensor.Shape{H: 1, W: 1, C: t.Size()}, n)})
 		} else {
-			b.Targets = append(b.Targets, part.Target{Labels: randomLabels(t.Classes, n*t.Size())})
+			classes := t.Classes
+			if classes < 0 { // only the files tell
+				classes = g.Output().WithN(1).Len() / t.Size()
+			}
+			b.Targets = append(b.Targets, part.Target{Labels: randomLabels(classes, n*t.Size())})
 		}
 	}
 	return b, nil

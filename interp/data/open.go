@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"qpipe/interp/feed"
 	"qpipe/interp/part"
 	"qpipe/interp/place"
+	"qpipe/lang/diag"
 	"qpipe/lang/program"
 )
 
@@ -23,7 +25,10 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 		return nil, place.Unreadable(d.Origin, err)
 	}
 	f := &feed.Feed{Samples: samples}
-	f.Spec, err = part.Ask("Spec", set.Spec)
+	if t, ok := samples.(part.Teller); ok {
+		f.Skipped = t.Skipped()
+	}
+	f.Spec, err = described(set, samples)
 	if err == nil {
 		err = counted(f.Spec.Len, samples)
 	}
@@ -42,7 +47,41 @@ func Open(c part.Catalog, d *program.Dataset, folder func(root string) fs.FS) (*
 		f.Transforms = append(f.Transforms, t)
 		f.Calls, f.Specs = append(f.Calls, call), append(f.Specs, f.Spec)
 	}
+	if err := f.Spec.Sized(); err != nil {
+		return nil, place.At(d.Origin, &part.Fault{Call: d.Call, Err: err})
+	}
 	return f, nil
+}
+
+// Skips returns a warning of what an opened data set leaves out, nil if that is nothing.
+func Skips(d *program.Dataset, f *feed.Feed) *diag.Diagnostic {
+	n := len(f.Skipped)
+	if n == 0 {
+		return nil
+	}
+	some := f.Skipped[:min(n, 10)]
+	w := &diag.Diagnostic{
+		Code: diag.LeftOut, Severity: diag.Warning, Subject: d.Origin.At("on_error"), Address: d.Origin.Address,
+		Summary: fmt.Sprintf("%d of %s are left out, since they cannot be read", n, diag.Count(n+f.Samples.Len(), "file")),
+		Detail:  strings.Join(some, "\n"),
+	}
+	if n > len(some) {
+		w.Detail += fmt.Sprintf("\nand %d more", n-len(some))
+	}
+	return w
+}
+
+// described describes an opened data set.
+func described(set part.Dataset, samples part.Samples) (part.Spec, error) {
+	t, ok := samples.(part.Teller)
+	if !ok {
+		return part.Ask("Spec", set.Spec)
+	}
+	s, err := part.Ask("Spec", t.Spec)
+	if err == nil {
+		err = s.Validate()
+	}
+	return s, err
 }
 
 // opened opens a data set.

@@ -15,6 +15,9 @@ func (e *evaluation) open() (err error) {
 	if e.feed, err = data.Open(e.catalog, e.o.Data, e.folder); err != nil {
 		return err
 	}
+	if w := data.Skips(e.o.Data, e.feed); w != nil {
+		e.fail(w)
+	}
 	if e.images = e.feed.Samples.Len(); e.o.Images > 0 {
 		e.images = min(e.images, e.o.Images)
 	}
@@ -79,7 +82,7 @@ func (e *evaluation) compare() {
 		}
 		i := otherName(names, t.Names)
 		switch {
-		case t.Classes < apart:
+		case t.Classes < apart && t.Classes >= 0:
 			warn(diag.OtherLabels, fmt.Sprintf("%s has %s, but the data has %d", e.path, diag.Count(apart, "class"), t.Classes),
 				fmt.Sprintf("Answers with one of the last %d are always wrong.", apart-t.Classes))
 		case i >= 0:

@@ -24,6 +24,11 @@ func (s *session) feed(d *program.Dataset) (*feed.Feed, error) {
 		f = &opened{}
 		f.Feed, f.err = data.Open(s.plan.Catalog, d, s.data)
 		s.feeds[d] = f
+		if f.err == nil {
+			if w := data.Skips(d, f.Feed); w != nil {
+				s.fail(w)
+			}
+		}
 	}
 	return f.Feed, f.err
 }

@@ -117,10 +117,17 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	for i, t := range d.Transforms {
 		in.call(fmt.Sprintf("%s.transform[%d]", key, i), t, "")
 	}
-	if len(names) == 0 {
+	together, many, err := part.Listed(set, s.data)
+	if err != nil {
+		return place.Unreadable(d.Origin, &part.Fault{Call: d.Call, Err: err})
+	}
+	if len(names)+len(many) == 0 {
 		return nil
 	}
 	sums, err := s.digests(root, names, afresh)
+	if err == nil && len(many) > 0 {
+		sums[together], err = s.sums.Together(s.data(root), s.resolve(root), together, many, afresh)
+	}
 	if err != nil {
 		return place.At(d.Origin, err)
 	}

@@ -14,6 +14,7 @@ type Feed struct {
 	Samples    part.Samples
 	Transforms []part.Transform
 	Spec       part.Spec // after the transforms
+	Skipped    []string  // the files that the data set leaves out, and why
 
 	// Calls has the blocks of the data set and of each transform, and Specs what the data is after each of them. With them an
 	// error about a sample names the part that is at fault; without them it names none.

@@ -66,7 +66,7 @@ func (p *Plan) outputsCounted(yield func(counted) bool) {
 		count := func(f *Feed, seen []nn.Port, of []part.TargetSpec) {
 			for _, m := range part.Matches(seen, of) {
 				c := counted{s.Stage.Model, seen[m.Output], len(outputs), f, m.Gives, of[m.Target].Classes}
-				if key := fmt.Sprint(c.model.Name, " ", c.out.Name, c.got, c.want); c.got != c.want && !said[key] {
+				if key := fmt.Sprint(c.model.Name, " ", c.out.Name, c.got, c.want); c.got != c.want && c.want >= 0 && !said[key] {
 					said[key] = true
 					more = more && yield(c)
 				}

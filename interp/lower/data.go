@@ -26,7 +26,7 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 		l.part(diag.BadData, d.Call, err)
 		return nil
 	}
-	spec, err := part.Ask("Spec", set.Spec)
+	spec, err := part.Peeked(set, l.folder)
 	if err == nil {
 		err = spec.Validate()
 	}
@@ -43,6 +43,10 @@ func (l *lowerer) feed(d *program.Dataset) *graph.Feed {
 			l.part(diag.BadData, t, err)
 			return nil
 		}
+	}
+	if err := spec.Sized(); err != nil {
+		l.part(diag.BadData, d.Call, err)
+		return nil
 	}
 	f = &graph.Feed{Set: d, Part: set, Spec: spec}
 	l.data[d] = f

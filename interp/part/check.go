@@ -40,7 +40,11 @@ func (s Spec) Validate() error {
 
 // validate returns an error if the input cannot be read as described. it begins the message.
 func (in InputSpec) validate(it string) error {
-	if err := extents(in.Shape); err != nil {
+	shape := in.Shape
+	if in.Open() {
+		shape.H, shape.W = max(in.Shortest, 1), max(in.Shortest, 1)
+	}
+	if err := extents(shape); err != nil {
 		return fmt.Errorf("%s %w", it, err)
 	}
 	mean, std, err := in.MeanStd()
@@ -60,15 +64,15 @@ func (in InputSpec) validate(it string) error {
 
 // validate returns an error if the target cannot be read as described. it begins the message.
 func (t TargetSpec) validate(it string) error {
-	if t.Shape != (tensor.Shape{}) {
+	if t.Shape != (tensor.Shape{}) && !t.Open() {
 		if err := extents(t.Shape); err != nil {
 			return fmt.Errorf("%s %w", it, err)
 		}
 	}
 	switch {
-	case !t.Numbers && t.Classes < 1:
+	case !t.Numbers && (t.Classes == 0 || t.Classes < -1):
 		return fmt.Errorf("%s has labels, but no classes", it)
-	case len(t.Names) > 0 && len(t.Names) != t.Classes:
+	case len(t.Names) > 0 && t.Classes > 0 && len(t.Names) != t.Classes:
 		return fmt.Errorf("%s has %s, but %s", it, Count(t.Classes, "class"), Count(len(t.Names), "name"))
 	}
 	return nil
@@ -83,6 +87,14 @@ func extents(s tensor.Shape) error {
 		return fmt.Errorf("is too large: %v", s.WithN(0))
 	}
 	return nil
+}
+
+// Sized returns an error if images keep sizes of their own: a network takes images of one size.
+func (s Spec) Sized() error {
+	if !s.Open() {
+		return nil
+	}
+	return errors.New(`its images have sizes of their own, and a network takes images of one size: give them one with a transform, as transform "Resize" { size = [224, 224] }, or RandomResizedCrop, RandomCrop or CenterCrop`)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
@@ -126,7 +138,11 @@ func (s Spec) Check(x *Sample) error {
 		return fmt.Errorf("it has %s, but the data set declares %d", Count(len(x.Targets), "target"), len(s.Targets))
 	}
 	for k, in := range s.Inputs {
-		m, n := &x.Images[k], in.Shape.WithN(1).Len()
+		m := &x.Images[k]
+		if in.Open() && m.H > 0 && m.W > 0 {
+			in.Shape.H, in.Shape.W = m.H, m.W
+		}
+		n := in.Shape.WithN(1).Len()
 		have, unit := len(m.Pix), "byte"
 		if in.Numbers {
 			have, unit = len(m.Numbers), "number"
@@ -139,6 +155,9 @@ func (s Spec) Check(x *Sample) error {
 		}
 	}
 	for k, t := range s.Targets {
+		if t.Open() {
+			t.Shape.H, t.Shape.W = x.Images[0].H, x.Images[0].W
+		}
 		if err := t.check(&x.Targets[k], named("its", "its", t.Name, len(s.Targets))); err != nil {
 			return err
 		}
@@ -159,7 +178,7 @@ func (t TargetSpec) check(x *Target, its string) error {
 		return fmt.Errorf("%s target has a number that is not finite", its)
 	}
 	for _, label := range x.Labels {
-		known := label >= 0 && int(label) < t.Classes || t.Ignores && label == Ignored
+		known := label >= 0 && (int(label) < t.Classes || t.Classes < 0) || t.Ignores && label == Ignored
 		if !known && !t.Numbers {
 			return fmt.Errorf("%s label is %d, but the data set declares 0 to %d", its, label, t.Classes-1)
 		}

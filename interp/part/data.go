@@ -22,25 +22,43 @@ type Spec struct {
 // Mean and Std say how the network's input x is computed; each has one value for all channels, or one for each. For
 // bytes, x = (byte/255 - Mean)/Std; the defaults are 0.5 and 0.5, which gives byte/127.5 - 1. For numbers,
 // x = (number - Mean)/Std; the defaults are 0 and 1, which changes nothing.
+//
+// Images of sizes of their own have H = W = 0. A transform gives them one size: a network needs that. What is known of
+// them is Shortest, which Resize sets.
 type InputSpec struct {
 	Name      string       // "" if it is the only one
 	Shape     tensor.Shape // of one sample, N = 0
+	Shortest  int          // of images of sizes of their own: no side has fewer pixels; 0 if unknown
 	Numbers   bool         // the values are in Image.Numbers, not in Image.Pix
 	Mean, Std []float32
 }
 
-// TargetSpec describes one target of a sample: a class, a class for each pixel (a mask), or numbers.
+// TargetSpec describes one target of a sample: a class, a class for each pixel (a mask), or numbers. The mask of an image
+// of a size of its own has H = W = 0, too, and C = 1.
 type TargetSpec struct {
 	Name    string       // "" if it is the only one
 	Shape   tensor.Shape // of the labels or numbers of one sample, N = 0; the zero value means a single one
 	Numbers bool         // the values are in Target.Numbers, not in Target.Labels
-	Classes int          // labels are 0 to Classes-1
+	Classes int          // labels are 0 to Classes-1; -1: known only when the data is read
 	Ignores bool         // a label may also be Ignored
 	Names   []string     // names of the classes by label, nil if they have none
 }
 
 // Ignored is the label of a pixel that losses and metrics leave out.
 const Ignored = -1
+
+// Open reports whether the images have sizes of their own, so that the network's input is not known yet.
+func (in InputSpec) Open() bool {
+	return !in.Numbers && in.Shape.H == 0 && in.Shape.W == 0 && in.Shape.C > 0
+}
+
+// Open reports whether the masks have the sizes of images of sizes of their own.
+func (t TargetSpec) Open() bool { return !t.Numbers && t.Shape.WithN(0) == (tensor.Shape{C: 1}) }
+
+// Open reports whether a transform has still to give the images one size.
+func (s Spec) Open() bool {
+	return slices.ContainsFunc(s.Inputs, InputSpec.Open) || slices.ContainsFunc(s.Targets, TargetSpec.Open)
+}
 
 // Size returns the number of labels or numbers of one sample.
 func (t TargetSpec) Size() int {
@@ -52,7 +70,8 @@ func (t TargetSpec) Size() int {
 
 // Like reports whether the same output of a network can be compared with both targets.
 func (t TargetSpec) Like(o TargetSpec) bool {
-	return t.Shape.WithN(0) == o.Shape.WithN(0) && t.Numbers == o.Numbers && t.Classes == o.Classes
+	classes := t.Classes == o.Classes || t.Classes < 0 || o.Classes < 0
+	return t.Shape.WithN(0) == o.Shape.WithN(0) && t.Numbers == o.Numbers && classes
 }
 
 // String describes a target: "10 classes", "21 classes for each of 224×224 pixels", "4 numbers".
@@ -60,24 +79,37 @@ func (t TargetSpec) String() string {
 	switch {
 	case t.Numbers:
 		return Count(t.Size(), "number")
+	case t.Open():
+		return t.classes() + " for each pixel"
 	case t.Map():
-		return fmt.Sprintf("%s for each of %d×%d pixels", Count(t.Classes, "class"), t.Shape.H, t.Shape.W)
+		return fmt.Sprintf("%s for each of %d×%d pixels", t.classes(), t.Shape.H, t.Shape.W)
 	case t.Size() > 1:
-		return fmt.Sprintf("%s of %s", Count(t.Size(), "label"), Count(t.Classes, "class"))
+		return fmt.Sprintf("%s of %s", Count(t.Size(), "label"), t.classes())
+	}
+	return t.classes()
+}
+
+// classes is the number of classes in words.
+func (t TargetSpec) classes() string {
+	if t.Classes < 0 {
+		return "classes that only the files tell"
 	}
 	return Count(t.Classes, "class")
 }
 
 // String returns the input's shape, followed by "numbers" if it is not an image of bytes.
 func (in InputSpec) String() string {
-	if in.Numbers {
+	switch {
+	case in.Numbers:
 		return fmt.Sprintf("%v numbers", in.Shape.WithN(0))
+	case in.Open():
+		return fmt.Sprintf("%s in any size", Count(in.Shape.C, "channel"))
 	}
 	return in.Shape.WithN(0).String()
 }
 
 // Map reports whether the target has a value for each pixel of an image.
-func (t TargetSpec) Map() bool { return t.Shape.H*t.Shape.W > 1 }
+func (t TargetSpec) Map() bool { return t.Shape.H*t.Shape.W > 1 || t.Open() }
 
 // Image is one input of a sample. Its values are in the order HWC.
 type Image struct {
@@ -100,11 +132,30 @@ func (t *Target) Label(label int) { t.Labels = append(t.Labels[:0], int32(label)
 type Sample struct {
 	Images  []Image  // one for each of Spec.Inputs
 	Targets []Target // one for each of Spec.Targets
+	Room    *Room    // what data sets and transforms keep for the next sample
 }
 
 // NewSample returns a sample with as many inputs and targets as the data set has.
 func NewSample(s Spec) *Sample {
-	return &Sample{Images: make([]Image, len(s.Inputs)), Targets: make([]Target, len(s.Targets))}
+	return &Sample{Images: make([]Image, len(s.Inputs)), Targets: make([]Target, len(s.Targets)), Room: &Room{}}
+}
+
+// Room is memory that a goroutine uses again for each of its samples.
+type Room struct{ kept []any }
+
+// Kept returns the room's only T, which is new the first time. It has what the last sample has left in it.
+func Kept[T any](r *Room) *T {
+	if r == nil {
+		return new(T)
+	}
+	for _, k := range r.kept {
+		if t, ok := k.(*T); ok {
+			return t
+		}
+	}
+	t := new(T)
+	r.kept = append(r.kept, t)
+	return t
 }
 
 // Dataset is a source of samples.
@@ -117,6 +168,43 @@ type Dataset interface {
 	// data set has none. Names are patterns as for fs.Glob. A pattern may match no file: reporting what is missing
 	// is the task of Open.
 	Files() (root string, names []string)
+}
+
+// Lister is a Dataset of so many files that they are named one by one: Listed returns the names of those in the root that
+// the data comes from, or may come from, and what they are called together. Files then returns no names.
+type Lister interface {
+	Listed(fsys func(root string) fs.FS) (together string, names []string, err error)
+}
+
+// Listed returns the names of a data set's files, and what they are called together, if it names them one by one.
+func Listed(d Dataset, fsys func(root string) fs.FS) (together string, names []string, err error) {
+	defer Guard(&err, "Listed")
+	if l, ok := d.(Lister); ok {
+		return l.Listed(fsys)
+	}
+	return "", nil, nil
+}
+
+// Peeker is a Dataset that knows more when its files are there: Peek describes it by the names of folders, and by no
+// more than can be read at once. qpipe validate asks it; data that is not there is no mistake then.
+type Peeker interface {
+	Peek(fsys func(root string) fs.FS) Spec
+}
+
+// Peeked describes a data set, by its files as well if it can.
+func Peeked(d Dataset, fsys func(root string) fs.FS) (s Spec, err error) {
+	defer Guard(&err, "Peek")
+	if p, ok := d.(Peeker); ok {
+		return p.Peek(fsys), nil
+	}
+	return Ask("Spec", d.Spec)
+}
+
+// Teller is an opened data set that knows what its Dataset could not: its classes, and what it leaves out.
+type Teller interface {
+	Spec() Spec
+	// Skipped is what is left out because it cannot be read, and why.
+	Skipped() []string
 }
 
 // Sharer is a Dataset that knows, without reading, whether it has samples in common with another one.

@@ -51,13 +51,13 @@ func (l *lines) unpack(img image.Image, channels int, studio bool, dst *Map) err
 func (l *lines) reader(img image.Image) (func(y int, to []uint8), error) {
 	switch m := img.(type) {
 	case *image.Gray:
-		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 1, 0, 0, 0, to) }, nil
+		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 1, 0, 0, to) }, nil
 	case *image.Gray16:
-		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 2, 0, 0, 0, to) }, nil
+		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 2, 0, 0, to) }, nil
 	case *image.RGBA:
-		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 4, 0, 1, 2, to) }, nil
+		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 4, 1, 2, to) }, nil
 	case *image.RGBA64:
-		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 8, 0, 2, 4, to) }, nil
+		return func(y int, to []uint8) { spread(m.Pix[y*m.Stride:], 8, 2, 4, to) }, nil
 	case *image.NRGBA:
 		return func(y int, to []uint8) { copy(to, m.Pix[y*m.Stride:]) }, nil
 	case *image.NRGBA64:
@@ -101,11 +101,11 @@ func (l *lines) colours(p color.Palette) {
 	}
 }
 
-// spread writes opaque pixels: of those of size bytes, red, green and blue are at r, g and b.
-func spread(from []uint8, size, r, g, b int, to []uint8) {
+// spread writes opaque pixels: of those of size bytes, red is in front, green and blue are at g and b.
+func spread(from []uint8, size, g, b int, to []uint8) {
 	for x := 0; x < len(to); x += 4 {
 		p := from[x/4*size:]
-		to[x], to[x+1], to[x+2], to[x+3] = p[r], p[g], p[b], 255
+		to[x], to[x+1], to[x+2], to[x+3] = p[0], p[g], p[b], 255
 	}
 }
 
@@ -149,7 +149,7 @@ func pack(rgba []uint8, channels int, to []uint8) {
 			to[x] = Luma(rgba[4*x], rgba[4*x+1], rgba[4*x+2])
 		}
 	case 3:
-		for x := 0; x < len(to)/3; x++ {
+		for x := range len(to) / 3 {
 			to[3*x], to[3*x+1], to[3*x+2] = rgba[4*x], rgba[4*x+1], rgba[4*x+2]
 		}
 	default:

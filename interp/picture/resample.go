@@ -96,7 +96,7 @@ func sized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
 func (r *Resampler) Resize(src *Map, top, left, h, w int, f Filter, dst *Map) {
 	dst.resize(dst.H, dst.W, src.C)
 	if f == Nearest {
-		nearest(src.Pix[(top*src.W+left)*src.C:], src.W*src.C, h, w, src.C, dst.Pix, dst.H, dst.W)
+		Pick(src.Pix[(top*src.W+left)*src.C:], src.W*src.C, h, w, src.C, dst.Pix, dst.H, dst.W)
 		return
 	}
 	r.columns.plan(w, dst.W, f)
@@ -191,8 +191,8 @@ func (r *Resampler) down(in []uint8, stride, from int, out []uint8, line int) {
 	}
 }
 
-// nearest takes for each pixel of an h×w area the one at its centre.
-func nearest[T any](in []T, stride, h, w, channels int, out []T, outH, outW int) {
+// Pick takes for each of outH×outW pixels the one at its centre in an h×w area, whose rows are stride values apart.
+func Pick[T any](in []T, stride, h, w, channels int, out []T, outH, outW int) {
 	for y := range outH {
 		row := in[min(int((float64(y)+0.5)*(float64(h)/float64(outH))), h-1)*stride:]
 		to := out[y*outW*channels:][:outW*channels]

@@ -58,6 +58,7 @@ const (
 	AtChance   Code = "QP430"
 	BestLost   Code = "QP431"
 	AllIgnored Code = "QP432"
+	LeftOut    Code = "QP433"
 )
 
 // Files that outlive a run.
@@ -115,6 +116,7 @@ func interpreterMeanings() []Meaning {
 		{AtChance, "warning: a stage ends with a model that is no better than guessing"},
 		{BestLost, "warning: the best checkpoint so far is not there, so the best is chosen from here on"},
 		{AllIgnored, "warning: every label of a pass over the data is ignored"},
+		{LeftOut, "warning: samples of a data set are left out because their files cannot be read"},
 
 		{Damaged, "a file is damaged: cut short, changed, or not what its hash says"},
 		{UnknownFormat, "a file has a format version that this program does not know"},

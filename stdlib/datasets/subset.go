@@ -112,18 +112,27 @@ func (s subset) limit() int {
 
 // of returns the subset of the n images of a split's files.
 func (s subset) of(all part.Samples, n int) (part.Samples, error) {
+	index, err := s.choose(n)
+	if err != nil {
+		return nil, err
+	}
+	return chosen{all, index}, nil
+}
+
+// choose returns the indices of the subset among n images, in its order.
+func (s subset) choose(n int) ([]int, error) {
 	from, to, err := s.bounds(n)
 	if err != nil {
 		return nil, err
 	}
 	if s.seed != 0 {
-		return chosen{all, part.NewRand(0x73706c6974, uint64(s.seed)).Perm(n)[from:to]}, nil
+		return part.NewRand(0x73706c6974, uint64(s.seed)).Perm(n)[from:to], nil
 	}
 	index := make([]int, to-from)
 	for i := range index {
 		index[i] = from + i
 	}
-	return chosen{all, index}, nil
+	return index, nil
 }
 
 // chosen are some images of a data set, in the order of index.

@@ -11,8 +11,8 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// picture is an image in which no two bytes that are near each other are equal.
-func picture(h, w, c int) part.Image {
+// pattern is an image in which no two bytes that are near each other are equal.
+func pattern(h, w, c int) part.Image {
 	img := part.Image{H: h, W: w, C: c}
 	for i := range h * w * c {
 		img.Pix = append(img.Pix, byte(i*37+11))
@@ -37,8 +37,8 @@ func made[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
-// cut takes a size×size window at (top, left) out of the padded image, byte by byte.
-func cut(img part.Image, size, padding, fill, top, left int) []byte {
+// cropped takes a size×size window at (top, left) out of the padded image, byte by byte.
+func cropped(img part.Image, size, padding, fill, top, left int) []byte {
 	var out []byte
 	for y := top; y < top+size; y++ {
 		for x := left; x < left+size; x++ {
@@ -70,12 +70,12 @@ func TestRandomCropIsAWindow(t *testing.T) {
 		{4, 4, 2, 7, 2, 255},
 		{3, 3, 1, 1, 0, 0},
 	} {
-		crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: c.size, Padding: c.padding, Fill: c.fill}))
+		crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: []int{c.size}, Padding: c.padding, Fill: c.fill}))
 		out, err := crop.Spec(spec(c.h, c.w, c.ch))
 		if err != nil || out.Inputs[0].Shape != (tensor.Shape{H: c.size, W: c.size, C: c.ch}) {
 			t.Fatalf("%+v: %v, %v", c, out.Inputs, err)
 		}
-		src := picture(c.h, c.w, c.ch)
+		src := pattern(c.h, c.w, c.ch)
 		rows, cols := c.h+2*c.padding-c.size+1, c.w+2*c.padding-c.size+1
 		count := map[[2]int]int{}
 		const each = 200
@@ -85,7 +85,7 @@ func TestRandomCropIsAWindow(t *testing.T) {
 			img = applied(crop, img, part.NewRand(3, uint64(i)))
 			at, found := [2]int{}, false
 			for k := range rows * cols {
-				if bytes.Equal(img.Pix, cut(src, c.size, c.padding, c.fill, k/cols, k%cols)) {
+				if bytes.Equal(img.Pix, cropped(src, c.size, c.padding, c.fill, k/cols, k%cols)) {
 					at, found = [2]int{k / cols, k % cols}, true
 				}
 			}
@@ -106,15 +106,15 @@ func TestRandomCropIsAWindow(t *testing.T) {
 }
 
 func TestRandomCropAllocatesNothing(t *testing.T) {
-	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 28, Padding: 2}))
-	s, r := &part.Sample{Images: []part.Image{picture(28, 28, 1)}}, part.NewRand(1)
+	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: []int{28}, Padding: 2}))
+	s, r := &part.Sample{Images: []part.Image{pattern(28, 28, 1)}}, part.NewRand(1)
 	if n := testing.AllocsPerRun(100, func() { crop.Apply(s, r) }); n > 0 {
 		t.Errorf("%v allocations an image", n)
 	}
 }
 
 func TestRandomFlip(t *testing.T) {
-	src := picture(3, 4, 2)
+	src := pattern(3, 4, 2)
 	want := map[string][]byte{"horizontal": nil, "vertical": nil}
 	for y := range 3 {
 		for x := range 4 {
@@ -149,9 +149,9 @@ func TestNormalize(t *testing.T) {
 	if err != nil || !slices.Equal(out.Inputs[0].Mean, []float32{0.4914, 0.4822, 0.4465}) || !slices.Equal(out.Inputs[0].Std, []float32{0.25}) {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	img := picture(4, 4, 3)
+	img := pattern(4, 4, 3)
 	img = applied(n, img, part.NewRand())
-	if !bytes.Equal(img.Pix, picture(4, 4, 3).Pix) {
+	if !bytes.Equal(img.Pix, pattern(4, 4, 3).Pix) {
 		t.Error("the pixels have changed")
 	}
 	if _, err := n.Spec(spec(4, 4, 2)); !blames(err, "mean") {
@@ -169,7 +169,7 @@ func blames(err error, attr string) bool {
 }
 
 func TestBadArguments(t *testing.T) {
-	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: 9, Padding: 1}))
+	crop := made[part.Transform](t)(NewRandomCrop(RandomCropArgs{Size: []int{9}, Padding: 1}))
 	_, tooBig := crop.Spec(spec(6, 9, 1))
 	for i, c := range []struct {
 		attr string
@@ -177,8 +177,8 @@ func TestBadArguments(t *testing.T) {
 	}{
 		{"size", tooBig},
 		{"size", RandomCropArgs{}.Validate()},
-		{"padding", RandomCropArgs{Size: 1, Padding: -1}.Validate()},
-		{"fill", RandomCropArgs{Size: 1, Fill: 256}.Validate()},
+		{"padding", RandomCropArgs{Size: []int{1}, Padding: -1}.Validate()},
+		{"fill", RandomCropArgs{Size: []int{1}, Fill: 256}.Validate()},
 		{"p", RandomFlipArgs{P: 1.1}.Validate()},
 		{"p", RandomFlipArgs{P: math.NaN()}.Validate()},
 		{"mean", NormalizeArgs{Std: []float64{1}}.Validate()},

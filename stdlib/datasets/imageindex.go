@@ -1,0 +1,220 @@
+package datasets
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qpipe/interp/part"
+)
+
+// imageIndex lists the files of a split with their labels.
+type imageIndex struct {
+	files   []string
+	labels  []int32
+	classes int
+	names   []string // of the classes; nil if the labels are numbers
+}
+
+// index lists the files of the split that the images come from.
+func (f imageFolder) index(in fs.FS) (*imageIndex, error) {
+	if f.List != "" {
+		return f.listed(in)
+	}
+	l, err := f.layout(in)
+	if err != nil {
+		return nil, err
+	}
+	x := &imageIndex{names: l.classes, classes: len(l.classes)}
+	for _, folder := range l.folders {
+		label := slices.Index(l.classes, folder)
+		if label < 0 {
+			return nil, fmt.Errorf("the folder %s is none of the %s (%s)", path.Join(l.base, folder), part.Count(len(l.classes), "class"), few(l.classes))
+		}
+		files, err := part.Tree(in, path.Join(l.base, folder))
+		if err != nil {
+			return nil, err
+		}
+		before := len(x.files)
+		for _, name := range files {
+			if isImage(name) {
+				x.files, x.labels = append(x.files, name), append(x.labels, int32(label))
+			}
+		}
+		if len(x.files) == before {
+			return nil, fmt.Errorf("the folder %s has no image (JPEG, PNG, WebP, BMP or GIF): remove it, or put its images into it", path.Join(l.base, folder))
+		}
+	}
+	if len(x.files) == 0 {
+		return nil, fmt.Errorf("there is no folder with images in %s: each class has one", path.Join(f.Root, l.base))
+	}
+	return x, nil
+}
+
+// isImage reports whether a file's name ends as that of an image.
+func isImage(name string) bool {
+	return slices.Contains([]string{".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif"}, strings.ToLower(path.Ext(name)))
+}
+
+// few lists some names.
+func few(names []string) string {
+	if len(names) > 8 {
+		return strings.Join(names[:8], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// layout says where the folders of classes are.
+type layout struct {
+	base    string   // the folder that they are in
+	folders []string // their names
+	classes []string // the names of all classes
+}
+
+// layout looks for the folder of the split. The classes are those of the training images, so that a class that another
+// split lacks does not move the labels of the others.
+func (f imageFolder) layout(in fs.FS) (layout, error) {
+	_, top, err := part.List(in, ".")
+	if err != nil {
+		return layout{}, fmt.Errorf("the folder cannot be read: %w; root names the folder with the images", err)
+	}
+	l := layout{base: "."}
+	for _, name := range map[string][]string{"train": {"train"}, "validation": {"validation", "val"}, "test": {"test"}}[f.source()] {
+		if slices.Contains(top, name) {
+			l.base = name
+		}
+	}
+	switch {
+	case l.base != ".":
+	case f.source() == "test":
+		return l, part.Bad("split", "there is no folder test in %s; name another root for the test images", f.Root)
+	case f.source() != "train":
+		return l, part.Bad("split", "there is no folder val in %s; say with val_samples how many of the training images are held out, here and in the training data", f.Root)
+	}
+	if l.folders, err = foldersOf(in, l.base, top); err != nil {
+		return l, err
+	}
+	switch l.classes = l.folders; {
+	case len(f.ClassNames) > 0:
+		l.classes = f.ClassNames
+	case l.base != "." && l.base != "train" && slices.Contains(top, "train"):
+		l.classes, err = foldersOf(in, "train", top)
+	}
+	return l, err
+}
+
+func foldersOf(in fs.FS, base string, top []string) ([]string, error) {
+	if base == "." {
+		return top, nil
+	}
+	_, folders, err := part.List(in, base)
+	return folders, err
+}
+
+// listed reads the list.
+func (f imageFolder) listed(in fs.FS) (*imageIndex, error) {
+	file, err := in.Open(path.Clean(f.List))
+	if err != nil {
+		return nil, part.Bad("list", "%w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	rows := imageList{source: f.source()}
+	if err := rows.read(file); err != nil {
+		return nil, part.Bad("list", "%s: %w", f.List, err)
+	}
+	x := &imageIndex{files: rows.files, names: f.ClassNames}
+	if len(x.files) == 0 {
+		return nil, part.Bad("list", "%s has no row of the split %s", f.List, f.source())
+	}
+	number := rows.numbers()
+	if len(x.names) == 0 && number == 0 {
+		x.names = slices.Sorted(slices.Values(rows.all))
+		x.names = slices.Compact(x.names)
+	}
+	x.classes = max(len(x.names), number)
+	for i, label := range rows.labels {
+		n := slices.Index(x.names, label)
+		if len(x.names) == 0 {
+			n, _ = strconv.Atoi(label)
+		}
+		if n < 0 {
+			return nil, part.Bad("class_names", "the label %q of %s is none of them", label, rows.files[i])
+		}
+		x.labels = append(x.labels, int32(n))
+	}
+	return x, nil
+}
+
+// imageList has the rows of a list.
+type imageList struct {
+	source        string
+	files, labels []string // those of the split
+	all           []string // the labels of all splits, each once
+}
+
+// read reads a CSV file whose first row names the columns.
+func (l *imageList) read(r io.Reader) error {
+	c := csv.NewReader(r)
+	c.ReuseRecord, c.TrimLeadingSpace = true, true
+	head, err := c.Read()
+	if err != nil {
+		return fmt.Errorf("its first row cannot be read: %w", err)
+	}
+	column := func(name string) int {
+		return slices.IndexFunc(head, func(s string) bool {
+			return strings.EqualFold(strings.TrimSpace(strings.TrimPrefix(s, "\ufeff")), name)
+		})
+	}
+	file, label, split := column("file"), column("label"), column("split")
+	if file < 0 || label < 0 {
+		return fmt.Errorf("its first row has to name the columns file and label, and has %q", head)
+	}
+	if split < 0 && l.source != "train" {
+		return fmt.Errorf("it has no column split, so that all of its rows are for training")
+	}
+	known := map[string]bool{}
+	for {
+		row, err := c.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if !known[row[label]] {
+			known[row[label]] = true
+			l.all = append(l.all, strings.Clone(row[label]))
+		}
+		if split >= 0 && !sameSplit(row[split], l.source) {
+			continue
+		}
+		name := path.Clean(row[file])
+		if line, _ := c.FieldPos(file); !fs.ValidPath(name) || name == "." {
+			return fmt.Errorf("line %d names %q, which is not the name of a file in the root", line, row[file])
+		}
+		l.files, l.labels = append(l.files, strings.Clone(name)), append(l.labels, strings.Clone(row[label]))
+	}
+}
+
+func sameSplit(written, source string) bool {
+	return written == source || validation(written) && source == "validation"
+}
+
+// numbers returns how many classes there are if all labels are numbers from 0 on, as labels are, else 0.
+func (l *imageList) numbers() int {
+	most := 0
+	for _, label := range l.all {
+		n, err := strconv.Atoi(label)
+		if err != nil || n < 0 || n >= 1<<20 || strconv.Itoa(n) != label {
+			return 0
+		}
+		most = max(most, n+1)
+	}
+	return most
+}

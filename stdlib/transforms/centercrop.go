@@ -1,0 +1,55 @@
+package transforms
+
+import (
+	"math"
+
+	"qpipe/interp/part"
+)
+
+// CenterCropArgs are the arguments of CenterCrop.
+type CenterCropArgs struct {
+	Size []int `arg:"size,single" doc:"Height and width of the crop in pixels, one number for both or [height, width]. A smaller image gets a black margin."`
+}
+
+// Validate implements the language's check after decoding.
+func (a CenterCropArgs) Validate() error { return validSize(a.Size) }
+
+type centerCrop struct{ CenterCropArgs }
+
+// NewCenterCrop returns the transform that cuts the middle out of an image (PyTorch's transforms.CenterCrop).
+func NewCenterCrop(a CenterCropArgs) (part.Transform, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return centerCrop{a}, nil
+}
+
+// Spec implements part.Transform.
+func (c centerCrop) Spec(in part.Spec) (part.Spec, error) {
+	h, w := side(c.Size)
+	image := in.Inputs[0]
+	haveH, haveW := image.Shape.H, image.Shape.W
+	if image.Open() {
+		haveH, haveW = image.Shortest, image.Shortest
+	}
+	if h > haveH || w > haveW {
+		if err := ignores(&in, "size"); err != nil {
+			return in, err
+		}
+	}
+	return in, reshape(&in, "a crop takes the same part of both", h, w, 0)
+}
+
+// Apply implements part.Transform.
+func (c centerCrop) Apply(s *part.Sample, _ *part.Rand) {
+	h, w := side(c.Size)
+	cut(s, centered(s.Images[0].H, h), centered(s.Images[0].W, w), h, w, 0)
+}
+
+// centered is where the middle size pixels of a side begin; negative by the margin that it lacks.
+func centered(have, size int) int {
+	if size > have {
+		return -((size - have) / 2)
+	}
+	return int(math.RoundToEven(float64(have-size) / 2))
+}
