@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
@@ -41,7 +42,7 @@ func (l *lowerer) model(m *program.Model, f *graph.Feed) *part.Built {
 
 // build builds a model for the data. It returns nil after a mistake, which it reports, or which lang/check has reported.
 func (l *lowerer) build(m *program.Model, f *graph.Feed) *part.Built {
-	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil {
+	if _, known := l.plan.Catalog.Signature(m.Kind, m.Type); !known || m.Args == nil || partial(m) {
 		return nil
 	}
 	model, err := part.New[part.Model](l.plan.Catalog, m.Call)
@@ -50,10 +51,16 @@ func (l *lowerer) build(m *program.Model, f *graph.Feed) *part.Built {
 		built, err = part.Build(model, f.Spec.Shapes(), l.folder)
 	}
 	if err != nil {
-		l.misfit(m, f, err)
+		l.misfits(m, f, err)
 		return nil
 	}
 	return built
+}
+
+// partial reports whether inputs or layers of a network are missing, after mistakes that lang/check has reported.
+func partial(m *program.Model) bool {
+	n := m.Network()
+	return n != nil && n.Partial
 }
 
 // folder returns the file system of a folder; root is relative to the pipeline's folder.
@@ -76,8 +83,25 @@ func (l *lowerer) normalized(m *program.Model, f *graph.Feed, trained []part.Pre
 	})
 }
 
-// misfit reports that a model cannot be built for the data.
-func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
+// misfits reports why a model cannot be built for the data: each place in the text once, however many layers are written by it.
+func (l *lowerer) misfits(m *program.Model, f *graph.Feed, err error) {
+	said, others := map[diag.Range]*diag.Diagnostic{}, map[diag.Range]int{}
+	for _, err := range part.All(err) {
+		d := unbuildable(m, f, err)
+		if others[d.Subject]++; said[d.Subject] == nil {
+			said[d.Subject] = &d
+			l.list = append(l.list, &d)
+		}
+	}
+	for at, d := range said {
+		if n := others[at] - 1; n > 0 {
+			d.Summary += fmt.Sprintf(" (and so %s made from the same text)", part.Count(n, "other layer"))
+		}
+	}
+}
+
+// unbuildable is one reason.
+func unbuildable(m *program.Model, f *graph.Feed, err error) diag.Diagnostic {
 	at, err := place(m.Origin, err)
 	d := diag.Diagnostic{
 		Code: diag.ModelMisfit, Subject: at, Address: m.Origin.Address,
@@ -90,7 +114,10 @@ func (l *lowerer) misfit(m *program.Model, f *graph.Feed, err error) {
 	panics(&d, err)
 	var shape *nn.ShapeError
 	if errors.As(err, &shape) {
-		d.Module = shape.Node
+		d.Module, d.Detail = shape.Node, strings.TrimSpace(shape.Way+" "+d.Detail)
+		if m.Network() != nil {
+			d.Summary = err.Error()
+		}
 	}
-	l.fail(d)
+	return d
 }

@@ -120,7 +120,7 @@ func (c *checker) typed(kind program.Kind, b *config.Block, rest hcl.Body, ok bo
 		ok = ok && fine
 	}
 	if n := c.Lookup(string(kind), b.Name); n.Block == b {
-		n.Bad = !ok
+		n.Bad = !ok && call.Network() == nil // a network with mistakes is built as far as it goes, to find more
 	}
 	return call
 }

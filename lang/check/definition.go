@@ -10,6 +10,7 @@ import (
 
 	"qpipe/lang/config"
 	"qpipe/lang/diag"
+	"qpipe/lang/program"
 	"qpipe/lang/scope"
 	"qpipe/lang/syntax"
 )
@@ -38,34 +39,54 @@ func (u *unroller) definition(l *config.Layer, def *config.Block, address, name 
 	if !u.room(at, len(in.Variables)+len(in.Overrides)) {
 		return cty.DynamicVal
 	}
-	values, ok := u.given(l, in, def, address)
-	ok = u.connected(l, in, def, address, from) && ok
-	if !ok {
-		return cty.DynamicVal
-	}
-	inner := &frame{address: def.Address(), prefix: name + ".", layers: map[string]cty.Value{}}
-	inner.only, inner.last = scope.Wire(from[0]), from[0]
-	if len(in.Inputs) > 0 {
-		wires := map[string]cty.Value{}
-		for i, b := range in.Inputs {
-			wires[b.Name] = scope.Wire(from[i])
-		}
-		if inner.input = wires; len(from) > 1 {
-			inner.last = ""
-		}
-	}
+	values, bad := u.given(l, in, def, address)
+	u.use(from)
+	inner := u.inside(l, in, def, address, name, from)
 	outer := u.lib
 	u.open, u.lib = append(u.open, def), lib
 	defer func() { u.open, u.lib = u.open[:len(u.open)-1], outer }()
 	v := cty.DynamicVal
 	u.Within(scope.Inner{Closed: true}, func() {
-		if u.Parameters(def.Address(), in.Parameters(), values) {
-			u.overrides(in, def, name)
-			u.body(inner, in.Layers)
-			v = u.results(inner, in, def)
-		}
+		u.Parameters(def.Address(), in.Parameters(), values, bad)
+		u.overrides(in, def, name)
+		u.body(inner, in.Layers)
+		v = u.results(inner, in, def)
 	})
+	u.note(l, address, name, v)
 	return v
+}
+
+// inside is the frame of an instance: what its layers read as the input. What is not known is program.Unknown.
+func (u *unroller) inside(l *config.Layer, in *config.Network, def *config.Block, address, name string, from []string) *frame {
+	f := &frame{address: def.Address(), prefix: name + ".", layers: map[string]cty.Value{}}
+	if !u.connected(l, in, def, address, from) {
+		from = slices.Repeat([]string{program.Unknown}, max(len(in.Inputs), 1))
+	}
+	f.only, f.last = scope.Wire(from[0]), from[0]
+	if len(in.Inputs) == 0 {
+		return f
+	}
+	f.input = map[string]cty.Value{}
+	for i, b := range in.Inputs {
+		f.input[b.Name] = scope.Wire(from[i])
+	}
+	if len(from) > 1 {
+		f.last = ""
+	}
+	return f
+}
+
+// note keeps which layers are the outputs of an instance.
+func (u *unroller) note(l *config.Layer, address, name string, v cty.Value) {
+	outputs := map[string]cty.Value{"": v}
+	if v.IsKnown() && v.Type().IsObjectType() {
+		outputs = v.AsValueMap()
+	}
+	for output, w := range outputs {
+		if names, ok := scope.Wires(w); ok && strings.HasPrefix(names[0], name+".") {
+			u.gifts[names[0]] = &gift{output: output, layer: name, at: scope.At{Address: address, Subject: syntax.Range(l.Header)}}
+		}
+	}
 }
 
 // decoded is the inside of a definition.
@@ -100,20 +121,21 @@ func (u *unroller) decoded(def *config.Block) *config.Network {
 func metaArguments() []string { return []string{"from", "count", "for_each"} }
 
 // given evaluates what an instance gives for the variables of its definition.
-func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block, address string) (values map[string]scope.Argument, ok bool) {
+// bad has the variables that get no value because of a mistake.
+func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block, address string) (values map[string]scope.Argument, bad map[string]bool) {
 	content, list := config.Arguments(l.Rest, fmt.Sprintf("network %q", def.Name), nil)
-	ok = u.Add(address, list)
+	u.Add(address, list)
 	var names []string
 	for _, b := range in.Parameters() {
 		names = append(names, b.Name)
 	}
-	values = map[string]scope.Argument{}
+	values, bad = map[string]scope.Argument{}, map[string]bool{}
 	for _, a := range scope.SortedAttrs(content.Attributes) {
 		if !slices.Contains(names, a.Name) {
 			u.Errorf(diag.UnknownAttribute, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
 				diag.DidYouMean(a.Name, append(names, metaArguments()...), "variables of network "+def.Name),
 				"network %q has no variable %q", def.Name, a.Name).Meant = diag.Nearest(a.Name, names)
-			ok = false
+			bad[diag.Nearest(a.Name, names)] = true
 			continue
 		}
 		v, fine := u.argument(a, address)
@@ -122,20 +144,22 @@ func (u *unroller) given(l *config.Layer, in *config.Network, def *config.Block,
 				"Give it a value, or give the variable a default or nullable = true.", "%q cannot be null: network %q requires it", a.Name, def.Name)
 			d.Related, fine = []diag.Related{{Message: "the variable is here", Range: syntax.Range(in.Parameters()[i].Header)}}, false
 		}
-		values[a.Name], ok = scope.Argument{Value: v, At: a.Expr.Range()}, ok && fine
+		values[a.Name], bad[a.Name] = scope.Argument{Value: v, At: a.Expr.Range()}, !fine
 	}
 	for _, b := range in.Parameters() {
 		if slices.Contains(metaArguments(), b.Name) {
-			ok = false // decoded says so
+			bad[b.Name] = true // decoded says so
 			continue
 		}
-		if _, set := values[b.Name]; !set && !scope.HasDefault(b) && !u.Meant(address, b.Name) {
+		if _, set := values[b.Name]; set || scope.HasDefault(b) {
+			continue
+		}
+		if bad[b.Name] = true; !u.Meant(address, b.Name) {
 			d := u.Errorf(diag.MissingAttribute, scope.At{Address: address, Subject: syntax.Range(l.Header)}, fmt.Sprintf("Add: %s = …", b.Name), "%q is missing: network %q requires it", b.Name, def.Name)
 			d.Related = []diag.Related{{Message: "the variable is here", Range: syntax.Range(b.Header)}}
-			ok = false
 		}
 	}
-	return values, ok
+	return values, bad
 }
 
 // argument evaluates what is given for a variable.
@@ -152,8 +176,8 @@ func (u *unroller) argument(a *hcl.Attribute, address string) (cty.Value, bool) 
 // connected reports an instance that does not read as many values as its definition has inputs.
 func (u *unroller) connected(l *config.Layer, in *config.Network, def *config.Block, address string, from []string) bool {
 	want := max(len(in.Inputs), 1)
-	if len(from) == want {
-		return true
+	if len(from) == want || slices.Contains(from, program.Unknown) {
+		return len(from) == want
 	}
 	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
 	if l.From != nil {
@@ -176,7 +200,7 @@ func (u *unroller) connected(l *config.Layer, in *config.Network, def *config.Bl
 func (u *unroller) results(f *frame, in *config.Network, def *config.Block) cty.Value {
 	if len(in.Outputs) == 0 {
 		if f.last == "" {
-			if !u.List.HasErrors() {
+			if len(in.Layers) > 0 {
 				u.Errorf(diag.MissingBlock, scope.At{Address: def.Address(), Subject: syntax.Range(def.Header)}, `Add: output "name" { from = layer.NAME }`, "network %q does not say what its output is", def.Name)
 			}
 			return cty.DynamicVal
@@ -189,10 +213,7 @@ func (u *unroller) results(f *frame, in *config.Network, def *config.Block) cty.
 		if !u.fresh(address, "output", b.Name, b.NameRange, all) {
 			continue
 		}
-		name, ok := u.result(f, b, address)
-		if !ok {
-			return cty.DynamicVal
-		}
+		name, _ := u.result(f, b, address)
 		all[b.Name] = scope.Wire(name)
 	}
 	if len(in.Outputs) == 1 {

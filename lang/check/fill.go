@@ -59,7 +59,7 @@ func (c *checker) content(body hcl.Body, what string, p scope.At, fields []progr
 
 // fill decodes everything, and asks the struct what it thinks of it.
 func (f *filling) fill(content config.Content, others ...string) bool {
-	ok, set := true, map[string]bool{}
+	ok, set, sound := true, map[string]bool{}, map[string]bool{}
 	for _, a := range scope.SortedAttrs(content.Attributes) {
 		i := slices.IndexFunc(f.fields, func(x program.Field) bool { return x.Name == a.Name && !x.Label && !x.Network })
 		switch {
@@ -72,7 +72,7 @@ func (f *filling) fill(content config.Content, others ...string) bool {
 			d.Swapped, ok, set[a.Name] = true, false, true
 		default:
 			given, fine := f.attribute(f.fields[i], a)
-			ok, set[a.Name] = ok && fine, given || !fine
+			ok, set[a.Name], sound[a.Name] = ok && fine, given || !fine, given && fine
 		}
 	}
 	for _, x := range f.fields {
@@ -80,7 +80,28 @@ func (f *filling) fill(content config.Content, others ...string) bool {
 			ok = f.repeat(x, content.Blocks, set) && ok
 		}
 	}
-	return f.required(set) && ok && f.validate()
+	if ok = f.required(set) && ok; ok {
+		return f.validate(f.to, nil)
+	}
+	f.validate(f.stopgap(sound), sound)
+	return false
+}
+
+// stopgap is a copy in which a number that is required, and is missing or wrong, is 1: so that the other arguments can be judged.
+func (f *filling) stopgap(sound map[string]bool) reflect.Value {
+	to := reflect.New(f.to.Type()).Elem()
+	to.Set(f.to)
+	for _, x := range f.fields {
+		v := to.FieldByIndex(x.Index)
+		switch {
+		case sound[x.Name] || x.Optional || x.Block:
+		case v.Kind() == reflect.Int:
+			v.SetInt(1)
+		case v.Type() == reflect.TypeFor[[]int]():
+			v.Set(reflect.ValueOf([]int{1}))
+		}
+	}
+	return to
 }
 
 // attribute evaluates one attribute into its field; given is false for a null.
@@ -210,6 +231,9 @@ func (f *filling) unknown(a *hcl.Attribute, given hcl.Attributes, others []strin
 	if near != "" {
 		detail = fmt.Sprintf("Did you mean %q?", near)
 	}
+	if way := config.Belongs(a.Name, f.what); way != "" {
+		detail = way
+	}
 	if len(names) == 0 {
 		detail = fmt.Sprintf("%s takes no arguments. Remove it.", f.name)
 	}
@@ -217,16 +241,40 @@ func (f *filling) unknown(a *hcl.Attribute, given hcl.Attributes, others []strin
 		"%s has no argument %q", f.what, a.Name).Meant = cmp.Or(near, diag.Nearest(a.Name, names))
 }
 
-// validate asks the struct itself.
-func (f *filling) validate() bool {
-	v, ok := f.to.Addr().Interface().(interface{ Validate() error })
+// validate asks the struct itself. Where some arguments are wrong, only mistakes at one of the sound ones count.
+func (f *filling) validate(to reflect.Value, sound map[string]bool) bool {
+	v, ok := to.Addr().Interface().(interface{ Validate() error })
 	if !ok {
 		return true
 	}
-	err := guarded(v.Validate)
-	if err == nil {
-		return true
+	for _, err := range apart(guarded(v.Validate)) {
+		var ae *program.ArgError
+		if sound == nil || errors.As(err, &ae) && sound[ae.Attr] {
+			f.invalid(err)
+			ok = false
+		}
 	}
+	return ok
+}
+
+// apart are the mistakes that an error joins.
+func apart(err error) []error {
+	if err == nil {
+		return nil
+	}
+	several, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what errors.Join has made
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range several.Unwrap() {
+		list = append(list, apart(e)...)
+	}
+	return list
+}
+
+// invalid reports what the struct says.
+func (f *filling) invalid(err error) {
 	p, text, detail := f.at, err.Error(), f.doc
 	var ae *program.ArgError
 	if errors.As(err, &ae) {
@@ -236,5 +284,4 @@ func (f *filling) validate() bool {
 		}
 	}
 	f.Errorf(diag.BadValue, p, detail, "%s: %s", f.name, text)
-	return false
 }

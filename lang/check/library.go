@@ -156,7 +156,9 @@ func (u *unroller) overrides(in *config.Network, def *config.Block, instance str
 		o := program.Override{General: true, Selector: under, Origin: u.checker.origin(address, q.Header)}
 		o.Selector.Range = o.Origin.Header
 		u.overridden(&o, q.Activation, q.Weight, base)
-		u.saysSomething(&o, "qconfig")
+		if !u.UnknownBehind(o.Origin.Header, def.Address()) {
+			u.saysSomething(&o, "qconfig")
+		}
 		u.out.Overrides = append(u.out.Overrides, o)
 	}
 	for i, b := range in.Overrides {

@@ -34,7 +34,10 @@ type unroller struct {
 	said    map[mistake]bool // what has been reported: a definition's mistakes come once
 	written int              // layers, of maxLayers
 	crowded bool
-	depth   int // of once
+	depth   int              // of once
+	used    map[string]bool  // layers that something reads
+	unsure  bool             // mistakes leave open what is read
+	gifts   map[string]*gift // by the layer that is the output
 }
 
 // mistake is what is the same in two reports of one mistake.
@@ -51,7 +54,7 @@ type frame struct {
 	input   map[string]cty.Value // what `input` has; nil: it is the one value
 	only    cty.Value            // what `input` is, where it is one value
 	layers  map[string]cty.Value // what `layer` has so far
-	last    string               // what the next layer reads, if it does not say; "" where that is not one value
+	last    string               // what the next layer reads, if it does not say; "" where that is not one value, program.Unknown after a mistake
 }
 
 // network decodes the layers of a model. What is left of the body are its other arguments.
@@ -61,16 +64,20 @@ func (c *checker) network(part *config.Part, o *program.Origin) (n program.Netwo
 		in, list = config.LayersOf(part)
 		return list
 	})
-	u := &unroller{checker: c, origin: o, lib: c.own(), defs: map[*config.Block]*config.Network{}, said: map[mistake]bool{}}
+	u := &unroller{checker: c, origin: o, lib: c.own(), defs: map[*config.Block]*config.Network{}, said: map[mistake]bool{}, used: map[string]bool{}, gifts: map[string]*gift{}}
 	before := len(c.List)
 	f := &frame{address: o.Address, only: scope.Wire(program.InputName), layers: map[string]cty.Value{}}
 	u.inputs(f, in.Inputs)
 	u.body(f, in.Layers)
 	u.outputs(f, in.Outputs)
+	u.unread()
+	u.out.Partial = u.out.Partial || u.crowded || !ok
 	if len(in.Layers) == 0 {
 		u.Errorf(diag.MissingBlock, scope.At{Address: o.Address, Subject: o.Header}, `Add: layer "Type" "name" { … }`, "the network has no layer")
 	}
-	return u.out, in.Rest, ok && !c.List[before:].HasErrors()
+	ok = ok && !c.List[before:].HasErrors()
+	u.out.Faulty = !ok
+	return u.out, in.Rest, ok
 }
 
 // inputs declares the inputs of the model's network.
@@ -82,6 +89,7 @@ func (u *unroller) inputs(f *frame, blocks []*config.Input) {
 	for _, b := range blocks {
 		address := f.address + ".input." + b.Name
 		if !u.fresh(address, "input", b.Name, b.NameRange, values) {
+			u.out.Partial = true
 			continue
 		}
 		name := program.InputName + "." + b.Name
@@ -89,10 +97,7 @@ func (u *unroller) inputs(f *frame, blocks []*config.Input) {
 		u.origin.Attrs[name], u.origin.Names[name] = syntax.Range(b.Header), syntax.Range(b.NameRange)
 		if b.Shape != nil {
 			u.origin.Attrs[name+".shape"], u.origin.Names[name+".shape"] = syntax.Range(b.Shape.Expr.Range()), syntax.Range(b.Shape.NameRange)
-			if u.Get(address, b.Shape, &in.Shape) && len(in.Shape) != 3 {
-				u.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(b.Shape.Expr.Range())},
-					"Write height, width and channels: shape = [32, 32, 3].", "a shape has three numbers, and this has %d", len(in.Shape))
-			}
+			u.shape(&in, b.Shape, address)
 		}
 		u.out.Inputs = append(u.out.Inputs, in)
 		values[b.Name] = scope.Wire(name)
@@ -100,6 +105,24 @@ func (u *unroller) inputs(f *frame, blocks []*config.Input) {
 	f.input, f.last = values, ""
 	if len(u.out.Inputs) == 1 {
 		f.last = program.InputName + "." + u.out.Inputs[0].Name
+	}
+}
+
+// shape evaluates the shape of an input. A wrong one counts as not written.
+func (u *unroller) shape(in *program.NetworkInput, a *hcl.Attribute, address string) {
+	const form = "Write height, width and channels: shape = [32, 32, 3]."
+	at := scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())}
+	ok := u.Get(address, a, &in.Shape)
+	if ok && in.Shape != nil && len(in.Shape) != 3 {
+		u.Errorf(diag.BadValue, at, form, "a shape has three numbers, and this has %d", len(in.Shape))
+		ok = false
+	}
+	if i := slices.IndexFunc(in.Shape, func(v int) bool { return v < 1 }); ok && i >= 0 {
+		u.Errorf(diag.BadValue, at, form, "a %s of %d: all three numbers of a shape are at least 1", [...]string{"height", "width", "number of channels"}[i], in.Shape[i])
+		ok = false
+	}
+	if !ok {
+		in.Shape = nil
 	}
 }
 
@@ -127,7 +150,7 @@ func (u *unroller) once(do func()) {
 	if u.depth--; u.depth > 0 {
 		return // whoever is around looks at all of it
 	}
-	kept := u.List[:before]
+	var kept diag.List
 	for _, d := range u.List[before:] {
 		m := mistake{d.Code, d.Subject, d.Summary}
 		if !u.said[m] {
@@ -135,7 +158,7 @@ func (u *unroller) once(do func()) {
 			kept = append(kept, d)
 		}
 	}
-	u.List = kept
+	u.Keep(before, kept)
 }
 
 // body writes out layers in their order.
@@ -143,6 +166,7 @@ func (u *unroller) body(f *frame, layers []*config.Layer) {
 	for _, l := range layers {
 		address := f.address + ".layer." + l.Name
 		if u.crowded || !u.fresh(address, "layer", l.Name, l.NameRange, f.layers) {
+			u.unsure, f.last = true, program.Unknown
 			continue
 		}
 		u.once(func() { f.layers[l.Name] = u.layer(f, l, address) })
@@ -154,14 +178,14 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
 	if l.Count != nil && l.ForEach != nil {
 		u.Errorf(diag.BadValue, at, "Remove one of the two.", "a layer has either count or for_each")
-		return cty.DynamicVal
+		return u.lost(f)
 	}
 	if l.Count == nil && l.ForEach == nil {
 		return u.instance(f, l, address, f.prefix+l.Name, nil)
 	}
 	keys, values, ok := u.loop(f, l, address)
 	if len(keys) == 0 && !u.room(at, 1) || !ok {
-		return cty.DynamicVal
+		return u.lost(f)
 	}
 	var list []cty.Value
 	object := map[string]cty.Value{}
@@ -174,7 +198,7 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 	own := l.From != nil && slices.ContainsFunc(l.From.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "layer" })
 	for i, key := range keys {
 		if u.crowded {
-			return cty.DynamicVal
+			return u.lost(f)
 		}
 		loop := map[string]cty.Value{}
 		if l.Count != nil {
@@ -189,6 +213,12 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 		list, object[key] = append(list, v), v
 	}
 	return all()
+}
+
+// lost is what `layer.NAME` is after a mistake because of which it is not known: whoever reads it is not checked further.
+func (u *unroller) lost(f *frame) cty.Value {
+	u.unsure, f.last = true, program.Unknown
+	return cty.DynamicVal
 }
 
 // loop evaluates count or for_each: the keys of the instances, and for for_each their values.
@@ -278,24 +308,23 @@ func exprs(l *config.Layer) (list []hcl.Expression) {
 func (u *unroller) instance(f *frame, l *config.Layer, address, name string, loop map[string]cty.Value) (v cty.Value) {
 	at := scope.At{Address: address, Subject: syntax.Range(l.Header)}
 	if !u.room(at, 1) {
-		return cty.DynamicVal
+		return u.lost(f)
 	}
-	v = cty.DynamicVal
 	u.Within(f.inner(loop, exprs(l)...), func() {
-		from, ok := u.from(f, l, address)
-		if !ok {
-			f.last = ""
-			return
-		}
+		from := u.from(f, l, address)
 		_, part := u.opt.Signatures.Signature(program.LayerKind, l.Type)
 		if def := u.find(l.Type); def != nil && !part {
 			v = u.definition(l, def, address, name, from)
 		} else {
 			v = u.part(l, address, name, from)
 		}
-		f.last = ""
-		if names, ok := scope.Wires(v); ok && len(names) == 1 {
+		switch names, ok := scope.Wires(v); {
+		case !ok:
+			u.lost(f)
+		case len(names) == 1:
 			f.last = names[0]
+		default:
+			f.last = ""
 		}
 	})
 	return v
@@ -313,48 +342,18 @@ func (u *unroller) room(at scope.At, n int) bool {
 	return false
 }
 
-// from evaluates what a layer reads: as it is written, else the layer above it.
-func (u *unroller) from(f *frame, l *config.Layer, address string) ([]string, bool) {
-	if l.From == nil {
-		if f.last == "" {
-			if !u.List.HasErrors() {
-				u.Errorf(diag.MissingAttribute, scope.At{Address: address, Subject: syntax.Range(l.Header)}, "Say what it reads: from = layer.NAME, or a list of them.", `"from" is missing: what is above gives more than one value`)
-			}
-			return nil, false
-		}
-		return []string{f.last}, true
-	}
-	return u.wires(l.From, address)
-}
-
-// wires evaluates a `from`.
-func (u *unroller) wires(a *hcl.Attribute, address string) ([]string, bool) {
-	if _, ok := u.References(a.Expr, address, a.Name); !ok {
-		return nil, false
-	}
-	v, ok := u.Value(a.Expr, address)
-	if !ok {
-		return nil, false
-	}
-	if !v.IsWhollyKnown() { // of a layer with a mistake
-		return nil, false
-	}
-	names, ok := scope.Wires(v)
-	if !ok || len(names) == 0 {
-		u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
-			"Write: from = layer.NAME, from = input, or a list: from = [layer.a, layer.b].", "%q needs a layer or a list of layers", a.Name)
-		return nil, false
-	}
-	return names, true
-}
-
 // part writes out a layer that is a part.
 func (u *unroller) part(l *config.Layer, address, name string, from []string) cty.Value {
 	if _, known := u.opt.Signatures.Signature(program.LayerKind, l.Type); !known {
 		names := slices.Concat(u.opt.Signatures.Names(program.LayerKind), u.lib.names())
 		slices.Sort(names)
 		u.Errorf(diag.UnknownType, scope.At{Address: address, Subject: syntax.Range(l.TypeRange)}, diag.DidYouMean(l.Type, names, "layers"), "there is no layer or network %q", l.Type)
+		u.use(from)
 		return cty.DynamicVal
+	}
+	if name == program.InputName || slices.ContainsFunc(u.out.Inputs, func(in program.NetworkInput) bool { return in.Name == name }) {
+		u.Errorf(diag.DuplicateName, scope.At{Address: address, Subject: syntax.Range(l.NameRange)}, "Rename the layer.", "%q is what an input of the network is called, and cannot name a layer, too", name)
+		u.out.Partial = true
 	}
 	call, _ := u.call(program.LayerKind, l.Part(), address, metaArguments()...)
 	u.noStages(call.Refs, address)
@@ -363,47 +362,8 @@ func (u *unroller) part(l *config.Layer, address, name string, from []string) ct
 	for attr, at := range call.Origin.Attrs {
 		u.origin.Attrs[path+"."+attr], u.origin.Names[path+"."+attr] = at, call.Origin.Names[attr]
 	}
-	if l.From != nil {
-		u.origin.Attrs[path+".from"], u.origin.Names[path+".from"] = syntax.Range(l.From.Expr.Range()), syntax.Range(l.From.NameRange)
-	}
+	u.operands(l, name, from)
+	u.use(from)
 	u.out.Layers = append(u.out.Layers, program.Layer{Call: call, Name: name, From: from})
 	return scope.Wire(name)
-}
-
-// outputs names what the model's network gives.
-func (u *unroller) outputs(f *frame, blocks []*config.Result) {
-	taken := map[string]cty.Value{}
-	for _, b := range blocks {
-		address := f.address + ".output." + b.Name
-		if !u.fresh(address, "output", b.Name, b.NameRange, taken) {
-			continue
-		}
-		path := "output." + b.Name
-		u.origin.Attrs[path], u.origin.Names[path] = syntax.Range(b.Header), syntax.Range(b.NameRange)
-		name, ok := u.result(f, b, address)
-		if taken[b.Name] = scope.Wire(name); ok {
-			u.out.Outputs = append(u.out.Outputs, program.NetworkOutput{Name: b.Name, From: name})
-		}
-	}
-	if len(blocks) == 0 && len(u.out.Layers) > 0 && f.last == "" && !u.List.HasErrors() {
-		u.Errorf(diag.MissingBlock, scope.At{Address: f.address, Subject: u.origin.Header}, `Add: output "name" { from = layer.NAME }`, "the network does not say what its output is")
-	}
-}
-
-// result is the layer that an output block names, or the last one.
-func (u *unroller) result(f *frame, b *config.Result, address string) (name string, ok bool) {
-	if b.From == nil {
-		return f.last, f.last != ""
-	}
-	u.Within(f.inner(nil, b.From.Expr), func() {
-		var names []string
-		if names, ok = u.wires(b.From, address); ok && len(names) != 1 {
-			u.Errorf(diag.WrongType, scope.At{Address: address, Subject: syntax.Range(b.From.Expr.Range())}, "Give each of them an output block of its own.", "an output is one layer, and these are %d", len(names))
-			ok = false
-		}
-		if ok {
-			name = names[0]
-		}
-	})
-	return name, ok
 }

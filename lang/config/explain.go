@@ -169,6 +169,10 @@ func (f found) way(d *diag.Diagnostic, attrs, blocks []string) {
 		return
 	}
 	homes := elsewhere(f.typ, f.name, f.block)
+	if _, ok := fields(reflect.TypeFor[QConfig]())[f.name]; ok && f.typ == reflect.TypeFor[OwnQConfig]() {
+		d.Detail = ofPipeline(f.name)
+		return
+	}
 	switch {
 	case len(homes) > 0:
 		d.Detail = fmt.Sprintf("It belongs in %s.", strings.Join(homes, " or "))
@@ -236,6 +240,14 @@ func elsewhere(typ reflect.Type, name string, block bool) []string {
 		}
 	}
 	return out
+}
+
+// ofPipeline says what to do about something in the qconfig of a definition that only a qconfig of the pipeline has.
+func ofPipeline(name string) string {
+	if name == "override" {
+		return "Write it beside this block, in the network itself."
+	}
+	return fmt.Sprintf("A %s holds for whole stages: write it in the qconfig that they name, qconfig \"name\" { %[1]s = … }.", name)
 }
 
 // insides maps the blocks of the top level to the structs of their bodies.

@@ -53,7 +53,9 @@ func Arguments(rest hcl.Body, what string, own map[string][]string, taken ...str
 		case diag.UnknownBlock:
 			name := quotedIn(d.Detail)
 			t.Summary = fmt.Sprintf("%s takes no block %q", what, name)
-			t.Detail = "An argument is written with an equals sign: name = value."
+			if t.Detail = Belongs(name, what); t.Detail == "" {
+				t.Detail = "An argument is written with an equals sign: name = value."
+			}
 			if t.Meant = diag.Nearest(name, append(blocks, taken...)); t.Meant != "" {
 				t.Detail = fmt.Sprintf("Did you mean %q?", t.Meant)
 			}
@@ -67,6 +69,22 @@ func Arguments(rest hcl.Body, what string, own map[string][]string, taken ...str
 		return Content{}, list
 	}
 	return Content{content.Attributes, content.Blocks}, list
+}
+
+// Belongs says where a block is written that a model or a layer has none of; "" where it is not known. what is the part: `layer "Conv2d"`.
+func Belongs(name, what string) string {
+	model, layer := strings.HasPrefix(what, "model "), strings.HasPrefix(what, "layer ")
+	switch {
+	case layer && (name == "activation" || name == "weight" || name == "qconfig"):
+		return "How a layer is quantized is said in the qconfig that a stage names: qconfig \"name\" { override \"layer\" { activation { … } } }."
+	case model && name == "qconfig":
+		return "Write it outside of the model, as qconfig \"name\" { … }, and name it in a stage: model_convert_pipeline { qconfig = qconfig.name }."
+	case model && name == "override":
+		return "Write it in the qconfig that a stage names: qconfig \"name\" { override \"layer\" { … } }."
+	case model && (name == "variable" || name == "network"):
+		return fmt.Sprintf("Write it outside of the model, at the top level of the file: %s.", Written(name, []string{"name"}))
+	}
+	return ""
 }
 
 // Written shows how a block with labels is written.

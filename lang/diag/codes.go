@@ -51,6 +51,7 @@ const (
 	MissingData      Code = "QP240"
 	EpochsOrSteps    Code = "QP243"
 	BadResult        Code = "QP244"
+	UnreadLayer      Code = "QP245"
 )
 
 // Meaning is a code with its one-sentence explanation.
@@ -102,5 +103,6 @@ func languageMeanings() []Meaning {
 		{MetaArgument, "a callback lacks a meta-argument, or has one that it does not take"},
 		{EpochsOrSteps, "a trainer needs either num_epochs or num_steps"},
 		{BadResult, "a value that was known only after the run does not fit"},
+		{UnreadLayer, "nothing reads a layer of a network"},
 	}
 }

@@ -1,6 +1,9 @@
 package program
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Network is a network that is written in the pipeline. Loops are unrolled and definitions written out, so that its
 // layers are in an order in which they can be computed.
@@ -11,6 +14,9 @@ type Network struct {
 	// Overrides are those that definitions bring, outer ones first, with selectors of nodes of the whole network. They count for
 	// stages with a qconfig only (Convert.Own).
 	Overrides []Override
+	Faulty bool // mistakes have been reported: it may be built to find more, but is not whole
+	// Partial says that mistakes have been reported for which inputs or layers are missing: no more can be found by building it.
+	Partial bool
 }
 
 // NetworkInput is `input "name" {}`: the inputs of the data have their order.
@@ -23,11 +29,14 @@ type NetworkInput struct {
 type Layer struct {
 	Call
 	Name string   // "stem", "stage1.0.conv1"
-	From []string // what it reads: names of layers, InputName or "input.NAME"
+	From []string // what it reads: names of layers, InputName or "input.NAME"; Unknown after a mistake in it
 }
 
 // InputName is what Layer.From calls the only input.
 const InputName = "input"
+
+// Unknown is what Layer.From has where a mistake has been reported, so that it is not known what is read.
+const Unknown = "?"
 
 // NetworkOutput is `output "name" {}`.
 type NetworkOutput struct{ Name, From string }
@@ -47,6 +56,9 @@ func (c Call) Network() *Network {
 
 // LayerPath is the path of a layer's arguments among those of the part that holds the network.
 func LayerPath(name string) string { return "layer." + name }
+
+// OperandPath is the path of what a layer reads at position i of its `from`.
+func OperandPath(name string, i int) string { return fmt.Sprintf("%s.from[%d]", LayerPath(name), i) }
 
 // walkNetwork yields the layers with their arguments.
 func walkNetwork(prefix string, n Network, yield func(string, Argument) bool) bool {

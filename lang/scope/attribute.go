@@ -6,7 +6,6 @@ import (
 	"reflect"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -33,17 +32,20 @@ func (s *Scope) assign(address string, a *hcl.Attribute, to reflect.Value, singl
 	if !ok {
 		return refs, false, false
 	}
-	if single && !v.IsNull() && v.IsKnown() && v.Type().IsPrimitiveType() {
-		v = cty.TupleVal([]cty.Value{v})
-	}
 	p := At{Address: address, Subject: syntax.Range(a.Expr.Range())}
-	switch err := assign(v, to); {
+	form := example(a.Name, to.Type())
+	fit := func() error { return assign(v, to) }
+	if single && !v.IsNull() && v.IsKnown() && v.Type().IsPrimitiveType() {
+		form = example(a.Name, to.Type().Elem())
+		fit = func() error { return assignOnly(v, to) }
+	}
+	switch err := fit(); {
 	case errors.Is(err, errUnknown):
 		s.Errorf(diag.NotKnownYet, p, "Metrics can be used in outputs and in precondition and assert blocks.",
 			"%q must be known before the run, and this is known only after it", a.Name)
 		return refs, false, false
 	case err != nil:
-		s.Errorf(diag.WrongType, p, example(a.Name, to.Type()), "%q %s", a.Name, err)
+		s.Errorf(diag.WrongType, p, form, "%q %s", a.Name, err)
 		return refs, false, false
 	}
 	return refs, !v.IsNull(), true

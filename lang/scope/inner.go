@@ -75,18 +75,20 @@ type Argument struct {
 }
 
 // Parameters declares the variables of a network and gives them their values; one without a value keeps its default.
-// It is called inside of a closed Within.
-func (s *Scope) Parameters(network string, blocks []*config.Block, values map[string]Argument) bool {
-	ok, context := true, outermost(s.context)
+// It is called inside of a closed Within. Of bad ones it has been reported why they have no value; what refers to them is not checked.
+func (s *Scope) Parameters(network string, blocks []*config.Block, values map[string]Argument, bad map[string]bool) {
+	context := outermost(s.context)
 	own := map[string]cty.Value{}
 	for _, b := range blocks {
 		s.define(&Name{Kind: "var", Name: b.Name, Where: b.NameRange, Address: network + "." + b.Address(), Block: b})
 		n := s.names["var"][b.Name]
 		if n.Block != b {
-			ok = false
 			continue
 		}
-		n.value = cty.DynamicVal
+		if n.value = cty.DynamicVal; bad[b.Name] {
+			n.Bad, own[b.Name] = true, n.value
+			continue
+		}
 		v, fine := s.decodeVariable(n)
 		if fine {
 			var g *given
@@ -95,7 +97,7 @@ func (s *Scope) Parameters(network string, blocks []*config.Block, values map[st
 			}
 			fine = s.setVariable(v, g)
 		}
-		n.Bad, ok = !fine, ok && fine
+		n.Bad = !fine
 		own[b.Name] = n.value
 	}
 	context.Variables["var"] = cty.ObjectVal(own)
@@ -107,11 +109,10 @@ func (s *Scope) Parameters(network string, blocks []*config.Block, values map[st
 				if a, given := values[b.Name]; given {
 					d.Related = append(d.Related, diag.Related{Message: "the value is given here", Range: syntax.Range(a.At)})
 				}
-				ok = false
 			}
+			n.Bad = len(s.List) > before
 		}
 	}
-	return ok
 }
 
 // HasDefault reports whether a variable's block gives a default.

@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"strings"
 
 	"qpipe/lang/diag"
@@ -12,6 +13,21 @@ type said struct {
 	upTo       int             // the list's first entries that are in it
 	meant      map[hint]bool   // unknown names that were meant to be attr, and blocks attr that are written twice
 	unlabelled map[string]bool // keywords of blocks whose labels are wrong
+}
+
+// Keep forgets of all that has been reported after the first n what is not kept.
+func (s *Scope) Keep(n int, kept diag.List) {
+	s.reported()
+	s.List = append(s.List[:n], kept...)
+	s.said.upTo = len(s.List)
+}
+
+// UnknownBehind reports whether an unknown attribute or block of the address has been reported that stands behind a header.
+func (s *Scope) UnknownBehind(header diag.Range, address string) bool {
+	return slices.ContainsFunc(s.List, func(d *diag.Diagnostic) bool {
+		unknown := d.Code == diag.UnknownAttribute || d.Code == diag.UnknownBlock
+		return unknown && d.Address == address && d.Subject.File == header.File && d.Subject.Start.Byte >= header.End.Byte
+	})
 }
 
 // hint is what a name in the block at address was meant to be.

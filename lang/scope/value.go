@@ -153,6 +153,16 @@ func assignSlice(v cty.Value, to reflect.Value) error {
 	return nil
 }
 
+// assignOnly decodes the only element of a list.
+func assignOnly(v cty.Value, to reflect.Value) error {
+	elem := reflect.New(to.Type().Elem()).Elem()
+	if err := assign(v, elem); err != nil {
+		return err
+	}
+	to.Set(reflect.Append(reflect.MakeSlice(to.Type(), 0, 1), elem))
+	return nil
+}
+
 func assignMap(v cty.Value, to reflect.Value) error {
 	ty := v.Type()
 	if !ty.IsObjectType() && !ty.IsMapType() {

@@ -33,7 +33,8 @@ func (Add) Node(in []layer.Source) (*layer.Node, error) {
 	case x.Shape == y.Shape && x.Origin == y.Origin:
 		return layer.Like(addKind, x), nil
 	case x.Shape != x.Origin || y.Shape != y.Origin: // features in the order of a map, and others
-		return nil, layer.BadArg("", "cannot add %s (%v) and %s (%v)", x.Name, x.Shape, y.Name, y.Shape)
+		return nil, layer.BadOperand("", "Add them in front of the flatten, where they are maps.",
+			"cannot add %s (%v) and %s (%v): their features have different orders, of maps of %v and %v", x.Name, x.Shape, y.Name, y.Shape, x.Origin, y.Origin)
 	}
 	return pairNode(addKind, "add", in)
 }

@@ -40,7 +40,8 @@ func TestOpsBlameTheirArguments(t *testing.T) {
 	} {
 		_, err := c.op.Node(c.in)
 		var arg *layer.ArgError
-		if !errors.As(err, &arg) || arg.Attr != c.attr {
+		var operands *layer.OperandError
+		if c.attr == "" && (!errors.As(err, &operands) || operands.Name != "" || operands.Way == "") || c.attr != "" && (!errors.As(err, &arg) || arg.Attr != c.attr) {
 			t.Errorf("%T%+v: %v, want a mistake in %q", c.op, c.op, err, c.attr)
 		}
 	}

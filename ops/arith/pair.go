@@ -47,7 +47,7 @@ func pairNode(k *layer.Kind, verb string, in []layer.Source) (*layer.Node, error
 	x, y := in[0], in[1]
 	s, err := broadcast(nil, layer.Shapes(in))
 	if err != nil {
-		return nil, layer.BadArg("", "cannot %s %s (%v) and %s (%v)", verb, x.Name, x.Shape, y.Name, y.Shape)
+		return nil, layer.Differ("", verb, x, y, true)
 	}
 	return &layer.Node{Kind: k, Shape: s, Origin: s}, nil
 }

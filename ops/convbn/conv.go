@@ -100,7 +100,7 @@ func (Conv1d) Kind() *layer.Kind { return convKind }
 // Node implements layer.Op.
 func (a Conv1d) Node(in []layer.Source) (*layer.Node, error) {
 	if h := in[0].Shape.H; h != 1 {
-		return nil, layer.BadArg("", "its input has %d rows; a convolution with one dimension takes one", h)
+		return nil, layer.BadOperand(in[0].Name, "", "its input %s has %d rows: a convolution with one dimension reads one; use Conv2d, or a Reshape to height = 1 in front of it", in[0].Name, h)
 	}
 	return Conv{
 		OutC: a.OutC, Kernel: [2]int{1, a.Kernel}, Stride: [2]int{1, one(a.Stride)}, Padding: [2]int{0, a.Padding},

@@ -39,6 +39,23 @@ func (e *ArgError) Error() string {
 // Unwrap returns the mistake without the argument.
 func (e *ArgError) Unwrap() error { return e.Err }
 
+// OperandError is a mistake in what an op reads: the operand of that name, or "" for their number, or for how they go together.
+type OperandError struct {
+	Name string
+	Err  error
+	Way  string // what to do about it; "" if the mistake says it
+}
+
+func (e *OperandError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the mistake without its place.
+func (e *OperandError) Unwrap() error { return e.Err }
+
+// BadOperand returns the mistake at an operand, "" for all of them, and says what to do about it.
+func BadOperand(name, way, format string, a ...any) error {
+	return &OperandError{name, fmt.Errorf(format, a...), way}
+}
+
 // BadArg returns the mistake at an argument, "" for none.
 func BadArg(attr, format string, a ...any) error { return &ArgError{attr, fmt.Errorf(format, a...)} }
 

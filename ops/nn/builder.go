@@ -16,9 +16,12 @@ import (
 )
 
 // ShapeError is a mistake in building a network: the node and, where one can be
-// named, the constructor's argument at fault.
+// named, the constructor's argument or the operand at fault.
 type ShapeError struct {
 	Node, Attr string
+	Operands   bool   // it is what the node reads
+	Operand    string // the node that it reads and is at fault; "" for all, or their number
+	Way        string // what to do about it; "" if the mistake says it
 	Err        error
 }
 
@@ -33,11 +36,13 @@ func (e *ShapeError) Error() string {
 func (e *ShapeError) Unwrap() error { return e.Err }
 
 // Builder makes a graph node by node. Its methods record the first mistake and
-// go on; Graph returns it, as a *ShapeError that names the node.
+// go on; Graph returns it, as a *ShapeError that names the node. After Forget more can be
+// added, to find more mistakes.
 type Builder struct {
 	nodes []*layer.Node // as they were written, before fusion
 	names map[string]bool
 	err   *ShapeError
+	wrong bool // there was a mistake: there will be no graph
 }
 
 // Value is a handle to a node's output while building.
@@ -78,9 +83,34 @@ func (b *Builder) Err() error {
 	return b.err
 }
 
+// Forget returns the mistake and lets the building go on, with the values that there are: the result of what failed is none of
+// them. It returns nil if there was no mistake.
+func (b *Builder) Forget() error {
+	err := b.Err()
+	b.err = nil
+	return err
+}
+
+// Full reports whether no more nodes can be added.
+func (b *Builder) Full() bool { return len(b.nodes) >= MaxNodes }
+
+// Is reports whether the value is what the node of that name gives.
+func (b *Builder) Is(v Value, name string) bool { return v.ok && b.nodes[v.id].Name == name }
+
+// OK reports whether the value was made: without a mistake.
+func (v Value) OK() bool { return v.ok }
+
 // Fail records a mistake in making a node: what a module finds wrong with what it is given.
 func (b *Builder) Fail(name, format string, args ...any) Value {
 	return b.fail(name, fmt.Errorf(format, args...))
+}
+
+// Misread records that a module is given another number of values than it reads.
+func (b *Builder) Misread(name string, reads int, xs []Value) Value {
+	if b.usable(name, xs) {
+		b.fail(name, checkCount(reads, reads, b.sources(xs)))
+	}
+	return Value{}
 }
 
 // Apply adds a node that applies an op to values.
@@ -88,23 +118,33 @@ func (b *Builder) Apply(name string, op layer.Op, xs ...Value) Value {
 	if !b.usable(name, xs) {
 		return Value{}
 	}
-	in, places := make([]layer.Source, len(xs)), make([]int, len(xs))
-	for i, x := range xs {
-		n := b.nodes[x.id]
-		in[i], places[i] = layer.Source{Name: n.Name, Shape: n.Shape, Origin: n.Origin}, x.id
-	}
+	in := b.sources(xs)
 	err := checkOperands(op.Kind(), in)
-	if err != nil {
-		return b.fail(name, err)
+	var n *layer.Node
+	if err == nil {
+		n, err = op.Node(in)
 	}
-	n, err := op.Node(in)
 	if err == nil {
 		err = checkSize(n.Shape)
 	}
 	if err != nil {
 		return b.fail(name, err)
 	}
+	places := make([]int, len(xs))
+	for i, x := range xs {
+		places[i] = x.id
+	}
 	return b.add(name, n, places)
+}
+
+// sources are values as an op sees them.
+func (b *Builder) sources(xs []Value) []layer.Source {
+	in := make([]layer.Source, len(xs))
+	for i, x := range xs {
+		n := b.nodes[x.id]
+		in[i] = layer.Source{Name: n.Name, Shape: n.Shape, Origin: n.Origin}
+	}
+	return in
 }
 
 // Conv adds a convolution.
@@ -180,33 +220,6 @@ func (b *Builder) GlobalAvgPool(name string, x Value) Value {
 // in the order of the map's channels, rows and columns, as PyTorch does.
 func (b *Builder) Flatten(name string, x Value) Value { return b.Apply(name, op.Flatten{}, x) }
 
-// checkOperands refuses too few or too many operands, and a flattened map, whose order of features differs between
-// memory and file, where the op does not say that it takes one.
-func checkOperands(k *layer.Kind, in []layer.Source) error {
-	switch {
-	case k == nil:
-		return nil // the op says what is wrong
-	case len(in) < k.Least:
-		return layer.BadArg("", "%s takes at least %s, not %d", k.Name, operands(k.Least), len(in))
-	case k.Most >= 0 && len(in) > k.Most:
-		return layer.BadArg("", "%s takes at most %s, not %d", k.Name, operands(k.Most), len(in))
-	}
-	for _, x := range in {
-		if x.Origin != x.Shape && !k.Flat {
-			return layer.BadArg("", "%s does not read a flattened map, and %s was flattened from %v: put it in front of the flatten, or leave the flatten out before a linear layer, which flattens by itself", k.Name, x.Name, x.Origin)
-		}
-	}
-	return nil
-}
-
-// operands is a number of operands, in words.
-func operands(n int) string {
-	if n == 1 {
-		return "1 operand"
-	}
-	return fmt.Sprintf("%d operands", n)
-}
-
 // checkSize refuses more values than a node may have.
 func checkSize(s tensor.Shape) error {
 	if layer.Volume(s.H, s.W, s.C) > layer.MaxElements {
@@ -231,6 +244,10 @@ func (b *Builder) fail(node string, err error) Value {
 		if a := (*layer.ArgError)(nil); errors.As(err, &a) {
 			b.err.Attr, b.err.Err = a.Attr, a.Err
 		}
+		if o := (*layer.OperandError)(nil); errors.As(err, &o) {
+			b.err.Operands, b.err.Operand, b.err.Err, b.err.Way = true, o.Name, o.Err, o.Way
+		}
+		b.wrong = true
 	}
 	return Value{}
 }
@@ -259,4 +276,7 @@ func (b *Builder) usable(name string, xs []Value) bool {
 	return true
 }
 
-var errNoOutput = errors.New("the output was not made by this builder")
+var (
+	errNoOutput = errors.New("the output was not made by this builder")
+	errWrong    = errors.New("there was a mistake, which has been reported")
+)

@@ -15,6 +15,9 @@ func (b *Builder) Graph(outs ...Value) (*Graph, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
+	if b.wrong {
+		return nil, errWrong
+	}
 	f := fuser{nodes: b.nodes, users: make([][]int, len(b.nodes)), taken: make([]int, len(b.nodes))}
 	for _, out := range outs {
 		if !out.ok || out.id >= len(b.nodes) {

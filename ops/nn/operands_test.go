@@ -31,7 +31,7 @@ func TestFlattenedOperand(t *testing.T) {
 			t.Errorf("%s: refused is %v", name, refused[name])
 		}
 	}
-	if err := checkOperands(&layer.Kind{Name: "one", Least: 1, Most: 1}, []layer.Source{flat, flat}); err == nil || err.Error() != "one takes at most 1 operand, not 2" {
+	if err := checkOperands(&layer.Kind{Name: "one", Least: 1, Most: 1}, []layer.Source{flat, flat}); err == nil || err.Error() != "it reads one value, and 2 are given, f (1×1×12), f (1×1×12): name one of them, or write a layer for each" {
 		t.Errorf("two operands for one: %v", err)
 	}
 }

@@ -33,17 +33,28 @@ func (Concat) Kind() *layer.Kind { return concatKind }
 
 // Node implements Op.
 func (Concat) Node(in []layer.Source) (*layer.Node, error) {
-	var shapes []tensor.Shape
-	out := tensor.Shape{}
-	for _, x := range in {
-		shapes = append(shapes, x.Shape)
-		s, err := concatShape(nil, shapes)
-		if err != nil {
-			return nil, layer.BadArg("", "cannot join %s (%v) and %s (%v): height and width differ", in[0].Name, in[0].Shape, x.Name, x.Shape)
-		}
-		out = s
+	out, err := concatShape(nil, layer.Shapes(in))
+	if err != nil {
+		return nil, odd(in)
 	}
 	return &layer.Node{Kind: concatKind, Shape: out, Origin: out}, nil
+}
+
+// odd is the mistake of operands of different heights or widths: of more than two it is at the one that differs from the others.
+func odd(in []layer.Source) error {
+	alike := func(i, j int) bool { return in[i].Shape.H == in[j].Shape.H && in[i].Shape.W == in[j].Shape.W }
+	i := 1
+	for alike(0, i) {
+		i++
+	}
+	at := in[i].Name
+	switch {
+	case len(in) == 2:
+		at = ""
+	case i == 1 && alike(1, 2):
+		at = in[0].Name
+	}
+	return layer.Differ(at, "join", in[0], in[i], false)
 }
 
 type concatRunner struct {

@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	modules "qpipe/ops/module"
@@ -15,7 +15,7 @@ type ShuffleUnitArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a ShuffleUnitArgs) Validate() error {
-	return cmp.Or(positive("out_channels", a.OutC), a.validate())
+	return errors.Join(positive("out_channels", a.OutC), a.validate())
 }
 
 // NewShuffleUnit returns the unit of ShuffleNetV2.
@@ -40,7 +40,7 @@ func FireModuleDefaults() FireModuleArgs {
 
 // Validate implements the language's check after decoding.
 func (a FireModuleArgs) Validate() error {
-	return cmp.Or(positive("squeeze_channels", a.Squeeze), positive("expand1x1_channels", a.Expand1),
+	return errors.Join(positive("squeeze_channels", a.Squeeze), positive("expand1x1_channels", a.Expand1),
 		positive("expand3x3_channels", a.Expand3), a.validate())
 }
 

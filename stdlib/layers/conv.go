@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	"qpipe/ops/convbn"
@@ -74,7 +74,7 @@ func Conv1dDefaults() Conv1dArgs { return Conv1dArgs{Stride: 1, Dilation: 1, Gro
 
 // Validate implements the language's check after decoding.
 func (a Conv1dArgs) Validate() error {
-	return cmp.Or(positive("out_channels", a.OutC), positive("kernel_size", a.Kernel), positive("stride", a.Stride),
+	return errors.Join(positive("out_channels", a.OutC), positive("kernel_size", a.Kernel), positive("stride", a.Stride),
 		within("padding", 0, a.Padding), positive("dilation", a.Dilation), positive("groups", a.Groups))
 }
 
@@ -237,7 +237,7 @@ func ResidualDefaults() ResidualArgs {
 }
 
 func (a ResidualArgs) validate() error {
-	return cmp.Or(positive("stride", a.Stride), a.NormArgs.validate())
+	return errors.Join(positive("stride", a.Stride), a.NormArgs.validate())
 }
 
 func (a ResidualArgs) activation() layer.Op { return activation(a.Act) }
@@ -250,7 +250,7 @@ type BasicResBlockArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a BasicResBlockArgs) Validate() error {
-	return cmp.Or(positive("out_channels", a.OutC), a.validate())
+	return errors.Join(positive("out_channels", a.OutC), a.validate())
 }
 
 // NewBasicResBlock returns the residual block of ResNet-18.
@@ -266,7 +266,7 @@ type BottleNeckArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a BottleNeckArgs) Validate() error {
-	return cmp.Or(positive("mid_channels", a.MidC), a.validate())
+	return errors.Join(positive("mid_channels", a.MidC), a.validate())
 }
 
 // NewBottleNeck returns the residual block of ResNet-50.
@@ -290,7 +290,7 @@ func InvertedResidualDefaults() InvertedResidualArgs {
 
 // Validate implements the language's check after decoding.
 func (a InvertedResidualArgs) Validate() error {
-	return cmp.Or(positive("out_channels", a.OutC), positive("expand_ratio", a.Expand), a.validate())
+	return errors.Join(positive("out_channels", a.OutC), positive("expand_ratio", a.Expand), a.validate())
 }
 
 // NewInvertedResidual returns the block of MobileNetV2.

@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	modules "qpipe/ops/module"
@@ -29,7 +29,7 @@ func (a DenseBlockArgs) Validate() error {
 	if a.Layers > mostLayers {
 		return part.Bad("num_layers", "%d; there must be 1 to %d", a.Layers, mostLayers)
 	}
-	return cmp.Or(positive("num_layers", a.Layers), positive("growth_rate", a.Growth), positive("bn_size", a.Bottleneck), a.validate())
+	return errors.Join(positive("num_layers", a.Layers), positive("growth_rate", a.Growth), positive("bn_size", a.Bottleneck), a.validate())
 }
 
 // NewDenseBlock returns a block of DenseNet.
@@ -51,7 +51,7 @@ func TransitionDefaults() TransitionArgs {
 
 // Validate implements the language's check after decoding.
 func (a TransitionArgs) Validate() error {
-	return cmp.Or(positive("out_channels", a.OutC), a.validate())
+	return errors.Join(positive("out_channels", a.OutC), a.validate())
 }
 
 // NewTransition returns what stands between two blocks of DenseNet.

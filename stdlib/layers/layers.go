@@ -4,7 +4,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	"qpipe/ops/curve"
@@ -41,7 +41,7 @@ type module struct{ modular }
 // Add implements part.Layer.
 func (m module) Add(b *nn.Builder, name string, xs ...nn.Value) nn.Value {
 	if len(xs) != 1 {
-		return b.Fail(name, "it reads one value, and %d are given", len(xs))
+		return b.Misread(name, 1, xs)
 	}
 	return m.modular.Add(b, name, xs[0])
 }
@@ -89,6 +89,9 @@ func odd(attr string, v int) error {
 // pads are the rows and columns of padding: one number, two (height and width), or four (top, left, bottom and right).
 func pads(list []int) (both [2]int, each [4]int, err error) {
 	if len(list) != 4 {
+		if len(list) > 2 {
+			return both, each, part.Bad("padding", "has %s; give one, two (height and width), or four (top, left, bottom and right)", part.Count(len(list), "number"))
+		}
 		both, err = pair("padding", list, 0)
 		return both, each, err
 	}
@@ -127,7 +130,7 @@ func pair(attr string, list []int, least int) ([2]int, error) {
 // reading turns arguments into those of an op; the first mistake counts.
 type reading struct{ err error }
 
-func (r *reading) note(err error) { r.err = cmp.Or(r.err, err) }
+func (r *reading) note(err error) { r.err = errors.Join(r.err, err) }
 
 func (r *reading) positive(attr string, v int) int {
 	r.note(positive(attr, v))

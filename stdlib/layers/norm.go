@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	"qpipe/ops/norm"
@@ -19,7 +19,7 @@ func GroupNormDefaults() GroupNormArgs { return GroupNormArgs{Eps: 1e-5, Affine:
 
 // Validate implements the language's check after decoding.
 func (a GroupNormArgs) Validate() error {
-	return cmp.Or(positive("num_groups", a.Groups), checkEps("eps", a.Eps))
+	return errors.Join(positive("num_groups", a.Groups), checkEps("eps", a.Eps))
 }
 
 // NewGroupNorm returns the normalization of groups of channels.

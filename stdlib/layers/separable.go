@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	"qpipe/ops/convbn"
@@ -49,7 +49,7 @@ func SeparableConvDefaults() SeparableConvArgs {
 // Validate implements the language's check after decoding.
 func (a SeparableConvArgs) Validate() error {
 	_, err := a.conv(a.OutC, 1)
-	return cmp.Or(err, a.validate())
+	return errors.Join(err, a.validate())
 }
 
 // NewSeparableConvModule2d returns a depthwise convolution and a 1×1 convolution.
@@ -75,11 +75,11 @@ func SeparableGroupConvDefaults() SeparableGroupConvArgs {
 
 // Validate implements the language's check after decoding.
 func (a SeparableGroupConvArgs) Validate() error {
-	if err := cmp.Or(positive("dw_channels", a.OutC), positive("pw_channels", a.PwC)); err != nil {
+	if err := errors.Join(positive("dw_channels", a.OutC), positive("pw_channels", a.PwC)); err != nil {
 		return err
 	}
 	_, err := a.conv(a.OutC, a.Groups)
-	return cmp.Or(err, a.validate())
+	return errors.Join(err, a.validate())
 }
 
 // NewSeparableGroupConvModule2d returns a group convolution and a 1×1 convolution.
@@ -87,7 +87,7 @@ func NewSeparableGroupConvModule2d(a SeparableGroupConvArgs) (part.Layer, error)
 	c, err := a.conv(a.OutC, a.Groups)
 	return module{modules.SeparableGroupConvModule2d{
 		Conv: c, PwC: a.PwC, DwAct: activation(a.DwAct), PwAct: activation(a.PwAct), Norm: a.norm(),
-	}}, cmp.Or(err, a.Validate())
+	}}, errors.Join(err, a.Validate())
 }
 
 // BasicVarGBlockArgs are the arguments of BasicVarGBlock.
@@ -108,7 +108,7 @@ func BasicVarGBlockDefaults() BasicVarGBlockArgs {
 
 // Validate implements the language's check after decoding.
 func (a BasicVarGBlockArgs) Validate() error {
-	return cmp.Or(positive("mid_channels", a.MidC), positive("out_channels", a.OutC), odd("kernel_size", a.Kernel),
+	return errors.Join(positive("mid_channels", a.MidC), positive("out_channels", a.OutC), odd("kernel_size", a.Kernel),
 		positive("factor", a.Factor), positive("group_base", a.GroupBase), a.validate())
 }
 

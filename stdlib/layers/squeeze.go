@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	modules "qpipe/ops/module"
@@ -48,7 +48,7 @@ func (a MBConvArgs) Validate() error {
 	if !(a.SERatio >= 0 && a.SERatio <= 1) {
 		return part.Bad("se_ratio", "%v; it must be from 0 to 1", a.SERatio)
 	}
-	return cmp.Or(positive("out_channels", a.OutC), odd("kernel_size", a.Kernel), positive("stride", a.Stride),
+	return errors.Join(positive("out_channels", a.OutC), odd("kernel_size", a.Kernel), positive("stride", a.Stride),
 		positive("expand_ratio", a.Expand), a.validate())
 }
 

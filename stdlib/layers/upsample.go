@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"cmp"
+	"errors"
 
 	"qpipe/interp/part"
 	modules "qpipe/ops/module"
@@ -24,7 +24,7 @@ func ConvTransposeModuleDefaults() ConvTransposeModuleArgs {
 
 // Validate implements the language's check after decoding.
 func (a ConvTransposeModuleArgs) Validate() error {
-	return cmp.Or(a.ConvTransposeArgs.Validate(), a.validate())
+	return errors.Join(a.ConvTransposeArgs.Validate(), a.validate())
 }
 
 // NewConvTransposeModule2d returns transposed convolution, BatchNorm and activation.
@@ -47,7 +47,7 @@ func ConvUpsampleDefaults() ConvUpsampleArgs {
 
 // Validate implements the language's check after decoding.
 func (a ConvUpsampleArgs) Validate() error {
-	return cmp.Or(positive("scale_factor", a.Factor), a.ConvModuleArgs.Validate())
+	return errors.Join(positive("scale_factor", a.Factor), a.ConvModuleArgs.Validate())
 }
 
 // NewConvUpsample2d returns a ConvModule2d and what makes its output larger.

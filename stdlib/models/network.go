@@ -17,21 +17,31 @@ func NewNetwork(a NetworkArgs) (part.Model, error) { return &network{Network: a.
 type network struct {
 	part.Network
 	layers []part.Layer
+	wrong  part.Mistakes // of layers that could not be made
 }
 
-// Assemble implements part.Assembler: it makes the layers.
+// Assemble implements part.Assembler: it makes the layers. What is wrong with them is reported by Build, with everything else.
 func (n *network) Assemble(c part.Catalog) error {
-	for _, l := range n.Layers {
+	n.layers = make([]part.Layer, len(n.Layers))
+	for i, l := range n.Layers {
+		if l.Faulty {
+			continue
+		}
 		made, err := part.NewLayer(c, l)
 		if err != nil {
-			return err
+			n.wrong = append(n.wrong, err)
+			continue
 		}
-		n.layers = append(n.layers, made)
+		n.layers[i] = made
 	}
 	return nil
 }
 
 // Build implements part.Model.
 func (n *network) Build(in []tensor.Shape) (*nn.Graph, error) {
-	return part.BuildNetwork(n.Network, n.layers, in)
+	g, err := part.BuildNetwork(n.Network, n.layers, in)
+	if len(n.wrong) == 0 {
+		return g, err
+	}
+	return nil, append(n.wrong[:len(n.wrong):len(n.wrong)], part.All(err)...)
 }

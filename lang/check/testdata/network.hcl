@@ -117,7 +117,7 @@ model "Network" "wrong" {
     out    = count.index # want "QP203 error nothing is called \"count\""
     kernel = 1
   }
-  output "o" { from = [layer.f, layer.g] }
+  output "o" { from = [layer.f, layer.g] } # want "QP204 error an output is one layer, and these are 2"
 }
 
 model "Network" "right" {
@@ -137,7 +137,7 @@ model "Network" "right" {
     kernel   = each.value
   }
   layer "good" "pair" { from = layer.branch }
-  layer "Sum" "sum" { from = [layer.pair.first, layer.pair.second, layer.branch["a"]] }
+  layer "Sum" "sum" { from = [layer.pair.first, layer.pair.second, layer.branch["a"], layer.chain[2]] }
   output "sum" {}
   output "stem" { from = layer.stem }
 }

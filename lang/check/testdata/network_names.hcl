@@ -25,11 +25,11 @@ model "Network" "wrong" {
     out    = 1
     kernel = 1
   }
-  layer "meta" "m" {
+  layer "meta" "m" { # want "QP245 error nothing reads layer \"m.0\", and it is not an output of the network .and so 1 other layer made from the same text.: Read it"
     from  = layer.c
     count = 2
   }
-  layer "nulls" "n" {
+  layer "nulls" "n" { # want "QP245 error nothing reads layer \"n\", and it is not an output"
     from   = layer.c
     needed = null # want "QP204 error \"needed\" cannot be null: network \"nulls\" requires it"
     open   = null
