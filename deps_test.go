@@ -41,6 +41,7 @@ var policy = []struct {
 	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whatever sends and receives it"},
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
 	{"qpipe/interp/picture", "golang.org/x/image/bmp golang.org/x/image/webp", "files and pixels: it knows no data set and no network"},
+	{"qpipe/interp/written", "qpipe/interp/part qpipe/lang/program qpipe/ops/...", "layers become a network, whichever they are"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
 	{"qpipe/interp/statedict", "", "files of PyTorch, whatever their tensors are for"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
@@ -85,6 +86,7 @@ var policy = []struct {
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
+	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/ops/...", "a network in the pipeline is a model, too; it is built in one place"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 

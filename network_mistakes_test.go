@@ -70,12 +70,16 @@ func networkMistakes() []networkMistake {
 			"0| \"stride\" 0; it must be 1 to",
 			"layer.nowhere| there is no layer.nowhere here",
 		}},
-		{"in a definition that is used often", "network \"n\" {\nvariable \"k\" {}\n" + conv("x", "kernel_size = var.k") + conv("y", "kernel_size = 1\ngroups = 3") + conv("z", "kernel_size = 1") + "}\n" +
-			net("layer \"n\" \"first\" {\nfrom = input\nk = 3\ncount = 50\n}\n", "layer \"Concat\" \"all\" { from = layer.first }\n", conv("own", "kernel_size = 40\nfrom = input"), "layer \"Add\" \"s\" { from = [layer.own, layer.all] }\n"),
-			[]string{"3| first.0.y: 3 groups divide neither or only one of 4 input and 4 output channels (and so 49 other layers made from the same text)", "40| own: a 40×40 kernel"}},
-		{"in two definitions, and in their arguments", "network \"n\" {\nvariable \"k\" {}\n" + conv("x", "kernel_size = 99") + "}\nnetwork \"m\" {\nvariable \"j\" { type = number }\n" + conv("x", "kernel_size = var.j") + conv("y", "oops = 1\nkernel_size = 3") + "}\n" +
-			net("layer \"n\" \"first\" { k = 3 }\n", "layer \"m\" \"second\" {}\n", "layer \"m\" \"third\" {\nfrom = input\nj = 77\n}\n", "layer \"Add\" \"s\" { from = [layer.second, layer.third] }\n"),
-			[]string{"99| first.x: a 99×99", "var.j| third.x: a 77×77", "oops| has no argument \"oops\"", "layer \"m\" \"second\"| \"j\" is missing"}},
+		{
+			"in a definition that is used often", "network \"n\" {\nvariable \"k\" {}\n" + conv("x", "kernel_size = var.k") + conv("y", "kernel_size = 1\ngroups = 3") + conv("z", "kernel_size = 1") + "}\n" +
+				net("layer \"n\" \"first\" {\nfrom = input\nk = 3\ncount = 50\n}\n", "layer \"Concat\" \"all\" { from = layer.first }\n", conv("own", "kernel_size = 40\nfrom = input"), "layer \"Add\" \"s\" { from = [layer.own, layer.all] }\n"),
+			[]string{"3| first.0.y: 3 groups divide neither or only one of 4 input and 4 output channels (and so 49 other layers made from the same text)", "40| own: a 40×40 kernel"},
+		},
+		{
+			"in two definitions, and in their arguments", "network \"n\" {\nvariable \"k\" {}\n" + conv("x", "kernel_size = 99") + "}\nnetwork \"m\" {\nvariable \"j\" { type = number }\n" + conv("x", "kernel_size = var.j") + conv("y", "oops = 1\nkernel_size = 3") + "}\n" +
+				net("layer \"n\" \"first\" { k = 3 }\n", "layer \"m\" \"second\" {}\n", "layer \"m\" \"third\" {\nfrom = input\nj = 77\n}\n", "layer \"Add\" \"s\" { from = [layer.second, layer.third] }\n"),
+			[]string{"99| first.x: a 99×99", "var.j| third.x: a 77×77", "oops| has no argument \"oops\"", "layer \"m\" \"second\"| \"j\" is missing"},
+		},
 		{"too many operands", net(act, "layer \"ReLU\" \"b\" { from = layer.a }\n"), []string{"layer.a| b: it reads one value, and 3 are given, a.0 (28×28×1), a.1 (28×28×1), a.2 (28×28×1): name one of them"}},
 		{"too many for a module", net(act, "layer \"ConvModule2d\" \"b\" {\nfrom = [layer.a[1], layer.a[2]]\nout_channels = 4\nkernel_size = 3\n}\n"), []string{"[layer.a[1], layer.a[2]]| b: it reads one value, and 2 are given"}},
 		{"too few operands", net("layer \"Add\" \"b\" { from = input }\n"), []string{"input| b: it reads 2 values, and one is given, input (28×28×1): name what it reads"}},

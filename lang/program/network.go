@@ -14,7 +14,7 @@ type Network struct {
 	// Overrides are those that definitions bring, outer ones first, with selectors of nodes of the whole network. They count for
 	// stages with a qconfig only (Convert.Own).
 	Overrides []Override
-	Faulty bool // mistakes have been reported: it may be built to find more, but is not whole
+	Faulty    bool // mistakes have been reported: it may be built to find more, but is not whole
 	// Partial says that mistakes have been reported for which inputs or layers are missing: no more can be found by building it.
 	Partial bool
 }

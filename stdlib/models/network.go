@@ -2,6 +2,7 @@ package models
 
 import (
 	"qpipe/interp/part"
+	"qpipe/interp/written"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -22,24 +23,13 @@ type network struct {
 
 // Assemble implements part.Assembler: it makes the layers. What is wrong with them is reported by Build, with everything else.
 func (n *network) Assemble(c part.Catalog) error {
-	n.layers = make([]part.Layer, len(n.Layers))
-	for i, l := range n.Layers {
-		if l.Faulty {
-			continue
-		}
-		made, err := part.NewLayer(c, l)
-		if err != nil {
-			n.wrong = append(n.wrong, err)
-			continue
-		}
-		n.layers[i] = made
-	}
+	n.layers, n.wrong = written.Layers(c, n.Network)
 	return nil
 }
 
 // Build implements part.Model.
 func (n *network) Build(in []tensor.Shape) (*nn.Graph, error) {
-	g, err := part.BuildNetwork(n.Network, n.layers, in)
+	g, err := written.Build(n.Network, n.layers, in)
 	if len(n.wrong) == 0 {
 		return g, err
 	}
