@@ -82,6 +82,12 @@ var policy = []struct {
 
 	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; only this room knows protobuf"},
 	{"qpipe/onnx/model", "qpipe/onnx/wire qpipe/lang/files", "a model as it is in a file: it knows no op and nothing of qpipe's networks"},
+	{"qpipe/onnx/value", "qpipe/onnx/model", "tensors to compute with, whatever computes them"},
+	{"qpipe/onnx/op", "qpipe/onnx/model qpipe/onnx/value", "what an op is, whatever it computes"},
+	{"qpipe/onnx/op/quantized", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op/... qpipe/onnx/op qpipe/ops/elementary", "integers as ONNX Runtime computes them, on the windows and products of floats"},
+	{"qpipe/onnx/op/window", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/onnx/op/product", "convolutions are products of windows"},
+	{"qpipe/onnx/op/...", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/ops/elementary", "a family of ops knows no other and no graph"},
+	{"qpipe/onnx/eval", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/onnx/op/...", "a graph is walked by the rows of its ops; it is independent of qpipe's own kernels, so that it can check them"},
 
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
