@@ -20,7 +20,7 @@ import (
 )
 
 // extreme are the largest and smallest numbers that a text can contain, and numbers near the limits of integer types.
-// The first few are always tried, all of them with QPIPE_LONG.
+// The first few are tried in a normal test, half of them by each attribute in turn, and all of them with QPIPE_LONG.
 var extreme = []string{
 	"-1", "0", "1000000000", "2147483648", "9223372036854775807", "1e300",
 	"1", "1000000000000", "9007199254740992", "9223372036854775808", "-9223372036854775808", "-1e300", "1e-300", "0.5", "4294967296", "1e18", "1000000",
@@ -144,6 +144,13 @@ func TestNumbersAtTheirExtremes(t *testing.T) {
 			continue
 		}
 		numbers++
+		if os.Getenv("QPIPE_LONG") == "" {
+			for i, value := range slices.Sorted(maps.Keys(all)) {
+				if len(all) > 2 && (i+numbers)%2 == 0 {
+					delete(all, value)
+				}
+			}
+		}
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

@@ -87,6 +87,9 @@ func TestScreen(t *testing.T) {
 			if columns == 15 && c.bar == "" {
 				continue // its words are longer
 			}
+			if columns%40 == 20 && c.bar != "" && os.Getenv("QPIPE_LONG") == "" {
+				continue // it computes
+			}
 			t.Run(fmt.Sprintf("%s, %d columns", c.name, columns), func(t *testing.T) {
 				shown := onTerminal(t, columns, nil, c.args...)
 				if shown.code != code {

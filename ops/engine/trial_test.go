@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -293,9 +295,20 @@ func poisonScratch(list ...*kernel.Scratch) {
 	}
 }
 
+// TestMain runs the tests with fewer garbage collections: they make thousands of small nets with rooms of megabytes.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
+
+// soil fills s with v, as fast as memory is copied: rooms are large.
 func soil[T any](s []T, v T) {
-	for i := range s {
-		s[i] = v
+	if len(s) == 0 {
+		return
+	}
+	s[0] = v
+	for done := 1; done < len(s); done *= 2 {
+		copy(s[done:], s[:done])
 	}
 }
 

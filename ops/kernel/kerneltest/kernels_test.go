@@ -1,6 +1,7 @@
 package kerneltest_test
 
 import (
+	"os"
 	"testing"
 
 	"qpipe/ops/kernel/kerneltest"
@@ -9,9 +10,12 @@ import (
 
 // TestSets runs every kernel of every set that this machine can run.
 func TestSets(t *testing.T) {
-	count := 500
-	if testing.Short() {
+	count := 250
+	switch {
+	case testing.Short():
 		count = 60
+	case os.Getenv("QPIPE_LONG") != "":
+		count = 1000
 	}
 	for _, s := range sets.All() {
 		t.Run(s.Name, func(t *testing.T) { kerneltest.Check(t, s, count) })
