@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -92,5 +93,28 @@ func imageEffects(t *testing.T) map[string]effect {
 	all["transform.RandomResizedCrop.scale"] = effect{a: sized("RandomResizedCrop", "size = 28", "scale = [0.1, 0.2]"), b: sized("RandomResizedCrop", "size = 28", "scale = [0.9, 1]")}
 	all["transform.RandomResizedCrop.ratio"] = effect{a: sized("RandomResizedCrop", "size = 28", "ratio = [0.5, 0.6]"), b: sized("RandomResizedCrop", "size = 28", "ratio = [1.5, 2]")}
 	all["transform.RandomCrop.pad_if_needed"] = effect{a: sized("RandomCrop", "size = 28", "pad_if_needed = false"), b: sized("RandomCrop", "size = 28", "pad_if_needed = true")}
+	maps.Copy(all, toneEffects(sized))
+	return all
+}
+
+// toneEffects has the attributes of transforms of colours; sized is a pair of data sets that get a size of it by CenterCrop.
+func toneEffects(sized func(name, args, value string) slots) map[string]effect {
+	all := map[string]effect{}
+	for name, attrs := range map[string]map[string][2]string{
+		"ColorJitter": {"brightness": {"0", "0.5"}, "contrast": {"0", "0.5"}, "saturation": {"0", "0.5"}, "hue": {"0", "0.3"}},
+		"Cutout":      {"size": {"8", "12"}, "p": {"0", "1"}, "fill": {"0", "255"}},
+		"RandAugment": {"num_ops": {"0", "2"}, "magnitude": {"0", "20"}, "num_magnitude_bins": {"11", "31"}, "fill": {"0", "255"}},
+	} {
+		for attr, v := range attrs {
+			rest := ""
+			if name == "Cutout" && attr != "size" {
+				rest = "size = 8\n"
+			}
+			tr := func(value string) string { // crop to one size, then the transform
+				return fmt.Sprintf("}\ntransform %q {\n%s%s = %s", name, rest, attr, value)
+			}
+			all["transform."+name+"."+attr] = effect{a: sized("CenterCrop", "size = 28", tr(v[0])), b: sized("CenterCrop", "size = 28", tr(v[1]))}
+		}
+	}
 	return all
 }

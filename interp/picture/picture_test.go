@@ -3,6 +3,7 @@ package picture
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,12 @@ type vectors struct {
 		Filter         Filter
 		Box            [4]int // left, top, right, bottom
 		Pix            []byte
+	}
+	Tones []struct {
+		Name     string
+		Channels int
+		Value    float64
+		Pix      []byte
 	}
 }
 
@@ -90,6 +97,42 @@ func TestSizesAsPillow(t *testing.T) {
 		r.Resize(&src, s.Box[1], s.Box[0], h, w, s.Filter, &dst)
 		if n := apart(dst.Pix, s.Pix); len(dst.Pix) != len(s.Pix) || n > within {
 			t.Errorf("%d channels, %s, box %v to %d×%d: %d levels from Pillow", s.Channels, s.Filter, s.Box, s.W, s.H, n)
+		}
+	}
+}
+
+// TestTonesAsPillow: colours are changed, and images turned and moved, as torchvision does it with Pillow, byte for byte.
+func TestTonesAsPillow(t *testing.T) {
+	v := read(t)
+	var tone Toner
+	warp := func(by func(v float64) Affine) func(m *Map, v float64) {
+		return func(m *Map, v float64) {
+			out := make([]uint8, len(m.Pix))
+			Warp(m.Pix, m.H, m.W, m.C, by(v), 0, out)
+			m.Pix = out
+		}
+	}
+	apply := map[string]func(m *Map, v float64){
+		"brightness":   func(m *Map, v float64) { tone.Brightness(m, float32(v)) },
+		"contrast":     func(m *Map, v float64) { tone.Contrast(m, float32(v)) },
+		"saturation":   func(m *Map, v float64) { tone.Saturation(m, float32(v)) },
+		"sharpness":    func(m *Map, v float64) { tone.Sharpness(m, float32(v)) },
+		"hue":          func(m *Map, v float64) { tone.Hue(m, int(v*255)) },
+		"posterize":    func(m *Map, v float64) { tone.Posterize(m, int(v)) },
+		"solarize":     tone.Solarize,
+		"autocontrast": func(m *Map, _ float64) { tone.Posterize(m, 3); tone.AutoContrast(m) },
+		"equalize":     func(m *Map, _ float64) { tone.Equalize(m) },
+		"rotate":       warp(func(a float64) Affine { return Rotation(a, v.H, v.W) }),
+		"shear x":      warp(func(a float64) Affine { return Affine{A: 1, B: a, E: 1} }),
+		"shear y":      warp(func(a float64) Affine { return Affine{A: 1, D: a, E: 1} }),
+		"move x":       warp(func(a float64) Affine { return Affine{A: 1, C: -a, E: 1} }),
+		"move y":       warp(func(a float64) Affine { return Affine{A: 1, E: 1, F: -a} }),
+	}
+	for _, c := range v.Tones {
+		m := Map{H: v.H, W: v.W, C: c.Channels, Pix: slices.Clone(v.Sources[c.Channels])}
+		apply[c.Name](&m, c.Value)
+		if n := apart(m.Pix, c.Pix); n > 0 {
+			t.Errorf("%s %v in %d channels: %d levels from Pillow", c.Name, c.Value, c.Channels, n)
 		}
 	}
 }

@@ -89,5 +89,28 @@ for mode in "RGB", "L", "RGBA":
                 part = m.crop(box) if box else m
                 to = part.resize(size, getattr(Image.Resampling, filter.upper()))
                 sizes.append(dict(channels=len(mode), filter=filter, box=box or (0, 0, m.width, m.height), w=size[0], h=size[1], pix=text(to.tobytes())))
-json.dump(dict(pillow=__version__, files=files, w=src.width, h=src.height,
+import torchvision.transforms.functional as F
+
+tones = []
+for mode in "RGB", "L":
+    m = src.convert(mode)
+    for name, apply, values in (
+        ("brightness", F.adjust_brightness, (0, 0.3, 1, 1.7)),
+        ("contrast", F.adjust_contrast, (0, 0.3, 1, 1.7)),
+        ("saturation", F.adjust_saturation, (0, 0.3, 1, 1.7)),
+        ("sharpness", F.adjust_sharpness, (0, 0.3, 1, 1.7)),
+        ("hue", F.adjust_hue, (-0.5, -0.1, 0, 0.013, 0.25, 0.5)),
+        ("posterize", lambda m, v: F.posterize(m, int(v)), (1, 4, 8)),
+        ("solarize", F.solarize, (0, 99.5, 128, 255)),
+        ("autocontrast", lambda m, _: F.autocontrast(F.posterize(m, 3)), (0,)),
+        ("equalize", lambda m, _: F.equalize(m), (0,)),
+        ("rotate", lambda m, v: F.rotate(m, v), (-30, -7, 5, 30, 45)),
+        ("shear x", lambda m, v: F.affine(m, 0, [0, 0], 1, [__import__("math").degrees(__import__("math").atan(v)), 0], center=[0, 0]), (-0.3, 0.1)),
+        ("shear y", lambda m, v: F.affine(m, 0, [0, 0], 1, [0, __import__("math").degrees(__import__("math").atan(v))], center=[0, 0]), (-0.3, 0.1)),
+        ("move x", lambda m, v: F.affine(m, 0, [v, 0], 1, [0, 0]), (-9, 4)),
+        ("move y", lambda m, v: F.affine(m, 0, [0, v], 1, [0, 0]), (-9, 4)),
+    ):
+        for v in values:
+            tones.append(dict(name=name, channels=len(mode), value=v, pix=text(apply(m, v).tobytes())))
+json.dump(dict(tones=tones, pillow=__version__, files=files, w=src.width, h=src.height,
                sources={str(len(m)): text(src.convert(m).tobytes()) for m in ("RGB", "L", "RGBA")}, sizes=sizes), open("vectors.json", "w"), indent=0)
