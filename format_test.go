@@ -18,6 +18,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
 	"qpipe/interp/runs"
+	"qpipe/interp/survey"
 	"qpipe/interp/view"
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
@@ -75,6 +76,9 @@ func TestFormatPage(t *testing.T) {
 	network := keys{}
 	network.fields(reflect.TypeFor[view.NetworkItem]())
 	page.same(t, "A network as JSON", network)
+	data := keys{}
+	data.fields(reflect.TypeFor[survey.Survey]())
+	page.same(t, "A data set as JSON", data)
 }
 
 // twoOutputs is a network with two outputs.

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"qpipe/interp/command"
+	"qpipe/interp/survey"
+	"qpipe/lang/diag"
+	"qpipe/lang/files"
+)
+
+// dataDocument is what `show -json dataset.NAME` prints.
+type dataDocument struct {
+	FormatVersion string `json:"format_version"`
+	*survey.Survey
+	diag.Items
+}
+
+// showData shows a data set of a pipeline.
+func (a *app) showData(f showFlags, name string, args []string) error {
+	if f.images < 0 {
+		return command.Wrong("-images must not be negative")
+	}
+	path, err := one(args)
+	if err != nil {
+		return err
+	}
+	l, err := a.checked(path, f.Inputs, f.json)
+	if err != nil {
+		return err
+	}
+	d, err := dataNamed(l.program, name)
+	if err != nil {
+		return err
+	}
+	s, list := survey.Run(l.program, a.catalog, survey.Options{Data: d, Images: f.images, PNG: f.png, Clock: time.Now, FS: files.Folder})
+	switch {
+	case f.json && s == nil:
+		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, l.files.Source), failed(list))
+	case f.json:
+		return a.writeJSON(dataDocument{diag.FormatVersion, s, diag.NewItems(list, l.files.Source)})
+	}
+	if err := a.diagnostics(l.files.Source, list); err != nil || s == nil {
+		return cmp.Or(err, failed(list))
+	}
+	sheet := a.sheet()
+	sheet.Data(s)
+	if f.png != "" {
+		fmt.Fprintf(sheet, "\nDrawn: %s\n", f.png)
+	}
+	_, err = a.Out.Write(sheet.Bytes())
+	return err
+}
