@@ -179,27 +179,8 @@ func (a *app) evaluate(l *loaded, f evalFlags, o eval.Options) error {
 	if err := a.diagnostics(l.files.Source, list); err != nil || report == nil {
 		return cmp.Or(err, failed(list))
 	}
-	return a.showEvaluation(report)
-}
-
-// showEvaluation prints the result of an evaluation.
-func (a *app) showEvaluation(r *eval.Report) error {
 	s := a.sheet()
-	s.Title(r.Model)
-	form := strings.TrimSuffix(fmt.Sprintf("%s, %s", r.Form, r.Mode), ", ")
-	if r.EMA {
-		form += ", averaged weights"
-	}
-	s.Row("form", form)
-	s.Row("data", fmt.Sprintf("%s, %s", r.Data, console.Count(r.Images, "image")))
-	for _, m := range console.MetricRows(r.Metrics) {
-		s.Row(m[0], m[1])
-	}
-	s.Row("loss", fmt.Sprintf("%.4f", r.Metrics["loss"]))
-	s.Row("speed", fmt.Sprintf("%s images/s, %s", console.Short(r.PerSecond), console.Count(r.Threads, "thread")))
-	if d := r.Dump; d != nil {
-		s.Row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, console.Count(d.Arrays, "array"), console.Size(d.Bytes)))
-	}
+	s.Evaluation(report)
 	_, err := a.Out.Write(s.Bytes())
 	return err
 }

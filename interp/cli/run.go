@@ -241,7 +241,10 @@ func (a *app) closing(l *loaded, asJSON bool, out string, o outcome, took time.D
 		return err
 	}
 	if o.report != nil && len(o.report.Stages) > 0 {
-		a.summary(o.report, out, took)
+		s := a.sheet()
+		s.Summary(o.report, out, took)
+		_, err := a.Out.Write(s.Bytes())
+		return err
 	}
 	return nil
 }

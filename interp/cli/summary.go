@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -9,43 +8,6 @@ import (
 	"qpipe/interp/exec"
 	"qpipe/lang/diag"
 )
-
-// summary prints the closing table and the outputs.
-func (a *app) summary(r *exec.Report, out string, took time.Duration) {
-	p := a.paint(a.Out)
-	rows := [][]string{{"stage", "", "accuracy", "size", "time"}}
-	for _, s := range r.Stages {
-		rows = append(rows, []string{s.Name, s.State, console.Accuracy(s.Metrics), fileSize(s.Bytes), spent(s)})
-	}
-	fmt.Fprintln(a.Out)
-	for i, line := range console.Table(rows, "llrrr") {
-		if i == 0 {
-			line = p.Dim(line)
-		}
-		fmt.Fprintln(a.Out, line)
-	}
-	if len(r.Outputs) > 0 {
-		fmt.Fprintln(a.Out)
-	}
-	for _, o := range r.Outputs {
-		fmt.Fprintf(a.Out, "%s = %s\n", p.Bold(o.Name), console.Printable(console.Value(o.Value)))
-	}
-	fmt.Fprintf(a.Out, "\n%s in %s\n", console.Printable(out), console.Seconds(took.Seconds()))
-}
-
-func fileSize(n int64) string {
-	if n <= 0 {
-		return ""
-	}
-	return console.Size(n)
-}
-
-func spent(s exec.StageReport) string {
-	if s.Seconds <= 0 {
-		return ""
-	}
-	return console.Seconds(s.Seconds)
-}
 
 // endLine is the last line of `run -json`.
 type endLine struct {
