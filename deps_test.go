@@ -88,6 +88,7 @@ var policy = []struct {
 	{"qpipe/onnx/op/quantized", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op/... qpipe/onnx/op qpipe/ops/elementary", "integers as ONNX Runtime computes them, on the windows and products of floats"},
 	{"qpipe/onnx/op/window", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/onnx/op/product", "convolutions are products of windows"},
 	{"qpipe/onnx/op/...", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/ops/elementary", "a family of ops knows no other and no graph"},
+	{"qpipe/onnx/fold", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/onnx/eval", "a model made simpler, whoever reads it then"},
 	{"qpipe/onnx/eval", "qpipe/onnx/model qpipe/onnx/value qpipe/onnx/op qpipe/onnx/op/...", "a graph is walked by the rows of its ops; it is independent of qpipe's own kernels, so that it can check them"},
 
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},

@@ -3,6 +3,7 @@ package eval
 import (
 	"errors"
 
+	"qpipe/onnx/model"
 	"qpipe/onnx/op"
 	"qpipe/onnx/value"
 )
@@ -10,14 +11,16 @@ import (
 // Infer computes the type and shape of every value of the model from the types and shapes of its inputs, and the
 // elements of those that follow from initializers and shapes alone. Inputs may have elements too. A value whose shape
 // depends on elements that are not known is missing in the result.
-func (p *Program) Infer(inputs map[string]*value.Value, o Options) (map[string]*value.Value, error) {
-	values, err := p.start(inputs)
+//
+// Of nodes that opaque names only types and shapes are computed; it may be nil.
+func (p *Program) Infer(inputs map[string]*value.Value, opaque func(n *model.Node) bool, o Options) (map[string]*value.Value, error) {
+	values, err := p.given(inputs)
 	if err != nil {
 		return nil, err
 	}
-	r := runner{Options: o, budget: budget(o.Limits), left: o.Elements}
+	r := start(o)
 	for _, s := range p.steps {
-		out, err := r.infer(s, gather(s.node, values))
+		out, err := r.infer(s, gather(s.node, values), opaque == nil || !opaque(s.node))
 		var unknown op.Unknown
 		switch {
 		case errors.As(err, &unknown):
@@ -34,8 +37,8 @@ func (p *Program) Infer(inputs map[string]*value.Value, o Options) (map[string]*
 	return values, nil
 }
 
-// infer computes the types of one node, and its elements if all that it reads is known.
-func (r *runner) infer(s step, in []*value.Value) (out []*value.Value, err error) {
+// infer computes the types of one node, and with elements what can be computed if all that it reads is known.
+func (r *runner) infer(s step, in []*value.Value, elements bool) (out []*value.Value, err error) {
 	defer caught(&err)
 	known := true
 	for k, v := range in {
@@ -49,18 +52,12 @@ func (r *runner) infer(s step, in []*value.Value) (out []*value.Value, err error
 	if err != nil {
 		return nil, err
 	}
-	if !known && !s.row.ShapeOnly {
+	if !elements || !known && !s.row.ShapeOnly {
 		for _, t := range types {
 			out = append(out, &value.Value{Type: t.Elem, Dims: t.Dims})
 		}
 		return out, nil
 	}
-	if err := r.make(c, types); err != nil {
-		return nil, err
-	}
-	c.Row.Eval(c)
-	for _, v := range c.Out {
-		v.Round()
-	}
-	return c.Out, nil
+	err = r.fill(c, types)
+	return c.Out, err
 }

@@ -85,7 +85,7 @@ func nodeCase(t *testing.T, path string, n nodeTest) {
 			}
 			same(t, o.Name, out[o.Name], want, n.RTol, n.ATol)
 		}
-		inferred, err := p.Infer(shapesOf(inputs), Options{})
+		inferred, err := p.Infer(shapesOf(inputs), nil, Options{})
 		must(t, err)
 		for k, v := range out {
 			if w := inferred[k]; w != nil && (w.Type != v.Type || fmt.Sprint(w.Dims) != fmt.Sprint(v.Dims)) {

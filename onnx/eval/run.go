@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,22 +20,27 @@ type Options struct {
 	Context context.Context                   // ends the computation between two nodes; nil is never
 }
 
-// Limits bound what a model may take: all that is not 0.
+// Limits bound what a model may take. 0 is the usual limit: 4 GiB of values, and operations for about an hour.
 type Limits struct {
 	Elements int   // of all values that are needed at the same time, weights not included; each takes 8 bytes
 	Work     int64 // multiplications, additions and moves
 }
+
+const (
+	usualElements = 1 << 29
+	usualWork     = 1 << 42
+)
 
 // ErrMemory is the error of a model that needs more memory than is allowed.
 var ErrMemory = errors.New("its outputs take more memory than is allowed")
 
 // Run computes the outputs of the model from its inputs.
 func (p *Program) Run(inputs map[string]*value.Value, o Options) (map[string]*value.Value, error) {
-	values, err := p.start(inputs)
+	values, err := p.given(inputs)
 	if err != nil {
 		return nil, err
 	}
-	r := runner{Options: o, budget: budget(o.Limits), left: o.Elements}
+	r := start(o)
 	for name, v := range values {
 		if o.Observe != nil && p.consts[name] != v {
 			o.Observe(name, v)
@@ -58,7 +64,7 @@ func (p *Program) Run(inputs map[string]*value.Value, o Options) (map[string]*va
 				o.Observe(name, out[k])
 			}
 		}
-		p.drop(&r, values, inputs, i)
+		p.drop(r, values, inputs, i)
 	}
 	result := map[string]*value.Value{}
 	for _, out := range p.Model.Graph.Outputs {
@@ -67,13 +73,11 @@ func (p *Program) Run(inputs map[string]*value.Value, o Options) (map[string]*va
 	return result, nil
 }
 
-func budget(l Limits) *op.Budget {
-	if l.Work == 0 {
-		return nil
-	}
-	b := &op.Budget{}
-	b.Work.Store(l.Work)
-	return b
+// start makes a runner with full budgets.
+func start(o Options) *runner {
+	r := &runner{Options: o, budget: &op.Budget{}, left: cmp.Or(o.Elements, usualElements)}
+	r.budget.Work.Store(cmp.Or(o.Work, usualWork))
+	return r
 }
 
 // drop forgets values that no later step reads.
@@ -87,9 +91,9 @@ func (p *Program) drop(r *runner, values, inputs map[string]*value.Value, i int)
 	}
 }
 
-// start are the values that are there before the first node: inputs and initializers. Inputs must have the declared
+// given are the values that are there before the first node: inputs and initializers. Inputs must have the declared
 // types and shapes.
-func (p *Program) start(inputs map[string]*value.Value) (map[string]*value.Value, error) {
+func (p *Program) given(inputs map[string]*value.Value) (map[string]*value.Value, error) {
 	values := map[string]*value.Value{}
 	for name, v := range p.consts {
 		values[name] = v
@@ -165,14 +169,32 @@ func (r *runner) compute(s step, in []*value.Value) (out []*value.Value, err err
 	if err != nil {
 		return nil, err
 	}
-	if err := r.make(c, types); err != nil {
-		return nil, err
+	err = r.fill(c, types)
+	return c.Out, err
+}
+
+// fill allocates the outputs and computes them. Where there is no element nothing is computed.
+func (r *runner) fill(c *op.Call, types []op.Type) error {
+	all := 0
+	for _, t := range types {
+		n := value.Count(t.Dims)
+		if n > r.left {
+			return ErrMemory
+		}
+		r.left -= n
+		all += n
+	}
+	for _, t := range types {
+		c.Out = append(c.Out, value.New(t.Elem, t.Dims))
+	}
+	if all == 0 {
+		return nil
 	}
 	c.Row.Eval(c)
 	for _, v := range c.Out {
 		v.Round()
 	}
-	return c.Out, nil
+	return nil
 }
 
 // shapes are the types of all outputs.
@@ -190,23 +212,6 @@ func shapes(c *op.Call) ([]op.Type, error) {
 		}
 	}
 	return types, nil
-}
-
-// make allocates the outputs.
-func (r *runner) make(c *op.Call, types []op.Type) error {
-	if r.Elements != 0 {
-		for _, t := range types {
-			n := value.Count(t.Dims)
-			if n > r.left {
-				return ErrMemory
-			}
-			r.left -= n
-		}
-	}
-	for _, t := range types {
-		c.Out = append(c.Out, value.New(t.Elem, t.Dims))
-	}
-	return nil
 }
 
 // caught turns the panic of a call into its error.

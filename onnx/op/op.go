@@ -148,6 +148,14 @@ func (c *Call) Ints(i int) []int64 {
 	return c.Known(i).I
 }
 
+// Single is an input with one element.
+func (c *Call) Single(i int) *value.Value {
+	if c.Arg(i).Len() != 1 {
+		c.Fail("input %d has the shape %v; it must have one element", i, c.Arg(i).Dims)
+	}
+	return c.Known(i)
+}
+
 // Same checks that two inputs have one type.
 func (c *Call) Same(i, k int) {
 	if a, b := c.Arg(i).Type, c.Arg(k).Type; a != b {

@@ -15,6 +15,9 @@ func joinRows() []*op.Row {
 			for i := range c.In {
 				c.Same(0, i)
 			}
+			if c.Since >= 4 && !c.Given("axis") {
+				c.Fail("the attribute \"axis\" is missing")
+			}
 			return like(c, Joined(c, c.In))
 		},
 		Eval: func(c *op.Call) {

@@ -14,7 +14,7 @@ import (
 type binary struct {
 	name  string
 	since []int
-	f     func(a, b float64) float64
+	f     func(c *op.Call, a, b float64) float64
 	i     func(c *op.Call, t model.Type, a, b int64) int64
 	test  bool // whether the output is a bool, 0 or 1
 }
@@ -28,7 +28,7 @@ func binaryRows() []*op.Row {
 		}
 		rows = append(rows, row)
 	}
-	mod := binary{name: "Mod", f: math.Mod, i: modulo}
+	mod := binary{name: "Mod", f: remainder, i: modulo}
 	pow := binary{name: "Pow", f: power, i: integerPower}
 	return append(rows,
 		&op.Row{Name: "Mod", Since: []int{10, 13}, Least: 2, Most: 2, Outputs: 1, Attrs: []op.Attr{op.Int("fmod", 0)}, Shape: mod.shape, Eval: mod.eval},
@@ -41,10 +41,10 @@ func binaryRows() []*op.Row {
 func arithmetic() []binary {
 	versions := []int{1, 6, 7, 13, 14}
 	return []binary{
-		{name: "Add", since: versions, f: func(a, b float64) float64 { return a + b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a + b }},
-		{name: "Sub", since: versions, f: func(a, b float64) float64 { return a - b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a - b }},
-		{name: "Mul", since: versions, f: func(a, b float64) float64 { return a * b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a * b }},
-		{name: "Div", since: versions, f: func(a, b float64) float64 { return a / b }, i: quotient},
+		{name: "Add", since: versions, f: func(_ *op.Call, a, b float64) float64 { return a + b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a + b }},
+		{name: "Sub", since: versions, f: func(_ *op.Call, a, b float64) float64 { return a - b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a - b }},
+		{name: "Mul", since: versions, f: func(_ *op.Call, a, b float64) float64 { return a * b }, i: func(_ *op.Call, _ model.Type, a, b int64) int64 { return a * b }},
+		{name: "Div", since: versions, f: func(_ *op.Call, a, b float64) float64 { return a / b }, i: quotient},
 	}
 }
 
@@ -58,7 +58,7 @@ func tests() []binary {
 	test := func(name string, since []int, f func(a, b float64) bool, i func(t model.Type, a, b int64) bool) binary {
 		return binary{
 			name: name, since: since, test: true,
-			f: func(a, b float64) float64 { return float64(ones(f(a, b))) },
+			f: func(_ *op.Call, a, b float64) float64 { return float64(ones(f(a, b))) },
 			i: func(_ *op.Call, t model.Type, a, b int64) int64 { return ones(i(t, a, b)) },
 		}
 	}
@@ -110,8 +110,17 @@ func modulo(c *op.Call, t model.Type, a, b int64) int64 {
 	return r
 }
 
+// remainder is modulo of floats.
+func remainder(c *op.Call, a, b float64) float64 {
+	r := math.Mod(a, b)
+	if !c.Flag("fmod") && r != 0 && (r < 0) != (b < 0) {
+		r += b
+	}
+	return r
+}
+
 // power is exact for the exponents that networks have.
-func power(a, b float64) float64 {
+func power(_ *op.Call, a, b float64) float64 {
 	switch b {
 	case 0:
 		return 1
@@ -198,9 +207,9 @@ func (b binary) eval(c *op.Call) {
 	case x.F == nil:
 		walk(c, func(o, i, k int) { out.I[o] = b.i(c, x.Type, x.I[i], y.I[k]) })
 	case b.test:
-		walk(c, func(o, i, k int) { out.I[o] = int64(b.f(x.F[i], y.F[k])) })
+		walk(c, func(o, i, k int) { out.I[o] = int64(b.f(c, x.F[i], y.F[k])) })
 	default:
-		walk(c, func(o, i, k int) { out.F[o] = b.f(x.F[i], y.F[k]) })
+		walk(c, func(o, i, k int) { out.F[o] = b.f(c, x.F[i], y.F[k]) })
 	}
 }
 
@@ -210,11 +219,11 @@ func (b binary) evalMixed(c *op.Call) {
 	c.Work(out.Len())
 	switch {
 	case x.F != nil:
-		walk(c, func(o, i, k int) { out.F[o] = b.f(x.F[i], y.Number(k)) })
+		walk(c, func(o, i, k int) { out.F[o] = b.f(c, x.F[i], y.Number(k)) })
 	case y.F == nil:
 		walk(c, func(o, i, k int) { out.I[o] = b.i(c, x.Type, x.I[i], y.I[k]) })
 	default:
-		walk(c, func(o, i, k int) { out.I[o] = truncate(b.f(x.Number(i), y.F[k])) })
+		walk(c, func(o, i, k int) { out.I[o] = truncate(b.f(c, x.Number(i), y.F[k])) })
 	}
 }
 

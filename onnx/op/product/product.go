@@ -177,7 +177,7 @@ func gemmRow() *op.Row {
 		Attrs: []op.Attr{op.Float("alpha", 1), op.Float("beta", 1), op.Int("transA", 0), op.Int("transB", 0), op.Int("broadcast", 0).Until(7)},
 		Shape: func(c *op.Call) []op.Type {
 			c.Same(0, 1)
-			dims := gemmPlan(c).Dims
+			dims := GemmPlan(c, 0, 1).Dims
 			if c.Has(2) {
 				c.Same(0, 2)
 				all, err := value.Broadcast(dims, c.Arg(2).Dims)
@@ -192,8 +192,9 @@ func gemmRow() *op.Row {
 	}
 }
 
-func gemmPlan(c *op.Call) Plan {
-	a, b := slices.Clone(c.Arg(0).Dims), slices.Clone(c.Arg(1).Dims)
+// GemmPlan plans the product of two inputs that the attributes transA and transB transpose.
+func GemmPlan(c *op.Call, first, second int) Plan {
+	a, b := slices.Clone(c.Arg(first).Dims), slices.Clone(c.Arg(second).Dims)
 	if len(a) != 2 || len(b) != 2 {
 		c.Fail("the shapes %v and %v are not those of matrices", a, b)
 	}
@@ -207,15 +208,9 @@ func gemmPlan(c *op.Call) Plan {
 }
 
 func gemm(c *op.Call) {
-	p := gemmPlan(c)
-	a, b, out := c.Floats(0), c.Floats(1), c.Out[0].F
-	if c.Flag("transA") {
-		a = turned(a, p.Depth, p.Rows)
-	}
-	if c.Flag("transB") {
-		b = turned(b, p.Columns, p.Depth)
-	}
-	Run(c, p, out, a, b)
+	p := GemmPlan(c, 0, 1)
+	out := c.Out[0].F
+	RunGemm(c, p, out, c.Floats(0), c.Floats(1))
 	alpha := c.Float("alpha")
 	for i := range out {
 		out[i] *= alpha
@@ -230,9 +225,20 @@ func gemm(c *op.Call) {
 	}
 }
 
+// RunGemm computes the product, with transposed operands where the attributes say so.
+func RunGemm[T Number](c *op.Call, p Plan, out, a, b []T) {
+	if c.Flag("transA") {
+		a = turned(a, p.Depth, p.Rows)
+	}
+	if c.Flag("transB") {
+		b = turned(b, p.Columns, p.Depth)
+	}
+	Run(c, p, out, a, b)
+}
+
 // turned is the transposed matrix.
-func turned(x []float64, rows, columns int) []float64 {
-	out := make([]float64, len(x))
+func turned[T Number](x []T, rows, columns int) []T {
+	out := make([]T, len(x))
 	for i := range rows {
 		for j := range columns {
 			out[j*rows+i] = x[i*columns+j]
@@ -255,7 +261,7 @@ func matMulIntegerRow() *op.Row {
 }
 
 // Centered are the integers of an input minus its zero point: one for all, or one for each place along a dimension, which
-// counts from the end. The zero point may also have that dimension of several, with 1 for the last ones.
+// counts from the end; 0 is none. The zero point may also have that dimension of several, with 1 for the last ones.
 func Centered(c *op.Call, input, zero, axis int) []int64 {
 	x := c.Ints(input)
 	if !c.Has(zero) {
@@ -264,7 +270,8 @@ func Centered(c *op.Call, input, zero, axis int) []int64 {
 	z := c.Ints(zero)
 	dims := c.Arg(input).Dims
 	out := make([]int64, len(x))
-	if len(z) == 1 {
+	if axis == 0 || len(z) == 1 {
+		c.Single(zero)
 		for i := range x {
 			out[i] = x[i] - z[0]
 		}

@@ -1,6 +1,9 @@
 package quantized
 
 import (
+	"slices"
+
+	"qpipe/onnx/model"
 	"qpipe/onnx/op"
 	"qpipe/onnx/op/product"
 	"qpipe/onnx/op/window"
@@ -29,6 +32,62 @@ func productRows() []*op.Row {
 			},
 			Eval: linearMatMul,
 		},
+		{
+			Name: "QGemm", Domain: microsoft, Since: []int{1}, Least: 6, Most: 9, Outputs: 1,
+			Attrs: []op.Attr{op.Float("alpha", 1), op.Int("transA", 0), op.Int("transB", 0)},
+			Shape: gemmShape, Eval: gemm,
+		},
+	}
+}
+
+// gemmShape: without a scale of the output it is float.
+func gemmShape(c *op.Call) []op.Type {
+	bytes(c, 0)
+	bytes(c, 3)
+	dims := product.GemmPlan(c, 0, 3).Dims
+	if c.Has(6) {
+		all, err := value.Broadcast(dims, c.Arg(6).Dims)
+		c.Check(err)
+		if !slices.Equal(all, dims) {
+			c.Fail("input 6 of the shape %v cannot be added to an output of the shape %v", c.Arg(6).Dims, dims)
+		}
+	}
+	if c.Has(7) != c.Has(8) {
+		c.Fail("the output must have a scale and a zero point, or neither")
+	}
+	if c.Has(8) {
+		bytes(c, 8)
+		return []op.Type{{Elem: c.Arg(8).Type, Dims: dims}}
+	}
+	return []op.Type{{Elem: model.Float, Dims: dims}}
+}
+
+// gemm: alpha is part of the scale, so that it leaves what is added as it is.
+func gemm(c *op.Call) {
+	p := product.GemmPlan(c, 0, 3)
+	columnAxis := -1
+	if c.Flag("transB") {
+		columnAxis = -2
+	}
+	sums := make([]int64, c.Out[0].Len())
+	product.RunGemm(c, p, sums, product.Centered(c, 0, 2, 0), product.Centered(c, 3, 5, columnAxis))
+	if c.Has(6) {
+		add, s := c.Ints(6), value.Spread(c.In[6].Dims, p.Dims)
+		for i := range sums {
+			sums[i] += add[i/p.Columns*s[0]+i%p.Columns*s[1]]
+		}
+	}
+	unit := float32(float32(c.Float("alpha")) * float32(c.Single(1).Number(0)))
+	scale := scaleOf(c, 4, p.Dims, -1)
+	if !c.Has(8) {
+		for i, sum := range sums {
+			c.Out[0].F[i] = float64(float32(int32(sum)) * float32(unit*scale(i)))
+		}
+		return
+	}
+	g := gridOf(c, 7, 8, c.Out[0].Type)
+	for i, sum := range sums {
+		c.Out[0].I[i] = g.fit(float32(int32(sum)) * (float32(unit*scale(i)) / g.scale))
 	}
 }
 
@@ -53,7 +112,7 @@ func linearConv(c *op.Call) {
 
 // perChannel is what one step of the accumulator is in steps of the output, for each channel.
 func perChannel(c *op.Call, channels int) []float32 {
-	x, y, w := float32(single(c, 1).Number(0)), float32(single(c, 6).Number(0)), c.Floats(4)
+	x, y, w := float32(c.Single(1).Number(0)), float32(c.Single(6).Number(0)), c.Floats(4)
 	if len(w) != 1 && len(w) != channels {
 		c.Fail("there are %d scales of weights and %d channels", len(w), channels)
 	}

@@ -32,19 +32,12 @@ type grid struct {
 
 // gridOf reads a scale and a zero point of one element each; without a zero point it is 0.
 func gridOf(c *op.Call, scale, zero int, t model.Type) grid {
-	g := grid{scale: float32(single(c, scale).Number(0)), t: t}
+	g := grid{scale: float32(c.Single(scale).Number(0)), t: t}
 	if c.Has(zero) {
-		g.zero = single(c, zero).I[0]
+		c.Single(zero)
+		g.zero = c.Ints(zero)[0]
 	}
 	return g
-}
-
-// single is an input of one element.
-func single(c *op.Call, i int) *value.Value {
-	if c.Arg(i).Len() != 1 {
-		c.Fail("input %d has the shape %v; it must have one element", i, c.Arg(i).Dims)
-	}
-	return c.Known(i)
 }
 
 // value is what an integer stands for.

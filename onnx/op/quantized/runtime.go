@@ -124,12 +124,13 @@ func softmax(c *op.Call) {
 	if len(x) == 0 {
 		return
 	}
-	scale, y := float32(single(c, 1).Number(0)), gridOf(c, 3, 4, out.Type)
-	shift := max(0, elementary.Log(float64(float32(math.MaxFloat32)/float32(length)))-5) / float64(scale)
+	scale, y := float32(c.Single(1).Number(0)), gridOf(c, 3, 4, out.Type)
+	shift := max(0, float64(float32(elementary.Log(float64(float32(math.MaxFloat32)/float32(length)))))-5) / float64(scale)
 	var table [256]float32 // by how far an integer is below the largest
 	for i := range table {
 		table[i] = float32(elementary.Exp((shift - float64(i)) * float64(scale)))
 	}
+	_, most := value.Limits(out.Type)
 	steps := float32(math.Floor(float64(1 / y.scale)))
 	for l := range count {
 		at := l/inner*length*inner + l%inner
@@ -143,10 +144,7 @@ func softmax(c *op.Call) {
 		for k := range length {
 			i := at + k*inner
 			n := int64(math.RoundToEven(float64(float32(table[largest-x[i]]*steps)/sum))) + y.zero
-			out.I[i] = n // int8 wraps around above 127, as in ONNX Runtime; above 255 both are cut
-			if n > 255 {
-				out.I[i] = 255
-			}
+			out.I[i] = min(n, most)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func poolShape(c *op.Call) []op.Type {
 // elements of the window.
 func Pool(c *op.Call, g Geometry, channels int, f func(to, plane int, window []int)) {
 	places, size := value.Count(g.Out), value.Count(g.In)
-	c.Work(channels, places, g.Taps())
+	c.Work(channels+1, places, g.Taps())
 	c.Parallel(places, func(p int) {
 		var inside []int
 		g.window(p, func(_, at int, _ bool) {
