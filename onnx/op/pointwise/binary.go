@@ -119,21 +119,23 @@ func remainder(c *op.Call, a, b float64) float64 {
 	return r
 }
 
-// power is exact for the exponents that networks have.
+// power is exact for the exponents that networks have: small integers, as far as float64 has the result, and a half.
 func power(_ *op.Call, a, b float64) float64 {
-	switch b {
-	case 0:
-		return 1
-	case 1:
-		return a
-	case 2:
-		return a * a
-	case 3:
-		return a * a * a
-	case 0.5:
+	if n := math.Abs(b); n <= 64 && n == math.Trunc(n) {
+		r := 1.0
+		for k := int(n); k > 0; k >>= 1 {
+			if k&1 == 1 {
+				r = float64(r * a)
+			}
+			a = float64(a * a)
+		}
+		if b < 0 {
+			return 1 / r
+		}
+		return r
+	}
+	if b == 0.5 {
 		return math.Sqrt(a)
-	case -1:
-		return 1 / a
 	}
 	if a <= 0 || math.IsInf(a, 0) || a != a || b != b {
 		return math.Pow(a, b)
