@@ -31,13 +31,13 @@ func (Min) Node(in []layer.Source) (*layer.Node, error) { return pairNode(minKin
 // choosing takes the larger of two values, or the smaller.
 func choosing(smaller bool) *pair {
 	p := &pair{
-		of: func(x, y, out []float32) {
+		of: func(_ *kernel.Set, x, y, out []float32) {
 			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = max(v, y[i])
 			}
 		},
-		slope: func(k int, g, x, y, out []float32) []float32 {
+		slope: func(_ *kernel.Set, k int, g, x, y, out []float32) []float32 {
 			if (k == 1) != smaller {
 				x, y = y, x
 			}
@@ -50,7 +50,7 @@ func choosing(smaller bool) *pair {
 		coder: func(int) coder { return &choice{smaller: smaller} },
 	}
 	if smaller {
-		p.of = func(x, y, out []float32) {
+		p.of = func(_ *kernel.Set, x, y, out []float32) {
 			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = min(v, y[i])

@@ -10,26 +10,28 @@ import (
 type Mul struct{}
 
 var mulKind = (&pair{
-	of: func(x, y, out []float32) {
-		y, out = y[:len(x)], out[:len(x)]
-		for i, v := range x {
-			out[i] = v * y[i]
-		}
-	},
-	slope: func(k int, g, x, y, out []float32) []float32 {
+	of: multiply,
+	slope: func(set *kernel.Set, k int, g, x, y, out []float32) []float32 {
 		if k == 0 {
 			x = y
 		}
-		x, out = x[:len(g)], out[:len(g)]
-		for i, v := range g {
-			out[i] = v * x[i]
-		}
+		multiply(set, g, x, out)
 		return out
 	},
 	crossed: true,
 	coder:   func(c int) coder { return &product{unit: make([]float32, c), m: make([]float32, c)} },
 	exact:   true,
 }).kind(layer.Kind{Name: "mul", Rereads: true})
+
+// multiply computes out = x·y: each factor of y is that of a channel, of which there is one row.
+func multiply(set *kernel.Set, x, y, out []float32) {
+	const most = 2048 // channels, so that kernels keep them
+	for len(x) > 0 {
+		n := min(most, len(x))
+		set.GateAffine(x[:n], nil, nil, out[:n], y[:n], nil, nil)
+		x, y, out = x[n:], y[n:], out[n:]
+	}
+}
 
 // Kind implements layer.Op.
 func (Mul) Kind() *layer.Kind { return mulKind }

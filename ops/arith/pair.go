@@ -9,9 +9,9 @@ import (
 // pair is what an op computes of two operands.
 type pair struct {
 	// of computes it of values; out may be x.
-	of func(x, y, out []float32)
+	of func(set *kernel.Set, x, y, out []float32)
 	// slope is the gradient of operand k, where g is that of the output: g itself, or written to out.
-	slope func(k int, g, x, y, out []float32) []float32
+	slope func(set *kernel.Set, k int, g, x, y, out []float32) []float32
 	// crossed says that the slope of an operand does not read that operand itself.
 	crossed bool
 	// coder makes what computes it of codes.
@@ -107,7 +107,7 @@ func (r *pairRunner) fill(i, worker int, codes bool, mask []uint8) {
 	own, dequantizes := r.coder.(dequantizer)
 	if !codes && !(dequantizes && r.coded()) {
 		y := r.out.Dst[e0:e1]
-		r.of(r.x.values(r.Set, r0, r1, b.U8, y), r.y.values(r.Set, r0, r1, b.U8, b.F32), y)
+		r.of(r.Set, r.x.values(r.Set, r0, r1, b.U8, y), r.y.values(r.Set, r0, r1, b.U8, b.F32), y)
 		return
 	}
 	x, y := r.x.codes(r0, r1, b.U8[:n]), r.y.codes(r0, r1, b.U8[n:])
@@ -154,11 +154,15 @@ func (r *pairRunner) backRows(k, r0, r1 int, d grid.Grad, b *kernel.Scratch) {
 				of[j] = o.values(r.Set, row, row+1, b.U8, b.F32[j*width:])
 			}
 		}
-		g := r.slope(k, r.Grad[row*width:][:width], of[0], of[1], b.F32[2*width:][:width])
-		if o := [...]*operand{&r.x, &r.y}[k]; o.whole {
-			r.Set.Gate(g, nil, d.Data[row*width:][:width], d.Add)
-		} else {
+		o, to := [...]*operand{&r.x, &r.y}[k], b.F32[2*width:][:width]
+		if o.whole && !d.Add {
+			to = d.Data[row*width:][:width]
+		}
+		switch g := r.slope(r.Set, k, r.Grad[row*width:][:width], of[0], of[1], to); {
+		case !o.whole:
 			o.give(row, g, d.Data)
+		case d.Add || &g[0] != &to[0]:
+			r.Set.Gate(g, nil, d.Data[row*width:][:width], d.Add)
 		}
 	}
 }
@@ -201,7 +205,7 @@ func (r *pair8) Run(p layer.Piece) {
 		default:
 			r.Set.Values(x, r.x.Format.Zero, r.x.Format.Scale, b.F32[:w])
 			r.Set.Values(y, r.y.Format.Zero, r.y.Format.Scale, b.F32[w:2*w])
-			r.of(b.F32[:w], b.F32[w:2*w], r.Out[at:at+w])
+			r.of(r.Set, b.F32[:w], b.F32[w:2*w], r.Out[at:at+w])
 		}
 	}
 }

@@ -10,13 +10,13 @@ import (
 type Sub struct{}
 
 var subKind = (&pair{
-	of: func(x, y, out []float32) {
+	of: func(_ *kernel.Set, x, y, out []float32) {
 		y, out = y[:len(x)], out[:len(x)]
 		for i, v := range x {
 			out[i] = v - y[i]
 		}
 	},
-	slope: func(k int, g, _, _, out []float32) []float32 {
+	slope: func(_ *kernel.Set, k int, g, _, _, out []float32) []float32 {
 		if k == 0 {
 			return g
 		}
@@ -39,13 +39,13 @@ func (Sub) Node(in []layer.Source) (*layer.Node, error) { return pairNode(subKin
 // spreadSum is what Add does where its operands differ in shape.
 func spreadSum() *pair {
 	return &pair{
-		of: func(x, y, out []float32) {
+		of: func(_ *kernel.Set, x, y, out []float32) {
 			y, out = y[:len(x)], out[:len(x)]
 			for i, v := range x {
 				out[i] = v + y[i]
 			}
 		},
-		slope: func(_ int, g, _, _, _ []float32) []float32 { return g },
+		slope: func(_ *kernel.Set, _ int, g, _, _, _ []float32) []float32 { return g },
 		coder: func(c int) coder { return newSum(c, 1) },
 		exact: true,
 	}

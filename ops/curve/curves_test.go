@@ -5,9 +5,60 @@ import (
 	"math"
 	"testing"
 
+	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/formula"
+	"qpipe/ops/kernel/ref"
 	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )
+
+// at is a formula's value, by the definition.
+func at(f *formula.Formula, x float32) float32 {
+	y := []float32{x}
+	ref.Formula(f, y, nil, y, kernel.Room{F64: f.Room()}.Make())
+	return y[0]
+}
+
+// TestCurvesAreRight: the curves that are made of several operations agree with package math, and so do the slopes with differences.
+func TestCurvesAreRight(t *testing.T) {
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	want := map[string]func(x float64) float64{
+		"hard_swish": func(x float64) float64 { return x * min(max(x+3, 0), 6) / 6 },
+		"sigmoid":    sigmoid,
+		"tanh":       math.Tanh,
+		"silu":       func(x float64) float64 { return x * sigmoid(x) },
+		"gelu":       func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
+		"gelu_tanh":  func(x float64) float64 { return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) },
+		"mish":       func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) },
+		"softplus":   func(x float64) float64 { return math.Log1p(math.Exp(x)) },
+	}
+	for _, k := range curveKinds {
+		f := want[k.Name]
+		if f == nil {
+			continue
+		}
+		c := k.steps(&layer.Node{})
+		off := 0
+		for i := range 5001 {
+			x := float32(i-2500) / 125
+			y, s := at(c.f, x), at(c.slope, x)
+			w := f(float64(x))
+			if y != float32(w) && math.Abs(w) > 1e-3 { // differences of 1 are less exact below
+				off++
+			}
+			if math.Abs(float64(y)-w) > 1e-7*math.Abs(w)+1e-15 {
+				t.Fatalf("%s(%g) is %g, want %g", k.Name, x, y, w)
+			}
+			const h = 1e-6
+			if d := (f(float64(x)+h) - f(float64(x)-h)) / (2 * h); math.Abs(float64(s)-d) > 2e-7 && math.Abs(math.Abs(float64(x))-3) > h {
+				t.Fatalf("%s: the slope at %g is %g, want %g", k.Name, x, s, d)
+			}
+		}
+		if off > 2 {
+			t.Errorf("%s: %d of 5001 values are other float32 than package math's", k.Name, off)
+		}
+	}
+}
 
 // TestCurvesStayFinite: no curve makes NaN or an infinity out of a float32 that is neither, and a NaN stays one, so that it is noticed.
 func TestCurvesStayFinite(t *testing.T) {
@@ -16,13 +67,13 @@ func TestCurvesStayFinite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := k.of(b.values)
-		for _, x := range []float64{0, math.Copysign(0, -1), 1e-45, -1e-45, 1e-20, -88, 88, 104, -104, 710, -710, 1e10, -1e10, math.MaxFloat32, -math.MaxFloat32} {
-			if y, s := float32(c.f(x)), float32(c.slope(x)); y-y != 0 || s-s != 0 {
+		c := k.of(b.values).steps()
+		for _, x := range []float32{0, float32(math.Copysign(0, -1)), 1e-45, -1e-45, 1e-20, -88, 88, 104, -104, 710, -710, 1e10, -1e10, math.MaxFloat32, -math.MaxFloat32} {
+			if y, s := at(c.f, x), at(c.slope, x); y-y != 0 || s-s != 0 {
 				t.Errorf("%s: f(%g) is %g, its slope %g", k.Name, x, y, s)
 			}
 		}
-		if y := c.f(math.NaN()); y == y {
+		if y := at(c.f, float32(math.NaN())); y == y {
 			t.Errorf("%s(NaN) is %g", k.Name, y)
 		}
 	}
@@ -32,7 +83,7 @@ func TestCurvesStayFinite(t *testing.T) {
 func TestSlopesAtKinks(t *testing.T) {
 	for _, c := range []struct {
 		op       Pointwise
-		x, slope float64
+		x, slope float32
 	}{
 		{Pointwise{Function: "hard_swish"}, -3, 0},
 		{Pointwise{Function: "hard_swish"}, 3, 1},
@@ -47,7 +98,7 @@ func TestSlopesAtKinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.op.row().curve(n).slope(c.x); got != c.slope {
+		if got := at(c.op.row().steps(n).slope, c.x); got != c.slope {
 			t.Errorf("%v: the slope at %g is %g, want %g", c.op, c.x, got, c.slope)
 		}
 	}

@@ -16,11 +16,12 @@ type lookup struct {
 }
 
 // enter computes the values of codes in the format q.
-func (l *lookup) enter(c *curve, q kernel.Quant) {
-	for i := range l.value {
-		x := float64(float32(int32(i)-q.Zero) * q.Scale)
-		l.value[i], l.slope[i] = float32(c.f(x)), float32(c.slope(x))
+func (l *lookup) enter(m *grid.Machine, c steps, q kernel.Quant) {
+	for i := range l.slope {
+		l.slope[i] = float32(int32(i)-q.Zero) * q.Scale
 	}
+	m.Set.Formula(c.f, l.slope[:], nil, l.value[:], m.Block[0])
+	m.Set.Formula(c.slope, l.slope[:], nil, l.slope[:], m.Block[0])
 }
 
 // leave computes the codes of the values in the format q.
@@ -42,7 +43,7 @@ func (l *lookup) multiply(g []float32, codes []uint8, dx []float32) {
 type pointwiseRunner struct {
 	*layer.Bench
 	node       *layer.Node
-	curve      *curve
+	curve      steps
 	out        grid.Output
 	x          *layer.Operand
 	table      lookup
@@ -53,7 +54,7 @@ type pointwiseRunner struct {
 	valueRange func() (lo, hi float32)
 }
 
-func newPointwise(c *curve, n *layer.Node, b *layer.Bench) layer.Runner {
+func newPointwise(c steps, n *layer.Node, b *layer.Bench) layer.Runner {
 	r := &pointwiseRunner{Bench: b, node: n, curve: c, x: b.In[0], occurs: make([][256]bool, b.Workers.Size())}
 	r.out.Init(b.Machine)
 	r.out.Fill, r.out.Target = r.fill, r.target
@@ -68,7 +69,7 @@ func (r *pointwiseRunner) Forward(n int, st grid.Step) grid.Value {
 	r.out.Range = nil
 	if r.x.OnGrid {
 		w, r.out.Range = grid.Exact, r.valueRange
-		r.table.enter(r.curve, r.x.Format)
+		r.table.enter(r.Machine, r.curve, r.x.Format)
 	}
 	r.Bind(&r.out, n*s.H, s.W*s.C)
 	return r.Complete(&r.out, st, &r.node.Quant, w)
@@ -103,10 +104,7 @@ func (r *pointwiseRunner) fill(i, worker int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
 	switch {
 	case !r.x.OnGrid:
-		y := r.out.Dst[e0:e1]
-		for j, x := range r.x.Data[e0:e1] {
-			y[j] = float32(r.curve.f(float64(x)))
-		}
+		r.Set.Formula(r.curve.f, r.x.Data[e0:e1], nil, r.out.Dst[e0:e1], r.Block[worker])
 	case codes:
 		r.Set.Lookup(r.x.Codes[e0:e1], &r.table.code, r.out.Codes[e0:e1])
 		if mask != nil {
@@ -142,21 +140,21 @@ func (r *pointwiseRunner) Backward(int) {
 	}
 }
 
-func (r *pointwiseRunner) backChunk(i, _ int) {
+func (r *pointwiseRunner) backChunk(i, worker int) {
 	e0, e1 := r.out.Elements(i)
 	g := r.Gate(&r.out, i)
-	switch {
-	case r.x.OnGrid && !r.dx.Add:
-		r.table.multiply(g, r.x.Codes[e0:e1], r.dx.Data[e0:e1])
-		return
-	case r.x.OnGrid:
-		r.table.multiply(g, r.x.Codes[e0:e1], g)
-	default:
-		for j, x := range r.x.Data[e0:e1] {
-			g[j] *= float32(r.curve.slope(float64(x)))
-		}
+	to := g
+	if !r.dx.Add {
+		to = r.dx.Data[e0:e1]
 	}
-	r.Give(r.dx, g, e0, e1)
+	if r.x.OnGrid {
+		r.table.multiply(g, r.x.Codes[e0:e1], to)
+	} else {
+		r.Set.Formula(r.curve.slope, r.x.Data[e0:e1], g, to, r.Block[worker])
+	}
+	if r.dx.Add {
+		r.Give(r.dx, g, e0, e1)
+	}
 }
 
 type pointwise8 struct {
@@ -164,9 +162,9 @@ type pointwise8 struct {
 	table lookup
 }
 
-func newPointwise8(c *curve, n *layer.Node, b *layer.Bench) layer.Integer {
+func newPointwise8(c steps, n *layer.Node, b *layer.Bench) layer.Integer {
 	r := &pointwise8{Rows: layer.NewRows(n, b)}
-	r.table.enter(c, b.In[0].Format)
+	r.table.enter(b.Machine, c, b.In[0].Format)
 	if b.Coded {
 		r.table.leave(b.Set, b.Format)
 	}

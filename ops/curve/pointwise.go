@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/ops/kernel/formula"
 	"qpipe/ops/layer"
 )
 
@@ -21,7 +22,15 @@ type Pointwise struct {
 }
 
 // curve is a function with its derivative.
-type curve struct{ f, slope func(x float64) float64 }
+type curve struct{ f, slope function }
+
+// steps are a curve as kernels compute it.
+type steps struct{ f, slope *formula.Formula }
+
+func (c curve) steps() steps { return steps{formula.New(c.f), formula.New(c.slope)} }
+
+// room is what they need.
+func (s steps) room() int { return max(s.f.Room(), s.slope.Room()) }
 
 // number is one that a curve has besides its operand: what it is called, and what it usually is. Where that is infinite there is
 // usually none.
@@ -39,7 +48,7 @@ type curveKind struct {
 }
 
 // plain is the row of a curve without numbers, shaped that of one with some.
-func plain(name string, f, slope func(x float64) float64) *curveKind {
+func plain(name string, f, slope function) *curveKind {
 	return shaped(name, func([]float64) curve { return curve{f, slope} }, nil)
 }
 
@@ -47,8 +56,13 @@ func shaped(name string, of func(a []float64) curve, check func(a []float64) err
 	k := &curveKind{numbers: numbers, of: of, check: check}
 	k.Kind = &layer.Kind{
 		Name: name, Least: 1, Most: 1, Flat: true, Aligned: true, Rereads: true, Shape: layer.Same,
-		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newPointwise(k.curve(n), n, b) },
-		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newPointwise8(k.curve(n), n, b) },
+		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newPointwise(k.steps(n), n, b) },
+		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newPointwise8(k.steps(n), n, b) },
+		Room: func(n *layer.Node, _ *layer.Bench) layer.Room {
+			r := n.PlainRoom()
+			r.Block.F64 = k.steps(n).room()
+			return r
+		},
 	}
 	if len(numbers) > 0 {
 		k.Restore = k.restore
@@ -63,14 +77,13 @@ func (k *curveKind) inTFLite(scale float64, zero int) *curveKind {
 	return k
 }
 
-// curve is the curve of a node.
-func (k *curveKind) curve(n *layer.Node) *curve {
+// steps are those of a node.
+func (k *curveKind) steps(n *layer.Node) steps {
 	var a []float64
 	if b, ok := n.Body.(*curveBody); ok {
 		a = b.values
 	}
-	c := k.of(a)
-	return &c
+	return k.of(a).steps()
 }
 
 func (p Pointwise) row() *curveKind {

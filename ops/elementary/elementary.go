@@ -8,6 +8,38 @@ import "math"
 // Together ln 2; a multiple of the first by a small integer is exact.
 const ln2High, ln2Low = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
+// shift rounds to an integer what is added to it, ties to even, and has that in its low bits.
+const shift = 3 << 51
+
+// The coefficients of a polynomial that is (e^r - 1 - r)/r² at the Chebyshev nodes of |r| ≤ ln 2 / 2; e^r is right to 2⁻⁴⁹ with it.
+const (
+	c0 = 0x1p-1
+	c1 = 0x1.5555555553b7dp-3
+	c2 = 0x1.5555555554cb8p-5
+	c3 = 0x1.1111111c45d9fp-7
+	c4 = 0x1.6c16c1738ed23p-10
+	c5 = 0x1.a019adabe6699p-13
+	c6 = 0x1.a019c9ab133b1p-16
+	c7 = 0x1.72c720d005e4bp-19
+	c8 = 0x1.2880393a358c4p-22
+)
+
+// power is (1 + s)·scale = eˣ for -708 ≤ x ≤ 709, where scale is the nearest power of 2. Sums are formed in pairs, which do not wait for
+// each other. Vectors of the kernel sets do the same operations.
+func power(x float64) (s, scale float64) {
+	t := float64(x*math.Log2E) + shift
+	n := t - shift
+	r := x - float64(n*ln2High) - float64(n*ln2Low)
+	square := float64(r * r)
+	low := next(next(c3, r, c2), square, next(c1, r, c0))
+	high := next(next(c8, square, next(c7, r, c6)), square, next(c5, r, c4))
+	s = next(next(high, float64(square*square), low), square, r)
+	return s, math.Float64frombits(math.Float64bits(t)<<52 + 1023<<52)
+}
+
+// next is a step of Horner's rule.
+func next(s, x, c float64) float64 { return float64(s*x) + c }
+
 // Exp is eˣ.
 func Exp(x float64) float64 {
 	switch {
@@ -15,39 +47,21 @@ func Exp(x float64) float64 {
 		return math.Inf(1)
 	case x < -708:
 		return 0
-	case x != x:
-		return x
 	}
-	n := math.RoundToEven(x * math.Log2E)
-	r := x - float64(n*ln2High) - float64(n*ln2Low)
-	s := next(1.0/6227020800, r, 1.0/479001600) // Taylor's series for |r| ≤ ln 2 / 2
-	s = next(s, r, 1.0/39916800)
-	s = next(s, r, 1.0/3628800)
-	s = next(s, r, 1.0/362880)
-	s = next(s, r, 1.0/40320)
-	s = next(s, r, 1.0/5040)
-	s = next(s, r, 1.0/720)
-	s = next(s, r, 1.0/120)
-	s = next(s, r, 1.0/24)
-	s = next(s, r, 1.0/6)
-	s = next(s, r, 1.0/2)
-	s = next(s, r, 1)
-	s = next(s, r, 1)
-	return float64(s * math.Float64frombits(uint64(1023+int(n))<<52))
+	s, scale := power(x)
+	return float64((s + 1) * scale)
 }
-
-// next is a step of Horner's rule.
-func next(s, x, c float64) float64 { return float64(s*x) + c }
 
 // Expm1 is eˣ - 1.
 func Expm1(x float64) float64 {
-	if math.Abs(x) > 1.0/1024 {
-		return Exp(x) - 1
+	switch {
+	case x > 709:
+		return math.Inf(1)
+	case x < -708:
+		return -1
 	}
-	s := next(1.0/120, x, 1.0/24)
-	s = next(s, x, 1.0/6)
-	s = next(s, x, 1.0/2)
-	return float64(next(s, x, 1) * x)
+	s, scale := power(x)
+	return float64(s*scale) + (scale - 1)
 }
 
 // Log1p is ln(1 + x) of -0.3 ≤ x ≤ 1: twice the inverse hyperbolic tangent of x/(2 + x).

@@ -16,6 +16,7 @@ func TestElementaryFunctions(t *testing.T) {
 		"tiny":  {Expm1, math.Expm1, -1e-3, 1e-3},
 		"log1p": {Log1p, math.Log1p, -0.3, 1},
 		"log":   {Log, math.Log, 1, 5000},
+		"whole": {Expm1, math.Expm1, -700, 700},
 		"small": {Log, math.Log, 1e-300, 0.5},
 		"tanh":  {Tanh, math.Tanh, -20, 20},
 		"erf":   {Erf, math.Erf, -7, 7},
@@ -30,7 +31,7 @@ func TestElementaryFunctions(t *testing.T) {
 			t.Errorf("%s(NaN) is %g", name, y)
 		}
 	}
-	if Exp(1000) != math.Inf(1) || Exp(-1000) != 0 || Exp(0) != 1 || Log(1) != 0 || Tanh(1000) != 1 || Erf(-1000) != -1 || Sigmoid(-1000) != 0 {
+	if Exp(1000) != math.Inf(1) || Exp(-1000) != 0 || Exp(0) != 1 || Expm1(1000) != math.Inf(1) || Expm1(-1000) != -1 || Expm1(0) != 0 || Log(1) != 0 || Tanh(1000) != 1 || Erf(-1000) != -1 || Sigmoid(-1000) != 0 {
 		t.Error("the limits are others")
 	}
 }

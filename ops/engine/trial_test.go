@@ -290,6 +290,7 @@ func poison(m *grid.Machine) {
 func poisonScratch(list ...*kernel.Scratch) {
 	for _, s := range list {
 		soil(s.F32, float32(math.NaN()))
+		soil(s.F64, math.NaN())
 		soil(s.I32, -123456789)
 		soil(s.U8, 0xa5)
 	}

@@ -13,7 +13,11 @@
 // element i of the given slices. The unused bits of the last byte are written as zero.
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"qpipe/ops/kernel/formula"
+)
 
 // Conv is the geometry of a convolution. Data is NHWC, weights are
 // [OutC][KH][KW][C/Groups]. A linear layer is a convolution whose kernel covers
@@ -219,24 +223,25 @@ type Int8Out struct {
 // Scratch is memory of one worker. Its content is undefined between two calls.
 type Scratch struct {
 	F32 []float32
+	F64 []float64
 	I32 []int32
 	U8  []uint8
 }
 
 // Room is how much scratch a kernel needs, in elements.
-type Room struct{ F32, I32, U8 int }
+type Room struct{ F32, F64, I32, U8 int }
 
 // Max returns the room that is enough for either.
 func (r Room) Max(o Room) Room {
-	return Room{max(r.F32, o.F32), max(r.I32, o.I32), max(r.U8, o.U8)}
+	return Room{max(r.F32, o.F32), max(r.F64, o.F64), max(r.I32, o.I32), max(r.U8, o.U8)}
 }
 
 // Bytes is its size in bytes.
-func (r Room) Bytes() int64 { return 4*int64(r.F32+r.I32) + int64(r.U8) }
+func (r Room) Bytes() int64 { return 4*int64(r.F32+r.I32) + 8*int64(r.F64) + int64(r.U8) }
 
 // Make returns a scratch of this room.
 func (r Room) Make() *Scratch {
-	return &Scratch{make([]float32, r.F32), make([]int32, r.I32), make([]uint8, r.U8)}
+	return &Scratch{make([]float32, r.F32), make([]float64, r.F64), make([]int32, r.I32), make([]uint8, r.U8)}
 }
 
 // ConvKernels are the kernels of one family of convolutions.
@@ -325,6 +330,10 @@ type Set struct {
 
 	// Lookup computes y = table[x]; y may be x.
 	Lookup func(x []uint8, table *[256]uint8, y []uint8)
+
+	// Formula computes y = f(x) in float64, rounded to float32, and times g unless that is nil; y may be x or g. The scratch has the
+	// formula's room in float64.
+	Formula func(f *formula.Formula, x, g, y []float32, s *Scratch)
 
 	// Quantize writes the codes of x, FakeQuant the values (q - Zero)·Scale of codes of up to 16 bits; y may be x.
 	// mask, unless nil, tells where the quotient lies in Quant.Gate(act), act being the activation whose output x is.

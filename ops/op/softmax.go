@@ -4,6 +4,7 @@ import (
 	"qpipe/ops/elementary"
 	"qpipe/ops/grid"
 	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/formula"
 	"qpipe/ops/layer"
 	"qpipe/ops/tensor"
 )
@@ -71,7 +72,7 @@ func softmaxOf[A alongAxis[A]](name string, log bool, tflite layer.Prescribed) *
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newSoftmax8(of(n), n, b) },
 		Room: func(n *layer.Node, _ *layer.Bench) layer.Room {
 			r, s := n.PlainRoom(), of(n)
-			r.Block.F32 = 2 * s.n
+			r.Block.F32, r.Block.F64 = 2*s.n, s.exp.Room()
 			if n.Int8 {
 				r.Block.F32 += s.unit
 			}
@@ -91,10 +92,12 @@ type shares struct {
 
 	// Of codes, by how far they are below the largest of the line: the difference of the values, and exp of it.
 	less, power [256]float32
+	exp         *formula.Formula
 }
 
 func newShares(s tensor.Shape, axis int, log bool) shares {
 	l := shares{n: layer.Axes(s)[axis], step: layer.Steps(s)[axis], count: s.C, gap: 1, unit: s.W * s.C, rows: 1, log: log}
+	l.exp = formula.New((*formula.Number).Exp)
 	switch axis {
 	case 0:
 		l.count, l.unit, l.rows = s.W*s.C, s.H*s.W*s.C, s.H
@@ -105,15 +108,16 @@ func newShares(s tensor.Shape, axis int, log bool) shares {
 }
 
 // enter computes the tables of codes in the format q.
-func (l *shares) enter(q kernel.Quant) {
+func (l *shares) enter(m *grid.Machine, q kernel.Quant) {
 	for d := range l.less {
 		l.less[d] = -float32(float32(d) * q.Scale)
-		l.power[d] = float32(elementary.Exp(float64(l.less[d])))
 	}
+	m.Set.Formula(l.exp, l.less[:], nil, l.power[:], m.Block[0])
 }
 
 // line computes how far the elements of the line at first are below the largest, and exp of that; it returns the sum of these.
-func (l *shares) line(x *layer.Operand, first int, less, power []float32) (sum float64) {
+func (l *shares) line(set *kernel.Set, x *layer.Operand, first int, b *kernel.Scratch) (less, power []float32, sum float64) {
+	less, power = b.F32[:l.n], b.F32[l.n:2*l.n]
 	if x.OnGrid {
 		most := largestOf(x.Codes[first:], l.n, l.step)
 		for i := range less {
@@ -121,15 +125,17 @@ func (l *shares) line(x *layer.Operand, first int, less, power []float32) (sum f
 			less[i], power[i] = l.less[d], l.power[d]
 			sum += float64(power[i])
 		}
-		return sum
+		return less, power, sum
 	}
 	most := largestOf(x.Data[first:], l.n, l.step)
 	for i := range less {
 		less[i] = x.Data[first+i*l.step] - most
-		power[i] = float32(elementary.Exp(float64(less[i])))
-		sum += float64(power[i])
 	}
-	return sum
+	set.Formula(l.exp, less, nil, power, b)
+	for _, p := range power {
+		sum += float64(p)
+	}
+	return less, power, sum
 }
 
 // largestOf is the largest of n elements, step apart; NaN where there is one.
@@ -142,11 +148,10 @@ func largestOf[T uint8 | float32](x []T, n, step int) T {
 }
 
 // forward computes elements i0 to i1 of the lines of a unit; y has the output from element base on. Block has room for two lines.
-func (l *shares) forward(x *layer.Operand, unit, i0, i1 int, y []float32, base int, block []float32) {
-	less, power := block[:l.n], block[l.n:2*l.n]
+func (l *shares) forward(set *kernel.Set, x *layer.Operand, unit, i0, i1 int, y []float32, base int, block *kernel.Scratch) {
 	for k := range l.count {
 		first := unit*l.unit + k*l.gap
-		sum := l.line(x, first, less, power)
+		less, power, sum := l.line(set, x, first, block)
 		to := y[first+i0*l.step-base:]
 		if l.log {
 			whole := float32(elementary.Log(sum))
@@ -163,11 +168,11 @@ func (l *shares) forward(x *layer.Operand, unit, i0, i1 int, y []float32, base i
 }
 
 // backward adds the gradient of the lines of a unit to that of the operand.
-func (l *shares) backward(x *layer.Operand, unit int, g, dx, block []float32) {
-	less, power := block[:l.n], block[l.n:2*l.n]
+func (l *shares) backward(set *kernel.Set, x *layer.Operand, unit int, g, dx []float32, block *kernel.Scratch) {
 	for k := range l.count {
 		first := unit*l.unit + k*l.gap
-		whole, all := float32(l.line(x, first, less, power)), 0.0
+		_, power, sum := l.line(set, x, first, block)
+		whole, all := float32(sum), 0.0
 		for i, v := range power {
 			power[i] = v / whole
 			d := float64(g[first+i*l.step])
@@ -207,7 +212,7 @@ func newSoftmax(s shares, n *layer.Node, b *layer.Bench) layer.Runner {
 // Forward implements layer.Runner. A chunk has whole units.
 func (r *softmaxRunner) Forward(n int, st grid.Step) grid.Value {
 	if r.x.OnGrid {
-		r.enter(r.x.Format)
+		r.enter(r.Machine, r.x.Format)
 	}
 	r.Bind(&r.out, n*r.node.Shape.H/r.rows, r.unit)
 	return r.Complete(&r.out, st, &r.node.Quant, grid.Valued)
@@ -216,7 +221,7 @@ func (r *softmaxRunner) Forward(n int, st grid.Step) grid.Value {
 func (r *softmaxRunner) fill(i, worker int, _ bool, _ []uint8) {
 	u0, u1 := r.out.Cut.Range(i)
 	for u := u0; u < u1; u++ {
-		r.forward(r.x, u, 0, r.n, r.out.Dst, 0, r.Block[worker].F32)
+		r.forward(r.Set, r.x, u, 0, r.n, r.out.Dst, 0, r.Block[worker])
 	}
 }
 
@@ -234,7 +239,7 @@ func (r *softmaxRunner) backChunk(i, worker int) {
 	}
 	u0, u1 := r.out.Cut.Range(i)
 	for u := u0; u < u1; u++ {
-		r.backward(r.x, u, r.Grad, r.dx.Data, r.Block[worker].F32)
+		r.backward(r.Set, r.x, u, r.Grad, r.dx.Data, r.Block[worker])
 	}
 }
 
@@ -246,13 +251,13 @@ type softmax8 struct {
 
 func newSoftmax8(s shares, n *layer.Node, b *layer.Bench) layer.Integer {
 	r := &softmax8{layer.NewRows(n, b), s}
-	r.enter(b.In[0].Format)
+	r.enter(b.Machine, b.In[0].Format)
 	return r
 }
 
 // Run implements layer.Integer. Where lines go down the rows of an image, it needs all of them for any.
 func (r *softmax8) Run(p layer.Piece) {
-	block := r.Block[p.Worker].F32
+	block := r.Block[p.Worker]
 	for row := p.R0; row < p.R1; {
 		unit := row / r.rows
 		next := min((unit+1)*r.rows, p.R1)
@@ -262,11 +267,11 @@ func (r *softmax8) Run(p layer.Piece) {
 		}
 		e0, e1 := row*r.Width, next*r.Width
 		if r.Coded {
-			y := block[2*r.n:][:e1-e0]
-			r.forward(r.In[0], unit, i0, i1, y, e0, block)
+			y := block.F32[2*r.n:][:e1-e0]
+			r.forward(r.Set, r.In[0], unit, i0, i1, y, e0, block)
 			r.Set.Quantize(y, r.Codes[e0:e1], nil, r.Format, kernel.None)
 		} else {
-			r.forward(r.In[0], unit, i0, i1, r.Out, 0, block)
+			r.forward(r.Set, r.In[0], unit, i0, i1, r.Out, 0, block)
 		}
 		row = next
 	}

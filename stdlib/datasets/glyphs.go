@@ -9,7 +9,6 @@ import (
 
 	"qpipe/interp/part"
 	"qpipe/ops/tensor"
-	"qpipe/stdlib/datasets/subset"
 )
 
 // GlyphsArgs are the arguments of Glyphs.
@@ -154,7 +153,7 @@ func (g glyphs) stream() uint64 {
 	switch {
 	case g.Split == "test":
 		return 1
-	case subset.Validation(g.Split):
+	case validation(g.Split):
 		return 2
 	}
 	return 0

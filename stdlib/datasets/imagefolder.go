@@ -9,7 +9,6 @@ import (
 	"qpipe/interp/part"
 	"qpipe/interp/picture"
 	"qpipe/ops/tensor"
-	"qpipe/stdlib/datasets/subset"
 )
 
 // ImageFolderArgs are the arguments of ImageFolder.
@@ -44,25 +43,25 @@ func (a ImageFolderArgs) Validate() error {
 	case a.List != "" && !fs.ValidPath(path.Clean(a.List)):
 		return part.Bad("list", "%q is not the name of a file in the root", a.List)
 	}
-	if err := a.subset().Validate(-1); err != nil {
+	if err := a.subset().validate(-1); err != nil {
 		return err
 	}
 	if len(a.ClassNames) == 0 {
 		return nil
 	}
-	return subset.ValidNames(a.ClassNames, len(a.ClassNames))
+	return validNames(a.ClassNames, len(a.ClassNames))
 }
 
-func (a ImageFolderArgs) subset() subset.Subset {
-	return subset.Subset{Split: a.Split, Seed: a.Seed, Held: a.ValSamples, Offset: a.Offset, Most: a.MaxSamples}
+func (a ImageFolderArgs) subset() subset {
+	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
 }
 
 // source is the split whose files the images come from.
 func (a ImageFolderArgs) source() string {
 	switch {
-	case subset.Validation(a.Split) && a.ValSamples > 0:
+	case validation(a.Split) && a.ValSamples > 0:
 		return "train"
-	case subset.Validation(a.Split):
+	case validation(a.Split):
 		return "validation"
 	}
 	return a.Split
@@ -81,7 +80,7 @@ func NewImageFolder(a ImageFolderArgs) (part.Dataset, error) {
 
 // Spec implements part.Dataset. The classes are known if they are written.
 func (f imageFolder) Spec() part.Spec {
-	return f.spec(f.ClassNames, len(f.ClassNames), f.subset().Size(-1))
+	return f.spec(f.ClassNames, len(f.ClassNames), f.subset().size(-1))
 }
 
 func (f imageFolder) spec(names []string, classes, n int) part.Spec {
@@ -92,15 +91,15 @@ func (f imageFolder) spec(names []string, classes, n int) part.Spec {
 }
 
 // Peek implements part.Peeker: the names of folders are those of classes.
-func (f imageFolder) Peek(fsys func(root string) fs.FS) (part.Spec, error) {
+func (f imageFolder) Peek(fsys func(root string) fs.FS) part.Spec {
 	s := f.Spec()
 	if len(f.ClassNames) > 0 || f.List != "" {
-		return s, nil
+		return s
 	}
 	if l, err := f.layout(fsys(f.Root)); err == nil && len(l.classes) > 0 {
-		return f.spec(l.classes, len(l.classes), s.Len), nil
+		return f.spec(l.classes, len(l.classes), s.Len)
 	}
-	return s, nil
+	return s
 }
 
 // Files implements part.Dataset: there are too many for patterns, see Listed.
@@ -129,7 +128,7 @@ func (f imageFolder) in(err error) error { return fmt.Errorf("in %s: %w", f.Root
 // Shares implements part.Sharer.
 func (f imageFolder) Shares(other part.Dataset) bool {
 	o, ok := other.(imageFolder)
-	return ok && f.Root == o.Root && f.List == o.List && f.source() == o.source() && f.subset().Shares(o.subset(), -1)
+	return ok && f.Root == o.Root && f.List == o.List && f.source() == o.source() && f.subset().shares(o.subset(), -1)
 }
 
 // Open implements part.Dataset.
@@ -145,7 +144,7 @@ func (f imageFolder) Open(fsys func(root string) fs.FS) (part.Samples, error) {
 			return nil, f.in(fmt.Errorf("none of %s can be read; the first: %s", part.Count(len(s.skipped), "file"), s.skipped[0]))
 		}
 	}
-	s.order, err = f.subset().Choose(len(s.files))
+	s.order, err = f.subset().choose(len(s.files))
 	if err != nil {
 		return nil, f.in(err)
 	}

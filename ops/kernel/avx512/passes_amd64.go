@@ -2,7 +2,10 @@
 
 package avx512
 
-import "qpipe/ops/kernel/pass"
+import (
+	"qpipe/ops/kernel/formula"
+	"qpipe/ops/kernel/pass"
+)
 
 // passLoops are the loops of the elementwise passes, reductions and pools.
 func passLoops() pass.Loops {
@@ -15,6 +18,17 @@ func passLoops() pass.Loops {
 		Finite: finite, MinMax: minMax,
 		ChannelStats: channelStats, ChannelRange: channelRange, GateSums: gateSums,
 		MaxPool: maxPool, MaxPoolCodes: maxPoolCodes, MaxPoolCodesIndex: maxPoolCodesIndex,
+		Formula: pass.FormulaLoops{
+			Begin: formulaBegin, End: formulaEnd,
+			Unary: [formula.Ops]func(a, y *float64, n int){formula.Exp: formulaExp, formula.Expm1: formulaExpm1},
+			Binary: [formula.Ops]func(a, b, y *float64, n, stepA, stepB int){
+				formula.Add: formulaAdd, formula.Sub: formulaSub, formula.Mul: formulaMul, formula.Div: formulaDiv,
+				formula.Max: formulaMax, formula.Min: formulaMin,
+			},
+			Ternary: [formula.Ops]func(a, b, c, y *float64, n, stepA, stepB, stepC int){
+				formula.MulAdd: formulaMulAdd, formula.Choose: formulaChoose,
+			},
+		},
 		AvgPool: avgPool, AvgSpread: avgSpread, SumPool: sumPool,
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+
+	"qpipe/ops/kernel/gen/formula"
 )
 
 // files is the table: a row for each pair of generated files, <set>/<name>_amd64.s and .go.
@@ -32,6 +34,8 @@ var files = []struct {
 	{"avx2", "passplain", narrow(passPlain)},
 	{"avx512", "lookup", wide(passLookup)},
 	{"avx2", "lookup", narrow(passLookup)},
+	{"avx512", "formula", formula.Wide},
+	{"avx2", "formula", formula.Narrow},
 	{"avx512", "passreduce", wide(passReduce)},
 	{"avx2", "passreduce", narrow(passReduce)},
 	{"avx512", "pool", wide(pools)},

@@ -34,6 +34,7 @@ func checks() map[string]check {
 		"Widen":               widen,
 		"Values":              values,
 		"Lookup":              lookup,
+		"Formula":             formulaSteps,
 		"Quantize":            quantize,
 		"FakeQuant":           fakeQuant,
 		"MinMax":              minMax,

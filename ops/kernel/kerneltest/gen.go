@@ -193,12 +193,13 @@ func (g *gen) bits(n int) []uint8 {
 
 // scratch makes exactly the room that a kernel asked for, full of guard values.
 func (g *gen) scratch(r kernel.Room) *kernel.Scratch {
-	return &kernel.Scratch{F32: out[float32](g, "scratch", r.F32), I32: out[int32](g, "scratch", r.I32), U8: out[uint8](g, "scratch", r.U8)}
+	return &kernel.Scratch{F32: out[float32](g, "scratch", r.F32), F64: out[float64](g, "scratch", r.F64), I32: out[int32](g, "scratch", r.I32), U8: out[uint8](g, "scratch", r.U8)}
 }
 
 // dirty fills a scratch with guard values again: its content means nothing between two calls.
 func dirty(s *kernel.Scratch) {
 	fill(s.F32, guard[float32]())
+	fill(s.F64, guard[float64]())
 	fill(s.I32, guard[int32]())
 	fill(s.U8, guard[uint8]())
 }

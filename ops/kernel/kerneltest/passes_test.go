@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"qpipe/ops/kernel"
+	"qpipe/ops/kernel/formula"
 	"qpipe/ops/kernel/sets"
 )
 
@@ -35,6 +36,12 @@ func passes(s *kernel.Set, n, c int) []pass {
 	index := make([]int32, p.OH*p.OW*c)
 	var none kernel.Operand
 	values, coded := kernel.Operand{F: z}, kernel.Operand{Q: other, Zero: 128, Scale: 1.0 / 127}
+	one, three, six := formula.Const(1), formula.Const(3), formula.Const(6)
+	sigmoid := formula.New(func(x *formula.Number) *formula.Number { return one.Div(x.Neg().Exp().Add(one)) })
+	hardSwish := formula.New(func(x *formula.Number) *formula.Number {
+		return x.Mul(x.Add(three).Max(formula.Const(0)).Min(six)).Div(six)
+	})
+	room := kernel.Room{F64: sigmoid.Room() + hardSwish.Room()}.Make()
 	return []pass{
 		{"EncodeWeights", func() { s.EncodeWeights(x, 1, weights, int8s, w, mask) }},
 		{"WeightGrad", func() { s.WeightGrad(x, z, mask, 1, 0.5, y) }},
@@ -47,6 +54,9 @@ func passes(s *kernel.Set, n, c int) []pass {
 		{"Widen", func() { s.Widen(other, 128, acc) }},
 		{"Values", func() { s.Values(other, 128, 0.1, y) }},
 		{"Lookup", func() { s.Lookup(other, table, codes) }},
+		{"FormulaSigmoid", func() { s.Formula(sigmoid, x, nil, y, room) }},
+		{"FormulaSigmoidGrad", func() { s.Formula(sigmoid, x, z, y, room) }},
+		{"FormulaHardSwish", func() { s.Formula(hardSwish, x, nil, y, room) }},
 		{"Quantize", func() { s.Quantize(x, codes, nil, q, kernel.ReLU) }},
 		{"QuantizeMask", func() { s.Quantize(x, codes, mask, q, kernel.ReLU) }},
 		{"FakeQuant", func() { s.FakeQuant(x, y, nil, q, kernel.ReLU) }},

@@ -32,6 +32,8 @@ type Loops struct {
 	Finite        func(x *float32, n int) bool
 	MinMax        func(x *float32, n int) (least, most float32)
 
+	Formula FormulaLoops
+
 	ChannelStats func(x *float32, sum, sq *float64, lo, hi *float32, rows, c int)
 	ChannelRange func(acc, lo, hi *int32, rows, c int)
 	GateSums     func(g *float32, mask *uint8, x, y *float32, sum, prod *float64, rows, c, last int)
@@ -50,6 +52,7 @@ func (p Loops) Install(s *kernel.Set) {
 	s.Affine, s.AffineQuant, s.AffineRange = d.affine, d.affineQuant, d.affineRange
 	s.Requantize, s.Dequantize, s.Product = d.requantize, d.dequantize, d.product
 	s.Widen, s.Values, s.Lookup = d.widen, d.values, d.lookup
+	s.Formula = d.formula
 	s.Quantize, s.FakeQuant = d.quantize, d.fakeQuant
 	s.EncodeWeights, s.WeightGrad = d.encodeWeights, d.weightGrad
 	s.GateSums, s.GateAffine, s.Gate = d.gateSums, d.gateAffine, d.gate

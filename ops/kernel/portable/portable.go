@@ -33,6 +33,7 @@ func Set() *kernel.Set {
 		Widen:           Widen,
 		Values:          Values,
 		Lookup:          Lookup,
+		Formula:         Formula,
 		Quantize:        Quantize,
 		FakeQuant:       FakeQuant,
 		MinMax:          MinMax,
