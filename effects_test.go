@@ -285,6 +285,7 @@ func effects(t *testing.T) map[string]effect {
 		}
 	}
 	maps.Copy(all, imageEffects(t))
+	maps.Copy(all, tableEffects(t))
 	for name, attrs := range map[string]map[string][2]string{
 		"RandomCrop": {"size": {"28", "24"}, "padding": {"0", "4"}, "fill": {"0", "200"}},
 		"RandomFlip": {"p": {"0.5", "1"}, "direction": {`"horizontal"`, `"vertical"`}},

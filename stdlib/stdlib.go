@@ -14,6 +14,7 @@ import (
 	"qpipe/stdlib/metrics"
 	"qpipe/stdlib/observers"
 	"qpipe/stdlib/optimizers"
+	"qpipe/stdlib/tables"
 	"qpipe/stdlib/transforms"
 )
 
@@ -22,12 +23,18 @@ func Catalog() part.Catalog {
 	return slices.Concat(layerParts(), mapParts(), moduleParts(), modelParts(), part.Catalog{
 		part.DatasetPart("CIFAR10", "CIFAR-10, or other data in its binary layout: 32×32 RGB, ten classes.",
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
+		part.DatasetPart("CSV", "A table of numbers with a label in each row.",
+			tables.CSVDefaults(), tables.NewCSV),
 		part.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",
 			datasets.GlyphsDefaults(), datasets.NewGlyphs),
 		part.DatasetPart("ImageFolder", "Image files with a class each: a folder for each class, or a list. JPEG, PNG, WebP, BMP, and the first picture of GIF.",
 			datasets.ImageFolderDefaults(), datasets.NewImageFolder),
 		part.DatasetPart("MNIST", "MNIST or Fashion-MNIST, from IDX files: 28×28 grey, ten classes.",
 			datasets.MNISTDefaults(), datasets.NewMNIST),
+		part.DatasetPart("NPY", "NumPy arrays of images or vectors, and of their labels or masks, in files of their own.",
+			tables.NPYArgs{ArrayArgs: tables.ArrayDefaults()}, tables.NewNPY),
+		part.DatasetPart("NPZ", "The same in an archive, as numpy.savez and numpy.savez_compressed write it.",
+			tables.NPZArgs{ArrayArgs: tables.ArrayDefaults()}, tables.NewNPZ),
 
 		part.TransformPart("CenterCrop", "Cuts the middle out of the image.",
 			transforms.CenterCropArgs{}, transforms.NewCenterCrop),

@@ -185,17 +185,18 @@ func Listed(d Dataset, fsys func(root string) fs.FS) (together string, names []s
 	return "", nil, nil
 }
 
-// Peeker is a Dataset that knows more when its files are there: Peek describes it by the names of folders, and by no
-// more than can be read at once. qpipe validate asks it; data that is not there is no mistake then.
+// Peeker is a Dataset that knows more when its files are there: Peek describes it by the names of folders, the heads of
+// files, and no more than can be read at once. qpipe validate asks it; data that is not there is no mistake, unless nothing
+// can be said without it.
 type Peeker interface {
-	Peek(fsys func(root string) fs.FS) Spec
+	Peek(fsys func(root string) fs.FS) (Spec, error)
 }
 
 // Peeked describes a data set, by its files as well if it can.
 func Peeked(d Dataset, fsys func(root string) fs.FS) (s Spec, err error) {
 	defer Guard(&err, "Peek")
 	if p, ok := d.(Peeker); ok {
-		return p.Peek(fsys), nil
+		return p.Peek(fsys)
 	}
 	return Ask("Spec", d.Spec)
 }

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/part"
 	"qpipe/ops/tensor"
+	"qpipe/stdlib/datasets/subset"
 )
 
 // CIFAR10Args are the arguments of CIFAR10.
@@ -31,7 +32,7 @@ func (a CIFAR10Args) Validate() error {
 	if a.Root == "" {
 		return part.Bad("root", `is empty; name the folder with the binary files ("." is the pipeline's own)`)
 	}
-	if err := a.subset().validate(-1); err != nil {
+	if err := a.subset().Validate(-1); err != nil {
 		return err
 	}
 	for _, f := range a.Files {
@@ -39,11 +40,11 @@ func (a CIFAR10Args) Validate() error {
 			return part.Bad("files", "%q is not the name or pattern of a file", f)
 		}
 	}
-	return validNames(a.ClassNames, 10)
+	return subset.ValidNames(a.ClassNames, 10)
 }
 
-func (a CIFAR10Args) subset() subset {
-	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
+func (a CIFAR10Args) subset() subset.Subset {
+	return subset.Subset{Split: a.Split, Seed: a.Seed, Held: a.ValSamples, Offset: a.Offset, Most: a.MaxSamples}
 }
 
 // noFiles is an empty file system, used only to parse a pattern.
@@ -66,7 +67,7 @@ func NewCIFAR10(a CIFAR10Args) (part.Dataset, error) {
 // Spec implements part.Dataset. If the arguments do not determine the number of images, it is known only from the
 // files.
 func (c cifar10) Spec() part.Spec {
-	return classified(tensor.Shape{H: 32, W: 32, C: 3}, 10, namesOr(c.ClassNames, cifarNames()), c.subset().size(-1))
+	return classified(tensor.Shape{H: 32, W: 32, C: 3}, 10, namesOr(c.ClassNames, cifarNames()), c.subset().Size(-1))
 }
 
 // Files implements part.Dataset.
@@ -79,7 +80,7 @@ func (c cifar10) patterns() []string {
 	switch {
 	case c.Split == "test":
 		return []string{"test_batch.bin"}
-	case validation(c.Split) && c.ValSamples == 0:
+	case subset.Validation(c.Split) && c.ValSamples == 0:
 		return []string{"validation_batch.bin"}
 	}
 	return []string{"data_batch_*.bin"}
@@ -88,7 +89,7 @@ func (c cifar10) patterns() []string {
 // Shares implements part.Sharer.
 func (c cifar10) Shares(other part.Dataset) bool {
 	o, ok := other.(cifar10)
-	return ok && c.Root == o.Root && slices.Equal(c.patterns(), o.patterns()) && c.subset().shares(o.subset(), -1)
+	return ok && c.Root == o.Root && slices.Equal(c.patterns(), o.patterns()) && c.subset().Shares(o.subset(), -1)
 }
 
 const (
@@ -98,8 +99,8 @@ const (
 
 // HeldBytes implements part.Holder: the images, and which of them are in the set.
 func (c cifar10) HeldBytes() int64 {
-	n := c.subset().limit()
-	return int64(n)*cifarRecord + 8*int64(max(c.subset().size(-1), 0))
+	n := c.subset().Limit()
+	return int64(n)*cifarRecord + 8*int64(max(c.subset().Size(-1), 0))
 }
 
 // Open implements part.Dataset.
@@ -123,12 +124,12 @@ func (c cifar10) read(fsys fs.FS) (part.Samples, error) {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			if err := s.open(fsys, name, c.subset().limit()); err != nil {
+			if err := s.open(fsys, name, c.subset().Limit()); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return c.subset().of(s, len(s.labels))
+	return c.subset().Of(s, len(s.labels))
 }
 
 // planes is a data set of images that are stored plane by plane.

@@ -1,31 +1,11 @@
 package datasets
 
 import (
-	"slices"
 	"strings"
 
 	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
-
-// validNames checks the argument class_names of a data set of n classes; it may be empty.
-func validNames(names []string, n int) error {
-	if len(names) == 0 {
-		return nil
-	}
-	if len(names) != n {
-		return part.Bad("class_names", "%s for %s; give one for every label, label 0 first", part.Count(len(names), "name"), part.Count(n, "class"))
-	}
-	for i, name := range names {
-		if strings.TrimSpace(name) == "" {
-			return part.Bad("class_names", "the name of label %d is empty", i)
-		}
-		if slices.Contains(names[:i], name) {
-			return part.Bad("class_names", "%q is there twice", name)
-		}
-	}
-	return nil
-}
 
 // classified describes data of one image and one class, whose pixels become values from -1 to 1.
 func classified(image tensor.Shape, classes int, names []string, n int) part.Spec {

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/part"
 	"qpipe/ops/tensor"
+	"qpipe/stdlib/datasets/subset"
 )
 
 // GlyphsArgs are the arguments of Glyphs.
@@ -153,7 +154,7 @@ func (g glyphs) stream() uint64 {
 	switch {
 	case g.Split == "test":
 		return 1
-	case validation(g.Split):
+	case subset.Validation(g.Split):
 		return 2
 	}
 	return 0

@@ -9,6 +9,7 @@ import (
 	"qpipe/interp/part"
 	"qpipe/interp/picture"
 	"qpipe/ops/tensor"
+	"qpipe/stdlib/datasets/subset"
 )
 
 // ImageFolderArgs are the arguments of ImageFolder.
@@ -43,25 +44,25 @@ func (a ImageFolderArgs) Validate() error {
 	case a.List != "" && !fs.ValidPath(path.Clean(a.List)):
 		return part.Bad("list", "%q is not the name of a file in the root", a.List)
 	}
-	if err := a.subset().validate(-1); err != nil {
+	if err := a.subset().Validate(-1); err != nil {
 		return err
 	}
 	if len(a.ClassNames) == 0 {
 		return nil
 	}
-	return validNames(a.ClassNames, len(a.ClassNames))
+	return subset.ValidNames(a.ClassNames, len(a.ClassNames))
 }
 
-func (a ImageFolderArgs) subset() subset {
-	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
+func (a ImageFolderArgs) subset() subset.Subset {
+	return subset.Subset{Split: a.Split, Seed: a.Seed, Held: a.ValSamples, Offset: a.Offset, Most: a.MaxSamples}
 }
 
 // source is the split whose files the images come from.
 func (a ImageFolderArgs) source() string {
 	switch {
-	case validation(a.Split) && a.ValSamples > 0:
+	case subset.Validation(a.Split) && a.ValSamples > 0:
 		return "train"
-	case validation(a.Split):
+	case subset.Validation(a.Split):
 		return "validation"
 	}
 	return a.Split
@@ -80,7 +81,7 @@ func NewImageFolder(a ImageFolderArgs) (part.Dataset, error) {
 
 // Spec implements part.Dataset. The classes are known if they are written.
 func (f imageFolder) Spec() part.Spec {
-	return f.spec(f.ClassNames, len(f.ClassNames), f.subset().size(-1))
+	return f.spec(f.ClassNames, len(f.ClassNames), f.subset().Size(-1))
 }
 
 func (f imageFolder) spec(names []string, classes, n int) part.Spec {
@@ -91,15 +92,15 @@ func (f imageFolder) spec(names []string, classes, n int) part.Spec {
 }
 
 // Peek implements part.Peeker: the names of folders are those of classes.
-func (f imageFolder) Peek(fsys func(root string) fs.FS) part.Spec {
+func (f imageFolder) Peek(fsys func(root string) fs.FS) (part.Spec, error) {
 	s := f.Spec()
 	if len(f.ClassNames) > 0 || f.List != "" {
-		return s
+		return s, nil
 	}
 	if l, err := f.layout(fsys(f.Root)); err == nil && len(l.classes) > 0 {
-		return f.spec(l.classes, len(l.classes), s.Len)
+		return f.spec(l.classes, len(l.classes), s.Len), nil
 	}
-	return s
+	return s, nil
 }
 
 // Files implements part.Dataset: there are too many for patterns, see Listed.
@@ -128,7 +129,7 @@ func (f imageFolder) in(err error) error { return fmt.Errorf("in %s: %w", f.Root
 // Shares implements part.Sharer.
 func (f imageFolder) Shares(other part.Dataset) bool {
 	o, ok := other.(imageFolder)
-	return ok && f.Root == o.Root && f.List == o.List && f.source() == o.source() && f.subset().shares(o.subset(), -1)
+	return ok && f.Root == o.Root && f.List == o.List && f.source() == o.source() && f.subset().Shares(o.subset(), -1)
 }
 
 // Open implements part.Dataset.
@@ -144,7 +145,7 @@ func (f imageFolder) Open(fsys func(root string) fs.FS) (part.Samples, error) {
 			return nil, f.in(fmt.Errorf("none of %s can be read; the first: %s", part.Count(len(s.skipped), "file"), s.skipped[0]))
 		}
 	}
-	s.order, err = f.subset().choose(len(s.files))
+	s.order, err = f.subset().Choose(len(s.files))
 	if err != nil {
 		return nil, f.in(err)
 	}

@@ -233,7 +233,7 @@ func TestImageFolderListed(t *testing.T) {
 		if _, names, err := part.Listed(set, in); err != nil || strings.Join(names, " ") != want {
 			t.Errorf("%q, %v; want %q", names, err, want)
 		}
-		if s := set.(part.Peeker).Peek(in); list == "" && s.Targets[0].Classes != 3 || list != "" && s.Targets[0].Classes != -1 {
+		if s, err := part.Peeked(set, in); err != nil || list == "" && s.Targets[0].Classes != 3 || list != "" && s.Targets[0].Classes != -1 {
 			t.Errorf("peeking tells %v", s.Targets[0])
 		}
 	}

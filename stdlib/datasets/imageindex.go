@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"qpipe/interp/part"
+	"qpipe/stdlib/datasets/subset"
 )
 
 // imageIndex lists the files of a split with their labels.
@@ -128,25 +128,13 @@ func (f imageFolder) listed(in fs.FS) (*imageIndex, error) {
 	if err := rows.read(file); err != nil {
 		return nil, part.Bad("list", "%s: %w", f.List, err)
 	}
-	x := &imageIndex{files: rows.files, names: f.ClassNames}
+	x := &imageIndex{files: rows.files}
 	if len(x.files) == 0 {
 		return nil, part.Bad("list", "%s has no row of the split %s", f.List, f.source())
 	}
-	number := rows.numbers()
-	if len(x.names) == 0 && number == 0 {
-		x.names = slices.Sorted(slices.Values(rows.all))
-		x.names = slices.Compact(x.names)
-	}
-	x.classes = max(len(x.names), number)
-	for i, label := range rows.labels {
-		n := slices.Index(x.names, label)
-		if len(x.names) == 0 {
-			n, _ = strconv.Atoi(label)
-		}
-		if n < 0 {
-			return nil, part.Bad("class_names", "the label %q of %s is none of them", label, rows.files[i])
-		}
-		x.labels = append(x.labels, int32(n))
+	bad := -1
+	if x.labels, x.classes, x.names, bad = subset.Labels(rows.labels, rows.all, f.ClassNames); bad >= 0 {
+		return nil, part.Bad("class_names", "the label %q of %s is none of them", rows.labels[bad], rows.files[bad])
 	}
 	return x, nil
 }
@@ -203,18 +191,5 @@ func (l *imageList) read(r io.Reader) error {
 }
 
 func sameSplit(written, source string) bool {
-	return written == source || validation(written) && source == "validation"
-}
-
-// numbers returns how many classes there are if all labels are numbers from 0 on, as labels are, else 0.
-func (l *imageList) numbers() int {
-	most := 0
-	for _, label := range l.all {
-		n, err := strconv.Atoi(label)
-		if err != nil || n < 0 || n >= 1<<20 || strconv.Itoa(n) != label {
-			return 0
-		}
-		most = max(most, n+1)
-	}
-	return most
+	return written == source || subset.Validation(written) && source == "validation"
 }

@@ -7,6 +7,7 @@ import (
 
 	"qpipe/interp/part"
 	"qpipe/ops/tensor"
+	"qpipe/stdlib/datasets/subset"
 )
 
 // MNISTArgs are the arguments of MNIST.
@@ -28,17 +29,17 @@ func (a MNISTArgs) Validate() error {
 	if a.Root == "" {
 		return part.Bad("root", `is empty; name the folder with the IDX files ("." is the pipeline's own)`)
 	}
-	if validation(a.Split) && a.ValSamples == 0 {
+	if subset.Validation(a.Split) && a.ValSamples == 0 {
 		return part.Bad("split", "MNIST has no validation images of its own; say with val_samples how many of the training images are held out, here and in the training data")
 	}
-	if err := a.subset().validate(a.count()); err != nil {
+	if err := a.subset().Validate(a.count()); err != nil {
 		return err
 	}
-	return validNames(a.ClassNames, 10)
+	return subset.ValidNames(a.ClassNames, 10)
 }
 
-func (a MNISTArgs) subset() subset {
-	return subset{split: a.Split, seed: a.Seed, held: a.ValSamples, offset: a.Offset, most: a.MaxSamples}
+func (a MNISTArgs) subset() subset.Subset {
+	return subset.Subset{Split: a.Split, Seed: a.Seed, Held: a.ValSamples, Offset: a.Offset, Most: a.MaxSamples}
 }
 
 // count is the number of images in MNIST's own files of the split.
@@ -72,7 +73,7 @@ func (m mnist) names() (images, labels string) {
 
 // Spec implements part.Dataset.
 func (m mnist) Spec() part.Spec {
-	return classified(tensor.Shape{H: 28, W: 28, C: 1}, 10, namesOr(m.ClassNames, digitNames()), m.subset().size(m.count()))
+	return classified(tensor.Shape{H: 28, W: 28, C: 1}, 10, namesOr(m.ClassNames, digitNames()), m.subset().Size(m.count()))
 }
 
 // Files implements part.Dataset.
@@ -84,16 +85,16 @@ func (m mnist) Files() (string, []string) {
 // Shares implements part.Sharer.
 func (m mnist) Shares(other part.Dataset) bool {
 	o, ok := other.(mnist)
-	return ok && m.Root == o.Root && m.count() == o.count() && m.subset().shares(o.subset(), m.count())
+	return ok && m.Root == o.Root && m.count() == o.count() && m.subset().Shares(o.subset(), m.count())
 }
 
 // HeldBytes implements part.Holder: the images, and which of them are in the set.
 func (m mnist) HeldBytes() int64 {
-	n := m.subset().limit()
+	n := m.subset().Limit()
 	if m.MaxSamples == 0 {
 		n = m.count()
 	}
-	return int64(n)*(28*28+1) + 8*int64(m.subset().size(m.count()))
+	return int64(n)*(28*28+1) + 8*int64(m.subset().Size(m.count()))
 }
 
 // Open implements part.Dataset.
@@ -109,18 +110,18 @@ const whereMNIST = "the four files of MNIST are at https://github.com/cvdfoundat
 
 func (m mnist) read(fsys fs.FS) (part.Samples, error) {
 	imageName, labelName := m.names()
-	images, err := readIDX(fsys, imageName, idxImages, m.subset().limit())
+	images, err := readIDX(fsys, imageName, idxImages, m.subset().Limit())
 	if err != nil {
 		return nil, wayOut(err)
 	}
-	labels, err := readIDX(fsys, labelName, idxLabels, m.subset().limit())
+	labels, err := readIDX(fsys, labelName, idxLabels, m.subset().Limit())
 	if err != nil {
 		return nil, wayOut(err)
 	}
 	if err := m.fits(images, labels); err != nil {
 		return nil, err
 	}
-	return m.subset().of(&grey{h: 28, w: 28, pix: images.data, labels: labels.data}, images.dims[0])
+	return m.subset().Of(&grey{h: 28, w: 28, pix: images.data, labels: labels.data}, images.dims[0])
 }
 
 // fits checks that the two files fit each other and what Spec announced.
@@ -132,11 +133,11 @@ func (m mnist) fits(images, labels *idx) error {
 		return fmt.Errorf("%s has %s, but %s has %s; the two do not belong together", images.name, part.Count(n, "image"), labels.name, part.Count(k, "label"))
 	}
 	s := m.subset()
-	from, to, err := s.bounds(images.dims[0])
+	from, to, err := s.Bounds(images.dims[0])
 	if err != nil {
 		return fmt.Errorf("%s: %w", images.name, err)
 	}
-	if n, want := to-from, s.size(m.count()); n != want {
+	if n, want := to-from, s.Size(m.count()); n != want {
 		return part.Bad("max_samples", "%s has %s, but this split of MNIST has %d; for other data in the same format set max_samples = %d", images.name, part.Count(images.dims[0], "image"), m.count(), n)
 	}
 	for i, l := range labels.data {
