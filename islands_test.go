@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
 	"qpipe/interp/runs"
+	"qpipe/lang/diag"
 	"qpipe/stdlib"
 )
 
@@ -126,5 +128,38 @@ func islandsOfRun(t *testing.T, dir string) {
 	}
 	if i := slices.IndexFunc(d.Layers, func(l artifact.Layer) bool { return l.Name == "fine.conv" }); d.Layers[i].Params != 8*8+8 {
 		t.Errorf("a float island has %d parameters", d.Layers[i].Params)
+	}
+}
+
+// TestTooManyProducts: a layer with more products than int32 holds is named where it is written, with the way out, whatever the
+// codes of what it reads; one with fewer is computed with integers.
+func TestTooManyProducts(t *testing.T) {
+	for channels, want := range map[int]int{51: 0, 84: 1} { // of 28×28 pixels: 39,984 and 65,856
+		for _, scheme := range []string{"symmetric", "affine"} {
+			text := effectPipeline(slots{"activation": "scheme = \"" + scheme + "\"", "override": "override \"fc\" {\nactivation { dtype = \"float32\" }\n}", "model": fmt.Sprintf(`model "Network" "net" {
+layer "Conv2d" "wide" {
+out_channels = %d
+kernel_size = 1
+}
+layer "Linear" "fc" { out_features = 10 }
+}`, channels)})
+			list, _ := validated(t, text)
+			before, _, _ := strings.Cut(text, `layer "Linear"`)
+			var said diag.List
+			for _, d := range list {
+				if d.Rule == "float-islands" {
+					said = append(said, d)
+				}
+			}
+			if len(said) != want {
+				t.Fatalf("%d channels, %s: %v", channels, scheme, list)
+			}
+			for _, d := range said {
+				if !strings.Contains(d.Detail, "fc (an output is a sum of 65856 products") || !strings.Contains(d.Detail, "behind a pool or a stride") ||
+					len(d.Related) != 1 || d.Related[0].Message != "the first is this layer" || d.Related[0].Range.Start.Byte != len(before) {
+					t.Errorf("%s: %+v", scheme, d)
+				}
+			}
+		}
 	}
 }

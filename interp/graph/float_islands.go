@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qpipe/lang/diag"
+	"qpipe/lang/program"
 )
 
 func floatIslands() Rule {
@@ -55,6 +56,12 @@ func (s *Stage) islands() *diag.Diagnostic {
 	}
 	if by := s.dtypeOf(names[0]); !by.Empty() {
 		d.Related = []diag.Related{{Message: "the first is configured here", Range: by}}
+	}
+	if s.Before.TooWide(names[0]) {
+		d.Detail += " A layer that reads less, behind a pool or a stride, has fewer products."
+		if at := s.Stage.Model.Origin.At(program.LayerPath(names[0])); !at.Empty() {
+			d.Related = []diag.Related{{Message: "the first is this layer", Range: at}}
+		}
 	}
 	return d
 }

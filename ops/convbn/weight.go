@@ -93,8 +93,9 @@ func (n *Node) encode(c *codes, sx float32) {
 	}
 }
 
-// maxBias bounds the bias's integer, so that it and an accumulator fit into int32.
-const maxBias = 1 << 30
+// maxBias bounds the integer of a bias, so that it fits into int32 beside a sum of k products, of weights up to 127 in size and
+// codes up to 255 from their zero point.
+func maxBias(k int) int32 { return int32(min(1<<30, math.MaxInt32-127*255*int64(k))) }
 
 // encodeChannel quantizes channel o's weights: as training does or, with absorb, as
 // after the absorption of BN. Where nothing but the bias is left to follow the
@@ -113,8 +114,9 @@ func (n *Node) encodeChannel(set *kernel.Set, c *codes, o int, sx float32, absor
 	}
 	if (absorb || n.BN == nil) && (n.Bias || n.BN != nil) && sx > 0 {
 		b := n.shift(o, absorb)
-		s = fitBias(s, b, sx)
-		c.Bias[o] = biasCode(b, sx, s)
+		most := maxBias(min(k, kernel.MaxProducts))
+		s = fitBias(s, b, sx, most)
+		c.Bias[o] = biasCode(b, sx, s, most)
 	}
 	c.Scale[o] = s
 	set.EncodeWeights(w, f, n.Weight.Params(s, 0), c.Codes[o*k:(o+1)*k], c.Values[o*k:(o+1)*k], c.mask(o, k))
@@ -126,16 +128,16 @@ const minScale = 1.0 / (1 << 50) / (1 << 50)
 // fitBias raises a weight scale so far that the bias fits on the accumulator's
 // grid. That is needed only where the weights are next to nothing beside the bias:
 // a channel whose γ is zero must still compute β.
-func fitBias(s, bias, sx float32) float32 {
-	least := float32(math.Abs(float64(bias)) / (float64(sx) * maxBias))
+func fitBias(s, bias, sx float32, most int32) float32 {
+	least := float32(math.Abs(float64(bias)) / (float64(sx) * float64(most)))
 	return max(s, least, minScale)
 }
 
-// biasCode is the bias on the accumulator's grid sx·sw.
-func biasCode(bias, sx, sw float32) int32 {
+// biasCode is the bias on the accumulator's grid sx·sw, at most most in size.
+func biasCode(bias, sx, sw float32, most int32) int32 {
 	q := math.RoundToEven(float64(bias) / float64(sx*sw))
-	if !(q > -maxBias) {
-		return -maxBias
+	if !(q > float64(-most)) {
+		return -most
 	}
-	return int32(min(q, maxBias))
+	return int32(min(q, float64(most)))
 }

@@ -381,6 +381,52 @@ func TestTooManyProducts(t *testing.T) {
 	sameCodes(t, "too many products", qat, int8, x, 2)
 }
 
+// TestBiasBesideProducts: a sum of up to 65,792 products and the bias beside it fit into int32, also of codes that are 255 from
+// their zero point, weights that are all at their limit, and a bias as large as its grid allows.
+func TestBiasBesideProducts(t *testing.T) {
+	for _, side := range []int{181, 183, 200, 256} { // 33,155 lies between the first two
+		for _, scheme := range []quant.Scheme{quant.Symmetric, quant.Affine} {
+			b := nn.NewBuilder(tensor.Shape{H: side, W: side, C: 1})
+			g, err := b.Graph(b.Linear("fc", b.MaxPool("pool", b.Input(), op.PoolArgs{Kernel: [2]int{1, 1}}), 2, true))
+			must(t, err)
+			g.Init(1)
+			const x, w = 1, 0.01
+			k := float64(side * side)
+			bias := 0.99 * (1 << 30) * x * w / 127 / 255
+			for _, p := range g.Params() {
+				soil(p.Data, w)
+				if p.Name == "fc.bias" {
+					p.Data[0], p.Data[1] = float32(bias), float32(-bias)
+				}
+			}
+			g.SetQConfig(func(m nn.Module) nn.QConfig {
+				q := nn.QConfig{Weight: weight8()}
+				if m.Name != "fc" {
+					q.Activation = nn.Quant{Spec: quant.Spec{DType: quant.Int8, Scheme: scheme}, Observer: minMax{1}}
+				}
+				return q
+			})
+			must(t, g.Prepare(nn.Calibration, nn.WithBN))
+			in := slices.Repeat([]float32{x}, side*side)
+			compile(t, g, 1, false).Forward(in, 1, Calibrate)
+			must(t, g.Prepare(nn.QAT, nn.WithBN))
+			int8, err := g.Convert()
+			must(t, err)
+			if is := int8.Islands(); len(is) > 0 {
+				t.Fatalf("%d products: the islands are %v", side*side, is)
+			}
+			for _, form := range []*nn.Graph{g, int8} {
+				y := compile(t, form, 1, false).Forward(in, 1, Eval)
+				for o, sign := range []float64{1, -1} {
+					if want := k*x*w + sign*bias; math.Abs(float64(y[o])-want) > 0.06*(k*x*w+bias) {
+						t.Errorf("%d products, scheme %d, %s: output %d is %g, want %g", side*side, scheme, form.Form(), o, y[o], want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestSeveralInputsAndOutputs: a network with two inputs and two outputs, one of which is read on inside, is what two calls of
 // one network are; the gradients of the outputs add up, and its structure is read back.
 func TestSeveralInputsAndOutputs(t *testing.T) {

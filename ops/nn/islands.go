@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 )
@@ -41,12 +42,25 @@ func (g *Graph) Islands() []Island {
 func (g *Graph) FloatMACs() (sum int64) {
 	for _, n := range g.nodes {
 		c := conv(n)
-		integers := c != nil && c.Weight.Quantized() && c.Geom.K() <= kernel.MaxProducts && !g.real(g.nodes[n.In[0]])
+		integers := c != nil && c.Weight.Quantized() && !tooWide(c) && !g.real(g.nodes[n.In[0]])
 		if g.island(n) != "" && !integers {
 			sum += n.MACs()
 		}
 	}
 	return sum
+}
+
+// tooWide reports whether an output is a sum of more products than int32 is sure to hold.
+func tooWide(c *convbn.Node) bool { return c.Geom.K() > kernel.MaxProducts }
+
+// TooWide reports whether a node is an island because its outputs are sums of too many products.
+func (g *Graph) TooWide(node string) bool {
+	i := g.Place(node)
+	if i < 0 {
+		return false
+	}
+	c := conv(g.nodes[i])
+	return c != nil && c.Weight.Quantized() && tooWide(c)
 }
 
 // dequantized tells of every node whether values reach it through DeQuantStubs only, and no QuantStub; a DeQuantStub itself counts.
@@ -88,7 +102,7 @@ func (g *Graph) island(n *node) string {
 		return fmt.Sprintf("%s has no int8 form", n.Kind.Name)
 	case c != nil && !c.Weight.Quantized():
 		return "its weight is float32"
-	case c != nil && c.Geom.K() > kernel.MaxProducts:
+	case c != nil && tooWide(c):
 		return fmt.Sprintf("an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
 	case n.Kind.Floats:
 		return ""
