@@ -77,19 +77,9 @@ func (r *scaleRunner) Forward(n int, st grid.Step) grid.Value {
 	return r.Complete(&r.out, st, &r.node.Quant, w)
 }
 
-// plain is the operand's elements as float32, codes less their zero point.
-func (r *scaleRunner) plain(e0, e1, worker int) []float32 {
-	if !r.x.OnGrid {
-		return r.x.Data[e0:e1]
-	}
-	x := r.Block[worker].F32[:e1-e0]
-	r.Set.Values(r.x.Codes[e0:e1], r.x.Format.Zero, 1, x)
-	return x
-}
-
 func (r *scaleRunner) fill(i, worker int, codes bool, mask []uint8) {
 	e0, e1 := r.out.Elements(i)
-	if x := r.plain(e0, e1, worker); codes {
+	if x := r.Floats(r.x, e0, e1, worker); codes {
 		r.codes(r.Set, x, r.out.Codes[e0:e1], mask)
 	} else {
 		r.values(r.Set, x, r.out.Dst[e0:e1])
@@ -116,7 +106,7 @@ func (r *scaleRunner) Backward(int) {
 func (r *scaleRunner) sumChunk(i, worker int) {
 	e0, e1 := r.out.Elements(i)
 	sum, prod := r.Partial(i, r.body.channels)
-	r.Set.GateSums(r.Grad[e0:e1], r.out.Gate(e0, e1), r.plain(e0, e1, worker), nil, sum, prod)
+	r.Set.GateSums(r.Grad[e0:e1], r.out.Gate(e0, e1), r.Floats(r.x, e0, e1, worker), nil, sum, prod)
 }
 
 func (r *scaleRunner) backChunk(i, _ int) {

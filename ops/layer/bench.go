@@ -74,6 +74,17 @@ type Operand struct {
 	Shared bool // others read it, too, or it is an output: its gradient may have a part already
 }
 
+// Floats is the elements e0 to e1 of an operand as float32: values, or codes less their zero point, of which one is
+// the operand's Unit. Those of codes lie in the worker's block.
+func (b *Bench) Floats(x *Operand, e0, e1, worker int) []float32 {
+	if !x.OnGrid {
+		return x.Data[e0:e1]
+	}
+	d := b.Block[worker].F32[:e1-e0]
+	b.Set.Values(x.Codes[e0:e1], x.Format.Zero, 1, d)
+	return d
+}
+
 // Room is what running a node needs besides its output, in elements for a whole batch.
 type Room struct {
 	Kept, Back     int         // float32 from the forward to the backward pass, and during the latter

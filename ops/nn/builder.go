@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"qpipe/ops/arith"
-
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"

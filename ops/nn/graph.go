@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"qpipe/ops/arith"
-
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"

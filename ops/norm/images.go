@@ -47,7 +47,7 @@ func (r *imagesRunner) fill(i, worker int, _ bool, _ []uint8) {
 		image := e0 / size
 		e1 := min(end, (image+1)*size)
 		y := r.out.Dst[e0:e1]
-		r.normalize(image, r.plain(e0, e1, worker), y)
+		r.normalize(image, r.Floats(r.x, e0, e1, worker), y)
 		r.weigh(image, e0, e1, y)
 		e0 = e1
 	}
@@ -83,7 +83,7 @@ func (r *imagesRunner) weighChunk(i, worker int) {
 	v := r.Block[worker].F32[:to-from]
 	for image := range r.n {
 		at := image * size
-		r.normalize(image, r.plain(at+from, at+to, worker), v)
+		r.normalize(image, r.Floats(r.x, at+from, at+to, worker), v)
 		g := r.Grad[at+from : at+to]
 		for k, e := range g {
 			dw[k] += float32(e * v[k])
@@ -97,7 +97,7 @@ func (r *imagesRunner) weighChunk(i, worker int) {
 func (r *imagesRunner) backChunk(i, worker int) {
 	_, e0, e1 := r.chunk(i)
 	sum, prod := r.part(i)
-	r.Set.GateSums(r.Grad[e0:e1], nil, r.plain(e0, e1, worker), nil, sum, prod)
+	r.Set.GateSums(r.Grad[e0:e1], nil, r.Floats(r.x, e0, e1, worker), nil, sum, prod)
 }
 
 // backFold finds what the gradient of an image's elements is computed with.
@@ -148,7 +148,7 @@ func (r *imagesRunner) giveChunk(i, worker int) {
 	image, e0, e1 := r.chunk(i)
 	g, c := r.Grad[e0:e1], image*r.shape.C
 	end := c + r.shape.C
-	r.Set.GateAffine(g, nil, r.plain(e0, e1, worker), g, r.slope[c:end], r.by[c:end], r.offset[c:end])
+	r.Set.GateAffine(g, nil, r.Floats(r.x, e0, e1, worker), g, r.slope[c:end], r.by[c:end], r.offset[c:end])
 	r.Set.Gate(g, nil, r.dx.Data[e0:e1], r.dx.Add)
 }
 
@@ -169,7 +169,7 @@ func (r *images8) Run(p layer.Piece) {
 	w := r.shape.W * r.shape.C
 	for row := p.R0; row < p.R1; row++ {
 		image, e0, e1 := row/r.shape.H, row*w, (row+1)*w
-		v := r.plain(e0, e1, p.Worker)
+		v := r.Floats(r.x, e0, e1, p.Worker)
 		r.normalize(image, v, v)
 		r.weigh(image, e0, e1, v)
 		write(r.Bench, v, e0)

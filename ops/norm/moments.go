@@ -61,18 +61,6 @@ func (r *images) measure(n int) {
 	r.Workers.Run(n, r.foldTask)
 }
 
-// plain returns the elements e0 to e1 of the operand, codes less their zero point.
-func (r *images) plain(e0, e1, worker int) []float32 { return plain(r.Bench, r.x, e0, e1, worker) }
-
-func plain(b *layer.Bench, x *layer.Operand, e0, e1, worker int) []float32 {
-	if !x.OnGrid {
-		return x.Data[e0:e1]
-	}
-	d := b.Block[worker].F32[:e1-e0]
-	b.Set.Values(x.Codes[e0:e1], x.Format.Zero, 1, d)
-	return d
-}
-
 // chunk is the image of task i, and its elements.
 func (r *images) chunk(i int) (image, e0, e1 int) {
 	image = i / r.cut.N
@@ -103,7 +91,7 @@ func (r *images) sumChunk(i, worker int) {
 	sum, sq := r.part(i)
 	f, c := r.Block[worker].F32, r.shape.C
 	ends := f[e1-e0:][:2*c]
-	r.Set.ChannelStats(r.plain(e0, e1, worker), sum, sq, ends[:c], ends[c:])
+	r.Set.ChannelStats(r.Floats(r.x, e0, e1, worker), sum, sq, ends[:c], ends[c:])
 }
 
 // foldImage makes of the sums of an image what its elements are computed with.

@@ -64,7 +64,7 @@ func (r *pixelsRunner) Forward(n int, st grid.Step) grid.Value {
 
 func (r *pixelsRunner) fill(i, worker int, _ bool, _ []uint8) {
 	e0, e1 := r.out.Elements(i)
-	r.normalize(plain(r.Bench, r.x, e0, e1, worker), r.out.Dst[e0:e1])
+	r.normalize(r.Floats(r.x, e0, e1, worker), r.out.Dst[e0:e1])
 }
 
 // Backward implements layer.Runner.
@@ -82,7 +82,7 @@ func (r *pixelsRunner) Backward(int) {
 
 func (r *pixelsRunner) backChunk(i, worker int) {
 	e0, e1 := r.out.Elements(i)
-	g, d, unit := r.Gate(&r.out, i), plain(r.Bench, r.x, e0, e1, worker), float64(r.x.Unit())
+	g, d, unit := r.Gate(&r.out, i), r.Floats(r.x, e0, e1, worker), float64(r.x.Unit())
 	dw, db := r.Partial(i, r.c)
 	w, _ := r.body.factors()
 	for at := 0; at < len(g); at += r.c {
@@ -125,7 +125,7 @@ func (r *pixels8) Begin(int) {}
 // Run implements layer.Integer.
 func (r *pixels8) Run(p layer.Piece) {
 	for at := p.R0 * r.width; at < p.R1*r.width; at += r.width {
-		v := plain(r.Bench, r.x, at, at+r.width, p.Worker)
+		v := r.Floats(r.x, at, at+r.width, p.Worker)
 		r.normalize(v, v)
 		write(r.Bench, v, at)
 	}
