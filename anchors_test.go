@@ -303,7 +303,7 @@ func longShared(t *testing.T) string {
 func run(t *testing.T, args ...string) int {
 	t.Helper()
 	var out, errs strings.Builder
-	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: os.Environ()}
+	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: environ()}
 	code := cli.Main(args, s, stdlib.Catalog())
 	t.Logf("qpipe %s\n%s%s", strings.Join(args, " "), &out, &errs)
 	return code

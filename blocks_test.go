@@ -69,7 +69,7 @@ func (b stackProgram) do(text string, code int, args ...string) string {
 		}
 	}
 	var out bytes.Buffer
-	if got := cli.Main(args, cli.Streams{Out: &out, Err: &out}, append(stdlib.Catalog(), stack...)); got != code {
+	if got := cli.Main(args, cli.Streams{Out: &out, Err: &out, Environ: environ()}, append(stdlib.Catalog(), stack...)); got != code {
 		b.t.Fatalf("%v: exit code %d, want %d\n%s", args, got, code, &out)
 	}
 	return out.String()

@@ -508,7 +508,7 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 	file := filepath.Join(t.TempDir(), "effect.hcl")
 	must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 	var stdout, stderr bytes.Buffer
-	streams := cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr, Environ: os.Environ()}
+	streams := cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr, Environ: environ()}
 	code := cli.Main([]string{"run", "-out", out, "-stage", until, file}, streams, stdlib.Catalog())
 	m, err := runs.ReadManifest(out)
 	if code != 0 || err != nil || m == nil {

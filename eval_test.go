@@ -43,7 +43,7 @@ func evalJSON(t *testing.T, args ...string) (doc struct {
 ) {
 	t.Helper()
 	var out, errs strings.Builder
-	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: os.Environ()}
+	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: environ()}
 	if code := cli.Main(append([]string{"eval", "-json"}, args...), s, stdlib.Catalog()); code != 0 {
 		t.Fatalf("qpipe eval %s: exit code %d\n%s%s", strings.Join(args, " "), code, &out, &errs)
 	}

@@ -48,7 +48,7 @@ func TestRunsAtTheirExtremes(t *testing.T) {
 				dir := t.TempDir()
 				must(t, os.WriteFile(filepath.Join(dir, "x.hcl"), []byte(effectPipeline(s)), 0o600))
 				var out bytes.Buffer
-				streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: os.Environ(), Memory: func() int64 { return most }}
+				streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: environ(), Memory: func() int64 { return most }}
 				if cli.Main([]string{"validate", filepath.Join(dir, "x.hcl")}, streams, stdlib.Catalog()) != 0 {
 					continue
 				}

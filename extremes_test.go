@@ -82,7 +82,7 @@ func TestCheckpointsAtTheirExtremes(t *testing.T) {
 	must(t, os.WriteFile(file, []byte(effectPipeline(slots{"callback": `callback "ExponentialMovingAverage" { decay = 0.9 }`})), 0o600))
 	command := func(args ...string) (int, string) {
 		var out bytes.Buffer
-		code := cli.Main(append(args, file), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: os.Environ()}, stdlib.Catalog())
+		code := cli.Main(append(args, file), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: environ()}, stdlib.Catalog())
 		return code, out.String()
 	}
 	if code, said := command("run", "-out", run, "-stage", "float"); code != 0 {
@@ -158,7 +158,7 @@ func TestNumbersAtTheirExtremes(t *testing.T) {
 				file := filepath.Join(dir, "x.hcl")
 				must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 				var out bytes.Buffer
-				streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: os.Environ(), Memory: func() int64 { return 1 << 30 }}
+				streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: environ(), Memory: func() int64 { return 1 << 30 }}
 				began := time.Now()
 				code := cli.Main([]string{"plan", "-out", filepath.Join(dir, "run"), file}, streams, stdlib.Catalog())
 				if took := time.Since(began); code > 1 || trace.MatchString(out.String()) || took > 10*time.Second {

@@ -25,7 +25,7 @@ func TestNetworksOnPages(t *testing.T) {
 	}
 	for _, call := range calls {
 		var out, errs bytes.Buffer
-		code := cli.Main(append(strings.Fields(call[1]), file), cli.Streams{Out: &out, Err: &errs}, stdlib.Catalog())
+		code := cli.Main(append(strings.Fields(call[1]), file), cli.Streams{Out: &out, Err: &errs, Environ: environ()}, stdlib.Catalog())
 		if code != 0 || out.String() != call[2] {
 			t.Errorf("qpipe %s: exit code %d, %s, and prints\n%s", call[1], code, &errs, &out)
 		}

@@ -44,7 +44,7 @@ func verb(t *testing.T, file, text string, args ...string) (string, int) {
 	t.Helper()
 	must(t, os.WriteFile(file, []byte(text), 0o600))
 	var out bytes.Buffer
-	code := cli.Main(append(args, file), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: os.Environ()}, stdlib.Catalog())
+	code := cli.Main(append(args, file), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Environ: environ()}, stdlib.Catalog())
 	return out.String(), code
 }
 

@@ -75,7 +75,7 @@ func TestFloatIslands(t *testing.T) {
 			file := filepath.Join(dir, "p.hcl")
 			must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 			var said bytes.Buffer
-			cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+			cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 			text := strings.Join(strings.Fields(said.String()), " ")
 			for _, want := range []string{
 				"runs: down.conv1.conv (its output is float32), down.conv2.conv (its operand down.conv1.conv is float32). If",

@@ -93,7 +93,7 @@ func TestLayersAreInputs(t *testing.T) {
 		file := filepath.Join(dir, "p.hcl")
 		must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 		var said bytes.Buffer
-		cli.Main([]string{verb, "-out", out, "-stage", "float", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		cli.Main([]string{verb, "-out", out, "-stage", "float", file}, cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 		return said.String()
 	}
 	net := func(arg, from string) string {
@@ -184,7 +184,7 @@ percentile = 99
 	}
 	say := func(args ...string) string {
 		var said bytes.Buffer
-		cli.Main(append(args, pipeline), cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		cli.Main(append(args, pipeline), cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 		return said.String()
 	}
 	write("int4")
@@ -250,7 +250,7 @@ layer "Linear" "fc" { out_features = 10 }
 		file := filepath.Join(t.TempDir(), "p.hcl")
 		must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 		var said bytes.Buffer
-		cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 		if !regexp.MustCompile(`(?m)^ +i\.f +` + want).MatchString(said.String()) {
 			t.Errorf("%q: %s", override, said.String())
 		}

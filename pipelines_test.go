@@ -26,7 +26,7 @@ func TestPipelines(t *testing.T) {
 	for _, file := range append(files, tests...) {
 		t.Run(file, func(t *testing.T) {
 			var out, errs strings.Builder
-			s := cli.Streams{Out: &out, Err: &errs, Environ: []string{"QPIPE_VAR_data_dir=nowhere"}}
+			s := cli.Streams{Out: &out, Err: &errs, Environ: append(environ(), "QPIPE_VAR_data_dir=nowhere")}
 			if code := cli.Main([]string{"fmt", "-check", "-diff", file}, s, stdlib.Catalog()); code != 0 {
 				t.Errorf("qpipe fmt -check: exit code %d\n%s%s", code, &out, &errs)
 			}
@@ -57,7 +57,7 @@ func TestMutations(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out, errs strings.Builder
-			s := cli.Streams{Out: &out, Err: &errs, Environ: []string{"QPIPE_VAR_data_dir=nowhere"}}
+			s := cli.Streams{Out: &out, Err: &errs, Environ: append(environ(), "QPIPE_VAR_data_dir=nowhere")}
 			code := cli.Main([]string{"validate", broken}, s, stdlib.Catalog())
 			codes[code]++
 			if code > 1 || strings.Contains(errs.String(), "QP9") || code == 1 && !strings.Contains(errs.String(), broken+":") {

@@ -42,7 +42,7 @@ layer "Linear" "fc" { out_features = 10 }
 		file := filepath.Join(t.TempDir(), "p.hcl")
 		must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 		var said bytes.Buffer
-		cli.Main([]string{"validate", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+		cli.Main([]string{"validate", file}, cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 		text := strings.Join(strings.Fields(said.String()), " ")
 		if c.says == "" && (strings.Contains(text, grid) || strings.Contains(text, mean) || !strings.Contains(text, "valid ")) || !strings.Contains(text, c.says) {
 			t.Errorf("%s %s: %s", c.target, c.override, said.String())

@@ -73,7 +73,7 @@ func TestTargets(t *testing.T) {
 			file := filepath.Join(dir, "p.hcl")
 			must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 			var said bytes.Buffer
-			cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said}, stdlib.Catalog())
+			cli.Main([]string{"plan", "-nodes", file}, cli.Streams{Out: &said, Err: &said, Environ: environ()}, stdlib.Catalog())
 			if named := strings.Contains(said.String(), "qconfig.q for "+target); named != (rules.Target != nn.Horizon) {
 				t.Errorf("the plan says:\n%s", said.String())
 			}

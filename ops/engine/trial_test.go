@@ -296,9 +296,11 @@ func poisonScratch(list ...*kernel.Scratch) {
 	}
 }
 
-// TestMain runs the tests with fewer garbage collections: they make thousands of small nets with rooms of megabytes.
+// TestMain runs the tests with garbage collections only where there are 256 MiB to collect: they make thousands of small nets with
+// rooms of megabytes.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(256 << 20)
 	os.Exit(m.Run())
 }
 
