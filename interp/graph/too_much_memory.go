@@ -82,7 +82,7 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 	}
 	place := func(o program.Origin, attr string) { d.Subject, d.Address = o.At(attr), o.Address }
 	switch most := max(need.Training, need.Validation, need.Model, need.Data, need.Proof); {
-	case s.crowded(n, m):
+	case s.crowded(need, n, m):
 		o := s.Settings.Origin
 		if place(o, "threads"); len(o.Attrs) == 0 {
 			place(s.Origin, "")
@@ -122,11 +122,13 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 
 // crowded reports whether the number of threads is the cause: with one thread, the stage
 // would need less than half of the memory.
-func (s *Stage) crowded(n Images, m stage.Machine) bool {
-	all, _ := s.Memory(n, m)
+func (s *Stage) crowded(need stage.Memory, n Images, m stage.Machine) bool {
+	if m.Threads <= 1 {
+		return false
+	}
 	m.Threads = 1
 	one, _ := s.Memory(n, m)
-	return one.Total() < all.Total()/2
+	return one.Total() < need.Total()/2
 }
 
 // resized returns the bytes that the stage needs with other batch sizes. If train is 0, the size of training batches

@@ -159,12 +159,25 @@ func EvaluationMemory(g *nn.Graph, targets, batch, images int, keep bool, m Mach
 // LargestBatch returns the largest batch size whose memory is at most most, or 0 if even a batch of 1 needs more. The
 // caller knows that batch itself does not fit.
 func LargestBatch(batch int, most int64, memory func(batch int) int64) int {
-	from, to := 0, batch // a batch of from fits (or from is 0), one of to does not
-	for to-from > 1 {
-		if mid := from + (to-from)/2; memory(mid) <= most {
-			from = mid
+	if batch <= 1 {
+		return 0
+	}
+	from, to := 1, batch // a batch of from fits, one of to does not
+	low, high := memory(from), memory(to)
+	if low > most {
+		return 0
+	}
+	for i := 0; to-from > 1; i++ {
+		// Memory is nearly in proportion to the batch, so that a straight line between the two ends nearly always hits.
+		share := float64(most-low) / float64(max(high-low, 1))
+		if i > 2 && i%2 == 1 { // nor does a curve take long
+			share = 0.5
+		}
+		mid := min(max(from+int(share*float64(to-from)), from+1), to-1)
+		if m := memory(mid); m <= most {
+			from, low = mid, m
 		} else {
-			to = mid
+			to, high = mid, m
 		}
 	}
 	return from

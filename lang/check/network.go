@@ -36,6 +36,7 @@ type unroller struct {
 	crowded bool
 	depth   int              // of once
 	used    map[string]bool  // layers that something reads
+	pending map[string]bool // instances of the present loops that are not there yet
 	unsure  bool             // mistakes leave open what is read
 	gifts   map[string]*gift // by the layer that is the output
 }
@@ -64,7 +65,7 @@ func (c *checker) network(part *config.Part, o *program.Origin) (n program.Netwo
 		in, list = config.LayersOf(part)
 		return list
 	})
-	u := &unroller{checker: c, origin: o, lib: c.own(), defs: map[*config.Block]*config.Network{}, said: map[mistake]bool{}, used: map[string]bool{}, gifts: map[string]*gift{}}
+	u := &unroller{checker: c, origin: o, lib: c.own(), defs: map[*config.Block]*config.Network{}, said: map[mistake]bool{}, used: map[string]bool{}, pending: map[string]bool{}, gifts: map[string]*gift{}}
 	before := len(c.List)
 	f := &frame{address: o.Address, only: scope.Wire(program.InputName), layers: map[string]cty.Value{}}
 	u.inputs(f, in.Inputs)
@@ -153,6 +154,9 @@ func (u *unroller) once(do func()) {
 	var kept diag.List
 	for _, d := range u.List[before:] {
 		m := mistake{d.Code, d.Subject, d.Summary}
+		if d.Code == diag.EvaluationFailed || d.Code == diag.UnknownReference {
+			m.summary = "" // it may count instances
+		}
 		if !u.said[m] {
 			u.said[m] = true
 			kept = append(kept, d)
@@ -196,6 +200,7 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 		return cty.ObjectVal(object)
 	}
 	own := l.From != nil && slices.ContainsFunc(l.From.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "layer" })
+	foreseen := own && u.foreseen(f, l, keys)
 	for i, key := range keys {
 		if u.crowded {
 			return u.lost(f)
@@ -206,11 +211,12 @@ func (u *unroller) layer(f *frame, l *config.Layer, address string) cty.Value {
 		} else {
 			loop["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": values[i]})
 		}
-		if own || i == 0 { // it may read those that it has made so far
+		if !foreseen && (own || i == 0) { // it may read those that it has made so far
 			f.layers[l.Name] = all()
 		}
 		v := u.instance(f, l, fmt.Sprintf("%s[%s]", address, key), f.prefix+l.Name+"."+key, loop)
 		list, object[key] = append(list, v), v
+		delete(u.pending, f.prefix+l.Name+"."+key)
 	}
 	return all()
 }

@@ -22,6 +22,7 @@ func (u *unroller) from(f *frame, l *config.Layer, address string) (names []stri
 	switch {
 	case l.From != nil:
 		names, ok = u.wires(l.From, address)
+		ok = ok && u.made(l.From, address, names)
 	case ok:
 		names = []string{f.last}
 	default:
@@ -53,6 +54,17 @@ func (u *unroller) wires(a *hcl.Attribute, address string) ([]string, bool) {
 		return nil, false
 	}
 	return names, true
+}
+
+// made reports a layer of a loop that reads itself, or a later one.
+func (u *unroller) made(a *hcl.Attribute, address string, names []string) bool {
+	i := slices.IndexFunc(names, func(n string) bool { return u.pending[n] })
+	if i < 0 {
+		return true
+	}
+	u.Errorf(diag.UnknownReference, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
+		"In a loop, only layers above and instances before it can be read.", "layer %q cannot be read here: it is not there yet", names[i])
+	return false
 }
 
 // operands notes where a layer says what it reads: all of it, and each value of a list.

@@ -203,8 +203,13 @@ func (s *Scope) overdrawn(p At, summary string) bool {
 // explain says hcl's diagnostics about an expression in our words.
 func (s *Scope) explain(diags hcl.Diagnostics, ctx *hcl.EvalContext) diag.List {
 	list := syntax.TranslateAs(diags, diag.EvaluationFailed)
-	for _, d := range list {
+	for i, d := range list {
 		src := s.files.Source(d.Subject.File)
+		if len(list) == len(diags) {
+			if a, ok := absentIn(diags[i], src); ok {
+				a.say(d)
+			}
+		}
 		if d.Code != diag.UnknownFunction || d.Subject.End.Byte > len(src) {
 			continue
 		}

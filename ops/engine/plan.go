@@ -47,28 +47,32 @@ func (a *arena[T]) place() (total int) {
 		order[i] = &a.leases[i]
 	}
 	slices.SortStableFunc(order, func(x, y *lease[T]) int { return y.size - x.size })
-	for i, l := range order {
-		l.offset = lowest(order[:i], l)
-		total = max(total, l.offset+padded(l.size))
+	placed := make([]spot, 0, len(order))
+	for _, l := range order {
+		l.offset = lowest(placed, l.from, l.to, padded(l.size))
+		x := spot{l.offset, l.offset + padded(l.size), l.from, l.to}
+		i, _ := slices.BinarySearchFunc(placed, x, func(a, b spot) int { return a.offset - b.offset })
+		placed = slices.Insert(placed, i, x)
+		total = max(total, x.end)
 	}
 	return total
 }
 
-// lowest finds the lowest offset for l beside those that are placed already.
-func lowest[T any](placed []*lease[T], l *lease[T]) int {
-	var rivals []*lease[T]
-	for _, p := range placed {
-		if p.from <= l.to && l.from <= p.to {
-			rivals = append(rivals, p)
-		}
-	}
-	slices.SortFunc(rivals, func(x, y *lease[T]) int { return x.offset - y.offset })
+// spot is where a buffer has been placed.
+type spot struct{ offset, end, from, to int }
+
+// lowest finds the lowest offset for a buffer beside those that are placed already, which are ordered by their offsets.
+func lowest(placed []spot, from, to, size int) int {
 	at := 0
-	for _, p := range rivals {
-		if at+padded(l.size) <= p.offset {
+	for i := range placed {
+		p := &placed[i]
+		if p.from > to || from > p.to {
+			continue
+		}
+		if at+size <= p.offset {
 			break
 		}
-		at = max(at, p.offset+padded(p.size))
+		at = max(at, p.end)
 	}
 	return at
 }

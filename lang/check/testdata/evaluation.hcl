@@ -7,7 +7,7 @@ locals {
   e = 1 + "x"                 # want "QP211 error invalid operand"
   f = upper(1, 2)             # want "QP211 error too many function arguments"
   g = file("nothing.txt")     # want "QP211 error .*there is no file nothing.txt"
-  h = { a = 1 }.b             # want "QP203 error unsupported attribute"
+  h = { a = 1 }.b             # want "QP203 error { a = 1 } has no \"b\": Did you mean \"a\""
   i = [for x in range(1000) : [for y in range(1000) : [for z in range(1000) : "${x}${y}${z}"]]] # want "QP215 error this expression makes too much"
   j = [for x in range(1000) : format("%041000d", x)] # want "QP215 error this"
   k = format("%999999999d", 1) # want "QP215 error this expression makes too much"
