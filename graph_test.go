@@ -31,3 +31,28 @@ func TestNetworksOnPages(t *testing.T) {
 		}
 	}
 }
+
+// TestParametersOfBN: a BN that follows no convolution has a factor and an offset for each channel in every form.
+func TestParametersOfBN(t *testing.T) {
+	s := defaultSlots()
+	s["override"] = ""
+	s["model"] = `
+model "Network" "net" {
+layer "ConvModule2d" "c" {
+out_channels = 4
+kernel_size = 3
+}
+layer "MaxPool2d" "p" { kernel_size = 2 }
+layer "BatchNorm2d" "bn" {}
+layer "Linear" "fc" { out_features = 10 }
+}`
+	file := filepath.Join(t.TempDir(), "p.hcl")
+	must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
+	for _, stage := range []string{"float", "calibration", "qat", "int8"} {
+		var out, errs bytes.Buffer
+		cli.Main([]string{"graph", "-model", "net", "-stage", stage, file}, cli.Streams{Out: &out, Err: &errs}, stdlib.Catalog())
+		if !regexp.MustCompile(`(?m)^bn +bn +13×13×4 +8\b`).MatchString(out.String()) {
+			t.Errorf("%s: %s%s", stage, &out, &errs)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,9 @@ stage "float" {
 		var got []string
 		for _, d := range list.Sorted() {
 			if d.Severity == diag.Error {
+				if regexp.MustCompile(`\[-?\d+ -?\d`).MatchString(d.Summary + d.Detail) {
+					t.Errorf("%s: a list is not written as the language writes it: %s. %s", c.name, d.Summary, d.Detail)
+				}
 				got = append(got, fmt.Sprintf("%s| %s. %s", src(d.Subject.File)[d.Subject.Start.Byte:d.Subject.End.Byte], d.Summary, d.Detail))
 			}
 		}
@@ -101,6 +105,9 @@ func networkMistakes() []networkMistake {
 		{"a layer called input", net(conv("input", "kernel_size = 1")), []string{"\"input\"| is what an input of the network is called"}},
 		{"a qconfig in a layer", net(conv("c", "kernel_size = 1\nqconfig = 3")), []string{"qconfig| How a layer is quantized is said in the qconfig that a stage names"}},
 		{"a target in a definition", "network \"n\" {\n" + conv("x", "kernel_size = 1") + "qconfig { target = \"tflite\" }\n}\n" + net("layer \"n\" \"first\" {}\n"), []string{"target| no attribute \"target\" in a qconfig block. A target holds for whole stages"}},
+		{"a padding that is too large", net("layer \"ConvTranspose2d\" \"c\" {\nout_channels = 4\nkernel_size = 3\nstride = 2\npadding = 29\n}\n"), []string{"29| c: the padding 29 cuts off more than a kernel of 3 adds"}},
+		{"two axes for three", net("layer \"Permute\" \"p\" { dims = [\"width\", \"height\"] }\n"), []string{"[\"width\", \"height\"]| \"dims\" has 2 names; name three"}},
+		{"an instance that is not there", net(act, "layer \"ReLU\" \"b\" { from = layer.a[5] }\n"), []string{"[5]| layer.a has 3 instances, and no [5]. There are layer.a[0] to layer.a[2]."}},
 		{"wrong kinds of values", net("layer \"Conv2d\" \"c\" {\nout_channels = \"three\"\nkernel_size = [3, 3, 3]\nstride = true\n}\n"), []string{
 			"\"three\"| \"out_channels\" needs a whole number", "[3, 3, 3]| \"kernel_size\" has 3 numbers", "true| \"stride\" needs a whole number, not true. Write it as: stride = 10",
 		}},

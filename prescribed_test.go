@@ -24,6 +24,11 @@ func TestPrescribedOverride(t *testing.T) {
 		{"", "override \"s\" {\n" + fixed + "\n}", ""},
 		{`target = "tflite"`, "override \"s\" {\nactivation { dtype = \"float32\" }\n}", ""},
 		{`target = "tflite"`, "override \"c\" {\n" + fixed + "\n}", ""},
+		{`target = "tflite"`, "override \"*\" {\n" + fixed + "\n}", grid},
+		{`target = "tflite"`, "override \"*\" {\n" + fixed + "\n}", "What the override says has no effect on s. Let it select other nodes only"},
+		{`target = "tflite"`, "override \"s\" {\nactivation {\ndtype = \"int8\"\nscheme = \"affine\"\nobserver = \"fixed_scale\"\nscale = 1 / 256\nzero_point = -128\n}\n}", ""},
+		{`target = "tflite"`, "override \"s\" {\nactivation {\nobserver = \"fixed_scale\"\nscale = 1 / 256\nzero_point = -127\n}\n}", grid},
+		{`target = "tflite"`, "override \"*\" {\nactivation { dtype = \"int8\" }\n}", ""},
 		{`target = "tflite"`, "override \"p\" {\n" + fixed + "\n}", mean},
 		{"", "override \"p\" {\n" + fixed + "\n}", ""},
 	} {

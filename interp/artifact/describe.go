@@ -296,7 +296,7 @@ func KindOf(g *nn.Graph) (kind, storage string) {
 	return kind, storage
 }
 
-// countIntegers adds their weights and biases to the layers of an int8 model, where integers are no longer parameters of
+// countIntegers adds their weights, the multipliers of BNs and their biases to the layers of an int8 model, where integers are no longer parameters of
 // the graph, as those of float islands are.
 func countIntegers(layers []Layer, g *nn.Graph, tensors []nn.Tensor) {
 	sizes := map[string]int{}
@@ -307,7 +307,7 @@ func countIntegers(layers []Layer, g *nn.Graph, tensors []nn.Tensor) {
 		delete(sizes, p.Name)
 	}
 	for i := range layers {
-		layers[i].Params += sizes[layers[i].Name+".weight"] + sizes[layers[i].Name+".bias"]
+		layers[i].Params += sizes[layers[i].Name+".weight"] + sizes[layers[i].Name+".multiplier"] + sizes[layers[i].Name+".bias"]
 	}
 }
 

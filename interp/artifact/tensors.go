@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/checkpoint"
 	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // view is a tensor in the safetensors library's form.
@@ -66,7 +67,7 @@ func toView(t nn.Tensor) (view, error) {
 		return v, fmt.Errorf("%T is no tensor type", t.Data)
 	}
 	if have != n {
-		return v, fmt.Errorf("the shape %v has %d elements, the data %d", t.Shape, n, have)
+		return v, fmt.Errorf("the shape %s has %d elements, the data %d", tensor.List(t.Shape...), n, have)
 	}
 	return v, nil
 }

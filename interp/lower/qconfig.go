@@ -72,11 +72,10 @@ type overrideKey struct {
 
 // overriding is what is known of an override block after all stages.
 type overriding struct {
-	matched bool      // it matches a node
-	takes   bool      // it matches a node that has something to quantize
-	free    bool      // it matches one whose grid the target leaves open
-	grid    nn.Module // one whose grid the target prescribes
-	keeps   nn.Module // one that has its operand's grid because of the target
+	matched bool        // it matches a node
+	takes   bool        // it matches a node that has something to quantize
+	grids   []nn.Module // those whose grid the target prescribes
+	keeps   nn.Module   // one that has its operand's grid because of the target
 }
 
 // match records that the block matches a node.
@@ -87,9 +86,9 @@ func (o *overriding) match(m nn.Module) {
 	case m.Prescribed.Keeps && !takes:
 		o.keeps = m
 	case m.Prescribed.Scale != 0:
-		o.grid = m
-	case takes:
-		o.free = true
+		if !slices.ContainsFunc(o.grids, func(g nn.Module) bool { return g.Name == m.Name }) {
+			o.grids = append(o.grids, m)
+		}
 	}
 }
 
@@ -355,8 +354,8 @@ func (l *lowerer) unmatchedOverrides() {
 					Summary: fmt.Sprintf("the nodes of %q have no quantization of their own", o.Selector.Text),
 					Detail:  noQuantization(seen, s.Convert.QConfig),
 				})
-			case !seen.free:
-				l.prescribed(o, seen.grid, s.Convert.QConfig)
+			default:
+				l.prescribed(o, seen.grids, s.Convert.QConfig)
 			}
 			said[key] = true
 		}

@@ -65,24 +65,64 @@ func gridAttrs() []string {
 	return []string{"dtype", "scheme", "scale_rule", "observer", "scale", "zero_point"}
 }
 
-// prescribed warns of an override all of whose nodes have a grid that the target prescribes, m being one of them.
-func (l *lowerer) prescribed(o *program.Override, m nn.Module, q *program.QConfig) {
+// prescribed warns of an override that says something else of nodes than the grid that the target prescribes for them.
+func (l *lowerer) prescribed(o *program.Override, nodes []nn.Module, q *program.QConfig) {
 	if o.General || o.Activation == nil || o.Activation.DType == "float32" {
 		return
 	}
-	for _, attr := range gridAttrs() {
-		at, written := o.Activation.Origin.Attrs[attr]
-		if !written {
+	var grids, names []string
+	at := diag.Range{}
+	for _, m := range nodes {
+		attr := differs(o.Activation, m.Prescribed)
+		if attr == "" {
 			continue
 		}
-		l.fail(diag.Diagnostic{
-			Code: diag.BadDType, Severity: diag.Warning, Subject: at, Address: o.Activation.Origin.Address, Module: m.Name,
-			Summary: fmt.Sprintf("%s prescribes the grid of %s: scale %s, zero point %d", q.Target, m.Op, fraction(m.Prescribed.Scale), m.Prescribed.Zero),
-			Detail:  "What the override says of it has no effect. Remove it, or write dtype = \"float32\".",
-			Related: []diag.Related{{Message: "the target", Range: q.Origin.At("target")}},
-		})
+		if at.Empty() {
+			at = o.Activation.Origin.Attrs[attr]
+		}
+		grid := fmt.Sprintf("%s: scale %s, zero point %d", m.Op, fraction(m.Prescribed.Scale), m.Prescribed.Zero)
+		if names = append(names, m.Name); !slices.Contains(grids, grid) {
+			grids = append(grids, grid)
+		}
+	}
+	if len(names) == 0 {
 		return
 	}
+	l.fail(diag.Diagnostic{
+		Code: diag.BadDType, Severity: diag.Warning, Subject: at, Address: o.Activation.Origin.Address, Module: names[0],
+		Summary: fmt.Sprintf("%s prescribes the grid of %s", q.Target, strings.Join(grids, ", and of ")),
+		Detail:  fmt.Sprintf("What the override says has no effect on %s. Let it select other nodes only, or write dtype = \"float32\".", some(names)),
+		Related: []diag.Related{{Message: "the target", Range: q.Origin.At("target")}},
+	})
+}
+
+// differs is a written attribute that says something else than a prescribed grid, "" for none.
+func differs(a *program.Quant, p layer.Prescribed) string {
+	said := map[string]any{"dtype": a.DType, "scheme": a.Scheme, "scale_rule": a.ScaleRule, "observer": a.Observer.Type}
+	want := map[string]any{"dtype": "int8", "scheme": "affine", "scale_rule": "max", "observer": "fixed_scale", "scale": p.Scale, "zero_point": int64(p.Zero)}
+	for f, v := range program.Arguments(a.Observer.Args) {
+		switch {
+		case v.CanFloat():
+			said[f.Name] = v.Float()
+		case v.CanInt():
+			said[f.Name] = v.Int()
+		}
+	}
+	for _, attr := range gridAttrs() {
+		if _, written := a.Origin.Attrs[attr]; written && said[attr] != want[attr] {
+			return attr
+		}
+	}
+	return ""
+}
+
+// some names at most four.
+func some(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return diag.Enumerate(names)
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:most-1], ", "), len(names)-most+1)
 }
 
 // fraction writes a scale as the fraction that it is.

@@ -83,7 +83,7 @@ func (b *Built) check() error {
 		case i < 0:
 			return fmt.Errorf("it brings weights for a tensor %q, which the network does not have", w.Name)
 		case !slices.Equal(known[i].Shape, w.Shape):
-			return fmt.Errorf("the weights of %q have the shape %v, but the network needs %v", w.Name, w.Shape, known[i].Shape)
+			return fmt.Errorf("the weights of %q have the shape %s, but the network needs %s", w.Name, tensor.List(w.Shape...), tensor.List(known[i].Shape...))
 		}
 	}
 	return nil

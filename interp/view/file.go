@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/console"
 	"qpipe/interp/part"
+	"qpipe/ops/tensor"
 )
 
 // File describes a checkpoint or an int8 model.
@@ -98,7 +99,7 @@ func tensorRows(tensors []artifact.TensorInfo) [][]string {
 		if t.Codes != "" {
 			dtype += " (" + t.Codes + " codes)"
 		}
-		rows = append(rows, []string{t.Name, dtype, fmt.Sprint(t.Shape), extreme(t.Min), extreme(t.Max)})
+		rows = append(rows, []string{t.Name, dtype, tensor.List(t.Shape...), extreme(t.Min), extreme(t.Max)})
 	}
 	return rows
 }

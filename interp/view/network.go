@@ -144,11 +144,11 @@ func label(n *layer.Node) string {
 	return text
 }
 
-// parameters counts the trained numbers of a node, in the int8 form its weights and biases.
+// parameters counts the trained numbers of a node, in the int8 form its weights, multipliers and biases.
 func parameters(n *layer.Node) int {
 	sum := 0
 	for _, s := range n.Slots() {
-		if strings.HasSuffix(s.Name, ".weight") || strings.HasSuffix(s.Name, ".bias") {
+		if strings.HasSuffix(s.Name, ".weight") || strings.HasSuffix(s.Name, ".multiplier") || strings.HasSuffix(s.Name, ".bias") {
 			sum += s.Len()
 		}
 	}

@@ -181,6 +181,9 @@ func checkRanges(t *testing.T, files *syntax.Files, list diag.List) {
 		if d.Code == "" || d.Summary == "" || d.Detail == "" {
 			t.Errorf("incomplete: %+v", d)
 		}
+		if list := regexp.MustCompile(`\[-?\d+ -?\d`); list.MatchString(d.Summary) || list.MatchString(d.Detail) {
+			t.Errorf("a list is not written as the language writes it: %s: %s", d.Summary, d.Detail)
+		}
 		if strings.HasSuffix(d.Summary, ".") {
 			t.Errorf("the summary ends with a full stop: %s", d.Summary)
 		}

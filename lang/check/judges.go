@@ -66,7 +66,12 @@ func (c *checker) weight(a *hcl.Attribute, address string) float64 {
 	if a == nil || !c.Get(address, a, &w) {
 		return 0
 	}
-	if !(w > 0 && w <= math.MaxFloat32) {
+	if w > math.MaxFloat32 {
+		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
+			"Write a smaller number; most weights are between 0.01 and 100.", "the weight %g of a loss is larger than a float32 can be (3.4e+38)", w)
+		return 0
+	}
+	if !(w > 0) {
 		c.Errorf(diag.BadValue, scope.At{Address: address, Subject: syntax.Range(a.Expr.Range())},
 			"Write a positive number, as in weight = 0.4, or remove the loss.", "a loss cannot have the weight %v", w)
 		return 0

@@ -120,6 +120,9 @@ func (u *unroller) file(path string, at scope.At) *library {
 	for _, d := range list {
 		if d.Subject.Empty() {
 			d.Subject = at.Subject
+			if way := nearFiles(path); way != "" {
+				d.Detail = way
+			}
 		}
 	}
 	u.Add(at.Address, list)
@@ -141,6 +144,21 @@ func (u *unroller) file(path string, at scope.At) *library {
 	}
 	u.sources[path] = lib
 	return lib
+}
+
+// nearFiles says which file may be meant by a path that is none: one of the folder that it is, or would be in. It returns "" where
+// there is none.
+func nearFiles(path string) string {
+	folder, names := syntax.Beside(path)
+	switch near := diag.Nearest(filepath.Base(path), names); {
+	case len(names) == 0:
+		return ""
+	case near != "":
+		return fmt.Sprintf("Did you mean %q?", near)
+	case len(names) == 1:
+		return fmt.Sprintf("The file in %s is %s.", folder, names[0])
+	}
+	return fmt.Sprintf("The files in %s: %s.", folder, diag.Enumerate(names))
 }
 
 // overrides adds what a definition says of the quantization of its nodes: of all of them, and of those that overrides select.

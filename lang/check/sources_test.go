@@ -39,11 +39,13 @@ network "unit" {
 `
 	for name, c := range map[string]struct {
 		file, old, new string
-		want, at       string // the summary, and the file and line; "" for no mistake
+		want, at       string // of the summary and the detail, and the file and line; "" for no mistake
 	}{
 		"right":               {},
-		"no file":             {"main.hcl", "lib/blocks.hcl", "lib/blocs.hcl", "cannot read DIR/lib/blocs.hcl: no such file or directory", "main.hcl:5"},
-		"a folder":            {"main.hcl", "lib/blocks.hcl", "lib", "cannot read DIR/lib: it is a folder", "main.hcl:5"},
+		"no file":             {"main.hcl", "lib/blocks.hcl", "lib/blocs.hcl", "cannot read DIR/lib/blocs.hcl: no such file or directory: Did you mean \"blocks.hcl\"?", "main.hcl:5"},
+		"a folder":            {"main.hcl", "lib/blocks.hcl", "lib", "cannot read DIR/lib: it is a folder, not a file: The file in DIR/lib is blocks.hcl.", "main.hcl:5"},
+		"in no folder":        {"main.hcl", "lib/blocks.hcl", "lob/blocks.hcl", "cannot read DIR/lob/blocks.hcl: no such file or directory: ", "main.hcl:5"},
+		"another name of it":  {"main.hcl", "lib/blocks.hcl", "lib/residuals.txt", "no such file or directory: The file in DIR/lib is blocks.hcl.", "main.hcl:5"},
 		"nothing":             {"main.hcl", "lib/blocks.hcl", "", "the source names no file", "main.hcl:5"},
 		"not a text":          {"main.hcl", `"lib/blocks.hcl"`, "true && false ? 1 : [2]", "", "main.hcl:5"},
 		"another name":        {"lib/blocks.hcl", `network "pair"`, `network "pear"`, `DIR/lib/blocks.hcl has no network "pair"`, "main.hcl:5"},
@@ -96,7 +98,7 @@ network "unit" {
 		for _, d := range errors {
 			rel, _ := filepath.Rel(dir, d.Subject.File)
 			place := filepath.ToSlash(rel) == file && strconv.Itoa(d.Subject.Start.Line) == line
-			found = found || place && strings.Contains(strings.ReplaceAll(d.Summary, dir, "DIR"), c.want)
+			found = found || place && strings.Contains(strings.ReplaceAll(d.Summary+": "+d.Detail, dir, "DIR"), c.want)
 			if text := files.Source(d.Subject.File); text == nil {
 				t.Errorf("%s: the text of %s is not kept", name, d.Subject.File)
 			}

@@ -200,6 +200,27 @@ func (f *Files) Include(path string) (*hclsyntax.Body, diag.List) {
 	return f.parse(path, src)
 }
 
+// Beside returns the names of the *.hcl files in the folder that a path is, or where there is nothing of that name, in the one that it
+// would be in.
+func Beside(path string) (folder string, names []string) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		folder = path
+	case errors.Is(err, fs.ErrNotExist):
+		folder = filepath.Dir(path)
+	default:
+		return "", nil
+	}
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".hcl") && !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return folder, names
+}
+
 // AutoValues returns the paths of the *.auto.qvars files beside the pipeline, in
 // the order of their names.
 func (f *Files) AutoValues() []string {

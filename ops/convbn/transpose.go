@@ -6,6 +6,7 @@ import (
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/spread"
+	"qpipe/ops/tensor"
 )
 
 // ConvTranspose is a transposed convolution, PyTorch's ConvTranspose2d: the gradient of a convolution, used as an op of its own.
@@ -59,7 +60,7 @@ func (a ConvTranspose) Node(in []layer.Source) (*layer.Node, error) {
 	g.OH = g.H + g.PadTop - at.Pads[2] + a.OutputPadding[0]
 	g.OW = g.W + g.PadLeft - at.Pads[3] + a.OutputPadding[1]
 	if g.OH < 1 || g.OW < 1 {
-		return nil, layer.BadArg("Padding", "the padding %v cuts off the whole output", at.Pads)
+		return nil, layer.BadArg("Padding", "the padding %s cuts off the whole output", tensor.List(at.Pads[:]...))
 	}
 	return node(transposeKind, &Node{Geom: g, Up: up, Bias: a.Bias})
 }

@@ -26,7 +26,7 @@ func (p Placing) On(in tensor.Shape) (Placed, error) {
 	case CheckExtents(nil, p.Padding[:]) != nil:
 		return at, BadArg("Padding", "the padding is %d×%d", p.Padding[0], p.Padding[1])
 	case CheckExtents(nil, p.Pads[:]) != nil:
-		return at, BadArg("Pads", "the padding is %v (top, left, bottom, right)", p.Pads)
+		return at, BadArg("Pads", "the padding is %s (top, left, bottom, right)", tensor.List(p.Pads[:]...))
 	case p.Pads != [4]int{} && p.Padding != [2]int{}:
 		return at, BadArg("Pads", "the padding is given twice, as Padding and as Pads")
 	case p.Auto != "" && (p.Pads != [4]int{} || p.Padding != [2]int{}):

@@ -118,7 +118,7 @@ func (a Transpose) On(s tensor.Shape) (Transpose, tensor.Shape, error) {
 	var out [3]int
 	for k, from := range a.Order {
 		if !slices.Contains(a.Order[:], k) {
-			return a, s, layer.BadArg("Order", "%v has not each of 0, 1 and 2", a.Order)
+			return a, s, layer.BadArg("Order", "%s has not each of 0, 1 and 2", tensor.List(a.Order[:]...))
 		}
 		out[k] = layer.Axes(s)[min(max(from, 0), 2)]
 	}

@@ -195,7 +195,7 @@ func (b *Builder) Split(name string, x Value, axis int, sizes ...int) []Value {
 		parts[i] = b.Apply(fmt.Sprintf("%s.%d", name, i), a, x)
 	}
 	if s := x.shape; at != [3]int{s.H, s.W, s.C}[axis] {
-		b.fail(name, layer.BadArg("Sizes", "%v are not all of %v", sizes, s))
+		b.fail(name, layer.BadArg("Sizes", "%s are not all of %v", tensor.List(sizes...), s))
 	}
 	return parts
 }

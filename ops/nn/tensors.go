@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"qpipe/ops/layer"
+	"qpipe/ops/tensor"
 )
 
 // Param is a trainable tensor. Data and Grad are in memory order and keep their identity until the node is absorbed.
@@ -91,7 +92,7 @@ func (g *Graph) setSlot(n *node, t Tensor) error {
 	slots := n.Slots()
 	s := slots[slices.IndexFunc(slots, func(s layer.Slot) bool { return s.Name == t.Name })]
 	if !slices.Equal(s.Shape, t.Shape) {
-		return fmt.Errorf("tensor %q has the shape %v and the model wants %v", t.Name, t.Shape, s.Shape)
+		return fmt.Errorf("tensor %q has the shape %s and the model wants %s", t.Name, tensor.List(t.Shape...), tensor.List(s.Shape...))
 	}
 	var have int
 	switch d := t.Data.(type) {

@@ -112,7 +112,7 @@ type PermuteArgs struct {
 
 func (a PermuteArgs) order() (order [3]int, err error) {
 	if len(a.Dims) != 3 {
-		return order, part.Bad("dims", "has %s; name three: what becomes the height, the width and the channels", part.Count(len(a.Dims), "axis"))
+		return order, part.Bad("dims", "has %s; name three: what becomes the height, the width and the channels", part.Count(len(a.Dims), "name"))
 	}
 	for k, name := range a.Dims {
 		if order[k], err = axis("dims", name); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"qpipe/interp/part"
+	"qpipe/ops/nn"
 )
 
 // AccuracyArgs are the arguments of Accuracy: it has none.
@@ -51,6 +52,17 @@ type topK struct {
 	k           int
 	hits, total int64
 	seen        []int64 // images by label
+}
+
+// Fits implements part.Fitter: among all of the values every label would be found.
+func (m *topK) Fits(outputs []nn.Port, targets []part.TargetSpec) error {
+	if err := part.FitsLabels(outputs, targets); err != nil {
+		return err
+	}
+	if n := outputs[0].Shape.C; m.k > n {
+		return part.Bad("k", "k is %d, and the output %q has %s: every image would count; choose a smaller k", m.k, outputs[0].Label, part.Count(n, "value"))
+	}
+	return nil
 }
 
 // Names implements part.Metric.

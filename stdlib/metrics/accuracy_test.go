@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"qpipe/interp/part"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // answers are logits with their labels.
@@ -113,6 +115,22 @@ func TestChance(t *testing.T) {
 		}
 		if got := c.m.(part.Guesser).Chance(); got[0] != c.want {
 			t.Errorf("%v: chance %v, want %v", c.m.Names(), got, c.want)
+		}
+	}
+}
+
+// TestTopKFits: more of the largest values than there are values are refused at k.
+func TestTopKFits(t *testing.T) {
+	out := []nn.Port{{Label: "fc", Shape: tensor.Shape{H: 1, W: 1, C: 4}}}
+	labels := []part.TargetSpec{{Shape: tensor.Shape{H: 1, W: 1, C: 1}, Classes: 4}}
+	for k, fits := range map[int]bool{1: true, 4: true, 5: false, 100: false} {
+		m, err := NewTopKAccuracy(TopKArgs{K: k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var arg *part.ArgError
+		if err := part.Fits(m, out, labels); (err == nil) != fits || !fits && (!errors.As(err, &arg) || arg.Attr != "k") {
+			t.Errorf("k = %d of 4 values: %v", k, err)
 		}
 	}
 }

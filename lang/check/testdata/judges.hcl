@@ -11,6 +11,7 @@ stage "judged" {
       output = "" # want "QP205 error \"output\" names nothing: Name one, or remove the attribute"
       weight = 0  # want "QP205 error a loss cannot have the weight 0: Write a positive number, as in weight = 0.4"
     }
+    loss "CrossEntropyLoss" { weight = 1e300 } # want "QP205 error the weight 1e.300 of a loss is larger than a float32 can be .3.4e.38.: Write a smaller number"
     loss "CrossEntropyLoss" {
       output = "fc"
       target = "class"
