@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"qpipe/interp/console"
 	"qpipe/interp/part"
+	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
@@ -20,31 +23,83 @@ func randomInputs(g *nn.Graph, n int) [][]float32 {
 }
 
 // answers makes room for what the network answers to n samples, with targets to hold it against: random ones as the
-// subject's data has them, else a class for each sample.
-func (s *Subject) answers(g *nn.Graph, n int) (*part.Batch, error) {
+// subject's data has them, else a class for each sample, or for each pixel of an output that is a map. It also returns the loss.
+func (s *Subject) answers(g *nn.Graph, n int) (part.Loss, *part.Batch, error) {
 	targets := s.data.Targets
 	if targets == nil {
-		targets = []part.TargetSpec{{Classes: g.Output().WithN(1).Len()}}
+		targets = labelled(g.Outputs())
 	}
-	if err := part.Fits(s.loss, g.Outputs(), targets); err != nil {
-		return nil, fmt.Errorf("a step of %s is not measured, since its loss does not fit: %w", s.name, err)
+	loss, err := s.lossOf(g.Outputs(), targets)
+	if err != nil {
+		return nil, nil, fmt.Errorf("a step of %s is not measured, since its loss does not fit: %w", s.name, err)
 	}
 	b := &part.Batch{Len: n}
 	for _, out := range g.Outputs() {
 		b.Outputs = append(b.Outputs, part.Output{Shape: out.Shape.WithN(0), Grad: make([]float32, n*out.Shape.WithN(1).Len())})
 	}
-	for _, t := range targets {
+	for k, t := range targets {
 		if t.Numbers {
 			b.Targets = append(b.Targets, part.Target{Numbers: randomImages(tensor.Shape{H: 1, W: 1, C: t.Size()}, n)})
 		} else {
 			classes := t.Classes
 			if classes < 0 { // only the files tell
-				classes = g.Output().WithN(1).Len() / t.Size()
+				classes = g.Outputs()[min(k, len(b.Outputs)-1)].Shape.WithN(1).Len() / t.Size()
 			}
 			b.Targets = append(b.Targets, part.Target{Labels: randomLabels(classes, n*t.Size())})
 		}
 	}
-	return b, nil
+	return loss, b, nil
+}
+
+// labelled are targets as outputs are trained with: as many classes as there are values, for each pixel of a map.
+func labelled(outputs []nn.Port) []part.TargetSpec {
+	var list []part.TargetSpec
+	for _, out := range outputs {
+		t := part.TargetSpec{Name: out.Label, Classes: out.Shape.C}
+		if out.Shape.H*out.Shape.W > 1 {
+			t.Shape = tensor.Shape{H: out.Shape.H, W: out.Shape.W, C: 1}
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// lossOf is the subject's loss, or where it has none cross-entropy of every output that it fits.
+func (s *Subject) lossOf(outputs []nn.Port, targets []part.TargetSpec) (part.Loss, error) {
+	if s.loss != nil {
+		return s.loss, part.Fits(s.loss, outputs, targets)
+	}
+	call := program.Call{Kind: program.LossKind, Type: "CrossEntropyLoss"}
+	sig, ok := s.lab.Catalog.Signature(call.Kind, call.Type)
+	if !ok {
+		return nil, fmt.Errorf("this program has no %s %q", call.Kind, call.Type)
+	}
+	call.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
+	var fitting []program.Judge
+	var why error
+	for _, out := range outputs {
+		j := program.Judge{Call: call}
+		if len(outputs) > 1 {
+			j.Output = out.Label
+		}
+		one, _, err := part.NewLosses(s.lab.Catalog, []program.Judge{j})
+		if err == nil {
+			err = part.Fits(one, outputs, targets)
+		}
+		if err != nil {
+			why = cmp.Or(why, err)
+			continue
+		}
+		fitting = append(fitting, j)
+	}
+	if len(fitting) == 0 {
+		return nil, why
+	}
+	all, _, err := part.NewLosses(s.lab.Catalog, fitting)
+	if err == nil {
+		err = part.Fits(all, outputs, targets) // which also lets each of them find its output
+	}
+	return all, err
 }
 
 // randomImages are n images with roughly normally distributed values, always the same for the same shape.

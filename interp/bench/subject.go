@@ -75,7 +75,7 @@ type Subject struct {
 	// int8 is the int8 model of a file, nil if it is built with build.
 	int8      *nn.Graph
 	optimizer part.Optimizer
-	loss      part.Loss
+	loss      part.Loss // nil: cross-entropy of every output
 }
 
 // batchNormMomentum is the argument of every model of the zoo for the share of the current batch in BatchNorm's running
@@ -181,13 +181,9 @@ func (l *Lab) int8Everywhere() (func(m nn.Module) nn.QConfig, error) {
 	}, nil
 }
 
-// trainWith sets the subject's optimizer to stochastic gradient descent and its loss to cross-entropy.
+// trainWith sets the subject's optimizer to stochastic gradient descent. Its loss is cross-entropy, unless one is set.
 func (l *Lab) trainWith(s *Subject) (err error) {
 	s.optimizer, err = partOf[part.Optimizer](l, program.OptimizerKind, "SGD", map[string]any{"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4})
-	if err != nil {
-		return err
-	}
-	s.loss, err = partOf[part.Loss](l, program.LossKind, "CrossEntropyLoss", nil)
 	return err
 }
 

@@ -51,7 +51,7 @@ func (s *Subject) training(g *nn.Graph, batch int, pool *engine.Workers) (*Work,
 		return nil, err
 	}
 	t := &trainStep{net: e, subject: s, set: set, x: randomInputs(g, batch)}
-	if t.answers, err = s.answers(g, batch); err != nil {
+	if t.loss, t.answers, err = s.answers(g, batch); err != nil {
 		return nil, err
 	}
 	for _, out := range t.answers.Outputs {
@@ -75,13 +75,14 @@ type trainStep struct {
 	updates  []part.Update
 	x, grads [][]float32 // by input, by output
 	answers  *part.Batch
+	loss     part.Loss
 }
 
 func (t *trainStep) run() error {
 	for k, y := range t.net.ForwardAll(t.x, t.answers.Len, engine.Train) {
 		t.answers.Outputs[k].Values = y[:len(t.grads[k])]
 	}
-	loss := t.subject.loss.Loss(t.answers)
+	loss := t.loss.Loss(t.answers)
 	if loss-loss != 0 {
 		return fmt.Errorf("the loss of %s is %v on random data", t.subject.name, loss)
 	}
