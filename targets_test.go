@@ -10,7 +10,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
-	"qpipe/lang/check"
+	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/stdlib"
 )
@@ -83,8 +83,8 @@ func TestTargets(t *testing.T) {
 	for _, r := range nn.Targets() {
 		words = append(words, string(r.Target))
 	}
-	if strings.Join(check.Targets(), " ") != strings.Join(words, " ") {
-		t.Errorf("the language has the targets %v, the networks %v", check.Targets(), words)
+	if strings.Join(program.Targets(), " ") != strings.Join(words, " ") {
+		t.Errorf("the language has the targets %v, the networks %v", program.Targets(), words)
 	}
 }
 

@@ -54,7 +54,7 @@ func (m Manual) qconfigPage() (string, error) {
 	var b strings.Builder
 	b.WriteString(qconfigHead)
 	b.WriteString("| attribute | values | default in `activation` | in `weight` | meaning |\n|---|---|---|---|---|\n")
-	for _, q := range check.QuantAttributes() {
+	for _, q := range program.QuantAttributes() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", q.Name, m.quantValues(q), asWritten(q, q.Activation), asWritten(q, q.Weight), q.Doc)
 	}
 	codeSpans(&b)
@@ -67,7 +67,7 @@ func (m Manual) qconfigPage() (string, error) {
 }
 
 // quantValues lists an attribute's values as they are written.
-func (m Manual) quantValues(q check.QuantAttribute) string {
+func (m Manual) quantValues(q program.QuantAttribute) string {
 	words := q.Words
 	switch {
 	case q.Name == "observer":
@@ -82,7 +82,7 @@ func (m Manual) quantValues(q check.QuantAttribute) string {
 	return strings.Join(quoted, ", ")
 }
 
-func asWritten(q check.QuantAttribute, value string) string {
+func asWritten(q program.QuantAttribute, value string) string {
 	switch {
 	case value == "":
 		return "not taken"
@@ -127,8 +127,8 @@ func (m Manual) combinations(b *strings.Builder) error {
 	b.WriteString("\n## Allowed combinations\n\nThe table shows whether a stage may train with a setting, and whether `QAT2Quantize` can then convert the model to int8: if all nodes have the setting, if a layer in the middle has it, and if only the network's last layer has it.\n\n")
 	b.WriteString("| block | dtype | scheme | trains | becomes int8 | a layer in the middle | only the last layer |\n|---|---|---|---|---|---|---|\n")
 	for _, block := range []string{"activation", "weight"} {
-		for _, dtype := range check.QuantAttributes()[0].Words {
-			for _, scheme := range check.QuantAttributes()[1].Words {
+		for _, dtype := range program.QuantAttributes()[0].Words {
+			for _, scheme := range program.QuantAttributes()[1].Words {
 				inside := fmt.Sprintf("%s {\n dtype = %q\n scheme = %q\n}", block, dtype, scheme)
 				all := m.judge("qconfig \"int8\" {\n" + inside + "\n}\n")
 				of := func(node string) verdict {

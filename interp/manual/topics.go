@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"qpipe/interp/console"
-	"qpipe/lang/check"
 	"qpipe/lang/notation"
+	"qpipe/lang/program"
 )
 
 // Topic is a page of help that does not belong to a command.
@@ -45,7 +45,7 @@ reads the output of a run any more.
 // qconfig is the table of attributes for a terminal.
 func (m Manual) qconfig(columns int) string {
 	var rows [][2]string
-	for _, q := range check.QuantAttributes() {
+	for _, q := range program.QuantAttributes() {
 		text := fmt.Sprintf("%s Values: %s. ", q.Doc, m.quantValues(q))
 		switch {
 		case q.Weight == "":

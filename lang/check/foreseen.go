@@ -1,8 +1,6 @@
 package check
 
 import (
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"qpipe/lang/config"
@@ -15,7 +13,7 @@ import (
 // definition gives is not known before, and an expression may use the list as a whole, which has what has been made so far.
 func (u *unroller) foreseen(f *frame, l *config.Layer, keys []string) bool {
 	_, part := u.opt.Signatures.Signature(program.LayerKind, l.Type)
-	if !part || len(keys) == 0 || !single(l.From.Expr, l.Name) {
+	if !part || len(keys) == 0 || !scope.OnlyIndexed(l.From.Expr, "layer", l.Name) {
 		return false
 	}
 	var list []cty.Value
@@ -29,40 +27,4 @@ func (u *unroller) foreseen(f *frame, l *config.Layer, keys []string) bool {
 		f.layers[l.Name] = cty.TupleVal(list)
 	}
 	return true
-}
-
-// single reports whether an expression uses layer.NAME only to take one of its instances, and calls no function, which might ask
-// whether it is there.
-func single(e hcl.Expression, name string) bool {
-	node, ok := e.(hclsyntax.Node)
-	if !ok {
-		return false
-	}
-	whole := 0
-	ok = true
-	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
-		switch n := n.(type) {
-		case *hclsyntax.FunctionCallExpr:
-			ok = false
-		case *hclsyntax.ScopeTraversalExpr:
-			if isLayer(n, name) {
-				whole++
-			}
-		case *hclsyntax.IndexExpr:
-			if t, is := hcl.UnwrapExpression(n.Collection).(*hclsyntax.ScopeTraversalExpr); is && isLayer(t, name) {
-				whole--
-			}
-		}
-		return nil
-	})
-	return ok && whole == 0
-}
-
-// isLayer reports whether an expression is layer.NAME, and no more.
-func isLayer(e *hclsyntax.ScopeTraversalExpr, name string) bool {
-	if len(e.Traversal) != 2 || e.Traversal.RootName() != "layer" {
-		return false
-	}
-	a, ok := e.Traversal[1].(hcl.TraverseAttr)
-	return ok && a.Name == name
 }

@@ -36,7 +36,7 @@ type unroller struct {
 	crowded bool
 	depth   int              // of once
 	used    map[string]bool  // layers that something reads
-	pending map[string]bool // instances of the present loops that are not there yet
+	pending map[string]bool  // instances of the present loops that are not there yet
 	unsure  bool             // mistakes leave open what is read
 	gifts   map[string]*gift // by the layer that is the output
 }

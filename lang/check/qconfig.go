@@ -40,7 +40,7 @@ func (c *checker) qconfigs() {
 func (c *checker) target(a *hcl.Attribute, q *program.QConfig) string {
 	word := ""
 	record(&q.Origin, a)
-	if a == nil || !c.Get(q.Origin.Address, a, &word) || !c.oneOf(q.Origin.Address, a, word, Targets()) || word == Targets()[0] {
+	if a == nil || !c.Get(q.Origin.Address, a, &word) || !c.oneOf(q.Origin.Address, a, word, program.Targets()) || word == program.Targets()[0] {
 		return ""
 	}
 	return word
@@ -49,10 +49,10 @@ func (c *checker) target(a *hcl.Attribute, q *program.QConfig) string {
 // defaultQuant is what a block that is not written means. The default
 // observer may be unknown to the catalogue: then its arguments are nil.
 func (c *checker) defaultQuant(weight bool, o program.Origin) program.Quant {
-	of := func(attr string) string { return quantDefault(attr, weight) }
+	of := func(attr string) string { return program.QuantDefault(attr, weight) }
 	q := program.Quant{
 		DType: of("dtype"), Scheme: of("scheme"), ScaleRule: of("scale_rule"), Rounding: of("rounding"), PerChannel: of("per_channel") == "true", Origin: o,
-		Observer: program.Call{Kind: program.ObserverKind, Type: quantDefault("observer", false), Origin: o},
+		Observer: program.Call{Kind: program.ObserverKind, Type: program.QuantDefault("observer", false), Origin: o},
 	}
 	if sig, ok := c.opt.Signatures.Signature(program.ObserverKind, q.Observer.Type); ok {
 		q.Observer.Args = reflect.ValueOf(sig.Args()).Elem().Interface()
@@ -129,7 +129,7 @@ func (c *checker) choice(address string, a *hcl.Attribute, to *string) bool {
 	if !c.Get(address, a, to) {
 		return false
 	}
-	return c.oneOf(address, a, *to, quantWords(a.Name))
+	return c.oneOf(address, a, *to, program.QuantWords(a.Name))
 }
 
 func (c *checker) oneOf(address string, a *hcl.Attribute, word string, words []string) bool {
@@ -177,7 +177,7 @@ func (c *checker) weightObserver(b *config.Quant, q *program.Quant, address stri
 	q.Observer.Type = "min_max"
 	for _, a := range scope.SortedAttrs(attrs) {
 		c.Errorf(diag.UnknownAttribute, scope.At{Address: address, Subject: syntax.Range(a.NameRange)},
-			way+" "+diag.DidYouMean(a.Name, quantAttributes(true), "attributes of weight"), "a weight has no %q", a.Name)
+			way+" "+diag.DidYouMean(a.Name, program.QuantAttributeNames(true), "attributes of weight"), "a weight has no %q", a.Name)
 	}
 }
 
@@ -201,6 +201,6 @@ func (c *checker) observer(b *config.Quant, q *program.Quant, before, address st
 		args.Set(reflect.ValueOf(q.Observer.Args))
 	}
 	q.Observer.Origin = q.Origin
-	q.Observer.Args, _, ok = c.arguments(sig, args, same, content, &q.Observer.Origin, quantAttributes(false)...)
+	q.Observer.Args, _, ok = c.arguments(sig, args, same, content, &q.Observer.Origin, program.QuantAttributeNames(false)...)
 	q.Observer.Faulty = !ok
 }

@@ -1,4 +1,4 @@
-package check
+package program
 
 // QuantAttribute is an attribute of the blocks activation {} and weight {} of a qconfig:
 // what validate accepts, and what docs/qconfig.md shows.
@@ -46,8 +46,8 @@ func QuantAttributes() []QuantAttribute {
 // Targets are the values of the attribute target, the default first.
 func Targets() []string { return []string{"horizon", "tensorrt", "onnxruntime", "tflite"} }
 
-// quantDefault is the default of an attribute, as text.
-func quantDefault(name string, weight bool) string {
+// QuantDefault is the default of an attribute, as text.
+func QuantDefault(name string, weight bool) string {
 	for _, a := range QuantAttributes() {
 		switch {
 		case a.Name == name && weight:
@@ -59,8 +59,8 @@ func quantDefault(name string, weight bool) string {
 	return ""
 }
 
-// quantWords are the values allowed of an attribute.
-func quantWords(name string) []string {
+// QuantWords are the values allowed of an attribute.
+func QuantWords(name string) []string {
 	for _, a := range QuantAttributes() {
 		if a.Name == name {
 			return a.Words
@@ -69,11 +69,11 @@ func quantWords(name string) []string {
 	return nil
 }
 
-// quantAttributes are the names of the attributes of a block.
-func quantAttributes(weight bool) []string {
+// QuantAttributeNames are the names of the attributes of a block.
+func QuantAttributeNames(weight bool) []string {
 	var names []string
 	for _, a := range QuantAttributes() {
-		if quantDefault(a.Name, weight) != "" {
+		if QuantDefault(a.Name, weight) != "" {
 			names = append(names, a.Name)
 		}
 	}
