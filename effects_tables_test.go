@@ -99,7 +99,9 @@ func tableEffects(t *testing.T) map[string]effect {
 			return text
 		}
 		for attr, v := range attrs {
-			s := func(value string) slots { return slots{"type": name, "train": with(attr, value), "test": with("", "max_samples = 20")} }
+			s := func(value string) slots {
+				return slots{"type": name, "train": with(attr, value), "test": with("", "max_samples = 20")}
+			}
 			all["dataset."+name+"."+attr] = effect{a: s(v[0]), b: s(v[1])}
 		}
 	}
