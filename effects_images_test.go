@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"fmt"
 	"image"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -94,6 +96,8 @@ func imageEffects(t *testing.T) map[string]effect {
 	all["transform.RandomResizedCrop.ratio"] = effect{a: sized("RandomResizedCrop", "size = 28", "ratio = [0.5, 0.6]"), b: sized("RandomResizedCrop", "size = 28", "ratio = [1.5, 2]")}
 	all["transform.RandomCrop.pad_if_needed"] = effect{a: sized("RandomCrop", "size = 28", "pad_if_needed = false"), b: sized("RandomCrop", "size = 28", "pad_if_needed = true")}
 	maps.Copy(all, toneEffects(sized))
+	maps.Copy(all, maskEffects(t))
+	maps.Copy(all, shardEffects(t))
 	return all
 }
 
@@ -115,6 +119,141 @@ func toneEffects(sized func(name, args, value string) slots) map[string]effect {
 			}
 			all["transform."+name+"."+attr] = effect{a: sized("CenterCrop", "size = 28", tr(v[0])), b: sized("CenterCrop", "size = 28", tr(v[1]))}
 		}
+	}
+	return all
+}
+
+// maskFolder writes twenty images of noise with masks for each of the splits, other masks, and two lists.
+func maskFolder(t *testing.T, seed uint64) string {
+	t.Helper()
+	dir, r := t.TempDir(), rand.New(rand.NewPCG(seed, 11))
+	write := func(name string, data []byte) {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
+	for _, split := range []string{"train", "val", "test"} {
+		for i := range 20 {
+			write(fmt.Sprintf("%s/images/%d.png", split, i), noisePNG(t, r, 24, 24))
+			write(fmt.Sprintf("%s/more/%d.png", split, i), noisePNG(t, r, 24, 24))
+			for _, masks := range []string{"masks", "others"} {
+				img := image.NewGray(image.Rect(0, 0, 24, 24))
+				for p := range img.Pix {
+					img.Pix[p] = byte(r.IntN(3))
+				}
+				var b bytes.Buffer
+				must(t, png.Encode(&b, img))
+				write(fmt.Sprintf("%s/%s/%d.png", split, masks, i), b.Bytes())
+			}
+		}
+	}
+	write("val/images/0.png", []byte("no image"))
+	write("some.txt", []byte("1\n2\n3\n4\n5\n6\n7\n8\n9\n"))
+	write("others.txt", []byte("11\n12\n13\n14\n15\n16\n17\n18\n19\n"))
+	return dir
+}
+
+// maskEffects has the attributes of images with masks.
+func maskEffects(t *testing.T) map[string]effect {
+	t.Helper()
+	dir, all := maskFolder(t, 1), map[string]effect{}
+	with := func(attr, value string) slots {
+		set := func(split string) string {
+			text := value
+			for key, line := range map[string]string{"root": fmt.Sprintf("root = %q", dir), "split": fmt.Sprintf("split = %q", split), "num_classes": "num_classes = 3"} {
+				if key != attr {
+					text += "\n" + line
+				}
+			}
+			return text + "\ntransform \"Resize\" { size = [20, 20] }"
+		}
+		s := slots{"type": "ImageMask", "override": "", "train": set("train"), "model": `model "Network" "net" {
+layer "Conv2d" "mask" {
+out_channels = 3
+kernel_size = 3
+padding = 1
+}
+}`}
+		if attr == "on_error" {
+			s["train"] = strings.Replace(s["train"], `split = "train"`, `split = "val"`, 1)
+		}
+		if value = ""; attr == "channels" {
+			s["test"] = s["train"]
+			return s
+		}
+		attr = ""
+		s["test"] = set("test")
+		return s
+	}
+	for attr, v := range map[string][2]string{
+		"root": {fmt.Sprintf("root = %q", dir), fmt.Sprintf("root = %q", maskFolder(t, 2))}, "split": {`split = "train"`, `split = "test"`},
+		"images": {`images = "images"`, `images = "more"`}, "masks": {`masks = "masks"`, `masks = "others"`}, "list": {`list = "some.txt"`, `list = "others.txt"`},
+		"num_classes": {"num_classes = 3", "num_classes = 2"}, "values": {"values = [0, 1, 2]", "values = [2, 1, 0]"}, "ignore": {"ignore = 255", "ignore = 2"},
+		"class_names": {`class_names = ["a", "b", "c"]`, `class_names = ["a", "c", "b"]`}, "channels": {"channels = 1", "channels = 3"},
+		"val_samples": {"val_samples = 2", "val_samples = 4"}, "seed": {"val_samples = 4\nseed = 1", "val_samples = 4\nseed = 2"}, "offset": {"offset = 0", "offset = 8"},
+		"max_samples": {"max_samples = 16", "max_samples = 8"}, "on_error": {`on_error = "stop"`, `on_error = "skip"`}, "max_pixels": {"max_pixels = 1000", "max_pixels = 100"},
+	} {
+		all["dataset.ImageMask."+attr] = effect{a: with(attr, v[0]), b: with(attr, v[1])}
+	}
+	return all
+}
+
+// shardFolder writes two archives of noise.
+func shardFolder(t *testing.T, seed uint64) string {
+	t.Helper()
+	dir, r := t.TempDir(), rand.New(rand.NewPCG(seed, 13))
+	for k := range 2 {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		add := func(name string, data []byte) {
+			must(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(data))}))
+			_, err := w.Write(data)
+			must(t, err)
+		}
+		for i := range 30 {
+			add(fmt.Sprintf("%02d.png", i), noisePNG(t, r, 30, 30))
+			add(fmt.Sprintf("%02d.other.png", i), noisePNG(t, r, 30, 30))
+			add(fmt.Sprintf("%02d.cls", i), fmt.Append(nil, i%10))
+			add(fmt.Sprintf("%02d.turned", i), fmt.Append(nil, 9-i%10))
+		}
+		if k == 1 {
+			add("broken.png", []byte("no image"))
+			add("broken.cls", []byte("3"))
+		}
+		must(t, w.Close())
+		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%c.tar", 'a'+k)), b.Bytes(), 0o600))
+	}
+	return dir
+}
+
+// shardEffects has the attributes of archives.
+func shardEffects(t *testing.T) map[string]effect {
+	t.Helper()
+	dir, all := shardFolder(t, 1), map[string]effect{}
+	with := func(attr, value string) slots {
+		set := func(attr, text string) string {
+			for key, line := range map[string]string{"root": fmt.Sprintf("root = %q", dir), "shards": `shards = ["a.tar"]`} {
+				if key != attr && !strings.HasPrefix(text, key) {
+					text += "\n" + line
+				}
+			}
+			return text + "\ntransform \"Resize\" { size = [28, 28] }"
+		}
+		s := slots{"type": "WebDataset", "train": set(attr, value), "test": set("", "max_samples = 20")}
+		if attr == "channels" {
+			s["test"] = set("", value)
+		}
+		return s
+	}
+	for attr, v := range map[string][2]string{
+		"root": {fmt.Sprintf("root = %q", dir), fmt.Sprintf("root = %q", shardFolder(t, 2))}, "shards": {`shards = ["a.tar"]`, `shards = ["a.tar", "a.tar"]`},
+		"split": {"val_samples = 10\nsplit = \"train\"", "val_samples = 10\nsplit = \"val\""}, "images": {`images = ["png"]`, `images = ["other.png"]`},
+		"label": {`label = "cls"`, `label = "turned"`}, "num_classes": {"num_classes = 10", "num_classes = 5"},
+		"class_names": {"class_names = " + renamedClasses()[0], "class_names = " + renamedClasses()[1]}, "channels": {"channels = 1", "channels = 3"},
+		"val_samples": {"val_samples = 4", "val_samples = 8"}, "seed": {"val_samples = 8\nseed = 1", "val_samples = 8\nseed = 2"}, "offset": {"offset = 0", "offset = 8"},
+		"max_samples": {"max_samples = 24", "max_samples = 16"}, "max_pixels": {"max_pixels = 1000", "max_pixels = 100"},
+		"on_error": {"shards = [\"b.tar\"]\non_error = \"stop\"", "shards = [\"b.tar\"]\non_error = \"skip\""},
+	} {
+		all["dataset.WebDataset."+attr] = effect{a: with(attr, v[0]), b: with(attr, v[1])}
 	}
 	return all
 }

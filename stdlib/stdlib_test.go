@@ -19,6 +19,8 @@ var required = map[string]any{
 	"DenseNet.depth":                  40,
 	"VGG.depth":                       11,
 	"*.root":                          "x",
+	"ImageMask.num_classes":           2,
+	"*.shards":                        []string{"x.tar"},
 	"*.file":                          "x",
 	"*.shape":                         []int{1, 1, 4},
 	"*.size":                          []int{28},

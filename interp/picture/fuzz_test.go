@@ -19,8 +19,12 @@ func FuzzDecode(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		d, m := Decoder{MostPixels: most}, Map{}
 		err := d.Decode(data, 3, &m)
+		labels, h, w, _ := d.Labels(data, nil)
+		if len(labels) != h*w {
+			t.Fatalf("%d labels of %d×%d", len(labels), h, w)
+		}
 		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > 64*most+64*uint64(len(data))+4<<20 {
+		if n := after.TotalAlloc - before.TotalAlloc; n > 128*most+128*uint64(len(data))+4<<20 {
 			t.Fatalf("%d bytes taken for a file of %d: %v", n, len(data), err)
 		}
 		if err != nil {

@@ -103,18 +103,6 @@ func with(decode func(r io.Reader) (image.Image, error)) func([]byte) (image.Ima
 	return func(data []byte) (image.Image, error) { return decode(bytes.NewReader(data)) }
 }
 
-// Size returns the width and the height of an image as they are stored, without decoding it.
-func Size(data []byte) (w, h int, err error) {
-	f, err := formatOf(data)
-	if err != nil {
-		return 0, 0, err
-	}
-	if w, h, err = f.size(data); err != nil {
-		return 0, 0, fmt.Errorf("is a damaged %s image: %w", f.name, err)
-	}
-	return w, h, nil
-}
-
 // Decode decodes an image file to dst with 1, 3 or 4 channels. An image whose EXIF data says so is turned. Of colours
 // with more than eight bits the upper eight count; transparency is left out where it has no channel.
 func (d *Decoder) Decode(data []byte, channels int, dst *Map) error {
@@ -122,19 +110,9 @@ func (d *Decoder) Decode(data []byte, channels int, dst *Map) error {
 	if err != nil {
 		return err
 	}
-	w, h, err := f.size(data)
+	img, _, _, err := d.decoded(f, data)
 	if err != nil {
-		return fmt.Errorf("is a damaged %s image: %w", f.name, err)
-	}
-	if most := d.most(); w < 1 || h < 1 || w > most/h {
-		return fmt.Errorf("is a %s image of %d×%d pixels, and at most %d pixels are allowed", f.name, w, h, most)
-	}
-	img, err := f.decode(data)
-	if err != nil {
-		return fmt.Errorf("is a damaged %s image: %w", f.name, err)
-	}
-	if b := img.Bounds(); b.Dx() != w || b.Dy() != h {
-		return fmt.Errorf("is a damaged %s image: it says that it has %d×%d pixels, and has %d×%d", f.name, w, h, b.Dx(), b.Dy())
+		return err
 	}
 	if err := d.lines.unpack(img, channels, f.name == "WebP", dst); err != nil {
 		return fmt.Errorf("is a %s image that cannot be used: %w", f.name, err)
@@ -143,6 +121,23 @@ func (d *Decoder) Decode(data []byte, channels int, dst *Map) error {
 		d.turn(dst, orientation(f.tag(data)))
 	}
 	return nil
+}
+
+// decoded decodes a file whose size is allowed.
+func (d *Decoder) decoded(f format, data []byte) (img image.Image, w, h int, err error) {
+	if w, h, err = f.size(data); err != nil {
+		return nil, 0, 0, fmt.Errorf("is a damaged %s image: %w", f.name, err)
+	}
+	if most := d.most(); w < 1 || h < 1 || w > most/h {
+		return nil, 0, 0, fmt.Errorf("is a %s image of %d×%d pixels, and at most %d pixels are allowed", f.name, w, h, most)
+	}
+	if img, err = f.decode(data); err != nil {
+		return nil, 0, 0, fmt.Errorf("is a damaged %s image: %w", f.name, err)
+	}
+	if b := img.Bounds(); b.Dx() != w || b.Dy() != h {
+		return nil, 0, 0, fmt.Errorf("is a damaged %s image: it says that it has %d×%d pixels, and has %d×%d", f.name, w, h, b.Dx(), b.Dy())
+	}
+	return img, w, h, nil
 }
 
 func (d *Decoder) most() int {

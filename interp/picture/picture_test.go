@@ -23,6 +23,12 @@ type vectors struct {
 		Box            [4]int // left, top, right, bottom
 		Pix            []byte
 	}
+	Masks []struct {
+		Name   string
+		File   []byte
+		Labels []int32
+		H, W   int
+	}
 	Tones []struct {
 		Name     string
 		Channels int
@@ -37,8 +43,8 @@ func read(t testing.TB) (v vectors) {
 	if err == nil {
 		err = json.Unmarshal(data, &v)
 	}
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(v.Files) == 0 || len(v.Sizes) == 0 || len(v.Tones) == 0 || len(v.Masks) == 0 {
+		t.Fatalf("%d files, %d sizes, %d tones, %d masks, %v", len(v.Files), len(v.Sizes), len(v.Tones), len(v.Masks), err)
 	}
 	return v
 }
@@ -77,6 +83,22 @@ func TestFilesAsPillow(t *testing.T) {
 			} else if n := apart(m.Pix, want); n > within(f.Name) {
 				t.Errorf("%s in %d channels: %d levels from Pillow", f.Name, channels, n)
 			}
+		}
+	}
+}
+
+// TestMasksAsPillow: the numbers of masks are those that Pillow has written, whatever their palette and their bits.
+func TestMasksAsPillow(t *testing.T) {
+	var d Decoder
+	for _, m := range read(t).Masks {
+		labels, h, w, err := d.Labels(m.File, []int32{-5})
+		if err != nil || h != m.H || w != m.W || !slices.Equal(labels[1:], m.Labels) {
+			t.Errorf("%s: %d×%d, %v", m.Name, h, w, err)
+		}
+	}
+	for _, f := range read(t).Files {
+		if _, _, _, err := d.Labels(f.File, nil); strings.HasPrefix(f.Name, "jpeg") != (err != nil && strings.Contains(err.Error(), "save masks as PNG")) && !strings.HasPrefix(f.Name, "webp") {
+			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
 }

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"qpipe/interp/part"
 	"qpipe/interp/picture"
@@ -34,40 +31,19 @@ func (s *imageFiles) Skipped() []string { return s.skipped }
 
 // Sample implements part.Samples.
 func (s *imageFiles) Sample(i int, x *part.Sample) error {
-	i = s.order[i]
-	err := part.Kept[imageReader](x.Room).file(s.folder, s.files[i], s.args.Channels, s.args.MaxPixels, &x.Images[0])
-	if err != nil {
-		return fmt.Errorf(`%s %w; replace or remove it, or set on_error = "skip"`, s.files[i], err)
+	if err := s.read(s.order[i], part.Kept[imageReader](x.Room), x); err != nil {
+		return fmt.Errorf("%w%s", err, hint)
 	}
-	x.Targets[0].Label(int(s.labels[i]))
 	return nil
 }
 
-// skip decodes all files once, with all cores, and leaves out those that cannot be decoded.
-func (s *imageFiles) skip() {
-	errs := make([]error, len(s.files))
-	var next atomic.Int64
-	var work sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		work.Go(func() {
-			var r imageReader
-			var m part.Image
-			for i := int(next.Add(1)) - 1; i < len(s.files); i = int(next.Add(1)) - 1 {
-				errs[i] = r.file(s.folder, s.files[i], s.args.Channels, s.args.MaxPixels, &m)
-			}
-		})
+// read reads a file.
+func (s *imageFiles) read(i int, r *imageReader, x *part.Sample) error {
+	if err := r.file(s.folder, s.files[i], s.args.FileArgs, &x.Images[0]); err != nil {
+		return err
 	}
-	work.Wait()
-	n := 0
-	for i, err := range errs {
-		if err != nil {
-			s.skipped = append(s.skipped, fmt.Sprintf("%s %v", s.files[i], err))
-			continue
-		}
-		s.files[n], s.labels[n] = s.files[i], s.labels[i]
-		n++
-	}
-	s.files, s.labels = s.files[:n], s.labels[:n]
+	x.Targets[0].Label(int(s.labels[i]))
+	return nil
 }
 
 // imageReader reads and decodes files. Its memory is used again.
@@ -76,20 +52,28 @@ type imageReader struct {
 	data    []byte
 }
 
-// file reads an image file. The error's text continues the file's name.
-func (r *imageReader) file(folder fs.FS, name string, channels, most int, dst *part.Image) error {
-	if err := r.load(folder, name, 8*int64(most)+1<<20); err != nil {
-		return fmt.Errorf("cannot be read: %w", err)
+// file reads an image file.
+func (r *imageReader) file(folder fs.FS, name string, a FileArgs, dst *part.Image) error {
+	if err := r.load(folder, name, a.most()); err != nil {
+		return fmt.Errorf("%s cannot be read: %w", name, err)
 	}
-	return r.decode(r.data, channels, most, dst)
+	if err := r.decode(r.data, a, dst); err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	return nil
 }
 
 // decode decodes an image. The error's text continues its name.
-func (r *imageReader) decode(data []byte, channels, most int, dst *part.Image) error {
+func (r *imageReader) decode(data []byte, a FileArgs, dst *part.Image) error {
 	m := picture.Map{Pix: dst.Pix}
-	r.decoder.MostPixels = most
-	err := r.decoder.Decode(data, channels, &m)
+	r.decoder.MostPixels = a.MaxPixels
+	err := r.decoder.Decode(data, a.Channels, &m)
 	dst.H, dst.W, dst.C, dst.Pix = m.H, m.W, m.C, m.Pix
+	return recognized(err, data)
+}
+
+// recognized says what a file of no image's format is.
+func recognized(err error, data []byte) error {
 	if errors.Is(err, picture.ErrFormat) {
 		if what, way := part.Recognize(data[:min(len(data), 512)]); what != "" {
 			return fmt.Errorf("is %s, not an image: %s", what, way)

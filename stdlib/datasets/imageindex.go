@@ -84,18 +84,9 @@ func (f imageFolder) layout(in fs.FS) (layout, error) {
 	if err != nil {
 		return layout{}, fmt.Errorf("the folder cannot be read: %w; root names the folder with the images", err)
 	}
-	l := layout{base: "."}
-	for _, name := range map[string][]string{"train": {"train"}, "validation": {"validation", "val"}, "test": {"test"}}[f.source()] {
-		if slices.Contains(top, name) {
-			l.base = name
-		}
-	}
-	switch {
-	case l.base != ".":
-	case f.source() == "test":
-		return l, part.Bad("split", "there is no folder test in %s; name another root for the test images", f.Root)
-	case f.source() != "train":
-		return l, part.Bad("split", "there is no folder val in %s; say with val_samples how many of the training images are held out, here and in the training data", f.Root)
+	l := layout{}
+	if l.base, err = f.base(f.Root, f.source(), top); err != nil {
+		return l, err
 	}
 	if l.folders, err = foldersOf(in, l.base, top); err != nil {
 		return l, err

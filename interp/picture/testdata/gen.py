@@ -89,6 +89,15 @@ for mode in "RGB", "L", "RGBA":
                 part = m.crop(box) if box else m
                 to = part.resize(size, getattr(Image.Resampling, filter.upper()))
                 sizes.append(dict(channels=len(mode), filter=filter, box=box or (0, 0, m.width, m.height), w=size[0], h=size[1], pix=text(to.tobytes())))
+masks = []
+for name, m, values in (
+    ("palette of 4 bits", im.quantize(16), None), ("palette", im.quantize(200), None), ("grey", im.convert("L"), None),
+    ("two values", im.convert("1"), [v // 255 for v in im.convert("1").getdata()]), ("16 bits", wide, None),
+):
+    out = io.BytesIO()
+    m.save(out, format="PNG")
+    masks.append(dict(name=name, file=text(out.getvalue()), labels=values or list(m.getdata()), h=m.height, w=m.width))
+
 import torchvision.transforms.functional as F
 
 tones = []
@@ -112,5 +121,5 @@ for mode in "RGB", "L":
     ):
         for v in values:
             tones.append(dict(name=name, channels=len(mode), value=v, pix=text(apply(m, v).tobytes())))
-json.dump(dict(tones=tones, pillow=__version__, files=files, w=src.width, h=src.height,
+json.dump(dict(tones=tones, masks=masks, pillow=__version__, files=files, w=src.width, h=src.height,
                sources={str(len(m)): text(src.convert(m).tobytes()) for m in ("RGB", "L", "RGBA")}, sizes=sizes), open("vectors.json", "w"), indent=0)
