@@ -117,3 +117,30 @@ func TestImageValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestSignDigits: the pipeline of sign-digits, with few small images and short: it goes from a folder of JPEG files, some turned and of
+// nine million pixels, to an int8 model that has the accuracy of the trained one. `make long` runs the pipeline as it is, and asks for 93.5 %.
+func TestSignDigits(t *testing.T) {
+	root, err := os.Getwd()
+	must(t, err)
+	dir := filepath.Join(sharedFolder(root), "data", "sign-digits")
+	if _, err := os.Stat(dir); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the images are missing: %v", err)
+		}
+		t.Skipf("no images: %v (set QPIPE_SHARED)", err)
+	}
+	text := string(read("pipelines/sign_digits.hcl"))
+	for _, change := range [][2]string{
+		{"  root = var.data_dir\n", "  root = var.data_dir\n  max_samples = 192\n"}, {"48", "24"}, {"> 0.935", ">= 0"},
+		{"num_epochs = 8", "num_epochs = 1"}, {`"epoch 5"`, `"step 1"`}, {`"epoch 6"`, `"step 2"`}, {"num_steps = 20", "num_steps = 2"}, {"width       = 16", "width       = 4"},
+	} {
+		if !strings.Contains(text, change[0]) {
+			t.Fatalf("the pipeline has no %q", change[0])
+		}
+		text = strings.ReplaceAll(text, change[0], change[1])
+	}
+	if got, code := verb(t, filepath.Join(t.TempDir(), "p.hcl"), text, "run", "-out", t.TempDir(), "-var", "data_dir="+dir, "-var", "num_epochs=1"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, got)
+	}
+}

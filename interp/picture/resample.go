@@ -43,6 +43,7 @@ func cubic(x float64) float64 {
 type Resampler struct {
 	rows, columns axis
 	between       []uint8 // the image after the first pass
+	sums          []int32 // of a row of the second
 }
 
 // precision is the number of bits of a weight: sums of pixels times weights stay below 2^31.
@@ -173,21 +174,55 @@ func across3(in, out []uint8, a *axis) {
 // down computes the second pass: each row of out is a weighted sum of rows of in, which begin with row from.
 func (r *Resampler) down(in []uint8, stride, from int, out []uint8, line int) {
 	a := &r.rows
+	r.sums = sized(r.sums, line)
 	for i := range a.out {
 		weights, to := a.weights[i*a.size:][:a.count[i]], out[i*line:][:line]
-		first := in[(a.first[i]-from)*stride:]
-		if len(weights) == 1 && weights[0] == 1<<precision {
-			copy(to, first)
-			continue
-		}
-		for x := range to {
-			sum, at := int32(1<<(precision-1)), x
-			for _, w := range weights {
-				sum += int32(first[at]) * w
-				at += stride
+		first := (a.first[i] - from) * stride
+		row := func(k int) []uint8 { return in[first+k*stride:][:line] }
+		switch len(weights) {
+		case 1:
+			rowOf1(to, row(0), weights[0])
+		case 2:
+			rowOf2(to, row(0), row(1), weights[0], weights[1])
+		case 3:
+			rowOf3(to, row(0), row(1), row(2), weights[0], weights[1], weights[2])
+		default:
+			for x := range r.sums {
+				r.sums[x] = 1 << (precision - 1)
 			}
-			to[x] = clamp(sum >> precision)
+			for k, w := range weights {
+				for x, v := range row(k) {
+					r.sums[x] += int32(v) * w
+				}
+			}
+			for x, sum := range r.sums {
+				to[x] = clamp(sum >> precision)
+			}
 		}
+	}
+}
+
+func rowOf1(to, a []uint8, wa int32) {
+	if wa == 1<<precision {
+		copy(to, a)
+		return
+	}
+	for x, v := range a[:len(to)] {
+		to[x] = clamp((1<<(precision-1) + int32(v)*wa) >> precision)
+	}
+}
+
+func rowOf2(to, a, b []uint8, wa, wb int32) {
+	a, b = a[:len(to)], b[:len(to)]
+	for x := range to {
+		to[x] = clamp((1<<(precision-1) + int32(a[x])*wa + int32(b[x])*wb) >> precision)
+	}
+}
+
+func rowOf3(to, a, b, c []uint8, wa, wb, wc int32) {
+	a, b, c = a[:len(to)], b[:len(to)], c[:len(to)]
+	for x := range to {
+		to[x] = clamp((1<<(precision-1) + int32(a[x])*wa + int32(b[x])*wb + int32(c[x])*wc) >> precision)
 	}
 }
 
