@@ -132,8 +132,14 @@ func TestSignDigits(t *testing.T) {
 	}
 	text := string(read("pipelines/sign_digits.hcl"))
 	for _, change := range [][2]string{
-		{"  root = var.data_dir\n", "  root = var.data_dir\n  max_samples = 192\n"}, {"48", "24"}, {"> 0.935", ">= 0"},
-		{"num_epochs = 8", "num_epochs = 1"}, {`"epoch 5"`, `"step 1"`}, {`"epoch 6"`, `"step 2"`}, {"num_steps = 20", "num_steps = 2"}, {"width       = 16", "width       = 4"},
+		{"  root = var.data_dir\n", "  root = var.data_dir\n  max_samples = 192\n"},
+		{"48", "24"},
+		{"> 0.935", ">= 0"},
+		{"num_epochs = 8", "num_epochs = 1"},
+		{`"epoch 5"`, `"step 1"`},
+		{`"epoch 6"`, `"step 2"`},
+		{"num_steps = 20", "num_steps = 2"},
+		{"width       = 16", "width       = 4"},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Fatalf("the pipeline has no %q", change[0])

@@ -128,9 +128,6 @@ func (h *header) image(layout string) tensor.Shape {
 // byteValues reports whether the numbers are bytes, as pixels are.
 func (h *header) byteValues() bool { return h.kind == 'u' && h.size == 1 }
 
-// whole reports whether the numbers are whole ones.
-func (h *header) whole() bool { return h.kind != 'f' }
-
 // number is the value at the beginning of b.
 func (h *header) number(b []byte) float64 {
 	switch h.size {
