@@ -94,7 +94,7 @@ var policy = []struct {
 
 	{"qpipe/stdlib", "qpipe/stdlib/... qpipe/interp/part qpipe/ops/op qpipe/ops/arith qpipe/ops/curve qpipe/ops/kernel", "the table of parts; a layer without arguments is an op"},
 	{"qpipe/stdlib/datasets/subset", "qpipe/interp/part", "splits and pieces are the same for every data set"},
-	{"qpipe/stdlib/tables", "qpipe/interp/part qpipe/stdlib/datasets/subset qpipe/ops/tensor", "arrays and tables of numbers, not images in files"},
+	{"qpipe/stdlib/tables", "qpipe/interp/part qpipe/stdlib/datasets/subset qpipe/ops/layer qpipe/ops/tensor", "arrays and tables of numbers, not images in files"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/stdlib/datasets/subset qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
 	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/ops/...", "a network in the pipeline is a model, too; it is built in one place"},
