@@ -123,7 +123,7 @@ func (f imageFolder) listed(in fs.FS) (*imageIndex, error) {
 	if len(x.files) == 0 {
 		return nil, part.Bad("list", "%s has no row of the split %s", f.List, f.source())
 	}
-	bad := -1
+	var bad int
 	if x.labels, x.classes, x.names, bad = subset.Labels(rows.labels, rows.all, f.ClassNames); bad >= 0 {
 		return nil, part.Bad("class_names", "the label %q of %s is none of them", rows.labels[bad], rows.files[bad])
 	}

@@ -96,9 +96,9 @@ func TestWebDataset(t *testing.T) {
 		{func(a *WebDatasetArgs) { a.Offset, a.MaxSamples = 1, 2 }, "11:0 20:1 of 5"},
 	} {
 		got, spec, err := openedTar(tarArgs(c.change), shards())
-		if text := fmt.Sprintf("%s of %d", got, max(len(spec.Targets), 0)); err != nil {
-			t.Errorf("%v", err)
-		} else if text = fmt.Sprintf("%s of %d", got, spec.Targets[0].Classes); text != c.want {
+		if err != nil {
+			t.Errorf("%v; want %q", err, c.want)
+		} else if text := fmt.Sprintf("%s of %d", got, spec.Targets[0].Classes); text != c.want {
 			t.Errorf("%q, want %q", text, c.want)
 		}
 	}

@@ -246,7 +246,7 @@ func (r *rows) row(c *csv.Reader, row []string, label int) error {
 // label turns the labels of all rows into numbers.
 func (r *rows) label(labels []string) error {
 	all := slices.Compact(slices.Sorted(slices.Values(labels)))
-	bad := -1
+	var bad int
 	if r.labels, r.classes, r.names, bad = subset.Labels(labels, all, r.ClassNames); bad >= 0 {
 		return part.Bad("class_names", "the label %q of row %d is none of them", labels[bad], bad+1)
 	}

@@ -178,13 +178,18 @@ func TestArrayMistakes(t *testing.T) {
 			t.Errorf("%v; want %s", err, c.want)
 		}
 	}
-	set, err := NewNPZ(npz("none.npz", "", "", nil))
-	if _, err := part.Peeked(set, func(string) fs.FS { return fstest.MapFS{} }); err == nil || !strings.Contains(err.Error(), "write shape = [height, width, channels]") {
-		t.Error(err)
-	}
-	set, err = NewNPZ(npz("none.npz", "", "", func(a *NPZArgs) { a.Shape = []int{4, 5, 3} }))
-	if s, err := part.Peeked(set, func(string) fs.FS { return fstest.MapFS{} }); err != nil || s.Inputs[0].Shape != (tensor.Shape{H: 4, W: 5, C: 3}) {
-		t.Error(s, err)
+	for _, c := range []struct {
+		shape []int
+		want  string
+	}{{nil, "write shape = [height, width, channels]"}, {[]int{4, 5, 3}, "<nil>"}} {
+		set, err := NewNPZ(npz("none.npz", "", "", func(a *NPZArgs) { a.Shape = c.shape }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := part.Peeked(set, func(string) fs.FS { return fstest.MapFS{} })
+		if !strings.Contains(fmt.Sprint(err), c.want) || err == nil && s.Inputs[0].Shape != (tensor.Shape{H: 4, W: 5, C: 3}) {
+			t.Errorf("%v: %v, %v", c.shape, s, err)
+		}
 	}
 }
 
