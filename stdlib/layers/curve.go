@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"math"
 
 	"qpipe/interp/part"
@@ -66,10 +67,7 @@ func HardsigmoidDefaults() HardsigmoidArgs { return HardsigmoidArgs{1.0 / 6, 0.5
 
 // Validate implements the language's check after decoding.
 func (a HardsigmoidArgs) Validate() error {
-	if err := finite("alpha", a.Alpha); err != nil {
-		return err
-	}
-	return finite("beta", a.Beta)
+	return cmp.Or(finite("alpha", a.Alpha), finite("beta", a.Beta))
 }
 
 // NewHardsigmoid returns alpha·x + beta between 0 and 1.
@@ -85,10 +83,7 @@ type ClipArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a ClipArgs) Validate() error {
-	if err := finite("min", a.Min); err != nil {
-		return err
-	}
-	if err := finite("max", a.Max); err != nil {
+	if err := cmp.Or(finite("min", a.Min), finite("max", a.Max)); err != nil {
 		return err
 	}
 	if a.Min >= a.Max {

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"slices"
 
 	"qpipe/interp/part"
@@ -32,13 +33,7 @@ func SliceDefaults() SliceArgs { return SliceArgs{Axis: "channels", Step: 1} }
 
 // Validate implements the language's check after decoding.
 func (a SliceArgs) Validate() error {
-	if err := within("start", 0, a.Start); err != nil {
-		return err
-	}
-	if err := positive("end", a.End); err != nil {
-		return err
-	}
-	return positive("step", a.Step)
+	return cmp.Or(within("start", 0, a.Start), positive("end", a.End), positive("step", a.Step))
 }
 
 // NewSlice returns a part of a map.
@@ -93,13 +88,7 @@ type ReshapeArgs struct {
 
 // Validate implements the language's check after decoding.
 func (a ReshapeArgs) Validate() error {
-	if err := positive("height", a.Height); err != nil {
-		return err
-	}
-	if err := positive("width", a.Width); err != nil {
-		return err
-	}
-	return positive("channels", a.Channels)
+	return cmp.Or(positive("height", a.Height), positive("width", a.Width), positive("channels", a.Channels))
 }
 
 // NewReshape returns a map with another shape, its elements in PyTorch's order.
