@@ -186,3 +186,27 @@ func TestThreads(t *testing.T) {
 		}
 	}
 }
+
+// TestListedOps: what CNNs in files of operator sets 7 to 24 use can be computed in each of them that has the op.
+func TestListedOps(t *testing.T) {
+	rows := table()
+	for _, name := range strings.Fields(`Conv ConvTranspose BatchNormalization InstanceNormalization LayerNormalization Gemm MatMul Add Sub Mul Div Pow
+		Sqrt Max Min Mean Relu LeakyRelu PRelu Elu Clip Sigmoid HardSigmoid HardSwish Tanh Softmax LogSoftmax MaxPool AveragePool GlobalAveragePool
+		GlobalMaxPool ReduceMean ReduceSum ReduceMax ArgMax Concat Split Slice Pad Flatten Reshape Squeeze Unsqueeze Transpose Expand Gather DepthToSpace
+		SpaceToDepth Resize Upsample Dropout Identity Cast Constant ConstantOfShape Shape QuantizeLinear DequantizeLinear DynamicQuantizeLinear
+		QLinearConv QLinearMatMul ConvInteger MatMulInteger`) {
+		row := rows[key{"", name}]
+		if row == nil {
+			t.Errorf("there is no %s", name)
+			continue
+		}
+		for opset := int64(7); opset <= Newest; opset++ {
+			if v := row.Version(opset); v == 0 && row.Since[0] <= 7 || int64(v) > opset {
+				t.Errorf("%s has version %d in operator set %d", name, v, opset)
+			}
+		}
+		if !slices.IsSorted(row.Since) {
+			t.Errorf("the versions of %s are %v", name, row.Since)
+		}
+	}
+}
