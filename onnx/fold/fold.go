@@ -141,14 +141,7 @@ func (f *folder) constant(n *model.Node) bool {
 // empty reports whether a node only passes its input on, and gives its readers the input instead. Outputs of the graph
 // keep their name, and so the node.
 func (f *folder) empty(n *model.Node, outputs map[string]bool) bool {
-	switch n.Op {
-	case "Identity", "Dropout":
-	case "Cast", "CastLike":
-		in, out := f.values[n.Inputs[0]], f.values[n.Outputs[0]]
-		if in == nil || out == nil || in.Type != out.Type {
-			return false
-		}
-	default:
+	if n.Domain != "" || len(n.Inputs) == 0 || !f.passes(n) {
 		return false
 	}
 	for i, out := range n.Outputs {
@@ -158,6 +151,31 @@ func (f *folder) empty(n *model.Node, outputs map[string]bool) bool {
 	}
 	f.renamed[n.Outputs[0]] = n.Inputs[0]
 	return true
+}
+
+// passes reports whether a node's output is its input.
+func (f *folder) passes(n *model.Node) bool {
+	if n.Op == "Identity" || n.Op == "Dropout" {
+		return true
+	}
+	in, out := f.values[n.Inputs[0]], f.values[n.Outputs[0]]
+	if in == nil || out == nil || in.Type != out.Type || !slices.Equal(in.Dims, out.Dims) {
+		return false
+	}
+	switch n.Op {
+	case "Cast", "CastLike", "Reshape", "Flatten", "Expand", "Squeeze", "Unsqueeze":
+		return true
+	case "Concat":
+		return len(n.Inputs) == 1
+	case "Slice": // of everything, unless backward
+		return len(n.Inputs) < 5 || n.Inputs[4] == "" || f.forward(n.Inputs[4])
+	}
+	return false
+}
+
+func (f *folder) forward(steps string) bool {
+	v := f.values[steps]
+	return v != nil && v.Known() && !slices.ContainsFunc(v.I, func(s int64) bool { return s < 0 })
 }
 
 // alive are the nodes whose outputs are read.

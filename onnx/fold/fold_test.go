@@ -107,7 +107,7 @@ func TestFoldChains(t *testing.T) {
 		Name:         "chains",
 		Inputs:       []*model.Value{{Name: "x", Type: model.Float, Known: true, Shape: []model.Dim{{Size: -1, Name: "N"}, {Size: 3}, {Size: 4}}}},
 		Outputs:      []*model.Value{{Name: "y", Type: model.Float}, {Name: "q", Type: model.Float}},
-		Initializers: []*model.Tensor{ints("zero", 0), ints("rest", -1), model.OfFloats("w", model.Float, []int{2}, []float64{0.5, -0.25}), model.OfFloats("s", model.Float, nil, []float64{0.25}), model.OfInts("z", model.Int8, nil, []int64{0})},
+		Initializers: []*model.Tensor{ints("zero", 0), ints("rest", -1), ints("end", 99), ints("before", -99), model.OfFloats("w", model.Float, []int{2}, []float64{0.5, -0.25}), model.OfFloats("s", model.Float, nil, []float64{0.25}), model.OfInts("z", model.Int8, nil, []int64{0})},
 		Nodes: []*model.Node{
 			node("Shape", []string{"x"}, "shape"),
 			node("Gather", []string{"shape", "zero"}, "n"),
@@ -116,8 +116,11 @@ func TestFoldChains(t *testing.T) {
 			node("Identity", []string{"x"}, "x1"),
 			node("Cast", []string{"x1"}, "x2", model.Attribute{Name: "to", Value: int64(model.Float)}),
 			node("Dropout", []string{"x2"}, "x3"),
-			node("Reshape", []string{"x3", "target"}, "flat"),
-			node("Identity", []string{"flat"}, "y"),
+			node("Slice", []string{"x3", "zero", "end"}, "x4"),
+			node("Slice", []string{"x4", "rest", "before", "zero", "rest"}, "x5"), // backward
+			node("Reshape", []string{"x5", "target"}, "flat"),
+			node("Reshape", []string{"flat", "target"}, "flat2"),
+			node("Identity", []string{"flat2"}, "y"),
 			node("Relu", []string{"flat"}, "unused"),
 			node("QuantizeLinear", []string{"w", "s", "z"}, "wq"),
 			node("DequantizeLinear", []string{"wq", "s", "z"}, "q"),
@@ -130,7 +133,7 @@ func TestFoldChains(t *testing.T) {
 	for _, n := range p.Model.Graph.Nodes {
 		ops = append(ops, n.Op)
 	}
-	if got, want := fmt.Sprint(ops), "[Reshape Identity QuantizeLinear DequantizeLinear]"; got != want {
+	if got, want := fmt.Sprint(ops), "[Slice Reshape Identity QuantizeLinear DequantizeLinear]"; got != want {
 		t.Errorf("%v are left, not %v", got, want)
 	}
 	if got := p.Types["flat"].Dims; !slices.Equal(got, []int{2, 12}) {
