@@ -83,6 +83,7 @@ var policy = []struct {
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 
 	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; only this room knows protobuf"},
+	{"qpipe/onnx/importer", "qpipe/onnx/model qpipe/onnx/fold qpipe/ops/...", "what becomes of a model as a network"},
 	{"qpipe/onnx/model", "qpipe/onnx/wire qpipe/lang/files", "a model as it is in a file: it knows no op and nothing of qpipe's networks"},
 	{"qpipe/onnx/value", "qpipe/onnx/model", "tensors to compute with, whatever computes them"},
 	{"qpipe/onnx/op", "qpipe/onnx/model qpipe/onnx/value", "what an op is, whatever it computes"},
@@ -97,7 +98,7 @@ var policy = []struct {
 	{"qpipe/stdlib/tables", "qpipe/interp/part qpipe/stdlib/datasets/subset qpipe/ops/layer qpipe/ops/tensor", "arrays and tables of numbers, not images in files"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/stdlib/datasets/subset qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
-	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/ops/...", "a network in the pipeline is a model, too; it is built in one place"},
+	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/onnx/model qpipe/onnx/importer qpipe/ops/...", "networks in the pipeline and in ONNX files are models, too; each is built in one place"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},
 }
 

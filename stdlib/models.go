@@ -28,6 +28,8 @@ func modelParts() part.Catalog {
 			models.MobileNetV3Defaults(), models.NewMobileNetV3),
 		part.ModelPart("Network", "A network that is written in the pipeline, layer by layer.",
 			models.NetworkArgs{}, models.NewNetwork),
+		part.ModelPart("ONNX", "The network of an ONNX file, with its weights.",
+			models.ONNXArgs{}, models.NewONNX),
 		part.ModelPart("ResNet", "Residual network of basic or bottleneck blocks, for small images or ImageNet's.",
 			models.ResNetDefaults(), models.NewResNet),
 		part.ModelPart("ShuffleNetV2", "Units of two branches whose channels are mixed, for small images or ImageNet's.",

@@ -342,6 +342,26 @@ func (d folder) Stat(name string) (fs.FileInfo, error) {
 	return info, named(err, name)
 }
 
+// Lstat implements fs.ReadLinkFS.
+func (d folder) Lstat(name string) (fs.FileInfo, error) {
+	path, err := d.path("lstat", name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(path)
+	return info, named(err, name)
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (d folder) ReadLink(name string) (string, error) {
+	path, err := d.path("readlink", name)
+	if err != nil {
+		return "", err
+	}
+	to, err := os.Readlink(path)
+	return to, named(err, name)
+}
+
 // ReadDir implements fs.ReadDirFS.
 func (d folder) ReadDir(name string) ([]fs.DirEntry, error) {
 	path, err := d.path("open", name)

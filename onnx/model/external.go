@@ -3,20 +3,20 @@ package model
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
+	"io/fs"
+	"path"
 	"strconv"
 
-	"qpipe/lang/files"
 	"qpipe/onnx/wire"
 )
 
 // store reads weights from files beside the model: below its folder, regular files, and no more than a limit.
 type store struct {
-	folder *os.Root
+	folder fs.FS
 	left   int64 // bytes that may still be read
 	name   string
-	file   *os.File // the one that was read last, open
+	file   fs.File // the one that was read last, open
 }
 
 // read returns the bytes of a tensor, want in number.
@@ -41,8 +41,12 @@ func (s *store) read(entries []wire.Entry, want int) ([]byte, error) {
 	if at.offset > info.Size() || int64(want) > info.Size()-at.offset {
 		return nil, fmt.Errorf("its elements are the %d bytes of %s from %d on, and the file has %d", want, at.name, at.offset, info.Size())
 	}
+	r, ok := s.file.(io.ReaderAt)
+	if !ok {
+		return nil, fmt.Errorf("its elements are in the file %q, in which no place can be read", at.name)
+	}
 	b := make([]byte, want)
-	if _, err := s.file.ReadAt(b, at.offset); err != nil && want > 0 {
+	if _, err := r.ReadAt(b, at.offset); err != nil && want > 0 {
 		return nil, err
 	}
 	return b, nil
@@ -77,20 +81,32 @@ func place(entries []wire.Entry, want int64) (extent, error) {
 			return at, fmt.Errorf("the %s %q of its elements: %w", e.Key, e.Value, err)
 		}
 	}
-	if !filepath.IsLocal(filepath.FromSlash(at.name)) {
+	if !fs.ValidPath(path.Clean(at.name)) {
 		return at, fmt.Errorf("its elements are in the file %q: only files in the model's folder are read", at.name)
 	}
 	return at, nil
 }
 
 func (s *store) open(name string) error {
-	if s.file != nil && s.name == name {
+	if s.file != nil && s.name == path.Clean(name) {
 		return nil
 	}
 	s.close()
-	f, err := files.OpenIn(s.folder, filepath.FromSlash(name))
+	name = path.Clean(name)
+	for i := range len(name) + 1 {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		if info, err := fs.Lstat(s.folder, name[:i]); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("its elements are in the file %q, and %q is a link, which may lead anywhere: put the file itself beside the model", name, name[:i])
+		}
+	}
+	f, err := s.folder.Open(name)
 	if err != nil {
 		return err
+	}
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return errors.Join(fmt.Errorf("its elements are in the file %q, which is a folder", name), f.Close())
 	}
 	s.file, s.name = f, name
 	return nil

@@ -3,7 +3,9 @@ package model
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
+	"io/fs"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -30,21 +32,41 @@ func Read(path string, l Limits) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = folder.Close() }()
-	m, err := Parse(data, folder, l)
+	m, err := Parse(data, files.Folder(filepath.Dir(path)), l)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }
 
+// ReadIn is Read for a file of a folder.
+func ReadIn(folder fs.FS, name string, l Limits) (*Model, error) {
+	f, err := folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	data, err := io.ReadAll(io.LimitReader(f, l.File+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > l.File {
+		return nil, fmt.Errorf("%s: larger than %s", name, files.Size(l.File))
+	}
+	beside, err := fs.Sub(folder, path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	m, err := Parse(data, beside, l)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return m, nil
+}
+
 // Parse is Read for the bytes of a model, which the result shares. Weights in other files are looked for in the folder;
 // if it is nil, a model that has some is an error.
-func Parse(data []byte, folder *os.Root, l Limits) (*Model, error) {
+func Parse(data []byte, folder fs.FS, l Limits) (*Model, error) {
 	w, err := wire.Read(data)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,262 @@
+// Package importer makes the network of an ONNX model: nodes of package nn with names, and their weights. It is trained, quantized and
+// selected from like any other. Maps are NHWC in the network and NCHW in the model; a transpose is a node only where the model's own
+// computation needs one.
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"qpipe/onnx/model"
+	"qpipe/ops/layer"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
+)
+
+// Net is what a model has become.
+type Net struct {
+	Graph   *nn.Graph
+	Weights []nn.Tensor // in the layouts of files (see nn.Tensor)
+	Notes   []string    // what was left out, for a person
+}
+
+// Options change what is made.
+type Options struct {
+	// Classes replaces the last layer with weights by one with so many outputs, whose weights are not the model's. 0 keeps it.
+	Classes int
+}
+
+// Build makes the network of a model whose constants are folded (see onnx/fold), for inputs of the shapes in (N = 0). If the model
+// has something that the network cannot have, the error is an *Unsupported that names all of it.
+func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
+	c, err := newBuild(m, in)
+	if err != nil {
+		return nil, err
+	}
+	c.options = o
+	c.walk()
+	return c.finish()
+}
+
+// Unsupported lists the nodes that a network cannot have, each with what can be done.
+type Unsupported struct{ Nodes []string }
+
+func (e *Unsupported) Error() string {
+	list, more := e.Nodes, ""
+	if len(list) > mostListed {
+		more = fmt.Sprintf("; and %d more nodes", len(list)-mostListed)
+		list = list[:mostListed]
+	}
+	return strings.Join(list, "; ") + more
+}
+
+// mostListed is how many nodes an error lists.
+const mostListed = 30
+
+// build is a network in the making.
+type build struct {
+	model   *model.Model
+	options Options
+	b       *nn.Builder
+	names   *names
+	nodes   []*model.Node // with recognized groups as one node each
+	values  map[string]*value
+	uses    map[string]int // how often each value is read, outputs included
+	last    *model.Node    // the last node with weights
+	weights []nn.Tensor
+	notes   []string
+	bad     []string
+	shapes  error // the first mistake of the builder
+}
+
+func newBuild(m *model.Model, in []tensor.Shape) (*build, error) {
+	c := &build{model: m, values: map[string]*value{}}
+	for _, t := range m.Graph.Initializers {
+		c.values[t.Name] = &value{constant: t}
+	}
+	c.nodes = recognized(m.Graph)
+	c.names = newNames(m.Graph, c.nodes)
+	c.uses = uses(c.nodes, m.Graph.Outputs)
+	return c, c.inputs(in)
+}
+
+// uses counts the readers of each value.
+func uses(nodes []*model.Node, outputs []*model.Value) map[string]int {
+	n := map[string]int{}
+	for _, node := range nodes {
+		for _, name := range node.Inputs {
+			n[name]++
+		}
+	}
+	for _, v := range outputs {
+		n[v.Name]++
+	}
+	return n
+}
+
+// inputs makes the network's inputs.
+func (c *build) inputs(in []tensor.Shape) error {
+	var ports []*model.Value
+	for _, v := range c.model.Graph.Inputs {
+		if c.values[v.Name] == nil { // others are weights with a name for who wants to give some
+			ports = append(ports, v)
+		}
+	}
+	if len(ports) != len(in) {
+		return fmt.Errorf("the model has %s, and the data %d", count(len(ports), "input"), len(in))
+	}
+	for i, v := range ports {
+		if err := c.input(i, v, in[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *build) input(i int, v *model.Value, in tensor.Shape) error {
+	if v.Type != 0 && !v.Type.Float() {
+		return fmt.Errorf("the input %q has elements of the type %s; a network's inputs are float32: the quantization of an int8 model is a matter of its qconfig", v.Name, v.Type)
+	}
+	rank := 4
+	if v.Known {
+		rank = len(v.Shape)
+	}
+	if rank < 2 || rank > 4 {
+		return fmt.Errorf("the input %q has %d dimensions; images have 4 (N, C, H and W), and vectors 2", v.Name, rank)
+	}
+	axes := standard(rank)
+	for k, a := range axes {
+		if v.Known && v.Shape[k+1].Size >= 0 && v.Shape[k+1].Size != extent(in, a) {
+			return fmt.Errorf("the input %q is %s in the model, and the data has %d×%d×%d (height, width, channels)", v.Name, dims(v.Shape), in.H, in.W, in.C)
+		}
+	}
+	if rank == 2 && in.H*in.W != 1 || rank == 3 && in.H != 1 {
+		return fmt.Errorf("the input %q is %s in the model, and the data has maps of %d×%d", v.Name, dims(v.Shape), in.H, in.W)
+	}
+	var made nn.Value
+	if i == 0 {
+		c.b = nn.NewBuilder(in)
+		made = c.b.Input()
+	} else {
+		made = c.b.AddInput(c.names.plain(v.Name), in)
+	}
+	c.values[v.Name] = &value{made: made, axes: axes}
+	return c.b.Err()
+}
+
+// dims is a declared shape in words.
+func dims(list []model.Dim) string {
+	var words []string
+	for _, d := range list {
+		words = append(words, d.String())
+	}
+	return strings.Join(words, "×")
+}
+
+func count(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}
+
+// walk makes the nodes, in order. A node that reads what could not be made is passed over.
+func (c *build) walk() {
+	table := map[string]row{}
+	for _, r := range rows() {
+		table[r.domain+"."+r.op] = r
+	}
+	c.last = c.lastWeighted()
+	for _, n := range c.nodes {
+		r, known := table[n.Domain+"."+n.Op]
+		switch {
+		case !known:
+			c.refuse(n, "there is no such op in a network")
+		case c.known(n):
+			c.node(n, r)
+		}
+	}
+}
+
+// known reports whether all that a node reads has been made.
+func (c *build) known(n *model.Node) bool {
+	return !slices.ContainsFunc(n.Inputs, func(name string) bool { return name != "" && c.values[name] == nil })
+}
+
+// stop carries a node's error out of its row.
+type stop struct{ text string }
+
+// node lets a row make a node.
+func (c *build) node(n *model.Node, r row) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case stop:
+			c.refuse(n, v.text)
+		default:
+			panic(v)
+		}
+	}()
+	if c.shapes != nil {
+		return
+	}
+	r.make(&call{build: c, Node: n, name: c.names.of[n]})
+	if err := c.b.Err(); err != nil && c.shapes == nil {
+		c.shapes = fmt.Errorf("%s: %w", n, shapeError(err))
+	}
+}
+
+// shapeError is a builder's error without the name that the node has there.
+func shapeError(err error) error {
+	var e *nn.ShapeError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+func (c *build) refuse(n *model.Node, why string) {
+	c.bad = append(c.bad, fmt.Sprintf("%s: %s", n, why))
+}
+
+func (c *build) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// finish makes the graph.
+func (c *build) finish() (*Net, error) {
+	if len(c.bad) > 0 {
+		return nil, &Unsupported{c.bad}
+	}
+	if c.shapes != nil {
+		return nil, c.shapes
+	}
+	var outs []nn.Value
+	for _, o := range c.model.Graph.Outputs {
+		v := c.values[o.Name]
+		switch {
+		case v == nil:
+			continue
+		case v.constant != nil:
+			return nil, fmt.Errorf("the output %q does not depend on any input", o.Name)
+		case v.pieces != nil:
+			return nil, fmt.Errorf("the output %q has %d dimensions; a network's have at most 4", o.Name, len(v.pieces.dims)+1)
+		}
+		outs = append(outs, c.inOrder(v, c.names.plain(o.Name)+".order").made)
+	}
+	if len(outs) == 0 {
+		return nil, errors.New("no output is left of the model")
+	}
+	g, err := c.b.Graph(outs...)
+	if err != nil {
+		return nil, err
+	}
+	return &Net{Graph: g, Weights: c.weights, Notes: c.notes}, nil
+}
+
+// apply adds a node to the network.
+func (c *build) apply(name string, op layer.Op, xs ...nn.Value) nn.Value {
+	return c.b.Apply(name, op, xs...)
+}

@@ -1,0 +1,236 @@
+package importer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"qpipe/internal/refvec"
+	"qpipe/onnx/model"
+	"qpipe/ops/engine"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/tensor"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// entry is a row of the folder's list.
+type entry struct {
+	Name, Model, Data string
+	Input             []int `json:"input_shape"`
+	Outputs           []string
+	Tol               []float64
+}
+
+// TestModels: the networks of whole models compute what PyTorch computed.
+func TestModels(t *testing.T) {
+	dir := refvec.Folder(t, "onnx-models")
+	text, err := os.ReadFile(filepath.Join(dir, "models.json"))
+	must(t, err)
+	var list struct{ Models []entry }
+	must(t, json.Unmarshal(text, &list))
+	for _, e := range list.Models {
+		t.Run(e.Name, func(t *testing.T) {
+			m, err := model.Read(filepath.Join(dir, e.Model), model.Usual())
+			must(t, err)
+			data, err := refvec.ReadNPZ(filepath.Join(dir, e.Data))
+			must(t, err)
+			n, c, h, w := e.Input[0], e.Input[1], e.Input[2], e.Input[3]
+			net := built(t, m, tensor.Shape{H: h, W: w, C: c})
+			x := refvec.NHWC(data["input"].Float32s(), n, c, h, w)
+			for k, got := range forward(t, net, [][]float32{x}, n) {
+				s := net.Graph.Outputs()[k].Shape
+				compare(t, refvec.NCHW(got, n, s.C, s.H, s.W), data[e.Outputs[k]].Float64s(), e.Tol[k])
+			}
+		})
+	}
+}
+
+func built(t *testing.T, m *model.Model, in tensor.Shape) *Net {
+	t.Helper()
+	fold(m)
+	net, err := Build(m, []tensor.Shape{in}, Options{})
+	must(t, err)
+	net.Graph.Init(1)
+	must(t, net.Graph.SetTensors(net.Weights))
+	if have := net.Graph.Tensors(); len(have) != len(net.Weights) {
+		t.Errorf("the network has %d tensors, and %d of them are the model's", len(have), len(net.Weights))
+	}
+	return net
+}
+
+// fold makes constants of Constant nodes.
+func fold(m *model.Model) {
+	var left []*model.Node
+	for _, n := range m.Graph.Nodes {
+		if a := n.Attr("value"); n.Op == "Constant" && a != nil {
+			t := *a.Value.(*model.Tensor)
+			t.Name = n.Outputs[0]
+			m.Graph.Initializers = append(m.Graph.Initializers, &t)
+			continue
+		}
+		left = append(left, n)
+	}
+	m.Graph.Nodes = left
+}
+
+func forward(t *testing.T, net *Net, x [][]float32, n int) [][]float32 {
+	t.Helper()
+	set, err := sets.ByName("")
+	must(t, err)
+	workers := engine.NewWorkers(1)
+	t.Cleanup(workers.Close)
+	e, err := engine.Compile(net.Graph, n, false, set, workers)
+	must(t, err)
+	return e.ForwardAll(x, n, engine.Eval)
+}
+
+func compare(t *testing.T, got []float32, want []float64, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d values, want %d", len(got), len(want))
+	}
+	worst := 0.0
+	for i, v := range got {
+		worst = max(worst, math.Abs(float64(v)-want[i]))
+	}
+	if !(worst <= tol) {
+		t.Errorf("up to %g from the expected values, allowed are %g", worst, tol)
+	}
+}
+
+// nodeTest is a row of ONNX's own tests.
+type nodeTest struct {
+	Set, Test, Op string
+	Rtol, Atol    float64
+	Note          string
+	OnnxRuntime   string
+}
+
+// TestNodes: of ONNX's own tests of single nodes, those that a network can have give the expected values; the others are errors that
+// say why. The first operand is the network's input and the others are weights; or all of them are inputs.
+func TestNodes(t *testing.T) {
+	dir := refvec.Folder(t, "onnx-node-tests")
+	text, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	must(t, err)
+	var list struct{ Tests []nodeTest }
+	must(t, json.Unmarshal(text, &list))
+	had := map[string]bool{}
+	for _, e := range list.Tests {
+		if e.OnnxRuntime == "disagree" {
+			continue
+		}
+		for _, all := range []bool{false, true} {
+			err := tried(t, filepath.Join(dir, e.Set, e.Test), e, all)
+			if err == nil {
+				had[e.Set+"/"+e.Test] = true
+			} else if testing.Verbose() {
+				t.Logf("%s/%s: %v", e.Set, e.Test, err)
+			}
+		}
+	}
+	t.Logf("%d of %d tests are networks", len(had), len(list.Tests))
+	if len(had) == 0 {
+		t.Error("no test is one of a network")
+	}
+}
+
+// tried builds the network of a test and compares; the error says why there is none.
+func tried(t *testing.T, dir string, e nodeTest, all bool) error {
+	m, err := model.Read(filepath.Join(dir, "model.onnx"), model.Usual())
+	if err != nil {
+		return err
+	}
+	fold(m)
+	read := func(name string) *model.Tensor {
+		data, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", name))
+		must(t, err)
+		x, err := model.ParseTensor(data)
+		must(t, err)
+		return x
+	}
+	var in []tensor.Shape
+	var given [][]float32
+	batch := 0
+	var inputs []*model.Value
+	for i, v := range m.Graph.Inputs {
+		if slices.ContainsFunc(m.Graph.Initializers, func(x *model.Tensor) bool { return x.Name == v.Name }) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, "test_data_set_0", fmt.Sprintf("input_%d.pb", i))); err != nil {
+			return fmt.Errorf("no data for input %d", i)
+		}
+		x := read(fmt.Sprintf("input_%d.pb", i))
+		if i > 0 && !(all && x.Type == model.Float && len(x.Dims) == len(inputs[0].Shape)) {
+			x.Name = v.Name
+			m.Graph.Initializers = append(m.Graph.Initializers, x)
+			continue
+		}
+		if x.Type != model.Float || len(x.Dims) < 2 || len(x.Dims) > 4 || i > 0 && x.Dims[0] != batch {
+			return errors.New("its operands are no images")
+		}
+		inputs = append(inputs, v)
+		batch = x.Dims[0]
+		s := nhwcShape(x.Dims)
+		in = append(in, s)
+		given = append(given, refvec.NHWC(float32s(x), batch, s.C, s.H, s.W))
+	}
+	if all && len(in) < 2 {
+		return errors.New("it has one operand")
+	}
+	net, err := Build(m, in, Options{})
+	if err != nil {
+		return err
+	}
+	net.Graph.Init(1)
+	must(t, net.Graph.SetTensors(net.Weights))
+	want := read("output_0.pb")
+	if !want.Type.Float() {
+		return errors.New("it gives no floats")
+	}
+	outs := forward(t, net, given, batch)
+	s := net.Graph.Outputs()[0].Shape
+	for _, m := range net.Graph.Modules() {
+		if m.Name == net.Graph.Outputs()[0].Name {
+			s = m.Map // a flattened map has the order of the map
+		}
+	}
+	got := refvec.NCHW(outs[0], batch, s.C, s.H, s.W)
+	for i, w := range want.Floats() {
+		if i >= len(got) || math.Abs(float64(got[i])-w) > e.Atol+1e-6+e.Rtol*math.Abs(w) || len(got) != want.Len() {
+			t.Errorf("%s/%s (%s, all %v): value %d of %d, want %g of %d", e.Set, e.Test, e.Op, all, i, len(got), w, want.Len())
+			break
+		}
+	}
+	return nil
+}
+
+// nhwcShape is how a network has the dimensions of a model.
+func nhwcShape(dims []int) tensor.Shape {
+	s := tensor.Shape{H: 1, W: 1, C: dims[1]}
+	switch len(dims) {
+	case 3:
+		s.W = dims[2]
+	case 4:
+		s.H, s.W = dims[2], dims[3]
+	}
+	return s
+}
+
+func float32s(t *model.Tensor) []float32 {
+	var out []float32
+	for _, v := range t.Floats() {
+		out = append(out, float32(v))
+	}
+	return out
+}
