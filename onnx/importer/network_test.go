@@ -234,3 +234,29 @@ func float32s(t *model.Tensor) []float32 {
 	}
 	return out
 }
+
+// TestModules: the modules that PyTorch has exported, by both of its exporters, compute what PyTorch computed (tools/torchonnx).
+func TestModules(t *testing.T) {
+	var in struct {
+		Shape []int
+		Data  []float32
+	}
+	var outputs map[string][]float64
+	for name, to := range map[string]any{"input": &in, "outputs": &outputs} {
+		text, err := os.ReadFile("testdata/" + name + ".json")
+		must(t, err)
+		must(t, json.Unmarshal(text, to))
+	}
+	s := nhwcShape(in.Shape)
+	x := refvec.NHWC(in.Data, 1, s.C, s.H, s.W)
+	for name, want := range outputs {
+		t.Run(name, func(t *testing.T) {
+			m, err := model.Read("testdata/"+name+".onnx", model.Usual())
+			must(t, err)
+			net := built(t, m, s)
+			out := net.Graph.Outputs()[0].Shape
+			got := refvec.NCHW(forward(t, net, [][]float32{x}, 1)[0], 1, out.C, out.H, out.W)
+			compare(t, got, want, 1e-5)
+		})
+	}
+}
