@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"qpipe/onnx/model"
+	"qpipe/onnx/recognize"
 	"qpipe/ops/arith"
 	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
@@ -34,8 +35,8 @@ func elementRows() []row {
 	return list
 }
 
-// own is the domain of what is recognized (see recognized).
-const own = "qpipe"
+// own is the domain of what is recognized.
+const own = recognize.Domain
 
 // curves are the functions of one number.
 func curves() map[string]func(c *call) curve.Pointwise {

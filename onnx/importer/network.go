@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"qpipe/onnx/model"
+	"qpipe/onnx/recognize"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
@@ -76,7 +77,7 @@ func newBuild(m *model.Model, in []tensor.Shape) (*build, error) {
 	for _, t := range m.Graph.Initializers {
 		c.values[t.Name] = &value{constant: t}
 	}
-	c.nodes = recognized(m.Graph)
+	c.nodes = recognize.Groups(m.Graph)
 	c.names = newNames(m.Graph, c.nodes)
 	c.uses = uses(c.nodes, m.Graph.Outputs)
 	return c, c.inputs(in)

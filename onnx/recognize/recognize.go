@@ -1,4 +1,6 @@
-package importer
+// Package recognize finds the groups of nodes that exporters write for one op, such as the six of a hard-swish, and puts one node in the
+// place of each.
+package recognize
 
 import (
 	"math"
@@ -45,8 +47,12 @@ func recognitions() [][2]string {
 	}
 }
 
-// recognized are the nodes of a graph with a node for each group, and without those that nothing reads any more.
-func recognized(g *model.Graph) []*model.Node {
+// Domain is that of the nodes that stand for groups, where ONNX has no op for one.
+const Domain = "qpipe"
+
+// Groups are the nodes of a graph with a node for each group, and without those that nothing reads any more. Its constants must be
+// initializers.
+func Groups(g *model.Graph) []*model.Node {
 	r := &recognizer{constants: map[string]*model.Tensor{}, makers: map[string]*model.Node{}}
 	for _, t := range g.Initializers {
 		r.constants[t.Name] = t

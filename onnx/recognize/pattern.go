@@ -1,4 +1,4 @@
-package importer
+package recognize
 
 import (
 	"strconv"
@@ -29,7 +29,7 @@ func parse(text string) *pattern {
 	p := &parser{text: text}
 	out := p.pattern()
 	if p.text != "" {
-		panic("importer: a pattern ends with " + p.text)
+		panic("recognize: a pattern ends with " + p.text)
 	}
 	return out
 }
