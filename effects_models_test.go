@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -40,6 +42,21 @@ func modelEffects() map[string]effect {
 	masks := slots{"train": "num_samples = 8\ntarget = \"mask\"", "test": "split = \"test\"\nnum_samples = 4\ntarget = \"mask\""}
 	add("UNet", "width = 2\ndepth = 2\nnum_classes = 11", masks, act,
 		pairs{"width": {"2", "3"}, "depth": {"2", "1"}, "up": {`"transpose"`, `"nearest"`}})
+	file := func(name string) string {
+		path, err := filepath.Abs(filepath.Join("testdata/onnx", name))
+		if err != nil {
+			panic(err)
+		}
+		return strconv.Quote(filepath.ToSlash(path))
+	}
+	tiny, beside, named := file("tiny.onnx"), file("beside.onnx"), `["weights.bin"]`
+	for attr, v := range pairs{"path": {tiny, beside + "\nweight_files = " + named}, "weight_files": {named, `["other.bin"]`}, "num_classes": {"11", "12"}} {
+		base := "path = " + tiny
+		if attr == "weight_files" {
+			base = "path = " + beside
+		}
+		all["model.ONNX."+attr] = effect{a: modelSlots("ONNX", base, attr, v[0], nil), b: modelSlots("ONNX", base, attr, v[1], nil)}
+	}
 	return all
 }
 

@@ -20,6 +20,7 @@ import (
 type Net struct {
 	Graph   *nn.Graph
 	Weights []nn.Tensor // in the layouts of files (see nn.Tensor)
+	Grids   []Grid      // how an already quantized model quantizes its values
 	Notes   []string    // what was left out, for a person
 }
 
@@ -67,6 +68,7 @@ type build struct {
 	uses    map[string]int // how often each value is read, outputs included
 	last    *model.Node    // the last node with weights
 	weights []nn.Tensor
+	grids   []Grid
 	notes   []string
 	bad     []string
 	shapes  error // the first mistake of the builder
@@ -254,7 +256,7 @@ func (c *build) finish() (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Net{Graph: g, Weights: c.weights, Notes: c.notes}, nil
+	return &Net{Graph: g, Weights: c.weights, Grids: c.grids, Notes: c.notes}, nil
 }
 
 // apply adds a node to the network.

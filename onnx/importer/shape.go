@@ -24,7 +24,7 @@ func shapeRows() []row {
 
 // rows is the table of ops.
 func rows() []row {
-	return slices.Concat(convRows(), elementRows(), shapeRows(), reduceRows())
+	return slices.Concat(convRows(), elementRows(), shapeRows(), reduceRows(), quantizedRows())
 }
 
 // free is operand 0, which may be pieces.

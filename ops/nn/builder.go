@@ -54,6 +54,14 @@ type Value struct {
 // Shape returns the value's shape with N = 0. After a mistake it is zero.
 func (v Value) Shape() tensor.Shape { return v.shape }
 
+// Name is the name of the node that has made a value, "" after a mistake.
+func (b *Builder) Name(v Value) string {
+	if !v.ok {
+		return ""
+	}
+	return b.nodes[v.id].Name
+}
+
 // NewBuilder starts a graph whose input has the shape in (N is ignored). The
 // input node is named "input"; it has an output quant node of its own.
 func NewBuilder(in tensor.Shape) *Builder {

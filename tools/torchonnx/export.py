@@ -1,6 +1,7 @@
 """Exports networks from PyTorch to ONNX, each with an input and what PyTorch computes of it.
 
     python tools/torchonnx/export.py small FOLDER     # modules of a few KB: the files of onnx/importer/testdata
+    python tools/torchonnx/export.py tiny FOLDER      # a classifier of images of 28x28, and one with its weights beside it
     python tools/torchonnx/export.py torchvision FOLDER  # whole networks of torchvision, by both exporters
 
 The modules have one input: input.json is its shape (NCHW) and its numbers, outputs.json what each module makes of it. A whole network
@@ -177,6 +178,15 @@ def main(kind, folder):
                 outputs[file] = [float("%.8g" % v) for v in y.flatten().tolist()]
         dump(folder, "outputs", outputs)
         dump(folder, "input", {"shape": list(x.shape), "data": x.flatten().tolist()})
+        return
+    if kind == "tiny":
+        import onnx
+        for name in ("tiny", "beside"):
+            m = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+            file = os.path.join(folder, name + ".onnx")
+            export(lively(m), torch.randn(1, 1, 28, 28), file, False, 17)
+            if name == "beside":
+                onnx.save(onnx.load(file), file, save_as_external_data=True, location="weights.bin", size_threshold=0)
         return
     import torchvision.models as tv
     x = torch.randn(1, 3, 64, 64)
