@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/part"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/syntax"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
@@ -28,8 +29,8 @@ func (e *effect) builds(key string) bool {
 // evaluation after it; or why there is none.
 func buildEffect(t *testing.T, s slots) (result, log string) {
 	t.Helper()
-	files, list := syntax.ParseSource("effect.hcl", []byte(effectPipeline(s)))
-	prog, more := check.Check(files, check.Options{Signatures: stdlib.Catalog()})
+	texts, list := syntax.ParseSource("effect.hcl", []byte(effectPipeline(s)))
+	prog, more := check.Check(texts, check.Options{Signatures: stdlib.Catalog()})
 	for _, d := range append(list, more...) {
 		if d.Severity == diag.Error {
 			return "exit code", d.Summary
@@ -39,7 +40,7 @@ func buildEffect(t *testing.T, s slots) (result, log string) {
 	if err != nil {
 		return "exit code", err.Error()
 	}
-	built, err := part.Build(model, []tensor.Shape{{H: 28, W: 28, C: 1}}, nil)
+	built, err := part.Build(model, []tensor.Shape{{H: 28, W: 28, C: 1}}, files.Folder)
 	if err != nil {
 		return "exit code", err.Error()
 	}
