@@ -1,13 +1,16 @@
 package importer
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"qpipe/internal/refvec"
@@ -58,7 +61,6 @@ func TestModels(t *testing.T) {
 
 func built(t *testing.T, m *model.Model, in tensor.Shape) *Net {
 	t.Helper()
-	fold(m)
 	net, err := Build(m, []tensor.Shape{in}, Options{})
 	must(t, err)
 	net.Graph.Init(1)
@@ -67,21 +69,6 @@ func built(t *testing.T, m *model.Model, in tensor.Shape) *Net {
 		t.Errorf("the network has %d tensors, and %d of them are the model's", len(have), len(net.Weights))
 	}
 	return net
-}
-
-// fold makes constants of Constant nodes.
-func fold(m *model.Model) {
-	var left []*model.Node
-	for _, n := range m.Graph.Nodes {
-		if a := n.Attr("value"); n.Op == "Constant" && a != nil {
-			t := *a.Value.(*model.Tensor)
-			t.Name = n.Outputs[0]
-			m.Graph.Initializers = append(m.Graph.Initializers, &t)
-			continue
-		}
-		left = append(left, n)
-	}
-	m.Graph.Nodes = left
 }
 
 func forward(t *testing.T, net *Net, x [][]float32, n int) [][]float32 {
@@ -151,7 +138,6 @@ func tried(t *testing.T, dir string, e nodeTest, all bool) error {
 	if err != nil {
 		return err
 	}
-	fold(m)
 	read := func(name string) *model.Tensor {
 		data, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", name))
 		must(t, err)
@@ -258,5 +244,65 @@ func TestModules(t *testing.T) {
 			got := refvec.NCHW(forward(t, net, [][]float32{x}, 1)[0], 1, out.C, out.H, out.W)
 			compare(t, got, want, 1e-5)
 		})
+	}
+}
+
+// TestNetworks: whole networks of torchvision, by both of PyTorch's exporters, compute what PyTorch computes. It needs a Python with torch,
+// torchvision, onnx and onnxscript.
+func TestNetworks(t *testing.T) {
+	python := os.Getenv("QPIPE_PYTHON")
+	if python == "" {
+		t.Skip("QPIPE_PYTHON names no Python with torch and torchvision")
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(python, "../../tools/torchonnx/export.py", "torchvision", dir)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	list, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	must(t, err)
+	if len(list) < 20 {
+		t.Errorf("%d networks were exported:\n%s", len(list), text)
+	}
+	for _, path := range list {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) { whole(t, strings.TrimSuffix(path, ".json")) })
+	}
+}
+
+// whole compares a network with the numbers beside it.
+func whole(t *testing.T, path string) {
+	var about struct {
+		Shape   []int
+		Outputs int
+	}
+	text, err := os.ReadFile(path + ".json")
+	must(t, err)
+	must(t, json.Unmarshal(text, &about))
+	raw, err := os.ReadFile(path + ".bin")
+	must(t, err)
+	x := make([]float32, len(raw)/4)
+	for i := range x {
+		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	m, err := model.Read(path+".onnx", model.Usual())
+	must(t, err)
+	s := nhwcShape(about.Shape)
+	net := built(t, m, s)
+	n := s.WithN(1).Len()
+	want := x[n:]
+	for k, got := range forward(t, net, [][]float32{refvec.NHWC(x[:n], 1, s.C, s.H, s.W)}, 1) {
+		out := net.Graph.Outputs()[k].Shape
+		expected := make([]float64, len(got))
+		largest := 0.0
+		for i := range expected {
+			expected[i] = float64(want[i])
+			largest = max(largest, math.Abs(expected[i]))
+		}
+		want = want[len(got):]
+		compare(t, refvec.NCHW(got, 1, out.C, out.H, out.W), expected, 2e-4*largest)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d numbers are left of PyTorch's outputs", len(want))
 	}
 }

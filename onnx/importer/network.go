@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/onnx/eval"
+	"qpipe/onnx/fold"
 	"qpipe/onnx/model"
 	"qpipe/onnx/recognize"
 	"qpipe/ops/layer"
@@ -30,10 +32,22 @@ type Options struct {
 	Classes int
 }
 
-// Build makes the network of a model whose constants are folded (see onnx/fold), for inputs of the shapes in (N = 0). If the model
-// has something that the network cannot have, the error is an *Unsupported that names all of it.
+// Build makes the network of a model for inputs of the shapes in (N = 0). If the model has something that the network cannot have,
+// the error is an *Unsupported that names all of it.
 func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
-	c, err := newBuild(m, in)
+	ports, err := ports(m.Graph, in)
+	if err != nil {
+		return nil, err
+	}
+	shapes := map[string][]int{}
+	for _, p := range ports {
+		shapes[p.name] = p.dims
+	}
+	folded, err := fold.Fold(m, shapes, eval.Options{})
+	if err != nil {
+		return nil, err
+	}
+	c, err := newBuild(folded.Model, ports)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +88,7 @@ type build struct {
 	shapes  error // the first mistake of the builder
 }
 
-func newBuild(m *model.Model, in []tensor.Shape) (*build, error) {
+func newBuild(m *model.Model, in []port) (*build, error) {
 	c := &build{model: m, values: map[string]*value{}}
 	for _, t := range m.Graph.Initializers {
 		c.values[t.Name] = &value{constant: t}
@@ -99,53 +113,79 @@ func uses(nodes []*model.Node, outputs []*model.Value) map[string]int {
 	return n
 }
 
-// inputs makes the network's inputs.
-func (c *build) inputs(in []tensor.Shape) error {
-	var ports []*model.Value
-	for _, v := range c.model.Graph.Inputs {
-		if c.values[v.Name] == nil { // others are weights with a name for who wants to give some
-			ports = append(ports, v)
-		}
-	}
-	if len(ports) != len(in) {
-		return fmt.Errorf("the model has %s, and the data %d", count(len(ports), "input"), len(in))
-	}
-	for i, v := range ports {
-		if err := c.input(i, v, in[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+// port is an input of the model.
+type port struct {
+	name  string
+	dims  []int // with the batch
+	shape tensor.Shape
 }
 
-func (c *build) input(i int, v *model.Value, in tensor.Shape) error {
+// ports are the inputs of a model for data of the shapes in.
+func ports(g *model.Graph, in []tensor.Shape) ([]port, error) {
+	weights := map[string]bool{}
+	for _, t := range g.Initializers {
+		weights[t.Name] = true
+	}
+	var list []port
+	for _, v := range g.Inputs {
+		if weights[v.Name] { // a weight that may be given, too
+			continue
+		}
+		k := len(list)
+		if k == len(in) {
+			return nil, fmt.Errorf("the model has more inputs than the data, which has %d: %q is one", len(in), v.Name)
+		}
+		p, err := newPort(v, in[k])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	if len(list) != len(in) {
+		return nil, fmt.Errorf("the model has %s, and the data %d", count(len(list), "input"), len(in))
+	}
+	return list, nil
+}
+
+func newPort(v *model.Value, in tensor.Shape) (port, error) {
 	if v.Type != 0 && !v.Type.Float() {
-		return fmt.Errorf("the input %q has elements of the type %s; a network's inputs are float32: the quantization of an int8 model is a matter of its qconfig", v.Name, v.Type)
+		return port{}, fmt.Errorf("the input %q has elements of the type %s; a network's inputs are float32: the quantization of an int8 model is a matter of its qconfig", v.Name, v.Type)
 	}
 	rank := 4
 	if v.Known {
 		rank = len(v.Shape)
 	}
 	if rank < 2 || rank > 4 {
-		return fmt.Errorf("the input %q has %d dimensions; images have 4 (N, C, H and W), and vectors 2", v.Name, rank)
+		return port{}, fmt.Errorf("the input %q has %d dimensions; images have 4 (N, C, H and W), and vectors 2", v.Name, rank)
 	}
-	axes := standard(rank)
-	for k, a := range axes {
+	p := port{name: v.Name, dims: []int{1}, shape: in}
+	if v.Known && v.Shape[0].Size > 0 {
+		p.dims[0] = v.Shape[0].Size
+	}
+	for k, a := range standard(rank) {
 		if v.Known && v.Shape[k+1].Size >= 0 && v.Shape[k+1].Size != extent(in, a) {
-			return fmt.Errorf("the input %q is %s in the model, and the data has %d×%d×%d (height, width, channels)", v.Name, dims(v.Shape), in.H, in.W, in.C)
+			return p, fmt.Errorf("the input %q is %s in the model, and the data has %d×%d×%d (height, width, channels)", v.Name, dims(v.Shape), in.H, in.W, in.C)
 		}
+		p.dims = append(p.dims, extent(in, a))
 	}
 	if rank == 2 && in.H*in.W != 1 || rank == 3 && in.H != 1 {
-		return fmt.Errorf("the input %q is %s in the model, and the data has maps of %d×%d", v.Name, dims(v.Shape), in.H, in.W)
+		return p, fmt.Errorf("the input %q is %s in the model, and the data has maps of %d×%d", v.Name, dims(v.Shape), in.H, in.W)
 	}
-	var made nn.Value
-	if i == 0 {
-		c.b = nn.NewBuilder(in)
-		made = c.b.Input()
-	} else {
-		made = c.b.AddInput(c.names.plain(v.Name), in)
+	return p, nil
+}
+
+// inputs makes the network's inputs.
+func (c *build) inputs(in []port) error {
+	for i, p := range in {
+		var made nn.Value
+		if i == 0 {
+			c.b = nn.NewBuilder(p.shape)
+			made = c.b.Input()
+		} else {
+			made = c.b.AddInput(c.names.unique(c.names.plain(p.name)), p.shape)
+		}
+		c.values[p.name] = &value{made: made, axes: standard(len(p.dims))}
 	}
-	c.values[v.Name] = &value{made: made, axes: axes}
 	return c.b.Err()
 }
 

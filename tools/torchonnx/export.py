@@ -205,6 +205,8 @@ def main(kind, folder):
         y = m(x)
         y = list(y.values()) if isinstance(y, dict) else [y]
         for dynamo in (False, True):
+            if dynamo and name == "convnext_tiny":
+                continue  # its mean of 1x1 pixels becomes a Gather along the batch
             file = os.path.join(folder, name + ("_dynamo" if dynamo else ""))
             try:
                 export(m, x, file + ".onnx", dynamo, 13)
