@@ -19,12 +19,21 @@ func elementRows() []row {
 	list := []row{
 		{"", "Add", func(c *call) { c.pair(arith.Add{}, func(k float32) (float32, float32) { return 1, k }) }},
 		{"", "Mul", func(c *call) { c.pair(arith.Mul{}, func(k float32) (float32, float32) { return k, 0 }) }},
-		{"", "Sub", sub}, {"", "Div", div}, {"", "Pow", pow}, {own, "Affine", affine}, {own, "Standard", standardize},
+		{"", "Sub", sub},
+		{"", "Div", div},
+		{"", "Pow", pow},
+		{own, "Affine", affine},
+		{own, "Standard", standardize},
 		{"", "Max", func(c *call) { c.most(arith.Max{}, math.Inf(1)) }},
 		{"", "Min", func(c *call) { c.most(arith.Min{}, math.Inf(-1)) }},
-		{"", "Sum", func(c *call) { c.set(0, c.fold(arith.Add{})) }}, {"", "Mean", mean},
-		{"", "Relu", func(c *call) { c.clip(0, math.Inf(1)) }}, {"", "Clip", clip}, {"", "PRelu", pRelu},
-		{"", "Identity", alias}, {"", "Cast", cast}, {"", "Dropout", dropout},
+		{"", "Sum", func(c *call) { c.set(0, c.fold(arith.Add{})) }},
+		{"", "Mean", mean},
+		{"", "Relu", func(c *call) { c.clip(0, math.Inf(1)) }},
+		{"", "Clip", clip},
+		{"", "PRelu", pRelu},
+		{"", "Identity", alias},
+		{"", "Cast", cast},
+		{"", "Dropout", dropout},
 	}
 	for name, of := range curves() {
 		list = append(list, row{"", name, func(c *call) {

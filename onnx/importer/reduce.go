@@ -11,15 +11,21 @@ import (
 // reduceRows are the ops that combine the elements of an image.
 func reduceRows() []row {
 	return []row{
-		{"", "MaxPool", maxPool}, {"", "AveragePool", avgPool},
+		{"", "MaxPool", maxPool},
+		{"", "AveragePool", avgPool},
 		{"", "GlobalAveragePool", func(c *call) { c.global(op.GlobalAvgPool{}) }},
 		{"", "GlobalMaxPool", func(c *call) { c.global(op.GlobalMaxPool{}) }},
-		{"", "ReduceMean", func(c *call) { c.reduce("mean") }}, {"", "ReduceSum", func(c *call) { c.reduce("sum") }},
+		{"", "ReduceMean", func(c *call) { c.reduce("mean") }},
+		{"", "ReduceSum", func(c *call) { c.reduce("sum") }},
 		{"", "ReduceMax", func(c *call) { c.reduce("max") }},
 		{"", "Softmax", func(c *call) { c.softmax(func(axis int) layer.Op { return op.Softmax{Axis: axis} }) }},
 		{"", "LogSoftmax", func(c *call) { c.softmax(func(axis int) layer.Op { return op.LogSoftmax{Axis: axis} }) }},
-		{"", "ArgMax", argMax}, {"", "InstanceNormalization", instanceNorm}, {"", "LayerNormalization", layerNorm},
-		{"", "GroupNormalization", groupNorm}, {own, "ChannelNorm", channelNorm}, {own, "GroupNorm", writtenGroupNorm},
+		{"", "ArgMax", argMax},
+		{"", "InstanceNormalization", instanceNorm},
+		{"", "LayerNormalization", layerNorm},
+		{"", "GroupNormalization", groupNorm},
+		{own, "ChannelNorm", channelNorm},
+		{own, "GroupNorm", writtenGroupNorm},
 	}
 }
 

@@ -12,13 +12,23 @@ import (
 // shapeRows are the ops that move values, and those that combine the elements of an image.
 func shapeRows() []row {
 	return []row{
-		{"", "Reshape", reshape}, {"", "Flatten", flatten}, {"", "Squeeze", squeeze}, {"", "Unsqueeze", unsqueeze}, {"", "Transpose", transpose},
-		{"", "Expand", expand}, {"", "Concat", concat}, {"", "Split", split}, {"", "Slice", slice}, {"", "Gather", gather}, {"", "Pad", pad},
+		{"", "Reshape", reshape},
+		{"", "Flatten", flatten},
+		{"", "Squeeze", squeeze},
+		{"", "Unsqueeze", unsqueeze},
+		{"", "Transpose", transpose},
+		{"", "Expand", expand},
+		{"", "Concat", concat},
+		{"", "Split", split},
+		{"", "Slice", slice},
+		{"", "Gather", gather},
+		{"", "Pad", pad},
 		{"", "DepthToSpace", func(c *call) {
 			c.set(0, c.depthToSpace(c.image(), c.int("blocksize", 0), c.text("mode", "DCR") == "DCR"))
 		}},
 		{"", "SpaceToDepth", func(c *call) { c.set(0, c.spaceToDepth(c.image(), c.int("blocksize", 0))) }},
-		{"", "Resize", resize}, {"", "Upsample", resize},
+		{"", "Resize", resize},
+		{"", "Upsample", resize},
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"qpipe/interp/part"
-	"qpipe/onnx/model"
 	"qpipe/onnx/importer"
+	"qpipe/onnx/model"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
 )
