@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"qpipe/interp/lower"
+	"qpipe/interp/part"
 	"qpipe/interp/view"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/tensor"
@@ -25,9 +27,13 @@ func TestNetworksShown(t *testing.T) {
 	}
 	for _, p := range Catalog() {
 		if p.Kind == program.ModelKind && !seen[p.Name] {
-			g, err := modelOf(t, p.Name, "").Build([]tensor.Shape{{H: 28, W: 28, C: 1}})
+			args := ""
+			if p.Name == "ONNX" {
+				args = `path = "../testdata/onnx/tiny.onnx"`
+			}
+			built, err := part.Build(modelOf(t, p.Name, args), []tensor.Shape{{H: 28, W: 28, C: 1}}, files.Folder)
 			must(t, err)
-			shownSoundly(t, p.Name, g)
+			shownSoundly(t, p.Name, built.Graph)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 var required = map[string]any{
 	"MNIST.root":                      "x",
 	"CIFAR10.root":                    "x",
+	"ONNX.path":                       "x.onnx",
 	"ResNet.depth":                    8,
 	"DenseNet.depth":                  40,
 	"VGG.depth":                       11,
