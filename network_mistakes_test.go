@@ -86,8 +86,8 @@ func networkMistakes() []networkMistake {
 		},
 		{"too many operands", net(act, "layer \"ReLU\" \"b\" { from = layer.a }\n"), []string{"layer.a| b: it reads one value, and 3 are given, a.0 (28×28×1), a.1 (28×28×1), a.2 (28×28×1): name one of them"}},
 		{"too many for a module", net(act, "layer \"ConvModule2d\" \"b\" {\nfrom = [layer.a[1], layer.a[2]]\nout_channels = 4\nkernel_size = 3\n}\n"), []string{"[layer.a[1], layer.a[2]]| b: it reads one value, and 2 are given"}},
-		{"too few operands", net("layer \"Add\" \"b\" { from = input }\n"), []string{"input| b: it reads 2 values, and one is given, input (28×28×1): name what it reads"}},
-		{"too few, not written", net("layer \"Concat\" \"b\" {}\n"), []string{"layer \"Concat\" \"b\"| b: it reads at least 2 values, and one is given"}},
+		{"too few operands", net("layer \"Add\" \"b\" { from = input }\n"), []string{"input| b: it reads two values, and one is given, input (28×28×1): name what it reads"}},
+		{"too few, not written", net("layer \"Concat\" \"b\" {}\n"), []string{"layer \"Concat\" \"b\"| b: it reads at least two values, and one is given"}},
 		{"branches of two sizes", net(two, "layer \"Add\" \"s\" { from = [layer.c, layer.d] }\n"), []string{
 			"[layer.c, layer.d]| s: cannot add c (26×26×4) and d (24×24×5): they differ in height, width and channels. Give the layers on both ways the same stride and padding, or bring one of the two to the size of the other. Give both the same number of channels: 4 or 5",
 		}},

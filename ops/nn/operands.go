@@ -43,10 +43,11 @@ func checkCount(least, most int, in []layer.Source) error {
 
 // values is a number of values, in words.
 func values(n int) string {
-	if n == 1 {
-		return "one value"
+	words := []string{"no value", "one value", "two values", "three values", "four values"}
+	if n < len(words) {
+		return words[n]
 	}
-	return fmt.Sprintf("%d values", n)
+	return fmt.Sprintf("as many values as %d", n)
 }
 
 // given says what is read, with its shapes.
