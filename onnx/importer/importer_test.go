@@ -251,8 +251,8 @@ func TestModules(t *testing.T) {
 // torchvision, onnx and onnxscript.
 func TestNetworks(t *testing.T) {
 	python := os.Getenv("QPIPE_PYTHON")
-	if python == "" {
-		t.Skip("QPIPE_PYTHON names no Python with torch and torchvision")
+	if python == "" || exec.Command(python, "-c", "import torchvision, onnxscript").Run() != nil {
+		t.Skip("QPIPE_PYTHON names no Python with torchvision and onnxscript")
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(python, "../../tools/torchonnx/export.py", "torchvision", dir)
