@@ -182,7 +182,7 @@ func TestImageFolderMistakes(t *testing.T) {
 		{nil, listed, "list: open l.csv"},
 		{map[string]any{"l.csv": "a,b\n"}, listed, "has to name the columns file and label"},
 		{map[string]any{"l.csv": "file,label\nx,1,2\n"}, listed, "wrong number of fields"},
-		{map[string]any{"l.csv": "file,label\n../x.png,1\n"}, listed, `line 2 names "../x.png"`},
+		{map[string]any{"l.csv": "file,label\n../x.png,1\n"}, listed, `line 2 has the file "../x.png"`},
 		{map[string]any{"l.csv": "file,label\nx.png,1\n"}, func(a *ImageFolderArgs) { listed(a); val(a) }, "no column split"},
 		{map[string]any{"l.csv": "file,label,split\nx.png,1,train\n"}, func(a *ImageFolderArgs) { listed(a); val(a) }, "no row of the split validation"},
 		{map[string]any{"l.csv": "file,label\nx.png,fox\n"}, func(a *ImageFolderArgs) { listed(a); a.ClassNames = []string{"owl"} }, `the label "fox" of x.png`},

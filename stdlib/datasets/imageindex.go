@@ -175,7 +175,7 @@ func (l *imageList) read(r io.Reader) error {
 		}
 		name := path.Clean(row[file])
 		if line, _ := c.FieldPos(file); !fs.ValidPath(name) || name == "." {
-			return fmt.Errorf("line %d names %q, which is not the name of a file in the root", line, row[file])
+			return fmt.Errorf("line %d has the file %q, which is not in the root", line, row[file])
 		}
 		l.files, l.labels = append(l.files, strings.Clone(name)), append(l.labels, strings.Clone(row[label]))
 	}

@@ -249,7 +249,7 @@ func (s *maskFiles) read(i int, r *imageReader, x *part.Sample) error {
 		if v != last {
 			label, known := s.labels[v]
 			if !known {
-				return fmt.Errorf("%s has the number %d at row %d, column %d, which is none of the %d classes", name, v, p/t.W, p%t.W, s.args.NumClasses)
+				return fmt.Errorf("%s has the number %d at row %d, column %d, which is that of no class", name, v, p/t.W, p%t.W)
 			}
 			last, as = v, label
 		}

@@ -118,7 +118,7 @@ func TestImageMaskMistakes(t *testing.T) {
 	}{
 		{with("train/masks/a.png", nil), nil, "masks: there is no mask of train/images/a.png in train/masks"},
 		{with("train/masks/a.png", maskPNG(3, 2, 0)), nil, "train/images/a.png has 2×3 pixels, and its mask train/masks/a.png 3×2"},
-		{with("train/masks/a.png", maskPNG(2, 3, 0, 0, 0, 0, 7)), nil, "train/masks/a.png has the number 7 at row 1, column 1, which is none of the 3 classes"},
+		{with("train/masks/a.png", maskPNG(2, 3, 0, 0, 0, 0, 7)), nil, "train/masks/a.png has the number 7 at row 1, column 1, which is that of no class"},
 		{with("train/masks/a.png", coloured.Bytes()), nil, "train/masks/a.png is a coloured PNG image: a mask has a number for each pixel"},
 		{with("train/masks/a.png", "<html>"), nil, "train/masks/a.png is a web page"},
 		{pairs(), func(a *ImageMaskArgs) { a.Masks = "labels" }, "masks: the folder train/labels cannot be read"},

@@ -178,7 +178,7 @@ func (a arrays) fit(images, labels *header) (mask tensor.Shape, err error) {
 	of := labels.shape[1:]
 	switch {
 	case images.samples() != labels.samples():
-		return mask, part.Bad("labels", "%s has %d labels for the %d samples of %s", a.labels, labels.samples(), images.samples(), a.images)
+		return mask, part.Bad("labels", "%s has %s for the %s of %s", a.labels, part.Count(labels.samples(), "label"), part.Count(images.samples(), "sample"), a.images)
 	case images.samples() == 0 || images.each() == 0:
 		return mask, part.Bad("images", "%s is empty", a.images)
 	case labels.each() == 1:
