@@ -156,15 +156,19 @@ func across1(in, out []uint8, a *axis) {
 }
 
 func across3(in, out []uint8, a *axis) {
+	const half = 1 << (precision - 1)
 	for i := range a.out {
 		weights := a.weights[i*a.size:][:a.count[i]]
 		pix := in[3*a.first[i]:][:3*len(weights)]
-		red, green, blue := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
-		for k, w := range weights {
-			p := pix[3*k : 3*k+3 : 3*k+3]
-			red += int32(p[0]) * w
-			green += int32(p[1]) * w
-			blue += int32(p[2]) * w
+		red, green, blue := int32(half), int32(half), int32(half)
+		for _, w := range weights {
+			if len(pix) < 3 {
+				break
+			}
+			red += int32(pix[0]) * w
+			green += int32(pix[1]) * w
+			blue += int32(pix[2]) * w
+			pix = pix[3:]
 		}
 		o := out[3*i : 3*i+3 : 3*i+3]
 		o[0], o[1], o[2] = clamp(red>>precision), clamp(green>>precision), clamp(blue>>precision)

@@ -129,13 +129,29 @@ func (s *sum) add(x []float32, channels int) {
 	if s.sum == nil {
 		s.sum, s.two = make([]float64, channels), make([]float64, channels)
 	}
+	s.n += len(x) / channels
+	if channels == 3 {
+		s.three(x)
+		return
+	}
 	for i := 0; i < len(x); i += channels {
 		for c, v := range x[i:][:channels] {
 			s.sum[c] += float64(v)
 			s.two[c] += float64(float64(v) * float64(v))
 		}
 	}
-	s.n += len(x) / channels
+}
+
+// three is add for three channels, which most images have.
+func (s *sum) three(x []float32) {
+	var a, b, c, aa, bb, cc float64
+	for ; len(x) >= 3; x = x[3:] {
+		u, v, w := float64(x[0]), float64(x[1]), float64(x[2])
+		a, b, c = a+u, b+v, c+w
+		aa, bb, cc = aa+float64(u*u), bb+float64(v*v), cc+float64(w*w)
+	}
+	s.sum[0], s.sum[1], s.sum[2] = s.sum[0]+a, s.sum[1]+b, s.sum[2]+c
+	s.two[0], s.two[1], s.two[2] = s.two[0]+aa, s.two[1]+bb, s.two[2]+cc
 }
 
 // of returns mean and standard deviation of a channel.
