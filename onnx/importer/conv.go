@@ -31,7 +31,7 @@ func (c *build) lastWeighted() *model.Node {
 // classes is how many outputs a node of out gets, and whether its weights are the model's.
 func (c *call) classes(out int) (int, bool) {
 	if n := c.options.Classes; n > 0 && n != out && c.Node == c.last {
-		c.note("%s gives %d values instead of %d: its weights are not the model's", c.Node, n, out)
+		c.note("%s gives %s instead of %d: its weights are not the model's", c.Node, count(n, "value"), out)
 		return n, false
 	}
 	return out, true
@@ -137,7 +137,7 @@ func (c *call) bias(i, out int) {
 	}
 	b := c.floats(i)
 	if len(b) != out {
-		c.fail("its bias has %d numbers for %d channels", len(b), out)
+		c.fail("its bias has %s for %s", count(len(b), "number"), count(out, "channel"))
 	}
 	c.weight(c.name+".bias", []int{out}, b)
 }
@@ -304,7 +304,7 @@ func batchNorm(c *call) {
 	for i, name := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
 		data := c.floats(i + 1)
 		if len(data) != n {
-			c.fail("its operand %d has %d numbers for %d channels", i+1, len(data), n)
+			c.fail("its operand %d has %s for %s", i+1, count(len(data), "number"), count(n, "channel"))
 		}
 		c.weight(c.name+name, []int{n}, data)
 	}

@@ -132,7 +132,7 @@ func instanceNorm(c *call) {
 func (c *call) normed(x *value, o layer.Op, weight, bias []float32) {
 	n := x.made.Shape().C
 	if len(weight) != n || len(bias) != n {
-		c.fail("it has %d weights and %d biases for %d channels", len(weight), len(bias), n)
+		c.fail("it has %s and %d biases for %s", count(len(weight), "weight"), len(bias), count(n, "channel"))
 	}
 	y := c.put(o, x)
 	c.weight(c.name+".weight", []int{n}, weight)

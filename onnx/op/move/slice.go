@@ -50,7 +50,7 @@ func cut(c *op.Call) (start int, strides, dims []int) {
 		steps = op.Narrow(c.Ints(4))
 	}
 	if len(axes) != len(starts) || len(steps) != len(starts) {
-		c.Fail("%d starts, %d axes and %d steps are given", len(starts), len(axes), len(steps))
+		c.Fail("the starts are %d, the axes %d and the steps %d in number", len(starts), len(axes), len(steps))
 	}
 	c.Axes(axes, len(in))
 	strides, dims = value.Strides(in), slices.Clone(in)

@@ -114,7 +114,7 @@ func linearConv(c *op.Call) {
 func perChannel(c *op.Call, channels int) []float32 {
 	x, y, w := float32(c.Single(1).Number(0)), float32(c.Single(6).Number(0)), c.Floats(4)
 	if len(w) != 1 && len(w) != channels {
-		c.Fail("there are %d scales of weights and %d channels", len(w), channels)
+		c.Fail("the scales of weights are %d, and the channels %d in number", len(w), channels)
 	}
 	units := make([]float32, channels)
 	for k := range units {

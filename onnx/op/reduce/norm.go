@@ -92,7 +92,7 @@ func batchShape(c *op.Call) []op.Type {
 	types := []op.Type{{Elem: x.Type, Dims: x.Dims}}
 	for i := 1; i < 5; i++ {
 		if c.Arg(i).Len() != channels {
-			c.Fail("input %d has the shape %v, and there are %d channels", i, c.Arg(i).Dims, channels)
+			c.Fail("input %d has the shape %v, and the channels are %d in number", i, c.Arg(i).Dims, channels)
 		}
 	}
 	for i := 1; i < len(c.Node.Outputs) && training(c); i++ {
