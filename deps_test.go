@@ -43,7 +43,7 @@ var policy = []struct {
 	{"qpipe/interp/picture", "golang.org/x/image/bmp golang.org/x/image/webp", "files and pixels: it knows no data set and no network"},
 	{"qpipe/interp/written", "qpipe/interp/part qpipe/lang/program qpipe/ops/...", "layers become a network, whichever they are"},
 	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
-	{"qpipe/interp/statedict", "", "files of PyTorch, whatever their tensors are for"},
+	{"qpipe/interp/statedict", "qpipe/ops/tensor", "files of PyTorch, whatever their tensors are for"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
 	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"qpipe/ops/tensor"
 )
 
 // storage is a piece of the file with elements of one type, which tensors are views of.
@@ -65,10 +67,10 @@ func view(of *storage, offset int, shape, strides []int) (*Tensor, error) {
 	n, last := 1, offset
 	for i, d := range shape {
 		if d < 0 || d > math.MaxInt32 || strides[i] < 0 || strides[i] > math.MaxInt32 {
-			return nil, fmt.Errorf("a tensor has the shape %v and the strides %v", shape, strides)
+			return nil, fmt.Errorf("a tensor has the shape %s and the strides %s", tensor.List(shape...), tensor.List(strides...))
 		}
 		if d > 0 && n > of.elements/d { // so that nothing overflows
-			return nil, fmt.Errorf("a tensor of the shape %v has more elements than its storage, %d: save a clone of it", shape, of.elements)
+			return nil, fmt.Errorf("a tensor of the shape %s has more elements than its storage, %d: save a clone of it", tensor.List(shape...), of.elements)
 		}
 		n *= d
 		last += max(d-1, 0) * strides[i]
@@ -77,7 +79,7 @@ func view(of *storage, offset int, shape, strides []int) (*Tensor, error) {
 		}
 	}
 	if offset < 0 || n > 0 && last >= of.elements {
-		return nil, fmt.Errorf("a tensor of the shape %v goes beyond its storage of %d elements: the file is damaged", shape, of.elements)
+		return nil, fmt.Errorf("a tensor of the shape %s goes beyond its storage of %d elements: the file is damaged", tensor.List(shape...), of.elements)
 	}
 	return &Tensor{DType: of.dtype, Shape: shape, of: of, offset: offset, strides: strides}, nil
 }

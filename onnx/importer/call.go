@@ -7,6 +7,7 @@ import (
 	"qpipe/onnx/model"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 )
 
 // row is what becomes of an op.
@@ -22,8 +23,18 @@ type call struct {
 	name string
 }
 
-// fail ends the row: the node cannot be had, and why.
-func (c *call) fail(format string, args ...any) { panic(stop{fmt.Sprintf(format, args...)}) }
+// fail ends the row: the node cannot be had, and why. Lists of numbers are written as in a pipeline.
+func (c *call) fail(format string, args ...any) {
+	for i, a := range args {
+		switch a := a.(type) {
+		case []int:
+			args[i] = tensor.List(a...)
+		case [2]int:
+			args[i] = tensor.List(a[:]...)
+		}
+	}
+	panic(stop{fmt.Sprintf(format, args...)})
+}
 
 // has reports whether the node has an operand i.
 func (c *call) has(i int) bool { return i < len(c.Inputs) && c.Inputs[i] != "" }
