@@ -85,6 +85,8 @@ func networkMistakes() []networkMistake {
 			[]string{"99| first.x: a 99×99", "var.j| third.x: a 77×77", "oops| has no argument \"oops\"", "layer \"m\" \"second\"| \"j\" is missing"},
 		},
 		{"too many operands", net(act, "layer \"ReLU\" \"b\" { from = layer.a }\n"), []string{"layer.a| b: it reads one value, and 3 are given, a.0 (28×28×1), a.1 (28×28×1), a.2 (28×28×1): name one of them"}},
+		{"two for a convolution", net(act, "layer \"Conv2d\" \"b\" {\nfrom = [layer.a[1], layer.a[2]]\nout_channels = 4\nkernel_size = 1\n}\n"), []string{"[layer.a[1], layer.a[2]]| b: it reads one value, and 2 are given"}},
+		{"a shape in a definition", "network \"n\" {\ninput \"l\" { shape = [3, 3, 1] }\nlayer \"ReLU\" \"r\" {}\n}\n" + net("layer \"n\" \"b\" {}\n"), []string{"shape| an input of a definition has no shape of its own"}},
 		{"too many for a module", net(act, "layer \"ConvModule2d\" \"b\" {\nfrom = [layer.a[1], layer.a[2]]\nout_channels = 4\nkernel_size = 3\n}\n"), []string{"[layer.a[1], layer.a[2]]| b: it reads one value, and 2 are given"}},
 		{"too few operands", net("layer \"Add\" \"b\" { from = input }\n"), []string{"input| b: it reads two values, and one is given, input (28×28×1): name what it reads"}},
 		{"too few, not written", net("layer \"Concat\" \"b\" {}\n"), []string{"layer \"Concat\" \"b\"| b: it reads at least two values, and one is given"}},

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"qpipe/interp/part"
@@ -129,8 +130,12 @@ func Load(g *nn.Graph, s *Snapshot, o part.LoadOptions) (*Loaded, error) {
 		return nil, err
 	}
 	for _, t := range m.fit {
-		if data, ok := t.Data.([]float32); ok && !tensor.Finite(data) && !Unobserved(t.Name, data) {
+		data, ok := t.Data.([]float32)
+		if ok && !tensor.Finite(data) && !Unobserved(t.Name, data) {
 			return nil, part.Bad("checkpoint_path", "the tensor %s holds a value that is not finite", t.Name)
+		}
+		if ok && strings.HasSuffix(t.Name, ".running_var") && len(data) > 0 && slices.Min(data) < 0 {
+			return nil, part.Bad("checkpoint_path", "the tensor %s holds a variance below 0: the file is damaged, or it is no BatchNorm's", t.Name)
 		}
 	}
 	return m.loaded(), g.SetTensors(m.fit)

@@ -40,7 +40,9 @@ type met struct {
 // renamed is the name with its beginning replaced.
 func (m met) renamed(to string) string {
 	for _, t := range m.taken {
-		to = strings.Replace(to, wildcard.FindString(to), t, 1)
+		if w := wildcard.FindString(to); w != "" { // others are left out
+			to = strings.Replace(to, w, t, 1)
+		}
 	}
 	return strings.Trim(strings.ReplaceAll(to+"."+m.rest, "..", "."), ".")
 }

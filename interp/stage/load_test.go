@@ -151,7 +151,7 @@ func TestMismatches(t *testing.T) {
 func TestRename(t *testing.T) {
 	rename := map[string]string{
 		"body": "trunk", "body.1": "tail", "head": "",
-		"features.*.conv": "stage.*.unit", "features": "other", "features.**.norm.*": "other.**.*", "layer*": "stage.*.block",
+		"features.*.conv": "stage.*.unit", "features": "other", "features.**.norm.*": "other.**.*", "layer*": "stage.*.block", "drop.*.*": "left",
 	}
 	for old, want := range map[string]string{
 		"body.0.conv.weight": "trunk.0.conv.weight",
@@ -165,6 +165,7 @@ func TestRename(t *testing.T) {
 		"features.1.2.conv.bias":      "other.1.2.conv.bias",
 		"features.1.2.norm.bn.weight": "other.1.2.bn.weight",
 		"layer3.0.weight":             "stage.3.block.0.weight",
+		"drop.a.b.weight":             "left.weight",
 	} {
 		if got := checkpoint.Renamed(old, part.LoadOptions{Rename: rename}); got != want {
 			t.Errorf("%s becomes %s, want %s", old, got, want)

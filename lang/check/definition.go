@@ -109,6 +109,9 @@ func (u *unroller) decoded(def *config.Block) *config.Network {
 	seen := map[string]cty.Value{}
 	for _, b := range in.Inputs {
 		u.fresh(def.Address()+".input."+b.Name, "input", b.Name, b.NameRange, seen)
+		if b.Shape != nil {
+			u.Errorf(diag.BadValue, scope.At{Address: def.Address() + ".input." + b.Name, Subject: syntax.Range(b.Shape.NameRange)}, "Leave it out: shapes are those of what each layer reads.", "an input of a definition has no shape of its own")
+		}
 		seen[b.Name] = cty.DynamicVal
 	}
 	if len(in.Layers) == 0 {

@@ -306,6 +306,9 @@ func batchNorm(c *call) {
 		if len(data) != n {
 			c.fail("its operand %d has %s for %s", i+1, count(len(data), "number"), count(n, "channel"))
 		}
+		if i == 3 && slices.Min(data) < 0 {
+			c.fail("it has a variance below 0")
+		}
 		c.weight(c.name+name, []int{n}, data)
 	}
 	y.bn = c.name

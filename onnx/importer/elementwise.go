@@ -277,7 +277,7 @@ func (c *call) fold(op layer.Op) *value {
 func (c *call) step(i int, op layer.Op, a, b *value) *value {
 	one := *c
 	if i > 0 {
-		one.name = c.names.unique(fmt.Sprintf("%s.%d", c.name, i))
+		one.name = c.names.Unique(fmt.Sprintf("%s.%d", c.name, i))
 	}
 	return one.two(op, a, b)
 }
@@ -286,7 +286,7 @@ func mean(c *call) {
 	n := len(c.Inputs)
 	y := c.fold(arith.Add{})
 	if n > 1 {
-		name := c.names.unique(c.name + ".share")
+		name := c.names.Unique(c.name + ".share")
 		y = &value{made: c.apply(name, arith.Scale{Begin: 1 / float64(n)}, y.made), axes: y.axes}
 		channels := y.made.Shape().C
 		c.weight(name+".weight", []int{channels}, slices.Repeat([]float32{1 / float32(n)}, channels))

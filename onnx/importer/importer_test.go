@@ -306,3 +306,67 @@ func whole(t *testing.T, path string) {
 		t.Errorf("%d numbers are left of PyTorch's outputs", len(want))
 	}
 }
+
+// graph is a model of those nodes, from x to y, for images of 4×4 with two channels.
+func graph(weights []*model.Tensor, nodes ...*model.Node) *model.Model {
+	value := func(name string) *model.Value { return &model.Value{Name: name, Type: model.Float} }
+	return &model.Model{IRVersion: 8, Opsets: map[string]int64{"": 17}, Graph: &model.Graph{
+		Name: "g", Nodes: nodes, Initializers: weights, Inputs: []*model.Value{value("x")}, Outputs: []*model.Value{value("y")},
+	}}
+}
+
+func made(name, kind, out string, in ...string) *model.Node {
+	return &model.Node{Name: name, Op: kind, Inputs: in, Outputs: []string{out}}
+}
+
+func floats(name string, dims []int, values ...float64) *model.Tensor {
+	return model.OfFloats(name, model.Float, dims, values)
+}
+
+// TestRefused: what a network cannot have is named, all at once; small files do not take much time or memory.
+func TestRefused(t *testing.T) {
+	chain := []*model.Node{made("", "Relu", "r0", "x")}
+	for i := range 5 * 4096 {
+		chain = append(chain, made("", "Relu", fmt.Sprint("r", i+1), fmt.Sprint("r", i)))
+	}
+	chain = append(chain, made("", "Relu", "y", fmt.Sprint("r", len(chain)-1)))
+	doubled := []*model.Node{}
+	for i := range 60 {
+		n := made("", "Concat", fmt.Sprint("k", i+1), fmt.Sprint("k", i), fmt.Sprint("k", i))
+		n.Attributes = []model.Attribute{{Name: "axis", Value: int64(0)}}
+		doubled = append(doubled, n)
+	}
+	doubled = append(doubled, made("", "ReduceSum", "s", "k60"), made("", "Add", "y", "x", "s"))
+	two := func(name string, values ...float64) *model.Tensor { return floats(name, []int{2}, values...) }
+	for name, c := range map[string]struct {
+		m    *model.Model
+		want string
+	}{
+		"several": {graph(nil, made("a", "Exp", "e", "x"), made("b", "MatMul", "m", "x", "x"), made("c", "Sqrt", "s", "m"), made("d", "Add", "y", "e", "s")), `MatMul "b": its operand 1 is computed`},
+		"long":    {graph(nil, chain...), "nodes"},
+		"doubled": {graph([]*model.Tensor{two("k0", 1, 2)}, doubled...), "more memory than is allowed"},
+		"variance": {graph([]*model.Tensor{two("w", 1, 1), two("b", 0, 0), two("m", 0, 0), two("v", 1, -1)},
+			made("n", "BatchNormalization", "y", "x", "w", "b", "m", "v")), "a variance below 0"},
+	} {
+		_, err := Build(c.m, []tensor.Shape{{H: 4, W: 4, C: 2}}, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestNames: nodes with weights are called like them, others like their nodes, and each has a name of its own.
+func TestNames(t *testing.T) {
+	n := len("layer1.0.conv1")
+	weight := floats("layer1.0.conv1.weight", []int{2, 2, 1, 1}, 1, 0, 0, 1)
+	net, err := Build(graph([]*model.Tensor{weight}, made("/layer1/layer1.0/conv1/Relu", "Relu", "p", "x"),
+		made("/layer1/layer1.0/conv1/Conv", "Conv", "c", "p", weight.Name), made("", "Sigmoid", "s", "c"), made("", "Sigmoid", "y", "s")), []tensor.Shape{{H: 4, W: 4, C: 2}}, Options{})
+	must(t, err)
+	var names []string
+	for _, m := range net.Graph.Modules() {
+		names = append(names, m.Name)
+	}
+	if got := strings.Join(names, " "); got != "input "+"layer1.0.conv1_2 "+weight.Name[:n]+" sigmoid sigmoid_2" {
+		t.Error(got)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"qpipe/onnx/eval"
 	"qpipe/onnx/fold"
 	"qpipe/onnx/model"
+	"qpipe/onnx/naming"
 	"qpipe/onnx/recognize"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
@@ -43,9 +44,12 @@ func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
 	for _, p := range ports {
 		shapes[p.name] = p.dims
 	}
-	folded, err := fold.Fold(m, shapes, eval.Options{})
+	folded, err := fold.Fold(m, shapes, eval.Options{Limits: eval.Limits{Elements: mostFolded, Work: mostFolding}})
 	if err != nil {
 		return nil, err
+	}
+	if n := len(folded.Model.Graph.Nodes); n > mostNodes {
+		return nil, fmt.Errorf("the model has %d nodes; %d are possible, and a network has up to %d", n, mostNodes, nn.MaxNodes)
 	}
 	c, err := newBuild(folded.Model, ports)
 	if err != nil {
@@ -55,6 +59,13 @@ func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
 	c.walk()
 	return c.finish()
 }
+
+// Limits of what is computed before a network is made: elements of constants, operations, and nodes that are left.
+const (
+	mostFolded  = 1 << 25
+	mostFolding = 1 << 31
+	mostNodes   = 4 * nn.MaxNodes
+)
 
 // Unsupported lists the nodes that a network cannot have, each with what can be done.
 type Unsupported struct{ Nodes []string }
@@ -76,7 +87,7 @@ type build struct {
 	model   *model.Model
 	options Options
 	b       *nn.Builder
-	names   *names
+	names   *naming.Names
 	nodes   []*model.Node // with recognized groups as one node each
 	values  map[string]*value
 	uses    map[string]int // how often each value is read, outputs included
@@ -94,7 +105,7 @@ func newBuild(m *model.Model, in []port) (*build, error) {
 		c.values[t.Name] = &value{constant: t}
 	}
 	c.nodes = recognize.Groups(m.Graph)
-	c.names = newNames(m.Graph, c.nodes)
+	c.names = naming.New(m.Graph, c.nodes)
 	c.uses = uses(c.nodes, m.Graph.Outputs)
 	return c, c.inputs(in)
 }
@@ -182,7 +193,7 @@ func (c *build) inputs(in []port) error {
 			c.b = nn.NewBuilder(p.shape)
 			made = c.b.Input()
 		} else {
-			made = c.b.AddInput(c.names.unique(c.names.plain(p.name)), p.shape)
+			made = c.b.AddInput(c.names.Unique(c.names.Plain(p.name)), p.shape)
 		}
 		c.values[p.name] = &value{made: made, axes: standard(len(p.dims))}
 	}
@@ -245,7 +256,7 @@ func (c *build) node(n *model.Node, r row) {
 	if c.shapes != nil {
 		return
 	}
-	r.make(&call{build: c, Node: n, name: c.names.of[n]})
+	r.make(&call{build: c, Node: n, name: c.names.Of(n)})
 	if err := c.b.Err(); err != nil && c.shapes == nil {
 		c.shapes = fmt.Errorf("%s: %w", n, shapeError(err))
 	}
@@ -287,7 +298,7 @@ func (c *build) finish() (*Net, error) {
 		case v.pieces != nil:
 			return nil, fmt.Errorf("the output %q has %d dimensions; a network's have at most 4", o.Name, len(v.pieces.dims)+1)
 		}
-		outs = append(outs, c.inOrder(v, c.names.plain(o.Name)+".order").made)
+		outs = append(outs, c.inOrder(v, c.names.Plain(o.Name)+".order").made)
 	}
 	if len(outs) == 0 {
 		return nil, errors.New("no output is left of the model")

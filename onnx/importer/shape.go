@@ -207,7 +207,7 @@ func expand(c *call) {
 		for i := range parts {
 			parts[i] = y.made
 		}
-		y = &value{made: c.apply(c.names.unique(c.name+".channels"), op.Concat{}, parts...), axes: v.axes}
+		y = &value{made: c.apply(c.names.Unique(c.name+".channels"), op.Concat{}, parts...), axes: v.axes}
 	}
 	c.set(0, y)
 }
@@ -275,7 +275,7 @@ func split(c *call) {
 			c.fail("it splits %d into %v", whole, sizes)
 		}
 		if c.Outputs[i] != "" && c.uses[c.Outputs[i]] > 0 {
-			c.set(i, c.cutOut(c.names.unique(fmt.Sprintf("%s.%d", c.name, i)), v, at, from, from+n, 1))
+			c.set(i, c.cutOut(c.names.Unique(fmt.Sprintf("%s.%d", c.name, i)), v, at, from, from+n, 1))
 		}
 		from += n
 	}

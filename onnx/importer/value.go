@@ -94,7 +94,7 @@ func (c *build) reordered(v *value, want []int, name string) *value {
 			order[a], left = left[0], left[1:]
 		}
 	}
-	return &value{made: c.apply(c.names.unique(name), move.Transpose{Order: order}, v.made), axes: want}
+	return &value{made: c.apply(c.names.Unique(name), move.Transpose{Order: order}, v.made), axes: want}
 }
 
 // reshaped gives a value other dimensions, all of them behind the batch; one may be -1.
@@ -206,14 +206,14 @@ func (c *call) joined(v *value, to []int) *value {
 func (c *call) depthToSpace(v *value, r int, blocks bool) *value {
 	x := v.made
 	if blocks {
-		x = c.apply(c.names.unique(c.name+".shuffle"), move.ChannelShuffle{Groups: r * r}, x)
+		x = c.apply(c.names.Unique(c.name+".shuffle"), move.ChannelShuffle{Groups: r * r}, x)
 	}
 	return &value{made: c.apply(c.name, move.PixelShuffle{Factor: r}, x), axes: standard(4)}
 }
 
 // spaceToDepth moves blocks of pixels into channels, block by block.
 func (c *call) spaceToDepth(v *value, r int) *value {
-	x := c.apply(c.names.unique(c.name+".unshuffle"), move.PixelUnshuffle{Factor: r}, v.made)
+	x := c.apply(c.names.Unique(c.name+".unshuffle"), move.PixelUnshuffle{Factor: r}, v.made)
 	return &value{made: c.apply(c.name, move.ChannelShuffle{Groups: v.made.Shape().C}, x), axes: standard(4)}
 }
 

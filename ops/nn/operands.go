@@ -13,7 +13,11 @@ func checkOperands(k *layer.Kind, in []layer.Source) error {
 	if k == nil {
 		return nil // the op says what is wrong
 	}
-	if err := checkCount(k.Least, k.Most, in); err != nil {
+	most := k.Most
+	if k.Role == layer.Head { // the second is what fusion adds in its accumulator
+		most = k.Least
+	}
+	if err := checkCount(k.Least, most, in); err != nil {
 		return err
 	}
 	for _, x := range in {

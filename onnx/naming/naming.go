@@ -1,4 +1,5 @@
-package importer
+// Package naming gives the nodes of an ONNX graph names that a person would choose.
+package naming
 
 import (
 	"fmt"
@@ -7,46 +8,61 @@ import (
 	"qpipe/onnx/model"
 )
 
-// names gives the network's nodes their names. A node with weights is called like them ("layer1.0.conv1" for the weight
+// Names gives the network's nodes their names. A node with weights is called like them ("layer1.0.conv1" for the weight
 // "layer1.0.conv1.weight"), another one like its node ("/layer1/layer1.0/relu/Relu" is "layer1.0.relu"), and one without a name after its
 // op. A name that is taken gets a number.
-type names struct {
-	taken map[string]bool
+type Names struct {
+	taken map[string]int // the number that the next one with this name gets
 	of    map[*model.Node]string
 }
 
 // weightEnds are how PyTorch's weights end.
 func weightEnds() []string { return []string{".weight", ".running_mean", ".bias"} }
 
-func newNames(g *model.Graph, nodes []*model.Node) *names {
-	n := &names{taken: map[string]bool{"input": true}, of: map[*model.Node]string{}}
+// New gives the nodes their names.
+func New(g *model.Graph, nodes []*model.Node) *Names {
+	n := &Names{taken: map[string]int{"input": 2}, of: map[*model.Node]string{}}
 	weight := map[string]bool{}
 	for _, t := range g.Initializers {
 		weight[t.Name] = true
 	}
-	for _, node := range nodes {
-		n.of[node] = n.unique(n.wanted(node, weight))
+	for _, first := range []bool{true, false} { // those with weights choose first
+		for _, node := range nodes {
+			if name := n.ofWeights(node, weight); first && name != "" {
+				n.of[node] = n.Unique(name)
+			} else if !first && name == "" {
+				n.of[node] = n.Unique(n.ofNode(node))
+			}
+		}
 	}
 	return n
 }
 
-// wanted is the name that a node should have.
-func (n *names) wanted(node *model.Node, weight map[string]bool) string {
+// Of is the name of a node.
+func (n *Names) Of(node *model.Node) string { return n.of[node] }
+
+// ofWeights is the name that a node's weights give it, "" if they give none.
+func (n *Names) ofWeights(node *model.Node, weight map[string]bool) string {
 	for _, in := range node.Inputs {
 		for _, end := range weightEnds() {
 			if name, ok := strings.CutSuffix(in, end); ok && weight[in] && name != "" && !strings.Contains(name, "::") {
-				return n.plain(name)
+				return n.Plain(name)
 			}
 		}
 	}
+	return ""
+}
+
+// ofNode is the name that a node has otherwise.
+func (n *Names) ofNode(node *model.Node) string {
 	if node.Name != "" {
 		return n.path(node.Name, node.Op)
 	}
-	return n.plain(strings.ToLower(node.Op))
+	return n.Plain(strings.ToLower(node.Op))
 }
 
 // path is the name of a node whose exporter writes modules as a path: each is named with those around it, and the op is last.
-func (n *names) path(name, op string) string {
+func (n *Names) path(name, op string) string {
 	parts := strings.Split(strings.Trim(name, "/"), "/")
 	last := len(parts) - 1
 	if rest, ok := strings.CutPrefix(parts[last], op); ok && last > 0 && (rest == "" || rest[0] == '_') {
@@ -59,11 +75,11 @@ func (n *names) path(name, op string) string {
 		}
 		out = append(out, p)
 	}
-	return n.plain(strings.Join(out, "."))
+	return n.Plain(strings.Join(out, "."))
 }
 
-// plain is a text with nothing that a node's name must not have.
-func (n *names) plain(s string) string {
+// Plain is a text with nothing that a node's name must not have.
+func (n *Names) Plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
@@ -88,12 +104,13 @@ func (n *names) plain(s string) string {
 // mostName is the longest name, in bytes.
 const mostName = 200
 
-// unique is a name that no other node has.
-func (n *names) unique(name string) string {
+// Unique is a name that no other node has.
+func (n *Names) Unique(name string) string {
 	at := name
-	for i := 2; n.taken[at]; i++ {
-		at = fmt.Sprintf("%s_%d", name, i)
+	for n.taken[at] > 0 {
+		at = fmt.Sprintf("%s_%d", name, n.taken[name])
+		n.taken[name]++
 	}
-	n.taken[at] = true
+	n.taken[at] = 2
 	return at
 }
