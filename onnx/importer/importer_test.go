@@ -53,6 +53,9 @@ func TestModels(t *testing.T) {
 			x := refvec.NHWC(data["input"].Float32s(), n, c, h, w)
 			for k, got := range forward(t, net, [][]float32{x}, n) {
 				s := net.Graph.Outputs()[k].Shape
+				if label := net.Graph.Outputs()[k].Label; len(e.Outputs) > 1 && label != e.Outputs[k] {
+					t.Errorf("output %d is called %s, not %s", k, label, e.Outputs[k])
+				}
 				compare(t, refvec.NCHW(got, n, s.C, s.H, s.W), data[e.Outputs[k]].Float64s(), e.Tol[k])
 			}
 		})

@@ -288,6 +288,7 @@ func (c *build) finish() (*Net, error) {
 		return nil, c.shapes
 	}
 	var outs []nn.Value
+	var labels []string
 	for _, o := range c.model.Graph.Outputs {
 		v := c.values[o.Name]
 		switch {
@@ -298,6 +299,7 @@ func (c *build) finish() (*Net, error) {
 		case v.pieces != nil:
 			return nil, fmt.Errorf("the output %q has %d dimensions; a network's have at most 4", o.Name, len(v.pieces.dims)+1)
 		}
+		labels = append(labels, c.names.Plain(o.Name))
 		outs = append(outs, c.inOrder(v, c.names.Plain(o.Name)+".order").made)
 	}
 	if len(outs) == 0 {
@@ -306,6 +308,9 @@ func (c *build) finish() (*Net, error) {
 	g, err := c.b.Graph(outs...)
 	if err != nil {
 		return nil, err
+	}
+	if len(labels) > 1 {
+		g.LabelOutputs(labels)
 	}
 	return &Net{Graph: g, Weights: c.weights, Grids: c.grids, Notes: c.notes}, nil
 }
