@@ -48,7 +48,7 @@ optimizer "SGD" { lr = 0.1 }
 		file := filepath.Join(dir, "p.hcl")
 		must(t, os.WriteFile(file, []byte(text), 0o600))
 		var said bytes.Buffer
-		streams := cli.Streams{Out: &said, Err: &said}
+		streams := cli.Streams{Out: &said, Err: &said, Environ: environ()}
 		if cli.Main([]string{"run", "-out", filepath.Join(dir, "run"), file}, streams, stdlib.Catalog()) != 0 {
 			t.Fatalf("%s: %s", name, &said)
 		}

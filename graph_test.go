@@ -50,7 +50,7 @@ layer "Linear" "fc" { out_features = 10 }
 	must(t, os.WriteFile(file, []byte(effectPipeline(s)), 0o600))
 	for _, stage := range []string{"float", "calibration", "qat", "int8"} {
 		var out, errs bytes.Buffer
-		cli.Main([]string{"graph", "-model", "net", "-stage", stage, file}, cli.Streams{Out: &out, Err: &errs}, stdlib.Catalog())
+		cli.Main([]string{"graph", "-model", "net", "-stage", stage, file}, cli.Streams{Out: &out, Err: &errs, Environ: environ()}, stdlib.Catalog())
 		if !regexp.MustCompile(`(?m)^bn +bn +13×13×4 +8\b`).MatchString(out.String()) {
 			t.Errorf("%s: %s%s", stage, &out, &errs)
 		}

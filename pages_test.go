@@ -216,7 +216,7 @@ func TestSeeds(t *testing.T) {
 				out := t.TempDir()
 				var told strings.Builder
 				code := cli.Main(append(append([]string{"run", "-out", out}, args...), file),
-					cli.Streams{In: strings.NewReader(""), Out: &told, Err: &told}, stdlib.Catalog())
+					cli.Streams{In: strings.NewReader(""), Out: &told, Err: &told, Environ: environ()}, stdlib.Catalog())
 				if code != 0 {
 					t.Errorf("seed %d: exit code %d\n%s", seed, code, &told)
 				}

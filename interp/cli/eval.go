@@ -151,7 +151,7 @@ type evalDocument struct {
 
 // evaluate runs the evaluation until it ends or is interrupted, and shows the result.
 func (a *app) evaluate(l *loaded, f evalFlags, o eval.Options) error {
-	a.collect(garbage)
+	defer a.collect(garbage)()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	a.signals.with(func(os.Signal) bool {

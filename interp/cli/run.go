@@ -190,7 +190,7 @@ func (a *app) execute(l *loaded, f runFlags, o exec.Options) error {
 	stop := a.watch(show)
 	defer stop.release()
 	o.Stop, o.Events = stop.stop, show.Event
-	a.collect(garbage)
+	defer a.collect(garbage)()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan outcome, 1)
