@@ -9,10 +9,10 @@ type Affine struct{ A, B, C, D, E, F float64 }
 func Rotation(degrees float64, h, w int) Affine {
 	angle := -degrees * math.Pi / 180
 	cos, sin := rounded(math.Cos(angle)), rounded(math.Sin(angle))
-	x, y := float64(w)/2, float64(h)/2
+	x, y := float64(float64(w)/2), float64(float64(h)/2)
 	return Affine{
-		cos, sin, float64(float64(-cos*x)-float64(sin*y)) + x,
-		-sin, cos, float64(float64(sin*x)-float64(cos*y)) + y,
+		cos, sin, (float64(-cos*x) - float64(sin*y)) + x,
+		-sin, cos, (float64(sin*x) - float64(cos*y)) + y,
 	}
 }
 
@@ -22,7 +22,7 @@ func rounded(v float64) float64 { return math.RoundToEven(v*1e15) / 1e15 }
 // Warp writes the pixels of an h×w map that t names to out, and fill where there are none. A pixel has channels values.
 // Positions are computed with 16 bits behind the point.
 func Warp[T any](in []T, h, w, channels int, t Affine, fill T, out []T) {
-	fixed := func(v float64) int64 { return int64(math.Floor(v*65536 + 0.5)) }
+	fixed := func(v float64) int64 { return int64(math.Floor(float64(v*65536) + 0.5)) }
 	a, b, d, e := fixed(t.A), fixed(t.B), fixed(t.D), fixed(t.E)
 	// the middle of the first pixel
 	x0 := fixed(t.C + float64(t.A*0.5) + float64(t.B*0.5))

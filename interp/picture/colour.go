@@ -152,7 +152,7 @@ func stretched(t *Toner, count *[256]int) *[256]uint8 {
 		return t.tableOf(same)
 	}
 	scale := 255 / float64(high-low)
-	offset := float64(-low) * scale
+	offset := float64(float64(-low) * scale)
 	return t.tableOf(func(v uint8) uint8 { return uint8(min(max(float64(float64(v)*scale)+offset, 0), 255)) })
 }
 

@@ -70,12 +70,12 @@ func (a *axis) plan(in, out int, f Filter) {
 	weight, support := f.kernel()
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
-	support *= stretch
+	support = float64(support * stretch)
 	a.size = 2*int(math.Ceil(support)) + 1
 	a.first, a.count = sized(a.first, out), sized(a.count, out)
 	a.weights, a.exact = sized(a.weights, out*a.size), sized(a.exact, a.size)
 	for i := range out {
-		center := (float64(i) + 0.5) * scale
+		center := float64((float64(i) + 0.5) * scale)
 		first := max(int(center-support+0.5), 0)
 		n := min(int(center+support+0.5), in) - first
 		sum := 0.0

@@ -72,7 +72,7 @@ func Of(f *feed.Feed, most int, seed uint64, readers int) (*Survey, error) {
 		}
 		for c := range mean {
 			m, d := sums[k].of(c)
-			i.Mean = append(i.Mean, number.Float(m*std[c]+mean[c]))
+			i.Mean = append(i.Mean, number.Float(float64(m*std[c])+mean[c]))
 			i.Std = append(i.Std, number.Float(d*std[c]))
 		}
 		s.Inputs = append(s.Inputs, i)
