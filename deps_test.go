@@ -85,7 +85,7 @@ var policy = []struct {
 	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; only this room knows protobuf"},
 	{"qpipe/onnx/naming", "qpipe/onnx/model", "names for nodes, whoever has them"},
 	{"qpipe/onnx/recognize", "qpipe/onnx/model", "a graph with larger ops, whoever reads it"},
-	{"qpipe/onnx/importer", "qpipe/onnx/model qpipe/onnx/eval qpipe/onnx/fold qpipe/onnx/naming qpipe/onnx/recognize qpipe/ops/...", "what becomes of a model as a network"},
+	{"qpipe/onnx/importer", "qpipe/lang/diag qpipe/onnx/model qpipe/onnx/eval qpipe/onnx/fold qpipe/onnx/naming qpipe/onnx/recognize qpipe/ops/...", "what becomes of a model as a network"},
 	{"qpipe/onnx/model", "qpipe/onnx/wire qpipe/lang/files", "a model as it is in a file: it knows no op and nothing of qpipe's networks"},
 	{"qpipe/onnx/value", "qpipe/onnx/model", "tensors to compute with, whatever computes them"},
 	{"qpipe/onnx/op", "qpipe/onnx/model qpipe/onnx/value", "what an op is, whatever it computes"},

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"qpipe/lang/diag"
 	"qpipe/onnx/model"
 	"qpipe/ops/convbn"
 )
@@ -31,7 +32,6 @@ func (c *build) lastWeighted() *model.Node {
 // classes is how many outputs a node of out gets, and whether its weights are the model's.
 func (c *call) classes(out int) (int, bool) {
 	if n := c.options.Classes; n > 0 && n != out && c.Node == c.last {
-		c.note("%s gives %s instead of %d: its weights are not the model's", c.Node, count(n, "value"), out)
 		return n, false
 	}
 	return out, true
@@ -137,7 +137,7 @@ func (c *call) bias(i, out int) {
 	}
 	b := c.floats(i)
 	if len(b) != out {
-		c.fail("its bias has %s for %s", count(len(b), "number"), count(out, "channel"))
+		c.fail("its bias has %s for %s", diag.Count(len(b), "number"), diag.Count(out, "channel"))
 	}
 	c.weight(c.name+".bias", []int{out}, b)
 }
@@ -231,17 +231,7 @@ func matMul(c *call) {
 		bias = c.floats(2)
 	}
 	if x.rank() > 2 {
-		last := x.axes[len(x.axes)-1]
-		if last != channelAxis { // make it the channels
-			want := slices.Clone(x.axes)
-			for i, a := range want {
-				if a == channelAxis {
-					want[i] = last
-				}
-			}
-			want[len(want)-1] = channelAxis
-			x = c.reordered(x, want, c.name+".order")
-		}
+		x = c.withChannels(x, len(x.axes)-1)
 	}
 	c.linear(x, w, bias, t.Dims[1], t.Dims[0], x.rank() > 2)
 }
@@ -304,7 +294,7 @@ func batchNorm(c *call) {
 	for i, name := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
 		data := c.floats(i + 1)
 		if len(data) != n {
-			c.fail("its operand %d has %s for %s", i+1, count(len(data), "number"), count(n, "channel"))
+			c.fail("its operand %d has %s for %s", i+1, diag.Count(len(data), "number"), diag.Count(n, "channel"))
 		}
 		if i == 3 && slices.Min(data) < 0 {
 			c.fail("it has a variance below 0")

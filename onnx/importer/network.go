@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"qpipe/lang/diag"
 	"qpipe/onnx/eval"
 	"qpipe/onnx/fold"
 	"qpipe/onnx/model"
@@ -24,7 +25,6 @@ type Net struct {
 	Graph   *nn.Graph
 	Weights []nn.Tensor // in the layouts of files (see nn.Tensor)
 	Grids   []Grid      // how an already quantized model quantizes its values
-	Notes   []string    // what was left out, for a person
 }
 
 // Options change what is made.
@@ -90,19 +90,22 @@ type build struct {
 	names   *naming.Names
 	nodes   []*model.Node // with recognized groups as one node each
 	values  map[string]*value
+	table   map[string]row // of the ops, by domain and name
 	uses    map[string]int // how often each value is read, outputs included
 	last    *model.Node    // the last node with weights
 	weights []nn.Tensor
 	grids   []Grid
-	notes   []string
 	bad     []string
 	shapes  error // the first mistake of the builder
 }
 
 func newBuild(m *model.Model, in []port) (*build, error) {
-	c := &build{model: m, values: map[string]*value{}}
+	c := &build{model: m, values: map[string]*value{}, table: map[string]row{}}
 	for _, t := range m.Graph.Initializers {
 		c.values[t.Name] = &value{constant: t}
+	}
+	for _, r := range rows() {
+		c.table[r.domain+"."+r.op] = r
 	}
 	c.nodes = recognize.Groups(m.Graph)
 	c.names = naming.New(m.Graph, c.nodes)
@@ -153,7 +156,7 @@ func ports(g *model.Graph, in []tensor.Shape) ([]port, error) {
 		list = append(list, p)
 	}
 	if len(list) != len(in) {
-		return nil, fmt.Errorf("the model has %s, and the data %d", count(len(list), "input"), len(in))
+		return nil, fmt.Errorf("the model has %s, and the data %d", diag.Count(len(list), "input"), len(in))
 	}
 	return list, nil
 }
@@ -209,22 +212,11 @@ func dims(list []model.Dim) string {
 	return strings.Join(words, "×")
 }
 
-func count(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprintf("%d %s", n, word)
-}
-
 // walk makes the nodes, in order. A node that reads what could not be made is passed over.
 func (c *build) walk() {
-	table := map[string]row{}
-	for _, r := range rows() {
-		table[r.domain+"."+r.op] = r
-	}
 	c.last = c.lastWeighted()
 	for _, n := range c.nodes {
-		r, known := table[n.Domain+"."+n.Op]
+		r, known := c.table[n.Domain+"."+n.Op]
 		switch {
 		case !known:
 			c.refuse(n, "there is no such op in a network")
@@ -275,10 +267,6 @@ func (c *build) refuse(n *model.Node, why string) {
 	c.bad = append(c.bad, fmt.Sprintf("%s: %s", n, why))
 }
 
-func (c *build) note(format string, args ...any) {
-	c.notes = append(c.notes, fmt.Sprintf(format, args...))
-}
-
 // finish makes the graph.
 func (c *build) finish() (*Net, error) {
 	if len(c.bad) > 0 {
@@ -312,7 +300,7 @@ func (c *build) finish() (*Net, error) {
 	if len(labels) > 1 {
 		g.LabelOutputs(labels)
 	}
-	return &Net{Graph: g, Weights: c.weights, Grids: c.grids, Notes: c.notes}, nil
+	return &Net{Graph: g, Weights: c.weights, Grids: c.grids}, nil
 }
 
 // apply adds a node to the network.

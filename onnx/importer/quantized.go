@@ -197,11 +197,7 @@ func (c *call) integer(r integerOp) {
 	if r.bias >= 0 && c.has(r.bias) {
 		n.Inputs = append(n.Inputs, c.temporary(&value{constant: c.realBias(c.constant(r.bias), scales)}))
 	}
-	for _, made := range rows() {
-		if made.domain == "" && made.op == r.of {
-			made.make(&call{build: c.build, Node: &n, name: c.name})
-		}
-	}
+	c.table["."+r.of].make(&call{build: c.build, Node: &n, name: c.name})
 	if y := c.values[n.Outputs[0]]; y != nil && r.out >= 0 && c.has(r.out) {
 		g := &grid{scale: []float64{c.scalar(r.out, 1)}, zero: []int64{0}, of: model.Uint8}
 		if z := c.constant(r.out + 1); z.Len() == 1 && !z.Type.Float() {

@@ -3,6 +3,7 @@ package importer
 import (
 	"slices"
 
+	"qpipe/lang/diag"
 	"qpipe/ops/layer"
 	"qpipe/ops/norm"
 	"qpipe/ops/op"
@@ -114,8 +115,6 @@ func argMax(c *call) {
 	v := c.x(0)
 	for _, o := range c.model.Graph.Outputs {
 		if o.Name == c.Outputs[0] && c.uses[c.Outputs[0]] == 1 {
-			c.note("%s is left out: the output is what it reads", c.Node)
-			v.chosen = true
 			c.set(0, v)
 			return
 		}
@@ -132,7 +131,7 @@ func instanceNorm(c *call) {
 func (c *call) normed(x *value, o layer.Op, weight, bias []float32) {
 	n := x.made.Shape().C
 	if len(weight) != n || len(bias) != n {
-		c.fail("it has %s and %d biases for %s", count(len(weight), "weight"), len(bias), count(n, "channel"))
+		c.fail("it has %s and %d biases for %s", diag.Count(len(weight), "weight"), len(bias), diag.Count(n, "channel"))
 	}
 	y := c.put(o, x)
 	c.weight(c.name+".weight", []int{n}, weight)
@@ -147,16 +146,7 @@ func layerNorm(c *call) {
 	if at != len(x.axes)-1 {
 		c.fail("it normalizes over %d dimensions; a network's is over the channels of each pixel", len(x.axes)-at)
 	}
-	if x.axes[at] != channelAxis {
-		want := slices.Clone(x.axes)
-		for i, a := range want {
-			if a == channelAxis {
-				want[i] = want[at]
-			}
-		}
-		want[at] = channelAxis
-		x = c.reordered(x, want, c.name+".order")
-	}
+	x = c.withChannels(x, at)
 	bias := make([]float32, x.made.Shape().C)
 	if c.has(2) {
 		bias = c.floats(2)

@@ -218,16 +218,7 @@ const mostCopies = 64
 func concat(c *call) {
 	first := c.x(0)
 	at := c.axis(first, c.int("axis", 1))
-	axes := first.axes
-	if axes[at] != channelAxis { // along the channels, whatever they are in the model
-		axes = slices.Clone(axes)
-		for i, a := range axes {
-			if a == channelAxis {
-				axes[i] = axes[at]
-			}
-		}
-		axes[at] = channelAxis
-	}
+	axes := channelsAt(first.axes, at) // a network joins channels, whatever they are in the model
 	var parts []nn.Value
 	for i := range c.Inputs {
 		v := c.x(i)
@@ -235,7 +226,7 @@ func concat(c *call) {
 			c.fail("its operands have %d and %d dimensions", first.rank(), v.rank())
 		}
 		if !slices.Equal(v.axes, axes) {
-			v = c.reordered(v, axes, fmt.Sprintf("%s.order", c.name))
+			v = c.reordered(v, axes, c.name+".order")
 		}
 		parts = append(parts, v.made)
 	}

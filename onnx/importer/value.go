@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"fmt"
 	"slices"
 
 	"qpipe/onnx/model"
@@ -28,7 +27,6 @@ type value struct {
 	axes []int
 
 	pieces *pieces // a map that was cut into more dimensions than the network has; made is the map
-	chosen bool    // an index of its largest elements was an output, and is left out
 	bn     string  // the BN that has made it
 	flat   bool    // made is the features of a map in one vector
 }
@@ -95,6 +93,25 @@ func (c *build) reordered(v *value, want []int, name string) *value {
 		}
 	}
 	return &value{made: c.apply(c.names.Unique(name), move.Transpose{Order: order}, v.made), axes: want}
+}
+
+// withChannels is a value whose dimension at is the channels of the network: the axis that it was is where the channels were.
+func (c *call) withChannels(v *value, at int) *value {
+	want := channelsAt(v.axes, at)
+	if slices.Equal(v.axes, want) {
+		return v
+	}
+	return c.reordered(v, want, c.name+".order")
+}
+
+// channelsAt are axes with the channels at a dimension.
+func channelsAt(axes []int, at int) []int {
+	want := slices.Clone(axes)
+	if i := slices.Index(want, channelAxis); i >= 0 {
+		want[i] = want[at]
+	}
+	want[at] = channelAxis
+	return want
 }
 
 // reshaped gives a value other dimensions, all of them behind the batch; one may be -1.
@@ -216,5 +233,3 @@ func (c *call) spaceToDepth(v *value, r int) *value {
 	x := c.apply(c.names.Unique(c.name+".unshuffle"), move.PixelUnshuffle{Factor: r}, v.made)
 	return &value{made: c.apply(c.name, move.ChannelShuffle{Groups: v.made.Shape().C}, x), axes: standard(4)}
 }
-
-func (v *value) String() string { return fmt.Sprint(v.dims()) }
