@@ -29,26 +29,45 @@ func (m *Matching) likely(have, want map[string]nn.Tensor) {
 	if len(m.Missing)*len(m.Extra) > mostPairs {
 		return
 	}
+	pairs := candidates(m.Extra, m.Missing, have, want)
 	for {
 		rules := map[Likely][][2]string{}
-		for _, x := range m.Extra {
-			for _, w := range m.Missing {
-				if slices.Equal(have[x.Name].Shape, want[w.Name].Shape) {
-					if theirs, ours, ok := difference(x.Name, w.Name); ok {
-						r := Likely{Theirs: theirs, Ours: ours}
-						rules[r] = append(rules[r], [2]string{x.Name, w.Name})
-					}
-				}
-			}
+		for _, c := range pairs {
+			rules[c.rule] = append(rules[c.rule], c.names)
 		}
-		best, pairs := bestOf(rules)
-		if len(pairs) == 0 {
+		best, found := bestOf(rules)
+		if len(found) == 0 {
 			return
 		}
 		m.Renames = append(m.Renames, best)
-		m.Extra = without(m.Extra, pairs, 0)
-		m.Missing = without(m.Missing, pairs, 1)
+		gone := map[string]bool{}
+		for _, p := range found {
+			gone["theirs "+p[0]], gone["ours "+p[1]] = true, true
+		}
+		pairs = slices.DeleteFunc(pairs, func(c candidate) bool { return gone["theirs "+c.names[0]] || gone["ours "+c.names[1]] })
+		m.Extra = without(m.Extra, found, 0)
+		m.Missing = without(m.Missing, found, 1)
 	}
+}
+
+// candidate is a tensor of the checkpoint and one of the model with the same shape, and the rule that would bring them together.
+type candidate struct {
+	rule  Likely
+	names [2]string // theirs and ours
+}
+
+func candidates(extra, missing []Mismatch, have, want map[string]nn.Tensor) (list []candidate) {
+	for _, x := range extra {
+		for _, w := range missing {
+			if !slices.Equal(have[x.Name].Shape, want[w.Name].Shape) {
+				continue
+			}
+			if theirs, ours, ok := difference(x.Name, w.Name); ok {
+				list = append(list, candidate{Likely{Theirs: theirs, Ours: ours}, [2]string{x.Name, w.Name}})
+			}
+		}
+	}
+	return list
 }
 
 // vision looks whether most missing tensors would be there by torchvision's names.
@@ -57,8 +76,9 @@ func (m *Matching) vision(have, want map[string]nn.Tensor) {
 		return
 	}
 	var pairs [][2]string
+	table := newRenamer(part.LoadOptions{Names: m.options.Names, Torchvision: true})
 	for _, x := range m.Extra {
-		ours := Renamed(x.Name, part.LoadOptions{Names: m.options.Names, Torchvision: true})
+		ours := table.renamed(x.Name)
 		if w, ok := want[ours]; ok && slices.Equal(have[x.Name].Shape, w.Shape) {
 			pairs = append(pairs, [2]string{x.Name, ours})
 		}

@@ -15,14 +15,42 @@ import (
 // table of names. A rule replaces a beginning that ends at a dot. In it * takes any letters but a dot, and ** any parts of the
 // name; in the replacement they are what was taken, in order. Of several rules the one that replaces most of the name
 // counts; of those, the one with most letters of its own.
-func Renamed(name string, o part.LoadOptions) string {
-	if m, found := ruleFor(name, o.Rename); found {
-		return m.renamed(o.Rename[m.rule])
+func Renamed(name string, o part.LoadOptions) string { return newRenamer(o).renamed(name) }
+
+// renamer has the rules of LoadCheckpoint, for any number of names.
+type renamer struct {
+	rules []rule
+	names []part.Rename // the table, nil if it is not asked for
+}
+
+// rule is one of rename. pattern is nil if it has no wildcards.
+type rule struct {
+	from, to string
+	letters  int // of its own
+	pattern  *regexp.Regexp
+}
+
+func newRenamer(o part.LoadOptions) *renamer {
+	r := &renamer{}
+	for _, from := range slices.Sorted(maps.Keys(o.Rename)) {
+		one := rule{from: from, to: o.Rename[from], letters: len(from) - strings.Count(from, "*")}
+		if places := part.Wildcards(from); len(places) > 0 {
+			one.pattern = patternOf(from, places)
+		}
+		r.rules = append(r.rules, one)
 	}
-	if !o.Torchvision {
-		return name
+	if o.Torchvision {
+		r.names = o.Names
 	}
-	for _, n := range o.Names {
+	return r
+}
+
+// renamed is the model's name for a name in a checkpoint.
+func (r *renamer) renamed(name string) string {
+	if m, found := r.ruleFor(name); found {
+		return m.renamed()
+	}
+	for _, n := range r.names {
 		if rest, ok := strings.CutPrefix(name, n.Torch); ok && (rest == "" || rest[0] == '.') {
 			return n.Ours + rest
 		}
@@ -32,30 +60,27 @@ func Renamed(name string, o part.LoadOptions) string {
 
 // met is a rule that applies to a name.
 type met struct {
-	rule  string
+	rule
 	taken []string // by the wildcards
 	rest  string   // of the name
 }
 
 // renamed is the name with its beginning replaced.
-func (m met) renamed(to string) string {
+func (m met) renamed() string {
+	to := m.to
 	for _, t := range m.taken {
-		if w := wildcard.FindString(to); w != "" { // others are left out
-			to = strings.Replace(to, w, t, 1)
+		if at := part.Wildcards(to); len(at) > 0 { // others are left out
+			to = to[:at[0][0]] + t + to[at[0][1]:]
 		}
 	}
 	return strings.Trim(strings.ReplaceAll(to+"."+m.rest, "..", "."), ".")
 }
 
-// wildcard is one in a rule.
-var wildcard = regexp.MustCompile(`\*\*?`)
-
 // ruleFor returns the rule that applies to a name.
-func ruleFor(name string, rename map[string]string) (best met, found bool) {
-	for _, rule := range slices.Sorted(maps.Keys(rename)) {
-		m, ok := meets(rule, name)
-		letters := func(rule string) int { return len(rule) - strings.Count(rule, "*") }
-		if ok && (!found || len(m.rest) < len(best.rest) || len(m.rest) == len(best.rest) && letters(rule) > letters(best.rule)) {
+func (r *renamer) ruleFor(name string) (best met, found bool) {
+	for _, one := range r.rules {
+		m, ok := one.meets(name)
+		if ok && (!found || len(m.rest) < len(best.rest) || len(m.rest) == len(best.rest) && one.letters > best.letters) {
 			best, found = m, true
 		}
 	}
@@ -63,27 +88,27 @@ func ruleFor(name string, rename map[string]string) (best met, found bool) {
 }
 
 // meets reports how a rule applies to a name.
-func meets(rule, name string) (met, bool) {
-	if !strings.Contains(rule, "*") {
-		rest, ok := strings.CutPrefix(name, rule)
-		if !ok || rest != "" && rest[0] != '.' && rule != "" {
+func (r rule) meets(name string) (met, bool) {
+	if r.pattern == nil {
+		rest, ok := strings.CutPrefix(name, r.from)
+		if !ok || rest != "" && rest[0] != '.' && r.from != "" {
 			return met{}, false
 		}
-		return met{rule: rule, rest: strings.TrimPrefix(rest, ".")}, true
+		return met{rule: r, rest: strings.TrimPrefix(rest, ".")}, true
 	}
-	found := patternOf(rule).FindStringSubmatch(name)
+	found := r.pattern.FindStringSubmatch(name)
 	if found == nil {
 		return met{}, false
 	}
 	last := len(found) - 1
-	return met{rule, found[1:last], strings.TrimPrefix(found[last], ".")}, true
+	return met{r, found[1:last], strings.TrimPrefix(found[last], ".")}, true
 }
 
 // patternOf is a rule with wildcards as a regular expression; the last group is the rest of the name.
-func patternOf(rule string) *regexp.Regexp {
+func patternOf(from string, wildcards [][]int) *regexp.Regexp {
 	text, at := "^", 0
-	for _, w := range wildcard.FindAllStringIndex(rule, -1) {
-		text += regexp.QuoteMeta(rule[at:w[0]])
+	for _, w := range wildcards {
+		text += regexp.QuoteMeta(from[at:w[0]])
 		if w[1]-w[0] == 2 {
 			text += `(.*)`
 		} else {
@@ -91,7 +116,7 @@ func patternOf(rule string) *regexp.Regexp {
 		}
 		at = w[1]
 	}
-	return regexp.MustCompile(text + regexp.QuoteMeta(rule[at:]) + `(\..*|)$`)
+	return regexp.MustCompile(text + regexp.QuoteMeta(from[at:]) + `(\..*|)$`)
 }
 
 // wrappers are what PyTorch puts in front of all names when a model was trained in parallel or compiled.
@@ -123,12 +148,12 @@ func unwrapped(give, take []nn.Tensor, rename map[string]string) []nn.Tensor {
 // renamed returns the tensors by their names after the rename rules. It is an error if a
 // rule applies to no tensor, or if two tensors get the same name.
 func renamed(give []nn.Tensor, o part.LoadOptions) (map[string]nn.Tensor, error) {
-	have, used := make(map[string]nn.Tensor, len(give)), map[string]bool{}
+	have, used, r := make(map[string]nn.Tensor, len(give)), map[string]bool{}, newRenamer(o)
 	for _, t := range give {
-		if m, ok := ruleFor(t.Name, o.Rename); ok {
-			used[m.rule] = true
+		if m, ok := r.ruleFor(t.Name); ok {
+			used[m.from] = true
 		}
-		t.Name = Renamed(t.Name, o)
+		t.Name = r.renamed(t.Name)
 		if _, twice := have[t.Name]; twice {
 			return nil, part.Bad("rename", "two tensors of the checkpoint become %q", t.Name)
 		}

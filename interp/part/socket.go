@@ -4,6 +4,8 @@
 package part
 
 import (
+	"regexp"
+
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 	"qpipe/ops/quant"
@@ -122,6 +124,11 @@ type LoadOptions struct {
 	Torchvision                                                        bool     // the checkpoint has torchvision's names
 	Names                                                              []Rename // them, as far as the model has a table
 }
+
+// Wildcards are the places of * and ** in a rule of LoadOptions.Rename.
+func Wildcards(rule string) [][]int { return wildcard.FindAllStringIndex(rule, -1) }
+
+var wildcard = regexp.MustCompile(`\*\*?`)
 
 // SpecFitter is an observer that does not fit every type of codes. A mistake is named at an argument (see Bad).
 type SpecFitter interface {

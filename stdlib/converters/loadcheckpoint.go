@@ -43,15 +43,8 @@ func (a LoadCheckpointArgs) Validate() error {
 
 // wildcards lists those of a rule.
 func wildcards(rule string) (list []string) {
-	for len(rule) > 0 {
-		switch {
-		case strings.HasPrefix(rule, "**"):
-			list, rule = append(list, "**"), rule[2:]
-		case rule[0] == '*':
-			list, rule = append(list, "*"), rule[1:]
-		default:
-			rule = rule[1:]
-		}
+	for _, at := range part.Wildcards(rule) {
+		list = append(list, rule[at[0]:at[1]])
 	}
 	return list
 }
