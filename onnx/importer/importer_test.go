@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"qpipe/internal/refvec"
+	"qpipe/onnx/eval"
 	"qpipe/onnx/model"
+	onnxvalue "qpipe/onnx/value"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
 	"qpipe/ops/tensor"
@@ -371,5 +373,37 @@ func TestNames(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "input "+"layer1.0.conv1_2 "+weight.Name[:n]+" sigmoid sigmoid_2" {
 		t.Error(got)
+	}
+}
+
+// TestQuantized: the network of a ResNet-8 that ONNX Runtime has quantized, in both formats, computes about what its integers stand for. The
+// quantizer has left out the ReLUs, which the grids without codes below 0 stand for.
+func TestQuantized(t *testing.T) {
+	for _, name := range []string{"QDQ", "QOperator"} {
+		m, err := model.Read("testdata/quantized_"+name+".onnx", model.Usual())
+		must(t, err)
+		s := tensor.Shape{H: 32, W: 32, C: 3}
+		net := built(t, m, s)
+		x := onnxvalue.New(model.Float, []int{1, 3, 32, 32})
+		for i := range x.F {
+			x.F[i] = float64(float32(math.Sin(float64(i * i % 1009))))
+		}
+		p, err := eval.New(m)
+		must(t, err)
+		want, err := p.Run(map[string]*onnxvalue.Value{"input": x}, eval.Options{})
+		must(t, err)
+		in := make([]float32, len(x.F))
+		for i, v := range x.F {
+			in[i] = float32(v)
+		}
+		largest := 0.0
+		expected := want[m.Graph.Outputs[0].Name].F
+		for _, v := range expected {
+			largest = max(largest, math.Abs(v))
+		}
+		compare(t, forward(t, net, [][]float32{refvec.NHWC(in, 1, s.C, s.H, s.W)}, 1)[0], expected, 0.05*largest)
+		if len(net.Grids) < 20 {
+			t.Errorf("%s: %d grids", name, len(net.Grids))
+		}
 	}
 }

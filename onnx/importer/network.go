@@ -56,6 +56,9 @@ func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
 		return nil, err
 	}
 	c.options = o
+	if c.last = c.lastWeighted(); o.Classes > 0 && c.last == nil {
+		return nil, fmt.Errorf("the model has no layer with float weights that could give %s", diag.Count(o.Classes, "value"))
+	}
 	c.walk()
 	return c.finish()
 }
@@ -214,7 +217,6 @@ func dims(list []model.Dim) string {
 
 // walk makes the nodes, in order. A node that reads what could not be made is passed over.
 func (c *build) walk() {
-	c.last = c.lastWeighted()
 	for _, n := range c.nodes {
 		r, known := c.table[n.Domain+"."+n.Op]
 		switch {

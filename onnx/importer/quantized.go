@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"qpipe/onnx/model"
+	"qpipe/ops/kernel"
+	"qpipe/ops/op"
 )
 
 // quantizedRows are the ops that say what is quantized and how. A network is made of floats: of what is computed they are passed over, and
@@ -37,15 +39,23 @@ func quantizeLinear(c *call) {
 	if v = c.x(0); len(g.scale) > 1 {
 		c.fail("it quantizes a computed value with %d scales; a network's values have one", len(g.scale))
 	}
-	c.gridOf(v, g)
-	c.set(0, v)
+	c.set(0, c.gridOf(v, g))
 }
 
-// gridOf keeps the grid of a value.
-func (c *call) gridOf(v *value, g *grid) {
+// gridOf keeps the grid of a value. One that has no codes below 0 is a ReLU, or a ReLU6 if it ends there: quantizers leave those out.
+func (c *call) gridOf(v *value, g *grid) *value {
+	low, high := limits(g.of)
+	if float64(g.zero[0]) == low {
+		act := op.Act{Act: kernel.ReLU}
+		if end := (high - low) * g.scale[0]; math.Abs(end-6) < g.scale[0] {
+			act.Act = kernel.ReLU6
+		}
+		v = &value{made: c.apply(c.names.Unique(c.name+".act"), act, v.made), axes: v.axes, flat: v.flat}
+	}
 	if name := c.b.Name(v.made); name != "" {
 		c.grids = append(c.grids, Grid{name, g.of, g.scale[0], g.zero[0]})
 	}
+	return v
 }
 
 // dequantizeLinear makes the values of constant codes, and changes nothing else.
@@ -203,7 +213,7 @@ func (c *call) integer(r integerOp) {
 		if z := c.constant(r.out + 1); z.Len() == 1 && !z.Type.Float() {
 			g.zero, g.of = z.Ints(), z.Type
 		}
-		c.gridOf(y, g)
+		c.set(0, c.gridOf(y, g))
 	}
 }
 
