@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,20 +15,21 @@ import (
 	"qpipe/lang/files"
 )
 
-// counting is a file system that counts the files that are read.
+// counting is a file system that counts the files that are read, also by several goroutines at once.
 type counting struct {
 	fs.FS
-	n *int
+	n *atomic.Int64
 }
 
-func (c counting) Open(name string) (fs.File, error) { *c.n++; return c.FS.Open(name) }
+func (c counting) Open(name string) (fs.File, error) { c.n.Add(1); return c.FS.Open(name) }
 
 func (c counting) Stat(name string) (fs.FileInfo, error) { return fs.Stat(c.FS, name) }
 
 // TestTogether: many files have one hash, which depends on their names and contents only. They are read again when one of
 // them has changed in any way, or has come or gone, also with its size and time as before.
 func TestTogether(t *testing.T) {
-	dir, read := t.TempDir(), 0
+	dir := t.TempDir()
+	read := 0
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -37,8 +39,9 @@ func TestTogether(t *testing.T) {
 	s := &Sums{Known: map[string]disk.Digest{}, Now: func() time.Time { return now }}
 	sum := func(names []string, afresh bool) string {
 		t.Helper()
-		read = 0
-		got, err := s.Together(counting{files.Folder(dir), &read}, "root", "train", names, afresh)
+		var n atomic.Int64
+		got, err := s.Together(counting{files.Folder(dir), &n}, "root", "train", names, afresh)
+		read = int(n.Load())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
 		return nil, err
 	}
 	if n := len(folded.Model.Graph.Nodes); n > mostNodes {
-		return nil, fmt.Errorf("the model has %d nodes; %d are possible, and a network has up to %d", n, mostNodes, nn.MaxNodes)
+		return nil, fmt.Errorf("the model has %s; %d are possible, and a network has up to %d", diag.Count(n, "node"), mostNodes, nn.MaxNodes)
 	}
 	c, err := newBuild(folded.Model, ports)
 	if err != nil {
