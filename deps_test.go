@@ -99,6 +99,7 @@ var policy = []struct {
 	{"qpipe/stdlib/datasets/subset", "qpipe/interp/part", "splits and pieces are the same for every data set"},
 	{"qpipe/stdlib/tables", "qpipe/interp/part qpipe/stdlib/datasets/subset qpipe/ops/layer qpipe/ops/tensor", "arrays and tables of numbers, not images in files"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/stdlib/datasets/subset qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
+	{"qpipe/stdlib/exporters", "qpipe/interp/part qpipe/ops/...", "files for other programs: they see a model and its data, no run"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
 	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/onnx/model qpipe/onnx/importer qpipe/ops/...", "networks in the pipeline and in ONNX files are models, too; each is built in one place"},
 	{"qpipe/stdlib/...", "qpipe/interp/part qpipe/ops/... golang.org/x/image/...", "parts see the sockets and the numbers; shelves never import each other"},

@@ -9,6 +9,7 @@ import (
 	"qpipe/stdlib/callbacks"
 	"qpipe/stdlib/converters"
 	"qpipe/stdlib/datasets"
+	"qpipe/stdlib/exporters"
 	"qpipe/stdlib/losses"
 	"qpipe/stdlib/lrupdaters"
 	"qpipe/stdlib/metrics"
@@ -96,6 +97,9 @@ func Catalog() part.Catalog {
 			callbacks.FuseBNDefaults(), part.Required, part.Optional, callbacks.NewFuseBN),
 		part.CallbackPart("Validation", "Decides when the stage validates.",
 			callbacks.ValidationDefaults(), part.NotTaken, part.NotTaken, callbacks.NewValidation),
+
+		part.ExporterPart("Encodings", "Scales and ranges of an int8 model as JSON, in the layout of AIMET's encodings, version 0.6.1.",
+			exporters.EncodingsDefaults(), exporters.NewEncodings),
 
 		part.ConverterPart("Float2Calibration", "Fuses the float model and makes it observe ranges.",
 			converters.FormArgs{}, part.FloatForm, part.CalibrationForm, converters.NewFloat2Calibration),

@@ -36,3 +36,15 @@ func (l *lowerer) exports(s *graph.Stage) {
 		s.Files = append(s.Files, names...)
 	}
 }
+
+// exported asks the exporters whether they can write the stage's model.
+func (l *lowerer) exported(s *graph.Stage) {
+	for _, call := range s.Exports {
+		x, err := part.New[part.Exporter](l.plan.Catalog, call)
+		if f, ok := x.(part.GraphFitter); ok && err == nil {
+			if err := part.Try("Fits", func() error { return f.Fits(s.Model) }); err != nil {
+				l.part(diag.CannotExport, call, err)
+			}
+		}
+	}
+}

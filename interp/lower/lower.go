@@ -116,6 +116,7 @@ func (l *lowerer) stage(s *graph.Stage) {
 			observed(s.Model)
 		}
 		l.callbacks(s)
+		l.exported(s)
 		l.measure(s)
 		s.Told = l.plan.Foretold(s)
 	}

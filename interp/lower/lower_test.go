@@ -10,6 +10,8 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/lower"
+	"qpipe/interp/part"
 	"qpipe/interp/parttest"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -334,5 +336,37 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// picky is an exporter that takes int8 models only.
+type picky struct{}
+
+func (picky) Files() []string           { return []string{"x.txt"} }
+func (picky) Export(*part.Export) error { return nil }
+func (picky) Fits(g *nn.Graph) error {
+	if g.Form() != nn.Quantized {
+		return fmt.Errorf("it takes no %s model", g.Form())
+	}
+	return nil
+}
+
+// TestExporterFits: an exporter that does not fit the stage's model is found before the run, at its block.
+func TestExporterFits(t *testing.T) {
+	catalog := append(parttest.Catalog(), part.ExporterPart("Picky", "", parttest.Nothing{},
+		func(parttest.Nothing) (part.Exporter, error) { return picky{}, nil }))
+	for _, c := range []struct{ place, mistakes int }{{0, 1}, {3, 0}} { // float, int8
+		p, x := parttest.Flow()
+		call := x.Call(program.ExportKind, "Picky", "e", parttest.Nothing{})
+		p.Stages[c.place].Exports = []program.Call{call}
+		_, list := lower.Lower(p, catalog)
+		if len(list) != c.mistakes {
+			t.Errorf("stage %d: %v", c.place, list)
+		}
+		for _, d := range list {
+			if d.Code != diag.CannotExport || d.Subject != call.Origin.Header || !strings.Contains(d.Summary, "no float model") {
+				t.Errorf("%s %v: %s", d.Code, d.Subject, d.Summary)
+			}
+		}
 	}
 }

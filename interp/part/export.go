@@ -18,6 +18,12 @@ type Exporter interface {
 	Export(e *Export) error
 }
 
+// GraphFitter is an exporter that cannot write every model. Fits is asked before a run starts, of the stage's final model
+// without parameters, and says what is wrong with it. A mistake can be named at an argument (see Bad).
+type GraphFitter interface {
+	Fits(g *nn.Graph) error
+}
+
 // Export is what an exporter gets. It must not change the model.
 type Export struct {
 	Stage   string

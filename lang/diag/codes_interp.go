@@ -108,7 +108,7 @@ func interpreterMeanings() []Meaning {
 		{CannotConvert, "a converter failed on the model's parameters"},
 		{UnequalIntegers, "an int8 model does not compute the integers of the model that was trained"},
 		{NotFinite, "the value of an output holds a number that is not finite"},
-		{CannotExport, "an exporter failed on the stage's model"},
+		{CannotExport, "an exporter cannot write the stage's model, or failed on it"},
 
 		{OtherData, "a model is evaluated on images or classes that it was not made for"},
 		{OtherLabels, "warning: a model is evaluated on classes of other names or number"},
