@@ -48,7 +48,7 @@ arm64:
 	else echo "qemu-aarch64 is not installed: the kernels were not tested on arm64"; fi
 
 race:
-	$(GO) test -race ./interp/... ./stdlib/callbacks ./stdlib/datasets
+	$(GO) test -race ./infer ./interp/... ./stdlib/callbacks ./stdlib/datasets
 	$(GO) test -race -run 'Threads|EveryOp(Backward|Int8|InPieces)' ./ops/engine
 
 # Proofs that take minutes: the 30 kills, all steps of the training traces, accuracies and pipelines on real data, and

@@ -18,6 +18,8 @@ var policy = []struct {
 }{
 	{"qpipe", "qpipe/interp/cli qpipe/stdlib", "main only connects the rooms"},
 
+	{"qpipe/infer", "qpipe/interp/artifact qpipe/interp/checkpoint qpipe/interp/part qpipe/interp/prepare qpipe/onnx/importer qpipe/onnx/model qpipe/ops/engine qpipe/ops/kernel/sets qpipe/ops/nn qpipe/ops/tensor", "what other Go programs run trained models with: files and numbers, no pipeline, no run and no command line"},
+
 	{"qpipe/tools/chaos", "qpipe/tools/chaos/...", "it tests the built program from outside, and shares no code with it"},
 	{"qpipe/tools/chaos/program", "qpipe/tools/chaos/strike", "it starts the tested program, which may be struck"},
 	{"qpipe/tools/chaos/draw", "qpipe/tools/chaos/forge", "random choices and changes"},
@@ -42,7 +44,8 @@ var policy = []struct {
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
 	{"qpipe/interp/picture", "golang.org/x/image/bmp golang.org/x/image/webp", "files and pixels: it knows no data set and no network"},
 	{"qpipe/interp/written", "qpipe/interp/part qpipe/lang/program qpipe/ops/...", "layers become a network, whichever they are"},
-	{"qpipe/interp/feed", "qpipe/interp/part qpipe/lang/program", "data, as batches"},
+	{"qpipe/interp/prepare", "qpipe/interp/part qpipe/interp/picture", "images become a network's input, whatever they are for"},
+	{"qpipe/interp/feed", "qpipe/interp/part qpipe/interp/prepare qpipe/lang/program", "data, as batches"},
 	{"qpipe/interp/statedict", "qpipe/ops/tensor", "files of PyTorch, whatever their tensors are for"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
 	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},

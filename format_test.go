@@ -301,6 +301,7 @@ func encode(t *testing.T, g *nn.Graph) []byte {
 	t.Helper()
 	in, numbers := part.InputSpec{Shape: g.Input(), Mean: []float32{0.1}}, part.InputSpec{Name: "depth", Shape: g.Input(), Numbers: true}
 	in.Shape.C = 3
+	in.Steps = []part.Step{{Op: part.Resize, Size: []int{9}, Interpolation: "bilinear"}}
 	data, err := artifact.Encode(&checkpoint.Snapshot{
 		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Inputs: part.Spec{Inputs: []part.InputSpec{in, numbers}}.Preprocessing(),
 		Absorbed: []checkpoint.Absorption{{}}, Classes: [][]string{{"a"}, {"b"}},

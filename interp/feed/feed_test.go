@@ -240,39 +240,38 @@ func TestAugmentationFollowsTheImage(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	s := part.InputSpec{Shape: tensor.Shape{H: 1, W: 1, C: 3}}
-	halves, err := valuesOf(s)
+	halves, err := scaleOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Mean, s.Std = []float32{0.4914, 0.4822, 0.4465}, []float32{0.25}
-	given, err := valuesOf(s)
+	given, err := scaleOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
+	half, own := make([]float32, 6), make([]float32, 6)
 	for p := range 256 {
-		if got, want := halves.bytes[1][p], float32((float64(p)/255-0.5)/0.5); got != want {
-			t.Fatalf("pixel %d is %v, want %v", p, got, want)
+		pix := []uint8{0, 0, 0, uint8(p), uint8(p), uint8(p)}
+		halves.Spread(pix, nil, half)
+		given.Spread(pix, nil, own)
+		if want := float32((float64(p)/255 - 0.5) / 0.5); half[4] != want {
+			t.Fatalf("pixel %d is %v, want %v", p, half[4], want)
 		}
-		if math.Abs(float64(halves.bytes[0][p])-(float64(p)/127.5-1)) > 1e-7 {
-			t.Fatalf("pixel %d is %v, want p/127.5 - 1", p, halves.bytes[0][p])
+		if math.Abs(float64(half[3])-(float64(p)/127.5-1)) > 1e-7 {
+			t.Fatalf("pixel %d is %v, want p/127.5 - 1", p, half[3])
 		}
 		for c := range 3 {
-			if got, want := given.bytes[c][p], float32((float64(p)/255-float64(s.Mean[c]))/float64(float32(0.25))); got != want {
+			if got, want := own[3+c], float32((float64(p)/255-float64(s.Mean[c]))/float64(float32(0.25))); got != want {
 				t.Fatalf("channel %d, pixel %d is %v, want %v", c, p, got, want)
 			}
 		}
-	}
-	dst := make([]float32, 6)
-	given.spread(&part.Image{Pix: []uint8{1, 2, 3, 4, 5, 6}}, dst)
-	if want := []float32{given.bytes[0][1], given.bytes[1][2], given.bytes[2][3], given.bytes[0][4], given.bytes[1][5], given.bytes[2][6]}; !slices.Equal(dst, want) {
-		t.Errorf("spread gives %v, want %v", dst, want)
 	}
 	for _, bad := range []part.InputSpec{
 		{Shape: s.Shape, Std: []float32{0}},
 		{Shape: s.Shape, Std: []float32{float32(math.NaN())}},
 		{Shape: s.Shape, Mean: []float32{1, 2}},
 	} {
-		if _, err := valuesOf(bad); err == nil {
+		if _, err := scaleOf(bad); err == nil {
 			t.Errorf("mean %v, std %v: no error", bad.Mean, bad.Std)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"qpipe/interp/part"
+	"qpipe/interp/prepare"
 )
 
 // Order says which batches a loader delivers. Imagine an endless sequence of epochs with
@@ -94,9 +95,9 @@ type Loader struct {
 
 // Load starts a loader with the given number of goroutines.
 func (f *Feed) Load(o Order, readers int) (*Loader, error) {
-	var inputs []values
+	var inputs []*prepare.Scale
 	for _, in := range f.Spec.Inputs {
-		v, err := valuesOf(in)
+		v, err := scaleOf(in)
 		if err != nil {
 			return nil, err
 		}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"qpipe/interp/part"
+	"qpipe/interp/prepare"
 )
 
 // reader reads samples into batches. Each goroutine has its own reader.
 type reader struct {
 	feed   *Feed
-	values []values // one for each input
+	scales []*prepare.Scale // one for each input
 	seed   uint64
 	own    *part.Sample // with as many inputs and targets as the data set has; each sample begins with them
 	sample part.Sample
@@ -18,8 +19,8 @@ type reader struct {
 	at     int // the step that is under way: 0 for the data set, 1 for the first transform
 }
 
-func newReader(f *Feed, inputs []values, seed uint64) *reader {
-	r := &reader{feed: f, values: inputs, seed: seed, own: part.NewSample(f.Spec)}
+func newReader(f *Feed, inputs []*prepare.Scale, seed uint64) *reader {
+	r := &reader{feed: f, scales: inputs, seed: seed, own: part.NewSample(f.Spec)}
 	if len(f.Specs) > 0 {
 		r.own = part.NewSample(f.Specs[0])
 	}
@@ -33,7 +34,7 @@ func (r *reader) fill(b *Batch) error {
 			return err
 		}
 		for k := range r.sample.Images {
-			r.values[k].spread(&r.sample.Images[k], of(b.inputs[k], row, b.sizes[k]))
+			r.scales[k].Spread(r.sample.Images[k].Pix, r.sample.Images[k].Numbers, of(b.inputs[k], row, b.sizes[k]))
 		}
 		for k := range r.sample.Targets {
 			t, size := &r.sample.Targets[k], r.feed.Spec.Targets[k].Size()
@@ -101,55 +102,11 @@ func (r *reader) steps(i, epoch int, check bool) (int, error) {
 	return 0, nil
 }
 
-// values converts an input of the data into an input of the network.
-type values struct {
-	mean, std []float64      // for each channel
-	bytes     [][256]float32 // for each channel, the result for every byte; nil for numbers
-}
-
-// valuesOf prepares the conversion x = (byte/255 - mean)/std, or x = (number - mean)/std. It is computed in float64 and
-// rounded once, to float32.
-func valuesOf(in part.InputSpec) (values, error) {
+// scaleOf prepares the conversion of an input of the data into an input of the network.
+func scaleOf(in part.InputSpec) (*prepare.Scale, error) {
 	mean, std, err := in.MeanStd()
 	if err != nil {
-		return values{}, err
+		return nil, err
 	}
-	v := values{mean: mean, std: std}
-	for c := range mean {
-		if !(std[c] > 0) {
-			return values{}, fmt.Errorf("std must be positive, channel %d has %v", c, std[c])
-		}
-	}
-	if in.Numbers {
-		return v, nil
-	}
-	v.bytes = make([][256]float32, len(mean))
-	for c := range v.bytes {
-		for p := range v.bytes[c] {
-			v.bytes[c][p] = float32((float64(p)/255 - mean[c]) / std[c])
-		}
-	}
-	return v, nil
-}
-
-// spread converts the values of m and writes them to dst.
-func (v *values) spread(m *part.Image, dst []float32) {
-	switch pix := m.Pix; {
-	case v.bytes == nil:
-		for i, x := range m.Numbers {
-			c := i % len(v.mean)
-			dst[i] = float32((float64(x) - v.mean[c]) / v.std[c])
-		}
-	case len(v.bytes) == 1:
-		for i, p := range pix {
-			dst[i] = v.bytes[0][p]
-		}
-	default:
-		for len(pix) >= len(v.bytes) {
-			for c := range v.bytes {
-				dst[c] = v.bytes[c][pix[c]]
-			}
-			pix, dst = pix[len(v.bytes):], dst[len(v.bytes):]
-		}
-	}
+	return prepare.NewScale(mean, std, in.Numbers)
 }

@@ -31,6 +31,7 @@ type InputSpec struct {
 	Shortest  int          // of images of sizes of their own: no side has fewer pixels; 0 if unknown
 	Numbers   bool         // the values are in Image.Numbers, not in Image.Pix
 	Mean, Std []float32
+	Steps     []Step // what transforms have done to the image's size
 }
 
 // TargetSpec describes one target of a sample: a class, a class for each pixel (a mask), or numbers. The mask of an image
@@ -243,9 +244,14 @@ type Transform interface {
 // Transformed returns the description of data after a transform.
 func Transformed(s Spec, t Transform) (out Spec, err error) {
 	defer Guard(&err, "Spec")
-	n := s.Len
+	n, was := s.Len, s.Inputs
 	s.Inputs, s.Targets = slices.Clone(s.Inputs), slices.Clone(s.Targets)
 	s, err = t.Spec(s)
+	for k := range min(len(was), len(s.Inputs)) {
+		if in := &s.Inputs[k]; in.Shape != was[k].Shape && len(in.Steps) == len(was[k].Steps) {
+			in.Steps = Then(in.Steps, Step{Op: other})
+		}
+	}
 	if err == nil && s.Len != n {
 		err = fmt.Errorf("it changes the number of samples from %d to %d: a transform changes samples one by one", n, s.Len)
 	}

@@ -21,6 +21,34 @@ type Preprocessing struct {
 	Colors   string    `json:"colors,omitempty"`  // "gray" for one channel, "RGB" for three, otherwise ""
 	Mean     []float64 `json:"mean"`              // for each channel
 	Std      []float64 `json:"std"`               // for each channel
+	Steps    []Step    `json:"steps,omitempty"`   // how images of other sizes get this one, in order; nil if that is unknown or none does
+}
+
+// Step changes the size of an image, without anything random.
+type Step struct {
+	Op            string `json:"op"`                      // Resize or CenterCrop
+	Size          []int  `json:"size"`                    // height and width; one number is both or, of Resize, the shorter side
+	Interpolation string `json:"interpolation,omitempty"` // of Resize: "nearest", "bilinear" or "bicubic"
+}
+
+// The steps. A transform that changes sizes in some other way, such as a random crop, is noted as other.
+const (
+	Resize     = "resize"
+	CenterCrop = "center_crop"
+	other      = "other"
+)
+
+// Then returns steps with another one at the end.
+func Then(steps []Step, s Step) []Step { return append(slices.Clone(steps), s) }
+
+// SizedAs gives each input the steps of the same input of other data, if that has the same size.
+func SizedAs(list, of []Preprocessing) []Preprocessing {
+	for i := range min(len(list), len(of)) {
+		if p, o := &list[i], of[i]; p.Height == o.Height && p.Width == o.Width {
+			p.Steps = o.Steps
+		}
+	}
+	return list
 }
 
 // Preprocessing returns the preprocessing of each input. It is the zero value for an input whose Mean or Std do not
@@ -35,6 +63,9 @@ func (s Spec) Preprocessing() []Preprocessing {
 		p := Preprocessing{Name: in.Name, Height: in.Shape.H, Width: in.Shape.W, Channels: in.Shape.C, Layout: "NHWC", Mean: mean, Std: std}
 		if p.Numbers = in.Numbers; !in.Numbers {
 			p.Colors = map[int]string{1: "gray", 3: "RGB"}[in.Shape.C]
+		}
+		if !slices.ContainsFunc(in.Steps, func(s Step) bool { return s.Op == other }) {
+			p.Steps = in.Steps
 		}
 		list[i] = p
 	}

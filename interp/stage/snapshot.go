@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/event"
+	"qpipe/interp/part"
 	"qpipe/ops/tensor"
 )
 
@@ -26,6 +27,9 @@ func (r *run) snapshot() *checkpoint.Snapshot {
 	}
 	if f := cmp.Or(r.Train, r.Val); f != nil {
 		s.Inputs, s.Classes = f.Spec.Preprocessing(), f.Spec.ClassNames()
+	}
+	if r.Val != nil { // images that are not augmented get their size without anything random
+		s.Inputs = part.SizedAs(s.Inputs, r.Val.Spec.Preprocessing())
 	}
 	if r.Kernels != nil {
 		s.Kernels = r.Kernels.Name

@@ -66,7 +66,20 @@ func values(p *part.Preprocessing) string {
 	if p.Numbers {
 		return fmt.Sprintf(" numbers, (number - %s) / %s", text(p.Mean), text(p.Std))
 	}
-	return fmt.Sprintf(" %s, (pixel/255 - %s) / %s", p.Colors, text(p.Mean), text(p.Std))
+	return fmt.Sprintf(" %s, %s(pixel/255 - %s) / %s", p.Colors, sized(p.Steps), text(p.Mean), text(p.Std))
+}
+
+// sized says how images get their size.
+func sized(steps []part.Step) (text string) {
+	for _, s := range steps {
+		size := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(s.Size), "[]")), "×")
+		if s.Op == part.Resize {
+			text += fmt.Sprintf("resized to %s (%s), ", size, s.Interpolation)
+		} else {
+			text += fmt.Sprintf("the middle %s, ", size)
+		}
+	}
+	return text
 }
 
 func absorbedRows(absorbed []checkpoint.Absorption) [][]string {

@@ -1,9 +1,8 @@
 package transforms
 
 import (
-	"math"
-
 	"qpipe/interp/part"
+	"qpipe/interp/picture"
 )
 
 // CenterCropArgs are the arguments of CenterCrop.
@@ -37,19 +36,12 @@ func (c centerCrop) Spec(in part.Spec) (part.Spec, error) {
 			return in, err
 		}
 	}
+	in.Inputs[0].Steps = part.Then(in.Inputs[0].Steps, part.Step{Op: part.CenterCrop, Size: c.Size})
 	return in, reshape(&in, "a crop takes the same part of both", h, w, 0)
 }
 
 // Apply implements part.Transform.
 func (c centerCrop) Apply(s *part.Sample, _ *part.Rand) {
 	h, w := side(c.Size)
-	cut(s, centered(s.Images[0].H, h), centered(s.Images[0].W, w), h, w, 0)
-}
-
-// centered is where the middle size pixels of a side begin; negative by the margin that it lacks.
-func centered(have, size int) int {
-	if size > have {
-		return -((size - have) / 2)
-	}
-	return int(math.RoundToEven(float64(have-size) / 2))
+	cut(s, picture.Middle(s.Images[0].H, h), picture.Middle(s.Images[0].W, w), h, w, 0)
 }

@@ -95,41 +95,18 @@ func cut(s *part.Sample, top, left, h, w int, fill uint8) {
 	was := s.Images[0]
 	for k := range s.Images {
 		if m := &s.Images[k]; m.H == was.H && m.W == was.W {
-			m.Pix = window(m.Pix, was.H, was.W, top, left, h, w, fill)
-			m.Numbers = window(m.Numbers, was.H, was.W, top, left, h, w, float32(fill))
+			m.Pix = picture.Window(m.Pix, was.H, was.W, top, left, h, w, fill)
+			m.Numbers = picture.Window(m.Numbers, was.H, was.W, top, left, h, w, float32(fill))
 			m.H, m.W = h, w
 		}
 	}
 	for k := range s.Targets {
 		if t := &s.Targets[k]; t.H == was.H && t.W == was.W {
-			t.Labels = window(t.Labels, was.H, was.W, top, left, h, w, part.Ignored)
-			t.Numbers = window(t.Numbers, was.H, was.W, top, left, h, w, 0)
+			t.Labels = picture.Window(t.Labels, was.H, was.W, top, left, h, w, part.Ignored)
+			t.Numbers = picture.Window(t.Numbers, was.H, was.W, top, left, h, w, 0)
 			t.H, t.W = h, w
 		}
 	}
-}
-
-// window cuts h×w pixels at (top, left) out of a map of inH×inW; what lies beyond gets the fill value. The window is
-// written behind the map in the same slice and then moved to its front, so that nothing is allocated once the slice
-// has grown.
-func window[T any](p []T, inH, inW, top, left, h, w int, fill T) []T {
-	if len(p) == 0 {
-		return p
-	}
-	src, c := len(p), len(p)/(inH*inW)
-	p = grow(p, src+h*w*c)
-	from, to := max(left, 0), min(left+w, inW)
-	for y := range h {
-		row, at := p[src+y*w*c:][:w*c], top+y
-		if at < 0 || at >= inH || from >= to {
-			repeat(row, fill)
-			continue
-		}
-		repeat(row[:(from-left)*c], fill)
-		copy(row[(from-left)*c:], p[(at*inW+from)*c:(at*inW+to)*c])
-		repeat(row[(to-left)*c:], fill)
-	}
-	return p[:copy(p, p[src:])]
 }
 
 func repeat[T any](row []T, v T) {

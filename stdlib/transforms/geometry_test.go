@@ -148,8 +148,7 @@ func TestRandomResizedCropArea(t *testing.T) {
 
 // TestLineStaysSmall: an image that is one line does not get as many lines as it has pixels.
 func TestLineStaysSmall(t *testing.T) {
-	z := resizing{ResizeArgs{Size: []int{1 << 14}}}
-	if h, w := z.to(1, picture.MostPixels); h*w > 4*picture.MostPixels {
+	if h, w := picture.Fit(1, picture.MostPixels, []int{1 << 14}); h*w > 4*picture.MostPixels {
 		t.Errorf("%d×%d", h, w)
 	}
 }

@@ -41,28 +41,16 @@ func (z resizing) Spec(in part.Spec) (part.Spec, error) {
 	case image.Open():
 		shortest = z.Size[0]
 	default:
-		h, w = z.to(image.Shape.H, image.Shape.W)
+		h, w = picture.Fit(image.Shape.H, image.Shape.W, z.Size)
 	}
+	in.Inputs[0].Steps = part.Then(in.Inputs[0].Steps, part.Step{Op: part.Resize, Size: z.Size, Interpolation: z.Interpolation})
 	return in, reshape(&in, "both get another size", h, w, shortest)
-}
-
-// to returns the size that an image gets. A line of a million pixels does not get a million times as many.
-func (z resizing) to(h, w int) (int, int) {
-	n := z.Size[0]
-	most := max(n, picture.MostPixels/n)
-	switch {
-	case len(z.Size) == 2:
-		return n, z.Size[1]
-	case h < w:
-		return n, min(n*w/h, most)
-	}
-	return min(n*h/w, most), n
 }
 
 // Apply implements part.Transform.
 func (z resizing) Apply(s *part.Sample, _ *part.Rand) {
 	h, w := s.Images[0].H, s.Images[0].W
-	if toH, toW := z.to(h, w); toH != h || toW != w {
+	if toH, toW := picture.Fit(h, w, z.Size); toH != h || toW != w {
 		resize(s, 0, 0, h, w, toH, toW, picture.Filter(z.Interpolation))
 	}
 }
