@@ -166,25 +166,7 @@ func (a *anchor) pipeline(t *testing.T, data string, rate float64) string {
 	h := a.How
 	var b strings.Builder
 	b.WriteString("variable \"data_dir\" { type = string }\nvariable \"init\" { type = string }\n")
-	b.WriteString(a.datasets(t, data))
-	fmt.Fprintf(&b, `
-model "ResNet" "net" {
-  depth = 8
-  width = %d
-}
-# The anchor's quantization: the input at a fixed 1/127, logits in float.
-qconfig "anchor" {
-  override "input" {
-    activation {
-      observer = "fixed_scale"
-      scale    = 1 / 127
-    }
-  }
-  override "head.fc" {
-    activation { dtype = "float32" }
-  }
-}
-`, h.Width)
+	b.WriteString(a.head(t, data))
 	stage := func(name, convert string, epochs int, lr float64) {
 		fmt.Fprintf(&b, `
 stage %q {
@@ -230,6 +212,34 @@ stage "int8_%[1]s" {
 `, mode, convert, prepare, load("stage.qat_"+mode+".checkpoint.last"))
 	}
 	return b.String()
+}
+
+// head writes the data, the network and how it is quantized.
+func (a *anchor) head(t *testing.T, data string) string {
+	return a.datasets(t, data) + fmt.Sprintf(`
+model "ResNet" "net" {
+  depth = 8
+  width = %d
+}
+# The anchor's quantization: the input at a fixed 1/127, logits in float.
+qconfig "anchor" {
+  override "input" {
+    activation {
+      observer = "fixed_scale"
+      scale    = 1 / 127
+    }
+  }
+  override "head.fc" {
+    activation { dtype = "float32" }
+  }
+}
+# The same for the anchor's files, whose nodes have no names.
+qconfig "qdq" {
+  override "gemm" {
+    activation { dtype = "float32" }
+  }
+}
+`, a.How.Width)
 }
 
 // datasets writes the data blocks for the folder's layout.

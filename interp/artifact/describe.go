@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/netfile"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
@@ -18,7 +19,7 @@ import (
 const (
 	KindCheckpoint = "checkpoint"
 	KindInt8       = "int8 model" // also "int4 model" and mixed types: see KindOf
-	KindTensors    = "tensors"    // a safetensors file or state dict of another tool
+	KindTensors    = "tensors"    // a safetensors file, state dict or ONNX file of another tool
 )
 
 // Description is what `qpipe show` prints of a file.
@@ -97,7 +98,10 @@ func Describe(path string) (*Description, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	if isStateDict(file) {
+	switch {
+	case netfile.Is(path):
+		return describeNetwork(path)
+	case isStateDict(file):
 		return describeStateDict(path, file)
 	}
 	c, err := readHeader(path, file)

@@ -1,9 +1,13 @@
 package artifact
 
 import (
+	"cmp"
+	"errors"
 	"os"
 
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/netfile"
+	"qpipe/interp/part"
 	"qpipe/interp/statedict"
 	"qpipe/lang/diag"
 	"qpipe/ops/nn"
@@ -82,4 +86,21 @@ func describeStateDict(path string, f *os.File) (*Description, error) {
 		out.Tensors = append(out.Tensors, row)
 	}
 	return out, nil
+}
+
+// describeNetwork is Describe of an ONNX file: its weights as LoadCheckpoint reads them.
+func describeNetwork(path string) (*Description, error) {
+	s, err := netfile.Read(path, nil, part.LoadOptions{})
+	if err != nil {
+		return nil, &FileError{path, diag.NotCheckpoint, cmp.Or(errors.Unwrap(err), err)} // without the path
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, asFileError(path, err)
+	}
+	sum, err := Sum(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Description{Path: path, Kind: KindTensors, Bytes: info.Size(), SHA256: sum, Tensors: describeTensors("", s.Model)}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
+	"qpipe/interp/netfile"
 	"qpipe/interp/part"
 	"qpipe/interp/place"
 	"qpipe/interp/proof"
@@ -112,7 +113,12 @@ func cannotConvert(call program.Call, err error) error {
 // load loads a checkpoint into the present model.
 func (s *session) load(st *graph.Stage, c *conversion, call program.Call, from program.Checkpoint, o part.LoadOptions) error {
 	path, said := s.resolve(from.Path), from.Path
-	read := func() (*checkpoint.Snapshot, error) { return artifact.ReadWeights(path, o.CheckHash) }
+	read := func() (*checkpoint.Snapshot, error) {
+		if netfile.Is(path) {
+			return netfile.Read(path, c.Model, o)
+		}
+		return artifact.ReadWeights(path, o.CheckHash)
+	}
 	if from.Stage != "" {
 		path, said = s.folder.File(from.Stage, from.Which), fmt.Sprintf("stage.%s.checkpoint.%s", from.Stage, from.Which)
 		read = func() (*checkpoint.Snapshot, error) { return s.folder.Own(from.Stage, from.Which) }

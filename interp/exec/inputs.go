@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/disk"
 	"qpipe/interp/graph"
+	"qpipe/interp/netfile"
 	"qpipe/interp/part"
 	"qpipe/interp/place"
 	"qpipe/lang/program"
@@ -146,14 +148,33 @@ func (s *session) checkpoints(in inputs, st *graph.Stage) error {
 				}
 				continue
 			}
-			sum, err := artifact.Sum(s.resolve(from.Path))
-			if err != nil {
+			if err := s.weights(in, from.Path); err != nil {
 				return place.AtArg(c.Origin, "checkpoint_path", err)
 			}
-			in.put("file "+from.Path, sum)
 		}
 	}
 	return nil
+}
+
+// weights adds a file of weights, and those beside an ONNX file that have some of its weights.
+func (s *session) weights(in inputs, path string) error {
+	full := s.resolve(path)
+	sum, err := artifact.Sum(full)
+	if err != nil {
+		return err
+	}
+	in.put("file "+path, sum)
+	if !netfile.Is(path) {
+		return nil
+	}
+	beside, err := netfile.Beside(full)
+	for _, name := range beside {
+		if err == nil {
+			sum, err = artifact.Sum(filepath.Join(filepath.Dir(full), name))
+			in.put("file "+path+": "+name, sum)
+		}
+	}
+	return err
 }
 
 // loads lists the checkpoints that a part's arguments name.

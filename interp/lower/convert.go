@@ -12,6 +12,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
+	"qpipe/interp/netfile"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -257,7 +258,7 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 		w.allObserved() // nothing is known of the file yet: assume that it has all ranges
 		return nil
 	}
-	snap, err := artifact.Peek(full)
+	snap, err := w.peek(full, o)
 	if err != nil {
 		return part.Bad("checkpoint_path", "%w", err)
 	}
@@ -295,6 +296,14 @@ func (w *walk) loadFile(from program.Checkpoint, o part.LoadOptions) error {
 		return part.Bad("checkpoint_path", "%s: %w", path, err)
 	}
 	return w.holdTrained(was, tensors, path, "another one", o, d)
+}
+
+// peek reads what the file of a checkpoint says about itself.
+func (w *walk) peek(full string, o part.LoadOptions) (*checkpoint.Snapshot, error) {
+	if netfile.Is(full) {
+		return netfile.Read(full, w.c.Model, o)
+	}
+	return artifact.Peek(full)
 }
 
 // formsFit reports whether weights of one form can be used in another.

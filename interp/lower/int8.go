@@ -6,6 +6,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/graph"
+	"qpipe/interp/netfile"
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -18,7 +19,7 @@ import (
 func (w *walk) finished() bool {
 	for i, call := range w.s.Convert.Converters {
 		path := fileOf(call)
-		if path == "" || i == 0 {
+		if path == "" || i == 0 || netfile.Is(path) {
 			continue
 		}
 		snap, err := artifact.Peek(w.file(path))

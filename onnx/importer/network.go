@@ -15,8 +15,10 @@ import (
 	"qpipe/onnx/model"
 	"qpipe/onnx/naming"
 	"qpipe/onnx/recognize"
+	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -98,12 +100,13 @@ type build struct {
 	last    *model.Node    // the last node with weights
 	weights []nn.Tensor
 	grids   []Grid
+	clamped map[nn.Value]kernel.Act // values behind such an activation that changes nothing any more
 	bad     []string
 	shapes  error // the first mistake of the builder
 }
 
 func newBuild(m *model.Model, in []port) (*build, error) {
-	c := &build{model: m, values: map[string]*value{}, table: map[string]row{}}
+	c := &build{model: m, values: map[string]*value{}, table: map[string]row{}, clamped: map[nn.Value]kernel.Act{}}
 	for _, t := range m.Graph.Initializers {
 		c.values[t.Name] = &value{constant: t}
 	}
@@ -306,6 +309,12 @@ func (c *build) finish() (*Net, error) {
 }
 
 // apply adds a node to the network.
-func (c *build) apply(name string, op layer.Op, xs ...nn.Value) nn.Value {
-	return c.b.Apply(name, op, xs...)
+func (c *build) apply(name string, o layer.Op, xs ...nn.Value) nn.Value {
+	y := c.b.Apply(name, o, xs...)
+	if act, ok := o.(op.Act); ok {
+		c.clamped[y] = act.Act
+	} else if k := o.Kind(); k.Output == layer.Passes && len(xs) > 0 {
+		c.clamped[y] = c.clamped[xs[0]]
+	}
+	return y
 }

@@ -50,7 +50,9 @@ func (c *call) gridOf(v *value, g *grid) *value {
 		if end := (high - low) * g.scale[0]; math.Abs(end-6) < g.scale[0] {
 			act.Act = kernel.ReLU6
 		}
-		v = &value{made: c.apply(c.names.Unique(c.name+".act"), act, v.made), axes: v.axes, flat: v.flat}
+		if had := c.clamped[v.made]; had != act.Act && had != kernel.ReLU6 {
+			v = &value{made: c.apply(c.names.Unique(c.name+".act"), act, v.made), axes: v.axes, flat: v.flat}
+		}
 	}
 	if name := c.b.Name(v.made); name != "" {
 		c.grids = append(c.grids, Grid{name, g.of, g.scale[0], g.zero[0]})

@@ -16,8 +16,10 @@ type Names struct {
 	of    map[*model.Node]string
 }
 
-// weightEnds are how PyTorch's weights end.
-func weightEnds() []string { return []string{".weight", ".running_mean", ".bias"} }
+// weightEnds are how PyTorch's weights end, and what becomes of them where ONNX Runtime has quantized them.
+func weightEnds() []string {
+	return []string{".weight", ".running_mean", ".bias", ".weight_quantized", ".weight_DequantizeLinear_Output", ".bias_quantized"}
+}
 
 // New gives the nodes their names.
 func New(g *model.Graph, nodes []*model.Node) *Names {
@@ -25,6 +27,11 @@ func New(g *model.Graph, nodes []*model.Node) *Names {
 	weight := map[string]bool{}
 	for _, t := range g.Initializers {
 		weight[t.Name] = true
+	}
+	for _, node := range nodes {
+		if constantCodes(node, weight) {
+			weight[node.Outputs[0]] = true
+		}
 	}
 	for _, first := range []bool{true, false} { // those with weights choose first
 		for _, node := range nodes {
@@ -38,11 +45,19 @@ func New(g *model.Graph, nodes []*model.Node) *Names {
 	return n
 }
 
+// constantCodes reports whether a node makes the values of a quantized weight.
+func constantCodes(n *model.Node, weight map[string]bool) bool {
+	return n.Op == "DequantizeLinear" && len(n.Inputs) > 0 && len(n.Outputs) > 0 && weight[n.Inputs[0]]
+}
+
 // Of is the name of a node.
 func (n *Names) Of(node *model.Node) string { return n.of[node] }
 
 // ofWeights is the name that a node's weights give it, "" if they give none.
 func (n *Names) ofWeights(node *model.Node, weight map[string]bool) string {
+	if constantCodes(node, weight) {
+		return ""
+	}
 	for _, in := range node.Inputs {
 		for _, end := range weightEnds() {
 			if name, ok := strings.CutSuffix(in, end); ok && weight[in] && name != "" && !strings.Contains(name, "::") {
@@ -63,6 +78,11 @@ func (n *Names) ofNode(node *model.Node) string {
 
 // path is the name of a node whose exporter writes modules as a path: each is named with those around it, and the op is last.
 func (n *Names) path(name, op string) string {
+	if of, ok := strings.CutPrefix(op, "Q"); ok { // ONNX Runtime names an op on codes after the one on values
+		if plain, ok := strings.CutSuffix(name, "_quant"); ok {
+			name, op = plain, strings.TrimPrefix(of, "Linear")
+		}
+	}
 	parts := strings.Split(strings.Trim(name, "/"), "/")
 	last := len(parts) - 1
 	if rest, ok := strings.CutPrefix(parts[last], op); ok && last > 0 && (rest == "" || rest[0] == '_') {

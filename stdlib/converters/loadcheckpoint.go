@@ -10,7 +10,7 @@ import (
 
 // LoadCheckpointArgs are the arguments of LoadCheckpoint.
 type LoadCheckpointArgs struct {
-	CheckpointPath    part.Checkpoint   `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file. A safetensors file of another tool and a state dict that PyTorch saved (.pt, .pth) are read as a float model."`
+	CheckpointPath    part.Checkpoint   `arg:"checkpoint_path" doc:"The checkpoint: stage.NAME.checkpoint.best, last or int8, or the path of a file. A safetensors file of another tool, a state dict that PyTorch saved (.pt, .pth) and an ONNX file are read as a float model; of a quantized ONNX file a prepared model gets the ranges, too."`
 	AllowMiss         bool              `arg:"allow_miss,optional" doc:"Whether tensors of the model may be missing in the checkpoint; they keep their values."`
 	IgnoreExtra       bool              `arg:"ignore_extra,optional" doc:"Whether the checkpoint may have tensors that the model does not have."`
 	IgnoreTensorShape bool              `arg:"ignore_tensor_shape,optional" doc:"Whether a tensor with a different shape is skipped; otherwise it is an error."`
