@@ -86,7 +86,7 @@ var policy = []struct {
 	{"qpipe/ops/engine", "qpipe/ops/nn qpipe/ops/layer qpipe/ops/grid qpipe/ops/kernel qpipe/ops/tensor", "the engine knows no op: it walks the table's rows"},
 	{"qpipe/ops/...", "qpipe/ops/... golang.org/x/sys/cpu", "ops is numbers: slices in, slices out"},
 
-	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; only this room knows protobuf"},
+	{"qpipe/onnx/wire", "google.golang.org/protobuf/encoding/protowire", "ONNX's messages, whatever they mean; it is the only room of onnx that knows protobuf"},
 	{"qpipe/onnx/naming", "qpipe/onnx/model", "names for nodes, whoever has them"},
 	{"qpipe/onnx/recognize", "qpipe/onnx/model", "a graph with larger ops, whoever reads it"},
 	{"qpipe/onnx/importer", "qpipe/lang/diag qpipe/onnx/model qpipe/onnx/eval qpipe/onnx/fold qpipe/onnx/naming qpipe/onnx/recognize qpipe/ops/...", "what becomes of a model as a network"},
@@ -103,6 +103,7 @@ var policy = []struct {
 	{"qpipe/stdlib/datasets/subset", "qpipe/interp/part", "splits and pieces are the same for every data set"},
 	{"qpipe/stdlib/tables", "qpipe/interp/part qpipe/stdlib/datasets/subset qpipe/ops/layer qpipe/ops/tensor", "arrays and tables of numbers, not images in files"},
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/stdlib/datasets/subset qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
+	{"qpipe/stdlib/scalars", "qpipe/interp/part google.golang.org/protobuf/encoding/protowire", "measured numbers as files of other tools: they see no model and no run"},
 	{"qpipe/stdlib/exporters", "qpipe/interp/part qpipe/ops/...", "files for other programs: they see a model and its data, no run"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
 	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/onnx/model qpipe/onnx/importer qpipe/ops/...", "networks in the pipeline and in ONNX files are models, too; each is built in one place"},

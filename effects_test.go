@@ -229,6 +229,9 @@ func effects(t *testing.T) map[string]effect {
 		"callback.Checkpoint.interval":                   in("callback", `callback "Checkpoint" { interval = 1 }`, `callback "Checkpoint" { interval = 2 }`),
 		"callback.Checkpoint.interval_steps":             in("callback", `callback "Checkpoint" { interval_steps = 3 }`, `callback "Checkpoint" { interval_steps = 2 }`),
 		"callback.Checkpoint.keep":                       in("callback", "callback \"Checkpoint\" {\ninterval = 1\nkeep = 1\n}", "callback \"Checkpoint\" {\ninterval = 1\nkeep = 2\n}"),
+		"callback.CSVLogger.file":                        in("callback", `callback "CSVLogger" {}`, `callback "CSVLogger" { file = "table.csv" }`),
+		"callback.CSVLogger.interval_steps":              in("callback", `callback "CSVLogger" {}`, `callback "CSVLogger" { interval_steps = 2 }`),
+		"callback.TensorBoard.interval_steps":            in("callback", `callback "TensorBoard" { interval_steps = 2 }`, `callback "TensorBoard" { interval_steps = 3 }`),
 		"callback.ExponentialMovingAverage.decay":        in("callback", `callback "ExponentialMovingAverage" { decay = 0.9 }`, `callback "ExponentialMovingAverage" { decay = 0.5 }`),
 		"callback.ExponentialMovingAverage.warmup_steps": in("callback", `callback "ExponentialMovingAverage" { decay = 0.9 }`, "callback \"ExponentialMovingAverage\" {\ndecay = 0.9\nwarmup_steps = 50\n}"),
 		"callback.Validation.interval":                   in("callback", `callback "Validation" { interval = 1 }`, `callback "Validation" { interval = 2 }`),
@@ -524,7 +527,7 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 		}
 		for _, a := range st.Artifacts {
 			if strings.Contains(a.Name, ".") { // a file for other programs
-				fmt.Fprintf(&b, " %s(%s)", a.Name, a.SHA256[:16])
+				fmt.Fprintf(&b, " %s(%d bytes)", a.Name, a.Bytes)
 				continue
 			}
 			snap, err := artifact.Read(filepath.Join(out, filepath.FromSlash(a.Path)))

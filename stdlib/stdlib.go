@@ -15,6 +15,7 @@ import (
 	"qpipe/stdlib/metrics"
 	"qpipe/stdlib/observers"
 	"qpipe/stdlib/optimizers"
+	"qpipe/stdlib/scalars"
 	"qpipe/stdlib/tables"
 	"qpipe/stdlib/transforms"
 )
@@ -89,12 +90,16 @@ func Catalog() part.Catalog {
 
 		part.CallbackPart("Checkpoint", "Writes the last, the best and numbered checkpoints.",
 			callbacks.CheckpointDefaults(), part.NotTaken, part.NotTaken, callbacks.NewCheckpoint),
+		part.CallbackPart("CSVLogger", "Writes what is measured into a table.",
+			scalars.CSVLoggerDefaults(), part.NotTaken, part.NotTaken, scalars.NewCSVLogger),
 		part.CallbackPart("ExponentialMovingAverage", "Keeps a moving average of the weights, for evaluation.",
 			callbacks.EMADefaults(), part.NotTaken, part.NotTaken, callbacks.NewEMA),
 		part.CallbackPart("FreezeBN", "Makes BNs keep their running statistics, from the first step or its `when` on.",
 			callbacks.FreezeBNArgs{}, part.Optional, part.Optional, callbacks.NewFreezeBN),
 		part.CallbackPart("FuseBN", "Absorbs BNs into their convolutions during training.",
 			callbacks.FuseBNDefaults(), part.Required, part.Optional, callbacks.NewFuseBN),
+		part.CallbackPart("TensorBoard", "Writes what is measured into an event file for TensorBoard.",
+			scalars.TensorBoardDefaults(), part.NotTaken, part.NotTaken, scalars.NewTensorBoard),
 		part.CallbackPart("Validation", "Decides when the stage validates.",
 			callbacks.ValidationDefaults(), part.NotTaken, part.NotTaken, callbacks.NewValidation),
 

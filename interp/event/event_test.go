@@ -38,6 +38,7 @@ func samples() []Event {
 		{"qat", 1, 12, Progress{Phase: "train", Done: 13, Total: 40, Rate: 1234.5, ETA: num(2.25), Loss: num(0), LR: num(1e-7)}},
 		{"qat", 0, 0, Progress{Phase: "prove", Done: 40, Total: 40, Rate: 1e21, ETA: num(0)}},
 		{"eval", 0, 0, Progress{Phase: "dataset.test", Total: 40}},
+		{"qat", 1, 12, Step{LR: num(0.001), Metrics: number.Map{"loss": 0.5}}},
 		{"qat", 1, 10, Validation{Metrics: number.Map{"accuracy": 0.5, "<top>5": 1}, Images: 64}},
 		{"qat", 1, 10, Epoch{Metrics: number.Map{"accuracy": 0.5, "loss": 0}, Loss: num(0), LR: num(0.001), Rate: 1234.5}},
 		{"qat", 1, 10, Epoch{Metrics: number.Map{}}},

@@ -9,6 +9,7 @@ func Kinds() []Data {
 		Start{},
 		Resume{},
 		Progress{},
+		Step{},
 		Validation{},
 		Epoch{},
 		Absorb{},

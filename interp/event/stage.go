@@ -57,6 +57,15 @@ func After(phase string, done, total int, seconds float64) Progress {
 	return p
 }
 
+// Step has what one training step measured, if a callback records it.
+type Step struct {
+	LR      *number.Float `json:"lr"`
+	Metrics number.Map    `json:"metrics"` // the batch's loss
+}
+
+// Kind implements Data.
+func (Step) Kind() string { return "step" }
+
 // Validation has what a validation pass measured.
 type Validation struct {
 	Images  int        `json:"images"`

@@ -51,7 +51,7 @@ func (s *session) decide(st *graph.Stage) (decision, error) {
 // finished decides about a stage whose last run was complete.
 func (s *session) finished(e *runs.StageEntry, d *decision) {
 	if d.fits(e) {
-		d.reason = s.unsound(e, e, d)
+		d.reason = s.unsound(e, s.unrecorded(e), d)
 		if d.run = d.reason != ""; !d.run {
 			d.reason = "nothing has changed"
 		}

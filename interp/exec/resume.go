@@ -10,6 +10,7 @@ import (
 	"qpipe/interp/graph"
 	"qpipe/interp/journal"
 	"qpipe/interp/runs"
+	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 )
 
@@ -94,7 +95,9 @@ func (s *session) newest(st *graph.Stage) (*checkpoint.Snapshot, error) {
 	e := s.manifest.Stage(st.Name)
 	var names []string
 	for _, f := range e.Artifacts {
-		names = append(names, f.Name)
+		if runs.IsCheckpoint(f.Name) {
+			names = append(names, f.Name)
+		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return rankOf(a) - rankOf(b) })
 	var best *checkpoint.Snapshot
@@ -141,6 +144,10 @@ func (s *session) withoutUnsound(st *graph.Stage, from string, bad map[string]er
 		if bad[f.Name] == nil || f.Name == "best" {
 			continue
 		}
+		if !runs.IsCheckpoint(f.Name) { // it is written again
+			s.folder.Forget(st.Name, f.Name)
+			continue
+		}
 		s.fellBack(st, bad[f.Name], from)
 		if err := s.folder.Remove(st.Name, f.Name); err != nil {
 			return err
@@ -185,10 +192,10 @@ func (s *session) fellBack(st *graph.Stage, err error, to string) {
 }
 
 // keeper stores a stage's checkpoints in the run's folder. Before each, it makes the logs
-// durable, so that no checkpoint is ahead of its metrics.
+// durable, and the recorders' files, so that no checkpoint is ahead of its metrics.
 type keeper struct {
 	session *session
-	stage   string
+	job     *stage.Job
 }
 
 // Save implements stage.Keeper.
@@ -196,8 +203,11 @@ func (k keeper) Save(name string, snap *checkpoint.Snapshot) error {
 	if err := k.session.journal.Sync(); err != nil {
 		return err
 	}
-	return k.session.folder.Put(k.stage, name, snap)
+	if err := k.session.recorded(k.job); err != nil {
+		return err
+	}
+	return k.session.folder.Put(k.job.Name, name, snap)
 }
 
 // Remove implements stage.Keeper.
-func (k keeper) Remove(name string) error { return k.session.folder.Remove(k.stage, name) }
+func (k keeper) Remove(name string) error { return k.session.folder.Remove(k.job.Name, name) }

@@ -64,6 +64,9 @@ func (s *session) run(st *graph.Stage, d decision) error {
 			return s.stopped(e, err)
 		}
 	}
+	if err := s.recorded(j); err != nil {
+		return s.stopped(e, err)
+	}
 	if err := s.export(st, j, res); err != nil {
 		return s.stopped(e, err)
 	}
@@ -326,9 +329,10 @@ func (s *session) keepInt8(st *graph.Stage, j *stage.Job, res *stage.Result, c *
 func (s *session) job(st *graph.Stage) (*stage.Job, *conversion, error) {
 	j := &stage.Job{
 		Name: st.Name, Seed: s.prog.Settings.Seed, Mode: st.Mode, ValBatch: st.Validation.BatchSize,
-		Keeper: keeper{s, st.Name}, Events: s.journal.Event, Clock: s.Clock, Stop: s.Stop,
+		Events: s.journal.Event, Clock: s.Clock, Stop: s.Stop,
 		Kernels: s.Kernels, Workers: s.pool, Warn: func(w stage.Warning) { s.warn(st, w) },
 	}
+	j.Keeper = keeper{s, j}
 	var err error
 	if j.Train, err = s.feed(st.Train); err != nil {
 		return nil, nil, err

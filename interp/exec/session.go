@@ -328,6 +328,9 @@ func (s *session) execute(st *graph.Stage, r *StageReport) error {
 	}
 	if !d.run {
 		r.State = UpToDate
+		if err := s.recordAgain(st); err != nil {
+			return err
+		}
 		s.emit(st.Name, event.Skip{Message: "up to date", Reason: d.reason})
 		return s.conditions(st, "assert")
 	}

@@ -36,7 +36,8 @@ type Stage struct {
 	Told    map[diag.Code]bool // warnings of the run that validate gives already, so that the run need not
 	Images  Images
 	Writes  []string // the checkpoints that it writes, "last" and "best"; none for a stage without training
-	Files   []string // the files that its exporters write
+	Files   []string // the files for other programs that its exporters and recorders write
+	Records []string // those among them that recorders write: they can be written again without running the stage
 	Data    Data
 	Loads   []Load // the checkpoints it loads, in order
 

@@ -1,7 +1,7 @@
 // Package journal writes the two logs of a run, events.jsonl and metrics.jsonl, and passes events on.
 //
-// events.jsonl has everything that happened, in the order of time. metrics.jsonl has only the metrics of epochs and
-// validations, without times and in the order of the plan's stages. The manifest records for each stage how many lines of
+// events.jsonl has everything that happened, in the order of time. metrics.jsonl has only the metrics of epochs,
+// validations and recorded steps, without times and in the order of the plan's stages. The manifest records for each stage how many lines of
 // metrics.jsonl it has, with a checksum. When the logs are opened, they are compared with the manifest: lines of
 // metrics.jsonl that are missing are restored from events.jsonl, and what cannot be restored is reported.
 package journal
@@ -35,11 +35,12 @@ type Journal struct {
 	order   []string // names of the plan's stages
 	events  *runs.Log
 	metrics *runs.Log
-	lines   []measurement   // the lines of metrics.jsonl, in the order of the file
-	strays  int             // number of lines in metrics.jsonl that no stage of this folder has written
-	seen    map[string]bool // keys of lines
-	notices []Notice        // not reported yet
-	err     error           // the first error of a write; after it nothing more is written
+	lines   []measurement        // the lines of metrics.jsonl, in the order of the file
+	strays  int                  // number of lines in metrics.jsonl that no stage of this folder has written
+	seen    map[string]bool      // keys of lines
+	times   map[string]time.Time // by key, when the lines were measured; nil until it is asked for
+	notices []Notice             // not reported yet
+	err     error                // the first error of a write; after it nothing more is written
 }
 
 // Notice is a message about a log.
@@ -54,6 +55,7 @@ type measurement struct {
 	key   string // stage, kind of event and step; there is only one line with a key
 	step  int
 	text  []byte // the JSON object, without line number and check
+	line  Line   // what it says
 }
 
 // Open opens the logs and repairs them if needed. Flush reports what was wrong with them.
@@ -121,8 +123,8 @@ func yieldAll(lines []measurement, yield func([]byte) error) error {
 	return nil
 }
 
-// metricLine is the JSON object in a line of metrics.jsonl.
-type metricLine struct {
+// Line is the JSON object in a line of metrics.jsonl: what was measured at a step of a stage.
+type Line struct {
 	Stage   string        `json:"stage"`
 	Event   string        `json:"event"`
 	Epoch   int           `json:"epoch"`
@@ -131,29 +133,31 @@ type metricLine struct {
 	Metrics number.Map    `json:"metrics"`
 }
 
-func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
+func (l *Line) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
 
 // parseMeasured parses the object of a line; it returns false if it is not one of metrics.jsonl.
 func parseMeasured(object []byte) (measurement, bool) {
-	var l metricLine
+	var l Line
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
 	fields.DisallowUnknownFields() // an event of the same kind in events.jsonl has more fields
 	if fields.Decode(&l) != nil || json.Compact(&text, object) != nil || l.Metrics == nil || !slices.Contains(measuring(), l.Event) {
 		return measurement{}, false
 	}
-	return measurement{l.Stage, l.key(), l.Step, text.Bytes()}, true
+	return measurement{l.Stage, l.key(), l.Step, text.Bytes(), l}, true
 }
 
 // measuring returns the kinds of events that have a line in metrics.jsonl.
 func measuring() []string {
-	return []string{event.Epoch{}.Kind(), event.Validation{}.Kind()}
+	return []string{event.Step{}.Kind(), event.Epoch{}.Kind(), event.Validation{}.Kind()}
 }
 
 // metricOf returns the line of metrics.jsonl for an event; ok is false if there is none.
-func metricOf(e event.Event) (l metricLine, ok bool) {
-	l = metricLine{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
+func metricOf(e event.Event) (l Line, ok bool) {
+	l = Line{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
 	switch d := e.Data.(type) {
+	case event.Step:
+		l.Metrics, l.LR = d.Metrics, d.LR
 	case event.Epoch:
 		l.Metrics, l.LR = d.Metrics, d.LR
 	case event.Validation:
@@ -170,8 +174,13 @@ func (j *Journal) Event(e event.Event) {
 	if _, passing := e.Data.(event.Progress); !passing {
 		j.log(e)
 	}
-	if l, ok := metricOf(e); ok && !j.seen[l.key()] {
-		j.metric(l)
+	if l, ok := metricOf(e); ok {
+		if j.times != nil && j.clock != nil {
+			j.times[l.key()] = j.clock().UTC()
+		}
+		if !j.seen[l.key()] {
+			j.metric(l)
+		}
 	}
 	j.mu.Unlock()
 	if j.show != nil {
@@ -190,14 +199,14 @@ func (j *Journal) log(e event.Event) {
 }
 
 // metric adds a line to metrics.jsonl.
-func (j *Journal) metric(l metricLine) {
+func (j *Journal) metric(l Line) {
 	text, err := json.Marshal(l)
 	if err == nil {
 		err = j.metrics.Append(json.RawMessage(text))
 	}
 	if err == nil {
 		j.seen[l.key()] = true
-		j.lines = append(j.lines, measurement{l.Stage, l.key(), l.Step, text})
+		j.lines = append(j.lines, measurement{l.Stage, l.key(), l.Step, text, l})
 	}
 	j.note(err)
 }

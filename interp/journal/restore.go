@@ -202,12 +202,12 @@ func (j *Journal) replay() (map[string][]measurement, error) {
 			}
 			return nil
 		}
-		l := metricLine{e.Stage, e.Kind, e.Epoch, e.Step, data.LR, data.Metrics}
+		l := Line{e.Stage, e.Kind, e.Epoch, e.Step, data.LR, data.Metrics}
 		if !slices.Contains(measuring(), e.Kind) || l.Metrics == nil || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
 			return nil
 		}
 		text, err := json.Marshal(l)
-		out[name] = append(out[name], measurement{name, l.key(), l.Step, text})
+		out[name] = append(out[name], measurement{name, l.key(), l.Step, text, l})
 		return err
 	})
 	return out, err

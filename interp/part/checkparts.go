@@ -73,7 +73,7 @@ func CheckOptimizer(o Optimizer) error {
 // CheckCallback returns an error if a value has none of the hooks of callbacks.
 func CheckCallback(c Callback) error {
 	switch c.(type) {
-	case Firer, Starter, StepEnder, EpochEnder, Ender, Shadower, Validator, Checkpointer:
+	case Firer, Starter, StepEnder, EpochEnder, Ender, Shadower, Validator, Checkpointer, Recorder:
 		return nil
 	}
 	return fmt.Errorf("it has none of the hooks of a callback (Fire, Start, StepEnd, EpochEnd, End, …). If they are declared for *%[1]T, its constructor must return a pointer", c)

@@ -17,6 +17,7 @@ type State struct {
 	Step    int // completed optimizer steps
 	Length  program.Length
 	LR      float64
+	Loss    float64            // of the last training step's batch
 	Model   *nn.Graph          // the weights being trained
 	Metrics map[string]float64 // of the present weights: what validation measured, and "loss" at the end of an epoch
 	Kernels *Kernels
@@ -33,6 +34,7 @@ type Loop interface {
 	Validated() bool
 	Save(name string) error
 	Remove(name string) error
+	Note() error
 }
 
 var errNoRun = errors.New("the state belongs to no run")
@@ -103,4 +105,13 @@ func (s *State) Remove(name string) error {
 		return errNoRun
 	}
 	return s.Loop.Remove(name)
+}
+
+// Note measures the step that was just done: its loss and learning rate become a [Point], once however often it is called.
+// Where nothing is trained it does nothing.
+func (s *State) Note() error {
+	if s.Loop == nil {
+		return errNoRun
+	}
+	return s.Loop.Note()
 }

@@ -4,6 +4,7 @@ package parttest
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"strings"
@@ -48,6 +49,8 @@ func Catalog() part.Catalog {
 			func(a CheckpointArgs) (part.Callback, error) { return &checkpoint{args: a}, nil }),
 		part.CallbackPart("Trip", "Fails.", TripArgs{}, program.Required, program.NotTaken,
 			func(a TripArgs) (part.Callback, error) { return trip(a), nil }),
+		part.CallbackPart("Diary", "Records what is measured.", DiaryArgs{File: "diary.txt"}, program.NotTaken, program.NotTaken,
+			func(a DiaryArgs) (part.Callback, error) { return diary(a), nil }),
 		part.ExporterPart("Names", "Writes the names of the nodes.", NamesArgs{File: "nodes.txt"},
 			func(a NamesArgs) (part.Exporter, error) { return names(a), nil }),
 		part.ConverterPart("LoadCheckpoint", "Loads.", LoadArgs{CheckHash: true}, program.AnyForm, program.AnyForm,
@@ -61,6 +64,31 @@ func Catalog() part.Catalog {
 		part.ConverterPart("Misquantize", "Converts, and gets a bias wrong.", Nothing{}, program.QAT, program.Quantized,
 			func(Nothing) (part.Converter, error) { return quantize{spoilt: true}, nil }),
 	}...)
+}
+
+// DiaryArgs are the arguments of Diary. With Fails, it writes nothing and returns an error.
+type DiaryArgs struct {
+	File  string `arg:"file,optional"`
+	Fails bool   `arg:"fails,optional"`
+}
+
+// RecordsMetrics implements the language's question.
+func (DiaryArgs) RecordsMetrics() {}
+
+type diary DiaryArgs
+
+func (d diary) Files() []string             { return []string{d.File} }
+func (d diary) StepEnd(s *part.State) error { return s.Note() }
+
+func (d diary) Record(r *part.Record) error {
+	if d.Fails {
+		return errors.New("the ink is dry")
+	}
+	text := r.Stage + "\n"
+	for _, p := range r.Points {
+		text += fmt.Sprint(p.Kind, " ", p.Epoch, " ", p.Step, " ", p.Time.IsZero(), " ", p.LR != nil, " ", p.Metrics, "\n")
+	}
+	return r.Write(d.File, []byte(text))
 }
 
 // NamesArgs are the arguments of Names. With Fails, it writes nothing and returns an error.

@@ -94,6 +94,9 @@ func file(stageName, name string) string {
 	return stageName + "/" + name + artifact.Ext
 }
 
+// IsCheckpoint reports whether the stage's file of that name is a checkpoint or a model, and no file for other programs.
+func IsCheckpoint(name string) bool { return !exported(name) }
+
 func exported(name string) bool { return path.Ext(name) != "" && path.Ext(name) != artifact.Ext }
 
 // nameOf is the name of the stage's file with that base, a checkpoint's without its ending.
@@ -264,6 +267,9 @@ func (r *Run) Verify(stageName string) error {
 func (r *Run) written(e *StageEntry) error {
 	if e.Writing == nil {
 		return nil
+	}
+	if err := r.cutBack(e); err != nil {
+		return r.unwritable(e.Writing.Path, err)
 	}
 	c, err := r.whose(e.Writing.Path, e.candidates(e.Writing.Name)...)
 	if err == nil && c == ours {

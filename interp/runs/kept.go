@@ -377,7 +377,9 @@ func (r *Run) heal() error {
 			return err
 		}
 		for _, folder := range folders {
-			if err := r.Sweep(folder, func(name, tmp string) bool { return e.writes(path.Base(name)) && r.begun(name, tmp) }); err != nil {
+			if err := r.Sweep(folder, func(name, tmp string) bool {
+				return e.writes(path.Base(name)) && (r.begun(name, tmp) || r.halfway(e, name, tmp))
+			}); err != nil {
 				return err
 			}
 		}
@@ -416,6 +418,14 @@ func (r *Run) begun(name, tmp string) bool {
 		return n == 0 || frame.Ours(head)
 	}
 	return path.Dir(name) != "." && (n == 0 || artifact.Begun(head))
+}
+
+// halfway reports whether a temporary file can be what a crash has left of writing a file for other programs: it was being
+// written, and this is no larger.
+func (r *Run) halfway(e *StageEntry, name, tmp string) bool {
+	info, err := r.Lstat(tmp)
+	f := e.Writing
+	return err == nil && f != nil && f.Path == name && exported(f.Name) && info.Size() <= f.Bytes
 }
 
 // writes reports whether the stage writes a file with that base name.

@@ -26,6 +26,8 @@ func (l loop) Validated() bool { return l.run.validated() }
 
 func (l loop) Save(name string) error { return l.run.save(name) }
 
+func (l loop) Note() error { return l.run.note() }
+
 func (l loop) Remove(name string) error {
 	if l.run.Keeper == nil {
 		return nil

@@ -123,3 +123,12 @@ func (r *run) emitEpoch() error {
 	r.emit(e)
 	return nil
 }
+
+// note emits the event of a training step, once.
+func (r *run) note() error {
+	if s := r.state; r.Trainer != nil && s.Step > r.noted {
+		r.noted = s.Step
+		r.emit(event.Step{LR: new(number.Float(s.LR)), Metrics: number.Map{"loss": number.Float(s.Loss)}})
+	}
+	return nil
+}

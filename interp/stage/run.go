@@ -45,6 +45,7 @@ type run struct {
 	eval     evaluator
 	kept     string // the last checkpoint that was written, "" if none
 	meter    meter
+	noted    int // the step of the last event.Step
 	batch    int // images in a training or calibration step
 	valBatch int // images in a validation step
 	// The labels of the epoch and of a validation pass; nil if the job does not train or validate.

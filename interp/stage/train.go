@@ -91,7 +91,7 @@ func (t *trainer) step() error {
 	if err := t.update(lr); err != nil {
 		return err
 	}
-	r.state.LR = lr
+	r.state.LR, r.state.Loss = lr, float64(loss)
 	r.pos.LossSum += float64(loss) * float64(n)
 	t.sumUp(n)
 	r.pos.Images += n

@@ -1,6 +1,9 @@
 package lint
 
-import "qpipe/lang/diag"
+import (
+	"qpipe/lang/diag"
+	"qpipe/lang/program"
+)
 
 func callbackIdle() Rule {
 	return Rule{
@@ -11,7 +14,8 @@ func callbackIdle() Rule {
 		},
 		Check: each(func(_ *Pipeline, s *Stage, report diag.Reporter) {
 			for _, cb := range s.Callbacks {
-				if s.trains() || cb.Args == nil {
+				_, records := cb.Args.(program.MetricRecorder)
+				if s.trains() || cb.Args == nil || records && s.Val != nil {
 					continue
 				}
 				report(found(at(cb.Origin, ""), "The stage only converts and validates. Remove the callback, or add a trainer.",

@@ -87,6 +87,10 @@ type BNAbsorber interface{ KeepsScale() bool }
 // statistics (FreezeBN).
 type BNFreezer interface{ FreezesBN() }
 
+// MetricRecorder is implemented by the Args of a callback that writes down what is measured, also where nothing is trained
+// (TensorBoard).
+type MetricRecorder interface{ RecordsMetrics() }
+
 // BestKeeper is implemented by the Args of a callback that writes checkpoints
 // (Checkpoint); KeepsBest reports whether "best" is among them.
 type BestKeeper interface{ KeepsBest() bool }
