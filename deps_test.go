@@ -49,7 +49,7 @@ var policy = []struct {
 	{"qpipe/interp/statedict", "qpipe/ops/tensor", "files of PyTorch, whatever their tensors are for"},
 	{"qpipe/interp/netfile", "qpipe/interp/checkpoint qpipe/interp/part qpipe/lang/diag qpipe/lang/files qpipe/onnx/importer qpipe/onnx/model qpipe/ops/...", "ONNX files as checkpoints: it knows no run, and those who load checkpoints know no ONNX"},
 	{"qpipe/interp/checkpoint", "qpipe/interp/part qpipe/interp/event qpipe/interp/number qpipe/lang/diag qpipe/ops/...", "what a checkpoint contains, and whether it fits"},
-	{"qpipe/interp/journal", "qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
+	{"qpipe/interp/journal", "qpipe/interp/part qpipe/interp/runs qpipe/interp/event qpipe/interp/number qpipe/interp/artifact qpipe/lang/diag", "the logs of a run, not what is logged"},
 	{"qpipe/interp/stage", "qpipe/interp/part qpipe/interp/feed qpipe/interp/checkpoint qpipe/interp/event qpipe/interp/number qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the loop: it knows no file and no other stage"},
 	{"qpipe/interp/artifact", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/lang/files qpipe/ops/... github.com/nlpodyssey/safetensors/...", "the files that a run leaves"},
 	{"qpipe/interp/place", "qpipe/interp/artifact qpipe/interp/part qpipe/interp/stage qpipe/lang/program qpipe/lang/diag qpipe/ops/nn", "where an error belongs in the text; it knows no run"},

@@ -60,7 +60,8 @@ func everything(t *testing.T, hear func(event.Event)) {
 	flow := func() (*program.Program, *parttest.Text) {
 		p, x := parttest.Flow()
 		freeze := program.Callback{Call: x.Call(program.CallbackKind, "FreezeBN", "stage.float.callback.FreezeBN[0]", parttest.FreezeBNArgs{}), When: x.At(program.Epoch, 1)}
-		p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, freeze)
+		diary := program.Callback{Call: x.Call(program.CallbackKind, "Diary", "stage.float.callback.Diary[0]", parttest.DiaryArgs{File: "diary.txt"})}
+		p.Stages[0].Callbacks = append(p.Stages[0].Callbacks, freeze, diary)
 		p.Stages[3].Exports = []program.Call{x.Call(program.ExportKind, "Names", "stage.int_infer.export.Names[0]", parttest.NamesArgs{File: "nodes.txt"})}
 		p.Outputs = []*program.Output{{Name: "one", Value: func(program.Results) (any, diag.List) { return 1, nil }}}
 		return p, x

@@ -20,7 +20,7 @@ func (s *session) recorded(j *stage.Job) error {
 		}
 		if points == nil {
 			var err error
-			if points, err = s.points(j.Name); err != nil {
+			if points, err = s.journal.Points(j.Name); err != nil {
 				return err
 			}
 		}
@@ -38,23 +38,6 @@ func (s *session) recorded(j *stage.Job) error {
 		}
 	}
 	return nil
-}
-
-// points returns what the stage has measured so far.
-func (s *session) points(stageName string) ([]part.Point, error) {
-	list, err := s.journal.Points(stageName)
-	if err != nil {
-		return nil, err
-	}
-	points := make([]part.Point, len(list))
-	for i, p := range list {
-		points[i] = part.Point{Kind: p.Event, Epoch: p.Epoch, Step: p.Step, Time: p.Time, Metrics: p.Metrics.Floats()}
-		if p.LR != nil {
-			lr := float64(*p.LR)
-			points[i].LR = &lr
-		}
-	}
-	return points, nil
 }
 
 // unrecorded returns the entry without the files that recorders have written.

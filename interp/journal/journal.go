@@ -54,8 +54,8 @@ type measurement struct {
 	stage string
 	key   string // stage, kind of event and step; there is only one line with a key
 	step  int
-	text  []byte // the JSON object, without line number and check
-	line  Line   // what it says
+	text  []byte     // the JSON object, without line number and check
+	line  metricLine // what it says
 }
 
 // Open opens the logs and repairs them if needed. Flush reports what was wrong with them.
@@ -123,8 +123,8 @@ func yieldAll(lines []measurement, yield func([]byte) error) error {
 	return nil
 }
 
-// Line is the JSON object in a line of metrics.jsonl: what was measured at a step of a stage.
-type Line struct {
+// metricLine is the JSON object in a line of metrics.jsonl: what was measured at a step of a stage.
+type metricLine struct {
 	Stage   string        `json:"stage"`
 	Event   string        `json:"event"`
 	Epoch   int           `json:"epoch"`
@@ -133,11 +133,11 @@ type Line struct {
 	Metrics number.Map    `json:"metrics"`
 }
 
-func (l *Line) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
+func (l *metricLine) key() string { return fmt.Sprint(l.Stage, " ", l.Event, " ", l.Step) }
 
 // parseMeasured parses the object of a line; it returns false if it is not one of metrics.jsonl.
 func parseMeasured(object []byte) (measurement, bool) {
-	var l Line
+	var l metricLine
 	var text bytes.Buffer
 	fields := json.NewDecoder(bytes.NewReader(object))
 	fields.DisallowUnknownFields() // an event of the same kind in events.jsonl has more fields
@@ -153,8 +153,8 @@ func measuring() []string {
 }
 
 // metricOf returns the line of metrics.jsonl for an event; ok is false if there is none.
-func metricOf(e event.Event) (l Line, ok bool) {
-	l = Line{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
+func metricOf(e event.Event) (l metricLine, ok bool) {
+	l = metricLine{Stage: e.Stage, Event: e.Data.Kind(), Epoch: e.Epoch, Step: e.Step}
 	switch d := e.Data.(type) {
 	case event.Step:
 		l.Metrics, l.LR = d.Metrics, d.LR
@@ -199,7 +199,7 @@ func (j *Journal) log(e event.Event) {
 }
 
 // metric adds a line to metrics.jsonl.
-func (j *Journal) metric(l Line) {
+func (j *Journal) metric(l metricLine) {
 	text, err := json.Marshal(l)
 	if err == nil {
 		err = j.metrics.Append(json.RawMessage(text))

@@ -6,24 +6,24 @@ import (
 	"time"
 
 	"qpipe/interp/event"
+	"qpipe/interp/part"
 )
 
-// Point is what was measured at a step of a stage, and when.
-type Point struct {
-	Line
-	Time time.Time // the zero time if events.jsonl no longer says it
-}
-
 // Points returns what a stage has measured, in the order of metrics.jsonl.
-func (j *Journal) Points(stageName string) ([]Point, error) {
+func (j *Journal) Points(stageName string) ([]part.Point, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.readTimes(); err != nil {
 		return nil, err
 	}
-	var all []Point
-	for _, l := range of(j.lines, stageName, allSteps) {
-		all = append(all, Point{l.line, j.times[l.key]})
+	var all []part.Point
+	for _, m := range of(j.lines, stageName, allSteps) {
+		l := m.line
+		p := part.Point{Kind: l.Event, Epoch: l.Epoch, Step: l.Step, Time: j.times[m.key], Metrics: l.Metrics.Floats()}
+		if l.LR != nil {
+			p.LR = new(float64(*l.LR))
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }
@@ -41,7 +41,7 @@ func (j *Journal) readTimes() error {
 			Time time.Time `json:"time"`
 		}
 		if telling(object) && json.Unmarshal(object, &e) == nil && slices.Contains(measuring(), e.Kind) {
-			l := Line{Stage: e.Stage, Event: e.Kind, Step: e.Step}
+			l := metricLine{Stage: e.Stage, Event: e.Kind, Step: e.Step}
 			j.times[l.key()] = e.Time
 		}
 		return nil

@@ -202,7 +202,7 @@ func (j *Journal) replay() (map[string][]measurement, error) {
 			}
 			return nil
 		}
-		l := Line{e.Stage, e.Kind, e.Epoch, e.Step, data.LR, data.Metrics}
+		l := metricLine{e.Stage, e.Kind, e.Epoch, e.Step, data.LR, data.Metrics}
 		if !slices.Contains(measuring(), e.Kind) || l.Metrics == nil || slices.ContainsFunc(out[name], func(o measurement) bool { return o.key == l.key() }) {
 			return nil
 		}
