@@ -24,6 +24,18 @@ func (l *lookup) enter(m *grid.Machine, c steps, q kernel.Quant) {
 	m.Set.Formula(c.slope, l.slope[:], nil, l.slope[:], m.Block[0])
 }
 
+// Values are what the node's curve makes of each code of a format; nil if the node is no curve.
+func Values(n *layer.Node, set *kernel.Set, q kernel.Quant) []float32 {
+	k := Pointwise{Function: n.Kind.Name}.row()
+	if k == nil {
+		return nil
+	}
+	c := k.steps(n)
+	var l lookup
+	l.enter(&grid.Machine{Set: set, Block: []*kernel.Scratch{kernel.Room{F64: c.room()}.Make()}}, c, q)
+	return l.value[:]
+}
+
 // leave computes the codes of the values in the format q.
 func (l *lookup) leave(set *kernel.Set, q kernel.Quant) {
 	set.Quantize(l.value[:], l.code[:], l.mask[:], q, kernel.None)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/kernel"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
@@ -105,7 +106,7 @@ func TestConvertibleKeepsItsWord(t *testing.T) {
 			t.Fatal(errs)
 		}
 		g.Init(int64(seed))
-		jitter(g, r)
+		netdraw.Jitter(g, r)
 		rareGammas(g, r)
 		must(t, g.Prepare([]nn.Form{nn.QAT, nn.QAT, nn.Calibration}[r.IntN(3)], []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}[r.IntN(3)]))
 		errs := g.Convertible()

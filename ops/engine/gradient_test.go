@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/convbn"
 	"qpipe/ops/nn"
 )
@@ -16,7 +17,7 @@ func TestGradients(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 5))
 		g := everyOp(t)
 		g.Init(1)
-		jitter(g, r)
+		netdraw.Jitter(g, r)
 		if frozen {
 			var names []string
 			for _, m := range g.Modules() {

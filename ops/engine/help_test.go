@@ -94,35 +94,6 @@ func randn(r *rand.Rand, n int, s float64) []float32 {
 	return x
 }
 
-// jitter makes every parameter and statistic of a fresh graph ordinary.
-func jitter(g *nn.Graph, r *rand.Rand) {
-	for _, n := range nodesOf(g) {
-		if convbn.Of(n) != nil {
-			for i := range convbn.Of(n).B.Data {
-				convbn.Of(n).B.Data[i] = float32(r.NormFloat64() * 0.3)
-			}
-		}
-		if convbn.Of(n) == nil && convbn.BNOf(n) == nil {
-			for _, s := range n.Slots() {
-				if s.Trainable() {
-					copy(s.Param.Data, randn(r, s.Len(), 0.3))
-				}
-			}
-		}
-		if b := convbn.BNOf(n); b != nil {
-			for i := range b.C {
-				b.Gamma.Data[i] = float32(math.Exp(r.NormFloat64() * 0.3))
-				if r.IntN(4) == 0 {
-					b.Gamma.Data[i] *= -1
-				}
-				b.Beta.Data[i] = float32(r.NormFloat64() * 0.3)
-				b.Mean[i] = float32(r.NormFloat64() * 0.3)
-				b.Var[i] = float32(math.Exp(r.NormFloat64() * 0.5))
-			}
-		}
-	}
-}
-
 // everyOp is a small graph with every op, fused and not.
 func everyOp(t testing.TB) *nn.Graph {
 	b := nn.NewBuilder(tensor.Shape{H: 8, W: 8, C: 2})

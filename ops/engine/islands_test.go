@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
@@ -54,7 +55,7 @@ func TestRandomIslands(t *testing.T) {
 			t.Fatal(errs)
 		}
 		g.Init(int64(seed))
-		jitter(g, r)
+		netdraw.Jitter(g, r)
 		rareGammas(g, r)
 		must(t, g.Prepare([]nn.Form{nn.QAT, nn.QAT, nn.Calibration}[r.IntN(3)], []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}[r.IntN(3)]))
 		const n = 3

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/convbn"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/sets"
@@ -24,7 +25,7 @@ import (
 func prepared(t testing.TB, mode nn.Mode) *nn.Graph {
 	g := everyOp(t)
 	g.Init(3)
-	jitter(g, rand.New(rand.NewPCG(4, 4)))
+	netdraw.Jitter(g, rand.New(rand.NewPCG(4, 4)))
 	if mode != "" {
 		if errs := g.SetQConfig(int8Config("fc")); len(errs) > 0 {
 			t.Fatal(errs)

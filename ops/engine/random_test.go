@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/arith"
 	"qpipe/ops/layer"
 
@@ -191,7 +192,7 @@ func TestRandomGraphs(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 99))
 		g := randomGraph(t, r)
 		g.Init(int64(seed))
-		jitter(g, r)
+		netdraw.Jitter(g, r)
 		rareGammas(g, r)
 		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
 		if errs := g.SetQConfig(randomConfig(r)); len(errs) > 0 {

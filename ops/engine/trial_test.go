@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/internal/optest"
 	"qpipe/ops/convbn"
 	"qpipe/ops/grid"
@@ -180,7 +181,7 @@ func (tr *trial) ready(t *testing.T, r *rand.Rand) *nn.Graph {
 	t.Helper()
 	g := tr.around(t)
 	g.Init(5)
-	jitter(g, r)
+	netdraw.Jitter(g, r)
 	if tr.frozen {
 		must(t, g.FreezeBN([]string{"op.bn"}))
 	}

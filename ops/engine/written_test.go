@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/ops/nn"
 )
 
@@ -15,9 +16,10 @@ import (
 func TestWritten(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 23))
-		g := drawGraph(t, r)
+		g, err := netdraw.Graph(r)
+		must(t, err)
 		g.Init(int64(seed))
-		jitter(g, r)
+		netdraw.Jitter(g, r)
 		w := g.Written()
 		must(t, w.SetTensors(g.Tensors()))
 		if len(w.Tensors()) != len(g.Tensors()) || w.MACs() != g.MACs() {

@@ -68,6 +68,25 @@ func (a ResizeBilinear) blends(k, in, step int) []blend {
 	return list
 }
 
+// Weights is how the operand's in rows (axis 0) or columns (axis 1) are added up: a row of weights for each of the output's. With
+// integers they are those of codes, which are whole numbers and have the sum One; else they have the sum 1.
+func (a ResizeBilinear) Weights(axis, in int, integers bool) [][]float64 {
+	var list [][]float64
+	for _, b := range a.blends(axis, in, 1) {
+		row, w, all := make([]float64, in), float64(b.weight), 1.0
+		if integers {
+			w, all = float64(b.fixed), whole
+		}
+		row[b.lo] = all - w
+		row[b.hi] += w
+		list = append(list, row)
+	}
+	return list
+}
+
+// One is the sum of the weights of codes.
+func (ResizeBilinear) One() float32 { return whole }
+
 // bilinear is how a map is resized.
 type bilinear struct {
 	rows, columns []blend

@@ -153,13 +153,22 @@ func (a ResizeNearest) On(s tensor.Shape) (ResizeNearest, tensor.Shape, error) {
 	return a, out, err
 }
 
-func (a ResizeNearest) places(in, out tensor.Shape) places {
+// Picks lists which of the operand's in rows (axis 0) or columns (axis 1) each of the output's is.
+func (a ResizeNearest) Picks(axis, in int) []int {
 	round, _ := chosen(roundings(), a.Nearest)
-	at, step, extent := [2][]float32{a.at(0, in.H), a.at(1, in.W)}, layer.Steps(in), layer.Axes(in)
+	var list []int
+	for _, at := range a.at(axis, in) {
+		list = append(list, int(min(max(round(float64(at)), 0), float64(in-1))))
+	}
+	return list
+}
+
+func (a ResizeNearest) places(in, out tensor.Shape) places {
+	picks, step := [2][]int{a.Picks(0, in.H), a.Picks(1, in.W)}, layer.Steps(in)
 	return along(out, func(k, i int) int {
 		if k == 2 {
 			return i
 		}
-		return int(min(max(round(float64(at[k][i])), 0), float64(extent[k]-1))) * step[k]
+		return picks[k][i] * step[k]
 	})
 }

@@ -1,0 +1,205 @@
+// Package exporter writes a network as an ONNX model: with float weights, or as the int8 model in one of the two ways that ONNX has
+// for it. Of the integers of an int8 model it promises what docs/onnx.md says; how that is so is explained at the function integer.
+package exporter
+
+import (
+	"errors"
+	"fmt"
+
+	"qpipe/onnx/model"
+	"qpipe/ops/kernel"
+	"qpipe/ops/layer"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+)
+
+// Format is how numbers are written.
+type Format string
+
+// The formats.
+const (
+	// QDQ has float ops between QuantizeLinear and DequantizeLinear. Runtimes recognize the groups that they have integer kernels for.
+	QDQ Format = "qdq"
+	// QOperator has ops on integers: QLinearConv, and for other ops of the network those that compute the same integers.
+	QOperator Format = "qoperator"
+	// Float has float ops and no quantization.
+	Float Format = "float"
+)
+
+// Formats are all formats.
+func Formats() []string { return []string{string(QDQ), string(QOperator), string(Float)} }
+
+// The operator sets of ONNX that can be written.
+const (
+	FirstOpset = 13 // the first with a scale for each channel
+	LastOpset  = 24
+	UsualOpset = 17
+)
+
+// Options say how a network is written.
+type Options struct {
+	Format Format
+	Opset  int // 0 is UsualOpset
+	Batch  int // how many images an inference has; 0 leaves it open
+	// Activations is model.Int8 or model.Uint8, the type of the integers between ops; 0 is int8 unless the network has outputs in uint8.
+	// The integers of the other type are 128 larger or smaller, and so are their zero points.
+	Activations model.Type
+	Glue        bool // what has no op of its own in ONNX is written with several float ops that compute the same integers
+	Version     string
+	Metadata    []model.Entry
+}
+
+// Output is where the output of a node of the network is found.
+type Output struct {
+	Node  string
+	Value string
+	Codes bool // it has integers: codes as bytes (nn.Graph.Format) plus Shift
+	Shift int
+	Flat  bool // it has one dimension besides the batch; else it has channels, rows and columns
+}
+
+// Model is the network's ONNX model, and where the outputs of its nodes are. A network that is not quantized can be written as Float
+// only, an int8 network not as that. If nodes cannot be written the error joins a *nn.NodeError for each.
+func Model(net *nn.Graph, o Options) (*model.Model, []Output, error) {
+	if o.Opset == 0 {
+		o.Opset = UsualOpset
+	}
+	switch {
+	case o.Opset < FirstOpset || o.Opset > LastOpset:
+		return nil, nil, fmt.Errorf("operator set %d cannot be written; %d to %d can", o.Opset, FirstOpset, LastOpset)
+	case o.Format == Float && net.Form() == nn.Quantized:
+		return nil, nil, errors.New(`an int8 model has no float weights; write the model of a stage before it, or with format = "qdq"`)
+	case o.Format != Float && net.Form() != nn.Quantized:
+		return nil, nil, fmt.Errorf(`a %s model has no integers; format = "float" writes its float weights`, net.Form())
+	}
+	b, err := newBuild(net, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.inputs()
+	var errs []error
+	for i, n := range b.nodes {
+		v, err := b.node(i)
+		if err != nil {
+			errs = append(errs, &nn.NodeError{Node: n.Name, Err: err})
+			v = b.broken(i)
+		}
+		b.values = append(b.values, v)
+	}
+	if len(errs) > 0 {
+		return nil, nil, errors.Join(errs...)
+	}
+	b.outputs()
+	return b.model(), b.places(), nil
+}
+
+// value is the output of a node of the network.
+type value struct {
+	name        string
+	codes       array       // of an output on a grid
+	q           kernel.Quant // the grid, of codes as bytes
+	coded       bool
+	real        array // the float32 values; of codes, once something has read them
+	scale, zero string // the constants of the grid
+}
+
+// build is a model while it is written.
+type build struct {
+	*graph
+	o       Options
+	net     *nn.Graph
+	nodes   []*layer.Node
+	outs    []int
+	values  []*value
+	tensors map[string]nn.Tensor
+	elem    model.Type // of codes
+	low     int        // the type's smallest integer, which is that of the byte 0
+}
+
+func newBuild(net *nn.Graph, o Options) (*build, error) {
+	b := &build{graph: newGraph(o), o: o, net: net, tensors: map[string]nn.Tensor{}, elem: o.Activations}
+	b.nodes, b.outs = net.Nodes()
+	for _, t := range net.Tensors() {
+		b.tensors[t.Name] = t
+	}
+	if b.elem == 0 {
+		b.elem = model.Int8
+		for _, n := range b.nodes {
+			if n.HasQuant() && n.Quant.Spec.DType == quant.UInt8 {
+				b.elem = model.Uint8
+			}
+		}
+	}
+	switch b.elem {
+	case model.Int8:
+		b.low = -128
+	case model.Uint8:
+	default:
+		return nil, fmt.Errorf("outputs cannot be written in %s", b.elem)
+	}
+	return b, nil
+}
+
+// inputs declares the network's inputs, which have the names of its input nodes.
+func (b *build) inputs() {
+	for _, p := range b.net.Inputs() {
+		t := array{b.unused(portName(p)), model.Float, []int{p.Shape.C, p.Shape.H, p.Shape.W}}
+		b.Inputs = append(b.Inputs, b.declared(t))
+	}
+}
+
+func portName(p nn.Port) string {
+	if p.Label != "" {
+		return p.Label
+	}
+	return p.Name
+}
+
+// outputs makes float32 values of the network's outputs, and declares them.
+func (b *build) outputs() {
+	ports := b.net.Outputs()
+	for k, i := range b.outs {
+		v, name := b.values[i], "output"
+		if len(ports) > 1 || ports[k].Label != "" {
+			name = portName(ports[k])
+		}
+		b.prefix = name
+		t := b.real(v)
+		b.Outputs = append(b.Outputs, b.declared(b.call(b.like("Identity", t, nil), name)))
+	}
+}
+
+// model is the finished model.
+func (b *build) model() *model.Model {
+	ir := int64(8)
+	switch {
+	case b.opset >= 23:
+		ir = 11
+	case b.opset >= 21:
+		ir = 10
+	case b.opset >= 19:
+		ir = 9
+	}
+	m := &model.Model{
+		IRVersion: ir, Producer: "qpipe", ProducerVersion: b.o.Version, Opsets: map[string]int64{"": int64(b.opset)},
+		Metadata: b.o.Metadata, Graph: b.Graph,
+	}
+	if b.extra {
+		m.Opsets["com.microsoft"] = 1
+	}
+	return m
+}
+
+// places says where the outputs of the nodes are.
+func (b *build) places() []Output {
+	var list []Output
+	for i, n := range b.nodes {
+		o, t := Output{Node: n.Name}, b.values[i].real
+		if b.values[i].coded {
+			o.Codes, o.Shift, t = true, b.low, b.values[i].codes
+		}
+		o.Value, o.Flat = t.name, t.flat()
+		list = append(list, o)
+	}
+	return list
+}

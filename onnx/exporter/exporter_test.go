@@ -1,0 +1,190 @@
+package exporter
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"qpipe/internal/netdraw"
+	"qpipe/internal/refvec"
+	"qpipe/onnx/eval"
+	"qpipe/onnx/model"
+	onnxvalue "qpipe/onnx/value"
+	"qpipe/ops/engine"
+	"qpipe/ops/kernel/sets"
+	"qpipe/ops/layer"
+	"qpipe/ops/nn"
+	"qpipe/ops/quant"
+	"qpipe/ops/tensor"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// minMax is an observer.
+type minMax struct{}
+
+func (minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+func (minMax) Averaging() float32                                                 { return 1 }
+func (minMax) Fixed() bool                                                        { return false }
+
+// images draws images for every input of a network.
+func images(g *nn.Graph, r *rand.Rand, n int) (x [][]float32) {
+	for _, p := range g.Inputs() {
+		v := make([]float32, p.Shape.WithN(n).Len())
+		for i := range v {
+			v[i] = float32(r.NormFloat64() * 1.5)
+		}
+		x = append(x, v)
+	}
+	return x
+}
+
+func compiled(t testing.TB, g *nn.Graph, n int) *engine.Net {
+	t.Helper()
+	set, err := sets.ByName("")
+	must(t, err)
+	workers := engine.NewWorkers(1)
+	t.Cleanup(workers.Close)
+	e, err := engine.Compile(g, n, false, set, workers)
+	must(t, err)
+	return e
+}
+
+// calibrated makes the int8 form of a float network, quantized as a random qconfig says.
+func calibrated(t *testing.T, g *nn.Graph, r *rand.Rand, x [][]float32, n int) *nn.Graph {
+	t.Helper()
+	islands := r.IntN(4) == 0
+	g.SetQConfig(func(m nn.Module) nn.QConfig {
+		a := quant.Spec{DType: []quant.DType{quant.Int8, quant.Int8, quant.Int8, quant.Int4, quant.UInt8}[r.IntN(5)]}
+		if r.IntN(3) == 0 {
+			a.Scheme = quant.Affine
+		}
+		w := quant.Spec{DType: []quant.DType{quant.Int8, quant.Int8, quant.Int4}[r.IntN(3)], PerChannel: r.IntN(4) > 0, Narrow: r.IntN(4) > 0}
+		q := nn.QConfig{Activation: nn.Quant{Spec: a, Observer: minMax{}}, Weight: nn.Quant{Spec: w}}
+		if m.Name == "fc" && r.IntN(2) == 0 || islands && m.Name != "input" && r.IntN(6) == 0 {
+			q.Activation = nn.Quant{}
+		}
+		return q
+	})
+	must(t, g.Prepare(nn.Calibration, []nn.Mode{nn.FuseBN, nn.WithBN, nn.ReverseFold}[r.IntN(3)]))
+	compiled(t, g, n).ForwardAll(x, n, engine.Calibrate)
+	must(t, g.Prepare(nn.QAT, g.Mode()))
+	c, err := g.Convert()
+	must(t, err)
+	return c
+}
+
+// run computes every value of a model.
+func run(t *testing.T, m *model.Model, g *nn.Graph, x [][]float32, n int) map[string]*onnxvalue.Value {
+	t.Helper()
+	p, err := eval.New(m)
+	must(t, err)
+	in := map[string]*onnxvalue.Value{}
+	for k, port := range g.Inputs() {
+		s := port.Shape
+		v := refvec.NCHW(x[k], n, s.C, s.H, s.W)
+		wide := make([]float64, len(v))
+		for i := range v {
+			wide[i] = float64(v[i])
+		}
+		in[m.Graph.Inputs[k].Name] = onnxvalue.Floats([]int{n, s.C, s.H, s.W}, wide...)
+	}
+	all := map[string]*onnxvalue.Value{}
+	_, err = p.Run(in, eval.Options{Observe: func(name string, v *onnxvalue.Value) { all[name] = v }})
+	must(t, err)
+	return all
+}
+
+// TestIntegers: networks of all ops, however they are quantized, are written in integer ops that compute every integer of every
+// node. Files have the declared types and shapes, can be read again, and are the same bytes each time.
+func TestIntegers(t *testing.T) {
+	graphs, seen, exact := 150, map[string]bool{}, 0
+	if testing.Short() {
+		graphs = 20
+	}
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 41))
+		g, err := netdraw.Graph(r)
+		must(t, err)
+		g.Init(int64(seed))
+		netdraw.Jitter(g, r)
+		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
+		const n = 2
+		x := images(g, r, n)
+		c := calibrated(t, g, r, x, n)
+		o := Options{Format: QOperator, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1), Batch: n * r.IntN(2), Glue: true, Activations: []model.Type{0, model.Int8, model.Uint8}[r.IntN(3)]}
+		m, places, err := Model(c, o)
+		if err != nil {
+			t.Errorf("graph %d: %v", seed, err)
+			continue
+		}
+		exact += compareAll(t, fmt.Sprintf("graph %d, opset %d", seed, o.Opset), c, written(t, m), places, x, n, seen)
+	}
+	for _, k := range nn.Kinds() {
+		if !seen[k.Name] && k.Output != layer.Values && !testing.Short() {
+			t.Errorf("no graph has the op %s with integers", k.Name)
+		}
+	}
+	t.Logf("%d integers in %d graphs are the same", exact, graphs)
+}
+
+// written writes a model and reads it again.
+func written(t *testing.T, m *model.Model) *model.Model {
+	t.Helper()
+	b, err := m.Bytes()
+	must(t, err)
+	m, err = model.Parse(b, nil, model.Usual())
+	must(t, err)
+	return m
+}
+
+// compareAll compares the codes of all nodes that are not behind a float island.
+func compareAll(t *testing.T, what string, c *nn.Graph, m *model.Model, places []Output, x [][]float32, n int, seen map[string]bool) (exact int) {
+	t.Helper()
+	e := compiled(t, c, n)
+	e.Keep()
+	e.ForwardAll(x, n, engine.Eval)
+	got := run(t, m, c, x, n)
+	nodes, _ := c.Nodes()
+	unsure := make([]bool, len(nodes))
+	for i, node := range nodes {
+		unsure[i] = node.Island || slices.ContainsFunc(node.In, func(j int) bool { return unsure[j] })
+		if unsure[i] || !places[i].Codes {
+			continue
+		}
+		codes, _ := e.Codes(node.Name)
+		s := inMemory(nodes, i)
+		want := refvec.NCHW(codes, n, s.C, s.H, s.W)
+		v := got[places[i].Value]
+		if v == nil || len(v.I) != len(want) {
+			t.Fatalf("%s: %s has no value %s", what, node.Name, places[i].Value)
+		}
+		differ := 0
+		for k, code := range want {
+			if v.I[k] != int64(code)+128+int64(places[i].Shift) {
+				differ++
+			}
+		}
+		if differ > 0 {
+			t.Errorf("%s: %d of %d integers of %s (%s) differ", what, differ, len(want), node.Name, node.Kind.Name)
+			return exact
+		}
+		exact += len(want)
+		seen[node.Kind.Name] = true
+	}
+	return exact
+}
+
+// inMemory is the shape of a node's output as it lies in memory: what is flattened lies as its operand does.
+func inMemory(nodes []*layer.Node, i int) tensor.Shape {
+	for nodes[i].Kind.Name == "flatten" || nodes[i].Kind.Name == "dropout" {
+		i = nodes[i].In[0]
+	}
+	return nodes[i].Shape
+}
