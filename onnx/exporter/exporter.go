@@ -96,10 +96,10 @@ func Model(net *nn.Graph, o Options) (*model.Model, []Output, error) {
 // value is the output of a node of the network.
 type value struct {
 	name        string
-	codes       array       // of an output on a grid
+	codes       array        // of an output on a grid
 	q           kernel.Quant // the grid, of codes as bytes
 	coded       bool
-	real        array // the float32 values; of codes, once something has read them
+	real        array  // the float32 values; of codes, once something has read them
 	scale, zero string // the constants of the grid
 }
 

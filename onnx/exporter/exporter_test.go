@@ -1,8 +1,10 @@
 package exporter
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"qpipe/internal/refvec"
 	"qpipe/onnx/eval"
 	"qpipe/onnx/model"
+	"qpipe/onnx/runtime"
 	onnxvalue "qpipe/onnx/value"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel/sets"
@@ -80,11 +83,8 @@ func calibrated(t *testing.T, g *nn.Graph, r *rand.Rand, x [][]float32, n int) *
 	return c
 }
 
-// run computes every value of a model.
-func run(t *testing.T, m *model.Model, g *nn.Graph, x [][]float32, n int) map[string]*onnxvalue.Value {
-	t.Helper()
-	p, err := eval.New(m)
-	must(t, err)
+// inputs are images as a model reads them.
+func inputs(m *model.Model, g *nn.Graph, x [][]float32, n int) map[string]*onnxvalue.Value {
 	in := map[string]*onnxvalue.Value{}
 	for k, port := range g.Inputs() {
 		s := port.Shape
@@ -95,8 +95,16 @@ func run(t *testing.T, m *model.Model, g *nn.Graph, x [][]float32, n int) map[st
 		}
 		in[m.Graph.Inputs[k].Name] = onnxvalue.Floats([]int{n, s.C, s.H, s.W}, wide...)
 	}
+	return in
+}
+
+// run computes every value of a model.
+func run(t *testing.T, m *model.Model, g *nn.Graph, x [][]float32, n int) map[string]*onnxvalue.Value {
+	t.Helper()
+	p, err := eval.New(m)
+	must(t, err)
 	all := map[string]*onnxvalue.Value{}
-	_, err = p.Run(in, eval.Options{Observe: func(name string, v *onnxvalue.Value) { all[name] = v }})
+	_, err = p.Run(inputs(m, g, x, n), eval.Options{Observe: func(name string, v *onnxvalue.Value) { all[name] = v }})
 	must(t, err)
 	return all
 }
@@ -124,7 +132,7 @@ func TestIntegers(t *testing.T) {
 			t.Errorf("graph %d: %v", seed, err)
 			continue
 		}
-		exact += compareAll(t, fmt.Sprintf("graph %d, opset %d", seed, o.Opset), c, written(t, m), places, x, n, seen)
+		exact += compareAll(t, fmt.Sprintf("graph %d, opset %d", seed, o.Opset), c, run(t, written(t, m), c, x, n), places, x, n, seen)
 	}
 	for _, k := range nn.Kinds() {
 		if !seen[k.Name] && k.Output != layer.Values && !testing.Short() {
@@ -145,12 +153,11 @@ func written(t *testing.T, m *model.Model) *model.Model {
 }
 
 // compareAll compares the codes of all nodes that are not behind a float island.
-func compareAll(t *testing.T, what string, c *nn.Graph, m *model.Model, places []Output, x [][]float32, n int, seen map[string]bool) (exact int) {
+func compareAll(t *testing.T, what string, c *nn.Graph, got map[string]*onnxvalue.Value, places []Output, x [][]float32, n int, seen map[string]bool) (exact int) {
 	t.Helper()
 	e := compiled(t, c, n)
 	e.Keep()
 	e.ForwardAll(x, n, engine.Eval)
-	got := run(t, m, c, x, n)
 	nodes, _ := c.Nodes()
 	unsure := make([]bool, len(nodes))
 	for i, node := range nodes {
@@ -187,4 +194,72 @@ func inMemory(nodes []*layer.Node, i int) tensor.Shape {
 		i = nodes[i].In[0]
 	}
 	return nodes[i].Shape
+}
+
+// observable is the model with the nodes' outputs as outputs of its own.
+func observable(m *model.Model, places []Output) *model.Model {
+	all, g := *m, *m.Graph
+	known := map[string]*model.Value{}
+	for _, v := range g.Values {
+		known[v.Name] = v
+	}
+	g.Outputs = slices.Clone(g.Outputs)
+	for _, p := range places {
+		if v := known[p.Value]; p.Codes && v != nil && !slices.Contains(g.Outputs, v) {
+			g.Outputs = append(g.Outputs, v)
+		}
+	}
+	all.Graph = &g
+	return &all
+}
+
+// session opens ONNX Runtime, or skips the test.
+func session(t *testing.T, m *model.Model, optimize bool) *runtime.Session {
+	t.Helper()
+	s, err := runtime.Open(t.Context(), m, runtime.Options{Python: os.Getenv("QPIPE_PYTHON"), Optimize: optimize})
+	var absent *runtime.Absent
+	if errors.As(err, &absent) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
+
+// TestRuntime: ONNX Runtime computes the same integers of random networks, with and without optimizations of the graph.
+func TestRuntime(t *testing.T) {
+	graphs := 8
+	if os.Getenv("QPIPE_LONG") != "" {
+		graphs = 100
+	}
+	seen, exact := map[string]bool{}, 0
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 43))
+		g, err := netdraw.Graph(r)
+		must(t, err)
+		g.Init(int64(seed))
+		netdraw.Jitter(g, r)
+		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
+		const n = 2
+		x := images(g, r, n)
+		c := calibrated(t, g, r, x, n)
+		o := Options{Format: QOperator, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1), Glue: true, Activations: []model.Type{0, model.Int8, model.Uint8}[r.IntN(3)]}
+		m, places, err := Model(c, o)
+		must(t, err)
+		m = observable(m, places)
+		for _, optimize := range []bool{false, true} {
+			if os.Getenv("DUMPX") != "" {
+				b, _ := m.Bytes()
+				os.WriteFile(fmt.Sprintf("/tmp/x%d.onnx", seed), b, 0o600)
+			}
+			s := session(t, m, optimize)
+			got, err := s.Run(inputs(m, c, x, n))
+			if err != nil {
+				t.Errorf("graph %d: %v", seed, err)
+				continue
+			}
+			exact += compareAll(t, fmt.Sprintf("graph %d, opset %d, optimized: %t", seed, o.Opset, optimize), c, got, places, x, n, seen)
+		}
+	}
+	t.Logf("%d integers in %d graphs are the same", exact, graphs)
 }

@@ -217,11 +217,13 @@ func (s *step) floatAverage(x array) array {
 		return s.op("GlobalAveragePool", model.Float, mapDims(s.Node), []string{x.name})
 	}
 	a := attrsOf[poolAttrs](s, "pool")
-	attrs := []model.Attribute{attr("kernel_shape", a.Kernel[:]), attr("strides", a.Stride[:]), attr("pads", a.Pads[:]), attr("count_include_pad", a.CountPad)}
-	y := s.op("AveragePool", model.Float, mapDims(s.Node), []string{x.name}, attrs...)
-	if a.Overhang == [2]int{} {
-		return y
+	attrs := []model.Attribute{attr("kernel_shape", a.Kernel[:]), attr("strides", a.Stride[:])}
+	if a.Overhang == [2]int{} && !a.deep() {
+		attrs = append(attrs, attr("pads", a.Pads[:]), attr("count_include_pad", a.CountPad))
+		return s.op("AveragePool", model.Float, mapDims(s.Node), []string{x.name}, attrs...)
 	}
+	x = s.padBy(x, a.Pads, s.floats("zero", nil, 0))
+	y := s.op("AveragePool", model.Float, mapDims(s.Node), []string{x.name}, attrs...)
 	size, more := float32(a.Kernel[0]*a.Kernel[1]), []float32{}
 	for _, n := range s.counts() {
 		more = append(more, size/float32(n))

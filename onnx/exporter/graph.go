@@ -120,7 +120,6 @@ func (g *graph) call(t array, name string) array {
 		return t
 	}
 	delete(g.made, t.name)
-	delete(g.taken, t.name)
 	was := t.name
 	t.name = g.unused(name)
 	n.Outputs[0] = t.name

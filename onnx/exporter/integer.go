@@ -259,9 +259,8 @@ func (s *step) spread(p *products, a convAttrs) {
 		before[k] = reach - a.Pads[k]
 		after[k] = reach - a.Pads[k+2] + a.OutputPadding[k] - (a.Stride[k] - 1)
 	}
-	if before != [2]int{} || after != [2]int{} {
-		dims := []int{c, before[0] + p.x.dims[1] + after[0], before[1] + p.x.dims[2] + after[1]}
-		p.x = s.op("Pad", p.x.elem, dims, []string{p.x.name, s.list(0, 0, before[0], before[1], 0, 0, after[0], after[1]), zero})
+	if pads := [4]int{before[0], before[1], after[0], after[1]}; pads != [4]int{} {
+		p.x = s.padBy(p.x, pads, zero)
 	}
 	in, out := c/a.Group, s.Shape.C/a.Group
 	turned := make([]int64, len(p.weight))

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"math"
 	"slices"
 
 	"qpipe/onnx/model"
@@ -80,7 +81,26 @@ func (s *step) maxPool(x array) array {
 	if s.Kind.Name == "global_max_pool" && x.elem == model.Float {
 		return s.op("GlobalMaxPool", x.elem, mapDims(s.Node), []string{x.name})
 	}
+	if a.deep() {
+		least := s.floats("least", nil, -math.MaxFloat32)
+		if x.elem != model.Float {
+			least = s.ints("least_code", s.elem, nil, []int64{s.code(0)})
+		}
+		x = s.padBy(x, a.Pads, least)
+		a.Pads = [4]int{}
+	}
 	return s.op("MaxPool", x.elem, mapDims(s.Node), []string{x.name}, window(a.Window, a.Dilation)...)
+}
+
+// deep reports whether the padding is not smaller than the kernel, which ONNX Runtime wants of pools.
+func (a *poolAttrs) deep() bool {
+	return max(a.Pads[0], a.Pads[2]) >= a.Kernel[0] || max(a.Pads[1], a.Pads[3]) >= a.Kernel[1]
+}
+
+// padBy adds rows and columns: at the top, at the left, at the bottom, at the right; below 0 they are cut off.
+func (s *step) padBy(x array, p [4]int, with string) array {
+	dims := []int{x.dims[0], p[0] + x.dims[1] + p[2], p[1] + x.dims[2] + p[3]}
+	return s.op("Pad", x.elem, dims, []string{x.name, s.list(0, 0, p[0], p[1], 0, 0, p[2], p[3]), with})
 }
 
 // largestBlocks is an adaptive pool: a pool where its blocks are windows, else block by block, rows first.
@@ -181,7 +201,8 @@ func (s *step) resized(x array, a move.Sampling, attrs ...model.Attribute) (arra
 		if factors[k] == 0 {
 			factors[k] = float32(a.Size[k]) / float32(n)
 		}
-		if int(float32(n)*factors[k]) != a.Size[k] || a.Coordinates == "tf_half_pixel_for_nn" {
+		size := [2]int{int(float32(n) * factors[k]), int(float64(n) * float64(factors[k]))} // runtimes multiply in either type
+		if size != [2]int{a.Size[k], a.Size[k]} || a.Coordinates == "tf_half_pixel_for_nn" {
 			return x, false
 		}
 	}

@@ -65,11 +65,11 @@ func (s *step) runtimeMultiplies(a, b kernel.Quant) bool {
 
 // runtimeAverages is about a mean of n codes.
 func (s *step) runtimeAverages(x kernel.Quant, n int) bool {
-	if n > 1<<14 {
-		return false
-	}
 	unit, q := x.Scale/float32(n)/s.out.q.Scale, s.open()
 	own := x.Scale / float32(s.out.q.Scale*float32(n))
+	if n > 1<<14 || own < 0x1p-32 || own >= 256 { // it computes nothing outside of these limits; there are many sums to try, too
+		return false
+	}
 	for sum := int32(n) * -x.Zero; sum <= int32(n)*(255-x.Zero); sum++ {
 		if of(q, float32(sum)*unit) != of(q, float32(sum)*own) {
 			return false
