@@ -3,6 +3,7 @@ package exporter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -262,4 +263,97 @@ func TestRuntime(t *testing.T) {
 		}
 	}
 	t.Logf("%d integers in %d graphs are the same", exact, graphs)
+}
+
+// TestFloat: float networks compute the same as their models, up to rounding.
+func TestFloat(t *testing.T) {
+	graphs, seen := 100, map[string]bool{}
+	if testing.Short() {
+		graphs = 20
+	}
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 47))
+		g, err := netdraw.Graph(r)
+		must(t, err)
+		g.Init(int64(seed))
+		netdraw.Jitter(g, r)
+		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
+		const n = 2
+		x := images(g, r, n)
+		m, places, err := Model(g, Options{Format: Float, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1)})
+		must(t, err)
+		e := compiled(t, g, n)
+		e.Keep()
+		e.ForwardAll(x, n, engine.Eval)
+		got := run(t, written(t, m), g, x, n)
+		nodes, _ := g.Nodes()
+		for i, node := range nodes {
+			values, _, _, _ := e.Output(node.Name)
+			s := inMemory(nodes, i)
+			want := refvec.NCHW(values, n, s.C, s.H, s.W)
+			v, most := got[places[i].Value].F, 1.0
+			for _, w := range want {
+				most = max(most, math.Abs(float64(w)))
+			}
+			for k, w := range want {
+				if !(math.Abs(float64(w)-v[k]) <= 1e-4*most) {
+					t.Fatalf("graph %d: %s (%s) has %g for %g", seed, node.Name, node.Kind.Name, v[k], w)
+				}
+			}
+			seen[node.Kind.Name] = true
+		}
+	}
+	for _, k := range nn.Kinds() {
+		if !seen[k.Name] && !testing.Short() {
+			t.Errorf("no graph has the op %s", k.Name)
+		}
+	}
+}
+
+// TestBetween: with float ops between QuantizeLinear and DequantizeLinear, a node computes the integers of the int8 model from the
+// integers in front of it. An average or a curve may be one off next to a tie, and a bilinear resize has weights that are no
+// multiples of 1/2048.
+func TestBetween(t *testing.T) {
+	graphs, differ, all := 60, 0, 0
+	for seed := range uint64(graphs) {
+		r := rand.New(rand.NewPCG(seed, 53))
+		g, err := netdraw.Graph(r)
+		must(t, err)
+		g.Init(int64(seed))
+		netdraw.Jitter(g, r)
+		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
+		const n = 2
+		x := images(g, r, n)
+		c := calibrated(t, g, r, x, n)
+		m, places, err := Model(c, Options{Format: QDQ, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1)})
+		must(t, err)
+		e := compiled(t, c, n)
+		e.Keep()
+		e.ForwardAll(x, n, engine.Eval)
+		got := run(t, written(t, m), c, x, n)
+		nodes, _ := c.Nodes()
+		others := make([]bool, len(nodes))
+		for i, node := range nodes {
+			others[i] = node.Island || node.Kind.Name == "resize_bilinear" || slices.ContainsFunc(node.In, func(j int) bool { return others[j] })
+			if others[i] || !places[i].Codes {
+				continue
+			}
+			codes, _ := e.Codes(node.Name)
+			s := inMemory(nodes, i)
+			for k, code := range refvec.NCHW(codes, n, s.C, s.H, s.W) {
+				all++
+				switch d := got[places[i].Value].I[k] - int64(code) - 128 - int64(places[i].Shift); {
+				case d*d > 1:
+					t.Fatalf("graph %d: a code of %s (%s) is %d off", seed, node.Name, node.Kind.Name, d)
+				case d != 0:
+					differ++
+					others[i] = true
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d integers differ", differ, all)
+	if differ*10_000 > all {
+		t.Errorf("%d of %d integers differ", differ, all)
+	}
 }

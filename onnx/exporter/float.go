@@ -16,6 +16,14 @@ func (s *step) float(x []array) (array, error) {
 	case "conv", "linear", "conv_transpose":
 		return s.floatConv(x), nil
 	case "bn":
+		if bias, integers := s.tensorOf(s.Name + ".bias"), s.tensorOf(s.Name+".multiplier") != nil; integers {
+			var add []float32
+			for _, b := range bias.Data.([]int32) {
+				add = append(add, float32(b)*s.in[0].q.Scale)
+			}
+			y := s.like("Add", x[0], []string{s.floats(s.Name+".bias", s.perChannel(x[0]), add...)})
+			return s.like("Mul", y, []string{s.own("multiplier", s.perChannel(x[0])...)}), nil
+		}
 		return s.batchNorm(attrsOf[bnAttrs](s, "bn"), x[0]), nil
 	case "add", "sub", "mul", "max", "min":
 		op := map[string]string{"add": "Add", "sub": "Sub", "mul": "Mul", "max": "Max", "min": "Min"}[s.Kind.Name]

@@ -28,10 +28,10 @@ func (b *build) node(i int) (*value, error) {
 	for _, j := range n.In {
 		s.in = append(s.in, b.values[j])
 	}
-	if b.o.Format == Float {
-		return s.written(s.function())
+	if s.out.q, s.coded = b.net.Format(i); b.o.Format == Float {
+		s.coded = false
 	}
-	if s.out.q, s.coded = b.net.Format(i); s.coded {
+	if s.coded {
 		if s.out.q.HalfUp {
 			return nil, fmt.Errorf(`its outputs are rounded half up, which ONNX cannot say; rounding = "half_even" can be exported`)
 		}
@@ -39,8 +39,9 @@ func (b *build) node(i int) (*value, error) {
 	}
 	switch {
 	case len(n.In) == 0:
-		x := array{b.Inputs[slices.IndexFunc(b.Inputs, b.isOf(n))].Name, model.Float, mapDims(n)}
-		return s.written(x, nil)
+		return s.written(array{b.input(n), model.Float, mapDims(n)}, nil)
+	case b.o.Format == Float:
+		return s.written(s.function())
 	case n.Island || !slices.ContainsFunc(s.in, func(v *value) bool { return v.coded }):
 		return s.written(s.function())
 	case b.o.Format == QDQ:
@@ -49,11 +50,9 @@ func (b *build) node(i int) (*value, error) {
 	return s.integer()
 }
 
-// isOf finds the input that an input node reads.
-func (b *build) isOf(n *layer.Node) func(v *model.Value) bool {
-	ports := b.net.Inputs()
-	at := slices.IndexFunc(ports, func(p nn.Port) bool { return p.Name == n.Name })
-	return func(v *model.Value) bool { return v == b.Inputs[at] }
+// input is the name of the model's input that an input node reads.
+func (b *build) input(n *layer.Node) string {
+	return b.Inputs[slices.IndexFunc(b.net.Inputs(), func(p nn.Port) bool { return p.Name == n.Name })].Name
 }
 
 func mapDims(n *layer.Node) []int { return []int{n.Shape.C, n.Shape.H, n.Shape.W} }
