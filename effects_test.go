@@ -243,6 +243,11 @@ func effects(t *testing.T) map[string]effect {
 		"callback.FuseBN.weight_scale":                   until("qat", in("qat", fuse("backbone.*", "keep"), fuse("backbone.*", "recompute"))),
 
 		"export.Encodings.file": until("int8", in("int8", `export "Encodings" {}`, `export "Encodings" { file = "net.encodings" }`)),
+		"export.ONNX.file": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { file = "net.onnx" }`)),
+		"export.ONNX.format": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { format = "qoperator" }`)),
+		"export.ONNX.opset": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { opset = 13 }`)),
+		"export.ONNX.batch_size": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { batch_size = 4 }`)),
+		"export.ONNX.activations": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { activations = "uint8" }`)),
 
 		"observer.min_max.averaging_constant":    until("calibration", in("activation", "averaging_constant = 0", "averaging_constant = 1")),
 		"observer.mse.averaging_constant":        until("calibration", in("activation", "observer = \"mse\"\naveraging_constant = 0", "observer = \"mse\"\naveraging_constant = 1")),

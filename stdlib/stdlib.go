@@ -105,6 +105,8 @@ func Catalog() part.Catalog {
 
 		part.ExporterPart("Encodings", "Scales and ranges of an int8 model as JSON, in the layout of AIMET's encodings, version 0.6.1.",
 			exporters.EncodingsDefaults(), exporters.NewEncodings),
+		part.ExporterPart("ONNX", "An ONNX model: the int8 model as integer ops or with QuantizeLinear and DequantizeLinear, or a float model.",
+			exporters.ONNXDefaults(), exporters.NewONNX),
 
 		part.ConverterPart("Float2Calibration", "Fuses the float model and makes it observe ranges.",
 			converters.FormArgs{}, part.FloatForm, part.CalibrationForm, converters.NewFloat2Calibration),

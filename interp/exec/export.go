@@ -26,6 +26,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 		var written []string
 		e := &part.Export{
 			Stage: st.Name, Model: res.Model, Inputs: data.Preprocessing(), Classes: data.ClassNames(),
+			Metrics: res.Metrics, Version: s.Version, Pipeline: s.prog.SHA256,
 			Write: func(name string, data []byte) error {
 				if !slices.Contains(x.Files(), name) {
 					return fmt.Errorf("it writes %q, which is not one of its files", name)

@@ -26,10 +26,13 @@ type GraphFitter interface {
 
 // Export is what an exporter gets. It must not change the model.
 type Export struct {
-	Stage   string
-	Model   *nn.Graph       // the stage's final model: in int8 if the stage converts to that
-	Inputs  []Preprocessing // how each input of the data was preprocessed
-	Classes [][]string      // names of the classes for each target of the data, nil if no target has names
+	Stage    string
+	Model    *nn.Graph          // the stage's final model: in int8 if the stage converts to that
+	Inputs   []Preprocessing    // how each input of the data was preprocessed
+	Classes  [][]string         // names of the classes for each target of the data, nil if no target has names
+	Metrics  map[string]float64 // what is known of the model: the values of its last validation by name
+	Version  string             // of qpipe
+	Pipeline string             // the sha256 of the pipeline's text, "" if it is not known
 	// Write writes one of the Files into the stage's folder: the whole file, or nothing.
 	Write func(name string, data []byte) error
 }

@@ -3,7 +3,6 @@
 package exporter
 
 import (
-	"errors"
 	"fmt"
 
 	"qpipe/onnx/model"
@@ -59,35 +58,21 @@ type Output struct {
 }
 
 // Model is the network's ONNX model, and where the outputs of its nodes are. A network that is not quantized can be written as Float
-// only, an int8 network not as that. If nodes cannot be written the error joins a *nn.NodeError for each.
+// only, an int8 network not as that. If nodes cannot be written the error joins a *nn.NodeError for each (see Check).
 func Model(net *nn.Graph, o Options) (*model.Model, []Output, error) {
 	if o.Opset == 0 {
 		o.Opset = UsualOpset
 	}
-	switch {
-	case o.Opset < FirstOpset || o.Opset > LastOpset:
-		return nil, nil, fmt.Errorf("operator set %d cannot be written; %d to %d can", o.Opset, FirstOpset, LastOpset)
-	case o.Format == Float && net.Form() == nn.Quantized:
-		return nil, nil, errors.New(`an int8 model has no float weights; write the model of a stage before it, or with format = "qdq"`)
-	case o.Format != Float && net.Form() != nn.Quantized:
-		return nil, nil, fmt.Errorf(`a %s model has no integers; format = "float" writes its float weights`, net.Form())
+	if err := Check(net, o); err != nil {
+		return nil, nil, err
 	}
 	b, err := newBuild(net, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	b.inputs()
-	var errs []error
-	for i, n := range b.nodes {
-		v, err := b.node(i)
-		if err != nil {
-			errs = append(errs, &nn.NodeError{Node: n.Name, Err: err})
-			v = b.broken(i)
-		}
-		b.values = append(b.values, v)
-	}
-	if len(errs) > 0 {
-		return nil, nil, errors.Join(errs...)
+	for i := range b.nodes {
+		b.values = append(b.values, b.node(i))
 	}
 	b.outputs()
 	return b.model(), b.places(), nil

@@ -357,3 +357,12 @@ func TestBetween(t *testing.T) {
 		t.Errorf("%d of %d integers differ", differ, all)
 	}
 }
+
+// TestOps: every op of the table is written, or its absence has a reason here.
+func TestOps(t *testing.T) {
+	for _, k := range nn.Kinds() {
+		if !slices.Contains(ops(), k.Name) {
+			t.Errorf("the op %s is not written", k.Name)
+		}
+	}
+}

@@ -6,55 +6,54 @@ import (
 
 	"qpipe/onnx/model"
 	"qpipe/ops/layer"
-	"qpipe/ops/nn"
 )
 
 // float writes the function that the node computes of real numbers, without its activation. With float32 operands it is exactly
 // what the ops say; how they sum up is the runtime's.
-func (s *step) float(x []array) (array, error) {
+func (s *step) float(x []array) array {
 	switch s.Kind.Name {
 	case "conv", "linear", "conv_transpose":
-		return s.floatConv(x), nil
+		return s.floatConv(x)
 	case "bn":
-		if bias, integers := s.tensorOf(s.Name + ".bias"), s.tensorOf(s.Name+".multiplier") != nil; integers {
+		if bias, integers := s.tensorOf(s.Name+".bias"), s.tensorOf(s.Name+".multiplier") != nil; integers {
 			var add []float32
 			for _, b := range bias.Data.([]int32) {
 				add = append(add, float32(b)*s.in[0].q.Scale)
 			}
 			y := s.like("Add", x[0], []string{s.floats(s.Name+".bias", s.perChannel(x[0]), add...)})
-			return s.like("Mul", y, []string{s.own("multiplier", s.perChannel(x[0])...)}), nil
+			return s.like("Mul", y, []string{s.own("multiplier", s.perChannel(x[0])...)})
 		}
-		return s.batchNorm(attrsOf[bnAttrs](s, "bn"), x[0]), nil
+		return s.batchNorm(attrsOf[bnAttrs](s, "bn"), x[0])
 	case "add", "sub", "mul", "max", "min":
 		op := map[string]string{"add": "Add", "sub": "Sub", "mul": "Mul", "max": "Max", "min": "Min"}[s.Kind.Name]
 		a, b := s.alike(x[0], x[1])
-		return s.both(op, a, b), nil
+		return s.both(op, a, b)
 	case "scale":
-		return s.scaled(x[0], s.own("weight", s.perChannel(x[0])...), s.scaleBias(x[0], 1)), nil
+		return s.scaled(x[0], s.own("weight", s.perChannel(x[0])...), s.scaleBias(x[0], 1))
 	case "dropout", "quant", "dequant":
-		return x[0], nil
+		return x[0]
 	case "act":
-		return x[0], nil
+		return x[0]
 	case "softmax", "log_softmax":
 		axis := axisOf(attrsOf[struct{ Axis int }](s, s.Kind.Name).Axis, x[0]) + 1
-		return s.like(map[bool]string{false: "Softmax", true: "LogSoftmax"}[s.Kind.Name == "log_softmax"], x[0], nil, attr("axis", axis)), nil
+		return s.like(map[bool]string{false: "Softmax", true: "LogSoftmax"}[s.Kind.Name == "log_softmax"], x[0], nil, attr("axis", axis))
 	case "prelu":
-		return s.like("PRelu", x[0], []string{s.slopes(x[0])}), nil
+		return s.like("PRelu", x[0], []string{s.slopes(x[0])})
 	case "avg_pool", "global_avg_pool":
-		return s.floatAverage(s.mapped(x[0])), nil
+		return s.floatAverage(s.mapped(x[0]))
 	case "reduce_mean", "adaptive_avg_pool":
-		return s.floatMean(x[0]), nil
+		return s.floatMean(x[0])
 	case "reduce_sum":
-		return s.reduced("ReduceSum", x[0], s.axes(x[0])...), nil
+		return s.reduced("ReduceSum", x[0], s.axes(x[0])...)
 	case "resize_bilinear":
-		return s.bilinear(s.mapped(x[0])), nil
+		return s.bilinear(s.mapped(x[0]))
 	case "group_norm":
-		return s.floatGroupNorm(x[0]), nil
+		return s.floatGroupNorm(x[0])
 	case "layer_norm":
-		return s.floatLayerNorm(x[0]), nil
+		return s.floatLayerNorm(x[0])
 	}
 	if y, yes := s.moved(x, nil); yes {
-		return y, nil
+		return y
 	}
 	return s.floatCurve(x[0])
 }
@@ -383,7 +382,7 @@ func repeated(v float32, dims []int) []float32 {
 }
 
 // floatCurve is a curve as ops.
-func (s *step) floatCurve(x array) (array, error) {
+func (s *step) floatCurve(x array) array {
 	number := func(v float64) string { return s.floats(fmt.Sprintf("number_%g", v), nil, float32(v)) }
 	a := map[string]float64{}
 	if s.Body != nil {
@@ -392,42 +391,42 @@ func (s *step) floatCurve(x array) (array, error) {
 	do := func(op string, x array, attrs ...model.Attribute) array { return s.like(op, x, nil, attrs...) }
 	switch s.Kind.Name {
 	case "sigmoid":
-		return do("Sigmoid", x), nil
+		return do("Sigmoid", x)
 	case "tanh":
-		return do("Tanh", x), nil
+		return do("Tanh", x)
 	case "softplus":
-		return do("Softplus", x), nil
+		return do("Softplus", x)
 	case "leaky_relu":
-		return do("LeakyRelu", x, attr("alpha", a["negative_slope"])), nil
+		return do("LeakyRelu", x, attr("alpha", a["negative_slope"]))
 	case "elu":
-		return do("Elu", x, attr("alpha", a["alpha"])), nil
+		return do("Elu", x, attr("alpha", a["alpha"]))
 	case "hard_sigmoid":
-		return do("HardSigmoid", x, attr("alpha", a["alpha"]), attr("beta", a["beta"])), nil
+		return do("HardSigmoid", x, attr("alpha", a["alpha"]), attr("beta", a["beta"]))
 	case "hard_swish":
 		if s.opset >= 14 {
-			return do("HardSwish", x), nil
+			return do("HardSwish", x)
 		}
-		return s.both("Mul", x, do("HardSigmoid", x, attr("alpha", 1.0/6), attr("beta", 0.5))), nil
+		return s.both("Mul", x, do("HardSigmoid", x, attr("alpha", 1.0/6), attr("beta", 0.5)))
 	case "silu":
-		return s.both("Mul", x, do("Sigmoid", x)), nil
+		return s.both("Mul", x, do("Sigmoid", x))
 	case "mish":
 		if s.opset >= 18 {
-			return do("Mish", x), nil
+			return do("Mish", x)
 		}
-		return s.both("Mul", x, do("Tanh", do("Softplus", x))), nil
+		return s.both("Mul", x, do("Tanh", do("Softplus", x)))
 	case "gelu":
 		if s.opset >= 20 {
-			return do("Gelu", x), nil
+			return do("Gelu", x)
 		}
 		e := do("Erf", s.like("Div", x, []string{number(math.Sqrt2)}))
-		return s.like("Mul", s.both("Mul", x, s.like("Add", e, []string{number(1)})), []string{number(0.5)}), nil
+		return s.like("Mul", s.both("Mul", x, s.like("Add", e, []string{number(1)})), []string{number(0.5)})
 	case "gelu_tanh":
 		if s.opset >= 20 {
-			return do("Gelu", x, attr("approximate", "tanh")), nil
+			return do("Gelu", x, attr("approximate", "tanh"))
 		}
 		cube := s.like("Mul", s.both("Mul", s.both("Mul", x, x), x), []string{number(0.044715)})
 		t := do("Tanh", s.like("Mul", s.both("Add", x, cube), []string{number(math.Sqrt(2 / math.Pi))}))
-		return s.like("Mul", s.both("Mul", x, s.like("Add", t, []string{number(1)})), []string{number(0.5)}), nil
+		return s.like("Mul", s.both("Mul", x, s.like("Add", t, []string{number(1)})), []string{number(0.5)})
 	case "clip":
 		in := []string{"", ""}
 		for k, limit := range []string{"min", "max"} {
@@ -435,7 +434,7 @@ func (s *step) floatCurve(x array) (array, error) {
 				in[k] = number(v)
 			}
 		}
-		return s.like("Clip", x, in), nil
+		return s.like("Clip", x, in)
 	}
-	return x, &nn.NodeError{Node: s.Name, Err: fmt.Errorf("the op %s has no form in ONNX here", s.Kind.Name)}
+	panic("exporter: no form of " + s.Kind.Name) // Check has refused it
 }

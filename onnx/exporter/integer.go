@@ -20,64 +20,61 @@ import (
 //     roundings are in another order, so this is tried for every pair of codes, or every sum, that there can be.
 //   - A Gather from a table of 256 codes for a function of one code.
 //   - Else the expression itself, with each operation a float32 op of its own, and QuantizeLinear with a scale of 1 as the rounding.
-func (s *step) integer() (*value, error) {
+func (s *step) integer() *value {
 	x := s.in[0]
 	switch s.Kind.Name {
 	case "conv", "linear", "conv_transpose":
 		return s.integerConv()
 	case "bn":
-		return s.integerBN(), nil
+		return s.integerBN()
 	case "add":
-		return s.sum("Add"), nil
+		return s.sum("Add")
 	case "sub":
-		return s.sum("Sub"), nil
+		return s.sum("Sub")
 	case "mul":
-		return s.product(), nil
+		return s.product()
 	case "max", "min":
-		return s.choice(map[string]string{"max": "Max", "min": "Min"}[s.Kind.Name]), nil
+		return s.choice(map[string]string{"max": "Max", "min": "Min"}[s.Kind.Name])
 	case "scale":
 		t := s.centered(x)
 		w := s.values32("weight")
 		for i := range w {
 			w[i] = float32(x.q.Scale*w[i]) / s.step()
 		}
-		return s.stepped(s.scaled(t, s.floats(s.Name+".weight", s.perChannel(t), w...), s.scaleBias(t, s.step()))), nil
+		return s.stepped(s.scaled(t, s.floats(s.Name+".weight", s.perChannel(t), w...), s.scaleBias(t, s.step())))
 	case "concat", "quant":
-		return s.concat(), nil
+		return s.concat()
 	case "dropout":
-		return x, nil
+		return x
 	case "dequant":
-		return s.floating(s.real(x)), nil
+		return s.floating(s.real(x))
 	case "act":
-		return s.integers(s.clipped(x.codes, s.Act)), nil
+		return s.integers(s.clipped(x.codes, s.Act))
 	case "softmax", "log_softmax":
-		return s.shares(), nil
+		return s.shares()
 	case "prelu":
 		t := s.like("Mul", s.centered(x), []string{x.scale})
-		return s.divided(s.like("PRelu", t, []string{s.slopes(t)})), nil
+		return s.divided(s.like("PRelu", t, []string{s.slopes(t)}))
 	case "avg_pool", "global_avg_pool":
-		return s.average(), nil
+		return s.average()
 	case "reduce_mean", "reduce_sum", "adaptive_avg_pool":
-		return s.blockSums(), nil
+		return s.blockSums()
 	case "resize_bilinear":
 		a, t := layer.ArgumentsOf[move.ResizeBilinear](s.Node), s.mapped(s.centered(x))
 		t = s.along(s.cast(t, model.Double), model.Double, a.Weights(0, t.dims[1], true), a.Weights(1, t.dims[2], true))
 		unit := x.q.Scale / (a.One() * a.One()) / s.step()
-		return s.stepped(s.like("Mul", s.cast(t, model.Float), []string{s.floats(s.Name+".unit", nil, unit)})), nil
+		return s.stepped(s.like("Mul", s.cast(t, model.Float), []string{s.floats(s.Name+".unit", nil, unit)}))
 	case "group_norm", "layer_norm":
-		return s.normalized(), nil
+		return s.normalized()
 	}
 	if y, yes := s.moved([]array{x.codes}, x); yes {
-		return s.integers(y), nil
+		return s.integers(y)
 	}
 	values := curve.Values(s.Node, ref.Set(), x.q)
-	if values == nil {
-		return nil, fmt.Errorf("the op %s has no form in ONNX here", s.Kind.Name)
-	}
 	if !s.coded {
-		return s.floating(s.gather(x.codes, s.floats(s.Name+".table", []int{256}, rotated(values, -s.low)...), model.Float)), nil
+		return s.floating(s.gather(x.codes, s.floats(s.Name+".table", []int{256}, rotated(values, -s.low)...), model.Float))
 	}
-	return s.integers(s.looked(x.codes, s.Name+".table", func(code int32) float32 { return values[code] / s.out.q.Scale })), nil
+	return s.integers(s.looked(x.codes, s.Name+".table", func(code int32) float32 { return values[code] / s.out.q.Scale }))
 }
 
 // step is the scale of the output, 1 if it is float32.
@@ -121,16 +118,15 @@ func (s *step) gather(x array, table string, elem model.Type) array {
 
 // products is a convolution of codes, however the node describes it.
 type products struct {
-	x        array
-	zero     string // of x
-	dims     []int  // the weight's
-	weight   []int64
-	scales   []float32
-	bias     []int64 // nil for none
-	group    int
-	attrs    []model.Attribute
-	out      []int
-	unitless bool
+	x      array
+	zero   string // of x
+	dims   []int  // the weight's
+	weight []int64
+	scales []float32
+	bias   []int64 // nil for none
+	group  int
+	attrs  []model.Attribute
+	out    []int
 }
 
 // conv is a QLinearConv of the products, on the node's grid.
@@ -161,7 +157,7 @@ func (s *step) sums(p products) array {
 }
 
 // integerConv is a convolution or a linear layer.
-func (s *step) integerConv() (*value, error) {
+func (s *step) integerConv() *value {
 	a, x := attrsOf[convAttrs](s, "conv"), s.in[0]
 	flat := s.Kind.Name == "linear" && s.flatLinear(a)
 	p := products{x: s.mapped(x.codes), zero: x.zero, scales: s.values32("weight_scale"), group: a.Group, attrs: window(a.Window, a.Dilation), out: mapDims(s.Node)}
@@ -171,7 +167,7 @@ func (s *step) integerConv() (*value, error) {
 	}
 	switch {
 	case flat && !s.coded:
-		return s.floating(s.activated(s.logits(p))), nil
+		return s.floating(s.activated(s.logits(p)))
 	case flat:
 		p.x = s.flattened(x.codes)
 		p.x = s.reshape(p.x, p.x.dims[0], 1, 1)
@@ -187,11 +183,7 @@ func (s *step) integerConv() (*value, error) {
 		if flat {
 			y = s.reshape(y, s.Shape.C)
 		}
-		return s.integers(y), nil
-	}
-	if a.Add && !s.o.Glue {
-		return nil, fmt.Errorf("it adds before it rounds, which no operator of ONNX does; glue = true writes it with ConvInteger and float32 ops, and a model " +
-			`for target = "onnxruntime" has additions of their own`)
+		return s.integers(y)
 	}
 	y := s.like("Mul", s.sums(p), []string{s.units(p.scales)})
 	if a.Add {
@@ -202,7 +194,7 @@ func (s *step) integerConv() (*value, error) {
 			y = s.both("Add", y, s.mapped(s.like("Mul", s.centered(z), []string{s.floats(s.Name+".other", nil, z.q.Scale/s.step())})))
 		}
 	}
-	return s.stepped(y), nil
+	return s.stepped(y)
 }
 
 // units is what 1 in the sums of each channel is in steps of the output.

@@ -21,7 +21,7 @@ type step struct {
 }
 
 // node writes node i.
-func (b *build) node(i int) (*value, error) {
+func (b *build) node(i int) *value {
 	n := b.nodes[i]
 	b.prefix = n.Name
 	s := &step{build: b, Node: n, out: value{name: n.Name}}
@@ -32,14 +32,11 @@ func (b *build) node(i int) (*value, error) {
 		s.coded = false
 	}
 	if s.coded {
-		if s.out.q.HalfUp {
-			return nil, fmt.Errorf(`its outputs are rounded half up, which ONNX cannot say; rounding = "half_even" can be exported`)
-		}
 		s.grid()
 	}
 	switch {
 	case len(n.In) == 0:
-		return s.written(array{b.input(n), model.Float, mapDims(n)}, nil)
+		return s.written(array{b.input(n), model.Float, mapDims(n)})
 	case b.o.Format == Float:
 		return s.written(s.function())
 	case n.Island || !slices.ContainsFunc(s.in, func(v *value) bool { return v.coded }):
@@ -56,16 +53,6 @@ func (b *build) input(n *layer.Node) string {
 }
 
 func mapDims(n *layer.Node) []int { return []int{n.Shape.C, n.Shape.H, n.Shape.W} }
-
-// broken stands for the output of a node that cannot be written, so that the nodes behind it are looked at, too.
-func (b *build) broken(i int) *value {
-	v := &value{name: b.nodes[i].Name, real: array{b.unused("broken"), model.Float, mapDims(b.nodes[i])}}
-	if v.q, v.coded = b.net.Format(i); v.coded {
-		v.codes = array{v.real.name, b.elem, v.real.dims}
-		v.scale, v.zero = b.constants(v)
-	}
-	return v
-}
 
 // grid gives the output the constants of its grid: those of an operand with the same one.
 func (s *step) grid() {
@@ -129,7 +116,7 @@ func (b *build) real(v *value) array {
 }
 
 // function writes the real function of the operands, as float32 ops.
-func (s *step) function() (array, error) {
+func (s *step) function() array {
 	var x []array
 	for _, v := range s.in {
 		x = append(x, s.real(v))
@@ -138,30 +125,27 @@ func (s *step) function() (array, error) {
 }
 
 // written is the node's output of the real function's, before the activation.
-func (s *step) written(y array, err error) (*value, error) {
-	if err != nil {
-		return nil, err
-	}
+func (s *step) written(y array) *value {
 	y = s.activated(y)
 	if !s.coded {
-		return s.floating(y), nil
+		return s.floating(y)
 	}
-	return s.integers(s.clipped(s.quantized(y), kernel.None)), nil
+	return s.integers(s.clipped(s.quantized(y), kernel.None))
 }
 
 // between is the node with float32 ops between DequantizeLinear and QuantizeLinear.
-func (s *step) between() (*value, error) {
-	y, err := s.function()
-	if err != nil || !s.coded || s.Act == kernel.None {
-		return s.written(y, err)
+func (s *step) between() *value {
+	y := s.function()
+	if !s.coded || s.Act == kernel.None {
+		return s.written(y)
 	}
 	lo, hi := s.bounds(s.Act)
 	if rules, _ := s.net.Target().Rules(); lo == 0 && hi == 255 || !rules.SumsApart || rules.Prescribes || s.Kind.Role == layer.Clamp {
-		return s.written(y, nil)
+		return s.written(y)
 	}
 	// ONNX Runtime computes a convolution with integers only if its output is quantized at once.
 	y = s.op("DequantizeLinear", model.Float, y.dims, []string{s.quantized(y).name, s.out.scale, s.out.zero})
-	return s.written(y, nil)
+	return s.written(y)
 }
 
 // activated applies the node's activation to float32 values.
