@@ -243,6 +243,10 @@ func effects(t *testing.T) map[string]effect {
 		"callback.FuseBN.weight_scale":                   until("qat", in("qat", fuse("backbone.*", "keep"), fuse("backbone.*", "recompute"))),
 
 		"export.Encodings.file": until("int8", in("int8", `export "Encodings" {}`, `export "Encodings" { file = "net.encodings" }`)),
+		"export.ONNX.glue": until("int8", effect{
+			a: slots{"model": residual, "override": "", "int8": "export \"ONNX\" {\nformat = \"qoperator\"\nglue = true\n}"},
+			b: slots{"model": residual, "override": "", "int8": "export \"ONNX\" {\nformat = \"qoperator\"\nglue = false\n}"},
+		}),
 		"export.ONNX.file": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { file = "net.onnx" }`)),
 		"export.ONNX.format": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { format = "qoperator" }`)),
 		"export.ONNX.opset": until("int8", in("int8", `export "ONNX" {}`, `export "ONNX" { opset = 13 }`)),
@@ -533,6 +537,9 @@ func runEffect(t *testing.T, s slots, until, out string) (result, log string) {
 		for _, a := range st.Artifacts {
 			if strings.Contains(a.Name, ".") { // a file for other programs
 				fmt.Fprintf(&b, " %s(%d bytes)", a.Name, a.Bytes)
+				if !strings.Contains(a.Name, "tfevents") { // which holds times
+					fmt.Fprint(&b, a.SHA256)
+				}
 				continue
 			}
 			snap, err := artifact.Read(filepath.Join(out, filepath.FromSlash(a.Path)))

@@ -249,10 +249,6 @@ func TestRuntime(t *testing.T) {
 		must(t, err)
 		m = observable(m, places)
 		for _, optimize := range []bool{false, true} {
-			if os.Getenv("DUMPX") != "" {
-				b, _ := m.Bytes()
-				os.WriteFile(fmt.Sprintf("/tmp/x%d.onnx", seed), b, 0o600)
-			}
 			s := session(t, m, optimize)
 			got, err := s.Run(inputs(m, c, x, n))
 			if err != nil {

@@ -340,7 +340,7 @@ func (s *step) floatLayerNorm(x array) array {
 	if a.Affine {
 		weight, bias = s.own("weight", dims...), s.own("bias", dims...)
 	}
-	y := x
+	var y array
 	if s.opset >= 17 {
 		if !a.Affine {
 			weight = s.floats(s.Name+".ones", dims, repeated(1, dims)...)

@@ -95,8 +95,7 @@ func Open(ctx context.Context, m *model.Model, o Options) (*Session, error) {
 		return nil, errors.Join(&Absent{err.Error()}, s.Close())
 	}
 	if err := s.greeting(); err != nil {
-		s.Close() // there is a better error
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -125,12 +124,12 @@ func (s *Session) line() ([]byte, error) {
 	if err == nil {
 		return line, nil
 	}
-	s.cmd.Wait() // what it has said is more than its exit code
+	ended := s.cmd.Wait()
 	if text := strings.TrimSpace(s.errors.String()); text != "" {
 		lines := strings.Split(text, "\n")
 		return nil, errors.New(lines[len(lines)-1])
 	}
-	return nil, err
+	return nil, errors.Join(err, ended)
 }
 
 // array is an array in a request or an answer: its name, its type and its shape.
@@ -215,8 +214,8 @@ func (s *Session) answer() (map[string]*value.Value, error) {
 // Close ends the process, and removes its files.
 func (s *Session) Close() error {
 	if s.cmd != nil {
-		s.closer.Close() // ends the process
-		s.cmd.Wait()     // how it ends does not matter any more
+		_ = s.closer.Close() // ends the process
+		_ = s.cmd.Wait()     // how it ends does not matter any more
 	}
 	return os.RemoveAll(s.folder)
 }
