@@ -257,3 +257,32 @@ func shardEffects(t *testing.T) map[string]effect {
 	}
 	return all
 }
+
+// shapesEffects has the attributes of the built-in segmentation set.
+func shapesEffects() map[string]effect {
+	all := map[string]effect{}
+	for attr, v := range map[string][2]string{
+		"split": {`"train"`, `"validation"`}, "num_samples": {"32", "40"}, "offset": {"0", "8"}, "seed": {"0", "1"}, "size": {"16", "24"},
+		"channels": {"1", "3"}, "classes": {`["circle", "ring"]`, `["circle", "cross"]`}, "max_shapes": {"1", "3"}, "contrast": {"0.1", "0.8"},
+		"noise": {"0", "0.3"}, "border": {"false", "true"},
+	} {
+		with := func(value string) slots {
+			both := ""
+			for name, usual := range map[string]string{"num_samples": "32", "size": "16", "channels": "1", "classes": `["circle", "ring"]`} {
+				if name != attr {
+					both += name + " = " + usual + "\n"
+				}
+			}
+			s := slots{
+				"type": "Shapes", "train": both + attr + " = " + value, "test": both + "split = \"test\"", "override": "",
+				"model": `model "UNet" "net" {` + "\nnum_classes = 3\nwidth = 4\ndepth = 2\n}", "validation": "validation {\nmetric \"MeanIoU\" {}\n}",
+			}
+			if attr == "size" || attr == "channels" || attr == "classes" || attr == "num_samples" {
+				s["test"] += "\n" + attr + " = " + value
+			}
+			return s
+		}
+		all["dataset.Shapes."+attr] = effect{a: with(v[0]), b: with(v[1])}
+	}
+	return all
+}

@@ -299,6 +299,7 @@ func effects(t *testing.T) map[string]effect {
 		}
 	}
 	maps.Copy(all, imageEffects(t))
+	maps.Copy(all, shapesEffects())
 	maps.Copy(all, tableEffects(t))
 	for name, attrs := range map[string]map[string][2]string{
 		"RandomCrop": {"size": {"28", "24"}, "padding": {"0", "4"}, "fill": {"0", "200"}},

@@ -16,6 +16,7 @@ import (
 	"qpipe/stdlib/observers"
 	"qpipe/stdlib/optimizers"
 	"qpipe/stdlib/scalars"
+	"qpipe/stdlib/shapes"
 	"qpipe/stdlib/tables"
 	"qpipe/stdlib/transforms"
 )
@@ -39,6 +40,8 @@ func Catalog() part.Catalog {
 			tables.NPYArgs{ArrayArgs: tables.ArrayDefaults()}, tables.NewNPY),
 		part.DatasetPart("NPZ", "The same in an archive, as numpy.savez and numpy.savez_compressed write it.",
 			tables.NPZArgs{ArrayArgs: tables.ArrayDefaults()}, tables.NewNPZ),
+		part.DatasetPart("Shapes", "Built-in: simple shapes on a noisy ground, with masks; needs no file.",
+			shapes.Defaults(), shapes.New),
 		part.DatasetPart("WebDataset", "Samples in tar archives: image files with a file for the label of each.",
 			datasets.WebDatasetDefaults(), datasets.NewWebDataset),
 
