@@ -116,7 +116,7 @@ func TestPagesAreSound(t *testing.T) {
 	}
 }
 
-var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.\w*accuracy > 0\.\d`)
+var claim = regexp.MustCompile(`condition += stage\.\w+\.metrics\.\w*(accuracy|mean_iou) > 0\.\d`)
 
 // TestPagesRun runs every pipeline that a reader may copy to its end, those on built-in data in every run of the tests. The files in
 // pipelines are run by `make accept`, those on real data here.
@@ -128,7 +128,7 @@ func TestPagesRun(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			if !claim.MatchString(s.text) {
-				t.Error("no assert block claims an accuracy")
+				t.Error("no assert block claims an accuracy or a mean IoU")
 			}
 			args := s.args(t)
 			if code := run(t, append(append([]string{"run", "-out", t.TempDir()}, args...), written(t, s.text))...); code != 0 {

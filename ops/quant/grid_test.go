@@ -13,7 +13,12 @@ func TestRangeOf(t *testing.T) {
 		return state >> 33
 	}
 	for _, s := range []Spec{
-		{DType: Int8, Scheme: Affine}, {DType: UInt8, Scheme: Affine}, {DType: Int8}, {DType: Int8, Rule: HalfRange}, {DType: Int16}, {DType: Int4},
+		{DType: Int8, Scheme: Affine},
+		{DType: UInt8, Scheme: Affine},
+		{DType: Int8},
+		{DType: Int8, Rule: HalfRange},
+		{DType: Int16},
+		{DType: Int4},
 		{DType: Int4, Scheme: Affine},
 	} {
 		qmin, qmax := s.Limits()
