@@ -66,6 +66,7 @@ var policy = []struct {
 	{"qpipe/interp/draw", "", "boxes and edges, whatever they are"},
 	{"qpipe/interp/view", "qpipe/interp/... qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "results as text: it reads nothing itself"},
 	{"qpipe/interp/manual", "qpipe/interp/... qpipe/lang/... qpipe/ops/...", "the pages are about the language, the parts, and the tables of types, targets and ops, which it tries"},
+	{"qpipe/interp/predict", "qpipe/infer qpipe/interp/artifact qpipe/interp/command qpipe/interp/disk qpipe/interp/event qpipe/interp/number qpipe/interp/part qpipe/interp/picture qpipe/lang/diag qpipe/lang/files qpipe/ops/elementary qpipe/ops/tensor github.com/spf13/pflag", "what a model says of files: it runs models as any Go program can"},
 	{"qpipe/interp/complete", "qpipe/lang/files qpipe/lang/syntax github.com/spf13/cobra/...", "what a shell offers: the names in a text, which may be unfinished"},
 	{"qpipe/interp/command", "qpipe/interp/console qpipe/lang/check qpipe/lang/program github.com/spf13/cobra/... github.com/spf13/pflag", "command lines, whatever the verbs are"},
 	{"qpipe/interp/cli", "qpipe/interp/... qpipe/lang/... qpipe/ops/... github.com/spf13/cobra/... github.com/spf13/pflag", "the only room that reads the command line"},

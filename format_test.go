@@ -17,6 +17,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
+	"qpipe/interp/predict"
 	"qpipe/interp/runs"
 	"qpipe/interp/survey"
 	"qpipe/interp/view"
@@ -79,6 +80,9 @@ func TestFormatPage(t *testing.T) {
 	data := keys{}
 	data.fields(reflect.TypeFor[survey.Survey]())
 	page.same(t, "A data set as JSON", data)
+	predictions := keys{}
+	predictions.fields(reflect.TypeFor[predict.Report]())
+	page.same(t, "Predictions as JSON", predictions)
 }
 
 // twoOutputs is a network with two outputs.

@@ -283,7 +283,7 @@ func TestMistakes(t *testing.T) {
 		"holds no averaged weights":   func() error { _, err := infer.LoadAveraged(path); return err },
 		"cut short":                   func() error { _, err := infer.Read(data[:len(data)-1]); return err },
 		"not even the length":         func() error { _, err := infer.Read([]byte{1}); return err },
-		"up to 65536 images":          func() error { _, err := m.NewSession(infer.Options{Batch: 1 << 20}); return err },
+		"65536 and 1024 are the most": func() error { _, err := m.NewSession(infer.Options{Batch: 1 << 20}); return err },
 		`no kernel set "turbo"`:       func() error { _, err := m.NewSession(infer.Options{Kernels: "turbo"}); return err },
 		"the model has no input 2":    func() error { _, err := m.NewReader(2); return err },
 		"input 1: the input consists": func() error { _, err := m.NewReader(1); return err },

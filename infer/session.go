@@ -44,7 +44,7 @@ type Session struct {
 func (m *Model) NewSession(o Options) (*Session, error) {
 	o.Batch, o.Threads = max(o.Batch, 1), max(o.Threads, 1)
 	if o.Batch > MostBatch || o.Threads > MostThreads {
-		return nil, fmt.Errorf("a session has up to %d images and %d threads, not %d and %d", MostBatch, MostThreads, o.Batch, o.Threads)
+		return nil, fmt.Errorf("a batch of %d on %s; %d and %d are the most", o.Batch, part.Count(o.Threads, "thread"), MostBatch, MostThreads)
 	}
 	set, err := sets.ByName(o.Kernels)
 	if err != nil {
@@ -69,6 +69,25 @@ func (m *Model) NewSession(o Options) (*Session, error) {
 		}
 	}
 	return s, nil
+}
+
+// Memory returns about how many bytes a session with these options takes, besides the model itself.
+func (m *Model) Memory(o Options) (int64, error) {
+	set, err := sets.ByName(o.Kernels)
+	if err != nil {
+		return 0, err
+	}
+	batch := min(max(o.Batch, 1), MostBatch)
+	need := engine.Need(m.graph, batch, engine.Use{Phase: engine.Eval, Set: set, Workers: max(o.Threads, 1)})
+	for k, in := range m.inputs {
+		if m.scales[k] != nil {
+			need += 4 * int64(batch) * int64(in.Height*in.Width*in.Channels)
+		}
+	}
+	if f := m.graph.Form(); f == nn.Calibration || f == nn.QAT {
+		need += m.graph.Bytes()
+	}
+	return need, nil
 }
 
 // Close ends the session. It cannot be used after it.

@@ -95,6 +95,11 @@ func Decode(path string, data []byte) (*checkpoint.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeOurs(path, data, c)
+}
+
+// decodeOurs decodes a checkpoint of qpipe, of which c is what parse returns.
+func decodeOurs(path string, data []byte, c *contents) (*checkpoint.Snapshot, error) {
 	if err := checkFormat(path, c.meta); err != nil {
 		return nil, err
 	}
@@ -123,7 +128,8 @@ type contents struct {
 	tensors []entry
 	data    []byte // nil if only the header was read
 
-	size, head int64 // of the file, and of the header's text; if only the header was read
+	size, head int64  // of the file, and of the header's text; if the header was read first
+	text       []byte // of the header
 }
 
 // notSafetensors says what is wrong with a file of that size that begins with head: it is of another kind, or cut

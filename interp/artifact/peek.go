@@ -72,7 +72,7 @@ func readHeader(path string, f *os.File) (*contents, error) {
 	if err != nil {
 		return nil, damaged(path, "not a sound safetensors file: %w", err)
 	}
-	c := &contents{meta: meta, tensors: tensors, size: size, head: int64(len(text))}
+	c := &contents{meta: meta, tensors: tensors, size: size, head: int64(len(text)), text: text}
 	for i := range c.tensors {
 		e := &c.tensors[i]
 		if _, ok := nn.RangeOf(e.name); !ok || e.end-e.begin > maxRange {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/disk"
@@ -35,11 +37,11 @@ func ReadIn(root *os.Root, name, path string) (*checkpoint.Snapshot, error) {
 }
 
 func read(path string, f *os.File) (*checkpoint.Snapshot, error) {
-	data, err := load(path, f, true)
+	data, c, err := load(path, f, true)
 	if err != nil {
 		return nil, err
 	}
-	return Decode(path, data)
+	return decodeOurs(path, data, c)
 }
 
 // Ours reports whether a file looks like a checkpoint of qpipe, however damaged: it has the texts that all of them
@@ -82,21 +84,17 @@ func ReadWeights(path string, check bool) (*checkpoint.Snapshot, error) {
 		defer func() { _ = f.Close() }()
 		return stateDict(path, f, true)
 	}
-	data, err := load(path, f, false)
+	data, c, err := load(path, f, false)
 	if err != nil {
 		return nil, err
 	}
-	return decodeAny(path, data, check)
+	return decodeAny(path, data, c, check)
 }
 
 // decodeAny decodes a checkpoint of ours, with its metadata, or the plain tensors
 // of another tool's file, whose metadata has no format_version.
-func decodeAny(path string, data []byte, check bool) (*checkpoint.Snapshot, error) {
-	c, err := parse(path, data)
-	if err != nil {
-		return nil, err
-	}
-	err = checkFormat(path, c.meta)
+func decodeAny(path string, data []byte, c *contents, check bool) (*checkpoint.Snapshot, error) {
+	err := checkFormat(path, c.meta)
 	var f *FileError
 	if errors.As(err, &f) && f.Code == diag.NotCheckpoint {
 		s := &checkpoint.Snapshot{Form: nn.Float}
@@ -112,6 +110,17 @@ func decodeAny(path string, data []byte, check bool) (*checkpoint.Snapshot, erro
 		return nil, err
 	}
 	return build(path, c)
+}
+
+// Reference understands stage.NAME.checkpoint.WHICH, which names a file of the run in the folder out by the stage that
+// has written it.
+func Reference(word, out string) (path, stage string, ok bool) {
+	rest, found := strings.CutPrefix(word, "stage.")
+	stage, which, and := strings.Cut(rest, ".checkpoint.")
+	if !found || !and || stage == "" || strings.Contains(stage, ".") || !slices.Contains([]string{"last", "best", "int8"}, which) {
+		return "", "", false
+	}
+	return filepath.Join(out, stage, which+Ext), stage, true
 }
 
 // open opens the file at path once for everything that is read from it, because the name may refer to another file a
@@ -130,12 +139,16 @@ const mostCopies = 16
 
 // justified refuses a checkpoint with far more data than its network has tensors.
 func (c *contents) justified(path string) error {
+	data := c.size - 8 - c.head
+	if data <= maxHeader {
+		return nil
+	}
 	g, err := nn.Restore([]byte(c.meta["structure"]))
 	if err != nil {
 		return nil // the code that builds the model reports it
 	}
 	own, _ := g.FileBytes()
-	if data := c.size - 8 - c.head; data > mostCopies*own+maxHeader {
+	if data > mostCopies*own+maxHeader {
 		return damaged(path, "it holds %s of tensors, and its network has %s", files.Size(data), files.Size(own))
 	}
 	return nil
@@ -143,11 +156,11 @@ func (c *contents) justified(path string) error {
 
 // load reads a safetensors file, after its header has shown that it is one (with ours: a checkpoint of qpipe) and what
 // it contains. It closes the file.
-func load(path string, f *os.File, ours bool) ([]byte, error) {
+func load(path string, f *os.File, ours bool) ([]byte, *contents, error) {
 	defer func() { _ = f.Close() }()
 	c, err := readHeader(path, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if ours {
 		err = checkFormat(path, c.meta)
@@ -156,16 +169,21 @@ func load(path string, f *os.File, ours bool) ([]byte, error) {
 		err = c.justified(path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, asFileError(path, err)
+		return nil, nil, asFileError(path, err)
 	}
 	data, err := files.ReadAll(f, path, maxFile)
 	if err != nil {
-		return nil, asFileError(path, err)
+		return nil, nil, asFileError(path, err)
 	}
-	return data, nil
+	if text := int(8 + c.head); len(data) >= text && bytes.Equal(data[8:text], c.text) && int64(len(data)) == c.size {
+		c.data = data[text:]
+		return data, c, nil
+	}
+	c, err = parse(path, data) // the file has changed meanwhile
+	return data, c, err
 }
 
 // plain removes the path from an operating system's error, because the message already names it.

@@ -96,7 +96,11 @@ func (e *entry) tensor(b []byte) (nn.Tensor, error) {
 	case "I32":
 		t.Data = decode(b, 4, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
 	case "I8":
-		t.Data = decode(b, 1, func(b []byte) int8 { return int8(b[0]) })
+		codes := make([]int8, len(b))
+		for i, v := range b {
+			codes[i] = int8(v)
+		}
+		t.Data = codes
 	default:
 		t.Data = checkpoint.Unloadable{DType: e.dtype, Bytes: len(b)}
 	}

@@ -62,7 +62,7 @@ func TestForeignTypes(t *testing.T) {
 		{"I64", make([]byte, 16), checkpoint.Unloadable{DType: "I64", Bytes: 16}},
 		{"F4_OF_TOMORROW", []byte{7}, checkpoint.Unloadable{DType: "F4_OF_TOMORROW", Bytes: 1}},
 	} {
-		s, err := decodeAny("f", foreign(c.dtype, c.data), true)
+		s, err := decoded(foreign(c.dtype, c.data))
 		if err != nil {
 			t.Errorf("%s: %v", c.dtype, err)
 			continue
@@ -71,19 +71,28 @@ func TestForeignTypes(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.dtype, got, c.want)
 		}
 	}
-	if _, err := decodeAny("f", foreign("F64", f64(1, 1e300)), true); err == nil || !strings.Contains(err.Error(), `"w": its value 1e+300 is beyond float32`) {
+	if _, err := decoded(foreign("F64", f64(1, 1e300))); err == nil || !strings.Contains(err.Error(), `"w": its value 1e+300 is beyond float32`) {
 		t.Error(err)
 	}
-	if _, err := decodeAny("f", foreign("F16", []byte{1, 2, 3}), true); err == nil || !strings.Contains(err.Error(), "its shape needs 4 bytes, it has 3") {
+	if _, err := decoded(foreign("F16", []byte{1, 2, 3})); err == nil || !strings.Contains(err.Error(), "its shape needs 4 bytes, it has 3") {
 		t.Error(err)
 	}
 	// What the model needs is never passed over.
 	take := []nn.Tensor{{Name: "w", Shape: []int{2}, Data: []float32(nil)}}
-	s, err := decodeAny("f", foreign("I64", make([]byte, 16)), true)
+	s, err := decoded(foreign("I64", make([]byte, 16)))
 	must(t, err)
 	m, err := checkpoint.Match(s.Model, take, part.LoadOptions{IgnoreExtra: true, AllowMiss: true, IgnoreTensorShape: true})
 	must(t, err)
 	if err := m.Err(""); err == nil || !strings.Contains(err.Error(), "w: the checkpoint has I64, the model float32") {
 		t.Error(err)
 	}
+}
+
+// decoded decodes the bytes of a file of any kind.
+func decoded(data []byte) (*checkpoint.Snapshot, error) {
+	c, err := parse("f", data)
+	if err != nil {
+		return nil, err
+	}
+	return decodeAny("f", data, c, true)
 }

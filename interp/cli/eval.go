@@ -2,9 +2,7 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,8 +11,8 @@ import (
 
 	"qpipe/interp/command"
 	"qpipe/interp/complete"
-	"qpipe/interp/console"
 	"qpipe/interp/eval"
+	"qpipe/interp/view"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 	"qpipe/lang/program"
@@ -52,7 +50,7 @@ func (a *app) evalCmd() *cobra.Command {
   qpipe eval stage.qat.checkpoint.best -data dataset.test -ema pipelines/mnist.hcl
   qpipe eval stage.int_infer.checkpoint.int8 -data dataset.test -images 100 -dump dump pipelines/mnist.hcl`,
 		Args:              command.Wants(1, 2, "a MODEL and a PIPELINE"),
-		ValidArgsFunction: completeEval,
+		ValidArgsFunction: complete.First(complete.Pipeline, "safetensors"),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0], args[1:]) },
 	}
 	fl := cmd.Flags()
@@ -65,24 +63,8 @@ func (a *app) evalCmd() *cobra.Command {
 	fl.BoolVar(&f.ema, "ema", false, "use the averaged weights of a checkpoint")
 	fl.StringVar(&f.dump, "dump", "", "write what the network computes into this `FOLDER`")
 	fl.BoolVar(&f.json, "json", false, "as JSON")
-	_ = cmd.RegisterFlagCompletionFunc("data", completeData)
+	_ = cmd.RegisterFlagCompletionFunc("data", complete.SecondDataset)
 	return cmd
-}
-
-// completeEval offers models, then pipelines.
-func completeEval(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return complete.Pipeline(cmd, args, word)
-	}
-	return []string{"safetensors"}, cobra.ShellCompDirectiveFilterFileExt
-}
-
-// completeData offers the data sets of the pipeline, which comes after the model.
-func completeData(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) == 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return complete.Dataset(cmd, args[1:], word)
 }
 
 func (a *app) eval(f evalFlags, model string, args []string) error {
@@ -107,7 +89,7 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	if err != nil {
 		return err
 	}
-	data, err := dataNamed(l.program, f.data)
+	data, err := command.Dataset(l.program, f.data)
 	if err != nil {
 		return err
 	}
@@ -123,25 +105,6 @@ func (a *app) eval(f evalFlags, model string, args []string) error {
 	})
 }
 
-// dataNamed finds the data set that -data names.
-func dataNamed(p *program.Program, address string) (*program.Dataset, error) {
-	var all []string
-	for _, d := range p.Datasets {
-		all = append(all, "dataset."+d.Name)
-		if address == all[len(all)-1] {
-			return d, nil
-		}
-	}
-	switch have := strings.Join(all, ", "); {
-	case len(all) == 0:
-		return nil, command.Wrong("-data: the pipeline has no data set")
-	case address == "":
-		return nil, command.Wrong("on which data set? -data names one of %s", have)
-	default:
-		return nil, command.Wrong("-data: the pipeline has no %s; it has %s%s", address, have, console.DidYouMean(address, all, ""))
-	}
-}
-
 // evalDocument is what `eval -json` prints.
 type evalDocument struct {
 	FormatVersion string `json:"format_version"`
@@ -152,12 +115,8 @@ type evalDocument struct {
 // evaluate runs the evaluation until it ends or is interrupted, and shows the result.
 func (a *app) evaluate(l *loaded, f evalFlags, o eval.Options) error {
 	defer a.collect(garbage)()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := a.interruptible()
 	defer cancel()
-	a.signals.with(func(os.Signal) bool {
-		defer cancel()
-		return ctx.Err() == nil // a second one ends it at once
-	})
 	report, list := func() (*eval.Report, diag.List) {
 		if !f.json {
 			show := a.display(false)
@@ -166,21 +125,27 @@ func (a *app) evaluate(l *loaded, f evalFlags, o eval.Options) error {
 		}
 		return eval.Run(ctx, l.program, a.catalog, o)
 	}()
-	switch {
-	case report == nil && ctx.Err() != nil:
+	if report == nil && ctx.Err() != nil {
 		fmt.Fprintln(a.Err, "Interrupted; nothing was written.")
 		return exit(exitInterrupted)
-	case f.json && report == nil:
-		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, l.files.Source), failed(list))
-	case f.json:
-		doc := evalDocument{diag.FormatVersion, report, diag.NewItems(list, l.files.Source)}
+	}
+	doc := evalDocument{diag.FormatVersion, report, diag.NewItems(list, l.files.Source)}
+	return a.outcome(f.json, report != nil, doc, list, l.files.Source, func(s *view.Sheet) { s.Evaluation(report) })
+}
+
+// outcome shows the result of a verb (if there is one) and its diagnostics: as text, or as JSON the document.
+func (a *app) outcome(asJSON, ok bool, doc any, list diag.List, src diag.Sources, text func(s *view.Sheet)) error {
+	switch {
+	case asJSON && !ok:
+		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, src), failed(list))
+	case asJSON:
 		return a.writeJSON(doc)
 	}
-	if err := a.diagnostics(l.files.Source, list); err != nil || report == nil {
+	if err := a.diagnostics(src, list); err != nil || !ok {
 		return cmp.Or(err, failed(list))
 	}
 	s := a.sheet()
-	s.Evaluation(report)
+	text(s)
 	_, err := a.Out.Write(s.Bytes())
 	return err
 }

@@ -41,7 +41,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 
 // order is the order of the verbs in lists.
 func order() []string {
-	return []string{"validate", "plan", "run", "show", "eval", "bench", "graph", "fmt", "parts", "version"}
+	return []string{"validate", "plan", "run", "show", "eval", "predict", "bench", "graph", "fmt", "parts", "version"}
 }
 
 // mistaken notes an argument of a command that has only subcommands, or only a page.

@@ -62,14 +62,14 @@ func (f graphFlags) network(l *loaded) (*view.NetworkItem, error) {
 			return nil, nil // which is a mistake that has been reported
 		}
 	}
-	if model, err = modelNamed(l.program, f.model, model); err != nil {
+	if model, err = command.Model(l.program, f.model, model); err != nil {
 		return nil, err
 	}
 	var data *program.Dataset
 	if of.Stage != nil {
 		data = cmp.Or(of.Stage.Train, of.Stage.Val)
 	} else if f.data != "" {
-		if data, err = dataNamed(l.program, f.data); err != nil {
+		if data, err = command.Dataset(l.program, f.data); err != nil {
 			return nil, err
 		}
 	}
@@ -85,25 +85,6 @@ func (f graphFlags) network(l *loaded) (*view.NetworkItem, error) {
 	}
 	of.Network = built
 	return view.NewNetwork(of), nil
-}
-
-// modelNamed finds the model that -model names; without the flag it is the stage's.
-func modelNamed(p *program.Program, name string, ofStage *program.Model) (*program.Model, error) {
-	if name == "" {
-		return ofStage, nil
-	}
-	var all []string
-	for _, m := range p.Models {
-		all = append(all, m.Name)
-	}
-	i := slices.Index(all, name)
-	switch {
-	case i < 0:
-		return nil, command.Wrong("-model: the pipeline has no model %q%s", name, console.DidYouMean(name, all, ""))
-	case ofStage != nil && p.Models[i] != ofStage:
-		return nil, command.Wrong("-stage: its model is %q, not %q", ofStage.Name, name)
-	}
-	return p.Models[i], nil
 }
 
 // add adds diagnostics that are not there yet.

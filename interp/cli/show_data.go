@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
 	"qpipe/interp/command"
 	"qpipe/interp/survey"
+	"qpipe/interp/view"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
 )
@@ -31,25 +31,16 @@ func (a *app) showData(f showFlags, name string, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataNamed(l.program, name)
+	d, err := command.Dataset(l.program, name)
 	if err != nil {
 		return err
 	}
 	s, list := survey.Run(l.program, a.catalog, survey.Options{Data: d, Images: f.images, PNG: f.png, Clock: time.Now, FS: files.Folder})
-	switch {
-	case f.json && s == nil:
-		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, l.files.Source), failed(list))
-	case f.json:
-		return a.writeJSON(dataDocument{diag.FormatVersion, s, diag.NewItems(list, l.files.Source)})
-	}
-	if err := a.diagnostics(l.files.Source, list); err != nil || s == nil {
-		return cmp.Or(err, failed(list))
-	}
-	sheet := a.sheet()
-	sheet.Data(s)
-	if f.png != "" {
-		fmt.Fprintf(sheet, "\nDrawn: %s\n", f.png)
-	}
-	_, err = a.Out.Write(sheet.Bytes())
-	return err
+	doc := dataDocument{diag.FormatVersion, s, diag.NewItems(list, l.files.Source)}
+	return a.outcome(f.json, s != nil, doc, list, l.files.Source, func(sheet *view.Sheet) {
+		sheet.Data(s)
+		if f.png != "" {
+			fmt.Fprintf(sheet, "\nDrawn: %s\n", f.png)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"sync"
@@ -44,6 +45,16 @@ func (s *signals) heeded(sig os.Signal) bool {
 	f := s.heed
 	s.mu.Unlock()
 	return f != nil && f(sig)
+}
+
+// interruptible returns a context that a signal ends; a second one ends the program at once.
+func (a *app) interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.signals.with(func(os.Signal) bool {
+		defer cancel()
+		return ctx.Err() == nil
+	})
+	return ctx, cancel
 }
 
 // watcher turns signals into the two ways to end a run early.

@@ -15,6 +15,30 @@ func Pipeline(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirect
 	return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
+// Offer is what a shell asks while an argument or a value is typed.
+type Offer = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective)
+
+// First offers files with these endings as the first argument, and then what next offers; all files if next is nil.
+func First(next Offer, endings ...string) Offer {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(args) == 0:
+			return endings, cobra.ShellCompDirectiveFilterFileExt
+		case next == nil:
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return next(cmd, args, word)
+	}
+}
+
+// SecondDataset offers the data sets of the pipeline that is the second argument.
+func SecondDataset(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return Dataset(cmd, args[1:], word)
+}
+
 // Stage offers the names of the stages of the pipeline on the command
 // line.
 func Stage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -2,8 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"path/filepath"
-	"regexp"
 	"slices"
 
 	"qpipe/interp/artifact"
@@ -45,26 +43,23 @@ func (e *evaluation) load() error {
 	return nil
 }
 
-// checkpointRef matches a model that is named by its stage.
-var checkpointRef = regexp.MustCompile(`^stage\.([^.]+)\.checkpoint\.(last|best|int8)$`)
-
 // locate sets the path of the model's file. ref says that the model was named by its stage.
 func (e *evaluation) locate() (ref bool, err error) {
-	e.path = e.o.Model
-	m := checkpointRef.FindStringSubmatch(e.o.Model)
-	if m == nil {
+	path, stage, ref := artifact.Reference(e.o.Model, e.o.Out)
+	if !ref {
+		e.path = e.o.Model
 		return false, nil
 	}
 	var names []string
 	for _, st := range e.prog.Stages {
 		names = append(names, st.Name)
 	}
-	if !slices.Contains(names, m[1]) {
+	if !slices.Contains(names, stage) {
 		return true, &place.Error{Diagnostic: &diag.Diagnostic{
-			Code: diag.UnknownStage, Summary: fmt.Sprintf("no stage is named %q", m[1]),
-			Detail: diag.DidYouMean(m[1], names, "stages"),
+			Code: diag.UnknownStage, Summary: fmt.Sprintf("no stage is named %q", stage),
+			Detail: diag.DidYouMean(stage, names, "stages"),
 		}}
 	}
-	e.path = filepath.Join(e.o.Out, m[1], m[2]+artifact.Ext)
+	e.path = path
 	return true, nil
 }

@@ -12,6 +12,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"path"
+	"slices"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
@@ -65,6 +68,11 @@ func formats() [5]format {
 		{"GIF", []string{"GIF87a", "GIF89a"}, sizeBy(gif.DecodeConfig), firstFrame, nil},
 		{"BMP", []string{"BM"}, sizeBy(bmp.DecodeConfig), with(bmp.Decode), nil},
 	}
+}
+
+// Named reports whether a file's name ends as that of an image.
+func Named(name string) bool {
+	return slices.Contains([]string{".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif"}, strings.ToLower(path.Ext(name)))
 }
 
 // formatOf returns the format of a file by its first bytes.

@@ -150,6 +150,9 @@ func (s *Slot) permute(n int, move func(mem, file int)) {
 		return
 	}
 	c, outs, hw := p.C/p.Groups, p.OutC/p.Groups, p.KH*p.KW
+	if !s.Turned && (c == 1 || hw == 1) {
+		return // the same order
+	}
 	for o := range p.OutC {
 		for k := range hw {
 			for i := range c {

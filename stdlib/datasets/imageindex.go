@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"qpipe/interp/part"
+	"qpipe/interp/picture"
 	"qpipe/stdlib/datasets/subset"
 )
 
@@ -43,7 +44,7 @@ func (f imageFolder) index(in fs.FS) (*imageIndex, error) {
 		}
 		before := len(x.files)
 		for _, name := range files {
-			if isImage(name) {
+			if picture.Named(name) {
 				x.files, x.labels = append(x.files, name), append(x.labels, int32(label))
 			}
 		}
@@ -55,11 +56,6 @@ func (f imageFolder) index(in fs.FS) (*imageIndex, error) {
 		return nil, fmt.Errorf("there is no folder with images in %s: each class has one", path.Join(f.Root, l.base))
 	}
 	return x, nil
-}
-
-// isImage reports whether a file's name ends as that of an image.
-func isImage(name string) bool {
-	return slices.Contains([]string{".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif"}, strings.ToLower(path.Ext(name)))
 }
 
 // few lists some names.

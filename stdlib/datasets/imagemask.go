@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"qpipe/interp/part"
+	"qpipe/interp/picture"
 	"qpipe/ops/tensor"
 	"qpipe/stdlib/datasets/subset"
 )
@@ -127,7 +128,7 @@ func (m imageMask) pairs(in fs.FS) (images, masks []string, err error) {
 		}
 		found, names := map[string]string{}, []string(nil)
 		for _, f := range files {
-			if isImage(f) {
+			if picture.Named(f) {
 				name := strings.TrimPrefix(strings.TrimSuffix(f, path.Ext(f)), dir+"/")
 				found[name], names = f, append(names, name)
 			}

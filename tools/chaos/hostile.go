@@ -160,7 +160,7 @@ func (t *trial) hostileTensors() {
 	file = forge.SealTensors(h, data)
 	t.must(os.WriteFile(path, file, 0o644))
 	t.listed(name, file)
-	for _, args := range [][]string{{"show", runDir + "/" + name}, {"eval", runDir + "/" + name, "-data", "dataset.test", "p.hcl"}, {"bench", "-once", runDir + "/" + name}} {
+	for _, args := range [][]string{{"show", runDir + "/" + name}, {"eval", runDir + "/" + name, "-data", "dataset.test", "p.hcl"}, {"bench", "-once", runDir + "/" + name}, {"predict", runDir + "/" + name, "p.hcl"}} {
 		if args[0] == "bench" && t.r.IntN(4) > 0 {
 			continue
 		}
