@@ -42,6 +42,7 @@ func layerEffects() map[string]effect {
 	add("LeakyReLU", "", map[string][2]string{"negative_slope": {"0.01", "0.5"}})
 	add("ELU", "", map[string][2]string{"alpha": {"1", "0.5"}})
 	add("Hardsigmoid", "", map[string][2]string{"alpha": {"1 / 6", "0.2"}, "beta": {"0.5", "0.4"}})
+	add("Power", "exponent = 2", map[string][2]string{"exponent": {"2", "3"}})
 	add("Clip", "min = -1\nmax = 1", map[string][2]string{"min": {"-1", "-0.5"}, "max": {"1", "0.5"}})
 	add("GELU", "", map[string][2]string{"approximate": {`"none"`, `"tanh"`}})
 	add("PReLU", "", map[string][2]string{"per_channel": {"false", "true"}})

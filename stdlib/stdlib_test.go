@@ -45,6 +45,7 @@ var required = map[string]any{
 	"*.kernel_size":                   []int{3},
 	"Clip.min":                        -1.0,
 	"Clip.max":                        1.0,
+	"Power.exponent":                  2.0,
 	"Slice.end":                       2,
 	"Pad.padding":                     []int{1},
 	"Reshape.height":                  2,

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/internal/optest"
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/layer"
 	"qpipe/ops/move"
@@ -89,7 +90,11 @@ func (d *drawing) chain(x nn.Value) nn.Value {
 func (d *drawing) draw(c optest.Case) {
 	var xs []nn.Value
 	for _, s := range c.In {
-		xs = append(xs, d.fit(d.pick(), s))
+		x := d.fit(d.pick(), s)
+		if slices.Contains([]string{"exp", "log", "sqrt", "reciprocal", "power"}, c.Op.Kind().Name) { // no numbers that overflow
+			x = d.apply(curve.Pointwise{Function: "clip", Args: map[string]float64{"min": 0.5, "max": 2}}, x)
+		}
+		xs = append(xs, x)
 	}
 	y := d.apply(c.Op, xs...)
 	k := c.Op.Kind()

@@ -21,7 +21,7 @@ type Case struct {
 }
 
 // Cases are the ops that are tried.
-func Cases() []Case { return slices.Concat(cases(), arithCases(), normCases()) }
+func Cases() []Case { return slices.Concat(cases(), curveCases(), arithCases(), normCases()) }
 
 func cases() []Case {
 	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
@@ -43,23 +43,6 @@ func cases() []Case {
 		{op.Flatten{}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU}, []tensor.Shape{s}},
 		{op.Act{Act: kernel.ReLU6}, []tensor.Shape{s}},
-		{curve.PReLU{}, []tensor.Shape{s}},
-		{curve.PReLU{PerChannel: true}, []tensor.Shape{small}},
-		{curve.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "sigmoid"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "tanh"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "silu"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "gelu"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "gelu_tanh"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "mish"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "softplus"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "leaky_relu"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "leaky_relu", Args: map[string]float64{"negative_slope": 0.3}}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "elu", Args: map[string]float64{"alpha": 0.7}}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "hard_sigmoid"}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "hard_sigmoid", Args: map[string]float64{"alpha": -0.2, "beta": 0.4}}, []tensor.Shape{small}},
-		{curve.Pointwise{Function: "clip", Args: map[string]float64{"min": -0.5, "max": 1.25}}, []tensor.Shape{s}},
-		{curve.Pointwise{Function: "clip", Args: map[string]float64{"max": 0.75}}, []tensor.Shape{small}},
 		{op.GlobalMaxPool{}, []tensor.Shape{s}},
 		{op.Softmax{Axis: 2}, []tensor.Shape{s}},
 		{op.Softmax{}, []tensor.Shape{small}},
@@ -116,6 +99,38 @@ func cases() []Case {
 		{op.QuantStub{}, []tensor.Shape{s}},
 		{op.DeQuantStub{}, []tensor.Shape{s}},
 		{convbn.BatchNorm{}, []tensor.Shape{s}},
+	}
+}
+
+func curveCases() []Case {
+	s, small := tensor.Shape{H: 6, W: 5, C: 4}, tensor.Shape{H: 6, W: 5, C: 3}
+	return []Case{
+		{curve.PReLU{}, []tensor.Shape{s}},
+		{curve.PReLU{PerChannel: true}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "hard_swish"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "sigmoid"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "tanh"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "silu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "gelu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "gelu_tanh"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "mish"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "softplus"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "exp"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "log"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "sqrt"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "abs"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "neg"}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "reciprocal"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "erf"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "power"}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "power", Args: map[string]float64{"exponent": 1.5}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "leaky_relu"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "leaky_relu", Args: map[string]float64{"negative_slope": 0.3}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "elu", Args: map[string]float64{"alpha": 0.7}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "hard_sigmoid"}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "hard_sigmoid", Args: map[string]float64{"alpha": -0.2, "beta": 0.4}}, []tensor.Shape{small}},
+		{curve.Pointwise{Function: "clip", Args: map[string]float64{"min": -0.5, "max": 1.25}}, []tensor.Shape{s}},
+		{curve.Pointwise{Function: "clip", Args: map[string]float64{"max": 0.75}}, []tensor.Shape{small}},
 	}
 }
 

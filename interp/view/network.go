@@ -86,6 +86,11 @@ func NewNetwork(of Shown) *NetworkItem {
 	if g.Form() != nn.Float {
 		n.QATMode, n.Target = string(g.Mode()), string(g.Target())
 		quantize(n.Layers, g)
+	} else {
+		why := g.WithoutInt8()
+		for i := range n.Layers {
+			n.Layers[i].Island = why[n.Layers[i].Name]
+		}
 	}
 	n.sum(g, of.Depth)
 	return n

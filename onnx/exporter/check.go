@@ -63,5 +63,6 @@ func ops() []string {
 		"max_pool", "avg_pool", "global_max_pool", "global_avg_pool", "adaptive_max_pool", "adaptive_avg_pool", "reduce_max", "reduce_mean", "reduce_sum",
 		"concat", "flatten", "reshape", "transpose", "slice", "pad", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "resize_nearest", "resize_bilinear",
 		"hard_swish", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "mish", "softplus", "leaky_relu", "elu", "hard_sigmoid", "clip",
+		"exp", "log", "sqrt", "abs", "neg", "reciprocal", "erf", "power",
 	}
 }

@@ -427,6 +427,10 @@ func (s *step) floatCurve(x array) array {
 		cube := s.like("Mul", s.both("Mul", s.both("Mul", x, x), x), []string{number(0.044715)})
 		t := do("Tanh", s.like("Mul", s.both("Add", x, cube), []string{number(math.Sqrt(2 / math.Pi))}))
 		return s.like("Mul", s.both("Mul", x, s.like("Add", t, []string{number(1)})), []string{number(0.5)})
+	case "abs", "neg", "erf":
+		return do(map[string]string{"abs": "Abs", "neg": "Neg", "erf": "Erf"}[s.Kind.Name], x)
+	case "exp", "log", "sqrt", "reciprocal", "power":
+		return s.floatPower(x, a["exponent"])
 	case "clip":
 		in := []string{"", ""}
 		for k, limit := range []string{"min", "max"} {
@@ -437,4 +441,24 @@ func (s *step) floatCurve(x array) array {
 		return s.like("Clip", x, in)
 	}
 	panic("exporter: no form of " + s.Kind.Name) // Check has refused it
+}
+
+// floatPower is a curve that ends where float32 does: ONNX's are infinite there, or not a number.
+func (s *step) floatPower(x array, exponent float64) array {
+	number := func(v float64) string { return s.floats(fmt.Sprintf("number_%g", v), nil, float32(v)) }
+	most := []string{number(-math.MaxFloat32), number(math.MaxFloat32)}
+	switch s.Kind.Name {
+	case "exp":
+		return s.like("Clip", s.like("Exp", x, nil), most)
+	case "log":
+		return s.like("Log", s.like("Clip", x, []string{number(0x1p-126), ""}), nil)
+	case "sqrt":
+		return s.like("Sqrt", s.like("Relu", x, nil), nil)
+	case "reciprocal":
+		return s.like("Clip", s.like("Reciprocal", x, nil), most)
+	}
+	if exponent != math.Trunc(exponent) {
+		x = s.like("Relu", x, nil)
+	}
+	return s.like("Clip", s.like("Pow", x, []string{number(exponent)}), most)
 }

@@ -63,6 +63,7 @@ func curves() map[string]func(c *call) curve.Pointwise {
 	}
 	return map[string]func(c *call) curve.Pointwise{
 		"Sigmoid": plain("sigmoid"), "Tanh": plain("tanh"), "HardSwish": plain("hard_swish"), "Mish": plain("mish"), "Softplus": plain("softplus"),
+		"Exp": plain("exp"), "Log": plain("log"), "Sqrt": plain("sqrt"), "Abs": plain("abs"), "Neg": plain("neg"), "Reciprocal": plain("reciprocal"), "Erf": plain("erf"),
 		"LeakyRelu":   with("leaky_relu", map[string]float64{"negative_slope": 0.01}, map[string]string{"negative_slope": "alpha"}),
 		"Elu":         with("elu", map[string]float64{"alpha": 1}, map[string]string{"alpha": "alpha"}),
 		"HardSigmoid": with("hard_sigmoid", map[string]float64{"alpha": 0.2, "beta": 0.5}, map[string]string{"alpha": "alpha", "beta": "beta"}),
@@ -91,6 +92,7 @@ func (c *call) pair(op layer.Op, k func(float32) (by, plus float32)) {
 		c.set(0, c.two(op, c.x(0), c.x(1)))
 		return
 	}
+	a = c.along(a, b.constant)
 	c.lines(a, c.perChannel(a, b.constant), k)
 }
 
@@ -153,8 +155,32 @@ func combine(x, by, plus []float32) []float32 {
 	return out
 }
 
+// along is a value whose channels are the dimension along which a constant has several numbers, if that is one.
+func (c *call) along(x *value, t *model.Tensor) *value {
+	if x.constant != nil {
+		return x
+	}
+	shift, at := x.rank()-len(t.Dims), 0
+	for i, d := range t.Dims {
+		switch {
+		case d == 1:
+		case at > 0 || i+shift < 1 || x.pieces != nil || d != x.dims()[i+shift-1]:
+			return x
+		default:
+			at = i + shift
+		}
+	}
+	if at == 0 {
+		return x
+	}
+	return c.withChannels(x, at-1)
+}
+
 // perChannel are a constant's numbers for each channel of a value, as ONNX broadcasts them.
 func (c *call) perChannel(x *value, t *model.Tensor) []float32 {
+	if x.constant != nil {
+		c.fail("all of its operands are constants: it should have been computed before")
+	}
 	list := c.numbers(t)
 	n := x.made.Shape().C
 	if len(list) == 1 {
@@ -184,17 +210,30 @@ func (c *call) two(op layer.Op, a, b *value) *value {
 
 func sub(c *call) {
 	if c.in(0).constant != nil { // k - x
-		c.lines(c.in(1), c.perChannel(c.in(1), c.in(0).constant), func(k float32) (float32, float32) { return -1, k })
+		x := c.along(c.in(1), c.in(0).constant)
+		c.lines(x, c.perChannel(x, c.in(0).constant), func(k float32) (float32, float32) { return -1, k })
 		return
 	}
 	c.pair(arith.Sub{}, func(k float32) (float32, float32) { return 1, -k })
 }
 
+// div divides by constants, or by a value: that is the product with its reciprocal.
 func div(c *call) {
-	if c.in(1).constant == nil {
-		c.fail("it divides by a computed value, which a network cannot do")
+	if y := c.in(1); y.constant == nil {
+		one := &value{made: c.apply(c.names.Unique(c.name+".reciprocal"), curve.Pointwise{Function: "reciprocal"}, c.x(1).made), axes: y.axes, flat: y.flat}
+		if x := c.in(0); x.constant == nil {
+			c.set(0, c.two(arith.Mul{}, c.x(0), one))
+			return
+		}
+		one = c.along(one, c.constant(0))
+		if k := c.perChannel(one, c.constant(0)); slices.ContainsFunc(k, func(v float32) bool { return v != 1 }) {
+			c.line(one, k, make([]float32, len(k)))
+			return
+		}
+		c.set(0, one)
+		return
 	}
-	x := c.x(0)
+	x := c.along(c.x(0), c.constant(1))
 	c.lines(x, c.perChannel(x, c.constant(1)), func(k float32) (float32, float32) {
 		if k == 0 {
 			c.fail("it divides by 0")
@@ -204,6 +243,9 @@ func div(c *call) {
 }
 
 func pow(c *call) {
+	if c.in(0).constant != nil {
+		c.fail("it raises a constant to a computed power; write it as Exp of a product")
+	}
 	x := c.x(0)
 	switch e := c.scalar(1, 1); e {
 	case 1:
@@ -211,19 +253,19 @@ func pow(c *call) {
 	case 2:
 		c.set(0, c.two(arith.Mul{}, x, x))
 	default:
-		c.fail("it raises to the power %g; a network can square", e)
+		c.set(0, c.put(curve.Pointwise{Function: "power", Args: map[string]float64{"exponent": e}}, x))
 	}
 }
 
 // affine is a recognized multiplication with an addition behind it, both with constants.
 func affine(c *call) {
-	x := c.x(0)
+	x := c.along(c.x(0), c.constant(1))
 	c.line(x, c.perChannel(x, c.constant(1)), c.perChannel(x, c.constant(2)))
 }
 
 // standardize is a recognized subtraction with a division behind it, both with constants.
 func standardize(c *call) {
-	x := c.x(0)
+	x := c.along(c.x(0), c.constant(1))
 	mean, by := c.perChannel(x, c.constant(1)), c.perChannel(x, c.constant(2))
 	plus := make([]float32, len(by))
 	for i, k := range by {
@@ -337,6 +379,7 @@ func pRelu(c *call) {
 	slope := c.floats(1)
 	per := len(slope) > 1
 	if per {
+		x = c.along(x, c.constant(1))
 		slope = c.perChannel(x, c.constant(1))
 	}
 	y := c.put(curve.PReLU{PerChannel: per}, x)

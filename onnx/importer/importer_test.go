@@ -132,10 +132,13 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d tests are networks", len(had), len(list.Tests))
-	if len(had) == 0 {
-		t.Error("no test is one of a network")
+	if len(had) < leastNodes {
+		t.Errorf("only %d tests are networks", len(had))
 	}
 }
+
+// leastNodes is how many of the tests were networks when this was written.
+const leastNodes = 257
 
 // tried builds the network of a test and compares; the error says why there is none.
 func tried(t *testing.T, dir string, e nodeTest, all bool) error {
@@ -347,7 +350,7 @@ func TestRefused(t *testing.T) {
 		m    *model.Model
 		want string
 	}{
-		"several": {graph(nil, made("a", "Exp", "e", "x"), made("b", "MatMul", "m", "x", "x"), made("c", "Sqrt", "s", "m"), made("d", "Add", "y", "e", "s")), `MatMul "b": its operand 1 is computed`},
+		"several": {graph(nil, made("a", "Exp", "e", "x"), made("b", "MatMul", "m", "x", "x"), made("c", "Det", "s", "m"), made("d", "Add", "y", "e", "s")), `MatMul "b": its operand 1 is computed`},
 		"long":    {graph(nil, chain...), "nodes"},
 		"doubled": {graph([]*model.Tensor{two("k0", 1, 2)}, doubled...), "more memory than is allowed"},
 		"variance": {graph([]*model.Tensor{two("w", 1, 1), two("b", 0, 0), two("m", 0, 0), two("v", 1, -1)},

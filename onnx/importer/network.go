@@ -72,7 +72,7 @@ const (
 	mostNodes   = 4 * nn.MaxNodes
 )
 
-// Unsupported lists the nodes that a network cannot have, each with what can be done.
+// Unsupported lists the nodes that a network cannot have, each with the reason.
 type Unsupported struct{ Nodes []string }
 
 func (e *Unsupported) Error() string {
@@ -81,8 +81,11 @@ func (e *Unsupported) Error() string {
 		more = fmt.Sprintf("; and %d more nodes", len(list)-mostListed)
 		list = list[:mostListed]
 	}
-	return strings.Join(list, "; ") + more
+	return strings.Join(list, "; ") + more + wayOut
 }
+
+// wayOut ends the error.
+const wayOut = ". Write them with what docs/onnx.md lists, or cut the model there (onnx.utils.extract_model)"
 
 // mostListed is how many nodes an error lists.
 const mostListed = 30

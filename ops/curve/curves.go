@@ -18,9 +18,17 @@ var curveKinds = []*curveKind{
 	plain("gelu_tanh", geluTanh, geluTanhSlope),
 	plain("mish", mish, mishSlope),
 	plain("softplus", softplus, sigmoid),
+	plain("exp", exponential, exponentialSlope),
+	plain("log", logarithm, logarithmSlope),
+	plain("sqrt", root, rootSlope),
+	plain("abs", absolute, absoluteSlope),
+	plain("neg", negative, negativeSlope),
+	plain("reciprocal", reciprocal, reciprocalSlope),
+	plain("erf", erf, erfSlope),
 	shaped("leaky_relu", leakyReLU, nil, number{"negative_slope", 0.01}),
 	shaped("elu", elu, nil, number{"alpha", 1}),
 	shaped("hard_sigmoid", hardSigmoid, nil, number{"alpha", 1.0 / 6}, number{"beta", 0.5}),
+	shaped("power", power, checkPower, number{"exponent", 2}),
 	shaped("clip", clamp, checkClamp, number{"min", math.Inf(-1)}, number{"max", math.Inf(1)}),
 }
 

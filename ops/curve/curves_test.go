@@ -60,6 +60,59 @@ func TestCurvesAreRight(t *testing.T) {
 	}
 }
 
+// TestPowers: the functions that are not defined everywhere, or have no slope at 0, are package math's where they are, over all sizes.
+func TestPowers(t *testing.T) {
+	raised := func(e float64) func(x float64) float64 { return func(x float64) float64 { return math.Pow(x, e) } }
+	type row struct {
+		Pointwise
+		f, slope func(x float64) float64
+		below    bool // 0, too
+	}
+	rows := []row{
+		{Pointwise{Function: "exp"}, math.Exp, math.Exp, true},
+		{Pointwise{Function: "log"}, math.Log, raised(-1), false},
+		{Pointwise{Function: "sqrt"}, math.Sqrt, func(x float64) float64 { return 0.5 / math.Sqrt(x) }, false},
+		{Pointwise{Function: "abs"}, math.Abs, func(x float64) float64 { return math.Copysign(1, x) }, true},
+		{Pointwise{Function: "neg"}, func(x float64) float64 { return -x }, func(float64) float64 { return -1 }, true},
+		{Pointwise{Function: "reciprocal"}, raised(-1), func(x float64) float64 { return -1 / (x * x) }, true},
+		{Pointwise{Function: "erf"}, math.Erf, func(x float64) float64 { return 2 / sqrtPi * math.Exp(-x*x) }, true},
+	}
+	for _, e := range []float64{-2, -1.5, -0.5, 0, 0.25, 0.5, 1, 1.7, 2, 3, 7, 101, 110} {
+		p := Pointwise{Function: "power", Args: map[string]float64{"exponent": e}}
+		rows = append(rows, row{p, raised(e), func(x float64) float64 { return e * math.Pow(x, e-1) }, e == math.Trunc(e)})
+	}
+	limited := func(y, most float64) float64 { return max(min(y, most), -most) }
+	for _, r := range rows {
+		n, err := r.Node([]layer.Source{{Shape: tensor.Shape{H: 1, W: 1, C: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := r.row().steps(n)
+		off := 0
+		for i := range 997 {
+			x := float32(math.Ldexp(1+float64(i%251)/251, i%249-124))
+			if i%2 == 1 && r.below {
+				x = -x
+			}
+			for k, want := range []float64{limited(r.f(float64(x)), math.MaxFloat32), limited(r.slope(float64(x)), 0x1p64)} {
+				got := at([]*formula.Formula{c.f, c.slope}[k], x)
+				if math.Abs(float64(got)-want) > 1e-7*math.Abs(want)+1e-37 {
+					t.Fatalf("%v: at %g the function or slope (%d) is %g, want %g", r.Pointwise, x, k, got, want)
+				}
+				if got != float32(want) {
+					off++
+				}
+			}
+		}
+		if off > 10 {
+			t.Errorf("%v: %d of 1994 values are other float32 than package math's", r.Pointwise, off)
+		}
+		if !r.below && at(c.f, -4) != at(c.f, 0) {
+			t.Errorf("%v: at -4 it is %g, and at 0 %g", r.Pointwise, at(c.f, -4), at(c.f, 0))
+		}
+	}
+}
+
 // TestCurvesStayFinite: no curve makes NaN or an infinity out of a float32 that is neither, and a NaN stays one, so that it is noticed.
 func TestCurvesStayFinite(t *testing.T) {
 	for _, k := range curveKinds {
@@ -115,6 +168,7 @@ func TestCurvesRefuse(t *testing.T) {
 		{Function: "leaky_relu", Args: map[string]float64{"negative_slope": 1e39}},
 		{Function: "clip", Args: map[string]float64{"min": math.Inf(-1)}},
 		{Function: "clip", Args: map[string]float64{"min": 2, "max": 1}},
+		{Function: "power", Args: map[string]float64{"exponent": 10001}},
 	} {
 		if _, err := p.Node(in); err == nil {
 			t.Errorf("%v is accepted", p)

@@ -37,6 +37,31 @@ func (g *Graph) Islands() []Island {
 	return list
 }
 
+// WithoutInt8 says of the nodes that the int8 form will have in float32 whatever the configuration why that is, by their names.
+func (g *Graph) WithoutInt8() map[string]string {
+	list := map[string]string{}
+	for _, n := range g.nodes {
+		if why := withoutInt8(n); why != "" {
+			list[n.Name] = why
+		}
+	}
+	return list
+}
+
+// withoutInt8 is why a node has no int8 form, "" if it has one.
+func withoutInt8(n *node) string {
+	c := conv(n)
+	switch {
+	case n.Kind.View || n.Kind.Rests:
+		return ""
+	case n.Kind.Integer == nil:
+		return fmt.Sprintf("%s has no int8 form", n.Kind.Name)
+	case c != nil && tooWide(c):
+		return fmt.Sprintf("an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
+	}
+	return ""
+}
+
 // FloatMACs are the multiply-accumulates of float32 values that the int8 form has for an image. Of an island whose products are of
 // integers there are none.
 func (g *Graph) FloatMACs() (sum int64) {
@@ -94,18 +119,14 @@ func (g *Graph) intoIslands() []bool {
 // island is why the int8 form computes the node in float32, "" if it does not. It follows from types alone, so that a structure
 // says which nodes are islands.
 func (g *Graph) island(n *node) string {
-	c := conv(n)
+	c, why := conv(n), withoutInt8(n)
 	switch {
 	case n.Kind.View || n.Kind.Rests:
 		return ""
-	case n.Kind.Integer == nil:
-		return fmt.Sprintf("%s has no int8 form", n.Kind.Name)
 	case c != nil && !c.Weight.Quantized():
 		return "its weight is float32"
-	case c != nil && tooWide(c):
-		return fmt.Sprintf("an output is a sum of %d products, and int32 is sure to hold %d", c.Geom.K(), kernel.MaxProducts)
-	case n.Kind.Floats:
-		return ""
+	case why != "" || n.Kind.Floats:
+		return why
 	}
 	return g.floatOperand(n)
 }

@@ -97,6 +97,24 @@ func NewClip(a ClipArgs) (part.Layer, error) {
 	return shaped("clip", map[string]float64{"min": a.Min, "max": a.Max}), a.Validate()
 }
 
+// PowerArgs are the arguments of Power.
+type PowerArgs struct {
+	Exponent float64 `arg:"exponent" doc:"The exponent."`
+}
+
+// Validate implements the language's check after decoding.
+func (a PowerArgs) Validate() error {
+	if math.IsNaN(a.Exponent) || math.Abs(a.Exponent) > 1e4 {
+		return part.Bad("exponent", "%v; it must be a number of at most 10000", a.Exponent)
+	}
+	return nil
+}
+
+// NewPower returns x to an exponent.
+func NewPower(a PowerArgs) (part.Layer, error) {
+	return shaped("power", map[string]float64{"exponent": a.Exponent}), a.Validate()
+}
+
 // GELUArgs are the arguments of GELU.
 type GELUArgs struct {
 	Approximate string `arg:"approximate,optional" oneof:"none tanh" doc:"With tanh the approximation 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."`

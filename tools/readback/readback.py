@@ -450,6 +450,23 @@ READ_FLOATS = {"act", "flatten", "dropout", "dequant", "reduce_max", "adaptive_m
 READ_FLOATS |= {"channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "resize_nearest"}
 SUMS = {"avg_pool", "global_avg_pool", "reduce_mean", "reduce_sum", "adaptive_avg_pool", "resize_bilinear"}
 
+LEAST, MOST = 2.0**-126, float(np.finfo(np.float32).max)
+
+
+def quotient(x):
+    """1/x; of 0 the largest float32."""
+    return clip(np.divide(1, x, out=np.full_like(x, np.inf), where=x != 0), -MOST, MOST)
+
+
+def power(x, exponent):
+    """x to an exponent; of an x below 0 only if that is an integer, else as for 0."""
+    if exponent != int(exponent):
+        x = np.maximum(x, 0)
+    y = np.abs(x) ** abs(exponent)
+    y = np.where((x < 0) & (exponent % 2 == 1), -y, y)
+    return clip(y if exponent >= 0 else quotient(y), -MOST, MOST)
+
+
 CURVES = {
     "hard_swish": lambda x: x * clip(x + 3, 0, 6) / 6,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
@@ -459,6 +476,14 @@ CURVES = {
     "gelu_tanh": lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
     "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
     "softplus": lambda x: np.logaddexp(0, x),
+    "exp": lambda x: np.minimum(np.exp(x), MOST),
+    "log": lambda x: np.log(np.maximum(x, LEAST)),
+    "sqrt": lambda x: np.sqrt(np.maximum(x, 0)),
+    "abs": np.abs,
+    "neg": np.negative,
+    "reciprocal": quotient,
+    "erf": np.vectorize(math.erf),
+    "power": power,
     "leaky_relu": lambda x, negative_slope: np.where(x > 0, x, x * negative_slope),
     "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     "hard_sigmoid": lambda x, alpha, beta: clip(alpha * x + beta, 0, 1),

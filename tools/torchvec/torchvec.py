@@ -62,6 +62,17 @@ def curves():
     case("hard_sigmoid", F.hardsigmoid, x)
     case("clip", lambda x: torch.clamp(x, -0.5, 1.25), x)
     case("clip_max", lambda x: torch.clamp(x, max=0.75), x)
+    case("exp", torch.exp, x)
+    case("abs", torch.abs, x)
+    case("neg", torch.neg, x)
+    case("erf", torch.erf, x)
+    case("power", lambda x: torch.pow(x, 2), x)
+    case("power_3", lambda x: torch.pow(x, 3), x)
+    above = np.abs(x) + 1 / 512
+    case("log", torch.log, above)
+    case("sqrt", torch.sqrt, above)
+    case("reciprocal", torch.reciprocal, np.where(x < 0, -above, above))
+    case("power_15", lambda x: torch.pow(x, 1.5), above)
 
 
 def prelus():
