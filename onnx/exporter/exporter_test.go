@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"qpipe/internal/netdraw"
@@ -310,7 +311,7 @@ func TestFloat(t *testing.T) {
 // integers in front of it. An average or a curve may be one off next to a tie, and a bilinear resize has weights that are no
 // multiples of 1/2048.
 func TestBetween(t *testing.T) {
-	graphs, differ, all := 60, 0, 0
+	graphs, differ, averages, all := 60, 0, 0, 0
 	for seed := range uint64(graphs) {
 		r := rand.New(rand.NewPCG(seed, 53))
 		g, err := netdraw.Graph(r)
@@ -342,15 +343,19 @@ func TestBetween(t *testing.T) {
 				case d*d > 1:
 					t.Fatalf("graph %d: a code of %s (%s) is %d off", seed, node.Name, node.Kind.Name, d)
 				case d != 0:
-					differ++
 					others[i] = true
+					if strings.HasSuffix(node.Kind.Name, "avg_pool") { // two codes have a tie for every second average
+						averages++
+					} else {
+						differ++
+					}
 				}
 			}
 		}
 	}
-	t.Logf("%d of %d integers differ", differ, all)
-	if differ*10_000 > all {
-		t.Errorf("%d of %d integers differ", differ, all)
+	t.Logf("%d averages and %d others of %d integers differ", averages, differ, all)
+	if differ*10_000 > all || averages*1000 > all {
+		t.Errorf("%d averages and %d others of %d integers differ", averages, differ, all)
 	}
 }
 
