@@ -21,6 +21,7 @@ import (
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
+	"qpipe/interp/eval"
 	"qpipe/interp/runs"
 	"qpipe/ops/convbn"
 	"qpipe/ops/curve"
@@ -37,8 +38,9 @@ import (
 
 // evalJSON runs `qpipe eval -json` and returns what it prints.
 func evalJSON(t *testing.T, args ...string) (doc struct {
-	Images  int
-	Metrics map[string]float64
+	Images    int
+	Metrics   map[string]float64
+	Confusion []eval.Confusion
 },
 ) {
 	t.Helper()
@@ -77,6 +79,16 @@ func TestEvalSaysWhatTheRunSaid(t *testing.T) {
 			doc := evalJSON(t, slices.Concat(c.flags, flags, []string{ref, "-out", out, "-data", "dataset.test", file})...)
 			if doc.Images != 128 || doc.Metrics["accuracy"] != c.want["accuracy"] || !(doc.Metrics["loss"] > 0) {
 				t.Errorf("%s %v: %+v, the stage has %v", ref, c.flags, doc, c.want)
+			}
+			right := int64(0)
+			for i, k := range doc.Confusion[0].Classes {
+				right += k.Correct
+				if row := doc.Confusion[0].Matrix[i]; k.Count != 32 || k.Name != fmt.Sprint(i) || row[0]+row[1]+row[2]+row[3] != 32 || row[i] != k.Correct {
+					t.Errorf("%s %v: %+v, %v", ref, c.flags, k, row)
+				}
+			}
+			if float64(right)/128 != doc.Metrics["accuracy"] {
+				t.Errorf("%s %v: %d of 128 are right, and the accuracy is %v", ref, c.flags, right, doc.Metrics["accuracy"])
 			}
 		}
 	}

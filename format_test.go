@@ -16,6 +16,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/checkpoint"
+	"qpipe/interp/eval"
 	"qpipe/interp/part"
 	"qpipe/interp/predict"
 	"qpipe/interp/runs"
@@ -80,6 +81,9 @@ func TestFormatPage(t *testing.T) {
 	data := keys{}
 	data.fields(reflect.TypeFor[survey.Survey]())
 	page.same(t, "A data set as JSON", data)
+	evaluation := keys{}
+	evaluation.fields(reflect.TypeFor[eval.Report]())
+	page.same(t, "An evaluation as JSON", evaluation)
 	predictions := keys{}
 	predictions.fields(reflect.TypeFor[predict.Report]())
 	page.same(t, "Predictions as JSON", predictions)

@@ -17,6 +17,7 @@ import (
 
 	"qpipe/infer"
 	"qpipe/interp/cli"
+	"qpipe/interp/eval"
 	"qpipe/interp/predict"
 	"qpipe/onnx/model"
 	"qpipe/stdlib"
@@ -60,6 +61,7 @@ stage "float" {
     optimizer "SGD" { lr = 0.05 }
   }
   callback "ExponentialMovingAverage" { decay = 0.5 }
+  export "ONNX" { format = "float" }
 }
 stage "calibration" {
   model      = model.net
@@ -178,6 +180,27 @@ func TestPredictEqualsEval(t *testing.T) {
 	}
 }
 
+// TestPredictExported: an ONNX file that a stage has exported says what is to be done with images, and its float network
+// gives the scores of the stage's, up to roundings.
+func TestPredictExported(t *testing.T) {
+	drawPictures(t)
+	if run(t, "run", "-out", "run", "-stage", "float", "pictures.hcl") != 0 {
+		t.Fatal("the run failed")
+	}
+	files, err := filepath.Glob("run/float/*.onnx")
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	want := predicted(t, 0, "run/float/last.safetensors", "pictures/val").Predictions
+	for i, p := range predicted(t, 0, files[0], "pictures/val").Predictions {
+		for k, c := range p.Outputs[0].Classes {
+			if w := want[i].Outputs[0].Classes[k]; c.Name != w.Name || math.Abs(c.Score-w.Score) > 1e-5 {
+				t.Errorf("%s: %+v, the checkpoint has %+v", p.File, c, w)
+			}
+		}
+	}
+}
+
 // placeOf returns the number of an image among those that the network saw, which are in the data set's order.
 func placeOf(t *testing.T, file string, images []float32) int {
 	t.Helper()
@@ -253,9 +276,8 @@ func TestPredictMask(t *testing.T) {
 		t.Fatal("the run failed")
 	}
 	images := floatsOf(t, "dump/images.npy")
-	data, err := os.ReadFile("dump/predictions.npy")
-	must(t, err)
-	labels := data[10+int(data[8])+int(data[9])<<8:]
+	labels := labelsOf(t, "dump/predictions.npy")
+	sameConfusion(t, evalJSON(t, "run/float/last.safetensors", "-data", "dataset.train", "masks.hcl").Confusion[0], labelsOf(t, "dump/labels.npy"), labelsOf(t, "dump/predictions.npy"))
 	must(t, os.MkdirAll("in/deep", 0o755))
 	const pixels = 28 * 28
 	for i := range 3 {
@@ -280,8 +302,8 @@ func TestPredictMask(t *testing.T) {
 		mask := img.(*image.Paletted)
 		sum := map[int]int{}
 		for k, label := range mask.Pix {
-			if sum[int(label)]++; uint64(label) != uint64(labels[8*(i*pixels+k)]) {
-				t.Fatalf("%s: pixel %d is %d, and eval predicts %d", p.File, k, label, labels[8*(i*pixels+k)])
+			if sum[int(label)]++; int(label) != labels[i*pixels+k] {
+				t.Fatalf("%s: pixel %d is %d, and eval predicts %d", p.File, k, label, labels[i*pixels+k])
 			}
 		}
 		for _, g := range p.Outputs[0].Regions {
@@ -300,6 +322,38 @@ func TestPredictMask(t *testing.T) {
 		code, out, errs := quietly(append([]string{"predict", "run/float/last.safetensors"}, strings.Fields(c.args)...))
 		if code != 1 || !strings.Contains(strings.Join(strings.Fields(errs), " "), c.want) {
 			t.Errorf("%s: %d, %s%s", c.args, code, out, errs)
+		}
+	}
+}
+
+// labelsOf reads the small numbers of a dump's array of int64.
+func labelsOf(t *testing.T, path string) []int {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	data = data[10+int(data[8])+int(data[9])<<8:]
+	out := make([]int, len(data)/8)
+	for i := range out {
+		out[i] = int(data[8*i])
+	}
+	return out
+}
+
+// sameConfusion compares a confusion with the labels and answers that it counts.
+func sameConfusion(t *testing.T, c eval.Confusion, labels, answers []int) {
+	t.Helper()
+	var matrix [3][3]int64
+	for i, label := range labels {
+		matrix[label][answers[i]]++
+	}
+	if !c.Map || len(c.Classes) != 3 {
+		t.Fatalf("%+v", c)
+	}
+	for i, k := range c.Classes {
+		has, gets := matrix[i][0]+matrix[i][1]+matrix[i][2], matrix[0][i]+matrix[1][i]+matrix[2][i]
+		if !slices.Equal(c.Matrix[i], matrix[i][:]) || k.Count != has || k.Answers != gets || *k.IoU != float64(matrix[i][i])/float64(has+gets-matrix[i][i]) ||
+			*k.Recall != float64(matrix[i][i])/float64(has) || (k.Precision == nil) != (gets == 0) {
+			t.Errorf("%+v, %v; counted %v", k, c.Matrix[i], matrix)
 		}
 	}
 }

@@ -19,7 +19,8 @@ import (
 )
 
 const aboutEval = `Evaluate a checkpoint or an int8 model on a data set of a pipeline, as the model
-stands in its file: accuracy, the mean cross-entropy loss, and images a second. MODEL is
+stands in its file: accuracy, the mean cross-entropy loss, which labels got which
+answers, and images a second. MODEL is
 
   a file        runs/mnist/qat/last.safetensors
   a reference   stage.qat.checkpoint.best, in the run's folder (-out)

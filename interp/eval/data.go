@@ -25,6 +25,7 @@ func (e *evaluation) open() (err error) {
 		return err
 	}
 	e.compare()
+	e.counters = countersOf(e)
 	e.judges, err = judgesOf(e)
 	return err
 }

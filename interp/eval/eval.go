@@ -47,7 +47,8 @@ type Report struct {
 	EMA       bool             `json:"ema"`
 	Data      string           `json:"data"`
 	Images    int              `json:"images"`
-	Metrics   artifact.Metrics `json:"metrics"` // accuracy, and loss (the mean cross-entropy), unless judgesOf chooses others
+	Metrics   artifact.Metrics `json:"metrics"`             // accuracy, and loss (the mean cross-entropy), unless judgesOf chooses others
+	Confusion []Confusion      `json:"confusion,omitempty"` // one for each target of labels
 	Kernels   string           `json:"kernels"`
 	Threads   int              `json:"threads"`
 	Batch     int              `json:"batch"`
@@ -91,15 +92,16 @@ type evaluation struct {
 	o       Options
 	list    diag.List
 
-	path    string // of the model
-	snap    *checkpoint.Snapshot
-	model   *nn.Graph
-	feed    *feed.Feed
-	images  int
-	judges  judges
-	done    int
-	seconds float64
-	dump    *dump
+	path     string // of the model
+	snap     *checkpoint.Snapshot
+	model    *nn.Graph
+	feed     *feed.Feed
+	images   int
+	judges   judges
+	counters []*counter
+	done     int
+	seconds  float64
+	dump     *dump
 }
 
 // fail adds a diagnostic.
@@ -112,7 +114,7 @@ func (e *evaluation) address() string { return "dataset." + e.o.Data.Name }
 func (e *evaluation) report() *Report {
 	r := &Report{
 		Model: e.o.Model, Form: e.model.Form(), Mode: e.model.Mode(), EMA: e.o.EMA, Data: e.address(), Images: e.images,
-		Metrics: e.judges.values(),
+		Metrics: e.judges.values(), Confusion: e.confusion(),
 		Kernels: e.o.Kernels.Name, Threads: e.o.Threads, Batch: e.o.Batch, Seconds: e.seconds,
 	}
 	if e.seconds > 0 {

@@ -39,6 +39,9 @@ func (e *evaluation) evaluate() (err error) {
 		}
 		y := net.ForwardAll(b.Inputs(), len(b.Index), engine.Eval)
 		e.judges.see(b, y)
+		for _, c := range e.counters {
+			c.see(b, y)
+		}
 		if e.dump != nil {
 			if err := e.dump.batch(b, y); err != nil {
 				return err

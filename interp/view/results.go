@@ -51,4 +51,7 @@ func (s *Sheet) Evaluation(r *eval.Report) {
 	if d := r.Dump; d != nil {
 		s.Row("dump", fmt.Sprintf("%s: %s, %s", d.Folder, console.Count(d.Arrays, "array"), console.Size(d.Bytes)))
 	}
+	for _, c := range r.Confusion {
+		s.confusion(c)
+	}
 }
