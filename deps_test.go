@@ -43,6 +43,7 @@ var policy = []struct {
 	{"qpipe/interp/frame", "", "lines of logs with a number and a check, not their content"},
 	{"qpipe/interp/event", "qpipe/interp/number", "what happened, whatever sends and receives it"},
 	{"qpipe/interp/part", "qpipe/lang/program qpipe/lang/diag qpipe/ops/...", "the sockets: what a part sees of the interpreter"},
+	{"qpipe/interp/reference", "qpipe/interp/part qpipe/lang/program", "what parts take, in words: it makes none"},
 	{"qpipe/interp/picture", "golang.org/x/image/bmp golang.org/x/image/webp", "files and pixels: it knows no data set and no network"},
 	{"qpipe/interp/written", "qpipe/interp/part qpipe/lang/program qpipe/ops/...", "layers become a network, whichever they are"},
 	{"qpipe/interp/prepare", "qpipe/interp/part qpipe/interp/picture", "images become a network's input, whatever they are for"},

@@ -19,7 +19,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/cli"
-	"qpipe/interp/part"
+	parts "qpipe/interp/reference"
 	"qpipe/interp/runs"
 	"qpipe/lang/config"
 	"qpipe/lang/program"
@@ -602,7 +602,7 @@ func TestEveryAttributeHasAnEffect(t *testing.T) {
 }
 
 // arguments lists those of a part, and those inside of its blocks.
-func arguments(prefix string, args []part.ArgDoc) (keys []string) {
+func arguments(prefix string, args []parts.ArgDoc) (keys []string) {
 	for _, a := range args {
 		keys = append(keys, prefix+a.Name)
 		keys = append(keys, arguments(prefix+a.Name+".", a.Args)...)
@@ -614,7 +614,7 @@ func arguments(prefix string, args []part.ArgDoc) (keys []string) {
 // structs.
 func attributes() []string {
 	var keys []string
-	for _, d := range stdlib.Catalog().Reference() {
+	for _, d := range parts.Of(stdlib.Catalog()) {
 		keys = append(keys, arguments(fmt.Sprintf("%s.%s.", d.Kind, d.Name), d.Args)...)
 		if d.Kind == program.CallbackKind && d.When != "" {
 			keys = append(keys, fmt.Sprintf("%s.%s.when", d.Kind, d.Name))

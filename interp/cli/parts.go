@@ -7,7 +7,7 @@ import (
 
 	"qpipe/interp/command"
 	"qpipe/interp/console"
-	"qpipe/interp/part"
+	"qpipe/interp/reference"
 )
 
 const aboutParts = `List the parts that a pipeline can name: all of them, those of a kind (dataset,
@@ -28,10 +28,10 @@ func (a *app) partsCmd() *cobra.Command {
 }
 
 func (a *app) parts(words []string, asJSON bool) error {
-	docs := a.catalog.Reference()
+	docs := reference.Of(a.catalog)
 	named := false
 	for _, word := range words {
-		kept := slices.DeleteFunc(slices.Clone(docs), func(d part.Doc) bool {
+		kept := slices.DeleteFunc(slices.Clone(docs), func(d reference.Doc) bool {
 			return string(d.Kind) != word && d.Name != word
 		})
 		if len(kept) == 0 {
@@ -56,7 +56,7 @@ func (a *app) parts(words []string, asJSON bool) error {
 }
 
 // partWords are the words that `qpipe parts` understands.
-func partWords(docs []part.Doc) []string {
+func partWords(docs []reference.Doc) []string {
 	var words []string
 	for _, d := range docs {
 		words = append(words, string(d.Kind), d.Name)
@@ -66,5 +66,5 @@ func partWords(docs []part.Doc) []string {
 }
 
 func (a *app) completePart(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return partWords(a.catalog.Reference()), cobra.ShellCompDirectiveNoFileComp
+	return partWords(reference.Of(a.catalog)), cobra.ShellCompDirectiveNoFileComp
 }

@@ -11,6 +11,7 @@ import (
 
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
+	"qpipe/interp/reference"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/files"
@@ -24,8 +25,8 @@ type Manual struct{ Catalog part.Catalog }
 
 // Write writes the generated pages into a folder, and the grammars into its language.md.
 func (m Manual) Write(dir string) error {
-	var reference, codes, functions bytes.Buffer
-	if err := m.Catalog.WriteReference(&reference); err != nil {
+	var parts, codes, functions bytes.Buffer
+	if err := reference.Write(&parts, m.Catalog); err != nil {
 		return err
 	}
 	if err := check.WriteFunctions(&functions); err != nil {
@@ -40,7 +41,7 @@ func (m Manual) Write(dir string) error {
 		return err
 	}
 	writeCodes(&codes)
-	for name, text := range map[string][]byte{"reference.md": reference.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "ops.md": ops, "qconfig.md": []byte(qconfig)} {
+	for name, text := range map[string][]byte{"reference.md": parts.Bytes(), "diagnostics.md": codes.Bytes(), "functions.md": functions.Bytes(), "ops.md": ops, "qconfig.md": []byte(qconfig)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}

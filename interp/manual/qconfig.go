@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qpipe/interp/lower"
+	"qpipe/interp/reference"
 	"qpipe/lang/check"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
@@ -112,7 +113,7 @@ func codeSpans(b *strings.Builder) {
 // observers lists the observers.
 func (m Manual) observers(b *strings.Builder) {
 	b.WriteString("\n## Observers\n\nOnly `activation {}` takes an observer. At every step the scale of a weight follows from its current values, as with `min_max`, which may be written there. The arguments are in [reference.md](reference.md#observers), the formulas in [numerics.md](numerics.md#observers).\n\n| observer | |\n|---|---|\n")
-	for _, d := range m.Catalog.Reference() {
+	for _, d := range reference.Of(m.Catalog) {
 		if d.Kind == program.ObserverKind {
 			fmt.Fprintf(b, "| `%s` | %s |\n", d.Name, d.Doc)
 		}

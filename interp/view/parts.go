@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"qpipe/interp/console"
-	"qpipe/interp/part"
+	"qpipe/interp/reference"
 )
 
 // Shelves lists parts by kind, one per line.
-func (s *Sheet) Shelves(docs []part.Doc) {
+func (s *Sheet) Shelves(docs []reference.Doc) {
 	left := 0
 	for _, d := range docs {
 		left = max(left, len(d.Name))
@@ -30,7 +30,7 @@ func (s *Sheet) Shelves(docs []part.Doc) {
 }
 
 // Part prints one part with its arguments.
-func (s *Sheet) Part(d part.Doc) {
+func (s *Sheet) Part(d reference.Doc) {
 	fmt.Fprintf(s, "%s %s\n  %s\n", d.Kind, s.paint.Bold(d.Name), strings.Join(console.Wrapped(d.Doc, s.columns-2), "\n  "))
 	for _, m := range [][2]string{{"when", d.When}, {"modules", d.Modules}} {
 		if m[1] != "" {
@@ -47,7 +47,7 @@ func (s *Sheet) Part(d part.Doc) {
 }
 
 // arguments are the rows of arguments; those inside of a block are indented below it.
-func arguments(args []part.ArgDoc, indent string) [][2]string {
+func arguments(args []reference.ArgDoc, indent string) [][2]string {
 	rows := make([][2]string, 0, len(args))
 	for _, a := range args {
 		if !a.Block() {
@@ -61,7 +61,7 @@ func arguments(args []part.ArgDoc, indent string) [][2]string {
 }
 
 // argument describes what an argument takes.
-func argument(a part.ArgDoc) string {
+func argument(a reference.ArgDoc) string {
 	text := a.Type + ", required. "
 	if !a.Required {
 		text = fmt.Sprintf("%s, default %s. ", a.Type, a.Default)

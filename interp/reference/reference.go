@@ -1,4 +1,5 @@
-package part
+// Package reference describes the parts of a catalogue: what each takes, for the reference page and for listings.
+package reference
 
 import (
 	"cmp"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
@@ -83,12 +85,12 @@ var kinds = []struct {
 	{program.LayerKind, "Layers", "`layer \"Type\" \"name\" {}` inside `model \"Network\"` and `network`; every layer also takes `from`, `count` and `for_each`"},
 }
 
-// Reference describes every part, sorted by kind and then by name.
-func (c Catalog) Reference() []Doc {
+// Of describes every part of a catalogue, sorted by kind and then by name.
+func Of(c part.Catalog) []Doc {
 	var docs []Doc
 	for _, k := range kinds {
 		for _, name := range c.Names(k.kind) {
-			p, _ := c.part(k.kind, name)
+			p, _ := c.Signature(k.kind, name)
 			docs = append(docs, Doc{
 				Kind: p.Kind, Name: p.Name, Doc: p.Doc, Args: argDocs(p.Args()),
 				When: needs[p.When], Modules: needs[p.Modules], From: p.From, To: p.To,
@@ -128,7 +130,7 @@ func argDocs(args any, around ...reflect.Type) []ArgDoc {
 // typeName returns what the language calls a type.
 func typeName(t reflect.Type) string {
 	switch {
-	case t == reflect.TypeFor[Checkpoint]():
+	case t == reflect.TypeFor[program.Checkpoint]():
 		return "checkpoint"
 	case t.Kind() == reflect.Slice:
 		return "list(" + typeName(t.Elem()) + ")"
@@ -171,11 +173,11 @@ func literal(v reflect.Value) string {
 	}
 }
 
-// WriteReference writes the reference page as Markdown.
-func (c Catalog) WriteReference(w io.Writer) error {
+// Write writes the reference page of a catalogue as Markdown.
+func Write(w io.Writer, c part.Catalog) error {
 	var b strings.Builder
 	b.WriteString("# The parts\n\nThis page is generated from the catalogue. Every callback that takes them has the meta-arguments `when` and `modules` (docs/language.md).\n")
-	docs := c.Reference()
+	docs := Of(c)
 	for _, k := range kinds {
 		first := true
 		for _, d := range docs {

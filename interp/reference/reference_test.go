@@ -1,4 +1,4 @@
-package part
+package reference
 
 import (
 	"errors"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"qpipe/interp/part"
 	"qpipe/lang/program"
 )
 
 type sampleArgs struct {
-	Root   Checkpoint        `arg:"root" doc:"Where it is."`
+	Root   part.Checkpoint   `arg:"root" doc:"Where it is."`
 	Mode   string            `arg:"mode,optional" oneof:"max min" doc:"Which | is better."`
 	Sizes  []int             `arg:"sizes,optional" doc:"Sizes."`
 	Decay  float64           `arg:"decay,optional" doc:"Decay."`
@@ -20,23 +21,23 @@ type sampleArgs struct {
 	hidden int
 }
 
-func sampleCatalog() Catalog {
+func sampleCatalog() part.Catalog {
 	defaults := sampleArgs{Mode: "max", Sizes: []int{1, 2}, Decay: 5e-4, Rename: map[string]string{"b": "c", "a": "b"}, hidden: 1}
-	return Catalog{
-		CallbackPart("Zeta", "Does it.", defaults, program.Required, program.Optional, func(a sampleArgs) (Callback, error) {
+	return part.Catalog{
+		part.CallbackPart("Zeta", "Does it.", defaults, program.Required, program.Optional, func(a sampleArgs) (part.Callback, error) {
 			if a.Mode == "min" {
-				return nil, Bad("mode", "never")
+				return nil, part.Bad("mode", "never")
 			}
 			return a, nil
 		}),
-		CallbackPart("Alpha", "Does less.", struct{}{}, program.NotTaken, program.NotTaken, func(struct{}) (Callback, error) { return 1, nil }),
-		ConverterPart("Float2QAT", "Prepares.", struct{}{}, program.Float, program.QAT, func(struct{}) (Converter, error) { return nil, nil }),
+		part.CallbackPart("Alpha", "Does less.", struct{}{}, program.NotTaken, program.NotTaken, func(struct{}) (part.Callback, error) { return 1, nil }),
+		part.ConverterPart("Float2QAT", "Prepares.", struct{}{}, program.Float, program.QAT, func(struct{}) (part.Converter, error) { return nil, nil }),
 	}
 }
 
 func TestReference(t *testing.T) {
 	var b strings.Builder
-	if err := sampleCatalog().WriteReference(&b); err != nil {
+	if err := Write(&b, sampleCatalog()); err != nil {
 		t.Fatal(err)
 	}
 	_, got, _ := strings.Cut(b.String(), "\n## ")
@@ -85,18 +86,18 @@ func TestNew(t *testing.T) {
 	if again := c[0].Args().(*sampleArgs); len(again.Sizes) != 2 {
 		t.Error("one call's arguments change another's")
 	}
-	if _, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args}); err != nil {
+	if _, err := part.New[part.Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args}); err != nil {
 		t.Error(err)
 	}
 	args.Mode = "min"
-	_, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args})
+	_, err := part.New[part.Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: *args})
 	if bad := (*program.ArgError)(nil); !errors.As(err, &bad) || bad.Attr != "mode" {
 		t.Errorf("the error is %#v", err)
 	}
-	if _, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Beta"}); err == nil {
+	if _, err := part.New[part.Callback](c, program.Call{Kind: program.CallbackKind, Type: "Beta"}); err == nil {
 		t.Error("an unknown part is made")
 	}
-	if _, err := New[Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: 3}); err == nil {
+	if _, err := part.New[part.Callback](c, program.Call{Kind: program.CallbackKind, Type: "Zeta", Args: 3}); err == nil {
 		t.Error("arguments of another type are taken")
 	}
 }
