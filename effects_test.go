@@ -242,6 +242,11 @@ func effects(t *testing.T) map[string]effect {
 		"callback.FuseBN.modules":                        until("qat", in("qat", fuse("backbone.conv1", "keep"), fuse("backbone.conv2", "keep"))),
 		"callback.FuseBN.weight_scale":                   until("qat", in("qat", fuse("backbone.*", "keep"), fuse("backbone.*", "recompute"))),
 
+		"transform.Mixup.alpha":  in("train", mixing("Mixup", "alpha = 0.2"), mixing("Mixup", "alpha = 5")),
+		"transform.Mixup.prob":   in("train", mixing("Mixup", "prob = 0.2"), mixing("Mixup", "prob = 1")),
+		"transform.CutMix.alpha": in("train", mixing("CutMix", "alpha = 0.2"), mixing("CutMix", "alpha = 5")),
+		"transform.CutMix.prob":  in("train", mixing("CutMix", "prob = 0.2"), mixing("CutMix", "prob = 1")),
+
 		"export.Encodings.file": until("int8", in("int8", `export "Encodings" {}`, `export "Encodings" { file = "net.encodings" }`)),
 		"export.ONNX.glue": until("int8", effect{
 			a: slots{"model": residual, "override": "", "int8": "export \"ONNX\" {\nformat = \"qoperator\"\nglue = true\n}"},
@@ -353,6 +358,11 @@ func effects(t *testing.T) map[string]effect {
 	maps.Copy(all, layerEffects())
 	maps.Copy(all, modelEffects())
 	return all
+}
+
+// mixing is a data set whose batches are mixed.
+func mixing(transform, arg string) string {
+	return fmt.Sprintf("num_samples = 32\ntransform %q { %s }", transform, arg)
 }
 
 // bytesAsTheyAre are the lines of a data set whose inputs are the pixels' bytes.

@@ -380,3 +380,84 @@ func TestRandIsTheSameEverywhere(t *testing.T) {
 		t.Error("the order of the keys does not matter")
 	}
 }
+
+// swirl adds a random number to every input of a batch, and mixes its labels.
+type swirl struct{ often float64 }
+
+func (swirl) Spec(in part.Spec) (part.Spec, error) { in.Targets[0].Mixed = true; return in, nil }
+func (swirl) Apply(*part.Sample, *part.Rand)       {}
+
+func (s swirl) Mix(m *part.Mixture, r *part.Rand) bool {
+	if r.Float64() >= s.often {
+		return false
+	}
+	by := float32(r.Float64())
+	for _, x := range m.Inputs {
+		for i := range x {
+			x[i] += by
+		}
+	}
+	for i := range m.Targets[0].Shares {
+		m.Targets[0].Shares[i] = by
+	}
+	return true
+}
+
+// TestMixingDependsOnSeedEpochAndBatch: whatever mixes batches does the same for any number of goroutines, and where a loader begins in the
+// middle; each epoch is mixed in another way. A second mixer acts where the first has not.
+func TestMixingDependsOnSeedEpochAndBatch(t *testing.T) {
+	f := newFeed(23, 4, 3, 1)
+	f.Transforms = append(f.Transforms, swirl{0.5}, swirl{1})
+	f.Spec.Targets[0].Mixed = true
+	o := Order{Seed: 7, Shuffle: true, Batch: 4, PerEpoch: 6, To: 18}
+	shares := func(o Order, readers int) (all []string, mixed int) {
+		l, err := f.Load(o, readers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for range o.To - o.From {
+			b, err := l.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := b.Targets()[0]
+			if len(target.Shares) != len(b.Index) || !slices.Equal(target.Other, target.Labels) {
+				t.Fatalf("%d samples have the shares %v", len(b.Index), target.Shares)
+			}
+			if target.Shares[0] != 1 {
+				mixed++
+			}
+			all = append(all, fmt.Sprint(b.epoch, target.Shares, b.Inputs()[0]))
+		}
+		return all, mixed
+	}
+	want, mixed := shares(o, 1)
+	if mixed != 18 {
+		t.Errorf("%d of 18 batches are mixed", mixed)
+	}
+	for readers := 2; readers < 5; readers++ {
+		if got, _ := shares(o, readers); !slices.Equal(got, want) {
+			t.Errorf("%d goroutines mix in another way than one", readers)
+		}
+	}
+	for from := range o.To {
+		p := o
+		p.From = from
+		if got, _ := shares(p, 3); !slices.Equal(got, want[from:]) {
+			t.Errorf("a loader that begins at batch %d mixes in another way", from)
+		}
+	}
+	seen := map[string]bool{}
+	for _, text := range want {
+		_, share, _ := strings.Cut(text, " ")
+		seen[share] = true
+	}
+	if len(seen) != len(want) {
+		t.Error("two batches are mixed alike")
+	}
+	o.Batch, o.PerEpoch, o.From, o.To = 1, 23, 0, 2
+	if _, mixed := shares(o, 1); mixed != 0 {
+		t.Error("a batch of one sample is mixed")
+	}
+}

@@ -33,6 +33,7 @@ type Batch struct {
 	asked   []part.Target // what Targets returns
 	spec    *part.Spec
 	epoch   int
+	number  int // of the batch in its epoch
 	err     error
 	crash   string        // a panic in a part, which Next raises again in its caller's goroutine
 	ready   chan struct{} // receives a value once the batch is filled
@@ -54,6 +55,9 @@ func newBatch(s *part.Spec, samples int) *Batch {
 		} else {
 			b.targets = append(b.targets, part.Target{Labels: make([]int32, samples*t.Size())})
 		}
+		if m := &b.targets[len(b.targets)-1]; t.Mixed {
+			m.Other, m.Shares = make([]int32, samples*t.Size()), make([]float32, samples*t.Size())
+		}
 	}
 	return b
 }
@@ -74,6 +78,9 @@ func (b *Batch) Targets() []part.Target {
 			b.asked[k].Numbers = b.targets[k].Numbers[:n]
 		} else {
 			b.asked[k].Labels = b.targets[k].Labels[:n]
+		}
+		if t.Mixed {
+			b.asked[k].Other, b.asked[k].Shares = b.targets[k].Other[:n], b.targets[k].Shares[:n]
 		}
 	}
 	return b.asked
@@ -153,7 +160,7 @@ func (l *Loader) dispatch(o Order, n int) {
 				b.Index[i] = int(perm[first+i])
 			}
 		}
-		b.epoch = epoch
+		b.epoch, b.number = epoch, k%o.PerEpoch
 		l.todo <- b
 		l.due <- b
 	}

@@ -45,7 +45,38 @@ func (r *reader) fill(b *Batch) error {
 			}
 		}
 	}
+	r.mix(b)
 	return nil
+}
+
+// mixing begins the keys of what mixing a batch draws: "mix".
+const mixing = 0x6d6978
+
+// mix lets the transforms that mix batches work, until one of them has. What they draw depends on seed, epoch and the number of the
+// batch alone.
+func (r *reader) mix(b *Batch) {
+	var m part.Mixture
+	for k, t := range r.feed.Transforms {
+		mixer, ok := t.(part.Mixer)
+		if !ok {
+			continue
+		}
+		if m.Len == 0 {
+			m = part.Mixture{Len: len(b.Index), Shapes: r.feed.Spec.Shapes(), Inputs: b.Inputs(), Targets: b.Targets()}
+			for _, t := range m.Targets {
+				copy(t.Other, t.Labels)
+				for i := range t.Shares {
+					t.Shares[i] = 1
+				}
+			}
+		}
+		if r.at = k + 1; m.Len > 1 {
+			r.rand.Seed(mixing, r.seed, uint64(b.epoch), uint64(b.number), uint64(k))
+			if mixer.Mix(&m, &r.rand) {
+				return
+			}
+		}
+	}
 }
 
 // of returns the values of the sample at index row of a batch; size is their number.

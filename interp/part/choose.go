@@ -95,6 +95,9 @@ type chosenDescending struct{ *chosenMetric }
 
 func (chosenDescending) SmallerIsBetter() {}
 
+// TakesMixed implements MixedTaker: the metric itself is asked.
+func (m *chosenMetric) TakesMixed() {}
+
 func (m *chosenMetric) Fits(outputs []nn.Port, targets []TargetSpec) error {
 	outputs, targets, err := m.choose(outputs, targets)
 	if err != nil {

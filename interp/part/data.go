@@ -1,6 +1,7 @@
 package part
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -43,6 +44,7 @@ type TargetSpec struct {
 	Classes int          // labels are 0 to Classes-1; -1: known only when the data is read
 	Ignores bool         // a label may also be Ignored
 	Names   []string     // names of the classes by label, nil if they have none
+	Mixed   bool         // batches have shares of two labels: see Target.Other
 }
 
 // Ignored is the label of a pixel that losses and metrics leave out.
@@ -124,6 +126,11 @@ type Target struct {
 	H, W    int // of a map, so that transforms can move it together with the image; otherwise 0
 	Labels  []int32
 	Numbers []float32 // used instead of Labels if TargetSpec.Numbers is set
+
+	// Other and Shares are set for batches if TargetSpec.Mixed is: sample i has the label Labels[i] by the share
+	// Shares[i], and Other[i] by the rest.
+	Other  []int32
+	Shares []float32
 }
 
 // Label sets the target to a single label.
@@ -241,9 +248,28 @@ type Transform interface {
 	Apply(s *Sample, r *Rand)
 }
 
+// Mixer is a Transform that mixes the samples of a training's batches with each other, after all samples were transformed one by
+// one. Mix may use no other randomness than r, which depends on seed, epoch and the number of the batch alone. It reports whether it has
+// changed anything: then no other one mixes the batch.
+type Mixer interface {
+	Transform
+	Mix(m *Mixture, r *Rand) bool
+}
+
+// Mixture is a batch that is to be mixed: Len samples, at least two, one after the other.
+type Mixture struct {
+	Len     int
+	Shapes  []tensor.Shape // of one sample of each input, N = 0
+	Inputs  [][]float32    // the network's inputs
+	Targets []Target       // with Other and Shares, which say that nothing is mixed yet
+}
+
 // Transformed returns the description of data after a transform.
 func Transformed(s Spec, t Transform) (out Spec, err error) {
 	defer Guard(&err, "Spec")
+	if _, ok := t.(Mixer); !ok && slices.ContainsFunc(s.Targets, func(t TargetSpec) bool { return t.Mixed }) {
+		return s, errors.New("it stands behind a transform that mixes batches, which acts after all others: put that last")
+	}
 	n, was := s.Len, s.Inputs
 	s.Inputs, s.Targets = slices.Clone(s.Inputs), slices.Clone(s.Targets)
 	s, err = t.Spec(s)
@@ -265,7 +291,9 @@ func Transformed(s Spec, t Transform) (out Spec, err error) {
 func (s Spec) Labels() int {
 	n := 0
 	for _, t := range s.Targets {
-		n += t.Size()
+		if n += t.Size(); t.Mixed {
+			n += 2 * t.Size()
+		}
 	}
 	return n
 }

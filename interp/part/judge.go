@@ -1,6 +1,7 @@
 package part
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,9 +52,15 @@ type Fitter interface {
 	Fits(outputs []nn.Port, targets []TargetSpec) error
 }
 
+// MixedTaker is a Loss that knows of shares of labels (Row.Other).
+type MixedTaker interface{ TakesMixed() }
+
 // Fits returns an error if a Loss or a Metric cannot work with the network's outputs and the data's targets.
 func Fits(judge any, outputs []nn.Port, targets []TargetSpec) (err error) {
 	defer Guard(&err, "Fits")
+	if _, takes := judge.(MixedTaker); !takes && slices.ContainsFunc(targets, func(t TargetSpec) bool { return t.Mixed }) {
+		return errors.New("it needs whole labels, and a transform mixes those of the data; mixed batches are for training with a loss that takes them, such as CrossEntropyLoss")
+	}
 	if f, ok := judge.(Fitter); ok {
 		return f.Fits(outputs, targets)
 	}
@@ -135,15 +142,20 @@ func labels(ports []nn.Port) []string {
 type Row struct {
 	Values []float32
 	Grad   []float32 // memory for their gradient, nil if no gradient is needed
+	Other  int       // the label that has the rest
+	Share  float64   // of the label itself: 1, unless batches are mixed
 }
 
 // Rows yields each label with its row of the output, for a batch with one output and one target. It skips labels that
 // are Ignored, and sets their gradient to 0.
 func (b *Batch) Rows(yield func(label int, row Row) bool) {
-	out, labels := &b.Outputs[0], b.Targets[0].Labels
+	out, labels, shares := &b.Outputs[0], b.Targets[0].Labels, b.Targets[0].Shares
 	n := len(out.Values) / max(len(labels), 1)
 	for i, label := range labels {
-		row := Row{Values: out.Values[i*n:][:n]}
+		row := Row{Values: out.Values[i*n:][:n], Other: int(label), Share: 1}
+		if shares != nil {
+			row.Other, row.Share = int(b.Targets[0].Other[i]), float64(shares[i])
+		}
 		if out.Grad != nil {
 			row.Grad = out.Grad[i*n:][:n]
 		}

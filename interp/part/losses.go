@@ -73,6 +73,9 @@ func (l *Losses) Fits(outputs []nn.Port, targets []TargetSpec) error {
 	return nil
 }
 
+// TakesMixed implements MixedTaker: each of the losses is asked.
+func (l *Losses) TakesMixed() {}
+
 // fitsOne is Fits of loss i.
 func (l *Losses) fitsOne(i int, outputs []nn.Port, targets []TargetSpec) error {
 	seen, of, err := l.terms[i].choose(outputs, targets)

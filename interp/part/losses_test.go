@@ -80,3 +80,27 @@ func TestLosses(t *testing.T) {
 		}
 	}
 }
+
+// TestMixedTargets: what does not take shares of labels is refused with mixed data, also behind a choice of outputs.
+func TestMixedTargets(t *testing.T) {
+	outputs := []nn.Port{{Name: "fc", Label: "fc", Shape: tensor.Shape{H: 1, W: 1, C: 4}}}
+	for _, mixed := range []bool{false, true} {
+		targets := []part.TargetSpec{{Classes: 4, Mixed: mixed}}
+		for _, output := range []string{"", "fc"} {
+			loss, _, err := part.NewLosses(parttest.Catalog(), []program.Judge{{Call: program.Call{Kind: program.LossKind, Type: "CrossEntropy", Args: parttest.Nothing{}}, Output: output}})
+			if err == nil {
+				err = part.Fits(loss, outputs, targets)
+			}
+			if (err != nil) != mixed {
+				t.Errorf("a loss for %q, mixed %t: %v", output, mixed, err)
+			}
+			metric, err := part.NewMetric(parttest.Catalog(), program.Judge{Call: program.Call{Kind: program.MetricKind, Type: "Accuracy", Args: parttest.Nothing{}}, Output: output})
+			if err == nil {
+				err = part.Fits(metric, outputs, targets)
+			}
+			if (err != nil) != mixed {
+				t.Errorf("a metric for %q, mixed %t: %v", output, mixed, err)
+			}
+		}
+	}
+}

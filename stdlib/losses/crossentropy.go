@@ -24,7 +24,7 @@ func (a CrossEntropyArgs) Validate() error {
 type crossEntropy struct{ smooth float64 }
 
 // NewCrossEntropy returns PyTorch's CrossEntropyLoss with the mean over the batch: with
-// the softmax p of a row and the target t = (1-s)·onehot + s/classes,
+// the softmax p of a row and the target t = (1-s)·onehot + s/classes, where a mixed sample has shares of two labels instead of the one,
 //
 //	loss = -Σ t·log p,  gradient = (p - t)/n
 //
@@ -42,25 +42,37 @@ func (l crossEntropy) Loss(b *part.Batch) float32 {
 	n := float64(max(b.Counted(), 1))
 	var sum float64
 	for label, row := range b.Rows {
-		sum += l.row(row.Values, label, row.Grad, n)
+		sum += l.row(label, row, n)
 	}
 	return float32(sum / n)
 }
 
+// TakesMixed implements part.MixedTaker.
+func (crossEntropy) TakesMixed() {}
+
 // row returns the loss of one row and writes its gradient, divided by n.
-func (l crossEntropy) row(x []float32, label int, grad []float32, n float64) float64 {
+func (l crossEntropy) row(label int, r part.Row, n float64) float64 {
+	x, grad := r.Values, r.Grad
 	lse, mean := logSumExp(x)
+	whole, rest := (1-l.smooth)*r.Share, (1-l.smooth)*(1-r.Share)
+	hit := float64(x[label])
+	if rest != 0 {
+		hit = float64(r.Share*hit) + float64((1-r.Share)*float64(x[r.Other]))
+	}
 	even := l.smooth / float64(len(x))
 	for c := range x {
 		t := even
 		if c == label {
-			t += 1 - l.smooth
+			t += whole
+		}
+		if c == r.Other && rest != 0 {
+			t += rest
 		}
 		if grad != nil {
 			grad[c] = float32((math.Exp(float64(x[c])-lse) - t) / n)
 		}
 	}
-	return lse - float64((1-l.smooth)*float64(x[label])) - float64(l.smooth*mean)
+	return lse - float64((1-l.smooth)*hit) - float64(l.smooth*mean)
 }
 
 // logSumExp returns log Σ exp(x), shifted by the maximum so that nothing

@@ -3,6 +3,7 @@ package losses
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"qpipe/interp/part"
@@ -152,4 +153,57 @@ func TestIgnoredLabels(t *testing.T) {
 	if l := lossOf(t, 0, x[:8], []int32{part.Ignored, part.Ignored}, grad[:8]); l != 0 {
 		t.Errorf("the loss of nothing is %v", l)
 	}
+}
+
+// TestCrossEntropyOfMixedLabels: the loss of shares of two labels is the weighted mean of the losses of each, with label smoothing, too, and
+// so is the gradient. A share of 1 changes no bit.
+func TestCrossEntropyOfMixedLabels(t *testing.T) {
+	const n, classes = 5, 4
+	for _, smooth := range []float64{0, 0.1} {
+		x, first := batch(1, n, classes)
+		_, other := batch(2, n, classes)
+		other[0] = first[0]
+		shares := []float32{0.25, 0.3, 1, 0, 0.875}
+		of := func(labels, other []int32, shares []float32) (float64, []float32) {
+			grad := make([]float32, n*classes)
+			v := loss(t, smooth).Loss(&part.Batch{
+				Len: n, Outputs: []part.Output{{Values: x, Grad: grad}}, Targets: []part.Target{{Labels: labels, Other: other, Shares: shares}},
+			})
+			return float64(v), grad
+		}
+		got, grad := of(first, other, shares)
+		want := 0.0
+		for i := range n {
+			for k, labels := range [][]int32{first, other} {
+				w := float64(shares[i])
+				if k == 1 {
+					w = 1 - w
+				}
+				want += w * formula(wide(x[i*classes:][:classes]), labels[i:i+1], classes, smooth) / n
+			}
+		}
+		if math.Abs(got-want) > 1e-6 {
+			t.Errorf("smoothing %g: %g, want %g", smooth, got, want)
+		}
+		_, a := of(first, first, []float32{1, 1, 1, 1, 1})
+		_, b := of(other, other, []float32{1, 1, 1, 1, 1})
+		for i, g := range grad {
+			s := float64(shares[i/classes])
+			if want := s*float64(a[i]) + (1-s)*float64(b[i]); math.Abs(float64(g)-want) > 1e-7 {
+				t.Errorf("smoothing %g: gradient %g, want %g", smooth, g, want)
+			}
+		}
+		plain := make([]float32, n*classes)
+		whole, bits := of(first, other, []float32{1, 1, 1, 1, 1})
+		if v := lossOf(t, smooth, x, first, plain); float64(v) != whole || !slices.Equal(plain, bits) {
+			t.Errorf("smoothing %g: a share of 1 changes something", smooth)
+		}
+	}
+}
+
+func wide(x []float32) (y []float64) {
+	for _, v := range x {
+		y = append(y, float64(v))
+	}
+	return y
 }
