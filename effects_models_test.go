@@ -50,7 +50,7 @@ func modelEffects() map[string]effect {
 		return strconv.Quote(filepath.ToSlash(path))
 	}
 	tiny, beside, named := file("tiny.onnx"), file("beside.onnx"), `["weights.bin"]`
-	for attr, v := range (pairs{"path": {tiny, beside + "\nweight_files = " + named}, "weight_files": {named, `["other.bin"]`}, "num_classes": {"11", "12"}}) {
+	for attr, v := range (pairs{"path": {tiny, beside + "\nweight_files = " + named}, "weight_files": {named, `["other.bin"]`}, "num_classes": {"11", "12"}, "outputs": {`["5"]`, `["4"]`}}) {
 		base := "path = " + tiny
 		if attr == "weight_files" {
 			base = "path = " + beside

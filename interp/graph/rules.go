@@ -26,6 +26,7 @@ func Rules() []Rule {
 		spareClasses(),
 		unknownMetric(),
 		untrainedOutput(),
+		softmaxTwice(),
 		longWarmup(),
 		sharedImages(),
 		unquantized(),

@@ -389,9 +389,9 @@ func (w *walk) hold(give []nn.Tensor, o part.LoadOptions, d diag.Diagnostic) err
 		if text := e.RenameText(); text != "" {
 			lines = append(lines, "Likely: "+text+".")
 		}
-		add("Missing in the checkpoint", e.Missing, "")
+		add("Missing in the checkpoint", e.Missing, "allow_miss = true leaves them as they are")
 		add("Not in the model", e.Extra, "ignore_extra = true skips them")
-		add("Of another shape", e.Shapes, "")
+		add("Of another shape", e.Shapes, "ignore_tensor_shape = true leaves them as they are")
 		add("Of a type that cannot be loaded", e.Types, "Save them as float32")
 	}
 	d.Code, d.Subject, d.Address = diag.CheckpointMismatch, w.call.Origin.At("checkpoint_path"), w.call.Origin.Address

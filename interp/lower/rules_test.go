@@ -14,6 +14,9 @@ import (
 	"qpipe/interp/stage"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
+	"qpipe/ops/move"
+	"qpipe/ops/nn"
+	"qpipe/ops/op"
 	"qpipe/ops/tensor"
 )
 
@@ -40,6 +43,7 @@ func catalogue() part.Catalog {
 		part.TransformPart("Shift", "", shift{}, func(a shift) (part.Transform, error) { return a, nil }),
 		part.DatasetPart("Same", "", same{}, func(a same) (part.Dataset, error) { return a, nil }),
 		part.CallbackPart("Average", "", average{}, program.NotTaken, program.NotTaken, func(a average) (part.Callback, error) { return a, nil }),
+		part.ModelPart("Shares", "", shares{}, func(a shares) (part.Model, error) { return a, nil }),
 		part.CallbackPart("Watch", "", watch{}, program.NotTaken, program.NotTaken, func(a watch) (part.Callback, error) { return a, nil }),
 	)
 }
@@ -49,7 +53,15 @@ type (
 	same    struct{}
 	average struct{}
 	watch   struct{}
+	shares  struct{}
 )
+
+// Build makes a network that ends in a softmax, and a reshape behind it.
+func (shares) Build(in []tensor.Shape) (*nn.Graph, error) {
+	b := nn.NewBuilder(in[0])
+	x := b.Apply("shares", op.Softmax{Axis: 2}, b.Linear("fc", b.GlobalAvgPool("pool", b.Input()), 3, true))
+	return b.Graph(b.Apply("end", move.Reshape{Height: 1, Width: 1, Channels: 3}, x))
+}
 
 func (shift) Spec(s part.Spec) (part.Spec, error) {
 	s.Inputs[0].Mean = []float32{0.25}
@@ -86,6 +98,11 @@ func TestRules(t *testing.T) {
 			for i, d := range f.Datasets {
 				d.Call = f.Call(program.DatasetKind, "Same", fmt.Sprint("d", i), same{})
 			}
+		},
+		"softmax-twice": func(f flow) {
+			f.Models[0].Call = f.Call(program.ModelKind, "Shares", "model.Shares.net", shares{})
+			f.Program.Stages = f.Stages[:1]
+			f.Stages[0].Callbacks = nil
 		},
 		"wrong-direction": func(f flow) { callback(f, 0, "Watch", watch{}) },
 		"averaged-best":   func(f flow) { callback(f, 0, "Average", average{}) },

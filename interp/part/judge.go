@@ -28,6 +28,9 @@ type Loss interface {
 	Loss(b *Batch) float32
 }
 
+// Normalizer is a Loss that makes shares of scores by itself, with a softmax: a network in front of it should end without one.
+type Normalizer interface{ Normalizes() }
+
 // Metric measures a model over a validation pass. Reset is called before the pass, Update
 // for each batch, Values after it. Values returns one value for each of the Names, which
 // are the keys of stage.NAME.metrics.

@@ -101,6 +101,12 @@ func (l *Losses) Unseen(outputs []nn.Port) []string {
 	return list
 }
 
+// Normalizes reports whether loss i computes a softmax of what it sees.
+func (l *Losses) Normalizes(i int) bool {
+	_, is := l.terms[i].loss.(Normalizer)
+	return is
+}
+
 // Loss implements Loss.
 func (l *Losses) Loss(b *Batch) float32 {
 	total := l.One(0, b)

@@ -325,6 +325,9 @@ func (a RampArgs) WarmupSteps(part.Progress) int { return a.WarmupLen }
 
 type softmax struct{}
 
+// Normalizes implements part.Normalizer.
+func (softmax) Normalizes() {}
+
 func (softmax) Loss(b *part.Batch) float32 {
 	n, total := float64(b.Counted()), 0.0
 	for label, row := range b.Rows {

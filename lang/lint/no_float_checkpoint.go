@@ -19,6 +19,11 @@ func noFloatCheckpoint() Rule {
 			if float, file := p.floatAncestor(s); float != nil || file {
 				return
 			}
+			if s.Model != nil {
+				if _, has := s.Model.Args.(program.Weighted); has {
+					return
+				}
+			}
 			report(found(at(s.Convert.Origin, "qat_mode"),
 				`Load the checkpoint of a converged float stage before the conversion, or set qat_mode = "with_bn_reverse_fold" to start with QAT.`,
 				"stage %q trains under fuse_bn without a float checkpoint and may not converge", s.Name))

@@ -83,6 +83,9 @@ type Signature struct {
 // KeepsScale reports whether the weight's scale stays as it was.
 type BNAbsorber interface{ KeepsScale() bool }
 
+// Weighted is implemented by the Args of a model that has weights of a training.
+type Weighted interface{ BringsWeights() }
+
 // BNFreezer is implemented by the Args of a callback after which BNs keep their running
 // statistics (FreezeBN).
 type BNFreezer interface{ FreezesBN() }

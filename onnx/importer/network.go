@@ -6,6 +6,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,6 +32,9 @@ type Net struct {
 
 // Options change what is made.
 type Options struct {
+	// Outputs are the names of values that are the network's outputs, in place of the model's, or of the nodes that compute them, in the
+	// model or in the network.
+	Outputs []string
 	// Classes replaces the last layer with weights by one with so many outputs, whose weights are not the model's. 0 keeps it.
 	Classes int
 }
@@ -38,6 +42,10 @@ type Options struct {
 // Build makes the network of a model for inputs of the shapes in (N = 0). If the model has something that the network cannot have,
 // the error is an *Unsupported that names all of it.
 func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
+	m, err := ending(m, o.Outputs)
+	if err != nil {
+		return nil, err
+	}
 	ports, err := ports(m.Graph, in)
 	if err != nil {
 		return nil, err
@@ -65,6 +73,44 @@ func Build(m *model.Model, in []tensor.Shape, o Options) (*Net, error) {
 	return c.finish()
 }
 
+// ending is the model with other outputs, if any are asked for.
+func ending(m *model.Model, outputs []string) (*model.Model, error) {
+	if len(outputs) == 0 {
+		return m, nil
+	}
+	names := naming.New(m.Graph, m.Graph.Nodes)
+	known, list := map[string]string{}, slices.Clone(outputs)
+	for _, n := range m.Graph.Nodes {
+		if len(n.Outputs) > 0 {
+			known[names.Of(n)] = n.Outputs[0]
+		}
+	}
+	cut, unknown := m.Ending(list)
+	for i, name := range list {
+		if slices.Contains(unknown, name) && known[name] != "" {
+			list[i] = known[name]
+		}
+	}
+	if len(unknown) > 0 {
+		cut, unknown = m.Ending(list)
+	}
+	if len(unknown) > 0 {
+		return nil, &NoOutput{unknown[0], diag.Nearest(unknown[0], slices.Sorted(maps.Keys(known)))}
+	}
+	return cut, nil
+}
+
+// NoOutput is the error about an output that no node computes.
+type NoOutput struct{ Name, Near string }
+
+func (e *NoOutput) Error() string {
+	text := fmt.Sprintf("the model has no node or value %q", e.Name)
+	if e.Near != "" {
+		text += fmt.Sprintf("; did you mean %q?", e.Near)
+	}
+	return text
+}
+
 // Limits of what is computed before a network is made: elements of constants, operations, and nodes that are left.
 const (
 	mostFolded  = 1 << 25
@@ -85,7 +131,7 @@ func (e *Unsupported) Error() string {
 }
 
 // wayOut ends the error.
-const wayOut = ". Write them with what docs/onnx.md lists, or cut the model there (onnx.utils.extract_model)"
+const wayOut = ". Write them with what docs/onnx.md lists, or cut the model there (outputs)"
 
 // mostListed is how many nodes an error lists.
 const mostListed = 30

@@ -36,6 +36,9 @@ func NewCrossEntropy(a CrossEntropyArgs) (part.Loss, error) {
 	return crossEntropy{a.LabelSmoothing}, nil
 }
 
+// Normalizes implements part.Normalizer.
+func (crossEntropy) Normalizes() {}
+
 // Loss implements part.Loss. Of a mask every pixel is a row; the mean is over those that are not part.Ignored, and 0 where
 // there are none.
 func (l crossEntropy) Loss(b *part.Batch) float32 {

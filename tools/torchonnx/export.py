@@ -1,7 +1,7 @@
 """Exports networks from PyTorch to ONNX, each with an input and what PyTorch computes of it.
 
     python tools/torchonnx/export.py small FOLDER     # modules of a few KB: the files of onnx/importer/testdata
-    python tools/torchonnx/export.py tiny FOLDER      # a classifier of images of 28x28, and one with its weights beside it
+    python tools/torchonnx/export.py tiny FOLDER      # a classifier of images of 28x28, one with its weights beside it, one with a softmax
     python tools/torchonnx/export.py torchvision FOLDER  # whole networks of torchvision, by both exporters
 
 The modules have one input: input.json is its shape (NCHW) and its numbers, outputs.json what each module makes of it. A whole network
@@ -181,8 +181,10 @@ def main(kind, folder):
         return
     if kind == "tiny":
         import onnx
-        for name in ("tiny", "beside"):
+        for name in ("tiny", "beside", "shares"):
             m = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+            if name == "shares":
+                m.append(nn.Softmax(1))
             file = os.path.join(folder, name + ".onnx")
             export(lively(m), torch.randn(1, 1, 28, 28), file, False, 17)
             if name == "beside":
