@@ -5,12 +5,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"qpipe/interp/checkpoint"
 	"qpipe/interp/part"
+	"qpipe/onnx/exporter"
 	"qpipe/onnx/importer"
 	"qpipe/onnx/model"
 	"qpipe/ops/engine"
@@ -58,15 +60,7 @@ func TestQuantized(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := "../../testdata/onnx/" + name + ".onnx"
 			g := prepared(t, path, quant.Spec{DType: quant.Int8, Scheme: quant.Affine})
-			s, err := Read(path, g, part.LoadOptions{})
-			must(t, err)
-			_, err = checkpoint.Load(g, s, part.LoadOptions{})
-			must(t, err)
-			if none := g.Unobserved(); len(none) > 0 {
-				t.Fatalf("no range is known of %v", none)
-			}
-			int8, err := g.Convert()
-			must(t, err)
+			int8 := converted(t, g, path)
 			scales := grids(t, int8)
 			compared := 0
 			for _, f := range imported(t, path).Grids {
@@ -199,4 +193,46 @@ func TestBeside(t *testing.T) {
 	if !slices.Equal(names, []string{"weights.bin"}) {
 		t.Errorf("%v", names)
 	}
+}
+
+// TestBack: an int8 model that qpipe has exported comes back with every scale, weight and bias (of a linear layer as those of a 1×1 convolution).
+func TestBack(t *testing.T) {
+	path, spec := "../../testdata/onnx/quantized_qdq.onnx", quant.Spec{DType: quant.Int8, Scheme: quant.Affine}
+	for _, form := range []exporter.Format{exporter.QDQ, exporter.QOperator} {
+		first := converted(t, prepared(t, path, spec), path)
+		m, _, err := exporter.Model(first, exporter.Options{Format: form, Opset: 17})
+		must(t, err)
+		data, err := m.Bytes()
+		must(t, err)
+		file := filepath.Join(t.TempDir(), "back.onnx")
+		must(t, os.WriteFile(file, data, 0o600))
+		back := converted(t, prepared(t, file, spec), file)
+		want := map[string]nn.Tensor{}
+		for _, x := range first.Tensors() {
+			want[x.Name] = x
+		}
+		if have := back.Tensors(); len(have) != len(want) {
+			t.Errorf("%v: %d tensors, want %d", form, len(have), len(want))
+		}
+		for _, x := range back.Tensors() {
+			if !reflect.DeepEqual(x.Data, want[x.Name].Data) {
+				t.Errorf("%v: %s is %v, want %v", form, x.Name, x.Data, want[x.Name].Data)
+			}
+		}
+	}
+}
+
+// converted is the int8 model of a file.
+func converted(t *testing.T, g *nn.Graph, path string) *nn.Graph {
+	t.Helper()
+	s, err := Read(path, g, part.LoadOptions{})
+	must(t, err)
+	_, err = checkpoint.Load(g, s, part.LoadOptions{})
+	must(t, err)
+	if none := g.Unobserved(); len(none) > 0 {
+		t.Fatalf("no range is known of %v", none)
+	}
+	int8, err := g.Convert()
+	must(t, err)
+	return int8
 }

@@ -2,6 +2,8 @@
 
     python tools/torchonnx/export.py small FOLDER     # modules of a few KB: the files of onnx/importer/testdata
     python tools/torchonnx/export.py tiny FOLDER      # a classifier of images of 28x28, one with its weights beside it, one with a softmax
+    python tools/torchonnx/export.py example FILE [WEIGHTS.safetensors]  # the network of pipelines/onnx_mobilenetv2.hcl
+    python tools/torchonnx/export.py resnet18 FILE       # torchvision's ResNet-18 for images of 224x224, with weights from a seed
     python tools/torchonnx/export.py torchvision FOLDER  # whole networks of torchvision, by both exporters
 
 The modules have one input: input.json is its shape (NCHW) and its numbers, outputs.json what each module makes of it. A whole network
@@ -132,6 +134,37 @@ def small():
     }
 
 
+class Inverted(nn.Module):
+    """MobileNetV2's block."""
+
+    def __init__(self, i, o, expand, stride):
+        super().__init__()
+        c = i * expand
+        self.expand, self.depthwise, self.project = unit(i, c, 1), unit(c, c, 3, stride, c), unit(c, o, 1)[:2]
+        self.adds = stride == 1 and i == o
+
+    def forward(self, x):
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.adds else y
+
+
+def unit(i, o, kernel, stride=1, groups=1):
+    return nn.Sequential(nn.Conv2d(i, o, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(o), nn.ReLU6())
+
+
+class MobileNetV2(nn.Module):
+    """A small one for images of 28x28 with one channel."""
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.stem, self.head = unit(1, 8, 3, 2), unit(24, 64, 1)
+        self.blocks = nn.Sequential(Inverted(8, 16, 3, 2), Inverted(16, 16, 3, 1), Inverted(16, 24, 3, 2), Inverted(24, 24, 3, 1))
+        self.fc = nn.Linear(64, classes)
+
+    def forward(self, x):
+        return self.fc(self.head(self.blocks(self.stem(x))).mean((2, 3)))
+
+
 def lively(m):
     for k in m.modules():
         if isinstance(k, nn.modules.batchnorm._BatchNorm):
@@ -157,9 +190,24 @@ def dump(folder, name, content):
         json.dump(content, f)
 
 
-def main(kind, folder):
-    os.makedirs(folder, exist_ok=True)
+def single(m, shape, path):
+    """One file with its BNs as nodes, for any number of images, with names of PyTorch."""
+    torch.onnx.export(m.eval(), (torch.zeros(shape),), path, dynamo=False, opset_version=17, do_constant_folding=False, input_names=["image"], output_names=["scores"],
+                      dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}}, training=torch.onnx.TrainingMode.PRESERVE)
+
+
+def main(kind, folder, weights=None):
     torch.manual_seed(1)
+    if kind == "example":
+        m = MobileNetV2()
+        if weights:
+            from safetensors.torch import load_file
+            m.load_state_dict(load_file(weights), strict=False)
+        return single(m, (1, 1, 28, 28), folder)
+    if kind == "resnet18":
+        import torchvision.models as tv
+        return single(tv.resnet18(num_classes=10), (1, 3, 224, 224), folder)
+    os.makedirs(folder, exist_ok=True)
     if kind == "small":
         x = torch.randn(1, 4, 8, 8)
         outputs = {}
@@ -219,4 +267,4 @@ def main(kind, folder):
             dump(folder, os.path.basename(file), {"shape": list(x.shape), "outputs": len(y)})
 
 
-main(sys.argv[1], sys.argv[2])
+main(*sys.argv[1:])
