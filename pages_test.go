@@ -190,9 +190,13 @@ func said(list diag.List) string {
 // written puts a text into a file.
 func written(t *testing.T, text string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "pipeline.hcl")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pipeline.hcl")
+	must(t, os.WriteFile(file, []byte(text), 0o600))
+	networks, err := filepath.Glob("pipelines/*.onnx") // which are beside those that name them
+	must(t, err)
+	for _, n := range networks {
+		must(t, os.WriteFile(filepath.Join(dir, filepath.Base(n)), read(n), 0o600))
 	}
 	return file
 }
