@@ -7,7 +7,9 @@ import (
 
 // TestEnding: a model with other outputs has only the nodes that they need, those that a graph in an attribute reads among them.
 func TestEnding(t *testing.T) {
-	node := func(name, out string, in ...string) *Node { return &Node{Name: name, Op: "Op", Inputs: in, Outputs: []string{out}} }
+	node := func(name, out string, in ...string) *Node {
+		return &Node{Name: name, Op: "Op", Inputs: in, Outputs: []string{out}}
+	}
 	inner := &Graph{Nodes: []*Node{node("", "i", "b")}, Outputs: []*Value{{Name: "i"}}}
 	branch := node("if", "d", "c")
 	branch.Attributes = []Attribute{{Name: "then_branch", Value: inner}}
