@@ -110,6 +110,7 @@ var policy = []struct {
 	{"qpipe/stdlib/datasets", "qpipe/interp/part qpipe/interp/picture qpipe/stdlib/datasets/subset qpipe/ops/... golang.org/x/image/...", "image files are decoded in one place, whatever data set they belong to"},
 	{"qpipe/stdlib/scalars", "qpipe/interp/part google.golang.org/protobuf/encoding/protowire", "measured numbers as files of other tools: they see no model and no run"},
 	{"qpipe/stdlib/exporters", "qpipe/interp/part qpipe/onnx/exporter qpipe/onnx/model qpipe/ops/...", "files for other programs: they see a model and its data, no run"},
+	{"qpipe/stdlib/concat", "qpipe/interp/part", "samples of data sets, whichever they are"},
 	{"qpipe/stdlib/shapes", "qpipe/interp/part qpipe/ops/tensor", "images that are drawn, whoever trains with them"},
 	{"qpipe/stdlib/transforms", "qpipe/interp/part qpipe/interp/picture qpipe/ops/...", "images get another size in one place"},
 	{"qpipe/stdlib/models", "qpipe/interp/part qpipe/interp/written qpipe/onnx/model qpipe/onnx/importer qpipe/ops/...", "networks in the pipeline and in ONNX files are models, too; each is built in one place"},

@@ -247,6 +247,10 @@ func effects(t *testing.T) map[string]effect {
 		"transform.CutMix.alpha": in("train", mixing("CutMix", "alpha = 0.2"), mixing("CutMix", "alpha = 5")),
 		"transform.CutMix.prob":  in("train", mixing("CutMix", "prob = 0.2"), mixing("CutMix", "prob = 1")),
 
+		"dataset.Concat.datasets": {a: concatenated("datasets = [dataset.a]"), b: concatenated("datasets = [dataset.b]")},
+		"dataset.Concat.repeat":   {a: concatenated("datasets = [dataset.a]\nrepeat = [1]"), b: concatenated("datasets = [dataset.a]\nrepeat = [2]")},
+		"dataset.Concat.balance":  {a: concatenated("datasets = [dataset.a]"), b: concatenated("datasets = [dataset.a]\nbalance = true")},
+
 		"export.Encodings.file": until("int8", in("int8", `export "Encodings" {}`, `export "Encodings" { file = "net.encodings" }`)),
 		"export.ONNX.glue": until("int8", effect{
 			a: slots{"model": residual, "override": "", "int8": "export \"ONNX\" {\nformat = \"qoperator\"\nglue = true\n}"},
@@ -358,6 +362,15 @@ func effects(t *testing.T) map[string]effect {
 	maps.Copy(all, layerEffects())
 	maps.Copy(all, modelEffects())
 	return all
+}
+
+// concatenated trains on data sets that are put together; of the first one some classes are rarer than others.
+func concatenated(train string) slots {
+	return slots{
+		"type": "Concat", "train": train, "test": "datasets = [dataset.c]",
+		"output": "dataset \"Glyphs\" \"a\" { num_samples = 32 }\ndataset \"Glyphs\" \"b\" {\nnum_samples = 32\nseed = 1\n}\n" +
+			"dataset \"Glyphs\" \"c\" {\nnum_samples = 32\nsplit = \"test\"\n}",
+	}
 }
 
 // mixing is a data set whose batches are mixed.

@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"qpipe/interp/part"
+	"qpipe/stdlib/concat"
 	"qpipe/stdlib/datasets"
 	"qpipe/stdlib/shapes"
 	"qpipe/stdlib/tables"
@@ -15,6 +16,8 @@ func dataParts() part.Catalog {
 			datasets.CIFAR10Defaults(), datasets.NewCIFAR10),
 		part.DatasetPart("CSV", "A table of numbers with a label in each row.",
 			tables.CSVDefaults(), tables.NewCSV),
+		part.DatasetPart("Concat", "The samples of other data sets, one after the other, or some of them several times.",
+			concat.Args{}, concat.New),
 		part.DatasetPart("Glyphs", "Built-in: characters drawn from fonts, distorted, on a noisy background; needs no file.",
 			datasets.GlyphsDefaults(), datasets.NewGlyphs),
 		part.DatasetPart("ImageFolder", "Image files with a class each: a folder for each class, or a list. JPEG, PNG, WebP, BMP, and the first picture of GIF.",

@@ -9,11 +9,13 @@ import (
 
 	"qpipe/interp/part"
 	"qpipe/lang/program"
+	"qpipe/stdlib/datasets"
 )
 
 // required holds a value for every required argument, so that each part can be made.
 var required = map[string]any{
 	"MNIST.root":                      "x",
+	"Concat.datasets":                 []part.Source{{Name: "x", Set: &program.Dataset{Call: program.Call{Kind: program.DatasetKind, Type: "Glyphs", Args: datasets.GlyphsDefaults()}}}},
 	"CIFAR10.root":                    "x",
 	"ONNX.path":                       "x.onnx",
 	"ResNet.depth":                    8,
@@ -97,7 +99,7 @@ func checkArg(t *testing.T, of string, f program.Field, v reflect.Value) {
 		t.Errorf("%s is documented with %q", f.Name, f.Doc)
 	}
 	switch v.Interface().(type) {
-	case bool, int, int64, float64, string, []int, []float64, []string, map[string]string, part.Checkpoint:
+	case bool, int, int64, float64, string, []int, []float64, []string, map[string]string, part.Checkpoint, []part.Source:
 	default:
 		t.Errorf("%s has the type %s", f.Name, f.Type)
 	}

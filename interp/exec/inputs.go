@@ -119,6 +119,12 @@ func (s *session) dataset(in inputs, key string, d *program.Dataset, afresh bool
 	for i, t := range d.Transforms {
 		in.call(fmt.Sprintf("%s.transform[%d]", key, i), t, "")
 	}
+	paths, sources := program.Sources(d.Args)
+	for i, of := range sources {
+		if err := s.dataset(in, key+"."+paths[i], of.Set, afresh); err != nil {
+			return err
+		}
+	}
 	together, many, err := part.Listed(set, s.data)
 	if err != nil {
 		return place.Unreadable(d.Origin, &part.Fault{Call: d.Call, Err: err})

@@ -43,8 +43,7 @@ func (d Data) sameValues() bool {
 
 // shares reports whether the training and the validation data are known to have images in common.
 func (d Data) shares() bool {
-	s, ok := d.Train.Part.(part.Sharer)
-	return ok && d.Train.Set != d.Val.Set && s.Shares(d.Val.Part)
+	return d.Train.Set != d.Val.Set && part.Share(d.Train.Part, d.Val.Part)
 }
 
 // pairs yields the stages with training and validation data. If several stages have the

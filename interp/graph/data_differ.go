@@ -21,11 +21,19 @@ func dataDiffer() Rule {
 					report(s.aboutData(fmt.Sprintf("the training images are %s, the validation images %s", a.InputText(), b.InputText()),
 						"The same network has to take both: give both data sets the same transforms that change the size."))
 				case !s.Data.Alike():
-					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %s", a.TargetText(), b.TargetText()), ""))
+					report(s.aboutData(fmt.Sprintf("the training data has %s, the validation data %s", a.TargetText(), b.TargetText()), s.Data.apart()))
 				}
 			}
 		},
 	}
+}
+
+// apart says which classes only the training or the validation data has, "" for none.
+func (d Data) apart() (text string) {
+	for k := range min(len(d.Train.Spec.Targets), len(d.Val.Spec.Targets)) {
+		text += apart(d.Train.Spec.Targets[k], d.Val.Spec.Targets[k])
+	}
+	return text
 }
 
 // aboutData makes a diagnostic about the training and the validation data of a stage.

@@ -21,6 +21,7 @@ func Rules() []Rule {
 		doesNotFit(),
 		dataDiffer(),
 		valuesDiffer(),
+		classNames(),
 		absentCheckpoint(),
 		classCount(),
 		spareClasses(),

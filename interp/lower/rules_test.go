@@ -42,6 +42,7 @@ func catalogue() part.Catalog {
 	return append(parttest.Catalog(),
 		part.TransformPart("Shift", "", shift{}, func(a shift) (part.Transform, error) { return a, nil }),
 		part.DatasetPart("Same", "", same{}, func(a same) (part.Dataset, error) { return a, nil }),
+		part.DatasetPart("Named", "", namedSet{}, func(a namedSet) (part.Dataset, error) { return a, nil }),
 		part.CallbackPart("Average", "", average{}, program.NotTaken, program.NotTaken, func(a average) (part.Callback, error) { return a, nil }),
 		part.ModelPart("Shares", "", shares{}, func(a shares) (part.Model, error) { return a, nil }),
 		part.CallbackPart("Watch", "", watch{}, program.NotTaken, program.NotTaken, func(a watch) (part.Callback, error) { return a, nil }),
@@ -76,6 +77,19 @@ func (same) Open(func(string) fs.FS) (part.Samples, error) { return nil, fs.ErrN
 func (same) Files() (string, []string)                     { return "", nil }
 func (same) Shares(part.Dataset) bool                      { return true }
 
+// namedSet is a data set whose classes have names.
+type namedSet struct {
+	Names []string `arg:"names"`
+}
+
+func (n namedSet) Spec() part.Spec {
+	s := same{}.Spec()
+	s.Targets[0].Names = n.Names
+	return s
+}
+func (namedSet) Open(func(string) fs.FS) (part.Samples, error) { return nil, fs.ErrNotExist }
+func (namedSet) Files() (string, []string)                     { return "", nil }
+
 func (average) AveragesWeights()      {}
 func (average) End(*part.State) error { return nil }
 
@@ -93,6 +107,11 @@ func TestRules(t *testing.T) {
 		"values-differ": func(f flow) {
 			f.Datasets[0].Transforms = []program.Call{f.Call(program.TransformKind, "Shift", "shift", shift{})}
 			f.Program.Stages = f.Stages[:1]
+		},
+		"class-names": func(f flow) {
+			for i, d := range f.Datasets {
+				d.Call = f.Call(program.DatasetKind, "Named", fmt.Sprint("d", i), namedSet{Names: [][]string{{"cat", "dog", "cow"}, {"cat", "cow", "hen"}}[i]})
+			}
 		},
 		"shared-images": func(f flow) {
 			for i, d := range f.Datasets {

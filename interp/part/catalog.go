@@ -12,6 +12,9 @@ import (
 // Checkpoint is the type of an argument that names a checkpoint.
 type Checkpoint = program.Checkpoint
 
+// Source is the type of an argument that names another data set.
+type Source = program.Source
+
 // ArgError is an error about the value of one argument of a part.
 type ArgError = program.ArgError
 

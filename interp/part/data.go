@@ -221,6 +221,13 @@ type Sharer interface {
 	Shares(other Dataset) bool
 }
 
+// Share reports whether one of two data sets knows that they have samples in common.
+func Share(a, b Dataset) bool {
+	s, ok := a.(Sharer)
+	t, also := b.(Sharer)
+	return ok && s.Shares(b) || also && t.Shares(a)
+}
+
 // Holder is a Dataset that keeps all samples in memory once it is opened. HeldBytes
 // returns how many bytes they need, 0 if that is known only after reading the files.
 type Holder interface{ HeldBytes() int64 }

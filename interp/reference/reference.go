@@ -132,6 +132,8 @@ func typeName(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[program.Checkpoint]():
 		return "checkpoint"
+	case t == reflect.TypeFor[program.Source]():
+		return "dataset"
 	case t.Kind() == reflect.Slice:
 		return "list(" + typeName(t.Elem()) + ")"
 	case t.Kind() == reflect.Map:

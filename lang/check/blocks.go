@@ -98,6 +98,15 @@ func (c *checker) datasets() {
 			c.noStages(t.Refs, t.Origin.Address)
 		}
 	}
+	circular, large := program.Link(c.prog.Datasets)
+	for _, d := range circular {
+		c.Errorf(diag.LocalCycle, scope.At{Address: d.Origin.Address, Subject: d.Origin.At("datasets")},
+			"Each of them needs the other's samples first. Break the circle.", "dataset.%s contains itself, directly or through others", d.Name)
+	}
+	for _, d := range large {
+		c.Errorf(diag.WrongType, scope.At{Address: d.Origin.Address, Subject: d.Origin.At("datasets")},
+			"A data set that is in it several times counts as often.", "dataset.%s is made of more than %d others", d.Name, program.MostSources)
+	}
 }
 
 func (c *checker) models() {

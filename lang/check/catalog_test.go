@@ -113,6 +113,9 @@ type (
 		Limit float64            `arg:"limit,optional" doc:"The largest value."`
 		From  program.Checkpoint `arg:"from,optional"`
 	}
+	concatArgs struct {
+		Datasets []program.Source `arg:"datasets" doc:"The parts."`
+	}
 	headArgs struct {
 		Classes int `arg:"classes,optional"`
 	}
@@ -169,6 +172,7 @@ func catalogue() shelf {
 	return shelf{
 		part(program.DatasetKind, "MNIST", mnistArgs{Split: "train"}),
 		part(program.DatasetKind, "Glyphs", noArgs{}),
+		part(program.DatasetKind, "Concat", concatArgs{}),
 		part(program.TransformKind, "RandomCrop", cropArgs{}),
 		part(program.TransformKind, "Normalize", normalizeArgs{}),
 		part(program.ModelKind, "ResNet", resnetArgs{NumClasses: 10}),

@@ -90,7 +90,7 @@ func languageMeanings() []Meaning {
 		{EvaluationFailed, "an expression cannot be evaluated"},
 		{UnknownFunction, "there is no function of this name"},
 		{NotKnownYet, "a value that only the run will know is needed before it"},
-		{LocalCycle, "local values refer to each other in a circle"},
+		{LocalCycle, "local values, or data sets made of others, refer to each other in a circle"},
 		{ValueTooLarge, "an expression makes more or larger values than allowed"},
 		{BadDynamic, "a dynamic block cannot be expanded"},
 		{NoValue, "a variable has no value"},

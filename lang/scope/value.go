@@ -26,8 +26,15 @@ func assign(v cty.Value, to reflect.Value) error {
 	if v.IsNull() {
 		return nil
 	}
-	if to.Type() == reflect.TypeFor[program.Checkpoint]() {
+	switch to.Type() {
+	case reflect.TypeFor[program.Checkpoint]():
 		return assignCheckpoint(v, to)
+	case reflect.TypeFor[program.Source]():
+		if !v.Type().Equals(datasetType) {
+			return mismatch("a dataset", v)
+		}
+		to.Set(reflect.ValueOf(program.Source{Name: v.EncapsulatedValue().(*declared).name}))
+		return nil
 	}
 	switch to.Kind() {
 	case reflect.Bool:
