@@ -206,7 +206,7 @@ func (s *step) clipped(y array, a kernel.Act) array {
 
 // integers makes codes the node's output.
 func (s *step) integers(y array) *value {
-	s.out.codes, s.out.coded = s.call(y, s.Name+"_quantized"), true
+	s.out.codes, s.out.coded = s.call(y, CodesName(s.Name)), true
 	return &s.out
 }
 
@@ -215,3 +215,6 @@ func (s *step) floating(y array) *value {
 	s.out.real = s.call(y, s.Name)
 	return &s.out
 }
+
+// CodesName is what the integers of a node are called in a model.
+func CodesName(node string) string { return node + "_quantized" }
