@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,42 +13,15 @@ import (
 	"qpipe/interp/command"
 	"qpipe/interp/complete"
 	"qpipe/interp/console"
-	"qpipe/lang/program"
 	"qpipe/ops/kernel"
 )
 
-const aboutBench = `Measure how fast this machine trains and runs networks: whole steps and, with
--layers, every node. NET is
-
-  a name        lenet, convnet, resnet18c, mnv2c, resnet18, mnv2, resnet50, mnv3s or effb0
-  a pipeline    a .hcl file: its models, or those that -stage and -model choose
-  a model       an int8 model, measured as it is, or a checkpoint
-
-Weights and images are random, from a seed. A training step is forward pass, loss,
-backward pass and the optimizer's update, as a stage does it; an int8 model is made
-from a calibrated float one. Times are medians of several turns. Operations are
-counted as two a multiply-accumulate, and three times as many for a training step.
-The machine's peak, of which shares are given, is measured first: the best that the
-kernel set itself reaches on single large convolutions.`
-
-// benchFlags are the flags of `qpipe bench`.
-type benchFlags struct {
-	command.Inputs
-	batches, threads []int
-	what             []string
-	stages, models   []string
-	time             time.Duration
-	layers           bool
-	once             bool
-	json             bool
-}
-
 func (a *app) benchCmd() *cobra.Command {
-	var f benchFlags
+	var f bench.Flags
 	cmd := &cobra.Command{
 		Use:   "bench NET",
 		Short: "Measure how fast networks train and run",
-		Long:  aboutBench,
+		Long:  bench.About,
 		Example: `  qpipe bench resnet18c
   qpipe bench -batch 1,64 -threads 1,2 -what float,int8 -layers mnv2c
   qpipe bench -model net pipelines/mnist.hcl
@@ -59,17 +30,7 @@ func (a *app) benchCmd() *cobra.Command {
 		ValidArgsFunction: completeBench,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.bench(f, args[0]) },
 	}
-	fl := cmd.Flags()
-	f.Register(fl)
-	fl.Var(countsFlag{&f.batches, bench.MostBatch}, "batch", "`NUMBERS` of images at a time, as 1,64 (default: 1 and a large one)")
-	fl.Var(countsFlag{&f.threads, program.MostThreads}, "threads", "`NUMBERS` of threads, as 1,2 (default: all cores)")
-	fl.StringSliceVar(&f.what, "what", nil, "what to measure: `FORMS` among float, fuse_bn, with_bn, with_bn_reverse_fold and int8 (default all)")
-	fl.StringArrayVar(&f.stages, "stage", nil, "of a pipeline: the model of this stage `NAME` (repeatable)")
-	fl.StringArrayVar(&f.models, "model", nil, "of a pipeline: the model of this `NAME` (repeatable)")
-	fl.DurationVar(&f.time, "time", time.Second, "about how `LONG` a measurement takes, as 500ms or 3s")
-	fl.BoolVar(&f.layers, "layers", false, "also what every node costs")
-	fl.BoolVar(&f.once, "once", false, "only load the model, run it once and say how long that took")
-	fl.BoolVar(&f.json, "json", false, "as JSON")
+	f.Register(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("stage", complete.Stage)
 	_ = cmd.RegisterFlagCompletionFunc("model", complete.Model)
 	return cmd
@@ -80,40 +41,16 @@ func completeBench(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return bench.Names(), cobra.ShellCompDirectiveDefault
 }
 
-// mostTime is how long a measurement may take.
-const mostTime = time.Hour
-
-// countsFlag is a list of numbers from 1 to most.
-type countsFlag struct {
-	list *[]int
-	most int
-}
-
-func (f countsFlag) Set(s string) error {
-	*f.list = nil
-	for _, word := range strings.Split(s, ",") {
-		n, err := strconv.Atoi(word)
-		if err != nil || n < 1 || n > f.most {
-			return fmt.Errorf("%q is not a number from 1 to %d", word, f.most)
-		}
-		*f.list = append(*f.list, n)
-	}
-	return nil
-}
-
-func (countsFlag) Type() string   { return "NUMBERS" }
-func (countsFlag) String() string { return "" }
-
-func (a *app) bench(f benchFlags, word string) error {
-	if f.time < 0 || f.time > mostTime {
-		return command.Wrong("-time: %v is not a time from 0 to %v", f.time, mostTime)
+func (a *app) bench(f bench.Flags, word string) error {
+	if f.Time < 0 || f.Time > bench.MostTime {
+		return command.Wrong("-time: %v is not a time from 0 to %v", f.Time, bench.MostTime)
 	}
 	set, err := a.kernels()
 	if err != nil {
 		return err
 	}
-	if len(f.threads) == 0 {
-		f.threads = []int{runtime.GOMAXPROCS(0)}
+	if len(f.Threads) == 0 {
+		f.Threads = []int{runtime.GOMAXPROCS(0)}
 	}
 	began := time.Now()
 	lab := a.lab(set)
@@ -122,12 +59,12 @@ func (a *app) bench(f benchFlags, word string) error {
 		return err
 	}
 	b := &bench.Bench{Lab: lab, Report: bench.NewReport(version, set), Request: bench.Request{
-		Batches: f.batches, Threads: f.threads, Forms: f.what, Time: f.time, Layers: f.layers,
+		Batches: f.Batches, Threads: f.Threads, Forms: f.What, Time: f.Time, Layers: f.Layers,
 	}}
-	if f.once {
-		return a.benchOnce(b, subjects[0], began, f.json)
+	if f.Once {
+		return a.benchOnce(b, subjects[0], began, f.JSON)
 	}
-	if !f.json && console.IsTerminal(a.Out) {
+	if !f.JSON && console.IsTerminal(a.Out) {
 		a.out.Enliven()
 		defer a.out.HideBar()
 		b.Status = func(text string) {
@@ -135,14 +72,14 @@ func (a *app) bench(f benchFlags, word string) error {
 		}
 	}
 	for _, s := range subjects {
-		if _, err := s.Wanted(f.what); err != nil {
+		if _, err := s.Wanted(f.What); err != nil {
 			return err
 		}
 	}
 	if err := b.Peaks(); err != nil {
 		return err
 	}
-	return a.benchAll(b, subjects, f.json)
+	return a.benchAll(b, subjects, f.JSON)
 }
 
 // benchAll measures the networks and shows each.
@@ -176,9 +113,9 @@ func (a *app) lab(set *kernel.Set) *bench.Lab {
 }
 
 // subjects are the networks that the word on the command line names.
-func (a *app) subjects(lab *bench.Lab, f benchFlags, word string) ([]*bench.Subject, error) {
+func (a *app) subjects(lab *bench.Lab, f bench.Flags, word string) ([]*bench.Subject, error) {
 	if filepath.Ext(word) != ".hcl" {
-		if len(f.stages)+len(f.models) > 0 {
+		if len(f.Stages)+len(f.Models) > 0 {
 			return nil, command.Wrong("-stage and -model choose among the models of a pipeline; %s is one network", word)
 		}
 		s, err := lab.Named(word)
@@ -187,11 +124,11 @@ func (a *app) subjects(lab *bench.Lab, f benchFlags, word string) ([]*bench.Subj
 		}
 		return []*bench.Subject{s}, nil
 	}
-	l, err := a.staged(word, f.Inputs, f.json)
+	l, err := a.staged(word, f.Inputs, f.JSON)
 	if err != nil {
 		return nil, err
 	}
-	return lab.Of(l.plan, f.stages, f.models)
+	return lab.Of(l.plan, f.Stages, f.Models)
 }
 
 // benchOnce loads the model, runs it once and says how long that took.

@@ -251,7 +251,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR in the environment)")
 	f.StringVar(&a.chdir, "chdir", "", "change to this `FOLDER` first")
 	root.AddCommand(a.validateCmd(), a.runCmd(), a.planCmd(), a.fmtCmd(), a.graphCmd(),
-		a.showCmd(), a.evalCmd(), a.predictCmd(), a.benchCmd(), a.partsCmd(), a.docsCmd(), a.versionCmd(), a.benchWorkerCmd())
+		a.showCmd(), a.evalCmd(), a.exportCmd(), a.verifyCmd(), a.predictCmd(), a.benchCmd(), a.partsCmd(), a.docsCmd(), a.versionCmd(), a.benchWorkerCmd())
 	root.AddCommand(a.topics()...)
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(a.helpCmd())

@@ -18,21 +18,6 @@ import (
 	"qpipe/lang/program"
 )
 
-const aboutEval = `Evaluate a checkpoint or an int8 model on a data set of a pipeline, as the model
-stands in its file: accuracy, the mean cross-entropy loss, which labels got which
-answers, and images a second. MODEL is
-
-  a file        runs/mnist/qat/last.safetensors
-  a reference   stage.qat.checkpoint.best, in the run's folder (-out)
-
-Of the pipeline only the data set counts. Images or classes that do not fit the
-model are an error; another Normalize than the model was made with is a warning.
-
--dump writes what the network computes into a folder that is new, empty, or holds
-an earlier dump: logits, predictions, labels, the input images, and every node's
-output, its integers where it has them, as .npy files that index.json lists.
-docs/format.md describes them.`
-
 // evalFlags are the flags of `qpipe eval`.
 type evalFlags struct {
 	command.Inputs
@@ -46,7 +31,7 @@ func (a *app) evalCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval MODEL [PIPELINE]",
 		Short: "Evaluate a checkpoint or an int8 model, and dump what it computes",
-		Long:  aboutEval,
+		Long:  eval.About,
 		Example: `  qpipe eval runs/mnist/int_infer/int8.safetensors -data dataset.test pipelines/mnist.hcl
   qpipe eval stage.qat.checkpoint.best -data dataset.test -ema pipelines/mnist.hcl
   qpipe eval stage.int_infer.checkpoint.int8 -data dataset.test -images 100 -dump dump pipelines/mnist.hcl`,

@@ -9,6 +9,7 @@ import (
 
 	"qpipe/interp/artifact"
 	"qpipe/interp/command"
+	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
 )
@@ -84,10 +85,11 @@ func (a *app) show(path string, asJSON bool) error {
 // fileError shows an error about a file under its code, to a person or as JSON.
 func (a *app) fileError(err error, asJSON bool) error {
 	var f *artifact.FileError
-	if !errors.As(err, &f) {
+	var p *place.Error
+	if !errors.As(err, &f) && !errors.As(err, &p) {
 		return err
 	}
-	list := diag.List{{Code: f.Code, Summary: f.Error()}}
+	list := diag.List{place.As(err).Diagnostic}
 	if asJSON {
 		return cmp.Or(diag.WriteJSON(a.out.Raw(), list, nil), failed(list))
 	}

@@ -25,9 +25,6 @@ const (
 	Float Format = "float"
 )
 
-// Formats are all formats.
-func Formats() []string { return []string{string(QDQ), string(QOperator), string(Float)} }
-
 // The operator sets of ONNX that can be written.
 const (
 	FirstOpset = 13 // the first with a scale for each channel

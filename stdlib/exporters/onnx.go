@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"qpipe/interp/part"
@@ -16,10 +15,10 @@ import (
 // ONNXArgs are the arguments of ONNX.
 type ONNXArgs struct {
 	File        string `arg:"file,optional" doc:"Name of the file in the stage's folder."`
-	Format      string `arg:"format,optional" doc:"How an int8 model is written: qdq has QuantizeLinear and DequantizeLinear around float ops, qoperator ops on integers, which compute the same integers as qpipe. float, without any quantization, is for all other models, and is what they have without this."`
+	Format      string `arg:"format,optional" oneof:"qdq qoperator float" doc:"How an int8 model is written: qdq has QuantizeLinear and DequantizeLinear around float ops, qoperator ops on integers, which compute the same integers as qpipe. float, without any quantization, is for all other models, and is what they have without this."`
 	Opset       int    `arg:"opset,optional" doc:"Version of ONNX's operator set, 13 to 24."`
 	BatchSize   int    `arg:"batch_size,optional" doc:"Images of an inference; 0 leaves it open."`
-	Activations string `arg:"activations,optional" doc:"Type of the integers between ops: int8 or uint8; without it uint8 if the model has such, else int8. Codes and zero points differ by 128, scales do not."`
+	Activations string `arg:"activations,optional" oneof:"int8 uint8" doc:"Type of the integers between ops: int8 or uint8; without it uint8 if the model has such, else int8. Codes and zero points differ by 128, scales do not."`
 	Glue        bool   `arg:"glue,optional" doc:"With qoperator: convolutions that add before they round are written as ConvInteger and float ops. Without it such a model is refused."`
 }
 
@@ -31,14 +30,10 @@ type onnx struct{ ONNXArgs }
 // NewONNX returns the exporter of ONNX models.
 func NewONNX(a ONNXArgs) (part.Exporter, error) {
 	switch {
-	case a.Format != "" && !slices.Contains(exporter.Formats(), a.Format):
-		return nil, part.Bad("format", "there is no format %q; there are %s", a.Format, strings.Join(exporter.Formats(), ", "))
 	case a.Opset < exporter.FirstOpset || a.Opset > exporter.LastOpset:
 		return nil, part.Bad("opset", "operator set %d cannot be written; %d to %d can", a.Opset, exporter.FirstOpset, exporter.LastOpset)
 	case a.BatchSize < 0 || a.BatchSize > 1<<20:
 		return nil, part.Bad("batch_size", "%d is not a number of images from 0 to %d", a.BatchSize, 1<<20)
-	case !slices.Contains([]string{"", "int8", "uint8"}, a.Activations):
-		return nil, part.Bad("activations", "there is no type %q for activations; there are int8 and uint8", a.Activations)
 	case a.Glue && a.Format != string(exporter.QOperator):
 		return nil, part.Bad("glue", `glue is for format = "qoperator"`)
 	case a.Activations != "" && a.Format == string(exporter.Float):
@@ -102,7 +97,7 @@ func (x onnx) Export(e *part.Export) error {
 	o := x.options(e.Model.Form())
 	o.Version = e.Version
 	var err error
-	if o.Metadata, err = metadata(e); err != nil {
+	if o.Metadata, err = metadata(e, o.Format); err != nil {
 		return err
 	}
 	m, _, err := exporter.Model(e.Model, o)
@@ -117,7 +112,7 @@ func (x onnx) Export(e *part.Export) error {
 }
 
 // metadata says where the model comes from, and what images it wants, in the JSON of a checkpoint's metadata.
-func metadata(e *part.Export) ([]model.Entry, error) {
+func metadata(e *part.Export, f exporter.Format) ([]model.Entry, error) {
 	list := []model.Entry{{Key: "qpipe.version", Value: e.Version}}
 	text := func(key, value string) {
 		if value != "" {
@@ -126,6 +121,7 @@ func metadata(e *part.Export) ([]model.Entry, error) {
 	}
 	text("pipeline", e.Pipeline)
 	text("stage", e.Stage)
+	text("format", string(f))
 	text("form", string(e.Model.Form()))
 	text("qat_mode", string(e.Model.Mode()))
 	text("target", string(e.Model.Target()))

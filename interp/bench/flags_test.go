@@ -1,15 +1,13 @@
-package cli
+package bench
 
 import (
 	"slices"
 	"testing"
-
-	"qpipe/interp/bench"
 )
 
 func TestCounts(t *testing.T) {
 	var list []int
-	f := countsFlag{&list, bench.MostBatch}
+	f := countsFlag{&list, MostBatch}
 	if err := f.Set("1,64,4096"); err != nil || !slices.Equal(list, []int{1, 64, 4096}) {
 		t.Errorf("%v, %v", list, err)
 	}

@@ -1,0 +1,55 @@
+package view
+
+import (
+	"fmt"
+
+	"qpipe/interp/console"
+	"qpipe/interp/verify"
+)
+
+// Verification writes what a verification has found; at is where its certificate is.
+func (s *Sheet) Verification(c *verify.Certificate, at string) {
+	source := "random images"
+	if c.Data.Name != "random" {
+		source = "images of " + c.Data.Name
+	}
+	fmt.Fprintf(s, "%s: %d integers of %s, %d %s\n\n", console.Printable(c.Model.Path), c.Integers, console.Count(c.Result.Nodes, "node"), c.Result.Images, source)
+	for _, x := range c.Comparisons {
+		fmt.Fprintf(s, "%s %s\n", s.verdict(x), console.Printable(x.Name))
+		if x.First == nil {
+			continue
+		}
+		fmt.Fprintf(s, "      first %s", console.Printable(x.First.String()))
+		if len(x.First.Operands) > 0 {
+			fmt.Fprintf(s, ", which reads %s", console.Printable(fmt.Sprint(x.First.Operands)))
+		}
+		fmt.Fprintln(s)
+		for _, n := range x.Nodes[:min(len(x.Nodes), 5)] {
+			fmt.Fprintf(s, "      %s (%s): %d of %d differ, by up to %d\n", console.Printable(n.Node), n.Op, n.Differ, n.Total, n.Largest)
+		}
+		if more := len(x.Nodes) - 5; more > 0 {
+			fmt.Fprintf(s, "      and %s more\n", console.Count(more, "node"))
+		}
+	}
+	fmt.Fprintln(s)
+	if c.Equal {
+		fmt.Fprintf(s, "%s what promises the same integers has them. Written: %s\n", s.paint.Bold("Equal:"), console.Printable(at))
+	} else {
+		fmt.Fprintf(s, "%s Written: %s\n", s.paint.Bold("Not equal."), console.Printable(at))
+	}
+}
+
+// verdict is the beginning of a line.
+func (s *Sheet) verdict(x *verify.Comparison) string {
+	switch {
+	case x.Error != "":
+		return fmt.Sprintf("error: %s:", console.Printable(x.Error))
+	case x.Skipped != "":
+		return fmt.Sprintf("not compared (%s):", console.Printable(x.Skipped))
+	case x.Differ == 0:
+		return fmt.Sprintf("0 of %d differ:", x.Integers)
+	case !x.Exact:
+		return fmt.Sprintf("%d of %d differ (float ops promise nothing), the same top-1 of %d of %d:", x.Differ, x.Integers, x.Top1, x.Images)
+	}
+	return s.paint.Bold(fmt.Sprintf("%d of %d differ:", x.Differ, x.Integers))
+}
