@@ -219,7 +219,7 @@ func Verify(ctx context.Context, r *Request) (*Certificate, string, error) {
 	if err := r.files(&s, c, f); err != nil {
 		return nil, "", err
 	}
-	images, err := r.images(s.Int8, snap, f.data)
+	images, err := r.images(s.Int8, f.data)
 	if err != nil {
 		return nil, "", err
 	}
@@ -347,7 +347,7 @@ func (i *images) seen(x [][]float32) {
 }
 
 // images are those of a data set, or random ones.
-func (r *Request) images(g *nn.Graph, snap *checkpoint.Snapshot, address string) (*images, error) {
+func (r *Request) images(g *nn.Graph, address string) (*images, error) {
 	i := &images{name: address, n: r.Images, sum: sha256.New()}
 	if address == "" {
 		i.name = "random"

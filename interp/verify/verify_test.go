@@ -25,8 +25,8 @@ func must(t *testing.T, err error) {
 type minMax struct{}
 
 func (minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (minMax) Averaging() float32                                                { return 1 }
-func (minMax) Fixed() bool                                                       { return false }
+func (minMax) Averaging() float32                                                 { return 1 }
+func (minMax) Fixed() bool                                                        { return false }
 
 // subject is a random network that is trained quantized, its int8 model, and a model exported of that.
 func subject(t *testing.T, seed uint64) (Subject, Options) {
