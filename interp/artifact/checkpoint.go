@@ -103,10 +103,13 @@ func decodeOurs(path string, data []byte, c *contents) (*checkpoint.Snapshot, er
 	if err := checkFormat(path, c.meta); err != nil {
 		return nil, err
 	}
-	if err := checkHash(path, data, c.meta); err != nil {
-		return nil, err
+	hashed := make(chan error, 1)
+	go func() { hashed <- checkHash(path, data, c.meta) }() // meanwhile the rest is decoded
+	s, err := build(path, c)
+	if bad := <-hashed; bad != nil {
+		return nil, bad
 	}
-	return build(path, c)
+	return s, err
 }
 
 // parse reads a whole file: its texts, its tensors, and the bytes that contain them.

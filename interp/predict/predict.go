@@ -96,9 +96,7 @@ func Run(ctx context.Context, o Options) (*Report, diag.List) {
 	if err == nil {
 		err = w.all()
 	}
-	if w.session != nil {
-		w.session.Close()
-	}
+	w.close()
 	if err != nil {
 		d := &diag.Diagnostic{Code: diag.CannotLoad, Summary: err.Error()}
 		if f := (*artifact.FileError)(nil); errors.As(err, &f) {

@@ -29,6 +29,7 @@ type work struct {
 	outputs []infer.Output
 	sources []source
 	session *infer.Session
+	opened  func() error    // waits for the session
 	readers []*infer.Reader // one for each goroutine
 	batch   int             // files at a time
 	size    int             // bytes of an image
@@ -77,8 +78,26 @@ func (w *work) begin() (err error) {
 			return unwritable(w.o.Masks, err)
 		}
 	}
-	w.session, err = w.model.NewSession(w.options())
-	return err
+	w.open()
+	return nil
+}
+
+// open makes the session while the first images are decoded, which takes about as long.
+func (w *work) open() {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		w.session, err = w.model.NewSession(w.options())
+		done <- err
+	}()
+	w.opened = sync.OnceValue(func() error { return <-done })
+}
+
+// close ends the session, if there is one.
+func (w *work) close() {
+	if w.opened != nil && w.opened() == nil {
+		w.session.Close()
+	}
 }
 
 func unwritable(path string, err error) error {
@@ -133,6 +152,9 @@ func (w *work) some(list []source) ([]Prediction, error) {
 			copy(w.pix[n*w.size:][:w.size], w.pix[i*w.size:])
 			n++
 		}
+	}
+	if err := w.opened(); err != nil {
+		return nil, err
 	}
 	var y [][]float32
 	if n > 0 {
