@@ -47,7 +47,7 @@ func (c *call) gridOf(v *value, g *grid) *value {
 	low, high := limits(g.of)
 	if float64(g.zero[0]) == low {
 		act := op.Act{Act: kernel.ReLU}
-		if end := (high - low) * g.scale[0]; math.Abs(end-6) < g.scale[0] {
+		if end := float64((high - low) * g.scale[0]); math.Abs(end-6) < g.scale[0] {
 			act.Act = kernel.ReLU6
 		}
 		if had := c.clamped[v.made]; had != act.Act && had != kernel.ReLU6 {

@@ -144,7 +144,7 @@ func resizeTo(c *op.Call, all []stretch, axes, sizes []int) {
 	}
 	for _, a := range axes {
 		all[a].scale = common
-		all[a].out = int(math.Floor(common*float64(all[a].in) + 0.5))
+		all[a].out = int(math.Floor(float64(common*float64(all[a].in)) + 0.5))
 	}
 }
 
@@ -163,7 +163,7 @@ func (s stretch) place(mode string, i int) (x float64, outside bool) {
 		return (x+0.5)/s.scale - 0.5, false
 	case "half_pixel_symmetric":
 		adjust := float64(s.out) / (s.scale * length)
-		return length/2*(1-adjust) + (x+0.5)/s.scale - 0.5, false
+		return float64(length/2*(1-adjust)) + (x+0.5)/s.scale - 0.5, false
 	case "tf_half_pixel_for_nn":
 		return (x + 0.5) / s.scale, false
 	case "align_corners":
@@ -172,7 +172,7 @@ func (s stretch) place(mode string, i int) (x float64, outside bool) {
 		}
 		return x * (length - 1) / last, false
 	case "tf_crop_and_resize":
-		x = s.from*(length-1) + x*(s.to-s.from)*(length-1)/last
+		x = float64(s.from*(length-1)) + x*(s.to-s.from)*(length-1)/last
 		if s.out == 1 {
 			x = (s.from + s.to) * (length - 1) / 2
 		}
@@ -273,7 +273,7 @@ func interpolate(c *op.Call, all []stretch, coordinates string) {
 				row := next[(o*s.out+i)*inner:][:inner]
 				for _, t := range list {
 					for k, x := range now[(o*s.in+t.at)*inner:][:inner] {
-						row[k] += t.weight * x
+						row[k] += float64(t.weight * x)
 					}
 				}
 			}
@@ -340,9 +340,9 @@ func (s stretch) weights(c *op.Call, share float64) (first int, w []float64) {
 func cubic(a, x float64) float64 {
 	switch {
 	case x <= 1:
-		return ((a+2)*x-(a+3))*x*x + 1
+		return float64((float64((a+2)*x)-(a+3))*x*x) + 1
 	case x < 2:
-		return ((a*x-5*a)*x+8*a)*x - 4*a
+		return float64((float64((float64(a*x)-float64(5*a))*x)+float64(8*a))*x) - float64(4*a)
 	}
 	return 0
 }

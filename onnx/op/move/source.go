@@ -134,7 +134,7 @@ func rangeRow() *op.Row {
 			out := c.Out[0]
 			c.Work(out.Len())
 			for i := range out.F {
-				out.F[i] = c.In[0].F[0] + float64(i)*c.In[2].F[0]
+				out.F[i] = c.In[0].F[0] + float64(float64(i)*c.In[2].F[0])
 			}
 			for i := range out.I {
 				out.I[i] = c.In[0].I[0] + int64(i)*c.In[2].I[0]

@@ -128,7 +128,7 @@ func shaped() []unary {
 		}},
 		{name: "HardSigmoid", since: []int{1, 6, 22}, attrs: []op.Attr{op.Float("alpha", 0.2), op.Float("beta", 0.5)}, f: func(c *op.Call) func(float64) float64 {
 			alpha, beta := c.Float("alpha"), c.Float("beta")
-			return func(x float64) float64 { return clamp(alpha*x+beta, 0, 1) }
+			return func(x float64) float64 { return clamp(float64(alpha*x)+beta, 0, 1) }
 		}},
 		{name: "Swish", since: []int{24}, attrs: []op.Attr{op.Float("alpha", 1)}, f: func(c *op.Call) func(float64) float64 {
 			alpha := c.Float("alpha")
@@ -141,7 +141,7 @@ func shaped() []unary {
 func gelu(c *op.Call) func(float64) float64 {
 	if c.Text("approximate") == "tanh" {
 		k := math.Sqrt(2 / math.Pi)
-		return func(x float64) float64 { return 0.5 * x * (1 + elementary.Tanh(k*(x+0.044715*x*x*x))) }
+		return func(x float64) float64 { return 0.5 * x * (1 + elementary.Tanh(k*(x+float64(0.044715*x*x*x)))) }
 	}
 	return func(x float64) float64 { return 0.5 * x * (1 + elementary.Erf(x/math.Sqrt2)) }
 }

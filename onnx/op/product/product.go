@@ -221,7 +221,7 @@ func gemm(c *op.Call) {
 	beta, add := c.Float("beta"), c.Floats(2)
 	s := value.Spread(c.In[2].Dims, p.Dims)
 	for i := range out {
-		out[i] += beta * add[i/p.Columns*s[0]+i%p.Columns*s[1]]
+		out[i] += float64(beta * add[i/p.Columns*s[0]+i%p.Columns*s[1]])
 	}
 }
 

@@ -41,7 +41,7 @@ func gridOf(c *op.Call, scale, zero int, t model.Type) grid {
 }
 
 // value is what an integer stands for.
-func (g grid) value(q int64) float32 { return g.scale * float32(q-g.zero) }
+func (g grid) value(q int64) float32 { return float32(g.scale * float32(q-g.zero)) }
 
 // quantize is the integer of a value.
 func (g grid) quantize(x float32) int64 { return g.fit(x / g.scale) }
@@ -73,7 +73,7 @@ func (g grid) cut(x float32) int64 {
 // float32 gives what rounding the exact sum would (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums",
 // 2008).
 func fma(a, b, c float32) float32 {
-	p, q := float64(a)*float64(b), float64(c) // the product is exact
+	p, q := float64(float64(a)*float64(b)), float64(c) // the product is exact
 	s := p + q
 	t := s - p
 	lost := (p - (s - t)) + (q - t)

@@ -116,7 +116,7 @@ func batchNorm(c *op.Call) {
 	}
 	for i := range out {
 		k := i / inner % channels
-		out[i] = (x[i]-mean[k])*factor[k] + bias[k]
+		out[i] = float64((x[i]-mean[k])*factor[k]) + bias[k]
 	}
 }
 
@@ -136,7 +136,7 @@ func batchStatistics(c *op.Call, x []float64, channels, inner int) (mean, varian
 	for i, now := range [][]float64{mean, variance} {
 		if i+1 < len(c.Out) {
 			for k, v := range c.Floats(3 + i) {
-				c.Out[i+1].F[k] = v*momentum + now[k]*(1-momentum)
+				c.Out[i+1].F[k] = float64(v*momentum) + float64(now[k]*(1-momentum))
 			}
 		}
 		if i+3 < len(c.Out) {
@@ -151,7 +151,7 @@ func moments(x []float64) (mean, variance float64) {
 	n := float64(len(x))
 	mean = sum(x) / n
 	for _, v := range x {
-		variance += (v - mean) * (v - mean)
+		variance += float64((v - mean) * (v - mean))
 	}
 	return mean, variance / n
 }
@@ -174,7 +174,7 @@ func groups(c *op.Call, count int, index func(channel int) int) {
 		r := 1 / math.Sqrt(variance+c.Float("epsilon"))
 		for i := g * length; i < (g+1)*length; i++ {
 			k := index(i / inner % d[1])
-			out[i] = (x[i]-mean)*r*scale[k] + bias[k]
+			out[i] = float64((x[i]-mean)*r*scale[k]) + bias[k]
 		}
 	}
 }
@@ -228,7 +228,7 @@ func layerNorm(c *op.Call) {
 		mean, variance := moments(x[g*length:][:length])
 		r := 1 / math.Sqrt(variance+c.Float("epsilon"))
 		for i := range length {
-			out[g*length+i] = (x[g*length+i]-mean)*r*scale[i] + bias[i]
+			out[g*length+i] = float64((x[g*length+i]-mean)*r*scale[i]) + bias[i]
 		}
 		for i, s := range []float64{mean, r} {
 			if i+1 < len(c.Out) {

@@ -64,7 +64,7 @@ func reductions() []reduction {
 	}
 }
 
-func square(x float64) float64 { return x * x }
+func square(x float64) float64 { return float64(x * x) }
 
 func sum(x []float64) float64 { return sumOf(x, func(v float64) float64 { return v }) }
 

@@ -184,9 +184,9 @@ func lrnRow() *op.Row {
 				ch := i / inner % d[1]
 				s := 0.0
 				for k := max(0, ch-(size-1)/2); k <= min(d[1]-1, ch+size/2); k++ {
-					s += x[i+(k-ch)*inner] * x[i+(k-ch)*inner]
+					s += float64(x[i+(k-ch)*inner] * x[i+(k-ch)*inner])
 				}
-				out[i] = x[i] / math.Pow(bias+alpha*s, beta)
+				out[i] = x[i] / math.Pow(bias+float64(alpha*s), beta)
 			}
 		},
 	}
