@@ -109,6 +109,10 @@ func (s *Stage) TooMuch(n Images, m stage.Machine) *diag.Diagnostic {
 			set = s.Val
 		}
 		place(set.Origin, "")
+		if held := s.Extent.Held + 4*int64(n.Train); most > 2*held {
+			d.Detail = fmt.Sprintf("Most of it, %s, is for decoding several images at the same time, up to %s each. Store the images in a smaller size.", files.Size(most-held), files.Size(s.Extent.Sample))
+			break
+		}
 		d.Detail = fmt.Sprintf("Most of it, %s, is for the images and their order: %d to train on, %d to validate on. Use fewer of them.", files.Size(most), n.Train, n.Val)
 	case most == need.Proof:
 		place(s.Origin, "")

@@ -29,7 +29,7 @@ func Lower(p *program.Program, c part.Catalog) (*graph.Plan, diag.List) {
 func For(p *program.Program, c part.Catalog, m stage.Machine) (*graph.Plan, diag.List) {
 	m.Threads = cmp.Or(m.Threads, p.Settings.Threads, m.Cores)
 	l := &lowerer{
-		plan: &graph.Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{},
+		plan: &graph.Plan{Program: p, Catalog: c, Machine: m}, opened: map[*program.Dataset]bool{}, samples: map[*program.Dataset]int64{},
 		data: map[*program.Dataset]*graph.Feed{}, models: map[modelKey]*part.Built{}, seen: map[*nn.Graph]bool{},
 		qconfigs: map[configuredKey]*configured{}, overriding: map[overrideKey]overriding{}, nodes: map[*program.QConfig]*nodeNames{}, said: map[string]bool{},
 	}
@@ -56,6 +56,7 @@ type lowerer struct {
 	seen       map[*nn.Graph]bool              // networks that are counted in work
 	idle       int                             // number of selectors that select nothing
 	opened     map[*program.Dataset]bool       // data sets that are counted in held
+	samples    map[*program.Dataset]int64      // what reading a sample takes
 	held       int64                           // bytes in memory of the data sets of all stages so far
 }
 

@@ -7,6 +7,7 @@ import (
 	"qpipe/interp/graph"
 	"qpipe/interp/part"
 	"qpipe/interp/stage"
+	"qpipe/lang/diag"
 	"qpipe/lang/program"
 	"qpipe/ops/nn"
 )
@@ -47,6 +48,9 @@ func (l *lowerer) measure(s *graph.Stage) {
 		})
 	}
 	for _, f := range []*graph.Feed{s.Data.Train, s.Data.Val} {
+		if f != nil {
+			x.Sample = max(x.Sample, l.sampleBytes(f))
+		}
 		if f != nil && !l.opened[f.Set] {
 			l.opened[f.Set] = true
 			l.held += part.Held(f.Part)
@@ -57,6 +61,18 @@ func (l *lowerer) measure(s *graph.Stage) {
 	}
 	x.Held = l.held // the data of earlier stages stays in memory
 	s.Extent, s.Images, s.Settings = x, images(s), &l.plan.Program.Settings
+}
+
+// sampleBytes returns how many bytes a goroutine needs to read a sample of the data. It looks at files once for a data set.
+func (l *lowerer) sampleBytes(f *graph.Feed) int64 {
+	if _, known := l.samples[f.Set]; !known {
+		n, err := part.Ask("SampleBytes", func() int64 { return part.SampleBytes(f.Part, l.folder) })
+		if err != nil {
+			l.part(diag.BadData, f.Set.Call, err)
+		}
+		l.samples[f.Set] = n
+	}
+	return l.samples[f.Set]
 }
 
 // beforeInt8 records the model that an int8 model is made from.

@@ -52,6 +52,11 @@ func TestTooMuchMemory(t *testing.T) {
 			func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for the images and their order: 1000000000 to train on", nil,
 		},
 		{
+			"decoding", func(f flow) {
+				f.Datasets[0].Args = parttest.DotsArgs{N: 100, Size: 6, Classes: 3, Reading: 600 << 20}
+			}, func(f flow) diag.Range { return f.Datasets[0].Origin.Header }, "is for decoding several images at the same time, up to 600 MiB each", nil,
+		},
+		{
 			"the network", func(f flow) { f.Models[0].Args = parttest.TinyArgs{Classes: 3, Width: 6000} },
 			func(f flow) diag.Range { return f.Models[0].Origin.Header }, "is for the network itself", nil,
 		},

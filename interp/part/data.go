@@ -221,6 +221,20 @@ type Sharer interface {
 	Shares(other Dataset) bool
 }
 
+// Reader is a Dataset that needs memory to read a sample, such as that of an image that is decoded. SampleBytes returns how many bytes
+// that is for a large sample, by the heads of some files; 0 if unknown. Each goroutine that reads has so much.
+type Reader interface {
+	SampleBytes(fsys func(root string) fs.FS) int64
+}
+
+// SampleBytes returns how many bytes a goroutine needs to read a sample, 0 if unknown.
+func SampleBytes(d Dataset, fsys func(root string) fs.FS) int64 {
+	if r, ok := d.(Reader); ok {
+		return r.SampleBytes(fsys)
+	}
+	return 0
+}
+
 // Share reports whether one of two data sets knows that they have samples in common.
 func Share(a, b Dataset) bool {
 	s, ok := a.(Sharer)

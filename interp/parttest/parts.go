@@ -125,6 +125,7 @@ type DotsArgs struct {
 	Root    string `arg:"root,optional"`
 
 	Uncounted bool `arg:"uncounted,optional"`
+	Reading   int  `arg:"reading,optional"` // how many bytes reading a sample is said to take
 }
 
 type dots struct{ DotsArgs }
@@ -140,6 +141,9 @@ func (d dots) Spec() part.Spec {
 	}
 	return spec
 }
+
+// SampleBytes implements part.Reader.
+func (d dots) SampleBytes(func(string) fs.FS) int64 { return int64(d.Reading) }
 
 func (d dots) Files() (string, []string) {
 	if d.Root == "" {

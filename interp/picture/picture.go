@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -129,6 +130,19 @@ func (d *Decoder) Decode(data []byte, channels int, dst *Map) error {
 		d.turn(dst, orientation(f.tag(data)))
 	}
 	return nil
+}
+
+// Pixels returns how many pixels an image has, by the beginning of its file; 0 if that does not say.
+func Pixels(head []byte) int {
+	f, err := formatOf(head)
+	if err != nil {
+		return 0
+	}
+	w, h, err := f.size(head)
+	if err != nil || w < 1 || h < 1 || w > math.MaxInt32/h {
+		return 0
+	}
+	return w * h
 }
 
 // decoded decodes a file whose size is allowed.

@@ -35,12 +35,13 @@ type Extent struct {
 	Absorbs                bool  // BNs are absorbed or frozen during the stage
 	Loads                  bool  // the stage reads a checkpoint
 	Held                   int64 // bytes of the data sets that stay in memory
+	Sample                 int64 // bytes that a goroutine needs to read a sample
 }
 
 // Memory is the largest amount of memory that a stage needs, in bytes, by purpose.
 type Memory struct {
 	Program    int64 // the program itself
-	Data       int64 // images that stay in memory, and their order
+	Data       int64 // images that stay in memory, their order, and what reading takes
 	Model      int64 // weights, gradients, the optimizer's state, averaged weights, a checkpoint while it is written
 	Training   int64 // a training step (activations, gradients, batches read ahead) or a calibration step
 	Validation int64 // a validation step
@@ -62,7 +63,7 @@ const programBytes = 20 << 20
 
 // MemoryOf estimates the memory that a stage needs.
 func MemoryOf(x Extent, m Machine) Memory {
-	n := Memory{Program: programBytes, Data: x.Held + 4*int64(x.TrainImages)}
+	n := Memory{Program: programBytes, Data: x.Held + 4*int64(x.TrainImages) + int64(readersOn(m.Cores))*x.Sample}
 	all, trainable := x.Model.FileBytes()
 	n.Model = x.Model.Bytes()
 	file := all

@@ -175,6 +175,14 @@ func (c *concat) HeldBytes() int64 {
 	return sum
 }
 
+// SampleBytes implements part.Reader.
+func (c *concat) SampleBytes(fsys func(root string) fs.FS) (most int64) {
+	for _, d := range c.sets {
+		most = max(most, part.SampleBytes(d, fsys))
+	}
+	return most
+}
+
 // Shares implements part.Sharer.
 func (c *concat) Shares(other part.Dataset) bool {
 	return slices.ContainsFunc(c.sets, func(d part.Dataset) bool { return part.Share(d, other) })

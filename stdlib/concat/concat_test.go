@@ -54,6 +54,7 @@ func (o opening) Spec() part.Spec {
 	s.Targets[0].Classes = 3
 	return s
 }
+
 func (o opening) Skipped() []string {
 	if o.Late {
 		return []string{"a.png: broken"}

@@ -278,3 +278,46 @@ func TestImagesAllocateLittle(t *testing.T) {
 		t.Errorf("a sample allocates %d bytes, its decoder %d", n, alone)
 	}
 }
+
+// TestSampleBytes: what reading a sample takes follows from the largest of some images, at most max_pixels, and is unknown where none can be read.
+func TestSampleBytes(t *testing.T) {
+	files := splits()
+	files["train/cat/9.png"], files["train/dog/0.png"] = greyPNG(40, 50, 1), "no image"
+	files["images/a.png"], files["masks/a.png"] = greyPNG(30, 20, 1), greyPNG(30, 20, 1)
+	in := func(string) fs.FS { return folderOf(files) }
+	folder := func(change func(*ImageFolderArgs)) part.Dataset {
+		d, err := NewImageFolder(imageArgs(change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	masks, err := NewImageMask(maskArgs(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		set  part.Dataset
+		in   func(string) fs.FS
+		want int64
+	}{
+		{"a folder", folder(nil), in, 16 * 2000},
+		{"max_pixels", folder(func(a *ImageFolderArgs) { a.MaxPixels = 100 }), in, 16 * 100},
+		{"another split", folder(func(a *ImageFolderArgs) { a.Split = "test" }), in, 16 * 3 * int64(len("test/dog/5.png"))},
+		{"no folder", folder(nil), func(string) fs.FS { return fstest.MapFS{} }, 0},
+	} {
+		if got := part.SampleBytes(c.set, c.in); got != c.want {
+			t.Errorf("%s: %d bytes, want %d", c.name, got, c.want)
+		}
+	}
+	delete(files, "train/cat/9.png")
+	for name := range files {
+		if strings.HasPrefix(name, "train/") || strings.HasPrefix(name, "val/") || strings.HasPrefix(name, "test/") {
+			delete(files, name)
+		}
+	}
+	if got := part.SampleBytes(masks, in); got != 2*16*600 {
+		t.Errorf("masks: %d bytes", got)
+	}
+}
