@@ -16,10 +16,16 @@ import (
 	"testing"
 
 	"qpipe/infer"
+	"qpipe/interp/artifact"
+	"qpipe/interp/checkpoint"
 	"qpipe/interp/cli"
 	"qpipe/interp/eval"
+	"qpipe/interp/part"
 	"qpipe/interp/predict"
 	"qpipe/onnx/model"
+	"qpipe/ops/convbn"
+	"qpipe/ops/nn"
+	"qpipe/ops/tensor"
 	"qpipe/stdlib"
 )
 
@@ -323,6 +329,34 @@ func TestPredictMask(t *testing.T) {
 		if code != 1 || !strings.Contains(strings.Join(strings.Fields(errs), " "), c.want) {
 			t.Errorf("%s: %d, %s%s", c.args, code, out, errs)
 		}
+	}
+}
+
+// TestPredictSeveral: each output of a network says what it says by its name: a mask, classes, or a number.
+func TestPredictSeveral(t *testing.T) {
+	t.Chdir(t.TempDir())
+	b := nn.NewBuilder(tensor.Shape{H: 4, W: 6, C: 3})
+	mask := b.Conv("mask", b.Input(), convbn.Conv{OutC: 2, Kernel: [2]int{1, 1}})
+	pool := b.GlobalAvgPool("pool", b.Input())
+	g, err := b.Graph(mask, b.Linear("class", pool, 3, true), b.Linear("size", pool, 1, true))
+	must(t, err)
+	g.Init(1)
+	must(t, artifact.Write("net.safetensors", &checkpoint.Snapshot{
+		Form: g.Form(), Structure: g.Structure(), Model: g.Tensors(), Classes: [][]string{nil, {"a", "b", "c"}, nil},
+		Inputs: []part.Preprocessing{{Height: 4, Width: 6, Channels: 3, Mean: []float64{0, 0, 0}, Std: []float64{1, 1, 1}}},
+	}))
+	must(t, os.WriteFile("x.png", picture(t, 1, 4, 6), 0o600))
+	out := predicted(t, 0, "net.safetensors", "-mask", "masks", "x.png").Predictions[0].Outputs
+	pixels := 0
+	for _, r := range out[0].Regions {
+		pixels += r.Pixels
+	}
+	if len(out) != 3 || out[0].Output != "mask" || out[0].Mask != filepath.Join("masks", "x.mask.png") || pixels != 24 ||
+		out[1].Output != "class" || len(out[1].Classes) != 3 || out[1].Classes[0].Name == "" || len(out[2].Values) != 1 || out[2].Classes != nil {
+		t.Errorf("%+v", out)
+	}
+	if code, text, _ := quietly([]string{"predict", "net.safetensors", "x.png"}); code != 0 || !strings.Contains(text, "\nx.png class: ") || !strings.Contains(text, "\nx.png size: ") {
+		t.Errorf("%d, %s", code, text)
 	}
 }
 

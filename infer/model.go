@@ -164,10 +164,10 @@ func (m *Model) scale(k int) (err error) {
 // About says where the model comes from.
 func (m *Model) About() About { return m.about }
 
-// Inputs describes the network's inputs.
+// Inputs describes the network's inputs. What the slices in them hold must not be changed.
 func (m *Model) Inputs() []Input { return slices.Clone(m.inputs) }
 
-// Outputs describes the network's outputs.
+// Outputs describes the network's outputs. What the slices in them hold must not be changed.
 func (m *Model) Outputs() []Output { return slices.Clone(m.outputs) }
 
 // WithInput returns the same model with another Mean, Std and Steps of input k, for a file that does not say them. Mean

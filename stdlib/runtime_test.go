@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"qpipe/internal/netdraw"
 	"qpipe/interp/part"
 	"qpipe/interp/verify"
-	"qpipe/internal/netdraw"
 	"qpipe/onnx/exporter"
 	"qpipe/onnx/model"
 	"qpipe/ops/engine"
@@ -25,8 +25,8 @@ import (
 type batchRange struct{}
 
 func (batchRange) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (batchRange) Averaging() float32                                                { return 0.1 }
-func (batchRange) Fixed() bool                                                       { return false }
+func (batchRange) Averaging() float32                                                 { return 0.1 }
+func (batchRange) Fixed() bool                                                        { return false }
 
 // zoo are the models of the catalogue, each in its smallest published variant.
 func zoo(t *testing.T) (rows []listed) {

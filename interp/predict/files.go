@@ -65,7 +65,7 @@ func (w *work) places() error {
 			name := w.maskName(s, k)
 			at := filepath.Join(w.o.Masks, filepath.FromSlash(name))
 			if other, twice := taken[name]; twice {
-				return unwritable(at, fmt.Errorf("would be the mask of both %s and %s: name a folder that has both, or run twice", other, s.path))
+				return unwritable(at, fmt.Errorf("would be the mask of both %s and %s: run them apart, each with a folder for masks of its own", other, s.path))
 			}
 			taken[name] = s.path
 			if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {

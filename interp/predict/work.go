@@ -235,7 +235,7 @@ func (w *work) answers(s source, y [][]float32, row int) ([]Answer, error) {
 func (w *work) maskName(s source, output int) string {
 	stem := strings.TrimSuffix(s.rel, path.Ext(s.rel))
 	if of := w.named(output); of != "" {
-		stem += "." + of
+		stem += "." + strings.NewReplacer("/", "_", `\`, "_").Replace(of)
 	}
 	return stem + ".png"
 }
