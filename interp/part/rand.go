@@ -28,8 +28,8 @@ func (r *Rand) Uint64() uint64 { return r.bits.Next() }
 // Intn returns a number in [0, n).
 func (r *Rand) Intn(n int) int { return int(r.Uint64() % uint64(n)) }
 
-// Float64 returns a number in [0, 1).
-func (r *Rand) Float64() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
+// Float64 returns a number in [0, 1). It is rounded before a caller adds it to something, on every processor.
+func (r *Rand) Float64() float64 { return float64(float64(r.Uint64()>>11) / (1 << 53)) }
 
 // Perm returns a permutation of 0..n-1.
 func (r *Rand) Perm(n int) []int {

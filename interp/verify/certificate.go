@@ -387,11 +387,7 @@ func (i *images) random(g *nn.Graph, batch int, do func(x [][]float32, n int) er
 		for _, p := range g.Inputs() {
 			v := make([]float32, p.Shape.WithN(n).Len())
 			for k := range v {
-				sum := float64(0)
-				for range 4 {
-					sum += float64(draw.Float64()) // rounded before it is added, on every processor
-				}
-				v[k] = float32(math.Sqrt(3) * (sum - 2))
+				v[k] = float32(math.Sqrt(3) * (draw.Float64() + draw.Float64() + draw.Float64() + draw.Float64() - 2))
 			}
 			x = append(x, v)
 		}
