@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"qpipe/lang/diag"
 	"qpipe/onnx/model"
 	"qpipe/ops/engine"
 	"qpipe/ops/kernel"
@@ -233,10 +234,7 @@ func (v *verification) compareAll() {
 	}
 	for _, set := range v.Sets {
 		for _, threads := range v.Threads {
-			c := &Comparison{Kind: "kernels", Name: fmt.Sprintf("the int8 model with the kernels %s and %d threads", set.Name, threads), Kernels: set.Name, Threads: threads, Exact: true}
-			if threads == 1 {
-				c.Name = fmt.Sprintf("the int8 model with the kernels %s and 1 thread", set.Name)
-			}
+			c := &Comparison{Kind: "kernels", Name: fmt.Sprintf("the int8 model with the kernels %s and %s", set.Name, diag.Count(threads, "thread")), Kernels: set.Name, Threads: threads, Exact: true}
 			v.add(c, func() (other, error) { return v.engine(v.Int8, set, threads) })
 		}
 	}

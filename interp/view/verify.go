@@ -5,15 +5,16 @@ import (
 
 	"qpipe/interp/console"
 	"qpipe/interp/verify"
+	"qpipe/lang/diag"
 )
 
 // Verification writes what a verification has found; at is where its certificate is.
 func (s *Sheet) Verification(c *verify.Certificate, at string) {
-	source := "random images"
-	if c.Data.Name != "random" {
-		source = "images of " + c.Data.Name
+	images := console.Count(c.Result.Images, "image") + " of " + c.Data.Name
+	if c.Data.Name == "random" {
+		images = console.Count(c.Result.Images, "random image")
 	}
-	fmt.Fprintf(s, "%s: %d integers of %s, %d %s\n\n", console.Printable(c.Model.Path), c.Integers, console.Count(c.Result.Nodes, "node"), c.Result.Images, source)
+	fmt.Fprintf(s, "%s: %s of %s, %s\n\n", console.Printable(c.Model.Path), diag.Count(c.Integers, "integer"), console.Count(c.Result.Nodes, "node"), images)
 	for _, x := range c.Comparisons {
 		fmt.Fprintf(s, "%s %s\n", s.verdict(x), console.Printable(x.Name))
 		if x.First == nil {

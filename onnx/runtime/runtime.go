@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +23,7 @@ import (
 )
 
 //go:embed run.py
-var program string
+var programs embed.FS
 
 // Absent is the error if there is no Python with ONNX Runtime.
 type Absent struct{ Why string }
@@ -78,7 +78,11 @@ func Open(ctx context.Context, m *model.Model, o Options) (*Session, error) {
 	if o.Optimize {
 		level = "on"
 	}
-	s.cmd = exec.CommandContext(ctx, cmp.Or(o.Python, "python3"), "-c", program, path, level, fmt.Sprint(max(o.Threads, 1)))
+	program, err := programs.ReadFile("run.py")
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.cmd = exec.CommandContext(ctx, cmp.Or(o.Python, "python3"), "-c", string(program), path, level, fmt.Sprint(max(o.Threads, 1)))
 	s.cmd.Stderr = &s.errors
 	s.cmd.WaitDelay = time.Second
 	in, err := s.cmd.StdinPipe()
