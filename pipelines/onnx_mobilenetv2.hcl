@@ -5,6 +5,8 @@
 # onnx_mobilenetv2.onnx is a small MobileNetV2 as PyTorch exports it, with its BNs as nodes. Its weights were trained on these images
 # (tools/torchonnx/export.py example writes such files). Its nodes have PyTorch's names, by which the BNs are absorbed:
 # `qpipe graph -model net pipelines/onnx_mobilenetv2.hcl` lists them. All three modes start from the same weights.
+#
+# Each int8 model is written as an ONNX file again. `qpipe verify runs/onnx_mobilenetv2` compares every integer with ONNX Runtime's.
 
 dataset "Glyphs" "train" {
   split       = "train"
@@ -18,8 +20,9 @@ dataset "Glyphs" "validation" {
 
 model "ONNX" "net" { path = "onnx_mobilenetv2.onnx" }
 
-# int8 everywhere; only the logits stay float.
+# int8 everywhere, as ONNX Runtime computes it; only the logits stay float.
 qconfig "int8" {
+  target = "onnxruntime"
   override "fc" {
     activation { dtype = "float32" }
   }
@@ -105,6 +108,7 @@ stage "int8_fuse_bn" {
     converter "LoadCheckpoint" { checkpoint_path = stage.qat_fuse_bn.checkpoint.last }
     converter "QAT2Quantize" {}
   }
+  export "ONNX" { format = "qoperator" }
 }
 
 output "fuse_bn_accuracy" {
@@ -165,6 +169,7 @@ stage "int8_with_bn" {
     converter "LoadCheckpoint" { checkpoint_path = stage.qat_with_bn.checkpoint.last }
     converter "QAT2Quantize" {}
   }
+  export "ONNX" { format = "qoperator" }
 }
 
 output "with_bn_accuracy" {
@@ -223,7 +228,7 @@ stage "int8_reverse_fold" {
     converter "LoadCheckpoint" { checkpoint_path = stage.qat_reverse_fold.checkpoint.last }
     converter "QAT2Quantize" {}
   }
-  export "ONNX" {}
+  export "ONNX" { format = "qoperator" }
 }
 
 output "reverse_fold_accuracy" {
