@@ -9,14 +9,15 @@ import (
 
 // reader reads samples into batches. Each goroutine has its own reader.
 type reader struct {
-	feed   *Feed
-	scales []*prepare.Scale // one for each input
-	seed   uint64
-	own    *part.Sample // with as many inputs and targets as the data set has; each sample begins with them
-	sample part.Sample
-	rand   part.Rand
-	image  int // the sample that is read
-	at     int // the step that is under way: 0 for the data set, 1 for the first transform
+	feed    *Feed
+	scales  []*prepare.Scale // one for each input
+	seed    uint64
+	own     *part.Sample // with as many inputs and targets as the data set has; each sample begins with them
+	sample  part.Sample
+	rand    part.Rand
+	image   int          // the sample that is read
+	mixture part.Mixture // the batch, while it is mixed
+	at      int          // the step that is under way: 0 for the data set, 1 for the first transform
 }
 
 func newReader(f *Feed, inputs []*prepare.Scale, seed uint64) *reader {
@@ -55,14 +56,15 @@ const mixing = 0x6d6978
 // mix lets the transforms that mix batches work, until one of them has. What they draw depends on seed, epoch and the number of the
 // batch alone.
 func (r *reader) mix(b *Batch) {
-	var m part.Mixture
+	m := &r.mixture
+	m.Len = 0
 	for k, t := range r.feed.Transforms {
 		mixer, ok := t.(part.Mixer)
 		if !ok {
 			continue
 		}
 		if m.Len == 0 {
-			m = part.Mixture{Len: len(b.Index), Shapes: r.feed.Spec.Shapes(), Inputs: b.Inputs(), Targets: b.Targets()}
+			*m = part.Mixture{Len: len(b.Index), Shapes: r.feed.Spec.Shapes(), Inputs: b.Inputs(), Targets: b.Targets()}
 			for _, t := range m.Targets {
 				copy(t.Other, t.Labels)
 				for i := range t.Shares {
@@ -72,7 +74,7 @@ func (r *reader) mix(b *Batch) {
 		}
 		if r.at = k + 1; m.Len > 1 {
 			r.rand.Seed(mixing, r.seed, uint64(b.epoch), uint64(b.number), uint64(k))
-			if mixer.Mix(&m, &r.rand) {
+			if mixer.Mix(m, &r.rand) {
 				return
 			}
 		}
