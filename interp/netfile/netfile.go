@@ -33,13 +33,23 @@ func Read(path string, like *nn.Graph, o part.LoadOptions) (*checkpoint.Snapshot
 		ports = like.Inputs()
 	}
 	net, err := importer.Build(m, inputs(m.Graph, ports), importer.Options{})
-	if err != nil {
+	switch {
+	case err != nil && quantizes(m.Graph):
+		return nil, fmt.Errorf("%s: its quantized weights cannot be read without its network: %w", path, err)
+	case err != nil:
 		return plain(m), nil // weights are weights, whatever reads them
 	}
 	if like == nil || like.Form() == nn.Float || len(net.Grids) == 0 {
 		return &checkpoint.Snapshot{Form: nn.Float, Model: net.Weights}, nil
 	}
 	return quantized(net, like, o)
+}
+
+// quantizes reports whether a graph has codes: their values are known to those who make its network.
+func quantizes(g *model.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n *model.Node) bool {
+		return strings.HasPrefix(n.Op, "Q") || n.Op == "DequantizeLinear" // QuantizeLinear, QLinearConv, QGemm
+	})
 }
 
 // inputs are the shapes of a model's inputs: what the file declares, and where it leaves a size open that of the network's input.
@@ -71,8 +81,9 @@ func plain(m *model.Model) *checkpoint.Snapshot {
 	turned := map[string]bool{}
 	for _, n := range m.Graph.Nodes {
 		switch a := n.Attr("transB"); {
+		case len(n.Inputs) < 2:
 		case n.Op == "MatMul", n.Op == "Gemm" && (a == nil || a.Value == int64(0)):
-			turned[n.Inputs[min(1, len(n.Inputs)-1)]] = true
+			turned[n.Inputs[1]] = true
 		}
 	}
 	s := &checkpoint.Snapshot{Form: nn.Float}

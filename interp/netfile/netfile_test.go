@@ -179,6 +179,22 @@ func TestFloat(t *testing.T) {
 	}
 }
 
+// TestUnread: of a quantized file whose network cannot be made nothing is read, and the error says what is in the way.
+func TestUnread(t *testing.T) {
+	m, err := model.Read("../../testdata/onnx/quantized_qdq.onnx", model.Usual())
+	must(t, err)
+	last := m.Graph.Outputs[0]
+	m.Graph.Nodes = append(m.Graph.Nodes, &model.Node{Name: "odd", Op: "NonZero", Inputs: []string{last.Name}, Outputs: []string{"odd"}})
+	m.Graph.Outputs = []*model.Value{{Name: "odd"}}
+	path := filepath.Join(t.TempDir(), "odd.onnx")
+	data, err := m.Bytes()
+	must(t, err)
+	must(t, os.WriteFile(path, data, 0o600))
+	if _, err := Read(path, nil, part.LoadOptions{}); err == nil || !strings.Contains(err.Error(), "NonZero") {
+		t.Errorf("%v", err)
+	}
+}
+
 func names(s *checkpoint.Snapshot) (list []string) {
 	for _, x := range s.Model {
 		list = append(list, x.Name)

@@ -10,6 +10,7 @@ import (
 
 	"qpipe/internal/netdraw"
 	"qpipe/ops/convbn"
+	"qpipe/ops/curve"
 	"qpipe/ops/kernel"
 	"qpipe/ops/kernel/ref"
 	"qpipe/ops/kernel/sets"
@@ -172,5 +173,16 @@ func TestFloatOutputsBesideInt16(t *testing.T) {
 	must(t, g.Prepare(nn.QAT, nn.WithBN))
 	if errs := g.Convertible(); len(errs) != 1 || errs[0].Node != "c1" {
 		t.Errorf("what keeps it from int8: %v", errs)
+	}
+}
+
+// TestWithoutInt8: of a float network it is known what stays float32 whatever the configuration: a sum of too many products.
+func TestWithoutInt8(t *testing.T) {
+	b := nn.NewBuilder(tensor.Shape{H: 1, W: 1, C: kernel.MaxProducts + 1})
+	x := b.Linear("wide", b.Apply("curve", curve.Pointwise{Function: "exp"}, b.Input()), 4, true)
+	g, err := b.Graph(b.Linear("narrow", x, 2, true))
+	must(t, err)
+	if why := g.WithoutInt8(); len(why) != 1 || !strings.Contains(why["wide"], "65793 products") {
+		t.Errorf("%v", why)
 	}
 }
