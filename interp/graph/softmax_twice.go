@@ -6,7 +6,7 @@ import (
 	"qpipe/interp/part"
 	"qpipe/lang/diag"
 	"qpipe/lang/program"
-	"qpipe/ops/nn"
+	"qpipe/ops/layer"
 )
 
 func softmaxTwice() Rule {
@@ -19,10 +19,10 @@ func softmaxTwice() Rule {
 		Check: func(p *Plan, report diag.Reporter) {
 			said := map[string]bool{}
 			for _, s := range p.Stages {
-				for _, m := range p.normalizedTwice(s) {
-					if key := s.Stage.Model.Name + " " + m.Name; !said[key] {
+				for _, x := range p.normalizedTwice(s) {
+					if key := s.Stage.Model.Name + " " + x.node; !said[key] {
 						said[key] = true
-						report(s.twice(m))
+						report(s.twice(x))
 					}
 				}
 			}
@@ -30,8 +30,14 @@ func softmaxTwice() Rule {
 	}
 }
 
+// softmax is one at the end of a network.
+type softmax struct {
+	is          layer.Shares
+	node, reads string
+}
+
 // normalizedTwice lists the softmaxes of a stage's model whose result goes to a loss that computes a softmax.
-func (p *Plan) normalizedTwice(s *Stage) (list []nn.Module) {
+func (p *Plan) normalizedTwice(s *Stage) (list []softmax) {
 	if s.Trainer == nil || s.Model == nil || s.Data.Train == nil {
 		return nil
 	}
@@ -40,22 +46,14 @@ func (p *Plan) normalizedTwice(s *Stage) (list []nn.Module) {
 	if err != nil || part.Fits(all, outputs, targets) != nil {
 		return nil // reported
 	}
-	at := map[string]nn.Module{}
-	for _, m := range s.Model.Modules() {
-		at[m.Name] = m
-	}
 	for i := range all.Len() {
 		if !all.Normalizes(i) {
 			continue
 		}
 		seen, _ := all.SeenBy(i, outputs, targets)
 		for _, port := range seen {
-			m := at[port.Name]
-			for m.Op == "flatten" || m.Op == "reshape" || m.Op == "dequant" {
-				m = at[m.Inputs[0]]
-			}
-			if m.Op == "softmax" || m.Op == "log_softmax" {
-				list = append(list, m)
+			if is, node, reads := s.Model.Shares(port.Name); is != layer.NoShares {
+				list = append(list, softmax{is, node, reads})
 			}
 		}
 	}
@@ -63,23 +61,26 @@ func (p *Plan) normalizedTwice(s *Stage) (list []nn.Module) {
 }
 
 // twice is the warning about one.
-func (s *Stage) twice(m nn.Module) *diag.Diagnostic {
-	model := s.Stage.Model
+func (s *Stage) twice(x softmax) *diag.Diagnostic {
+	model, what := s.Stage.Model, "softmax"
+	if x.is == layer.LogShares {
+		what = "softmax's logarithm"
+	}
 	d := &diag.Diagnostic{
-		Subject: s.Trainer.Origin.Header, Address: s.Trainer.Origin.Address, Module: m.Name,
-		Summary: fmt.Sprintf("%s of model %q is a %s, and the loss computes one, too", m.Name, model.Name, m.Op),
+		Subject: s.Trainer.Origin.Header, Address: s.Trainer.Origin.Address, Module: x.node,
+		Summary: fmt.Sprintf("%s of model %q is a %s, and the loss computes a softmax, too", x.node, model.Name, what),
 		Detail:  "Of shares the loss makes nearly equal ones: the gradients are small, and training hardly gets on.",
 		Related: []diag.Related{{Message: "the model", Range: model.Origin.Header}},
 	}
-	if m.Op == "log_softmax" {
+	if x.is == layer.LogShares {
 		d.Detail = "The loss is the same without it: it is computed twice."
 	}
 	if _, file := model.Args.(program.Weighted); file {
-		d.Detail += fmt.Sprintf(" End the network in front of it: outputs = [%q].", m.Inputs[0])
+		d.Detail += fmt.Sprintf(" End the network in front of it: outputs = [%q].", x.reads)
 	} else {
 		d.Detail += " Leave the layer out."
 	}
-	if at := model.Origin.At(program.LayerPath(m.Name)); !at.Empty() {
+	if at := model.Origin.At(program.LayerPath(x.node)); !at.Empty() {
 		d.Related = []diag.Related{{Message: "the layer", Range: at}}
 	}
 	return d

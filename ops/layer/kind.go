@@ -26,6 +26,7 @@ type Kind struct {
 	Floats  bool // in the int8 form it takes float32 values, too
 	Rereads bool // its backward pass reads its operands' values again
 
+	Shares Shares     // what its output is of scores
 	Stub   Stub       // what it says of the nodes behind it
 	TFLite Prescribed // the grid of its output in TFLite; zero for any
 
@@ -63,6 +64,16 @@ const (
 	Passes               // not at all: codes are passed on as the first operand has them
 	Joins                // by its own, unless all operands have one format, which is then kept
 	Values               // never: it is float32
+)
+
+// Shares says what a node's output is of the scores that it reads.
+type Shares uint8
+
+// What losses for labels compute of scores by themselves.
+const (
+	NoShares  Shares = iota
+	OfScores         // their softmax
+	LogShares        // its logarithm
 )
 
 // Stub says how the nodes behind a node are quantized where nothing else is said of them.

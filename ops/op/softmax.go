@@ -65,9 +65,13 @@ type alongAxis[A any] interface {
 
 // softmaxOf is the row of a softmax.
 func softmaxOf[A alongAxis[A]](name string, log bool, tflite layer.Prescribed) *layer.Kind {
+	is := layer.OfScores
+	if log {
+		is = layer.LogShares
+	}
 	of := func(n *layer.Node) shares { return newShares(n.Shape, layer.ArgumentsOf[A](n).axis(), log) }
 	return layer.Argued[A](layer.Kind{
-		Name: name, Aligned: true, Rereads: true, TFLite: tflite,
+		Name: name, Aligned: true, Rereads: true, Shares: is, TFLite: tflite,
 		Train:   func(n *layer.Node, b *layer.Bench) layer.Runner { return newSoftmax(of(n), n, b) },
 		Integer: func(n *layer.Node, b *layer.Bench) layer.Integer { return newSoftmax8(of(n), n, b) },
 		Room: func(n *layer.Node, _ *layer.Bench) layer.Room {
