@@ -188,11 +188,8 @@ func (s *step) integerConv() *value {
 	y := s.like("Mul", s.sums(p), []string{s.units(p.scales)})
 	if a.Add {
 		z := s.in[1]
-		if !z.coded {
-			y = s.both("Add", y, s.mapped(s.like("Div", s.real(z), []string{s.floats(s.Name+".step", nil, s.step())})))
-		} else {
-			y = s.both("Add", y, s.mapped(s.like("Mul", s.centered(z), []string{s.floats(s.Name+".other", nil, z.q.Scale/s.step())})))
-		}
+		other := s.like("Mul", s.centered(z), []string{s.floats(s.Name+".other", nil, z.q.Scale/s.step())})
+		y = s.both("Add", y, s.mapped(other))
 	}
 	return s.stepped(y)
 }
