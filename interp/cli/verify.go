@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -38,8 +37,11 @@ func (a *app) verifyCmd() *cobra.Command {
 }
 
 func (a *app) verify(f verify.Flags, args []string) error {
-	if err := cmp.Or(command.Batch(f.Batch, 1, program.MostImages), command.Batch(f.Images, 1, program.MostImages)); err != nil {
+	if err := command.Batch(f.Batch, 1, program.MostImages); err != nil {
 		return err
+	}
+	if f.Images < 1 || f.Images > program.MostImages || f.Slow < 1 {
+		return command.Wrong("-images and -written are numbers of images from 1 to %d", program.MostImages)
 	}
 	for _, n := range f.Threads {
 		if err := command.Threads(n); err != nil {

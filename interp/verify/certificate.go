@@ -96,12 +96,18 @@ func Pipeline(subject string) (string, error) {
 
 // find finds the files: those that flags name and, of a run, the others.
 func (r *Request) find() (f found, err error) {
-	f = found{model: r.Subject, trained: r.Trained, files: r.Against, data: r.Data}
+	f = found{model: r.Subject, trained: r.Trained, ema: r.EMA, files: r.Against, data: r.Data}
 	info, err := os.Stat(r.Subject)
 	if err != nil {
-		return f, cannot(r.Subject, "it cannot be read: %v", errors.Unwrap(err))
+		return f, cannot(r.Subject, "there is no such file or folder")
 	}
 	if !info.IsDir() {
+		if r.Stage != "" {
+			return f, cannot(r.Subject, "it is a file; -stage chooses among the int8 models of a run")
+		}
+		if filepath.Ext(r.Subject) == ".onnx" {
+			return f, cannot(r.Subject, "it is an ONNX file: name the int8 model, and the file with -against")
+		}
 		return f, nil
 	}
 	m, err := runs.ReadManifest(r.Subject)
@@ -112,16 +118,17 @@ func (r *Request) find() (f found, err error) {
 	if err != nil {
 		return f, err
 	}
+	st := r.program(entry.Name)
+	written := r.written(st)
 	for _, a := range entry.Artifacts {
 		path := filepath.Join(r.Subject, filepath.FromSlash(a.Path))
 		switch {
 		case a.Name == program.Int8:
 			f.model = path
-		case filepath.Ext(a.Name) == ".onnx" && len(r.Against) == 0:
+		case len(r.Against) == 0 && (filepath.Ext(a.Name) == ".onnx" || slices.Contains(written, a.Name)):
 			f.files = append(f.files, path)
 		}
 	}
-	st := r.program(entry.Name)
 	if st == nil {
 		return f, nil
 	}
@@ -149,8 +156,14 @@ func (r *Request) stage(m *runs.Manifest) (*runs.StageEntry, error) {
 		}
 		have = append(have, e.Name)
 	}
+	said := "A stage with QAT2Quantize leaves one."
+	if !slices.Contains(have, r.Stage) {
+		said = diag.DidYouMean(r.Stage, have, "stages")
+	}
 	if last == nil && r.Stage != "" {
-		return nil, cannot(r.Subject, "the stage %q has left no int8 model%s", r.Stage, diag.DidYouMean(r.Stage, have, "stages"))
+		return nil, &place.Error{Diagnostic: &diag.Diagnostic{
+			Code: diag.CannotLoad, Summary: fmt.Sprintf("%s: the stage %q has left no int8 model", r.Subject, r.Stage), Detail: said,
+		}}
 	}
 	if last == nil {
 		return nil, cannot(r.Subject, "the run has no int8 model: a stage with QAT2Quantize leaves one")
@@ -168,6 +181,22 @@ func (r *Request) program(stage string) *program.Stage {
 		}
 	}
 	return nil
+}
+
+// written are the ONNX files of a stage, whatever they are called.
+func (r *Request) written(st *program.Stage) (names []string) {
+	if st == nil {
+		return nil
+	}
+	for _, call := range st.Exports {
+		if call.Type != "ONNX" {
+			continue
+		}
+		if x, err := part.New[part.Exporter](r.Catalog, call); err == nil {
+			names = append(names, x.Files()...)
+		}
+	}
+	return names
 }
 
 // made is the checkpoint that a stage's int8 model was made of.
@@ -196,6 +225,13 @@ func (r *Request) made(st *program.Stage) (path string, averaged bool) {
 func Verify(ctx context.Context, r *Request) (*Certificate, string, error) {
 	f, err := r.find()
 	if err != nil {
+		return nil, "", err
+	}
+	at := r.Out
+	if at == "" {
+		at = filepath.Join(filepath.Dir(f.model), "verify.json")
+	}
+	if err := free(at); err != nil {
 		return nil, "", err
 	}
 	snap, err := artifact.Read(f.model)
@@ -232,10 +268,6 @@ func Verify(ctx context.Context, r *Request) (*Certificate, string, error) {
 		return nil, "", err
 	}
 	c.Data.SHA256, c.Equal = hex.EncodeToString(images.sum.Sum(nil)), c.Result.Equal()
-	at := r.Out
-	if at == "" {
-		at = filepath.Join(filepath.Dir(f.model), "verify.json")
-	}
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
 		err = replace(at, append(text, '\n'))
@@ -243,13 +275,39 @@ func Verify(ctx context.Context, r *Request) (*Certificate, string, error) {
 	return c, at, err
 }
 
+// free returns an error if a certificate must not be written: over what is no certificate, or into no folder.
+func free(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return cannot(path, "there is no folder %s", filepath.Dir(path))
+		}
+		return nil
+	case err == nil && info.Mode().IsRegular():
+		text, err := os.ReadFile(path)
+		var c Certificate
+		if err == nil && json.Unmarshal(text, &c) == nil && c.Model.SHA256 != "" && c.Qpipe != "" {
+			return nil
+		}
+	}
+	return &place.Error{Diagnostic: &diag.Diagnostic{
+		Code: diag.Foreign, Summary: path + " is in the way: it is no certificate", Detail: "Give the certificate another place with -out FILE.",
+	}}
+}
+
 // replace writes a file as a whole.
 func replace(path string, text []byte) error {
 	d, err := disk.Open(filepath.Dir(path), disk.Options{})
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(d.Write(filepath.Base(path), text), d.Close())
 	}
-	return errors.Join(d.Write(filepath.Base(path), text), d.Close())
+	if err != nil {
+		return &place.Error{Diagnostic: &diag.Diagnostic{
+			Code: diag.Unwritable, Summary: fmt.Sprintf("%s cannot be written: %v", path, err), Detail: "Give the certificate another place with -out FILE.",
+		}}
+	}
+	return nil
 }
 
 func hashed(path string) (Hashed, error) {
@@ -287,8 +345,11 @@ func (r *Request) trained(s *Subject, c *Certificate, f found) error {
 func (r *Request) files(s *Subject, c *Certificate, f found) error {
 	for _, path := range f.files {
 		m, err := model.Read(path, model.Usual())
+		if errors.Is(err, fs.ErrNotExist) {
+			return cannot(path, "there is no such file; a run writes the files of its exporters again")
+		}
 		if err != nil {
-			return cannot(path, "%v", err)
+			return &place.Error{Diagnostic: &diag.Diagnostic{Code: diag.CannotLoad, Summary: err.Error()}}
 		}
 		h, err := hashed(path)
 		if err != nil {
@@ -302,7 +363,8 @@ func (r *Request) files(s *Subject, c *Certificate, f found) error {
 	}
 	m, _, err := exporter.Model(s.Int8, exporter.Options{Format: exporter.QOperator, Glue: true, Version: r.Version})
 	if err != nil {
-		return nil // the model has what ONNX cannot say, and no file claims to have it
+		s.None = err
+		return nil
 	}
 	text, err := m.Bytes()
 	if err == nil {
@@ -312,14 +374,21 @@ func (r *Request) files(s *Subject, c *Certificate, f found) error {
 	return err
 }
 
-// exact reports whether a model promises the same integers: it says so, or it has no product of float32 values and no pool of them.
+// exact reports whether a model promises the same integers: if it has no float op between DequantizeLinear of weights. What it says
+// of itself does not count.
 func exact(m *model.Model) bool {
-	for _, e := range m.Metadata {
-		if e.Key == "qpipe.format" {
-			return e.Value == string(exporter.QOperator)
-		}
+	consts := map[string]bool{}
+	for _, t := range m.Graph.Initializers {
+		consts[t.Name] = true
 	}
-	return false
+	integers := false
+	for _, n := range m.Graph.Nodes {
+		if n.Op == "DequantizeLinear" && len(n.Inputs) > 0 && consts[n.Inputs[0]] {
+			return false
+		}
+		integers = integers || n.Op == "QLinearConv" || n.Op == "ConvInteger" || n.Op == "MatMulInteger"
+	}
+	return integers
 }
 
 // images are the images that a model is verified with.

@@ -23,7 +23,8 @@ Where there is no ONNX file, the model is exported for this, as integer ops.
 
 The result is written beside the model as verify.json: hashes of the model, the files
 and the images, versions, and what differs. The exit code is 1 if numbers differ that
-must be equal. Of files with float ops (format = "qdq") the differences are counted.`
+must be equal, or if a file could not be compared. Of files with float ops (format =
+"qdq") the weights and scales must be equal, and differences of results are counted.`
 
 // Flags are the flags of the command.
 type Flags struct {
@@ -33,7 +34,7 @@ type Flags struct {
 	Stage, Out          string
 	Images, Batch, Slow int
 	Threads             []int
-	JSON                bool
+	EMA, JSON           bool
 }
 
 // Register adds the flags.
@@ -41,6 +42,7 @@ func (f *Flags) Register(fl *pflag.FlagSet) {
 	f.Inputs.Register(fl)
 	fl.StringArrayVar(&f.Against, "against", nil, "an ONNX `FILE` that was exported of the model (repeatable)")
 	fl.StringVar(&f.Trained, "trained", "", "the checkpoint `FILE` that the model was made of")
+	fl.BoolVar(&f.EMA, "ema", false, "of -trained: the averaged weights")
 	fl.StringVar(&f.Data, "data", "", "the data set, as `dataset.NAME`")
 	fl.StringVar(&f.Stage, "stage", "", "of a run: the int8 model of the stage `NAME`")
 	fl.StringVar(&f.Out, "out", "", "write the result into this `FILE` (default: verify.json beside the model)")

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"qpipe/lang/diag"
 	"qpipe/onnx/eval"
 	"qpipe/onnx/exporter"
 	"qpipe/onnx/model"
@@ -125,7 +126,6 @@ func (v *verification) observed(m *model.Model) *model.Model {
 }
 
 func (f *file) run(b *batch) ([][]float32, error) {
-	in := map[string]*value.Value{}
 	ports := f.Int8.Inputs()
 	var free []*model.Value
 	for _, p := range f.model.Graph.Inputs {
@@ -133,16 +133,32 @@ func (f *file) run(b *batch) ([][]float32, error) {
 			free = append(free, p)
 		}
 	}
-	if len(free) != len(ports) {
-		return nil, fmt.Errorf("it has %d inputs, and the model %d", len(free), len(ports))
+	if len(free) != len(ports) || len(f.model.Graph.Outputs) < len(f.Int8.Outputs()) {
+		return nil, fmt.Errorf("it has %s and %s, and the model %s and %s", diag.Count(len(free), "input"), diag.Count(len(f.model.Graph.Outputs), "output"),
+			diag.Count(len(ports), "input"), diag.Count(len(f.Int8.Outputs()), "output"))
 	}
-	for k, p := range ports {
-		s := p.Shape
-		in[free[k].Name] = value.Floats([]int{b.n, s.C, s.H, s.W}, turned(b.x[k], b.n, s.H*s.W, s.C, func(v float32) float64 { return float64(v) })...)
+	size := b.n
+	if d := free[0].Shape; len(d) > 0 && d[0].Size > 0 {
+		size = d[0].Size // the file's batch is fixed
 	}
-	var err error
-	if f.values, err = f.all(in); err != nil {
-		return nil, err
+	f.values = map[string]*value.Value{}
+	for from := 0; from < b.n; from += size {
+		in := map[string]*value.Value{}
+		for k, p := range ports {
+			s := p.Shape
+			x := turned(b.x[k], b.n, s.H*s.W, s.C, func(v float32) float64 { return float64(v) })
+			each := s.H * s.W * s.C
+			part := make([]float64, size*each) // behind the last image are zeros
+			copy(part, x[from*each:min(from+size, b.n)*each])
+			in[free[k].Name] = value.Floats([]int{size, s.C, s.H, s.W}, part...)
+		}
+		out, err := f.all(in)
+		if err != nil {
+			return nil, err
+		}
+		for name, v := range out {
+			f.values[name] = joined(f.values[name], v, size, min(size, b.n-from))
+		}
 	}
 	var outputs [][]float32
 	for k, p := range f.Int8.Outputs() {
@@ -154,6 +170,16 @@ func (f *file) run(b *batch) ([][]float32, error) {
 		outputs = append(outputs, turned(y.F, b.n, s.C, s.H*s.W, func(v float64) float32 { return float32(v) }))
 	}
 	return outputs, nil
+}
+
+// joined puts the first n of size images of a value behind another one.
+func joined(all, v *value.Value, size, n int) *value.Value {
+	if all == nil {
+		all = &value.Value{Type: v.Type, Dims: v.Dims}
+	}
+	all.F = append(all.F, v.F[:len(v.F)/size*n]...)
+	all.I = append(all.I, v.I[:len(v.I)/size*n]...)
+	return all
 }
 
 func (f *file) codes(b *batch, i int) []uint8 {
@@ -185,8 +211,8 @@ func turned[S, T any](x []S, n, rows, columns int, f func(S) T) []T {
 	return y
 }
 
-// scales compares the scales and zero points in a file with the model's, bit by bit.
-func (v *verification) scales(c *Comparison, m *model.Model) {
+// constants compares the scales and zero points in a file with the model's, bit by bit, and weights code by code.
+func (v *verification) constants(c *Comparison, m *model.Model) {
 	consts := map[string]*model.Tensor{}
 	for _, t := range m.Graph.Initializers {
 		consts[t.Name] = t
@@ -204,6 +230,18 @@ func (v *verification) scales(c *Comparison, m *model.Model) {
 		c.Scales++
 		if math.Float32bits(float32(scale.Floats()[0])) != math.Float32bits(q.Scale) || zero.Ints()[0] != want {
 			c.Error = fmt.Sprintf("%s has the scale %g and the zero point %d in the file, and %g and %d in the model", n.Name, scale.Floats()[0], zero.Ints()[0], q.Scale, want)
+			return
+		}
+	}
+	for _, t := range v.Int8.Tensors() {
+		codes, is := t.Data.([]int8)
+		in := consts[t.Name+"_quantized"]
+		if !is || in == nil || in.Type != model.Int8 {
+			continue
+		}
+		c.Weights++
+		if !slices.EqualFunc(in.Data, codes, func(b byte, c int8) bool { return int8(b) == c }) {
+			c.Error = fmt.Sprintf("%s has other integers in the file", t.Name)
 			return
 		}
 	}

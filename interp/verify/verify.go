@@ -6,6 +6,9 @@ package verify
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"qpipe/lang/diag"
 	"qpipe/onnx/model"
@@ -21,6 +24,7 @@ type Subject struct {
 	Trained *nn.Graph // the QAT model that it was made of; nil if that is not known
 	From    string    // what that is called
 	Files   []File
+	None    error // why there is no file
 }
 
 // File is an ONNX model.
@@ -52,10 +56,10 @@ type Result struct {
 	Comparisons []*Comparison `json:"comparisons"`
 }
 
-// Equal reports whether every promised equality holds.
+// Equal reports whether every promised equality holds, and everything could be compared that is there.
 func (r *Result) Equal() bool {
 	for _, c := range r.Comparisons {
-		if c.Exact && (c.Differ > 0 || c.Error != "") {
+		if c.Error != "" || c.Exact && c.Differ+c.OutputsDiffer > 0 {
 			return false
 		}
 	}
@@ -73,15 +77,18 @@ type Comparison struct {
 	Optimized bool   `json:"optimized,omitempty"` // its graph
 	Exact     bool   `json:"exact"`               // all numbers must be equal
 
-	Images   int          `json:"images"`
-	Integers int64        `json:"integers"`
-	Differ   int64        `json:"differ"`
-	Scales   int          `json:"scales,omitempty"` // scales and zero points in the file, compared bit by bit
-	Nodes    []*NodeCount `json:"nodes,omitempty"`  // those that differ
-	First    *First       `json:"first,omitempty"`
-	Top1     int          `json:"same_top1"`         // images with the same largest output
-	Skipped  string       `json:"skipped,omitempty"` // why nothing was compared
-	Error    string       `json:"error,omitempty"`
+	Images   int   `json:"images"`
+	Integers int64 `json:"integers"`
+	Differ   int64 `json:"differ"`
+	Scales   int   `json:"scales,omitempty"`  // scales and zero points in the file, compared bit by bit
+	Weights  int   `json:"weights,omitempty"` // weights in the file, compared code by code
+
+	OutputsDiffer int64        `json:"outputs_differ"`  // float32 values of the network's outputs, of those that must be equal
+	Nodes         []*NodeCount `json:"nodes,omitempty"` // those that differ
+	First         *First       `json:"first,omitempty"`
+	Top1          int          `json:"same_top1"`         // images with the same largest output
+	Skipped       string       `json:"skipped,omitempty"` // why nothing was compared
+	Error         string       `json:"error,omitempty"`
 
 	missing map[string]bool
 }
@@ -187,8 +194,12 @@ func Run(s Subject, o Options) (*Result, error) {
 		return nil
 	})
 	for _, c := range v.result.Comparisons {
-		if len(c.missing) > 0 && c.Integers == 0 && c.Error == "" {
-			c.Error = "it has none of the model's nodes: values are called NAME_quantized in what qpipe exports"
+		switch n := len(c.missing); {
+		case n == 0 || c.Error != "":
+		case c.Integers == 0:
+			c.Error = "it has the integers of no node: those of NAME are called NAME_quantized in what qpipe exports"
+		default:
+			c.Error = fmt.Sprintf("it has no integers of %s, such as %s", diag.Count(n, "node"), slices.Min(slices.Collect(maps.Keys(c.missing))))
 		}
 	}
 	return v.result, err
@@ -238,9 +249,12 @@ func (v *verification) compareAll() {
 			v.add(c, func() (other, error) { return v.engine(v.Int8, set, threads) })
 		}
 	}
+	if v.None != nil {
+		v.result.Comparisons = append(v.result.Comparisons, &Comparison{Kind: "evaluator", Name: "a model exported for this", Skipped: line(v.None)})
+	}
 	for _, f := range v.Files {
 		c := &Comparison{Kind: "evaluator", Name: f.Name + " as qpipe computes it", File: f.Name, Exact: f.Exact}
-		v.scales(c, f.Model)
+		v.constants(c, f.Model)
 		v.add(c, func() (other, error) { return v.evaluator(f.Model) })
 		for _, optimized := range []bool{false, true} {
 			c := &Comparison{Kind: "runtime", Name: f.Name + " in ONNX Runtime, not optimized", File: f.Name, Optimized: optimized, Exact: f.Exact}
@@ -261,17 +275,20 @@ func (v *verification) add(c *Comparison, start func() (other, error)) {
 	case err == nil:
 		v.others[c] = x
 	case absent(err):
-		c.Skipped = err.Error()
+		c.Skipped = line(err)
 	default:
-		c.Error = err.Error()
+		c.Error = line(err)
 	}
 }
+
+// line is an error in one line.
+func line(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // compare counts what differs in a batch.
 func (v *verification) compare(c *Comparison, x other, b *batch) {
 	outputs, err := x.run(b)
 	if err != nil {
-		c.Error = err.Error()
+		c.Error = line(err)
 		return
 	}
 	for i, n := range v.nodes {
@@ -284,6 +301,17 @@ func (v *verification) compare(c *Comparison, x other, b *batch) {
 			continue
 		}
 		v.count(c, i, b, got)
+	}
+	_, outs := v.Int8.Nodes()
+	for k, i := range outs {
+		if v.behind[i] && c.Kernels != v.best().Name {
+			continue
+		}
+		for j, y := range outputs[k] {
+			if y != b.outputs[k][j] && (y == y || b.outputs[k][j] == b.outputs[k][j]) {
+				c.OutputsDiffer++
+			}
+		}
 	}
 	y, size := outputs[0], len(outputs[0])/b.n
 	for i := range b.n {

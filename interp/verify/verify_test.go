@@ -126,6 +126,25 @@ func TestUnequal(t *testing.T) {
 			t.Errorf("the scale of the input is another one: %+v", c)
 		}
 
+		s, o = subject(t, seed)
+		o.Sets, o.Threads = []*kernel.Set{sets.All()[0]}, nil
+		last := s.Int8.Outputs()[0].Name
+		for _, n := range s.Files[0].Model.Graph.Nodes {
+			for i, out := range n.Outputs {
+				if out == exporter.CodesName(last) {
+					n.Outputs[i] = "renamed"
+				}
+			}
+			for i, in := range n.Inputs {
+				if in == exporter.CodesName(last) {
+					n.Inputs[i] = "renamed"
+				}
+			}
+		}
+		if r, err = Run(s, o); err != nil || r.Equal() || !strings.Contains(r.Comparisons[1].Error, last) {
+			t.Errorf("the integers of %s have another name: %v, %+v", last, err, r.Comparisons[1])
+		}
+
 		s.Trained.Params()[0].Data[0] += 10
 		if r, err = Run(s, o); err != nil || r.Comparisons[0].Differ == 0 {
 			t.Errorf("another model was trained: %v, %+v", err, r.Comparisons[0])

@@ -47,6 +47,8 @@ func (s *Sheet) verdict(x *verify.Comparison) string {
 		return fmt.Sprintf("error: %s:", console.Printable(x.Error))
 	case x.Skipped != "":
 		return fmt.Sprintf("not compared (%s):", console.Printable(x.Skipped))
+	case x.Exact && x.OutputsDiffer > 0:
+		return s.paint.Bold(fmt.Sprintf("%d of %d differ, and %s:", x.Differ, x.Integers, diag.Count(x.OutputsDiffer, "output value")))
 	case x.Differ == 0:
 		return fmt.Sprintf("0 of %d differ:", x.Integers)
 	case !x.Exact:

@@ -206,6 +206,9 @@ func (s *step) clipped(y array, a kernel.Act) array {
 
 // integers makes codes the node's output.
 func (s *step) integers(y array) *value {
+	if s.made[y.name] == nil {
+		y = s.like("Identity", y, nil) // an operand as it is gets a name of its own
+	}
 	s.out.codes, s.out.coded = s.call(y, CodesName(s.Name)), true
 	return &s.out
 }

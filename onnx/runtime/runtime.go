@@ -67,7 +67,7 @@ func Open(ctx context.Context, m *model.Model, o Options) (*Session, error) {
 	}
 	folder, err := os.MkdirTemp("", "qpipe-onnx-")
 	if err != nil {
-		return nil, err
+		return nil, &Absent{"its model has no place: " + err.Error()}
 	}
 	s := &Session{folder: folder}
 	path := filepath.Join(folder, "model.onnx")
