@@ -16,8 +16,10 @@ const irVersion = 0x08
 
 // Keys of what an ONNX file's metadata says about images, in the JSON of a checkpoint's metadata.
 const (
-	preprocessingKey = "qpipe.preprocessing"
-	classesKey       = "qpipe.classes"
+	preprocessingKey     = "qpipe.preprocessing"
+	morePreprocessingKey = "qpipe.more_preprocessing"
+	classesKey           = "qpipe.classes"
+	moreClassesKey       = "qpipe.more_classes"
 )
 
 // LoadONNX reads the network in an ONNX file, and its weights in files beside it. Height and width count where the file
@@ -56,22 +58,36 @@ func fromONNX(m *model.Model, height, width int) (*Model, error) {
 		return nil, err
 	}
 	out := newModel(net.Graph, About{Form: string(net.Graph.Form())})
-	var inputs []part.Preprocessing
-	var classes [][]string
-	for _, e := range m.Metadata {
-		switch e.Key {
-		case preprocessingKey:
-			inputs = make([]part.Preprocessing, 1)
-			err = json.Unmarshal([]byte(e.Value), &inputs[0])
-		case classesKey:
-			classes = make([][]string, 1)
-			err = json.Unmarshal([]byte(e.Value), &classes[0])
-		}
-		if err != nil {
-			return nil, fmt.Errorf("its metadata %s: %w", e.Key, err)
-		}
+	inputs, err := listed[part.Preprocessing](m, preprocessingKey, morePreprocessingKey)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := listed[[]string](m, classesKey, moreClassesKey)
+	if err != nil {
+		return nil, err
 	}
 	return out, out.describe(inputs, classes)
+}
+
+// listed reads a list from the metadata, whose first element and the others have keys of their own.
+func listed[T any](m *model.Model, first, more string) (list []T, err error) {
+	read := func(key string, to any) bool {
+		i := slices.IndexFunc(m.Metadata, func(e model.Entry) bool { return e.Key == key })
+		if i < 0 || err != nil {
+			return false
+		}
+		if json.Unmarshal([]byte(m.Metadata[i].Value), to) != nil {
+			err = fmt.Errorf("its metadata %s is not as qpipe writes it (docs/format.md)", key)
+		}
+		return true
+	}
+	var head T
+	var tail []T
+	if read(first, &head) {
+		list = append(list, head)
+		read(more, &tail)
+	}
+	return append(list, tail...), err
 }
 
 // shapesOf returns the shapes of the inputs. A size that the file leaves open is the given one.

@@ -26,7 +26,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 		var written []string
 		e := &part.Export{
 			Stage: st.Name, Model: res.Model, Inputs: data.Preprocessing(), Classes: data.ClassNames(),
-			Metrics: res.Metrics, Version: s.Version, Pipeline: s.prog.SHA256,
+			Metrics: known(st, res), Version: s.Version, Pipeline: s.prog.SHA256,
 			Write: func(name string, data []byte) error {
 				if !slices.Contains(x.Files(), name) {
 					return fmt.Errorf("it writes %q, which is not one of its files", name)
@@ -46,6 +46,14 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 		s.emit(st.Name, event.Export{Exporter: call.Type, Files: written, Message: fmt.Sprintf("%s wrote %s", call.Type, listed(written))})
 	}
 	return nil
+}
+
+// known are the metrics of the model that is exported: a stage that averages weights measures those, and exports the others.
+func known(st *graph.Stage, res *stage.Result) map[string]float64 {
+	if st.Averages() {
+		return nil
+	}
+	return res.Metrics
 }
 
 // listed joins names with commas and "and".

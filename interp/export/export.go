@@ -190,6 +190,9 @@ func (f *Flags) model(word string) (*part.Export, string, error) {
 		}
 		path = at
 	}
+	if filepath.Ext(path) == ".onnx" {
+		return nil, "", command.Wrong("%s is an ONNX file; export writes checkpoints and int8 models", path)
+	}
 	snap, err := artifact.Read(path)
 	if err != nil {
 		return nil, "", err
@@ -212,5 +215,9 @@ func (f *Flags) model(word string) (*part.Export, string, error) {
 			return nil, "", wrong("it cannot become int8: %v", err)
 		}
 	}
-	return &part.Export{Stage: snap.Stage, Model: g, Inputs: snap.Inputs, Classes: snap.Classes, Metrics: snap.Metrics}, path, nil
+	e := &part.Export{Stage: snap.Stage, Model: g, Inputs: snap.Inputs, Classes: snap.Classes, Metrics: snap.Metrics}
+	if len(snap.Shadow) > 0 && !f.EMA || f.Int8 {
+		e.Metrics = nil // they are those of the averaged weights, or of the model before
+	}
+	return e, path, nil
 }

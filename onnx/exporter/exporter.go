@@ -4,6 +4,7 @@ package exporter
 
 import (
 	"fmt"
+	"slices"
 
 	"qpipe/onnx/model"
 	"qpipe/ops/kernel"
@@ -72,6 +73,7 @@ func Model(net *nn.Graph, o Options) (*model.Model, []Output, error) {
 		b.values = append(b.values, b.node(i))
 	}
 	b.outputs()
+	b.prune()
 	return b.model(), b.places(), nil
 }
 
@@ -137,18 +139,87 @@ func portName(p nn.Port) string {
 	return p.Name
 }
 
-// outputs makes float32 values of the network's outputs, and declares them.
+// outputs makes float32 values of the network's outputs, and declares them under the outputs' names.
 func (b *build) outputs() {
-	ports := b.net.Outputs()
+	var ends []array
 	for k, i := range b.outs {
-		v, name := b.values[i], "output"
-		if len(ports) > 1 || ports[k].Label != "" {
-			name = portName(ports[k])
+		b.prefix = b.net.Outputs()[k].Name
+		t := b.real(b.values[i])
+		if b.is(b.Inputs, t.name) || slices.ContainsFunc(ends, func(e array) bool { return e.name == t.name }) {
+			t = b.call(b.like("Identity", t, nil), b.prefix) // a value is one of inputs and outputs once
 		}
-		b.prefix = name
-		t := b.real(v)
-		b.Outputs = append(b.Outputs, b.declared(b.call(b.like("Identity", t, nil), name)))
+		ends = append(ends, t)
 	}
+	for k, p := range b.net.Outputs() {
+		b.rename(&ends[k], portName(p), ends)
+		b.Outputs = append(b.Outputs, b.declared(ends[k]))
+	}
+}
+
+func (b *build) is(list []*model.Value, name string) bool {
+	return slices.ContainsFunc(list, func(v *model.Value) bool { return v.Name == name })
+}
+
+// rename gives an output its name. Another value that has it gets a new one, but for inputs: those keep theirs.
+func (b *build) rename(t *array, name string, ends []array) {
+	if t.name == name || b.is(b.Inputs, name) {
+		return
+	}
+	if b.taken[name] {
+		other := b.unused(name + "_value")
+		b.replace(name, other)
+		for i := range ends {
+			if ends[i].name == name {
+				ends[i].name = other
+			}
+		}
+	}
+	b.taken[name] = true
+	b.replace(t.name, name)
+	t.name = name
+}
+
+// replace gives a value another name, everywhere.
+func (b *build) replace(was, name string) {
+	for _, n := range b.Nodes {
+		for _, names := range [][]string{n.Inputs, n.Outputs} {
+			for i := range names {
+				if names[i] == was {
+					names[i] = name
+				}
+			}
+		}
+	}
+	for _, list := range [][]*model.Value{b.Values, b.Outputs} {
+		for _, v := range list {
+			if v.Name == was {
+				v.Name = name
+			}
+		}
+	}
+	for _, t := range b.Initializers {
+		if t.Name == was {
+			t.Name = name
+		}
+	}
+	for _, v := range b.values {
+		for _, at := range []*string{&v.codes.name, &v.real.name, &v.scale, &v.zero} {
+			if *at == was {
+				*at = name
+			}
+		}
+	}
+}
+
+// prune leaves out constants that nothing reads.
+func (b *build) prune() {
+	read := map[string]bool{}
+	for _, n := range b.Nodes {
+		for _, in := range n.Inputs {
+			read[in] = true
+		}
+	}
+	b.Initializers = slices.DeleteFunc(b.Initializers, func(t *model.Tensor) bool { return !read[t.Name] })
 }
 
 // model is the finished model.

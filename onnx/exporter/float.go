@@ -319,7 +319,7 @@ func (s *step) floatGroupNorm(x array) array {
 	for i := range ones {
 		ones[i] = 1
 	}
-	y := s.reshape(x, a.Groups, x.dims[0]/a.Groups*x.dims[1]*x.dims[2])
+	y := s.op("Reshape", x.elem, []int{a.Groups, x.dims[0] / a.Groups * x.dims[1] * x.dims[2]}, []string{x.name, s.list(0, a.Groups, -1)})
 	y = s.like("InstanceNormalization", y, []string{s.floats("ones", []int{a.Groups}, ones...), s.floats("zeros", []int{a.Groups}, zeros...)}, attr("epsilon", a.Eps))
 	y = s.reshape(y, x.dims...)
 	if a.Affine {

@@ -194,19 +194,27 @@ func (s *step) bilinear(x array) array {
 	return s.along(x, model.Float, a.Weights(0, x.dims[1], false), a.Weights(1, x.dims[2], false))
 }
 
-// resized is a Resize by factors, if its sizes can be said so and ONNX still has the coordinates' mode.
+// resized is a Resize, by factors or, where the operator set has that, by the sizes of rows and columns. It is false where neither says
+// the sizes, or ONNX has dropped the coordinates' mode.
 func (s *step) resized(x array, a move.Sampling, attrs ...model.Attribute) (array, bool) {
-	factors := a.Scale
+	factors, exact := a.Scale, true
 	for k, n := range x.dims[1:] {
 		if factors[k] == 0 {
 			factors[k] = float32(a.Size[k]) / float32(n)
 		}
 		size := [2]int{int(float32(n) * factors[k]), int(float64(n) * float64(factors[k]))} // runtimes multiply in either type
-		if size != [2]int{a.Size[k], a.Size[k]} || a.Coordinates == "tf_half_pixel_for_nn" {
-			return x, false
-		}
+		exact = exact && size == [2]int{a.Size[k], a.Size[k]}
 	}
 	attrs = append(attrs, attr("coordinate_transformation_mode", a.Coordinates))
-	in := []string{x.name, "", s.floats(s.Name+".scales", []int{4}, 1, 1, factors[0], factors[1])}
-	return s.op("Resize", x.elem, mapDims(s.Node), in, attrs...), true
+	switch {
+	case a.Coordinates == "tf_half_pixel_for_nn":
+		return x, false
+	case exact:
+		in := []string{x.name, "", s.floats(s.Name+".scales", []int{4}, 1, 1, factors[0], factors[1])}
+		return s.op("Resize", x.elem, mapDims(s.Node), in, attrs...), true
+	case s.opset >= 18 && a.Scale == [2]float32{}:
+		in := []string{x.name, "", "", s.list(a.Size[0], a.Size[1])}
+		return s.op("Resize", x.elem, mapDims(s.Node), in, append(attrs, attr("axes", []int{2, 3}))...), true
+	}
+	return x, false
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"qpipe/interp/part"
@@ -134,11 +135,15 @@ func metadata(e *part.Export, f exporter.Format) ([]model.Entry, error) {
 	if len(e.Metrics) > 0 {
 		add("metrics", e.Metrics)
 	}
-	if len(e.Inputs) > 0 {
-		add("preprocessing", e.Inputs[0])
+	inputs := slices.Clone(e.Inputs)
+	for i := range inputs {
+		inputs[i].Layout = "NCHW" // of the model's inputs
 	}
-	if len(e.Inputs) > 1 {
-		add("more_preprocessing", e.Inputs[1:])
+	if len(inputs) > 0 {
+		add("preprocessing", inputs[0])
+	}
+	if len(inputs) > 1 {
+		add("more_preprocessing", inputs[1:])
 	}
 	if len(e.Classes) > 0 {
 		add("classes", e.Classes[0])
