@@ -16,15 +16,18 @@ import (
 // ONNXArgs are the arguments of ONNX.
 type ONNXArgs struct {
 	File        string `arg:"file,optional" doc:"Name of the file in the stage's folder."`
-	Format      string `arg:"format,optional" oneof:"qdq qoperator float" doc:"How an int8 model is written: qdq has QuantizeLinear and DequantizeLinear around float ops, qoperator ops on integers, which compute the same integers as qpipe. float, without any quantization, is for all other models, and is what they have without this."`
+	Format      string `arg:"format,optional" oneof:"auto qdq qoperator float" doc:"How an int8 model is written: qdq has QuantizeLinear and DequantizeLinear around float ops, qoperator ops on integers, which compute the same integers as qpipe. float, without any quantization, is for all other models. auto is qdq of an int8 model, else float."`
 	Opset       int    `arg:"opset,optional" doc:"Version of ONNX's operator set, 13 to 24."`
 	BatchSize   int    `arg:"batch_size,optional" doc:"Images of an inference; 0 leaves it open."`
-	Activations string `arg:"activations,optional" oneof:"int8 uint8" doc:"Type of the integers between ops: int8 or uint8; without it uint8 if the model has such, else int8. Codes and zero points differ by 128, scales do not."`
+	Activations string `arg:"activations,optional" oneof:"auto int8 uint8" doc:"Type of the integers between ops: auto is uint8 if the model has such, else int8. Codes and zero points differ by 128, scales do not."`
 	Glue        bool   `arg:"glue,optional" doc:"With qoperator: convolutions that add before they round are written as ConvInteger and float ops. Without it such a model is refused."`
 }
 
 // ONNXDefaults returns ONNX's defaults.
-func ONNXDefaults() ONNXArgs { return ONNXArgs{File: "model.onnx", Opset: exporter.UsualOpset} }
+func ONNXDefaults() ONNXArgs { return ONNXArgs{File: "model.onnx", Format: auto, Opset: exporter.UsualOpset, Activations: auto} }
+
+// auto is what fits the model.
+const auto = "auto"
 
 type onnx struct{ ONNXArgs }
 
@@ -37,7 +40,7 @@ func NewONNX(a ONNXArgs) (part.Exporter, error) {
 		return nil, part.Bad("batch_size", "%d is not a number of images from 0 to %d", a.BatchSize, 1<<20)
 	case a.Glue && a.Format != string(exporter.QOperator):
 		return nil, part.Bad("glue", `glue is for format = "qoperator"`)
-	case a.Activations != "" && a.Format == string(exporter.Float):
+	case a.Activations != auto && a.Format == string(exporter.Float):
 		return nil, part.Bad("activations", "a float model has no integers")
 	}
 	return onnx{a}, nil
@@ -50,9 +53,9 @@ func (x onnx) Files() []string { return []string{x.File} }
 func (x onnx) options(f nn.Form) exporter.Options {
 	o := exporter.Options{Format: exporter.Format(x.Format), Opset: x.Opset, Batch: x.BatchSize, Glue: x.Glue}
 	switch {
-	case o.Format == "" && f == nn.Quantized:
+	case o.Format == auto && f == nn.Quantized:
 		o.Format = exporter.QDQ
-	case o.Format == "":
+	case o.Format == auto:
 		o.Format = exporter.Float
 	}
 	switch x.Activations {
