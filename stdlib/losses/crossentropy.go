@@ -57,7 +57,7 @@ func (crossEntropy) TakesMixed() {}
 func (l crossEntropy) row(label int, r part.Row, n float64) float64 {
 	x, grad := r.Values, r.Grad
 	lse, mean := logSumExp(x)
-	whole, rest := (1-l.smooth)*r.Share, (1-l.smooth)*(1-r.Share)
+	whole, rest := float64((1-l.smooth)*r.Share), float64((1-l.smooth)*(1-r.Share))
 	hit := float64(x[label])
 	if rest != 0 {
 		hit = float64(r.Share*hit) + float64((1-r.Share)*float64(x[r.Other]))

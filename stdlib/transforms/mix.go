@@ -83,7 +83,7 @@ func logGamma(r *part.Rand, a float64) float64 {
 // normal draws from the standard normal distribution, by Marsaglia's polar method.
 func normal(r *part.Rand) float64 {
 	for {
-		x, y := 2*r.Float64()-1, 2*r.Float64()-1
+		x, y := float64(2*r.Float64())-1, float64(2*r.Float64())-1
 		if s := float64(x*x) + float64(y*y); s > 0 && s < 1 {
 			return x * math.Sqrt(-2*elementary.Log(s)/s)
 		}
