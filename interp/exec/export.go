@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"qpipe/interp/event"
 	"qpipe/interp/graph"
@@ -43,7 +42,7 @@ func (s *session) export(st *graph.Stage, j *stage.Job, res *stage.Result) error
 				return cannotExport(call, fmt.Errorf("it has not written %q", name))
 			}
 		}
-		s.emit(st.Name, event.Export{Exporter: call.Type, Files: written, Message: fmt.Sprintf("%s wrote %s", call.Type, listed(written))})
+		s.emit(st.Name, event.Export{Exporter: call.Type, Files: written, Message: fmt.Sprintf("%s wrote %s", call.Type, diag.And(written))})
 	}
 	return nil
 }
@@ -54,15 +53,6 @@ func known(st *graph.Stage, res *stage.Result) map[string]float64 {
 		return nil
 	}
 	return res.Metrics
-}
-
-// listed joins names with commas and "and".
-func listed(names []string) string {
-	last := len(names) - 1
-	if last < 1 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // cannotExport places the error of an exporter.

@@ -25,6 +25,7 @@ import (
 	"qpipe/interp/place"
 	"qpipe/interp/runs"
 	"qpipe/lang/diag"
+	"qpipe/lang/files"
 	"qpipe/lang/program"
 	"qpipe/onnx/exporter"
 	"qpipe/onnx/model"
@@ -285,7 +286,7 @@ func free(path string) error {
 		}
 		return nil
 	case err == nil && info.Mode().IsRegular():
-		text, err := os.ReadFile(path)
+		text, err := files.Read(path, 64<<20)
 		var c Certificate
 		if err == nil && json.Unmarshal(text, &c) == nil && c.Model.SHA256 != "" && c.Qpipe != "" {
 			return nil

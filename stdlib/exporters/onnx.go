@@ -24,7 +24,9 @@ type ONNXArgs struct {
 }
 
 // ONNXDefaults returns ONNX's defaults.
-func ONNXDefaults() ONNXArgs { return ONNXArgs{File: "model.onnx", Format: auto, Opset: exporter.UsualOpset, Activations: auto} }
+func ONNXDefaults() ONNXArgs {
+	return ONNXArgs{File: "model.onnx", Format: auto, Opset: exporter.UsualOpset, Activations: auto}
+}
 
 // auto is what fits the model.
 const auto = "auto"
