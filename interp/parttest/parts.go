@@ -125,7 +125,7 @@ type DotsArgs struct {
 	Root    string `arg:"root,optional"`
 
 	Uncounted bool `arg:"uncounted,optional"`
-	Reading   int  `arg:"reading,optional"` // how many bytes reading a sample is said to take
+	Reading   int  `arg:"reading,optional" before:"0"` // how many bytes reading a sample is said to take
 }
 
 type dots struct{ DotsArgs }
