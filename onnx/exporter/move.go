@@ -194,8 +194,8 @@ func (s *step) bilinear(x array) array {
 	return s.along(x, model.Float, a.Weights(0, x.dims[1], false), a.Weights(1, x.dims[2], false))
 }
 
-// resized is a Resize, by factors or, where the operator set has that, by the sizes of rows and columns. It is false where neither says
-// the sizes, or ONNX has dropped the coordinates' mode.
+// resized is a Resize, by factors or by sizes. It is false where factors do not give the sizes, or ONNX has dropped the coordinates'
+// mode.
 func (s *step) resized(x array, a move.Sampling, attrs ...model.Attribute) (array, bool) {
 	factors, exact := a.Scale, true
 	for k, n := range x.dims[1:] {
@@ -215,6 +215,20 @@ func (s *step) resized(x array, a move.Sampling, attrs ...model.Attribute) (arra
 	case s.opset >= 18 && a.Scale == [2]float32{}:
 		in := []string{x.name, "", "", s.list(a.Size[0], a.Size[1])}
 		return s.op("Resize", x.elem, mapDims(s.Node), in, append(attrs, attr("axes", []int{2, 3}))...), true
+	case a.Scale == [2]float32{}:
+		return s.op("Resize", x.elem, mapDims(s.Node), []string{x.name, "", "", s.sizes(x)}, attrs...), true
 	}
 	return x, false
+}
+
+// sizes are the output's sizes, with the batch that the operand has at the time.
+func (s *step) sizes(x array) string {
+	if s.batch.Size > 0 {
+		return s.list(append([]int{s.batch.Size}, mapDims(s.Node)...)...)
+	}
+	all := s.op("Shape", model.Int64, nil, []string{x.name})
+	batch := s.op("Slice", model.Int64, nil, []string{all.name, s.list(0), s.list(1)})
+	sizes := s.op("Concat", model.Int64, nil, []string{batch.name, s.list(mapDims(s.Node)...)}, attr("axis", 0))
+	s.Values = s.Values[:len(s.Values)-3] // they have no batch
+	return sizes.name
 }
