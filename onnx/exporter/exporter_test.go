@@ -50,6 +50,21 @@ func images(g *nn.Graph, r *rand.Rand, n int) (x [][]float32) {
 	return x
 }
 
+// n is how many images a network gets.
+const n = 2
+
+// drawn is a random network for one of the targets, and images for it.
+func drawn(t *testing.T, seed, key uint64) (g *nn.Graph, x [][]float32, r *rand.Rand) {
+	t.Helper()
+	r = rand.New(rand.NewPCG(seed, key))
+	g, err := netdraw.Graph(r)
+	must(t, err)
+	g.Init(int64(seed))
+	netdraw.Jitter(g, r)
+	must(t, g.SetTarget(nn.Targets()[seed%4].Target))
+	return g, images(g, r, n), r
+}
+
 func compiled(t testing.TB, g *nn.Graph, n int) *engine.Net {
 	t.Helper()
 	set, err := sets.ByName("")
@@ -119,14 +134,7 @@ func TestIntegers(t *testing.T) {
 		graphs = 20
 	}
 	for seed := range uint64(graphs) {
-		r := rand.New(rand.NewPCG(seed, 41))
-		g, err := netdraw.Graph(r)
-		must(t, err)
-		g.Init(int64(seed))
-		netdraw.Jitter(g, r)
-		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
-		const n = 2
-		x := images(g, r, n)
+		g, x, r := drawn(t, seed, 41)
 		c := calibrated(t, g, r, x, n)
 		o := Options{Format: QOperator, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1), Batch: n * r.IntN(2), Glue: true, Activations: []model.Type{0, model.Int8, model.Uint8}[r.IntN(3)]}
 		m, places, err := Model(c, o)
@@ -236,14 +244,7 @@ func TestRuntime(t *testing.T) {
 	}
 	seen, exact := map[string]bool{}, 0
 	for seed := range uint64(graphs) {
-		r := rand.New(rand.NewPCG(seed, 43))
-		g, err := netdraw.Graph(r)
-		must(t, err)
-		g.Init(int64(seed))
-		netdraw.Jitter(g, r)
-		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
-		const n = 2
-		x := images(g, r, n)
+		g, x, r := drawn(t, seed, 43)
 		c := calibrated(t, g, r, x, n)
 		o := Options{Format: QOperator, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1), Glue: true, Activations: []model.Type{0, model.Int8, model.Uint8}[r.IntN(3)]}
 		m, places, err := Model(c, o)
@@ -269,14 +270,7 @@ func TestFloat(t *testing.T) {
 		graphs = 20
 	}
 	for seed := range uint64(graphs) {
-		r := rand.New(rand.NewPCG(seed, 47))
-		g, err := netdraw.Graph(r)
-		must(t, err)
-		g.Init(int64(seed))
-		netdraw.Jitter(g, r)
-		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
-		const n = 2
-		x := images(g, r, n)
+		g, x, r := drawn(t, seed, 47)
 		m, places, err := Model(g, Options{Format: Float, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1)})
 		must(t, err)
 		e := compiled(t, g, n)
@@ -313,14 +307,7 @@ func TestFloat(t *testing.T) {
 func TestBetween(t *testing.T) {
 	graphs, differ, averages, all := 60, 0, 0, 0
 	for seed := range uint64(graphs) {
-		r := rand.New(rand.NewPCG(seed, 53))
-		g, err := netdraw.Graph(r)
-		must(t, err)
-		g.Init(int64(seed))
-		netdraw.Jitter(g, r)
-		must(t, g.SetTarget(nn.Targets()[seed%4].Target))
-		const n = 2
-		x := images(g, r, n)
+		g, x, r := drawn(t, seed, 53)
 		c := calibrated(t, g, r, x, n)
 		m, places, err := Model(c, Options{Format: QDQ, Opset: FirstOpset + r.IntN(LastOpset-FirstOpset+1)})
 		must(t, err)
