@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"math"
 	"os"
@@ -396,13 +397,8 @@ func exact(m *model.Model) bool {
 type images struct {
 	name string
 	n    int
-	sum  hash
+	sum  hash.Hash
 	each func(do func(x [][]float32, n int) error) error
-}
-
-type hash interface {
-	Write(p []byte) (int, error)
-	Sum(b []byte) []byte
 }
 
 // seen adds a batch to the hash.

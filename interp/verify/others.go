@@ -141,15 +141,18 @@ func (f *file) run(b *batch) ([][]float32, error) {
 	if d := free[0].Shape; len(d) > 0 && d[0].Size > 0 {
 		size = d[0].Size // the file's batch is fixed
 	}
+	x := make([][]float64, len(ports))
+	for k, p := range ports {
+		x[k] = turned(b.x[k], b.n, p.Shape.H*p.Shape.W, p.Shape.C, func(v float32) float64 { return float64(v) })
+	}
 	f.values = map[string]*value.Value{}
 	for from := 0; from < b.n; from += size {
 		in := map[string]*value.Value{}
 		for k, p := range ports {
 			s := p.Shape
-			x := turned(b.x[k], b.n, s.H*s.W, s.C, func(v float32) float64 { return float64(v) })
 			each := s.H * s.W * s.C
 			part := make([]float64, size*each) // behind the last image are zeros
-			copy(part, x[from*each:min(from+size, b.n)*each])
+			copy(part, x[k][from*each:min(from+size, b.n)*each])
 			in[free[k].Name] = value.Floats([]int{size, s.C, s.H, s.W}, part...)
 		}
 		out, err := f.all(in)

@@ -292,7 +292,7 @@ func (v *verification) compare(c *Comparison, x other, b *batch) {
 		return
 	}
 	for i, n := range v.nodes {
-		if b.codes[i] == nil || v.behind[i] && (c.Kind != "trained" && c.Kernels != v.best().Name) {
+		if b.codes[i] == nil || v.behind[i] && c.Kernels != v.best().Name {
 			continue
 		}
 		got := x.codes(b, i)

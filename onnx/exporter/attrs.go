@@ -46,5 +46,5 @@ func axisOf(k int, x array) int {
 	if x.flat() {
 		return 0
 	}
-	return [3]int{1, 2, 0}[k]
+	return axis3(k)
 }

@@ -119,17 +119,17 @@ func (s *step) largestAlong(x array, axis, out int) array {
 	dims[axis] = out
 	var names []string
 	for i := range out {
-		part := s.cut(x, axis, i*in/out, ((i+1)*in+out-1)/out, 1)
+		part := s.cut(x, axis, i*in/out, ((i+1)*in+out-1)/out)
 		names = append(names, s.reduced("ReduceMax", part, axis).name)
 	}
 	return s.op("Concat", x.elem, dims, names, attr("axis", axis+1))
 }
 
-// cut takes elements of an axis: from a start on to before an end, a step apart.
-func (s *step) cut(x array, axis, from, to, step int) array {
+// cut takes elements of an axis: from a start on to before an end.
+func (s *step) cut(x array, axis, from, to int) array {
 	dims := slices.Clone(x.dims)
-	dims[axis] = (to - from + step - 1) / step
-	return s.op("Slice", x.elem, dims, []string{x.name, s.list(from), s.list(to), s.list(axis + 1), s.list(step)})
+	dims[axis] = to - from
+	return s.op("Slice", x.elem, dims, []string{x.name, s.list(from), s.list(to), s.list(axis + 1)})
 }
 
 func (s *step) sliced(x array) array {

@@ -160,25 +160,24 @@ func (s *step) activated(y array) array {
 }
 
 // quantized is what QuantizeLinear makes of values on the output's grid.
-func (s *step) quantized(y array) array {
-	return s.op("QuantizeLinear", s.elem, y.dims, []string{y.name, s.out.scale, s.out.zero})
+func (s *step) quantized(y array) array { return s.quantizedBy(y, s.out.scale) }
+
+// quantizedBy is the same with another scale.
+func (s *step) quantizedBy(y array, scale string) array {
+	return s.op("QuantizeLinear", s.elem, y.dims, []string{y.name, scale, s.out.zero})
 }
 
-// stepped rounds values in steps of the output's grid; without one they are values.
-func (s *step) stepped(y array) *value {
-	if !s.coded {
-		return s.floating(s.activated(y))
-	}
-	y = s.op("QuantizeLinear", s.elem, y.dims, []string{y.name, s.floats("one", nil, 1), s.out.zero})
-	return s.integers(s.clipped(y, s.Act))
-}
+// stepped rounds numbers of the output's steps; without a grid they are values.
+func (s *step) stepped(y array) *value { return s.rounded(y, s.floats("one", nil, 1)) }
 
 // divided rounds values to the output's grid.
-func (s *step) divided(y array) *value {
+func (s *step) divided(y array) *value { return s.rounded(y, s.out.scale) }
+
+func (s *step) rounded(y array, scale string) *value {
 	if !s.coded {
 		return s.floating(s.activated(y))
 	}
-	return s.integers(s.clipped(s.quantized(y), s.Act))
+	return s.integers(s.clipped(s.quantizedBy(y, scale), s.Act))
 }
 
 // bounds are the smallest and the largest code of the output, as bytes.
