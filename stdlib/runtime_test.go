@@ -21,13 +21,6 @@ import (
 	"qpipe/ops/tensor"
 )
 
-// batchRange is an observer.
-type batchRange struct{}
-
-func (batchRange) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (batchRange) Averaging() float32                                                 { return 0.1 }
-func (batchRange) Fixed() bool                                                        { return false }
-
 // zoo are the models of the catalogue as docs/models.md has them first, for images of 32×32 or, where they take no such, of the
 // size there.
 func zoo(t *testing.T) []listed {
@@ -117,7 +110,7 @@ func int8Model(t *testing.T, r listed) *nn.Graph {
 	spec := quant.Spec{DType: quant.Int8}
 	weight := quant.Spec{DType: quant.Int8, PerChannel: true, Narrow: true}
 	if list := g.SetQConfig(func(nn.Module) nn.QConfig {
-		return nn.QConfig{Activation: nn.Quant{Spec: spec, Observer: batchRange{}}, Weight: nn.Quant{Spec: weight}}
+		return nn.QConfig{Activation: nn.Quant{Spec: spec, Observer: netdraw.MinMax{Rate: 0.1}}, Weight: nn.Quant{Spec: weight}}
 	}); len(list) > 0 {
 		t.Fatal(list)
 	}

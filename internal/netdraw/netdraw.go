@@ -15,6 +15,7 @@ import (
 	"qpipe/ops/move"
 	"qpipe/ops/nn"
 	"qpipe/ops/op"
+	"qpipe/ops/quant"
 	"qpipe/ops/tensor"
 )
 
@@ -179,3 +180,15 @@ func Jitter(g *nn.Graph, r *rand.Rand) {
 		}
 	}
 }
+
+// MinMax is an observer: the range of a batch, of which Rate goes into the average.
+type MinMax struct{ Rate float32 }
+
+// Range implements quant.Observer.
+func (MinMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
+
+// Averaging implements quant.Observer.
+func (m MinMax) Averaging() float32 { return m.Rate }
+
+// Fixed implements quant.Observer.
+func (MinMax) Fixed() bool { return false }

@@ -22,12 +22,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-type minMax struct{}
-
-func (minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (minMax) Averaging() float32                                                 { return 1 }
-func (minMax) Fixed() bool                                                        { return false }
-
 // subject is a random network that is trained quantized, its int8 model, and a model exported of that.
 func subject(t *testing.T, seed uint64) (Subject, Options) {
 	t.Helper()
@@ -38,7 +32,7 @@ func subject(t *testing.T, seed uint64) (Subject, Options) {
 	netdraw.Jitter(g, r)
 	must(t, g.SetTarget(nn.ONNXRuntime))
 	g.SetQConfig(func(nn.Module) nn.QConfig {
-		return nn.QConfig{Activation: nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: minMax{}}, Weight: nn.Quant{Spec: quant.Spec{DType: quant.Int8, PerChannel: true}}}
+		return nn.QConfig{Activation: nn.Quant{Spec: quant.Spec{DType: quant.Int8}, Observer: netdraw.MinMax{Rate: 1}}, Weight: nn.Quant{Spec: quant.Spec{DType: quant.Int8, PerChannel: true}}}
 	})
 	const n = 2
 	var x [][]float32

@@ -31,13 +31,6 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// minMax is an observer.
-type minMax struct{}
-
-func (minMax) Range(_ []float32, lo, hi float32, _ quant.Spec) (float32, float32) { return lo, hi }
-func (minMax) Averaging() float32                                                 { return 1 }
-func (minMax) Fixed() bool                                                        { return false }
-
 // images draws images for every input of a network.
 func images(g *nn.Graph, r *rand.Rand, n int) (x [][]float32) {
 	for _, p := range g.Inputs() {
@@ -86,7 +79,7 @@ func calibrated(t *testing.T, g *nn.Graph, r *rand.Rand, x [][]float32, n int) *
 			a.Scheme = quant.Affine
 		}
 		w := quant.Spec{DType: []quant.DType{quant.Int8, quant.Int8, quant.Int4}[r.IntN(3)], PerChannel: r.IntN(4) > 0, Narrow: r.IntN(4) > 0}
-		q := nn.QConfig{Activation: nn.Quant{Spec: a, Observer: minMax{}}, Weight: nn.Quant{Spec: w}}
+		q := nn.QConfig{Activation: nn.Quant{Spec: a, Observer: netdraw.MinMax{Rate: 1}}, Weight: nn.Quant{Spec: w}}
 		if m.Name == "fc" && r.IntN(2) == 0 || islands && m.Name != "input" && r.IntN(6) == 0 {
 			q.Activation = nn.Quant{}
 		}
